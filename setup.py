@@ -1,0 +1,52 @@
+"""Builds the compiled modules: every .pyx below src/levo. All other metadata is in pyproject.toml.
+
+LEVO_SANITIZE=1 builds them with AddressSanitizer and UndefinedBehaviourSanitizer (``make fuzz``).
+LEVO_ONLY=levo.engine.frame,... builds only the named modules.
+"""
+
+import os
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+SANITIZE = os.environ.get("LEVO_SANITIZE") == "1"
+COMPILE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"] if SANITIZE else ["-O2"]
+LINK = ["-fsanitize=address,undefined"] if SANITIZE else []
+
+ONLY = {name for name in os.environ.get("LEVO_ONLY", "").split(",") if name}
+LIBRARIES = {"levo.sensor.capture.live": ["pcap"], "levo.engine.coding": ["z"]}
+
+
+def extensions() -> list[Extension]:
+    found = []
+    for path in sorted(Path("src/levo").rglob("*.pyx")):
+        name = ".".join(path.with_suffix("").parts[1:])
+        if ONLY and name not in ONLY:
+            continue
+        found.append(
+            Extension(
+                name,
+                [str(path)],
+                libraries=LIBRARIES.get(name, []),
+                extra_compile_args=[*COMPILE, "-Wno-unused-function"],
+                extra_link_args=LINK,
+            )
+        )
+    return found
+
+
+setup(
+    ext_modules=cythonize(
+        extensions(),
+        include_path=["src"],
+        build_dir="build/cython",
+        language_level=3,
+        compiler_directives={
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": False,
+        },
+    )
+)
