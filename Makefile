@@ -1,0 +1,69 @@
+# The only entry points. `make` lists them. Everything is built into .venv and build/, nothing elsewhere.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PY := .venv/bin/python
+STAMPS := build/stamps
+COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd')
+
+.PHONY: help setup demo test lint format bench fuzz image deb clean test-tools
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMPS)/compiled ## make .venv with .venv/bin/levo, build the compiled modules (quick when nothing changed)
+
+demo: setup ## Satellite, sensor and a sample API with traffic on loopback; prints the URL (DEMO="--seconds 30" for options)
+	@.venv/bin/levo demo $(DEMO)
+
+test: setup test-tools ## run the tests (TESTS="tests/demo -k replay" for some of them)
+	@$(PY) -m pytest $(TESTS)
+
+lint: setup ## ruff and mypy (strict)
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+
+format: setup ## let ruff format the Python files
+	@$(PY) -m ruff format .
+
+bench: setup ## throughput, CPU and memory on this machine, beside other tools
+	@tools/run-part bench bench/run
+
+fuzz: setup ## fuzz the compiled core under AddressSanitizer
+	@tools/run-part fuzz fuzz/run
+
+image: setup ## container image of the sensor
+	@tools/run-part image packaging/image/build
+
+deb: setup ## Debian package levo-ebpf-sensor
+	@tools/run-part deb packaging/deb/build
+
+clean: ## remove everything built, except .venv
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	@find src -name '*.so' -delete -o -name '*.c' -delete -o -name __pycache__ -prune -exec rm -rf {} +
+
+# --- how setup works: three steps, each redone only when what it depends on is newer ------------------------
+
+$(STAMPS)/python: tools/find-python tools/system-packages
+	@tools/system-packages build
+	@python=$$(tools/find-python); \
+	if ! $(PY) -c '' 2>/dev/null; then echo "setup: .venv from $$python ($$($$python -V))"; "$$python" -m venv --clear .venv; fi
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/packages: $(STAMPS)/python pyproject.toml
+	@echo "setup: Python packages"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --upgrade 'setuptools>=77' 'cython>=3.1' wheel
+	@$(PY) tools/requirements.py satellite dev > build/requirements.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r build/requirements.txt
+	@touch $@
+
+$(STAMPS)/compiled: $(STAMPS)/packages setup.py $(COMPILED)
+	@echo "setup: compiled modules and .venv/bin/levo"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@.venv/bin/levo --version >/dev/null
+	@touch $@
+
+test-tools:
+	@tools/system-packages test

@@ -1,0 +1,90 @@
+"""The sample API and its clients on loopback: the only sockets of the demo."""
+
+import asyncio
+from itertools import cycle
+from random import Random
+
+from levo.demo.messages import MessageError, Response, read_request, read_response
+from levo.demo.sample_api import SampleApi
+from levo.demo.traffic import Traffic
+
+LOOPBACK = "127.0.0.1"
+CLIENTS = 6
+EXCHANGES_PER_CONNECTION = 40
+THINK_SECONDS = (0.0004, 0.009)
+
+
+class ApiServer:
+    """Serves a ``SampleApi`` on a free port of loopback, keep-alive, until closed."""
+
+    def __init__(self, api: SampleApi) -> None:
+        self._api = api
+        self._rng = Random(0)
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.port = 0
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, LOOPBACK, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            for writer in list(self._writers):
+                writer.close()
+            await self._server.wait_closed()
+            self._server = None
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        try:
+            while (request := await read_request(reader)) is not None:
+                await asyncio.sleep(self._rng.uniform(*THINK_SECONDS))
+                writer.write(self._api.answer(request).wire())
+                await writer.drain()
+        except (MessageError, ValueError):
+            writer.write(Response(400, (("Connection", "close"),)).wire())
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the client went away: nobody is left to answer
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+
+class Clients:
+    """Sends a ``Traffic`` to the server at *port*, *rate* requests a second, over a few keep-alive connections."""
+
+    def __init__(self, traffic: Traffic, port: int, rate: float) -> None:
+        self._traffic = traffic
+        self._port = port
+        self._rate = rate
+        self.exchanges = 0
+        """Requests answered so far."""
+
+    async def run(self) -> None:
+        """Send until cancelled. One request is under way at a time, so the seed fixes the order."""
+        connections: list[tuple[asyncio.StreamReader, asyncio.StreamWriter] | None] = [None] * CLIENTS
+        used = [0] * CLIENTS
+        clock = asyncio.get_running_loop().time
+        due = clock()
+        try:
+            for request, number in zip(self._traffic, cycle(range(CLIENTS)), strict=False):
+                connection = connections[number]
+                if connection is None:
+                    connection = await asyncio.open_connection(LOOPBACK, self._port)
+                    connections[number], used[number] = connection, 0
+                reader, writer = connection
+                writer.write(request.wire())
+                await read_response(reader)
+                self.exchanges += 1
+                used[number] += 1
+                if used[number] == EXCHANGES_PER_CONNECTION:
+                    writer.close()
+                    connections[number] = None
+                due = max(due + 1 / self._rate, clock() - 1)
+                await asyncio.sleep(max(0.0, due - clock()))
+        finally:
+            for open_connection in connections:
+                if open_connection is not None:
+                    open_connection[1].close()
