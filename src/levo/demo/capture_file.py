@@ -32,7 +32,7 @@ def checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
     if len(data) % 2:
         data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
@@ -53,12 +53,17 @@ class Endpoint:
 
 def frame(source: Endpoint, target: Endpoint, flags: int, payload: bytes = b"") -> bytes:
     """One TCP segment in IPv4 in Ethernet; advances ``source.seq`` (RFC 9293 section 3.4)."""
-    ports_and_numbers = struct.pack("!HHII", source.port, target.port, source.seq, target.seq if flags & ACK else 0)
+    ports_and_numbers = struct.pack(
+        "!HHII", source.port, target.port, source.seq, target.seq if flags & ACK else 0
+    )
     tail = struct.pack("!BBHHH", 5 << 4, flags, 0xFFFF, 0, 0) + payload
     addresses = _octets(source.address) + _octets(target.address)
     pseudo = addresses + struct.pack("!BBH", 0, 6, len(ports_and_numbers) + len(tail))
     tail = tail[:4] + struct.pack("!H", checksum(pseudo + ports_and_numbers + tail)) + tail[6:]
-    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(ports_and_numbers) + len(tail), 0, 0x4000, 64, 6, 0) + addresses
+    ip = (
+        struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(ports_and_numbers) + len(tail), 0, 0x4000, 64, 6, 0)
+        + addresses
+    )
     ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
     source.seq = (source.seq + len(payload) + bool(flags & SYN) + bool(flags & FIN)) & 0xFFFFFFFF
     hardware = b"\x02\0" + _octets(target.address) + b"\x02\0" + _octets(source.address)
@@ -71,9 +76,12 @@ def _message(source: Endpoint, target: Endpoint, octets: bytes) -> Iterator[byte
     yield frame(target, source, ACK)
 
 
-def frames(seed: int, exchanges: int, start_ns: int, rate: float) -> Iterator[Frame]:
-    """Frames of *exchanges* exchanges, *rate* of them a second on average, from *start_ns* on, in time order."""
-    rng = Random(f"capture {seed}")
+def frames(seed: int, exchanges: int, start_ns: int, rate: float, part: int = 0) -> Iterator[Frame]:
+    """Frames of *exchanges* exchanges, *rate* of them a second on average, from *start_ns* on, in time order.
+
+    *part* chooses other requests to the same shop, so that several captures tell one story.
+    """
+    rng = Random(f"capture {seed} {part}")
     api = SampleApi(seed)
     now_ns = start_ns
 
@@ -90,7 +98,9 @@ def frames(seed: int, exchanges: int, start_ns: int, rate: float) -> Iterator[Fr
         yield timed(frame(client, server, SYN))
         yield timed(frame(server, client, SYN | ACK))
         yield timed(frame(client, server, ACK))
-    for request, (client, server) in zip(islice(Traffic(seed, api.shop), exchanges), cycle(connections), strict=False):
+    for request, (client, server) in zip(
+        islice(Traffic(seed + part, api.shop), exchanges), cycle(connections), strict=False
+    ):
         now_ns += int(rng.expovariate(rate) * 1e9)
         for octets in _message(client, server, request.wire()):
             yield timed(octets)
@@ -103,11 +113,13 @@ def frames(seed: int, exchanges: int, start_ns: int, rate: float) -> Iterator[Fr
         yield timed(frame(client, server, ACK))
 
 
-def write_capture(file: BinaryIO, seed: int, exchanges: int, start_ns: int, rate: float) -> int:
-    """Write the capture to *file*; return the time of its last frame."""
+def write_capture(
+    file: BinaryIO, seed: int, exchanges: int, start_ns: int, rate: float, part: int = 0
+) -> int:
+    """Write the capture of ``frames`` to *file*; return the time of its last frame."""
     file.write(struct.pack("<IHHiIII", MAGIC_NANOSECONDS, 2, 4, 0, 0, SNAP_LENGTH, LINKTYPE_ETHERNET))
     last_ns = start_ns
-    for time_ns, octets in frames(seed, exchanges, start_ns, rate):
+    for time_ns, octets in frames(seed, exchanges, start_ns, rate, part):
         file.write(struct.pack("<IIII", *divmod(time_ns, 10**9), len(octets), len(octets)) + octets)
         last_ns = time_ns
     return last_ns

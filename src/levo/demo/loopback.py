@@ -53,7 +53,7 @@ class ApiServer:
 
 
 class Clients:
-    """Sends a ``Traffic`` to the server at *port*, *rate* requests a second, over a few keep-alive connections."""
+    """Sends a ``Traffic`` to *port*, *rate* requests a second, over a few keep-alive connections."""
 
     def __init__(self, traffic: Traffic, port: int, rate: float) -> None:
         self._traffic = traffic

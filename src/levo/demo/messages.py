@@ -50,7 +50,10 @@ class Request:
         return next((value for key, value in self.headers if key.lower() == wanted), "")
 
     def wire(self) -> bytes:
-        head = [f"{self.method} {self.target} HTTP/1.1", *(f"{name}: {value}" for name, value in self.headers)]
+        head = [
+            f"{self.method} {self.target} HTTP/1.1",
+            *(f"{name}: {value}" for name, value in self.headers),
+        ]
         if self.body:
             head.append(f"Content-Length: {len(self.body)}")
         return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + self.body
@@ -66,14 +69,19 @@ class Response:
     chunked: bool = False
 
     def wire(self) -> bytes:
-        head = [f"HTTP/1.1 {self.status} {REASONS[self.status]}", *(f"{name}: {value}" for name, value in self.headers)]
+        head = [
+            f"HTTP/1.1 {self.status} {REASONS[self.status]}",
+            *(f"{name}: {value}" for name, value in self.headers),
+        ]
         bodiless = self.status in (204, 304)
         chunked = self.chunked and not bodiless
         if chunked:
             head.append("Transfer-Encoding: chunked")
         elif not bodiless:
             head.append(f"Content-Length: {len(self.body)}")
-        return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + (_chunks(self.body) if chunked else self.body)
+        return (
+            "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + (_chunks(self.body) if chunked else self.body)
+        )
 
 
 def _chunks(body: bytes) -> bytes:

@@ -9,11 +9,41 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Record: TypeAlias = dict[str, Json]
 
-FIRST_NAMES = "Ada Bilal Chiara Daniel Elif Farah Goran Hana Ines Jonas Kemal Lena Mateo Noor Olga Priya".split()
-LAST_NAMES = "Almeida Berg Costa Dimitrov Eriksen Fischer Gupta Haddad Ivanova Jansen Kaya Lindqvist".split()
+FIRST_NAMES = (
+    "Ada",
+    "Bilal",
+    "Chiara",
+    "Daniel",
+    "Elif",
+    "Farah",
+    "Goran",
+    "Hana",
+    "Ines",
+    "Jonas",
+    "Kemal",
+    "Lena",
+    "Mateo",
+    "Noor",
+    "Olga",
+    "Priya",
+)
+LAST_NAMES = (
+    "Almeida",
+    "Berg",
+    "Costa",
+    "Dimitrov",
+    "Eriksen",
+    "Fischer",
+    "Gupta",
+    "Haddad",
+    "Ivanova",
+    "Jansen",
+    "Kaya",
+    "Lindqvist",
+)
 CITIES = (
     ("Lisbon", "1100-148", "PT"),
     ("Leipzig", "04109", "DE"),
@@ -67,7 +97,9 @@ def user(rng: Random) -> Record:
         "firstName": first,
         "lastName": last,
         "email": f"{first}.{last}{rng.randint(1, 999)}@example.{rng.choice(('com', 'org', 'net'))}".lower(),
-        "phone": rng.choice((None, f"+1-202-555-01{rng.randint(0, 99):02d}", f"+44 7700 900{rng.randint(0, 999):03d}")),
+        "phone": rng.choice(
+            (None, f"+1-202-555-01{rng.randint(0, 99):02d}", f"+44 7700 900{rng.randint(0, 999):03d}")
+        ),
         "status": rng.choice(USER_STATUSES),
         "addresses": [address(rng) for _ in range(rng.randint(0, 2))],
         "preferences": {"newsletter": rng.random() < 0.5, "language": rng.choice(("en", "de", "fr", "pt"))},
@@ -120,7 +152,9 @@ def order(rng: Random, number: int, shop: Shop, user_id: str) -> Record:
         "total": {"amount": round(total, 2), "currency": rng.choice(CURRENCIES)},
         "shippingAddress": address(rng),
         "note": rng.choice((None, "Please ring twice", "Leave with the neighbour")),
-        "trackingNumber": f"TRK{rng.randint(10**9, 10**10 - 1)}" if status in ("shipped", "delivered") else None,
+        "trackingNumber": f"TRK{rng.randint(10**9, 10**10 - 1)}"
+        if status in ("shipped", "delivered")
+        else None,
         "createdAt": timestamp(rng),
     }
 

@@ -1,8 +1,8 @@
 """A small web shop's API: the application that the demo watches.
 
-Pure: ``SampleApi.answer`` takes a request and returns a response; it opens nothing and reads no clock. It does on
-purpose what real services do: paging, optional and null fields, validation errors, a slow corner that fails now
-and then, an XML relic, and an undocumented export of personal data.
+Pure: ``SampleApi.answer`` takes a request and returns a response; it opens nothing and reads no clock. It
+does on purpose what real services do: paging, optional and null fields, validation errors, a corner that
+fails now and then, an XML relic, and an undocumented export of personal data.
 """
 
 import gzip
@@ -67,7 +67,10 @@ def _problem(status: int, title: str, **details: Json) -> Response:
 
 
 class SampleApi:
-    """The shop's handlers over one ``Shop``. Not thread-safe; equal seeds and requests give equal responses."""
+    """The shop's handlers over one ``Shop``. Equal seeds and requests give equal responses.
+
+    Not thread-safe.
+    """
 
     def __init__(self, seed: int) -> None:
         self._rng = Random(f"api {seed}")
@@ -121,7 +124,8 @@ class SampleApi:
     @staticmethod
     def _authorized(request: Request) -> bool:
         return (
-            request.header("authorization") == f"Bearer {API_TOKEN}" or request.header("x-api-key") == PARTNER_KEY
+            request.header("authorization") == f"Bearer {API_TOKEN}"
+            or request.header("x-api-key") == PARTNER_KEY
         )
 
     # --- sessions and users
@@ -164,7 +168,11 @@ class SampleApi:
         ]
         if errors:
             return _problem(422, "Invalid user", errors=errors)
-        known = {key: body[key] for key in ("firstName", "lastName", "email", "phone", "preferences") if key in body}
+        known = {
+            key: body[key]
+            for key in ("firstName", "lastName", "email", "phone", "preferences")
+            if key in body
+        }
         created = records.user(self._rng) | known | {"status": "invited"}
         _keep(self.shop.users, str(created["id"]), created)
         return _json(201, created, ("Location", f"/v1/users/{created['id']}"))
@@ -186,14 +194,18 @@ class SampleApi:
         return Response(204) if self.shop.users.pop(call.segments[0], None) else _problem(404, "No such user")
 
     def _orders_of_user(self, call: Call) -> Response:
-        return _page(call, [order for order in self.shop.orders.values() if order["userId"] == call.segments[0]])
+        return _page(
+            call, [order for order in self.shop.orders.values() if order["userId"] == call.segments[0]]
+        )
 
     def _upload_avatar(self, call: Call) -> Response:
         if not call.request.header("content-type").startswith("multipart/form-data"):
             return _problem(415, "Send multipart/form-data")
         if call.segments[0] not in self.shop.users:
             return _problem(404, "No such user")
-        return _json(201, {"url": f"/avatars/{records.new_uuid(self._rng)}.png", "bytes": len(call.request.body)})
+        return _json(
+            201, {"url": f"/avatars/{records.new_uuid(self._rng)}.png", "bytes": len(call.request.body)}
+        )
 
     # --- products
 
@@ -227,7 +239,9 @@ class SampleApi:
 
     def _list_orders(self, call: Call) -> Response:
         status = call.first("status")
-        return _page(call, [order for order in self.shop.orders.values() if not status or order["status"] == status])
+        return _page(
+            call, [order for order in self.shop.orders.values() if not status or order["status"] == status]
+        )
 
     def _create_order(self, call: Call) -> Response:
         body = call.json_object()
@@ -235,11 +249,18 @@ class SampleApi:
             return _problem(400, "The body is no JSON object")
         user_id, items = body.get("userId"), body.get("items")
         if not isinstance(items, list) or not items:
-            return _problem(422, "Invalid order", errors=[{"field": "items", "code": "empty", "message": "is empty"}])
+            return _problem(
+                422, "Invalid order", errors=[{"field": "items", "code": "empty", "message": "is empty"}]
+            )
         if not isinstance(user_id, str) or user_id not in self.shop.users:
-            return _problem(422, "Invalid order", errors=[{"field": "userId", "code": "unknown", "message": "unknown"}])
+            return _problem(
+                422, "Invalid order", errors=[{"field": "userId", "code": "unknown", "message": "unknown"}]
+            )
         number = max(self.shop.orders) + 1
-        created = records.order(self._rng, number, self.shop, user_id) | {"status": "pending", "trackingNumber": None}
+        created = records.order(self._rng, number, self.shop, user_id) | {
+            "status": "pending",
+            "trackingNumber": None,
+        }
         _keep(self.shop.orders, number, created)
         return _json(201, created, ("Location", f"/v1/orders/{number}"))
 
@@ -263,9 +284,13 @@ class SampleApi:
         body = call.json_object() or {}
         found, method = self._order(str(body.get("orderId"))), body.get("method")
         if found is None or not isinstance(method, dict):
-            return _problem(422, "Invalid payment", errors=[{"field": "orderId", "code": "unknown", "message": "?"}])
+            return _problem(
+                422, "Invalid payment", errors=[{"field": "orderId", "code": "unknown", "message": "?"}]
+            )
         if self._rng.random() < 0.12:
-            return _problem(402, "Payment declined", reason=self._rng.choice(("insufficient_funds", "expired_card")))
+            return _problem(
+                402, "Payment declined", reason=self._rng.choice(("insufficient_funds", "expired_card"))
+            )
         created = records.payment(self._rng, found, method)
         _keep(self.shop.payments, str(created["id"]), created)
         return _json(201, created, ("Location", f"/v1/payments/{created['id']}"))
@@ -290,12 +315,15 @@ class SampleApi:
 
     def _contact(self, call: Call) -> Response:
         if not call.form().get("email", [""])[0]:
-            return _problem(422, "Invalid form", errors=[{"field": "email", "code": "missing", "message": "required"}])
+            return _problem(
+                422, "Invalid form", errors=[{"field": "email", "code": "missing", "message": "required"}]
+            )
         return Response(303, (("Location", "/contact/thanks"),))
 
     def _legacy_stock(self, call: Call) -> Response:
         quantity = self._rng.randint(0, 400)
-        body = f'<?xml version="1.0"?>\n<stock sku="{_escaped(call.segments[0])}"><quantity>{quantity}</quantity></stock>\n'
+        stock = f'<stock sku="{_escaped(call.segments[0])}"><quantity>{quantity}</quantity></stock>'
+        body = f'<?xml version="1.0"?>\n{stock}\n'
         return Response(200, (("Content-Type", "application/xml"),), body.encode())
 
     def _export_users(self, call: Call) -> Response:
@@ -312,7 +340,9 @@ def _page(call: Call, found: list[Record]) -> Response:
     start = (number - 1) * size
     items: list[Json] = list(found[start : start + size])
     following = number + 1 if start + size < len(found) else None
-    return _json(200, {"items": items, "page": number, "pageSize": size, "total": len(found), "next": following})
+    return _json(
+        200, {"items": items, "page": number, "pageSize": size, "total": len(found), "next": following}
+    )
 
 
 def _number(text: str, default: int) -> int:

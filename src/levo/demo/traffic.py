@@ -87,7 +87,9 @@ class Traffic:
         return Request(method, target, fields + headers, body)
 
     def _json(self, method: str, target: str, value: Json) -> Request:
-        return self._request(method, target, ("Content-Type", "application/json"), body=json.dumps(value).encode())
+        return self._request(
+            method, target, ("Content-Type", "application/json"), body=json.dumps(value).encode()
+        )
 
     def _form(self, target: str, values: dict[str, str]) -> Request:
         kind = ("Content-Type", "application/x-www-form-urlencoded")
@@ -121,7 +123,10 @@ class Traffic:
         return self._request("GET", "/v1/users/me")
 
     def _list_users(self) -> Request:
-        query: dict[str, str | int] = {"page": self._rng.randint(1, 4), "pageSize": self._rng.choice((10, 25))}
+        query: dict[str, str | int] = {
+            "page": self._rng.randint(1, 4),
+            "pageSize": self._rng.choice((10, 25)),
+        }
         if self._rng.random() < 0.4:
             query["status"] = self._rng.choice(records.USER_STATUSES)
         return self._request("GET", f"/v1/users?{urlencode(query)}")
@@ -187,7 +192,11 @@ class Traffic:
             {"productId": self._product_id(), "quantity": self._rng.randint(1, 4)}
             for _ in range(self._rng.choice((0, 1, 1, 2, 3)))
         ]
-        body: Record = {"userId": self._user_id(), "items": items, "shippingAddress": records.address(self._rng)}
+        body: Record = {
+            "userId": self._user_id(),
+            "items": items,
+            "shippingAddress": records.address(self._rng),
+        }
         if self._rng.random() < 0.3:
             body["note"] = "Please ring twice"
         return self._json("POST", "/v1/orders", body)
@@ -211,11 +220,17 @@ class Traffic:
         return self._request("GET", f"/v1/payments/{self._rng.choice(list(self._shop.payments))}")
 
     def _daily_report(self) -> Request:
-        return self._request("GET", f"/v1/reports/daily/2026-{self._rng.randint(1, 12):02d}-{self._rng.randint(1, 28):02d}")
+        return self._request(
+            "GET", f"/v1/reports/daily/2026-{self._rng.randint(1, 12):02d}-{self._rng.randint(1, 28):02d}"
+        )
 
     def _contact(self) -> Request:
         person = self._new_user()
-        values = {"name": str(person["firstName"]), "email": str(person["email"]), "message": "When do you open?"}
+        values = {
+            "name": str(person["firstName"]),
+            "email": str(person["email"]),
+            "message": "When do you open?",
+        }
         return self._form("/contact", values)
 
     def _legacy_stock(self) -> Request:
@@ -241,5 +256,6 @@ def _picture(rng: Random) -> bytes:
         (b"IEND", b""),
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack("!I", len(data)) + kind + data + struct.pack("!I", zlib.crc32(kind + data)) for kind, data in chunks
+        struct.pack("!I", len(data)) + kind + data + struct.pack("!I", zlib.crc32(kind + data))
+        for kind, data in chunks
     )

@@ -1,0 +1,55 @@
+"""``levo demo``: Satellite, sensor and a sample API with traffic, on loopback."""
+
+import asyncio
+import sys
+
+import click
+
+from levo.demo.run import Demo, DemoOptions
+from levo.errors import LevoError
+
+
+@click.command("demo")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port of the pages (default: 9999 or a free one)."
+)
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop by itself after this long."
+)
+@click.option(
+    "--rate", type=click.FloatRange(0.1, 500), default=40.0, show_default=True, help="Requests a second."
+)
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="Chooses the sample data and the traffic."
+)
+@click.option("--replay", is_flag=True, help="Replay a generated capture instead of capturing on loopback.")
+def command(port: int | None, seconds: float | None, rate: float, seed: int, replay: bool) -> None:
+    """Watch a small sample API become an API catalog.
+
+    Starts a Satellite, a sample API with traffic and the sensor, all on loopback, and prints the address
+    of the pages. Nothing is kept afterwards. Where capturing is not allowed, a generated capture is
+    replayed instead.
+    """
+    interactive = sys.stdout.isatty()
+    rewritten = False
+
+    def say(text: str) -> None:
+        nonlocal rewritten
+        click.echo(f"\n{text}" if rewritten else text)
+        rewritten = False
+
+    def show(text: str) -> None:
+        nonlocal rewritten
+        if interactive:
+            click.echo(f"\r\033[K{text}", nl=False)
+            rewritten = True
+        else:
+            click.echo(text)
+
+    async def main() -> None:
+        await Demo(DemoOptions(port, seconds, rate, seed, replay, interactive), say, show).run()
+
+    try:
+        asyncio.run(main())
+    except LevoError as exc:
+        raise click.ClickException(str(exc)) from exc

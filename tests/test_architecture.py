@@ -1,0 +1,154 @@
+"""The rules of ARCHITECTURE.md that a machine can check: who imports whom, sizes, names, mirrored tests."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "levo"
+TESTS = ROOT / "tests"
+MAX_LINES = 800
+
+SHARED = ("levo.model", "levo.errors", "levo.ledger", "levo.config")
+
+# Each part, and what of ours it may import besides itself. The first entry that a module lies in decides.
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "levo.model": (),
+    "levo.errors": (),
+    "levo.ledger": (),
+    "levo.config": ("levo.model", "levo.errors", "levo.ledger"),
+    "levo.engine": SHARED,
+    "levo.sensor.pipeline": (*SHARED, "levo.engine", "levo.sensor"),
+    "levo.sensor.capture": (*SHARED, "levo.engine"),
+    "levo.sensor.sampling": (*SHARED, "levo.engine"),
+    "levo.sensor.redact": (*SHARED, "levo.engine"),
+    "levo.sensor.export": (*SHARED, "levo.engine"),
+    "levo.sensor": (*SHARED, "levo.engine"),
+    "levo.satellite.learn": SHARED,
+    "levo.satellite.queue": SHARED,
+    "levo.satellite.openapi": (*SHARED, "levo.satellite.learn"),
+    "levo.satellite": SHARED,
+    "levo.ecs": SHARED,
+    "levo.demo": ("levo.errors",),
+    "levo.cli": ("levo",),
+    "levo.__main__": ("levo.cli",),
+    "levo": (),
+}
+
+CYTHON_IMPORT = re.compile(r"^\s*(?:from\s+([\w.]+)\s+c?import\b|c?import\s+([\w., ]+))", re.MULTILINE)
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(SOURCE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def sources(*suffixes: str) -> list[Path]:
+    return sorted(path for suffix in suffixes for path in SOURCE.rglob(f"*{suffix}"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Absolute names of the modules that *path* imports, whatever the place of the import in the file."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path}: relative import"
+                yield from (
+                    f"{node.module}.{alias.name}" if node.module == "levo" else str(node.module)
+                    for alias in node.names
+                )
+        return
+    for package, names in CYTHON_IMPORT.findall(text):
+        yield from [package] if package else [name.split()[0] for name in names.split(",") if name.split()]
+
+
+def within(name: str, part: str) -> bool:
+    return name == part or name.startswith(f"{part}.")
+
+
+def is_empty(path: Path) -> bool:
+    """Only a docstring, re-exports or nothing: no behaviour that a test of its own could claim anything about."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return all(
+        isinstance(node, ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign)
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        for node in body
+    )
+
+
+def test_the_checks_look_at_something() -> None:
+    assert len(sources(".py")) > 20
+    assert len(sources(".pyx")) > 3
+    assert "levo.engine.types" in set(imports(SOURCE / "engine" / "source.pxd"))
+
+
+@pytest.mark.parametrize("path", sources(".py", ".pyx", ".pxd"), ids=module_name)
+def test_imports_go_one_way(path: Path) -> None:
+    """The sensor and the Satellite never meet; a stage knows no other stage; shared modules know nobody."""
+    name = module_name(path)
+    part = next(part for part in ALLOWED if within(name, part))
+
+    ours = [wanted for wanted in imports(path) if within(wanted, "levo") and wanted != "levo.__version__"]
+    wrong = [wanted for wanted in ours if not any(within(wanted, ok) for ok in (part, *ALLOWED[part]))]
+
+    assert not wrong, f"{name} may import only {(part, *ALLOWED[part])}"
+
+
+@pytest.mark.parametrize(
+    ("package", "place"),
+    [
+        ("sqlite3", "levo.satellite.store"),
+        ("boto3", "levo.ecs"),
+        ("botocore", "levo.ecs"),
+        ("click", "levo.cli"),
+    ],
+)
+def test_some_packages_have_one_place(package: str, place: str) -> None:
+    users = {
+        module_name(path) for path in sources(".py", ".pyx") if any(within(i, package) for i in imports(path))
+    }
+
+    assert not {user for user in users if not within(user, place)}
+
+
+@pytest.mark.parametrize("package", ["asyncio", "logging", "socket", "threading", "time"])
+def test_the_engine_has_no_io_and_no_clock(package: str) -> None:
+    engine = [path for path in sources(".py", ".pyx", ".pxd") if within(module_name(path), "levo.engine")]
+
+    assert not [path.name for path in engine if any(within(name, package) for name in imports(path))]
+
+
+def test_no_file_grows_past_its_limit() -> None:
+    files = [*sources(".py", ".pyx", ".pxd"), *TESTS.rglob("*.py")]
+    lines = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in files
+    }
+
+    assert not {name: count for name, count in lines.items() if count > MAX_LINES}
+
+
+def test_names_say_what_a_module_is_about() -> None:
+    vague = {"utils", "util", "common", "helpers", "helper", "manager", "misc"}
+
+    assert not [path for path in SOURCE.rglob("*") if path.stem.strip("_") in vague]
+
+
+def test_every_source_file_has_a_test_file() -> None:
+    """``tests/`` mirrors ``src/levo/``: engine/link.pyx has tests/engine/test_link.py."""
+    missing = []
+    for path in sources(".py", ".pyx"):
+        if path.name == "__main__.py" or (path.suffix == ".py" and is_empty(path)):
+            continue
+        folder = path.parent.relative_to(SOURCE)
+        name = path.parent.name if path.name == "__init__.py" else path.stem
+        folder = folder.parent if path.name == "__init__.py" else folder
+        if not (TESTS / folder / f"test_{name.strip('_')}.py").exists():
+            missing.append(str(path.relative_to(ROOT)))
+
+    assert not missing
