@@ -73,7 +73,7 @@ def within(name: str, part: str) -> bool:
 
 
 def is_empty(path: Path) -> bool:
-    """Only a docstring, re-exports or nothing: no behaviour that a test of its own could claim anything about."""
+    """Only docstrings, re-exports and constants: no behaviour that a test could make a claim about."""
     body = ast.parse(path.read_text(encoding="utf-8")).body
     return all(
         isinstance(node, ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign)
