@@ -36,9 +36,13 @@ def extensions() -> list[Extension]:
     return found
 
 
+JOBS = os.cpu_count() or 1
+
 setup(
+    options={"build_ext": {"parallel": JOBS}},
     ext_modules=cythonize(
         extensions(),
+        nthreads=JOBS,
         include_path=["src"],
         build_dir="build/cython",
         language_level=3,
