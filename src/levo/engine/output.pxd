@@ -1,0 +1,224 @@
+# Growable output of the encoders, and the rules by which octets become text. Inline, no GIL, no Python.
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcpy
+
+
+ctypedef struct Text:
+    # A borrowed run of octets.
+    const uint8_t* data
+    uint32_t length
+
+
+ctypedef struct Output:
+    # What an encoder writes to. After ``failed`` is set, nothing more is written.
+    uint8_t* data
+    size_t length
+    size_t capacity
+    uint32_t* scratch         # work space of the encoder, reused from one exchange to the next
+    size_t scratch_capacity   # in elements
+    bint failed               # memory was refused
+
+
+cdef enum TextKind:
+    TEXT_ASCII = 0
+    TEXT_UTF8 = 1
+    TEXT_LATIN1 = 2           # not valid UTF-8: each octet stands for the character of its number
+
+
+cdef inline bint output_need(Output* output, size_t more) noexcept nogil:
+    """Make room for *more* octets behind the end. False, and ``failed``, when memory is refused."""
+    cdef size_t wanted
+    cdef uint8_t* block
+    if output.capacity - output.length >= more:
+        return not output.failed
+    if output.failed:
+        return False
+    wanted = output.capacity + (output.capacity >> 1) + 4096
+    if wanted < output.length + more:
+        wanted = output.length + more
+    block = <uint8_t*>realloc(output.data, wanted)
+    if block == NULL:
+        output.failed = True
+        return False
+    output.data = block
+    output.capacity = wanted
+    return True
+
+
+cdef inline bint output_scratch(Output* output, size_t elements) noexcept nogil:
+    """Make the work space hold *elements* numbers; their values are undefined."""
+    cdef uint32_t* block
+    if output.scratch_capacity >= elements:
+        return True
+    block = <uint32_t*>realloc(output.scratch, elements * sizeof(uint32_t))
+    if block == NULL:
+        output.failed = True
+        return False
+    output.scratch = block
+    output.scratch_capacity = elements
+    return True
+
+
+cdef inline void output_free(Output* output) noexcept nogil:
+    free(output.data)
+    free(output.scratch)
+    output.data = NULL
+    output.scratch = NULL
+    output.length = output.capacity = output.scratch_capacity = 0
+
+
+cdef inline void put(Output* output, const void* data, size_t size) noexcept nogil:
+    """Append without a check: the caller has called ``output_need``."""
+    memcpy(output.data + output.length, data, size)
+    output.length += size
+
+
+cdef inline uint64_t load64(const uint8_t* data) noexcept nogil:
+    cdef uint64_t word
+    memcpy(&word, data, 8)
+    return word
+
+
+cdef inline uint8_t lower(uint8_t octet) noexcept nogil:
+    return octet | 0x20 if 0x41 <= octet <= 0x5A else octet
+
+
+cdef inline bint equals_lower(const uint8_t* data, const uint8_t* lower_name, size_t length) noexcept nogil:
+    """True when *data*, ASCII letters lowered, equals *lower_name*; both have *length* octets."""
+    cdef size_t i
+    for i in range(length):
+        if lower(data[i]) != lower_name[i]:
+            return False
+    return True
+
+
+cdef inline size_t utf8_run(const uint8_t* data, size_t length) noexcept nogil:
+    """Octets at the start that are whole, valid UTF-8 characters (RFC 3629: no surrogates, shortest form)."""
+    cdef size_t i = 0
+    cdef uint8_t c, d
+    while i < length:
+        if length - i >= 8 and load64(data + i) & <uint64_t>0x8080808080808080 == 0:
+            i += 8
+            continue
+        c = data[i]
+        if c < 0x80:
+            i += 1
+        elif c < 0xC2:
+            return i
+        elif c < 0xE0:
+            if length - i < 2 or data[i + 1] & 0xC0 != 0x80:
+                return i
+            i += 2
+        elif c < 0xF0:
+            if length - i < 3:
+                return i
+            d = data[i + 1]
+            if d & 0xC0 != 0x80 or data[i + 2] & 0xC0 != 0x80:
+                return i
+            if (c == 0xE0 and d < 0xA0) or (c == 0xED and d > 0x9F):
+                return i
+            i += 3
+        elif c < 0xF5:
+            if length - i < 4:
+                return i
+            d = data[i + 1]
+            if d & 0xC0 != 0x80 or data[i + 2] & 0xC0 != 0x80 or data[i + 3] & 0xC0 != 0x80:
+                return i
+            if (c == 0xF0 and d < 0x90) or (c == 0xF4 and d > 0x8F):
+                return i
+            i += 4
+        else:
+            return i
+    return length
+
+
+cdef inline TextKind text_kind(const uint8_t* data, size_t length) noexcept nogil:
+    cdef size_t i = 0
+    while length - i >= 8 and load64(data + i) & <uint64_t>0x8080808080808080 == 0:
+        i += 8
+    while i < length and data[i] < 0x80:
+        i += 1
+    if i == length:
+        return TEXT_ASCII
+    return TEXT_UTF8 if utf8_run(data + i, length - i) == length - i else TEXT_LATIN1
+
+
+cdef inline size_t utf8_length(const uint8_t* data, size_t length, TextKind kind) noexcept nogil:
+    """Octets that ``put_text`` writes for *data*."""
+    cdef size_t i, total = length
+    if kind == TEXT_LATIN1:
+        for i in range(length):
+            total += data[i] >> 7
+    return total
+
+
+cdef inline void put_text(Output* output, const uint8_t* data, size_t length, TextKind kind) noexcept nogil:
+    """Append *data* as valid UTF-8; room for ``utf8_length`` octets is there."""
+    cdef size_t i
+    cdef uint8_t* at
+    if kind != TEXT_LATIN1:
+        put(output, data, length)
+        return
+    at = output.data + output.length
+    for i in range(length):
+        if data[i] < 0x80:
+            at[0] = data[i]
+            at += 1
+        else:
+            at[0] = 0xC0 | (data[i] >> 6)
+            at[1] = 0x80 | (data[i] & 0x3F)
+            at += 2
+    output.length = at - output.data
+
+
+cdef inline bint incomplete_character(const uint8_t* data, size_t length) noexcept nogil:
+    """True when *data* (1 to 3 octets) could be the start of one valid character that goes on."""
+    cdef uint8_t c = data[0]
+    cdef size_t i
+    if c < 0xC2 or c > 0xF4 or length > 3:
+        return False
+    if length >= (2 if c < 0xE0 else 3 if c < 0xF0 else 4):
+        return False
+    for i in range(1, length):
+        if data[i] & 0xC0 != 0x80:
+            return False
+    if length > 1:
+        if (c == 0xE0 and data[1] < 0xA0) or (c == 0xED and data[1] > 0x9F):
+            return False
+        if (c == 0xF0 and data[1] < 0x90) or (c == 0xF4 and data[1] > 0x8F):
+            return False
+    return True
+
+
+cdef inline bint has_control(const uint8_t* data, size_t length) noexcept nogil:
+    """True when *data* holds a control octet other than TAB, LF, VT, FF, CR and ESC."""
+    cdef size_t i = 0, stop
+    cdef uint64_t word
+    cdef uint8_t c
+    while i < length:
+        if length - i >= 8:
+            word = load64(data + i)
+            if (word - <uint64_t>0x2020202020202020) & ~word & <uint64_t>0x8080808080808080 == 0:
+                i += 8
+                continue
+            stop = i + 8
+        else:
+            stop = length
+        while i < stop:
+            c = data[i]
+            if c < 0x20 and not (9 <= c <= 13 or c == 0x1B):
+                return True
+            i += 1
+    return False
+
+
+cdef inline long long body_text_length(const uint8_t* data, size_t length, bint cut) noexcept nogil:
+    """Octets of a body that are its text, or -1 when it is binary (the rule of ``levo.model.exchange``)."""
+    cdef size_t run
+    if has_control(data, length):
+        return -1
+    run = utf8_run(data, length)
+    if run == length or (cut and incomplete_character(data + run, length - run)):
+        return <long long>run
+    return -1
