@@ -1,0 +1,142 @@
+"""OTLP/gRPC over raw octets: no generated code, so the sensor needs no protobuf library."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from levo.errors import ConfigError, Problem
+from levo.sensor.export.batch import EncodedRequest, ExportBatch, RequestLimits, otlp_slices
+from levo.sensor.export.destination import Receipt
+from levo.sensor.export.failure import PermanentExportError, RetryableExportError
+from levo.sensor.export.target import OtlpSettings
+from levo.sensor.export.tls import check_pair, client_context, read_pem
+from levo.sensor.export.wire import rejected_items, retry_delay_s
+
+if TYPE_CHECKING:
+    import grpc
+
+TRACE_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+METRICS_METHOD = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
+_RETRYABLE = frozenset(
+    {"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"}
+)
+_MAX_RESPONSE = 1024 * 1024
+
+
+class OtlpGrpc:
+    """Calls ``TraceService/Export`` and ``MetricsService/Export``. Connects lazily, at the first send."""
+
+    def __init__(self, settings: OtlpSettings, limits: RequestLimits | None = None) -> None:
+        """Raises ConfigError on unreadable certificates, an unsendable id or token."""
+        self._settings = settings
+        self._limits = limits or RequestLimits()
+        self._metadata = tuple(settings.headers().items())
+        self._roots, self._key, self._chain = _credentials(settings)
+        self._channel: grpc.Channel | None = None
+        self._calls: dict[str, Any] = {}
+
+    def encode(self, batch: ExportBatch, resource: bytes) -> Iterator[EncodedRequest]:
+        for traces, body in otlp_slices(batch, resource, self._limits):
+            yield EncodedRequest(traces, body)
+
+    def send(self, request: EncodedRequest, timeout_s: float | None = None) -> Receipt:
+        body = gzip.decompress(request.body) if request.gzipped else request.body
+        rejected = self._call(TRACE_METHOD, body, timeout_s)
+        return Receipt(min(rejected, request.traces), len(body))
+
+    def send_metrics(self, encoded: bytes, timeout_s: float | None = None) -> Receipt:
+        return Receipt(self._call(METRICS_METHOD, encoded, timeout_s), len(encoded))
+
+    def close(self) -> None:
+        self.abandon()
+
+    def abandon(self) -> None:
+        channel, self._channel = self._channel, None
+        self._calls = {}
+        if channel is not None:
+            channel.close()
+
+    def _call(self, method: str, body: bytes, timeout_s: float | None) -> int:
+        import grpc
+
+        limit_s = self._settings.request_timeout_s
+        if timeout_s is not None:
+            limit_s = min(limit_s, max(timeout_s, 0.001))
+        where = str(self._settings.address)
+        try:
+            call: Any = self._calls.get(method) or self._open(method)
+            answer: bytes = call(
+                body, timeout=limit_s, metadata=self._metadata, compression=grpc.Compression.Gzip
+            )
+        except grpc.RpcError as exc:
+            raise self._failure(where, exc) from None
+        except ValueError:
+            raise RetryableExportError(f"{where}: the channel was closed") from None
+        return rejected_items(answer)
+
+    def _open(self, method: str) -> Any:
+        import grpc
+
+        if self._channel is None:
+            settings = self._settings
+            options: list[tuple[str, Any]] = [
+                ("grpc.max_send_message_length", -1),
+                ("grpc.max_receive_message_length", _MAX_RESPONSE),
+                # Our own backoff decides when to try again: the channel must not sleep through it.
+                ("grpc.initial_reconnect_backoff_ms", 100),
+                ("grpc.min_reconnect_backoff_ms", 100),
+                ("grpc.max_reconnect_backoff_ms", 1000),
+                ("grpc.enable_retries", 0),
+                ("grpc.primary_user_agent", "levo-sensor"),
+                ("grpc.enable_http_proxy", 0 if settings.proxy is None else 1),
+            ]
+            if settings.proxy is not None:
+                options.append(("grpc.http_proxy", settings.proxy))
+            target = f"dns:///{settings.address.authority}"
+            if settings.address.tls:
+                credentials = grpc.ssl_channel_credentials(self._roots, self._key, self._chain)
+                self._channel = grpc.secure_channel(target, credentials, options=options)
+            else:
+                self._channel = grpc.insecure_channel(target, options=options)
+        call = self._channel.unary_unary(method)
+        self._calls[method] = call
+        return call
+
+    def _failure(self, where: str, exc: grpc.RpcError) -> RetryableExportError | PermanentExportError:
+        code = exc.code().name
+        asked: float | None = None
+        trailers: Any = exc.trailing_metadata()
+        for key, value in trailers or ():
+            if key == "grpc-status-details-bin" and isinstance(value, bytes):
+                asked = retry_delay_s(value)
+        if code in _RETRYABLE or (code == "RESOURCE_EXHAUSTED" and asked is not None):
+            return RetryableExportError(f"{where}: gRPC {code}", asked)
+        if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+            who = self._settings.organization_id
+            organization = "without an organisation id" if not who else f"organisation {who!r}"
+            return PermanentExportError(
+                f"{where}: gRPC {code}: the receiver rejects {organization} or its token",
+                organization_rejected=True,
+            )
+        if code == "UNIMPLEMENTED":
+            return PermanentExportError(f"{where}: gRPC UNIMPLEMENTED: no OTLP receiver at this address")
+        return PermanentExportError(f"{where}: gRPC {code}")
+
+
+def _credentials(settings: OtlpSettings) -> tuple[bytes | None, bytes | None, bytes | None]:
+    """(roots, key, chain) in PEM form, None where not configured."""
+    check_pair(settings)
+    if not settings.address.tls:
+        return None, None, None
+    client_context(settings)  # the same checks, and the same messages, as over HTTP
+    roots = key = chain = None
+    if settings.ca_cert_path is not None:
+        roots = read_pem(settings.ca_cert_path, "tls-ca-cert-path")
+    if settings.client_cert_path is not None:
+        chain = read_pem(settings.client_cert_path, "tls-client-cert-path")
+        key = read_pem(settings.client_key_path or settings.client_cert_path, "tls-client-key-path")
+    if settings.ignore_ssl_verify:
+        raise ConfigError(Problem("ignore-ssl-verify", "is not possible with OTLP/gRPC"))
+    return roots, key, chain

@@ -1,0 +1,60 @@
+"""Reading of certificates and keys, with errors that name the setting and the file."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from levo.errors import ConfigError, Problem
+from levo.sensor.export.target import OtlpSettings
+
+
+def client_context(settings: OtlpSettings) -> ssl.SSLContext:
+    """A TLS client context as *settings* ask; raises ConfigError on unreadable or mismatched files."""
+    check_pair(settings)
+    if settings.ca_cert_path is not None:
+        read_pem(settings.ca_cert_path, "tls-ca-cert-path")
+    try:
+        context = ssl.create_default_context(
+            cafile=None if settings.ca_cert_path is None else str(settings.ca_cert_path)
+        )
+    except (OSError, ValueError):
+        raise _problem(
+            "tls-ca-cert-path", f"{settings.ca_cert_path} holds no usable PEM certificate"
+        ) from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.client_cert_path is not None:
+        read_pem(settings.client_cert_path, "tls-client-cert-path")
+        if settings.client_key_path is not None:
+            read_pem(settings.client_key_path, "tls-client-key-path")
+        try:
+            # An encrypted key must be an error, not a question on the terminal.
+            context.load_cert_chain(settings.client_cert_path, settings.client_key_path, password=lambda: "")
+        except (OSError, ValueError):
+            raise _problem(
+                "tls-client-cert-path",
+                f"{settings.client_cert_path} and its key {settings.client_key_path or 'in the same file'} "
+                "are not a certificate and its unencrypted private key in PEM form",
+            ) from None
+    if settings.ignore_ssl_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def check_pair(settings: OtlpSettings) -> None:
+    """A key without a certificate is a mistake."""
+    if settings.client_key_path is not None and settings.client_cert_path is None:
+        raise _problem("tls-client-key-path", "is set without tls-client-cert-path: set both")
+
+
+def read_pem(path: Path, where: str) -> bytes:
+    """The octets of a PEM file; ConfigError names the setting, the path and the reason."""
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise _problem(where, f"{path} cannot be read: {exc.strerror or type(exc).__name__}") from None
+
+
+def _problem(where: str, text: str) -> ConfigError:
+    return ConfigError(Problem(where, text))
