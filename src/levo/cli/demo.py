@@ -6,7 +6,6 @@ import sys
 import click
 
 from levo.demo.run import Demo, DemoOptions
-from levo.errors import LevoError
 
 
 @click.command("demo")
@@ -49,7 +48,4 @@ def command(port: int | None, seconds: float | None, rate: float, seed: int, rep
     async def main() -> None:
         await Demo(DemoOptions(port, seconds, rate, seed, replay, interactive), say, show).run()
 
-    try:
-        asyncio.run(main())
-    except LevoError as exc:
-        raise click.ClickException(str(exc)) from exc
+    asyncio.run(main())
