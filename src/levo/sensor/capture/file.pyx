@@ -1,0 +1,934 @@
+# distutils: libraries = pcap z
+"""Capture files: pcap and pcapng, plain, gzip-compressed or from a pipe.
+
+pcap: draft-ietf-opsawg-pcap; pcapng: draft-ietf-opsawg-pcapng (block names below are its names).
+
+One parser works on a window of octets, ``_data[_at:_end]``. For a plain file the window is the mapped file, and a
+frame is handed over where it lies. For anything else it is a buffer that ``_fill`` shifts and refills: whole records
+only are handed over, so memory is bounded by the largest record.
+
+``_step`` looks at the window and returns
+
+    FRAME    ``_frame`` holds the next record; the window has moved behind it
+    AGAIN    something else was passed over; call again
+    MORE     the window ends inside a record; ``_wanted`` octets are needed
+    KEYS     a Decryption Secrets Block was kept
+    STOP     nothing after this can be read
+"""
+
+cimport cython
+from cpython.exc cimport PyErr_CheckSignals
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memmove, memset, strerror
+
+from levo.engine.source cimport FrameSource
+from levo.engine.types cimport Frame, FrameSink
+from levo.sensor.capture.bpf cimport Program, bpf_program, program_matches
+
+import os
+import stat
+
+from levo.errors import CaptureError, CaptureFileError
+from levo.sensor.capture.filters import check_expression, file_program
+from levo.sensor.capture.statistics import FileStatistics
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #define LEVO_NS_MAX ((__int128)INT64_MAX)
+    #define LEVO_NS_MIN ((__int128)INT64_MIN)
+    /* ticks of a pcapng interface to nanoseconds; saturates. exponent: 10^-e or, with binary set, 2^-e seconds. */
+    static int64_t levo_ticks_to_ns(uint64_t ticks, int binary, unsigned exponent, int64_t offset_s) {
+        unsigned __int128 ns = ticks;
+        __int128 result;
+        unsigned i;
+        if (binary)
+            ns = (ns * 1000000000u) >> (exponent < 127 ? exponent : 127);
+        else if (exponent <= 9)
+            for (i = exponent; i < 9; i++) ns *= 10u;
+        else
+            for (i = 9; i < exponent && ns; i++) ns /= 10u;
+        result = (__int128)ns + (__int128)offset_s * 1000000000;
+        if (result > LEVO_NS_MAX) return INT64_MAX;
+        if (result < LEVO_NS_MIN) return INT64_MIN;
+        return (int64_t)result;
+    }
+    """
+    int64_t levo_ticks_to_ns(uint64_t ticks, int binary, unsigned int exponent, int64_t offset_s) nogil
+
+cdef extern from "<poll.h>" nogil:
+    struct pollfd:
+        int fd
+        short events
+        short revents
+    int poll(pollfd* entries, unsigned long count, int timeout_ms)
+    short POLLIN
+
+cdef extern from "<unistd.h>" nogil:
+    ssize_t read(int fd, void* into, size_t size)
+
+cdef extern from "<sys/stat.h>" nogil:
+    struct stat_t "stat":
+        long long st_size
+    int fstat(int fd, stat_t* result)
+
+cdef extern from "<sys/mman.h>" nogil:
+    void* mmap(void* address, size_t length, int protection, int flags, int fd, long long offset)
+    int munmap(void* address, size_t length)
+    int madvise(void* address, size_t length, int advice)
+    int PROT_READ
+    int MAP_PRIVATE
+    int MADV_SEQUENTIAL
+    int MADV_DONTNEED
+    void* MAP_FAILED
+
+cdef extern from "zlib.h" nogil:
+    ctypedef struct z_stream:
+        const uint8_t* next_in
+        unsigned int avail_in
+        uint8_t* next_out
+        unsigned int avail_out
+    int inflateInit2(z_stream* stream, int window_bits)
+    int inflate(z_stream* stream, int flush)
+    int inflateReset(z_stream* stream)
+    int inflateEnd(z_stream* stream)
+    int Z_OK
+    int Z_STREAM_END
+    int Z_BUF_ERROR
+    int Z_NO_FLUSH
+
+cdef enum Step:
+    FRAME
+    AGAIN
+    MORE
+    KEYS
+    STOP
+
+cdef enum Format:
+    FORMAT_NONE
+    FORMAT_PCAP
+    FORMAT_PCAPNG
+
+cdef enum Filled:
+    FILL_ERROR = -2
+    FILL_LATER = -1
+    FILL_END = 0
+    FILL_GOT = 1
+
+cdef enum:
+    LARGEST_RECORD = 16 * 1024 * 1024 + 64     # as much as any tool writes; a larger length is nonsense
+    MOST_SECRETS = 16 * 1024 * 1024            # octets of key logs kept
+    MOST_INTERFACES = 65536                    # of one section; Frame.interface has 16 bits
+    FIRST_CAPACITY = 1024 * 1024               # of the buffer of a stream
+    INPUT_SIZE = 1024 * 1024                   # not below FIRST_CAPACITY: takes over its octets
+    RELEASE_EVERY = 64 * 1024 * 1024           # octets of a mapped file after which its pages are given back
+
+cdef enum:
+    BLOCK_SECTION = 0x0A0D0D0A
+    BLOCK_INTERFACE = 1
+    BLOCK_PACKET = 2
+    BLOCK_SIMPLE_PACKET = 3
+    BLOCK_ENHANCED_PACKET = 6
+    BLOCK_SECRETS = 10
+    SECRETS_TLS_KEY_LOG = 0x544C534B
+    OPTION_TSRESOL = 9
+    OPTION_TSOFFSET = 14
+
+cdef struct Interface:
+    const bpf_program* program      # NULL: no filter
+    int64_t offset_s
+    uint32_t snaplen                # 0: none
+    uint16_t link_type
+    uint16_t number                 # over all sections
+    uint8_t binary                  # time unit is 2**-exponent seconds, else 10**-exponent
+    uint8_t exponent
+
+cdef struct Secret:
+    uint8_t* data
+    uint32_t length
+
+cdef struct Counters:
+    uint64_t received
+    uint64_t delivered
+    uint64_t filtered
+    uint64_t truncated
+    uint64_t malformed
+    uint64_t unread
+    uint64_t ignored_blocks
+    uint64_t secrets_bytes
+    uint64_t secrets_ignored
+
+
+cdef inline uint32_t read32(const uint8_t* at, bint big) noexcept nogil:
+    if big:
+        return (<uint32_t>at[0] << 24) | (<uint32_t>at[1] << 16) | (<uint32_t>at[2] << 8) | at[3]
+    return (<uint32_t>at[3] << 24) | (<uint32_t>at[2] << 16) | (<uint32_t>at[1] << 8) | at[0]
+
+
+cdef inline uint16_t read16(const uint8_t* at, bint big) noexcept nogil:
+    if big:
+        return <uint16_t>((<uint32_t>at[0] << 8) | at[1])
+    return <uint16_t>((<uint32_t>at[1] << 8) | at[0])
+
+
+cdef inline uint16_t usual_link_type(uint32_t link_type) noexcept nogil:
+    """Files written from a DLT_ value hold raw IP as 12 or 14; LINKTYPE_RAW is 101. The upper half is flags."""
+    link_type &= 0xFFFF
+    return 101 if link_type == 12 or link_type == 14 else <uint16_t>link_type
+
+
+@cython.final
+cdef class FileSource(FrameSource):
+    """The frames of one capture file, in the order of the file. One thread at a time."""
+
+    cdef const uint8_t* _data       # the window's memory: the mapping, or _buffer
+    cdef size_t _at
+    cdef size_t _end
+    cdef size_t _wanted             # octets from _at that the record at _at needs
+    cdef bint _complete             # the window ends where the file ends
+    cdef bint _stopped
+
+    cdef int _fd
+    cdef bint _own_fd
+    cdef void* _mapping
+    cdef size_t _mapped
+    cdef size_t _released
+    cdef uint8_t* _buffer
+    cdef size_t _capacity
+    cdef uint8_t* _input            # compressed octets
+    cdef z_stream _inflater
+    cdef bint _gzip
+    cdef bint _gzip_open            # inside a member: the end of the file would cut it
+    cdef bint _input_ended
+    cdef int _error                 # errno of a failed read
+
+    cdef int _format
+    cdef bint _big
+    cdef uint32_t _header_size      # of a pcap record
+    cdef bint _nano
+    cdef uint64_t _skip             # octets of an oversized block still to pass over
+
+    cdef Interface* _interfaces
+    cdef uint32_t _interface_count
+    cdef uint32_t _interface_capacity
+    cdef uint32_t _interfaces_before    # in earlier sections
+
+    cdef Secret* _secrets
+    cdef uint32_t _secret_count
+
+    cdef Frame _frame
+    cdef const bpf_program* _frame_program
+    cdef Counters _counters
+
+    cdef readonly str path
+    """As given; ``-`` is standard input."""
+    cdef object _filter
+    cdef dict _programs             # link type -> Program
+
+    def __cinit__(self, path, *, filter=None):
+        """Open *path* (``-``: standard input) and read its header.
+
+        *filter* is a pcap-filter(7) expression, compiled for each link type that the file uses; tagged frames are
+        looked into. Raises ``CaptureFileError`` (missing, unreadable, no capture) and ``ConfigError`` (the filter).
+        """
+        self._fd = -1
+        self._data = NULL
+        self._frame.data = NULL
+        self.path = os.fspath(path)
+        self._filter = filter if filter is not None and filter.strip() else None
+        self._programs = {}
+        if self._filter is not None:
+            check_expression(self._filter)
+        self._open()
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def __dealloc__(self):
+        cdef uint32_t index
+        self._release()
+        free(self._interfaces)
+        for index in range(self._secret_count):
+            free(self._secrets[index].data)
+        free(self._secrets)
+
+    # Opening
+
+    def _open(self):
+        try:
+            if self.path == "-":
+                self._fd, self._own_fd = 0, False
+            else:
+                self._fd, self._own_fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC), True
+            status = os.fstat(self._fd)
+        except OSError as error:
+            raise CaptureFileError(f"cannot read the capture file {self.path!r}: {error.strerror}") from None
+        if stat.S_ISDIR(status.st_mode):
+            raise CaptureFileError(f"cannot read the capture file {self.path!r}: it is a directory")
+        if stat.S_ISREG(status.st_mode) and self.path != "-" and status.st_size > 0:
+            self._map(status.st_size)
+        else:
+            self._become_stream()
+
+    cdef _map(self, size_t size):
+        cdef void* mapping = mmap(NULL, size, PROT_READ, MAP_PRIVATE, self._fd, 0)
+        if mapping == MAP_FAILED:
+            self._become_stream()
+            return
+        madvise(mapping, size, MADV_SEQUENTIAL)
+        self._mapping = mapping
+        self._mapped = size
+        self._data = <const uint8_t*>mapping
+        self._end = size
+        self._complete = True
+
+    cdef _become_stream(self):
+        if self._buffer == NULL:
+            self._buffer = <uint8_t*>malloc(FIRST_CAPACITY)
+            if self._buffer == NULL:
+                raise MemoryError
+            self._capacity = FIRST_CAPACITY
+        self._data = self._buffer
+        self._at = 0
+        self._end = 0
+        self._complete = False
+
+    cdef _become_gzip(self):
+        """Start inflating at the first octet of the file, part of which may be in the window already."""
+        cdef size_t held = self._end if self._mapping == NULL else 0
+        self._input = <uint8_t*>malloc(INPUT_SIZE)
+        if self._input == NULL:
+            raise MemoryError
+        if self._mapping != NULL:
+            munmap(self._mapping, self._mapped)
+            self._mapping = NULL
+        elif held:
+            memcpy(self._input, self._data, held)
+        memset(&self._inflater, 0, sizeof(z_stream))
+        if inflateInit2(&self._inflater, 15 + 16) != Z_OK:
+            raise MemoryError
+        self._gzip = True
+        self._gzip_open = True
+        self._inflater.next_in = self._input
+        self._inflater.avail_in = <unsigned int>held
+        self._become_stream()
+
+    def _begin(self):
+        """Recognise the format. Waits for the first octets of a pipe."""
+        self._need(4)
+        if self._end >= 2 and self._data[0] == 0x1F and self._data[1] == 0x8B:
+            self._become_gzip()
+            self._need(4)
+        if self._end < 4:
+            raise self._no_capture(f"{self._end} octets" if self._end else "it is empty")
+        magic = self._data[:4]
+        if magic == b"\n\r\r\n":
+            self._need(28)
+            if self._end < 12 or self._data[8:12] not in (b"\x1a\x2b\x3c\x4d", b"\x4d\x3c\x2b\x1a"):
+                raise self._no_capture("its section header is damaged")
+            self._format = FORMAT_PCAPNG
+            self._look_ahead()
+        elif magic in PCAP_MAGIC:
+            self._big, self._nano, self._header_size = PCAP_MAGIC[magic]
+            self._need(24)
+            if self._end < 24:
+                raise self._no_capture("it ends inside its header")
+            self._format = FORMAT_PCAP
+            self._add_interface(usual_link_type(read32(self._data + 20, self._big)), 0)
+            self._at = 24
+        else:
+            raise self._no_capture(hint(magic))
+
+    cdef _no_capture(self, str reason):
+        name = "standard input" if self.path == "-" else repr(self.path)
+        return CaptureFileError(f"{name} is no pcap or pcapng capture: {reason}")
+
+    cdef _need(self, size_t size):
+        """Fill the window to *size* octets where the file has as many; interruptible."""
+        cdef int result
+        while self._end - self._at < size and not self._complete:
+            self._wanted = size
+            with nogil:
+                result = self._fill(100)
+            if result == FILL_ERROR:
+                raise self._read_error()
+            PyErr_CheckSignals()
+
+    cdef _look_ahead(self):
+        """Read pcapng blocks in the window up to the first packet, so that its filters compile before capture."""
+        cdef int step
+        cdef uint32_t kind
+        while not self._stopped:
+            if self._end - self._at >= 4:
+                kind = read32(self._data + self._at, self._big)
+                if kind in (BLOCK_PACKET, BLOCK_SIMPLE_PACKET, BLOCK_ENHANCED_PACKET):
+                    return
+            step = self._step()
+            if step == MORE or step == STOP or step == FRAME:
+                return
+
+    cdef _read_error(self):
+        return CaptureError(f"reading {self.path!r} failed: {strerror(self._error).decode('utf-8', 'replace')}")
+
+    # The window
+
+    cdef int _fill(self, int timeout_ms) noexcept nogil:
+        """Add octets to the window, waiting at most *timeout_ms* for a pipe: a ``Filled``."""
+        cdef int result
+        if self._complete:
+            return FILL_END
+        if self._skip_buffered():
+            pass
+        if self._at > 0:
+            memmove(self._buffer, self._buffer + self._at, self._end - self._at)
+            self._end -= self._at
+            self._at = 0
+        if self._wanted > self._capacity and not self._grow(self._wanted):
+            self._error = 12
+            return FILL_ERROR
+        if self._end == self._capacity and not self._grow(self._capacity * 2):
+            self._error = 12
+            return FILL_ERROR
+        if self._gzip:
+            result = self._inflate(timeout_ms)
+        else:
+            result = self._read(self._buffer + self._end, self._capacity - self._end, timeout_ms)
+            if result > 0:
+                self._end += <size_t>result
+                result = FILL_GOT
+        if result == FILL_END:
+            self._complete = True
+        return result
+
+    cdef bint _skip_buffered(self) noexcept nogil:
+        """Pass over what the window holds of an oversized block."""
+        cdef size_t here = self._end - self._at
+        if self._skip == 0:
+            return False
+        if here > self._skip:
+            here = <size_t>self._skip
+        self._at += here
+        self._skip -= here
+        return True
+
+    cdef bint _grow(self, size_t capacity) noexcept nogil:
+        cdef uint8_t* block = <uint8_t*>realloc(self._buffer, capacity)
+        if block == NULL:
+            return False
+        self._buffer = block
+        self._data = block
+        self._capacity = capacity
+        return True
+
+    cdef int _read(self, uint8_t* into, size_t size, int timeout_ms) noexcept nogil:
+        """Octets read, 0 at the end, or a negative ``Filled``."""
+        cdef pollfd entry
+        cdef ssize_t got
+        cdef int ready
+        entry.fd = self._fd
+        entry.events = POLLIN
+        entry.revents = 0
+        if size > 0x40000000:
+            size = 0x40000000
+        ready = poll(&entry, 1, timeout_ms)
+        if ready == 0:
+            return FILL_LATER
+        if ready < 0:
+            if errno == EINTR:
+                return FILL_LATER
+            self._error = errno
+            return FILL_ERROR
+        got = read(self._fd, into, size)
+        if got >= 0:
+            return <int>got
+        if errno == EINTR or errno == EAGAIN:
+            return FILL_LATER
+        self._error = errno
+        return FILL_ERROR
+
+    cdef int _inflate(self, int timeout_ms) noexcept nogil:
+        """Inflate into the free part of the buffer (RFC 1952; members may follow each other)."""
+        cdef int got
+        cdef int code
+        while True:
+            if self._inflater.avail_in == 0 and not self._input_ended:
+                got = self._read(self._input, INPUT_SIZE, timeout_ms)
+                if got < 0:
+                    return got
+                if got == 0:
+                    self._input_ended = True
+                self._inflater.next_in = self._input
+                self._inflater.avail_in = <unsigned int>got
+            if not self._gzip_open:
+                # Another member, or padding behind the last one, which gzip(1) ignores too.
+                if self._inflater.avail_in == 0:
+                    return FILL_END
+                if self._inflater.next_in[0] != 0x1F or inflateReset(&self._inflater) != Z_OK:
+                    return FILL_END
+                self._gzip_open = True
+            self._inflater.next_out = self._buffer + self._end
+            self._inflater.avail_out = <unsigned int>(self._capacity - self._end)
+            code = inflate(&self._inflater, Z_NO_FLUSH)
+            got = <int>(self._capacity - self._end) - <int>self._inflater.avail_out
+            self._end += <size_t>got
+            if code == Z_STREAM_END:
+                self._gzip_open = False
+            elif code != Z_OK and code != Z_BUF_ERROR:
+                # Damaged: what came out before stands, nothing after it can.
+                return FILL_GOT if got and self._mark_damaged() else self._end_damaged()
+            if got:
+                return FILL_GOT
+            if code != Z_STREAM_END and self._inflater.avail_in == 0 and self._input_ended:
+                return self._end_damaged()
+
+    cdef bint _mark_damaged(self) noexcept nogil:
+        """Make the next call the end, with the stream still open (counted as cut)."""
+        self._inflater.avail_in = 0
+        self._input_ended = True
+        return True
+
+    cdef int _end_damaged(self) noexcept nogil:
+        self._counters.truncated += 1
+        self._gzip_open = False
+        return FILL_END
+
+    # The formats
+
+    cdef int _step(self) except -1 nogil:
+        if self._skip:
+            if not self._complete:
+                self._skip_buffered()
+                if self._skip:
+                    self._wanted = 1
+                    return MORE
+                return AGAIN
+            return self._pass_skip()
+        if self._format == FORMAT_PCAP:
+            return self._step_pcap()
+        return self._step_pcapng()
+
+    cdef int _pass_skip(self) noexcept nogil:
+        if self._skip > self._end - self._at:
+            self._skip = 0
+            return self._cut()
+        self._skip_buffered()
+        return AGAIN
+
+    cdef int _cut(self) noexcept nogil:
+        """The file ends inside the record at ``_at``, or exactly before it."""
+        if self._end > self._at:
+            self._counters.truncated += 1
+            self._counters.unread += self._end - self._at
+            self._at = self._end
+        self._stopped = True
+        return STOP
+
+    cdef int _damaged(self) noexcept nogil:
+        """The record at ``_at`` makes no sense, and nothing says where the next one starts."""
+        self._counters.malformed += 1
+        self._counters.unread += self._end - self._at
+        self._at = self._end
+        self._stopped = True
+        return STOP
+
+    cdef int _more(self, size_t wanted) noexcept nogil:
+        """*wanted* octets are needed from ``_at``; more than the window holds."""
+        if self._complete:
+            return self._cut()
+        self._wanted = wanted
+        return MORE
+
+    cdef int _step_pcap(self) noexcept nogil:
+        cdef size_t here = self._end - self._at
+        cdef const uint8_t* at = self._data + self._at
+        cdef uint32_t captured
+        cdef uint32_t wire
+        cdef uint32_t fraction
+        if here < self._header_size:
+            return self._more(self._header_size)
+        captured = read32(at + 8, self._big)
+        if captured > LARGEST_RECORD:
+            return self._damaged()
+        if here - self._header_size < captured:
+            return self._more(self._header_size + captured)
+        wire = read32(at + 12, self._big)
+        fraction = read32(at + 4, self._big)
+        self._frame.data = at + self._header_size
+        self._frame.captured_length = captured
+        self._frame.wire_length = wire if wire > captured else captured
+        self._frame.time_ns = <int64_t>read32(at, self._big) * 1000000000 + (
+            <int64_t>fraction if self._nano else <int64_t>fraction * 1000
+        )
+        self._frame.link_type = self._interfaces[0].link_type
+        self._frame.interface = 0
+        self._frame_program = self._interfaces[0].program
+        self._at += self._header_size + captured
+        return FRAME
+
+    cdef int _step_pcapng(self) except -1 nogil:
+        """One block: type, total length, body, total length again (ignored)."""
+        cdef size_t here = self._end - self._at
+        cdef const uint8_t* at = self._data + self._at
+        cdef uint32_t kind
+        cdef uint32_t total
+        cdef uint64_t padded
+        cdef int step
+        if here < 12:
+            return self._more(12)
+        kind = read32(at, self._big)
+        if kind == BLOCK_SECTION:
+            if read32(at + 8, True) == 0x1A2B3C4D:
+                self._big = True
+            elif read32(at + 8, False) == 0x1A2B3C4D:
+                self._big = False
+            else:
+                return self._damaged()
+        total = read32(at + 4, self._big)
+        if total < 12:
+            return self._damaged()
+        padded = (<uint64_t>total + 3) & ~<uint64_t>3
+        if padded > LARGEST_RECORD:
+            if kind == BLOCK_SECTION or kind == BLOCK_INTERFACE or self._is_packet(kind):
+                self._counters.malformed += 1
+            elif kind == BLOCK_SECRETS:
+                self._counters.secrets_ignored += 1
+            else:
+                self._counters.ignored_blocks += 1
+            self._skip = padded
+            return AGAIN
+        if here < padded:
+            # A writer that pads nothing at the very end of the file still wrote the whole block.
+            if not self._complete or here < total:
+                return self._more(<size_t>padded)
+            padded = here
+        step = self._block(kind, at + 8, total - 12)
+        self._at += <size_t>padded
+        return step
+
+    cdef bint _is_packet(self, uint32_t kind) noexcept nogil:
+        return kind == BLOCK_PACKET or kind == BLOCK_SIMPLE_PACKET or kind == BLOCK_ENHANCED_PACKET
+
+    cdef int _block(self, uint32_t kind, const uint8_t* body, uint32_t size) except -1 nogil:
+        """A whole block; *size* octets of *body*, padding included."""
+        if kind == BLOCK_ENHANCED_PACKET:
+            if size < 20:
+                return self._malformed()
+            return self._packet(body, size, read32(body, self._big))
+        if kind == BLOCK_SIMPLE_PACKET:
+            return self._simple_packet(body, size)
+        if kind == BLOCK_PACKET:
+            if size < 20:
+                return self._malformed()
+            return self._packet(body, size, read16(body, self._big))
+        if kind == BLOCK_INTERFACE:
+            return self._interface_description(body, size)
+        if kind == BLOCK_SECTION:
+            self._interfaces_before += self._interface_count
+            self._interface_count = 0
+            return AGAIN
+        if kind == BLOCK_SECRETS:
+            return self._keep_secret(body, size)
+        self._counters.ignored_blocks += 1
+        return AGAIN
+
+    cdef int _malformed(self) noexcept nogil:
+        self._counters.malformed += 1
+        return AGAIN
+
+    cdef int _packet(self, const uint8_t* body, uint32_t size, uint32_t index) noexcept nogil:
+        """Enhanced Packet Block, or the obsolete Packet Block, which differs in the first four octets only."""
+        cdef uint32_t captured = read32(body + 12, self._big)
+        cdef uint64_t ticks
+        cdef Interface* interface
+        if captured > size - 20 or index >= self._interface_count:
+            return self._malformed()
+        interface = &self._interfaces[index]
+        ticks = (<uint64_t>read32(body + 4, self._big) << 32) | read32(body + 8, self._big)
+        self._frame.time_ns = levo_ticks_to_ns(ticks, interface.binary, interface.exponent, interface.offset_s)
+        return self._hand_over(interface, body + 20, captured, read32(body + 16, self._big))
+
+    cdef int _simple_packet(self, const uint8_t* body, uint32_t size) noexcept nogil:
+        """It has no time of its own: it gets that of the frame before it. Its interface is the section's first."""
+        cdef uint32_t wire
+        cdef uint32_t captured
+        if size < 4 or self._interface_count == 0:
+            return self._malformed()
+        wire = read32(body, self._big)
+        captured = wire
+        if self._interfaces[0].snaplen and captured > self._interfaces[0].snaplen:
+            captured = self._interfaces[0].snaplen
+        if captured > size - 4:
+            captured = size - 4
+        return self._hand_over(&self._interfaces[0], body + 4, captured, wire)
+
+    cdef int _hand_over(
+        self, const Interface* interface, const uint8_t* data, uint32_t captured, uint32_t wire
+    ) noexcept nogil:
+        self._frame.data = data
+        self._frame.captured_length = captured
+        self._frame.wire_length = wire if wire > captured else captured
+        self._frame.link_type = interface.link_type
+        self._frame.interface = interface.number
+        self._frame_program = interface.program
+        return FRAME
+
+    cdef int _interface_description(self, const uint8_t* body, uint32_t size) except -1 nogil:
+        """Interface Description Block: link type, snap length, options if_tsresol and if_tsoffset."""
+        cdef Interface* interface
+        cdef uint32_t at = 8
+        cdef uint16_t code
+        cdef uint16_t length
+        cdef bint added
+        if size < 8:
+            # Packets name interfaces by position, so a damaged one keeps its place.
+            self._counters.malformed += 1
+        with gil:
+            added = self._add_interface(
+                usual_link_type(read16(body, self._big)) if size >= 8 else 0xFFFF,
+                read32(body + 4, self._big) if size >= 8 else 0,
+            )
+        if not added:
+            return self._malformed()
+        interface = &self._interfaces[self._interface_count - 1]
+        while at + 4 <= size:
+            code = read16(body + at, self._big)
+            length = read16(body + at + 2, self._big)
+            at += 4
+            if code == 0 or length > size - at:
+                break
+            if code == OPTION_TSRESOL and length >= 1:
+                interface.binary = body[at] >> 7
+                interface.exponent = body[at] & 0x7F
+            elif code == OPTION_TSOFFSET and length >= 8:
+                if self._big:
+                    interface.offset_s = <int64_t>(
+                        (<uint64_t>read32(body + at, True) << 32) | read32(body + at + 4, True)
+                    )
+                else:
+                    interface.offset_s = <int64_t>(
+                        (<uint64_t>read32(body + at + 4, False) << 32) | read32(body + at, False)
+                    )
+            if ((length + 3) & ~3) > size - at:
+                break
+            at += (length + 3) & ~3
+        return AGAIN
+
+    cdef bint _add_interface(self, uint16_t link_type, uint32_t snaplen) except -1:
+        """False when there are too many. Compiles the filter for a link type met for the first time."""
+        cdef Interface* grown
+        cdef Interface* interface
+        cdef uint32_t capacity
+        cdef uint32_t number = self._interfaces_before + self._interface_count
+        cdef Program program
+        if self._interface_count >= MOST_INTERFACES:
+            return False
+        if self._interface_count == self._interface_capacity:
+            capacity = self._interface_capacity * 2 if self._interface_capacity else 8
+            grown = <Interface*>realloc(self._interfaces, capacity * sizeof(Interface))
+            if grown == NULL:
+                raise MemoryError
+            self._interfaces = grown
+            self._interface_capacity = capacity
+        interface = &self._interfaces[self._interface_count]
+        memset(interface, 0, sizeof(Interface))
+        interface.link_type = link_type
+        interface.snaplen = snaplen
+        interface.exponent = 6
+        interface.number = <uint16_t>(number if number < 65535 else 65535)
+        if self._filter is not None:
+            if link_type not in self._programs:
+                self._programs[link_type] = Program(file_program(self._filter, link_type))
+            program = self._programs[link_type]
+            interface.program = &program.code
+        self._interface_count += 1
+        return True
+
+    cdef int _keep_secret(self, const uint8_t* body, uint32_t size) noexcept nogil:
+        """Decryption Secrets Block: type, length, secrets. A TLS key log is kept as it stands."""
+        cdef uint32_t length
+        cdef uint8_t* copy
+        cdef Secret* grown
+        if size < 8:
+            return self._malformed()
+        length = read32(body + 4, self._big)
+        if length > size - 8:
+            return self._malformed()
+        if (
+            read32(body, self._big) != SECRETS_TLS_KEY_LOG
+            or length == 0
+            or self._counters.secrets_bytes + length > MOST_SECRETS
+        ):
+            self._counters.secrets_ignored += 1
+            return AGAIN
+        copy = <uint8_t*>malloc(length)
+        grown = <Secret*>realloc(self._secrets, (self._secret_count + 1) * sizeof(Secret))
+        if grown != NULL:
+            self._secrets = grown
+        if copy == NULL or grown == NULL:
+            free(copy)
+            self._counters.secrets_ignored += 1
+            return AGAIN
+        memcpy(copy, body + 8, length)
+        self._secrets[self._secret_count].data = copy
+        self._secrets[self._secret_count].length = length
+        self._secret_count += 1
+        self._counters.secrets_bytes += length
+        return KEYS
+
+    # Handing over
+
+    cdef int pump(self, FrameSink sink, void* context, int limit, int timeout_ms) except -2 nogil:
+        """As in ``FrameSource``. Returns early, perhaps with 0, behind a Decryption Secrets Block, so that the
+        keys can be fetched from ``secrets`` before the frames that need them. Raises ``CaptureError`` when reading
+        fails, ``ConfigError`` when the filter cannot be compiled for a link type that appears late."""
+        cdef int passed = 0
+        cdef int filled
+        cdef int step
+        cdef int wait_ms = timeout_ms
+        cdef int64_t steps = <int64_t>limit * 8 + 4096
+        if self._stopped or self._data == NULL:
+            return -1
+        self._follow_size()
+        while passed < limit and steps > 0:
+            steps -= 1
+            step = self._step()
+            if step == FRAME:
+                self._counters.received += 1
+                if self._frame_program != NULL and not program_matches(
+                    self._frame_program, self._frame.data, self._frame.captured_length, self._frame.wire_length
+                ):
+                    self._counters.filtered += 1
+                    continue
+                self._counters.delivered += 1
+                passed += 1
+                sink(context, &self._frame)
+            elif step == MORE:
+                # Frames already passed are not held back by waiting for others.
+                filled = self._fill(0 if passed else wait_ms)
+                if filled == FILL_LATER:
+                    break
+                if filled == FILL_ERROR:
+                    with gil:
+                        raise self._read_error()
+            elif step == KEYS:
+                break
+            elif step == STOP:
+                break
+        self._give_back_pages()
+        if passed == 0 and self._stopped:
+            return -1
+        return passed
+
+    cdef void _follow_size(self) noexcept nogil:
+        """A mapped file that somebody cuts short must not be read past its new end."""
+        cdef stat_t status
+        if self._mapping == NULL:
+            return
+        if fstat(self._fd, &status) == 0 and status.st_size >= 0 and <size_t>status.st_size < self._end:
+            self._end = <size_t>status.st_size
+            if self._at > self._end:
+                self._at = self._end
+
+    cdef void _give_back_pages(self) noexcept nogil:
+        """Keep the resident part of a mapped file small, however large the file is."""
+        cdef size_t until
+        if self._mapping == NULL or self._at - self._released < RELEASE_EVERY:
+            return
+        until = self._at & ~<size_t>0xFFFF
+        madvise(<uint8_t*>self._mapping + self._released, until - self._released, MADV_DONTNEED)
+        self._released = until
+
+    # Looking at it
+
+    @property
+    def secrets(self):
+        """TLS key logs of the Decryption Secrets Blocks read so far, in file order (list of bytes)."""
+        cdef uint32_t index
+        return [
+            self._secrets[index].data[:self._secrets[index].length] for index in range(self._secret_count)
+        ]
+
+    @property
+    def secrets_total(self):
+        """Number of ``secrets``; cheap to poll."""
+        return self._secret_count
+
+    @property
+    def truncated_records(self):
+        """Records, or gzip streams, that the end of the file cuts: 0 or 1."""
+        return self._counters.truncated
+
+    def statistics(self):
+        """A ``FileStatistics``."""
+        return FileStatistics(
+            received=self._counters.received,
+            delivered=self._counters.delivered,
+            filtered=self._counters.filtered,
+            truncated_records=self._counters.truncated,
+            malformed_records=self._counters.malformed,
+            unread_bytes=self._counters.unread,
+            ignored_blocks=self._counters.ignored_blocks,
+            secrets_bytes=self._counters.secrets_bytes,
+            secrets_ignored=self._counters.secrets_ignored,
+        )
+
+    def close(self):
+        """Release the file; nothing comes after this. Legal twice. Secrets and counters stay readable."""
+        self._stopped = True
+        self._release()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    cdef void _release(self) noexcept:
+        self._data = NULL
+        self._at = 0
+        self._end = 0
+        if self._mapping != NULL:
+            munmap(self._mapping, self._mapped)
+            self._mapping = NULL
+        free(self._buffer)
+        self._buffer = NULL
+        if self._gzip:
+            inflateEnd(&self._inflater)
+            self._gzip = False
+        free(self._input)
+        self._input = NULL
+        if self._fd >= 0 and self._own_fd:
+            os.close(self._fd)
+        self._fd = -1
+
+
+# First four octets of a pcap file -> (big-endian, nanoseconds, size of a record's header). The third pair is the
+# "modified" format of old Linux tools: eight octets more in each record.
+PCAP_MAGIC = {
+    b"\xd4\xc3\xb2\xa1": (False, False, 16),
+    b"\xa1\xb2\xc3\xd4": (True, False, 16),
+    b"\x4d\x3c\xb2\xa1": (False, True, 16),
+    b"\xa1\xb2\x3c\x4d": (True, True, 16),
+    b"\x34\xcd\xb2\xa1": (False, False, 24),
+    b"\xa1\xb2\xcd\x34": (True, False, 24),
+}
+
+
+cdef str hint(bytes magic):
+    if magic == b"\x28\xb5\x2f\xfd":
+        return "it is compressed with zstd; decompress it first (gzip is read as it is)"
+    if magic == b"\xfd7zX":
+        return "it is compressed with xz; decompress it first (gzip is read as it is)"
+    if magic[:3] == b"BZh":
+        return "it is compressed with bzip2; decompress it first (gzip is read as it is)"
+    if magic == b"\x04\x22\x4d\x18":
+        return "it is compressed with lz4; decompress it first (gzip is read as it is)"
+    if magic[:2] == b"PK":
+        return "it is a zip archive; unpack it first"
+    if magic == b"snoo":
+        return "it is a snoop file; convert it with editcap"
+    return "it does not start like one"

@@ -1,0 +1,182 @@
+"""What is captured: the user's expression, the protocols the engine can read, and none of our own exports.
+
+Programs are joined as instructions rather than as text. The ``vlan`` of pcap-filter(7) moves the offsets of
+all that stands *behind* it in an expression, ``or`` and brackets notwithstanding, so a text such as
+``(E) or (vlan and (E))`` lets tagged frames pass that ``E`` excludes (``not port 8081``). Three programs and a
+choice between them are exact: untagged, one tag, two tags.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from levo.errors import ConfigError, Problem
+from levo.sensor.capture.bpf import ExpressionError, compile_expression
+
+Instruction = tuple[int, int, int, int]
+"""(code, jump if true, jump if false, k) of the BPF machine."""
+
+Compile = Callable[[str], Sequence[Instruction]]
+
+_JUMP = 0x05
+_RETURN = 0x06
+_ANCILLARY = 0xFFFFF000
+"""SKF_AD_OFF: loads from here on read what the kernel knows of a frame; a capture file does not hold it."""
+
+_MOVES_OFFSETS = re.compile(r"\b(?:vlan|mpls|pppoed|pppoes|geneve)\b")
+
+READABLE = (
+    "tcp"
+    " or (ip[6:2] & 0x1fff != 0)"
+    " or (ip6 and (ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 44 or ip6[6] = 51 or ip6[6] = 60))"
+    " or ip proto 4 or ip proto 41 or ip proto 47 or ip proto 51"
+    " or ip6 proto 4 or ip6 proto 41 or ip6 proto 47"
+    " or udp port 4754 or udp port 4789 or udp port 4790 or udp port 6081 or udp port 8472"
+)
+"""TCP, whatever may hide it (fragments, IPv6 extension headers), and the tunnels it may come in: IP in IP,
+GRE, GRE in UDP, VXLAN, VXLAN-GPE, Geneve."""
+
+LABELLED = "ether proto 0x8847 or ether proto 0x8848 or ether proto 0x8864"
+"""MPLS and PPPoE sessions, where the link layer can carry them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A TCP port of a host that the sensor itself talks to."""
+
+    host: str
+    """Name or address, without brackets."""
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Addresses of endpoints at one time."""
+
+    addresses: frozenset[tuple[str, int]]
+    """(numeric address, port)."""
+    unresolved: tuple[str, ...]
+    """Hosts that have no address now, sorted."""
+
+
+def resolve(endpoints: Iterable[Endpoint]) -> Resolution:
+    """All addresses of *endpoints*. May block on DNS; a host without an address is reported, not raised."""
+    addresses: set[tuple[str, int]] = set()
+    unresolved: set[str] = set()
+    for endpoint in endpoints:
+        try:
+            found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            unresolved.add(endpoint.host)
+            continue
+        addresses.update((str(each[4][0]).partition("%")[0], endpoint.port) for each in found)
+    return Resolution(frozenset(addresses), tuple(sorted(unresolved)))
+
+
+def without(addresses: Iterable[tuple[str, int]]) -> str:
+    """Expression for everything but TCP to and from *addresses*; empty for none."""
+    ports: dict[int, list[str]] = {}
+    for address, port in sorted(addresses):
+        family = "ip6" if ":" in address else "ip"
+        ports.setdefault(port, []).append(f"{family} host {address}")
+    terms = [f"not (tcp port {port} and ({' or '.join(hosts)}))" for port, hosts in ports.items()]
+    return " and ".join(terms)
+
+
+def both(first: Sequence[Instruction], second: Sequence[Instruction]) -> list[Instruction]:
+    """A program that passes what *first* and *second* pass."""
+    return [*_redirect(first, len(first), None), *second]
+
+
+def choose(
+    test: Sequence[Instruction], then: Sequence[Instruction], otherwise: Sequence[Instruction]
+) -> list[Instruction]:
+    """A program that decides like *then* where *test* passes and like *otherwise* where it does not."""
+    return [*_redirect(test, len(test), len(test) + len(then)), *then, *otherwise]
+
+
+def _redirect(program: Sequence[Instruction], passed: int, failed: int | None) -> list[Instruction]:
+    """Turn returns into jumps to these indexes; ``None`` keeps the return."""
+    moved = []
+    for index, (code, jump_true, jump_false, value) in enumerate(program):
+        target = None
+        if code == _RETURN:
+            target = passed if value else failed
+        if target is None:
+            moved.append((code, jump_true, jump_false, value))
+        else:
+            moved.append((_JUMP, 0, 0, target - index - 1))
+    return moved
+
+
+def through_tags(expression: str, compile: Compile) -> list[Instruction]:
+    """*expression* for untagged frames and for those with one or two VLAN tags (IEEE 802.1Q, 802.1ad).
+
+    An expression that names a tag or label itself is taken as it stands. Link layers without tags give the
+    plain program. Raises ``ExpressionError``.
+    """
+    plain = list(compile(expression))
+    if _MOVES_OFFSETS.search(expression):
+        return plain
+    try:
+        tagged, tagged_twice = compile("vlan"), compile("vlan and vlan")
+    except ExpressionError:
+        return plain
+    inside = f" and ({expression})" if expression.strip() else ""
+    return choose(
+        tagged,
+        choose(tagged_twice, compile(f"vlan and vlan{inside}"), compile(f"vlan{inside}")),
+        plain,
+    )
+
+
+def readable_program(addresses: Iterable[tuple[str, int]], compile: Compile) -> list[Instruction]:
+    """What the engine can read, without TCP of *addresses*."""
+    exclusion = without(addresses)
+    suffix = f" and {exclusion}" if exclusion else ""
+    try:
+        return through_tags(f"({READABLE} or {LABELLED}){suffix}", compile)
+    except ExpressionError:
+        return through_tags(f"({READABLE}){suffix}", compile)
+
+
+def user_program(expression: str, compile: Compile, where: str = "--filter") -> list[Instruction]:
+    """The user's *expression*. Raises ``ConfigError`` with its text and libpcap's message."""
+    try:
+        return through_tags(expression, compile)
+    except ExpressionError as error:
+        raise filter_error(expression, str(error), where) from None
+
+
+def filter_error(expression: str, message: str, where: str = "--filter") -> ConfigError:
+    """The one line about an expression that cannot be used."""
+    return ConfigError(
+        Problem(where, f"{expression!r} cannot be compiled: {' '.join(message.split())}; see man pcap-filter")
+    )
+
+
+def live_program(
+    expression: str | None, addresses: Iterable[tuple[str, int]], compile: Compile
+) -> list[Instruction]:
+    """The kernel's filter for one interface. Raises ``ConfigError``."""
+    readable = readable_program(addresses, compile)
+    if not expression or not expression.strip():
+        return readable
+    return both(user_program(expression, compile), readable)
+
+
+def file_program(expression: str, link_type: int) -> list[Instruction]:
+    """*expression* for frames of *link_type* read from a file. Raises ``ConfigError``."""
+    program = user_program(expression, lambda text: compile_expression(text, link_type))
+    if any(code & 0x07 <= 1 and code & 0xE0 == 0x20 and value >= _ANCILLARY for code, _, _, value in program):
+        message = "it asks for what only a live interface knows (inbound, outbound, ifindex)"
+        raise filter_error(expression, message)
+    return program
+
+
+def check_expression(expression: str) -> None:
+    """Raise ``ConfigError`` when *expression* is no filter for Ethernet, before anything is opened."""
+    user_program(expression, compile_expression)
