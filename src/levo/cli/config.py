@@ -1,0 +1,50 @@
+"""``levo config``: show the merged configuration, check a file, print the references."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from levo.cli.sensor_options import merged, sensor_options
+from levo.config import DEFAULT_PATH, check_file
+from levo.config.render import reference_file, reference_page, show, show_json
+from levo.ledger import reference as ledger_reference
+
+
+@click.group("config", help="Show the merged configuration; check a file.")
+def command() -> None:
+    """The group."""
+
+
+@command.command("show")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@sensor_options
+def show_command(as_json: bool, **given: Any) -> None:
+    """Print every setting with its value and where it comes from, as `levo apidump` would see them."""
+    found = merged(given)
+    for warning in found.warnings:
+        click.echo(f"levo: warning: {warning}", err=True)
+    click.echo(show_json(found) if as_json else show(found))
+
+
+@command.command("check")
+@click.argument("file", default=DEFAULT_PATH)
+@click.pass_context
+def check_command(ctx: click.Context, file: str) -> int:
+    """Check a configuration file: one line with line and column for each error. Exit status 2 if any."""
+    problems = check_file(file)
+    for problem in problems:
+        click.echo(str(problem), err=True)
+    if not problems:
+        click.echo(f"{file}: no errors")
+    return 2 if problems else 0
+
+
+@command.command("reference")
+@click.option("--page", "kind", flag_value="page", help="The reference page (Markdown) instead of the file.")
+@click.option("--ledger", "kind", flag_value="ledger", help="The ledger's reference page (Markdown).")
+def reference_command(kind: str | None) -> None:
+    """Print the commented configuration file, with every key and its default."""
+    text = {"page": reference_page, "ledger": ledger_reference}.get(kind or "", reference_file)()
+    click.echo(text, nl=False)

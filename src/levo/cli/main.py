@@ -1,0 +1,129 @@
+"""The command group, and the one place that turns an exception into an exit status."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import NoReturn
+
+import click
+
+from levo import __version__
+from levo.errors import LevoError
+
+COMMANDS: dict[str, str] = {
+    "apidump": "Watch network traffic, or read a capture file, and send API traces.",
+    "satellite": "Receive API traces and turn them into an API catalog.",
+    "ecs": "Put the sensor into an ECS service, take it out, show where it runs.",
+    "config": "Show the merged configuration; check a file.",
+    "doctor": "Why do I see no traffic? Findings and fixes.",
+    "learn": "Capture or HAR files in, an OpenAPI document out.",
+    "openapi": "Export documents from a catalog; compare two documents.",
+    "demo": "Satellite, sensor and a sample API with traffic, on loopback.",
+}
+"""Name and short help, so that ``levo --help`` imports none of them."""
+
+
+class CommandTable(click.Group):
+    """Imports ``levo.cli.NAME`` and takes its ``command`` when NAME is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name in COMMANDS if importlib.util.find_spec(f"levo.cli.{name}") is not None]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS or importlib.util.find_spec(f"levo.cli.{cmd_name}") is None:
+            return None
+        found = importlib.import_module(f"levo.cli.{cmd_name}").command
+        assert isinstance(found, click.Command)
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            close = get_close_matches(args[0], COMMANDS, 1)
+            hint = f"did you mean levo {close[0]}?" if close else "levo --help lists the commands"
+            raise click.UsageError(f"no such command '{args[0]}'; {hint}", ctx) from None
+        except ModuleNotFoundError as error:
+            raise _missing_extra(args[0], error) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+
+
+class _MissingExtra(LevoError):
+    """A command whose optional packages are not installed."""
+
+
+def _missing_extra(name: str, error: ModuleNotFoundError) -> LevoError:
+    extra = {"ecs": "aws", "satellite": "satellite", "demo": "satellite", "learn": "satellite"}.get(name)
+    if extra is None or (error.name or "").startswith("levo"):
+        raise error
+    return _MissingExtra(
+        f"levo {name} needs the package {error.name}; install it with: pip install 'levo-sensor[{extra}]'"
+    )
+
+
+@click.command(
+    cls=CommandTable,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Find out passively which APIs run, what they accept and return, and where personal data flows.",
+)
+@click.version_option(__version__, prog_name="levo")
+def group() -> None:
+    """The ``levo`` command."""
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit: 0, 1 (it failed), 2 (bad input), 130 (interrupted). Errors are one line."""
+    sys.exit(invoke(arguments))
+
+
+def invoke(arguments: Sequence[str] | None = None) -> int:
+    """As :func:`run`, but return the exit status."""
+    try:
+        result = group.main(args=arguments, prog_name="levo", standalone_mode=False)
+        status = result if isinstance(result, int) else 0
+        sys.stdout.flush()
+        return status
+    except LevoError as error:
+        return fail(str(error), error.exit_status)
+    except click.UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError" and error.ctx is not None:  # click 8.2 and later
+            click.echo(error.ctx.get_help(), err=True)
+            return 2
+        return fail(_usage(error), 2)
+    except click.ClickException as error:
+        return fail(error.format_message(), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nothing to say, and nothing to flush into at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 128 + signal.SIGPIPE
+
+
+def fail(line: str, status: int) -> int:
+    """Say *line* on standard error, and pass *status* on."""
+    click.echo(f"levo: {line}", err=True)
+    return status
+
+
+def _usage(error: click.UsageError) -> str:
+    message = error.format_message()
+    message = message[:1].lower() + message[1:]
+    command = error.ctx.command_path if error.ctx else "levo"
+    if isinstance(error, click.NoSuchOption):
+        close = f"; did you mean {error.possibilities[0]}?" if error.possibilities else ""
+        return f"{error.option_name}: no such option{close or f'; {command} --help lists them'}"
+    if isinstance(error, click.BadOptionUsage):
+        return f"{message.rstrip('.')}; {command} --help explains it"
+    return message

@@ -1,0 +1,47 @@
+"""The sensor's flags as click options, made from the table in ``levo.config``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from levo.config import OPTIONS, Merged, Option, load
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def sensor_options(function: Function) -> Function:
+    """Add every flag of the sensor, and ``--config``. The values stay text; :func:`merged` reads them."""
+    for option in reversed([option for option in OPTIONS if option.on_command_line]):
+        function = _decorator(option)(function)
+    return click.option(
+        "--config",
+        "config",
+        metavar="FILE",
+        help="Configuration file.  [default: /etc/levo/sensor/config.yaml]",
+    )(function)
+
+
+def merged(given: Mapping[str, Any], *, ignore_default_file: bool = False) -> Merged:
+    """The configuration out of what click collected, the process's environment and the file.
+
+    Raises:
+        ConfigError: one line about the first problem.
+    """
+    flags = {option.name: given.get(option.field) for option in OPTIONS if option.on_command_line}
+    if ignore_default_file:
+        return load(flags, os.environ, path=given.get("config"), default_path=os.devnull)
+    return load(flags, os.environ, path=given.get("config"))
+
+
+def _decorator(option: Option) -> Callable[[Function], Function]:
+    names = (option.flag, option.field)
+    if option.switch:
+        return click.option(*names, is_flag=True, default=False, help=option.help)
+    text = f"{option.help}  [default: {option.describe_default()}]"
+    return click.option(
+        *names, default=None, multiple=option.many, metavar=option.metavar, help=text, type=click.UNPROCESSED
+    )

@@ -1,0 +1,311 @@
+"""Where everything went: each frame, payload octet, exchange and trace ends in exactly one counted state.
+
+A stage balances when ``received == sum of its states``. The states of a stage, with one line each, are the
+table below; ``docs/reference/ledger.md`` is made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Fate(Enum):
+    """What a state means for whoever wanted the data."""
+
+    KEPT = "kept"
+    """Went on to the next stage, or arrived."""
+    INTENDED = "intended"
+    """Left out by design or by a rule of the user's."""
+    LOST = "lost"
+    """Would have been wanted."""
+    WAITING = "waiting"
+    """Not decided yet; zero once the sensor has stopped, if nothing else says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One way in which a unit of a stage can end."""
+
+    name: str
+    """Stable; a metric label. In the engine's stages, the counter's name without the stage's prefix."""
+    fate: Fate
+    text: str
+    """One line for people, fit to follow a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A place where units are received and leave in a state."""
+
+    name: str
+    unit: str
+    text: str
+    states: tuple[State, ...]
+
+    def state(self, name: str) -> State:
+        """The state of that name; one made up on the spot, as a loss, where the table has none."""
+        found = next((state for state in self.states if state.name == name), None)
+        return found or State(name, Fate.LOST, name.replace("_", " "))
+
+
+CAPTURE = Stage(
+    "capture",
+    "frames",
+    "Frames that the kernel, or the capture file, had for us.",
+    (
+        State("delivered", Fate.KEPT, "handed to the engine"),
+        State("filtered", Fate.INTENDED, "not matched by --filter (capture file)"),
+        State("kernel_dropped", Fate.LOST, "dropped by the kernel: its ring was full"),
+        State("waiting", Fate.WAITING, "in the kernel's ring, or from before the filter was in place"),
+    ),
+)
+FRAMES = Stage(
+    "frames",
+    "frames",
+    "Frames that the engine received.",
+    (
+        State("tcp", Fate.KEPT, "became a TCP segment"),
+        State("not_ip", Fate.INTENDED, "neither IPv4 nor IPv6"),
+        State("not_tcp", Fate.INTENDED, "IP, but no TCP"),
+        State("malformed", Fate.LOST, "headers that contradict their own lengths, or are cut"),
+        State("unsupported_link", Fate.LOST, "of a link type that is not known"),
+        State("fragment_joined", Fate.KEPT, "IP fragments joined into their packet, or waiting for it"),
+        State("fragment_lost", Fate.LOST, "IP fragments whose packet never became whole"),
+    ),
+)
+PAYLOAD = Stage(
+    "payload_bytes",
+    "octets",
+    "TCP payload octets in those segments.",
+    (
+        State("parsed", Fate.KEPT, "read by a protocol parser"),
+        State("duplicate", Fate.INTENDED, "retransmitted or overlapping: seen before"),
+        State("opaque", Fate.INTENDED, "in connections that are encrypted or not HTTP"),
+        State("skipped", Fate.LOST, "passed over while looking for the next message"),
+        State("evicted", Fate.LOST, "held out of order and given up for memory"),
+        State("closed", Fate.INTENDED, "after the end of their connection"),
+        State("out_of_window", Fate.LOST, "with sequence numbers far from their stream's"),
+        State("held", Fate.WAITING, "waiting for a missing segment"),
+    ),
+)
+EXCHANGES = Stage(
+    "exchanges",
+    "exchanges",
+    "Exchanges that were begun: a request, or a response whose request is missing.",
+    (
+        State("emitted", Fate.KEPT, "finished, as API traces"),
+        State("open", Fate.WAITING, "still going on"),
+        State("host_not_allowed", Fate.INTENDED, "matched by no --host-allow"),
+        State("host_excluded", Fate.INTENDED, "matched by --host-exclusions"),
+        State("path_not_allowed", Fate.INTENDED, "matched by no --path-allow"),
+        State("path_excluded", Fate.INTENDED, "matched by --path-exclusions"),
+        State("url_filter", Fate.INTENDED, "ignored by url-filter"),
+        State("ip_filter", Fate.INTENDED, "dropped by ip-filter-list"),
+        State("rate_limited", Fate.INTENDED, "over --rate-limit"),
+        State("evicted", Fate.LOST, "given up for memory"),
+    ),
+)
+TRACES = Stage(
+    "traces",
+    "traces",
+    "Finished exchanges on their way to the outputs.",
+    (
+        State("submitted", Fate.KEPT, "offered to the outputs"),
+        State("ready", Fate.WAITING, "finished, waiting in the engine"),
+        State("held", Fate.WAITING, "being decoded and masked"),
+        State("queue_full", Fate.LOST, "given up: decoding and masking could not follow"),
+        State("unfinished", Fate.LOST, "given up: could not be decoded or masked"),
+    ),
+)
+OUTPUT = Stage(
+    "output",
+    "traces",
+    "Traces offered to one output, and those that its spool had kept from before.",
+    (
+        State("exported", Fate.KEPT, "delivered"),
+        State("held", Fate.WAITING, "in the queue, or being sent"),
+        State("spooled", Fate.WAITING, "on disk, for the next start"),
+        State("queue_full", Fate.LOST, "refused: the queue was full"),
+        State("failed", Fate.LOST, "given up after errors, or left over at the end"),
+        State("rejected", Fate.LOST, "refused by the receiver"),
+        State("spool_evicted", Fate.LOST, "dropped from the full spool"),
+        State("spool_damaged", Fate.LOST, "in a spool file that was damaged"),
+    ),
+)
+STAGES = (CAPTURE, FRAMES, PAYLOAD, EXCHANGES, TRACES, OUTPUT)
+
+NOTES: dict[str, str] = {
+    "gaps": "holes in byte streams",
+    "gap_bytes": "octets in them, never captured",
+    "exchanges_emitted_incomplete": "of the traces are incomplete, and say why",
+    "bodies_truncated": "bodies cut at the size limit or for memory",
+    "heads_incomplete": "messages whose head never became whole",
+    "heads_rejected": "heads that are no HTTP, or pass a bound",
+    "segments_out_of_order": "segments out of order",
+    "segments_overlap_conflict": "segments that repeat octets with other content",
+    "connections_evicted": "connections given up for memory",
+}
+"""Counters outside the balances that are worth a line when they are not zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One stage at one moment."""
+
+    stage: Stage
+    label: str
+    """The stage's name; for an output, the output's."""
+    received: int
+    counts: tuple[tuple[State, int], ...]
+    """Every state, also those at zero, in the table's order."""
+
+    @property
+    def missing(self) -> int:
+        """Units in no state (or, negative, in two): 0, or there is a bug."""
+        return self.received - sum(count for _, count in self.counts)
+
+    def total(self, fate: Fate) -> int:
+        return sum(count for state, count in self.counts if state.fate is fate)
+
+    def __str__(self) -> str:
+        terms = [f"{count:,} {state.text}" for state, count in self.counts if count]
+        line = f"{self.label}: {self.received:,} {self.stage.unit} = {'; '.join(terms) or 'none'}"
+        return line if not self.missing else f"{line} -- DOES NOT BALANCE, {self.missing:+,} unaccounted for"
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The balances of all stages, in the order of the data's way, and a few numbers beside them."""
+
+    stages: tuple[Balance, ...]
+    notes: tuple[tuple[str, int, str], ...] = ()
+    """(counter, value above zero, text)."""
+
+    @classmethod
+    def from_statistics(
+        cls,
+        engine: Mapping[str, Any],
+        capture: Any = None,
+        outputs: Iterable[Any] = (),
+        pipeline: Any = None,
+        ready: int = 0,
+    ) -> Ledger:
+        """Build the ledger.
+
+        *engine* is ``Engine.statistics()``; *capture* a ``FileStatistics`` or ``LiveStatistics``; *outputs*
+        ``OutputStatistics``; *pipeline* ``PipelineStatistics``; *ready* the exchanges waiting in the engine. Each
+        stage's ``received`` is what the stage before says it passed on, so the hand-overs are checked too. Taken
+        while the sensor runs, the parts are of slightly different moments; after it has stopped they agree.
+        """
+        stages = []
+        if capture is not None:
+            stages.append(_capture(capture, int(engine["frames_received"])))
+        stages.append(_prefixed(FRAMES, engine, "frames_"))
+        stages.append(_prefixed(PAYLOAD, engine, "payload_bytes_"))
+        stages.append(_exchanges(engine))
+        if pipeline is not None:
+            counts = {
+                name: getattr(pipeline, name) for name in ("submitted", "held", "queue_full", "unfinished")
+            }
+            stages.append(_balance(TRACES, int(engine["exchanges_emitted"]), {**counts, "ready": ready}))
+        for output in outputs:
+            offered = output.received if pipeline is None else pipeline.submitted
+            counts = {state.name: getattr(output, state.name) for state in OUTPUT.states}
+            stages.append(_balance(OUTPUT, offered + output.recovered, counts, output.name))
+        notes = [(name, int(engine[name]), text) for name, text in NOTES.items() if engine.get(name)]
+        if capture is not None:
+            notes += _capture_notes(capture)
+        return cls(tuple(stages), tuple(notes))
+
+    def balances(self) -> list[Balance]:
+        return list(self.stages)
+
+    @property
+    def balanced(self) -> bool:
+        return all(not balance.missing for balance in self.stages)
+
+    def render(self) -> str:
+        """The ledger in plain words, one line a stage; no final newline."""
+        lines = [f"  {balance}" for balance in self.stages]
+        lines += [f"  note: {value:,} {text}" for _, value, text in self.notes]
+        if self.balanced:
+            lines.append(f"  balance: all {len(self.stages)} stages add up")
+        else:
+            wrong = ", ".join(balance.label for balance in self.stages if balance.missing)
+            lines.append(f"  balance: WRONG in {wrong}; please report this")
+        return "\n".join(["ledger (received = what became of it):", *lines])
+
+
+def _balance(stage: Stage, received: int, counts: Mapping[str, int], label: str | None = None) -> Balance:
+    names = [state.name for state in stage.states]
+    names += [name for name in counts if name not in names]
+    return Balance(
+        stage,
+        stage.name if label is None else f"{stage.name} {label}",
+        received,
+        tuple((stage.state(name), int(counts.get(name, 0))) for name in names),
+    )
+
+
+def _prefixed(stage: Stage, engine: Mapping[str, Any], prefix: str) -> Balance:
+    counts = {name[len(prefix) :]: int(value) for name, value in engine.items() if name.startswith(prefix)}
+    return _balance(stage, counts.pop("received"), counts)
+
+
+def _exchanges(engine: Mapping[str, Any]) -> Balance:
+    counts = {"emitted": int(engine["exchanges_emitted"]), "open": int(engine["exchanges_open"])}
+    for name, value in engine.get("exchanges_dropped", {}).items():
+        counts[str(name).lower().removeprefix("drop_")] = int(value)
+    counts.pop("none", None)
+    return _balance(EXCHANGES, int(engine["exchanges_begun"]), counts)
+
+
+def _capture(capture: Any, passed: int) -> Balance:
+    dropped = int(getattr(capture, "dropped", 0))
+    filtered = int(getattr(capture, "filtered", 0))
+    waiting = int(capture.received) - int(capture.delivered) - dropped - filtered
+    counts = {"delivered": passed, "filtered": filtered, "kernel_dropped": dropped, "waiting": waiting}
+    return _balance(CAPTURE, int(capture.received), counts)
+
+
+def _capture_notes(capture: Any) -> list[tuple[str, int, str]]:
+    texts = {
+        "interface_dropped": "frames dropped by the device or its driver, before the kernel's filter",
+        "interfaces_lost": "times that an interface ended its capture",
+        "truncated_records": "records cut by the end of the file",
+        "malformed_records": "records whose lengths contradict each other",
+        "unread_bytes": "octets of the file behind them, not read",
+    }
+    found = [(name, int(getattr(capture, name, 0)), text) for name, text in texts.items()]
+    return [note for note in found if note[1]]
+
+
+def reference() -> str:
+    """The text of ``docs/reference/ledger.md``."""
+    lines = [
+        "# Ledger",
+        "",
+        "<!-- Made by levo.ledger.reference(); `levo config reference --ledger` prints it. -->",
+        "",
+        "Nothing is lost silently: at every stage `received` is the sum of the states below. The sensor prints the",
+        "ledger when it ends, `/metrics` has it while it runs, and it goes out as OTLP metrics.",
+        "*Fate*: **kept** went on or arrived; **intended** was left out by design or by a rule; **lost** would",
+        "have been wanted; **waiting** is not decided yet.",
+    ]
+    for stage in STAGES:
+        lines += [
+            "",
+            f"## {stage.name}",
+            "",
+            f"{stage.text} Unit: {stage.unit}.",
+            "",
+            "| state | fate | meaning |",
+        ]
+        lines += ["| --- | --- | --- |"]
+        lines += [f"| `{state.name}` | {state.fate.value} | {state.text} |" for state in stage.states]
+    lines += ["", "## Beside the balances", "", "| counter | meaning |", "| --- | --- |"]
+    lines += [f"| `{name}` | {text} |" for name, text in NOTES.items()]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,362 @@
+"""The sensor's threads and clocks: source -> engine -> hand-over -> finish (decode, mask) -> outputs.
+
+Three kinds of threads, sharing a bounded queue and immutable snapshots, nothing else:
+
+* *capture* pumps frames through the engine and drains finished exchanges. Live, it waits for nobody: what the
+  hand-over cannot take is counted as queue-full. Reading a file, it waits, because a file can.
+* *finish* undoes content codings, masks, and submits to every output.
+* *control* is the caller's thread: it waits in :meth:`Pipeline.run` and is woken by signals and once a second.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from levo.sensor.export.statistics import OutputStatistics
+
+_NS = 1_000_000_000
+_FRAMES_PER_PUMP = 4096
+_PUMP_WAIT_MS = 100
+_ROOM_POLL_S = 0.05
+
+
+class BatchLike(Protocol):
+    """A chain of finished exchanges (``levo.engine.batch.Batch``)."""
+
+    def __len__(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+
+
+class EngineLike(Protocol):
+    """What is asked of ``levo.engine.engine.Engine``. Used by the capture thread only."""
+
+    @property
+    def ready(self) -> int: ...
+    def pump(self, source: Any, limit: int, timeout_ms: int) -> int: ...
+    def tick(self, now_ns: int) -> None: ...
+    def finish(self) -> None: ...
+    def drain(self, limit: int = 0) -> Any: ...
+    def statistics(self) -> Mapping[str, Any]: ...
+    def set_external(self, nbytes: int) -> None: ...
+
+
+class OutputLike(Protocol):
+    """What is asked of ``levo.sensor.export.output.Output``."""
+
+    def submit(self, batch: Any) -> bool: ...
+    def flush(self, deadline_s: float) -> bool: ...
+    def close(self, deadline_s: float = 5.0) -> None: ...
+    def statistics(self) -> OutputStatistics: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When a batch leaves the engine, and how much may wait between the threads."""
+
+    interval_ns: int = 10 * _NS
+    """Longest time that a finished exchange waits in the engine."""
+    batch_exchanges: int = 512
+    """A batch leaves when so many exchanges wait, whatever the time."""
+    handover_bytes: int = 32 << 20
+    """Most octets between capture and finish; one larger batch passes when nothing else waits."""
+    output_bytes: int = 32 << 20
+    """The bound of each output's queue; what a replay waits for."""
+    output_traces: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineStatistics:
+    """Cumulative counts of exchanges between the engine and the outputs, unless the name says otherwise."""
+
+    drained: int = 0
+    """Left the engine."""
+    submitted: int = 0
+    """Offered to every output."""
+    queue_full: int = 0
+    """Given up because the hand-over to the finishing thread was full."""
+    unfinished: int = 0
+    """Given up because decoding or masking failed: a bug, never sent unmasked."""
+    held: int = 0
+    """Between the threads now. A gauge; drained = submitted + queue_full + unfinished + held."""
+    held_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the sensor has seen and done, taken at one moment by each of its threads."""
+
+    engine: Mapping[str, Any]
+    """``Engine.statistics()``."""
+    ready: int
+    """Finished exchanges that wait in the engine."""
+    capture: Any
+    """``FileStatistics`` or ``LiveStatistics``."""
+    pipeline: PipelineStatistics
+    outputs: tuple[OutputStatistics, ...]
+    last_frame_ns: int | None
+    """Wall clock when frames came last."""
+    capturing: bool
+    """The capture thread is at work."""
+
+
+class Handover:
+    """A bounded queue of batches between two threads."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._changed = threading.Condition()
+        self._batches: deque[Any] = deque()
+        self._bytes = self._held = self._drained = self._submitted = self._full = self._unfinished = 0
+        self._closed = False
+
+    def put(self, batch: Any, *, wait: bool, give_up: Callable[[], bool]) -> bool:
+        """Pass *batch* on. Without *wait* a full queue refuses and counts it; with it, until *give_up()*."""
+        size, count = batch.nbytes, len(batch)
+        with self._changed:
+            self._drained += count
+            while self._held and self._bytes + size > self._limit:
+                if not wait or give_up():
+                    self._full += count
+                    return False
+                self._changed.wait(_ROOM_POLL_S)
+            self._batches.append(batch)
+            self._bytes += size
+            self._held += count
+            self._changed.notify_all()
+            return True
+
+    def get(self) -> Any | None:
+        """The next batch, waiting for it; None when closed and empty. Its exchanges count as held until done."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._batches or self._closed)
+            return self._batches.popleft() if self._batches else None
+
+    def done(self, count: int, size: int, *, submitted: bool) -> None:
+        """A batch of *count* exchanges, *size* octets when it was put, has been dealt with."""
+        with self._changed:
+            self._held -= count
+            self._bytes -= size
+            if submitted:
+                self._submitted += count
+            else:
+                self._unfinished += count
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """No more batches will come. Legal twice."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def statistics(self) -> PipelineStatistics:
+        with self._changed:
+            return PipelineStatistics(
+                self._drained, self._submitted, self._full, self._unfinished, self._held, self._bytes
+            )
+
+
+class Pipeline:
+    """One sensor at work, from a source to its outputs. Runs once."""
+
+    def __init__(
+        self,
+        engine: EngineLike,
+        source: Any,
+        outputs: Sequence[OutputLike],
+        *,
+        live: bool,
+        finish: Callable[[Any], None],
+        pace: Pace | None = None,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """*finish* decodes and masks a batch in place; it must raise rather than leave it unmasked."""
+        self._engine = engine
+        self._source = source
+        self._outputs = tuple(outputs)
+        self._live = live
+        self._finish = finish
+        self._pace = pace or Pace()
+        self._clock = clock
+        self._handover = Handover(self._pace.handover_bytes)
+        self._stop = threading.Event()
+        self._hurry = threading.Event()  # a replay stops waiting for its outputs
+        self._wake = threading.Event()
+        self._ended = threading.Event()
+        self._orders: deque[Callable[[EngineLike], None]] = deque()
+        self._failure: BaseException | None = None
+        self._last_frame_ns: int | None = None
+        self._seen: tuple[Mapping[str, Any], int, Any] = (engine.statistics(), 0, source.statistics())
+
+    def run(self, on_wake: Callable[[], None] | None = None, stop_after_s: float = 4.0) -> None:
+        """Capture until the source ends or :meth:`stop`, then deliver what is left.
+
+        *on_wake* is called in this thread once a second and after :meth:`wake`. After :meth:`stop`, delivery gets
+        *stop_after_s* seconds; after the end of a file it gets as long as the outputs retry.
+
+        Raises:
+            CaptureError: the source failed; what was captured until then has been delivered.
+        """
+        capture = threading.Thread(target=self._run_capture, name="levo-capture", daemon=True)
+        finish = threading.Thread(target=self._run_finish, name="levo-finish", daemon=True)
+        finish.start()
+        capture.start()
+        while not self._ended.is_set():
+            self._wake.wait(1.0)
+            self._wake.clear()
+            if on_wake is not None:
+                on_wake()
+        capture.join()
+        self._deliver(finish, stop_after_s, on_wake)
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Stop capturing and deliver soon. May be called by a signal handler, and again."""
+        self._stop.set()
+        self._hurry.set()
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Have *on_wake* called now. May be called by a signal handler."""
+        self._wake.set()
+
+    def order(self, change: Callable[[EngineLike], None]) -> None:
+        """Have the capture thread apply *change* to the engine, between two pumps."""
+        self._orders.append(change)
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def snapshot(self) -> Snapshot:
+        """At most a second old; exact once :meth:`run` has returned. For any thread."""
+        engine, ready, capture = self._seen
+        return Snapshot(
+            engine,
+            ready,
+            capture,
+            self._handover.statistics(),
+            tuple(output.statistics() for output in self._outputs),
+            self._last_frame_ns,
+            not self._ended.is_set(),
+        )
+
+    # The capture thread.
+
+    def _run_capture(self) -> None:
+        try:
+            self._capture()
+        except BaseException as error:
+            self._failure = error
+        try:
+            self._engine.finish()
+            self._drain(everything=True)
+            self._publish()
+        except BaseException as error:
+            self._failure = self._failure or error
+        finally:
+            self._ended.set()
+            self._wake.set()
+
+    def _capture(self) -> None:
+        engine, source, live, clock = self._engine, self._source, self._live, self._clock
+        wait_ms = min(_PUMP_WAIT_MS, max(1, self._pace.interval_ns // 1_000_000))
+        next_drain = next_publish = clock()
+        while not self._stop.is_set():
+            frames = engine.pump(source, _FRAMES_PER_PUMP, wait_ms)
+            if frames < 0:
+                return
+            now = clock()
+            if frames:
+                self._last_frame_ns = now
+            if live:
+                engine.tick(now)
+            while self._orders:
+                self._orders.popleft()(engine)
+            if engine.ready >= self._pace.batch_exchanges or now >= next_drain:
+                self._drain(everything=False)
+                next_drain = now + self._pace.interval_ns
+            if now >= next_publish:
+                self._publish()
+                next_publish = now + _NS // 2
+        if live:
+            # What the kernel has already captured belongs to us; a busy interface must not hold us up.
+            for _ in range(64):
+                if engine.pump(source, _FRAMES_PER_PUMP, 0) <= 0:
+                    break
+
+    def _drain(self, everything: bool) -> None:
+        while self._engine.ready:
+            batch = self._engine.drain(self._pace.batch_exchanges)
+            if not len(batch):
+                break
+            self._handover.put(batch, wait=not self._live, give_up=self._hurry.is_set)
+            if not everything and self._engine.ready < self._pace.batch_exchanges:
+                break
+        self._engine.set_external(
+            self._handover.statistics().held_bytes
+            + sum(output.statistics().held_bytes for output in self._outputs)
+        )
+
+    def _publish(self) -> None:
+        self._seen = (dict(self._engine.statistics()), self._engine.ready, self._source.statistics())
+
+    # The finishing thread.
+
+    def _run_finish(self) -> None:
+        while (batch := self._handover.get()) is not None:
+            count, size = len(batch), batch.nbytes
+            try:
+                self._finish(batch)
+            except (
+                Exception
+            ) as error:  # a batch that cannot be masked must not leave, and must not stop the sensor
+                self._failure = self._failure or error
+                self._handover.done(count, size, submitted=False)
+                continue
+            for output in self._outputs:
+                if not self._live:
+                    self._wait_for_room(output, len(batch), batch.nbytes)
+                output.submit(batch)
+            self._handover.done(count, size, submitted=True)
+            del batch
+
+    def _wait_for_room(self, output: OutputLike, count: int, size: int) -> None:
+        """Wait until *output* can take a batch. Only this thread submits, so room does not vanish again."""
+        while not self._hurry.is_set():
+            seen = output.statistics()
+            if not seen.held or (
+                seen.held_bytes + size <= self._pace.output_bytes
+                and seen.held + count <= self._pace.output_traces
+            ):
+                return
+            output.flush(_ROOM_POLL_S)
+
+    # The caller's thread, at the end.
+
+    def _deliver(
+        self, finish: threading.Thread, stop_after_s: float, on_wake: Callable[[], None] | None
+    ) -> None:
+        self._handover.close()
+        stop_at: float | None = None
+        while finish.is_alive() or not all(output.flush(0.0) for output in self._outputs):
+            if self._stop.is_set() and stop_at is None:
+                stop_at = time.monotonic() + stop_after_s
+            if stop_at is not None and time.monotonic() >= stop_at:
+                break
+            if finish.is_alive():
+                finish.join(_ROOM_POLL_S)
+            else:
+                for output in self._outputs:
+                    output.flush(_ROOM_POLL_S)
+            if on_wake is not None and self._wake.is_set():
+                self._wake.clear()
+                on_wake()
+        for output in self._outputs:
+            output.close(max(0.2, stop_at - time.monotonic()) if stop_at is not None else 5.0)
