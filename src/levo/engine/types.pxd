@@ -87,9 +87,9 @@ ctypedef struct Message:
     int64_t end_ns            # capture time of the last octet seen
     uint64_t wire_body_size   # octets of content as framed, seen or missing, transfer codings undone
     uint64_t missing_bytes    # octets of content that the capture never saw
-    uint64_t stream_start     # offset of the first octet in its direction's byte stream
-    uint64_t stream_end       # offset behind the last octet
-    uint64_t peer_ack         # offset of the other direction acknowledged by the segment at stream_start
+    int64_t stream_start      # offset of the first octet in its direction's byte stream
+    int64_t stream_end        # offset behind the last octet, 0 while unknown
+    int64_t peer_ack          # offset of the other direction acknowledged with the first octet; -1 unknown
     uint32_t data_messages    # gRPC / WebSocket messages counted
     uint64_t data_message_bytes
     uint16_t status
@@ -165,6 +165,7 @@ ctypedef struct Exchange:
     uint8_t encrypted         # read through TLS keys: url.scheme is https
     uint8_t grpc
     uint8_t drop_state        # DROP_*; 0 while it is to be emitted
+    uint8_t after_gap         # octets of the request direction were lost just before this request
     uint32_t stream_id        # HTTP/2
     double weight             # exchanges this one stands for
     int64_t footprint         # octets taken from the budget
@@ -205,6 +206,7 @@ ctypedef struct Stats:
     uint64_t payload_bytes_skipped    # passed over while looking for the next message
     uint64_t payload_bytes_evicted    # held out of order, given up for memory
     uint64_t payload_bytes_closed     # arrived after the connection had ended
+    uint64_t payload_bytes_out_of_window  # sequence numbers far from the stream's
     uint64_t payload_bytes_held       # gauge: waiting for a missing segment
     uint64_t gap_bytes                # never captured; not part of payload_bytes_received
     uint64_t gaps
@@ -225,5 +227,7 @@ ctypedef struct Stats:
     uint64_t exchanges_open           # gauge
     uint64_t exchanges_dropped[16]    # by Drop
     uint64_t bodies_truncated
+    uint64_t heads_incomplete         # a message began, its head never became whole
+    uint64_t heads_rejected           # a head that is none, or passes a bound
     uint64_t requests_seen
     uint64_t responses_seen

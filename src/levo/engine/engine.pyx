@@ -1,0 +1,177 @@
+"""The engine: frames in, finished exchanges out. It opens nothing and reads no clock."""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+import os
+
+from levo.engine.batch cimport Batch, batch_adopt
+from levo.engine.connections cimport connections_finish, connections_tick, table_free, table_init, take_packet
+from levo.engine.exchange cimport exchange_free
+from levo.engine.frame cimport decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
+from levo.engine.source cimport FrameSource
+from levo.engine.state cimport EngineState
+from levo.engine.types cimport Exchange, Frame, Packet
+
+cdef enum:
+    TICK_NS = 10_000_000
+
+DROP_NAMES = {
+    1: "host_not_allowed",
+    2: "host_excluded",
+    3: "path_not_allowed",
+    4: "path_excluded",
+    5: "rate_limited",
+    6: "evicted",
+    7: "url_filter",
+    8: "ip_filter",
+}
+"""Why an exchange never leaves the engine, by the number of the C enumeration ``Drop``."""
+
+
+cdef void on_frame(void* context, const Frame* frame) noexcept nogil:
+    cdef EngineState* state = <EngineState*>context
+    cdef Packet packet
+    if decode_frame(&state.decoder, frame, &packet):
+        take_packet(state, &packet)
+    if frame.time_ns - state.last_tick_ns >= TICK_NS or frame.time_ns < state.last_tick_ns - TICK_NS:
+        decoder_tick(&state.decoder, frame.time_ns)
+        connections_tick(state, frame.time_ns)
+
+
+cdef class Engine:
+    """Rebuilds HTTP exchanges from link-layer frames.
+
+    Sizes are octets, times nanoseconds since the Unix epoch. Not safe for two threads at once; the
+    GIL is not held while frames are read. The same frames give the same exchanges in the same order.
+    """
+
+    def __cinit__(
+        self,
+        *,
+        max_memory: int = 256 << 20,
+        max_message: int = 10_000_000,
+        stream_timeout_ns: int = 10_000_000_000,
+        keep_bodies: bool = True,
+        max_head: int = 262_144,
+        max_held: int = 8 << 20,
+        max_pending: int = 1024,
+        acked_gap_ns: int = 100_000_000,
+        idle_ns: int = 300_000_000_000,
+        linger_ns: int = 2_000_000_000,
+    ):
+        memset(&self.state, 0, sizeof(EngineState))
+        self.state.budget.limit = max_memory
+        self.state.settings.max_message = min(max_message, 1 << 30)
+        self.state.settings.stream_timeout_ns = stream_timeout_ns
+        self.state.settings.keep_bodies = keep_bodies
+        self.state.settings.max_head = max_head
+        self.state.settings.max_held = max_held
+        self.state.settings.max_pending = max_pending
+        self.state.settings.acked_gap_ns = min(acked_gap_ns, stream_timeout_ns)
+        self.state.settings.idle_ns = idle_ns
+        self.state.settings.linger_ns = linger_ns
+        self.state.hash_seed = int.from_bytes(os.urandom(8), "little")
+        decoder_init(&self.state.decoder, &self.state.budget, &self.state.stats)
+        if not table_init(&self.state):
+            raise MemoryError("connection table")
+
+    def __dealloc__(self):
+        cdef Exchange* exchange
+        cdef Exchange* following
+        if self.state.buckets == NULL:
+            return
+        table_free(&self.state)
+        decoder_free(&self.state.decoder)
+        exchange = self.state.ready_first
+        while exchange != NULL:
+            following = exchange.next
+            exchange_free(&self.state.budget, exchange)
+            exchange = following
+
+    def feed(self, frames, int link_type=1):
+        """Read ``(time_ns, octets, wire_length)`` tuples in capture order (*link_type*: LINKTYPE_*)."""
+        cdef Frame frame
+        cdef const uint8_t[::1] view
+        for time_ns, octets, wire_length in frames:
+            frame.captured_length = len(octets)
+            frame.wire_length = wire_length if wire_length is not None else len(octets)
+            frame.time_ns = time_ns
+            frame.link_type = link_type
+            frame.interface = 0
+            if frame.captured_length:
+                view = octets
+                frame.data = &view[0]
+            else:
+                frame.data = NULL
+            on_frame(&self.state, &frame)
+
+    def pump(self, FrameSource source not None, int limit=4096, int timeout_ms=100) -> int:
+        """Read at most *limit* frames from *source*; see ``FrameSource.pump`` for the result."""
+        cdef int count
+        with nogil:
+            count = source.pump(on_frame, &self.state, limit, timeout_ms)
+        return count
+
+    def tick(self, int64_t now_ns):
+        """Tell the time: gives up holes, connections and fragments that were waited for long enough."""
+        with nogil:
+            decoder_tick(&self.state.decoder, now_ns)
+            connections_tick(&self.state, now_ns)
+
+    def finish(self):
+        """The capture has ended: report every exchange that is still open. Legal twice."""
+        with nogil:
+            decoder_finish(&self.state.decoder)
+            connections_finish(&self.state)
+
+    @property
+    def ready(self) -> int:
+        """Finished exchanges that wait for ``drain``."""
+        return self.state.ready_count
+
+    @property
+    def now_ns(self) -> int:
+        """The latest time the engine was told, by a frame or a tick."""
+        return self.state.now_ns
+
+    @property
+    def memory_used(self) -> int:
+        """Octets taken from the budget at the moment, ready exchanges included."""
+        return self.state.budget.used
+
+    def set_external(self, int64_t octets):
+        """Report octets that are held outside (export queues) and count against the same budget."""
+        self.state.budget.external = octets
+
+    def drain(self, size_t limit=0) -> Batch:
+        """Hand over finished exchanges in order of completion, at most *limit* (0: all)."""
+        cdef Exchange* first = self.state.ready_first
+        cdef Exchange* last = first
+        cdef size_t count
+        cdef int64_t octets = 0
+        if first == NULL:
+            return batch_adopt(NULL, 0)
+        octets = first.footprint
+        count = 1
+        while last.next != NULL and (limit == 0 or count < limit):
+            last = last.next
+            octets += last.footprint
+            count += 1
+        self.state.ready_first = last.next
+        if last.next == NULL:
+            self.state.ready_last = NULL
+        last.next = NULL
+        self.state.ready_count -= <uint32_t>count
+        self.state.ready_bytes -= octets
+        self.state.budget.used -= octets
+        return batch_adopt(first, count)
+
+    def statistics(self) -> dict:
+        """A snapshot of all counters; the balances they keep are stated in ``levo.ledger``."""
+        cdef dict numbers = self.state.stats
+        dropped = numbers["exchanges_dropped"]
+        numbers["exchanges_dropped"] = {name: dropped[number] for number, name in DROP_NAMES.items()}
+        numbers["memory_used_bytes"] = self.state.budget.used
+        numbers["memory_refused"] = self.state.budget.refused
+        return numbers

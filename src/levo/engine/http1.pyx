@@ -1,0 +1,723 @@
+"""HTTP/1.0 and 1.1, one direction of one connection at a time (RFC 9112).
+
+States of a direction, and what moves it on::
+
+    START       between messages; CR and LF are skipped          -> HEAD
+    HEAD        start line and field lines, to the empty line    -> START, a body state, LOST
+    LENGTH      Content-Length body                              -> START
+    CHUNK_SIZE  chunk-size line                                  -> CHUNK_DATA, TRAILERS, LOST
+    CHUNK_DATA  octets of a chunk                                -> CHUNK_END
+    CHUNK_END   the line end behind them                         -> CHUNK_SIZE, LOST
+    TRAILERS    trailer section, to the empty line               -> START
+    CLOSE       body that ends with the connection
+    LOST        framing lost; looks for the next believable message -> HEAD
+
+A hole (``http1_gap``) inside a body of known length is counted and framing goes on; anywhere else the
+message it hit is reported with what was seen, and the direction goes to LOST.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memchr, memcmp, memset
+
+from levo.engine.http1_head cimport (
+    Framing,
+    find_head_end,
+    first_line_length,
+    is_known_method,
+    is_token,
+    read_request_line,
+    read_section,
+    read_status_line,
+)
+from levo.engine.memory cimport buffer_append, buffer_free, buffer_reserve, section_free
+from levo.engine.pairing cimport (
+    begin_exchange,
+    enqueue_request,
+    finish_exchange,
+    finish_pending,
+    next_request_after,
+    pair_response,
+    request_ended,
+    response_ended,
+)
+from levo.engine.state cimport Connection, EngineState, Parser
+from levo.engine.types cimport (
+    AMBIGUOUS,
+    BODY_CHUNKED,
+    BODY_CLOSE,
+    BODY_LENGTH,
+    BODY_TUNNEL,
+    COMPLETE,
+    FINDING_BAD_CHUNK,
+    FINDING_LENGTH_AND_CHUNKED,
+    NO_REQUEST,
+    NO_RESPONSE,
+    PROTOCOL_HTTP1,
+    PROTOCOL_UNKNOWN,
+    REQUEST_CUT,
+    REQUEST_GAP,
+    RESPONSE_CUT,
+    RESPONSE_GAP,
+    STILL_OPEN,
+    Exchange,
+    Message,
+)
+
+cdef enum:
+    START = 0
+    HEAD = 1
+    LENGTH = 2
+    CHUNK_SIZE = 3
+    CHUNK_DATA = 4
+    CHUNK_END = 5
+    TRAILERS = 6
+    CLOSE = 7
+    LOST = 8
+
+cdef enum:
+    CHUNK_DIGITS = 1
+    CHUNK_EXTENSION = 2
+    CHUNK_BAD = 4
+
+cdef enum:
+    MAX_TRAILERS = 65536
+    FIRST_BODY_BLOCK = 16384
+
+
+cdef int http1_looks(const uint8_t* data, uint32_t length) noexcept nogil:
+    """What a message that begins at *data* would be (LOOKS_*); strict, for octets nobody vouches for."""
+    cdef uint32_t method = 0
+    cdef uint32_t line
+    cdef Message message
+    if length == 0:
+        return LOOKS_MAYBE
+    if memcmp(data, b"HTTP/1.", length if length < 7 else 7) == 0:
+        return LOOKS_RESPONSE if length >= 7 else LOOKS_MAYBE
+    while method < length and method < 25 and is_token(data[method]):
+        method += 1
+    if method == 0 or method == 25:
+        return LOOKS_NO
+    if method == length:
+        return LOOKS_MAYBE if 65 <= data[0] <= 90 else LOOKS_NO
+    if data[method] != 32:
+        return LOOKS_NO
+    if memchr(data, 10, length) != NULL:
+        line = first_line_length(data, length)
+        return LOOKS_REQUEST if read_request_line(data, line, &message) else LOOKS_NO
+    if not is_known_method(data, method):
+        return LOOKS_NO
+    return LOOKS_REQUEST if method + 1 == length or data[method + 1] > 32 else LOOKS_NO
+
+
+cdef inline Message* message_of(Connection* conn, int direction, Exchange* exchange) noexcept nogil:
+    return &exchange.request if direction == conn.client else &exchange.response
+
+
+cdef uint32_t http1_data(
+    EngineState* state, Connection* conn, int direction,
+    const uint8_t* data, uint32_t length, int64_t time_ns, int64_t ack,
+) noexcept nogil:
+    """Read *length* octets in order; *ack* is the other direction's offset they acknowledge, or -1.
+
+    Returns the octets consumed: all of them unless the connection changed its protocol on the way.
+    """
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef int64_t base = conn.streams[direction].offset
+    cdef uint32_t at = 0
+    while at < length and conn.protocol == PROTOCOL_HTTP1:
+        if parser.state == HEAD:
+            at += take_head_octets(state, conn, direction, data + at, length - at, time_ns, base + at)
+        elif parser.state == START:
+            while at < length and (data[at] == 13 or data[at] == 10):
+                at += 1
+            if at < length:
+                parser.start_ns = time_ns
+                parser.start_offset = base + at
+                parser.start_ack = ack
+                parser.searched = 0
+                parser.state = HEAD
+        elif parser.state == LENGTH or parser.state == CHUNK_DATA:
+            at += take_counted(state, conn, direction, data + at, length - at, time_ns, base + at)
+        elif parser.state == CHUNK_SIZE:
+            at += take_chunk_size(state, conn, direction, data + at, length - at, time_ns, base + at)
+        elif parser.state == CHUNK_END:
+            if data[at] == 10:
+                parser.state = CHUNK_SIZE
+                parser.remaining = 0
+                parser.chunk_flags = 0
+                at += 1
+            elif data[at] == 13:
+                at += 1
+            else:
+                lose_framing(state, conn, direction, time_ns, base + at, FINDING_BAD_CHUNK)
+        elif parser.state == TRAILERS:
+            at += take_trailers(state, conn, direction, data + at, length - at, time_ns, base + at)
+        elif parser.state == CLOSE:
+            keep_body(state, conn, direction, data + at, length - at, time_ns)
+            at = length
+        else:
+            at += search_message(state, conn, direction, data + at, length - at, time_ns, base + at, ack)
+    return at
+
+
+cdef uint32_t take_head_octets(
+    EngineState* state, Connection* conn, int direction,
+    const uint8_t* data, uint32_t length, int64_t time_ns, int64_t offset,
+) noexcept nogil:
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef uint32_t lines = 0
+    cdef uint32_t end, before
+    if parser.head.length == 0:
+        end = find_head_end(data, length, 0, &lines)
+        if end:
+            take_head(state, conn, direction, data, end, lines, time_ns, offset + end)
+            return end
+        if not plausible_start(conn, direction, data, length):
+            reject_head(state, conn, direction)
+            return 0 if parser.state == LOST or conn.protocol != PROTOCOL_HTTP1 else length
+    before = parser.head.length
+    if before + length > state.settings.max_head or not buffer_append(
+        &state.budget, &parser.head, data, length
+    ):
+        reject_head(state, conn, direction)
+        return length
+    end = find_head_end(parser.head.data, parser.head.length, parser.searched, &lines)
+    if end == 0:
+        # The empty line may begin up to three octets before the end.
+        parser.searched = parser.head.length - 3 if parser.head.length > 3 else 0
+        if before < 32 and not plausible_start(conn, direction, parser.head.data, parser.head.length):
+            reject_head(state, conn, direction)
+        return length
+    find_head_end(parser.head.data, end, 0, &lines)
+    take_head(state, conn, direction, parser.head.data, end, lines, time_ns, offset + end - before)
+    return end - before
+
+
+cdef bint plausible_start(
+    Connection* conn, int direction, const uint8_t* data, uint32_t length
+) noexcept nogil:
+    # The first octets of a head on a connection that is known to speak HTTP/1.
+    cdef uint32_t at = 0
+    if direction != conn.client:
+        return memcmp(data, b"HTTP/", length if length < 5 else 5) == 0
+    while at < length and at < 65 and is_token(data[at]):
+        at += 1
+    return at > 0 and at < 65 and (at == length or data[at] == 32 or data[at] == 9)
+
+
+cdef void reject_head(EngineState* state, Connection* conn, int direction) noexcept nogil:
+    # What began here is no message: the connection is something else, or framing was lost.
+    cdef Parser* parser = &conn.streams[direction].parser
+    state.stats.heads_rejected += 1
+    buffer_free(&state.budget, &parser.head)
+    if conn.found:
+        parser.state = LOST
+        conn.tainted = 1
+    else:
+        parser.state = START
+        conn.protocol = PROTOCOL_UNKNOWN
+        conn.unrecognised += 4096
+
+
+cdef void take_head(
+    EngineState* state, Connection* conn, int direction,
+    const uint8_t* data, uint32_t length, uint32_t lines, int64_t time_ns, int64_t end_offset,
+) noexcept nogil:
+    """A whole head: make or find its exchange and decide what follows (RFC 9112 section 6.3)."""
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef uint32_t line = first_line_length(data, length)
+    cdef Message message
+    cdef Framing framing
+    cdef bint good
+    memset(&message, 0, sizeof(Message))
+    framing.content_length = -1
+    framing.transfer_coding = framing.chunked = framing.close = framing.upgrade = framing.findings = 0
+    if direction == conn.client:
+        good = read_request_line(data, line, &message)
+    else:
+        good = read_status_line(data, line, &message)
+    if not good:
+        reject_head(state, conn, direction)
+        return
+    conn.found = 1
+    if direction != conn.client and 100 <= message.status < 200 and message.status != 101:
+        note_interim(conn)
+        end_head(state, parser)
+        parser.state = START
+        return
+    if not read_section(&state.budget, &message.head, data, length, lines,
+                        next_line(data, line, length), &framing):
+        reject_head(state, conn, direction)
+        return
+    message.present = 1
+    message.findings = framing.findings
+    message.start_ns = parser.start_ns
+    message.head_ns = time_ns
+    message.end_ns = time_ns
+    message.stream_start = parser.start_offset
+    message.peer_ack = parser.start_ack
+    end_head(state, parser)
+    if direction == conn.client:
+        take_request(state, conn, direction, &message, &framing, time_ns, end_offset)
+    else:
+        take_response(state, conn, direction, &message, &framing, time_ns, end_offset)
+
+
+cdef inline uint32_t next_line(const uint8_t* data, uint32_t line, uint32_t length) noexcept nogil:
+    while line < length and data[line] != 10:
+        line += 1
+    return line + 1 if line < length else length
+
+
+cdef inline void end_head(EngineState* state, Parser* parser) noexcept nogil:
+    if parser.head.capacity:
+        buffer_free(&state.budget, &parser.head)
+    parser.searched = 0
+
+
+cdef void take_request(
+    EngineState* state, Connection* conn, int direction,
+    Message* message, Framing* framing, int64_t time_ns, int64_t end_offset,
+) noexcept nogil:
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef Exchange* exchange = begin_exchange(state, conn)
+    if exchange == NULL:
+        section_free(&state.budget, &message.head)
+        parser.state = LOST
+        conn.tainted = 1
+        return
+    state.stats.requests_seen += 1
+    exchange.request = message[0]
+    exchange.after_gap = parser.gap_before
+    parser.gap_before = 0
+    parser.current = exchange
+    enqueue_request(state, conn, exchange)
+    if framing.transfer_coding and framing.content_length >= 0:
+        exchange.request.findings |= FINDING_LENGTH_AND_CHUNKED
+    if framing.chunked:
+        exchange.request.body_framing = BODY_CHUNKED
+        begin_chunks(parser)
+    elif framing.content_length > 0:
+        exchange.request.body_framing = BODY_LENGTH
+        parser.state = LENGTH
+        parser.remaining = <uint64_t>framing.content_length
+    else:
+        end_message(state, conn, direction, time_ns, end_offset)
+
+
+cdef void take_response(
+    EngineState* state, Connection* conn, int direction,
+    Message* message, Framing* framing, int64_t time_ns, int64_t end_offset,
+) noexcept nogil:
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef Exchange* exchange = pair_response(state, conn, message.stream_start, message.peer_ack)
+    cdef Message* request
+    cdef bint head_only = False
+    cdef bint connect = False
+    if exchange == NULL:
+        exchange = begin_exchange(state, conn)
+        if exchange == NULL:
+            section_free(&state.budget, &message.head)
+            parser.state = LOST
+            conn.tainted = 1
+            return
+        exchange.incomplete = AMBIGUOUS if conn.pending_first != NULL else NO_REQUEST
+        parser.gap_before = 1
+    else:
+        request = &exchange.request
+        head_only = request.method.length == 4 and memcmp(request.head.text, b"HEAD", 4) == 0
+        connect = request.method.length == 7 and memcmp(request.head.text, b"CONNECT", 7) == 0
+        parser.gap_before = 0
+    state.stats.responses_seen += 1
+    exchange.response = message[0]
+    parser.current = exchange
+    message = &exchange.response
+    if message.status == 101 or (connect and 200 <= message.status < 300):
+        message.body_framing = BODY_TUNNEL
+        end_message(state, conn, direction, time_ns, end_offset)
+        begin_tunnel(state, conn, time_ns)
+    elif head_only or message.status == 204 or message.status == 304:
+        end_message(state, conn, direction, time_ns, end_offset)
+    elif framing.transfer_coding:
+        if framing.content_length >= 0:
+            message.findings |= FINDING_LENGTH_AND_CHUNKED
+        if framing.chunked:
+            message.body_framing = BODY_CHUNKED
+            begin_chunks(parser)
+        else:
+            message.body_framing = BODY_CLOSE
+            parser.state = CLOSE
+    elif framing.content_length >= 0:
+        message.body_framing = BODY_LENGTH
+        parser.remaining = <uint64_t>framing.content_length
+        parser.state = LENGTH
+        if framing.content_length == 0:
+            end_message(state, conn, direction, time_ns, end_offset)
+    else:
+        message.body_framing = BODY_CLOSE
+        parser.state = CLOSE
+
+
+cdef void begin_tunnel(EngineState* state, Connection* conn, int64_t time_ns) noexcept nogil:
+    # Behind 101 or CONNECT both directions speak something else (RFC 9110 sections 7.8, 9.3.6).
+    finish_pending(state, conn, NO_RESPONSE)
+    buffer_free(&state.budget, &conn.streams[0].parser.head)
+    buffer_free(&state.budget, &conn.streams[1].parser.head)
+    conn.streams[0].parser.state = START
+    conn.streams[1].parser.state = START
+    conn.protocol = PROTOCOL_UNKNOWN
+    conn.unrecognised = 0
+    conn.tunnel = 1
+    conn.found = 0
+
+
+cdef void note_interim(Connection* conn) noexcept nogil:
+    cdef Exchange* exchange = conn.pending_first
+    while exchange != NULL and exchange.response.present:
+        exchange = exchange.next
+    if exchange != NULL and exchange.interim < 255:
+        exchange.interim += 1
+
+
+cdef inline void begin_chunks(Parser* parser) noexcept nogil:
+    parser.state = CHUNK_SIZE
+    parser.remaining = 0
+    parser.chunk_flags = 0
+
+
+cdef void end_message(
+    EngineState* state, Connection* conn, int direction, int64_t time_ns, int64_t end_offset
+) noexcept nogil:
+    """The message being read has ended as its framing says."""
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef Exchange* exchange = parser.current
+    cdef Message* message
+    parser.state = START
+    parser.current = NULL
+    if exchange == NULL:
+        return
+    message = message_of(conn, direction, exchange)
+    message.complete = 1
+    message.end_ns = time_ns
+    message.stream_end = end_offset
+    if direction == conn.client:
+        request_ended(state, conn, exchange)
+    else:
+        response_ended(state, conn, exchange)
+
+
+cdef void keep_body(
+    EngineState* state, Connection* conn, int direction,
+    const uint8_t* data, uint32_t length, int64_t time_ns,
+) noexcept nogil:
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef Exchange* exchange = parser.current
+    cdef Message* message
+    cdef uint32_t room, block
+    if exchange == NULL:
+        return
+    message = message_of(conn, direction, exchange)
+    message.wire_body_size += length
+    message.end_ns = time_ns
+    if message.truncated or not exchange.sampled or not state.settings.keep_bodies:
+        return
+    room = state.settings.max_message - message.body.length
+    if length > room:
+        length = room
+        message.truncated = 1
+        state.stats.bodies_truncated += 1
+    if message.body.capacity == 0:
+        block = length
+        if message.body_framing == BODY_LENGTH and parser.remaining > length:
+            block = FIRST_BODY_BLOCK if parser.remaining > FIRST_BODY_BLOCK else <uint32_t>parser.remaining
+            if block < length:
+                block = length
+        if not buffer_reserve(&state.budget, &message.body, block):
+            message.truncated = 1
+            return
+    if not buffer_append(&state.budget, &message.body, data, length):
+        message.truncated = 1
+        state.stats.bodies_truncated += 1
+
+
+cdef uint32_t take_counted(
+    EngineState* state, Connection* conn, int direction,
+    const uint8_t* data, uint32_t length, int64_t time_ns, int64_t offset,
+) noexcept nogil:
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef uint32_t mine = length if parser.remaining > length else <uint32_t>parser.remaining
+    keep_body(state, conn, direction, data, mine, time_ns)
+    parser.remaining -= mine
+    if parser.remaining == 0:
+        if parser.state == LENGTH:
+            end_message(state, conn, direction, time_ns, offset + mine)
+        else:
+            parser.state = CHUNK_END
+    return mine
+
+
+cdef uint32_t take_chunk_size(
+    EngineState* state, Connection* conn, int direction,
+    const uint8_t* data, uint32_t length, int64_t time_ns, int64_t offset,
+) noexcept nogil:
+    """The chunk-size line: hexadecimal digits, then anything (extensions) to the line end."""
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef uint32_t at = 0
+    cdef uint8_t octet
+    cdef int digit
+    while at < length:
+        octet = data[at]
+        at += 1
+        if octet == 10:
+            if not parser.chunk_flags & CHUNK_DIGITS or parser.chunk_flags & CHUNK_BAD:
+                lose_framing(state, conn, direction, time_ns, offset + at, FINDING_BAD_CHUNK)
+            elif parser.remaining == 0:
+                parser.state = TRAILERS
+                parser.line = 0
+            else:
+                parser.state = CHUNK_DATA
+            return at
+        if octet == 13 or parser.chunk_flags & CHUNK_EXTENSION:
+            continue
+        if 48 <= octet <= 57:
+            digit = octet - 48
+        elif 97 <= octet <= 102:
+            digit = octet - 87
+        elif 65 <= octet <= 70:
+            digit = octet - 55
+        else:
+            if octet != 59 and octet != 32 and octet != 9:
+                parser.chunk_flags |= CHUNK_BAD
+            if octet == 59 or parser.chunk_flags & CHUNK_DIGITS:
+                parser.chunk_flags |= CHUNK_EXTENSION
+            continue
+        parser.chunk_flags |= CHUNK_DIGITS
+        if parser.remaining >> 56:
+            parser.chunk_flags |= CHUNK_BAD
+        else:
+            parser.remaining = parser.remaining * 16 + digit
+    return at
+
+
+cdef uint32_t take_trailers(
+    EngineState* state, Connection* conn, int direction,
+    const uint8_t* data, uint32_t length, int64_t time_ns, int64_t offset,
+) noexcept nogil:
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef Exchange* exchange = parser.current
+    cdef uint32_t at = 0
+    cdef uint32_t lines = 0
+    cdef uint32_t i
+    cdef uint8_t octet
+    cdef Framing framing
+    cdef bint ended = False
+    while at < length and not ended:
+        octet = data[at]
+        at += 1
+        if octet == 10:
+            ended = parser.line == 0
+            parser.line = 0
+        elif octet != 13:
+            parser.line += 1
+    if ended and parser.head.length == 0 and at <= 2:
+        end_message(state, conn, direction, time_ns, offset + at)
+        return at
+    if parser.head.length + at > MAX_TRAILERS or not buffer_append(
+        &state.budget, &parser.head, data, at
+    ):
+        lose_framing(state, conn, direction, time_ns, offset + at, FINDING_BAD_CHUNK)
+        return at
+    if ended:
+        if exchange != NULL:
+            for i in range(parser.head.length):
+                lines += parser.head.data[i] == 10
+            memset(&framing, 0, sizeof(Framing))
+            read_section(
+                &state.budget, &message_of(conn, direction, exchange).trailers,
+                parser.head.data, parser.head.length, lines, 0, &framing)
+        end_head(state, parser)
+        end_message(state, conn, direction, time_ns, offset + at)
+    return at
+
+
+cdef void lose_framing(
+    EngineState* state, Connection* conn, int direction, int64_t time_ns, int64_t offset, int finding
+) noexcept nogil:
+    """Nobody can say where the message being read ends: report what was seen, look for the next."""
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef Exchange* exchange = parser.current
+    cdef Message* message
+    end_head(state, parser)
+    parser.current = NULL
+    parser.state = LOST
+    conn.tainted = 1
+    if exchange == NULL:
+        return
+    message = message_of(conn, direction, exchange)
+    message.findings |= <uint8_t>finding
+    message.end_ns = time_ns
+    message.complete = 1
+    if direction == conn.client:
+        if exchange.incomplete == COMPLETE:
+            exchange.incomplete = REQUEST_CUT if finding else REQUEST_GAP
+        request_ended(state, conn, exchange)
+    else:
+        if exchange.incomplete == COMPLETE:
+            exchange.incomplete = RESPONSE_CUT if finding else RESPONSE_GAP
+        message.stream_end = offset
+        finish_exchange(state, conn, exchange, RESPONSE_GAP)
+
+
+cdef void http1_gap(
+    EngineState* state, Connection* conn, int direction, uint64_t size, int64_t time_ns
+) noexcept nogil:
+    """*size* octets of this direction were never captured; the stream's offset is still before them."""
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef int64_t offset = conn.streams[direction].offset
+    cdef Exchange* exchange = parser.current
+    cdef Message* message
+    cdef uint64_t mine
+    if (parser.state == LENGTH or parser.state == CHUNK_DATA) and size <= parser.remaining or (
+        parser.state == LENGTH
+    ):
+        mine = size if size < parser.remaining else parser.remaining
+        if exchange != NULL:
+            message = message_of(conn, direction, exchange)
+            message.missing_bytes += mine
+            message.wire_body_size += mine
+            message.end_ns = time_ns
+        parser.remaining -= mine
+        if parser.remaining:
+            return
+        if parser.state == CHUNK_DATA:
+            parser.state = CHUNK_END
+            return
+        end_message(state, conn, direction, time_ns, offset + <int64_t>mine)
+        if mine == size:
+            return
+    elif parser.state == CLOSE:
+        if exchange != NULL:
+            message = message_of(conn, direction, exchange)
+            message.missing_bytes += size
+            message.wire_body_size += size
+        return
+    elif parser.state == HEAD and direction != conn.client:
+        # The response whose head was hit is gone; its request is reported without it.
+        state.stats.heads_incomplete += 1
+        exchange = pair_response(state, conn, parser.start_offset, parser.start_ack)
+        if exchange != NULL:
+            finish_exchange(state, conn, exchange, RESPONSE_GAP)
+    elif parser.state == HEAD:
+        state.stats.heads_incomplete += 1
+    elif parser.state != START and parser.state != LOST:
+        lose_framing(state, conn, direction, time_ns, offset, 0)
+    end_head(state, parser)
+    parser.state = LOST
+    parser.gap_before = 1
+    conn.tainted = 1
+
+
+cdef uint32_t search_message(
+    EngineState* state, Connection* conn, int direction,
+    const uint8_t* data, uint32_t length, int64_t time_ns, int64_t offset, int64_t ack,
+) noexcept nogil:
+    """Pass over octets until a believable message begins; returns how many were passed over."""
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef int64_t known = -1
+    cdef int64_t found = -1
+    if direction != conn.client:
+        known = next_request_after(conn, offset)
+    if known - offset > <int64_t>length:
+        found = length + 1
+    elif known >= 0:
+        # The client told where the response it got ended: no octet before that starts the next one.
+        found = known - offset
+        if found < <int64_t>length and not plausible_start(
+            conn, direction, data + found, length - <uint32_t>found
+        ):
+            found = -1
+    if found < 0 and direction == conn.client:
+        found = find_request(data, length)
+    elif found < 0:
+        found = find_response(data, length)
+    if found < 0 or found >= <int64_t>length:
+        state.stats.payload_bytes_skipped += length
+        state.stats.payload_bytes_parsed -= length
+        if found == <int64_t>length:
+            parser.state = START
+        return length
+    state.stats.payload_bytes_skipped += <uint64_t>found
+    state.stats.payload_bytes_parsed -= <uint64_t>found
+    parser.state = START
+    return <uint32_t>found
+
+
+cdef int64_t find_response(const uint8_t* data, uint32_t length) noexcept nogil:
+    cdef uint32_t at = 0
+    cdef const uint8_t* found
+    cdef Message message
+    cdef uint32_t line
+    while at < length:
+        found = <const uint8_t*>memchr(data + at, 72, length - at)       # H
+        if found == NULL:
+            return -1
+        at = <uint32_t>(found - data)
+        if length - at < 12:
+            return at if memcmp(found, b"HTTP/1.", length - at if length - at < 7 else 7) == 0 else -1
+        if memcmp(found, b"HTTP/1.", 7) == 0:
+            line = first_line_length(found, length - at)
+            if read_status_line(found, line, &message):
+                return at
+        at += 1
+    return -1
+
+
+cdef int64_t find_request(const uint8_t* data, uint32_t length) noexcept nogil:
+    # At the segment's start, or wherever a known method and a whole request line stand.
+    cdef uint32_t at = 0
+    cdef uint32_t method, line
+    cdef Message message
+    if http1_looks(data, length) == LOOKS_REQUEST:
+        return 0
+    while at < length:
+        if 65 <= data[at] <= 90 and (at == 0 or not 65 <= data[at - 1] <= 90):
+            method = at
+            while method < length and method < at + 20 and (65 <= data[method] <= 90 or data[method] == 45):
+                method += 1
+            if method < length and data[method] == 32 and is_known_method(data + at, method - at):
+                line = first_line_length(data + at, length - at)
+                if read_request_line(data + at, line, &message):
+                    return at
+            at = method
+        at += 1
+    return -1
+
+
+cdef void http1_end(
+    EngineState* state, Connection* conn, int direction, int64_t time_ns, int how
+) noexcept nogil:
+    """No octet of this direction will follow (FIN, RST, or the connection was given up)."""
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef Exchange* exchange = parser.current
+    cdef Message* message
+    cdef int reason
+    if parser.state == HEAD:
+        state.stats.heads_incomplete += 1
+    end_head(state, parser)
+    parser.current = NULL
+    if exchange != NULL:
+        message = message_of(conn, direction, exchange)
+        if parser.state == CLOSE and how == ENDED_FIN:
+            parser.current = exchange
+            end_message(state, conn, direction, time_ns, conn.streams[direction].offset)
+        elif direction == conn.client:
+            if exchange.incomplete == COMPLETE:
+                exchange.incomplete = STILL_OPEN if how == ENDED_GIVEN_UP else REQUEST_CUT
+            message.complete = 1
+            request_ended(state, conn, exchange)
+        else:
+            reason = STILL_OPEN if how == ENDED_GIVEN_UP else RESPONSE_CUT
+            finish_exchange(state, conn, exchange, reason)
+    parser.state = START
+    if direction != conn.client:
+        finish_pending(state, conn, NO_RESPONSE)
