@@ -120,7 +120,7 @@ class Demo:
             satellite = self._satellite(directory, port)
             try:
                 await satellite.start()
-                await self._until(lambda: _answers(f"http://{LOOPBACK}:{port}/api/endpoints"), satellite)
+                await self._until(lambda: _answers(f"http://{LOOPBACK}:{port}/api/summary"), satellite)
                 if self._stop.is_set():
                     return
                 self._say(f"Satellite   http://{LOOPBACK}:{port}/")
@@ -245,7 +245,7 @@ class Demo:
 
     def _satellite(self, directory: Path, port: int) -> Child:
         arguments = ["satellite", "--data-dir", str(directory / "data"), "--listen", f"{LOOPBACK}:{port}"]
-        arguments += ["--otlp-grpc", f"{LOOPBACK}:{free_port()}", "--otlp-http", f"{LOOPBACK}:{free_port()}"]
+        arguments += ["--otlp-grpc", f"{LOOPBACK}:0", "--otlp-http", f"{LOOPBACK}:0"]
         return Child("Satellite", arguments, directory / "satellite.log")
 
     def _sensor(self, directory: Path, port: int, source: list[str]) -> Child:
@@ -285,15 +285,13 @@ def look(port: int, metrics: str | None) -> Seen | None:
 
     Blocking.
     """
-    answer = _get(f"http://{LOOPBACK}:{port}/api/endpoints?limit=1000")
+    answer = _get(f"http://{LOOPBACK}:{port}/api/summary")
     if answer is None:
         return None
-    document = json.loads(answer)
-    endpoints = document["endpoints"]
-    exchanges = sum(int(endpoint["count"]) for endpoint in endpoints)
+    summary = json.loads(answer)
     page = None if metrics is None else _get(metrics)
     lost = None if page is None else losses(page.decode("utf-8", "replace"))
-    return Seen(exchanges, len(endpoints), lost)
+    return Seen(round(summary["count"]), summary["endpoints"], lost)
 
 
 def losses(page: str) -> int:
