@@ -2,8 +2,8 @@
 
 Programs are joined as instructions rather than as text. The ``vlan`` of pcap-filter(7) moves the offsets of
 all that stands *behind* it in an expression, ``or`` and brackets notwithstanding, so a text such as
-``(E) or (vlan and (E))`` lets tagged frames pass that ``E`` excludes (``not port 8081``). Three programs and a
-choice between them are exact: untagged, one tag, two tags.
+``(E) or (vlan and (E))`` lets tagged frames pass that ``E`` excludes (``not port 8081``). Three programs and
+a choice between them are exact: untagged, one tag, two tags.
 """
 
 from __future__ import annotations

@@ -1,0 +1,35 @@
+from collections.abc import Sequence
+from types import TracebackType
+
+from levo.engine.source import FrameSource
+from levo.sensor.capture.filters import Endpoint
+from levo.sensor.capture.statistics import LiveStatistics
+
+BUFFER_BYTES: int
+SNAPLEN: int
+BLOCK_TIMEOUT_MS: int
+ANY: str
+
+class LiveSource(FrameSource):
+    def __init__(
+        self,
+        interfaces: Sequence[str] = (),
+        *,
+        filter: str | None = None,
+        snaplen: int = ...,
+        buffer_bytes: int = ...,
+        exclude: Sequence[Endpoint] = (),
+        promiscuous: bool = False,
+    ) -> None: ...
+    @property
+    def interfaces(self) -> list[str]: ...
+    @property
+    def excluded(self) -> frozenset[tuple[str, int]]: ...
+    def refresh(self) -> None: ...
+    def events(self) -> list[str]: ...
+    def statistics(self) -> LiveStatistics: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> LiveSource: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

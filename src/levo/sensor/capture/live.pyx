@@ -1,0 +1,582 @@
+# distutils: libraries = pcap
+"""Live capture through libpcap: one handle for each interface, over memory-mapped rings of the kernel.
+
+Rings are TPACKET_V3 blocks of 256 KiB that the kernel fills with frames of any size, one behind the other, and
+hands over when full or after ``BLOCK_TIMEOUT_MS``. (Immediate mode would give every frame a slot of its own.)
+
+Threads: ``pump`` belongs to the capture thread, everything else may be called from another. One lock guards the
+handles; ``pump`` holds it while it dispatches, never while it waits, and never takes the GIL.
+
+A handle that failed stays in its slot until ``events``, ``statistics`` or ``refresh`` reaps it.
+"""
+
+from cpython.pythread cimport (
+    PyThread_acquire_lock,
+    PyThread_allocate_lock,
+    PyThread_free_lock,
+    PyThread_release_lock,
+    PyThread_type_lock,
+)
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset, strncpy
+
+from levo.engine.source cimport FrameSource
+from levo.engine.types cimport Frame, FrameSink
+from levo.sensor.capture.bpf cimport Program, bpf_program, instructions_of, link_type_of, pcap_pkthdr, pcap_t
+
+import os
+import time
+
+from levo.errors import CaptureError, ConfigError, PrivilegeError, Problem
+from levo.sensor.capture.bpf import ExpressionError, compile_expression
+from levo.sensor.capture.filters import check_expression, live_program, resolve
+from levo.sensor.capture.interfaces import list_interfaces
+from levo.sensor.capture.privilege import missing_privilege
+from levo.sensor.capture.statistics import InterfaceStatistics, LiveStatistics
+
+cdef extern from "pcap/pcap.h":
+    struct pcap_stat:
+        unsigned int ps_recv
+        unsigned int ps_drop
+        unsigned int ps_ifdrop
+
+    ctypedef void (*pcap_handler)(unsigned char* user, const pcap_pkthdr* header, const unsigned char* data) noexcept nogil
+
+    pcap_t* pcap_create(const char* name, char* error)
+    void pcap_close(pcap_t* handle) nogil
+    int pcap_set_snaplen(pcap_t* handle, int snaplen)
+    int pcap_set_promisc(pcap_t* handle, int on)
+    int pcap_set_timeout(pcap_t* handle, int ms)
+    int pcap_set_buffer_size(pcap_t* handle, int size)
+    int pcap_set_tstamp_precision(pcap_t* handle, int precision)
+    int pcap_get_tstamp_precision(pcap_t* handle)
+    int pcap_activate(pcap_t* handle) nogil
+    int pcap_setnonblock(pcap_t* handle, int on, char* error)
+    int pcap_datalink(pcap_t* handle)
+    int pcap_fileno(pcap_t* handle)
+    int pcap_get_selectable_fd(pcap_t* handle)
+    int pcap_compile(pcap_t* handle, bpf_program* program, const char* text, int optimize, unsigned int netmask)
+    void pcap_freecode(bpf_program* program)
+    int pcap_setfilter(pcap_t* handle, bpf_program* program) nogil
+    int pcap_dispatch(pcap_t* handle, int count, pcap_handler callback, unsigned char* user) nogil
+    int pcap_stats(pcap_t* handle, pcap_stat* result) nogil
+    char* pcap_geterr(pcap_t* handle) nogil
+    unsigned int PCAP_NETMASK_UNKNOWN
+    int PCAP_ERRBUF_SIZE
+    int PCAP_TSTAMP_PRECISION_NANO
+    int PCAP_ERROR_NO_SUCH_DEVICE
+    int PCAP_ERROR_PERM_DENIED
+    int PCAP_ERROR_IFACE_NOT_UP
+    int PCAP_ERROR_PROMISC_PERM_DENIED
+
+cdef extern from "<poll.h>" nogil:
+    struct pollfd:
+        int fd
+        short events
+        short revents
+    int poll(pollfd* entries, unsigned long count, int timeout_ms)
+    short POLLIN
+
+cdef extern from "<sys/socket.h>" nogil:
+    int setsockopt(int fd, int level, int name, const void* value, unsigned int size)
+    int SOL_PACKET
+
+BUFFER_BYTES = 32 * 1024 * 1024
+"""Ring of one interface, unless told otherwise. It counts as resident memory of this process."""
+SNAPLEN = 262144
+BLOCK_TIMEOUT_MS = 50
+"""Age at which the kernel hands over a block that is not full."""
+
+ANY = "any"
+"""libpcap's name for all interfaces on one handle."""
+
+cdef double RESOLVE_EVERY_S = 60.0
+
+cdef enum:
+    PACKET_IGNORE_OUTGOING = 23     # packet(7), Linux 4.20
+    MOST_INTERFACES = 1024
+    MOST_ADDRESSES = 64
+
+cdef struct Handle:
+    pcap_t* pcap                # NULL: closed; the slot and its counters stay
+    int fd
+    uint16_t number
+    uint16_t link_type
+    bint nano
+    bint failed
+    FrameSink sink              # of the current dispatch
+    void* context
+    uint64_t received
+    uint64_t delivered
+    uint64_t dropped
+    uint64_t interface_dropped
+    uint32_t last_received      # pcap_stats counters are 32 bits wide and wrap
+    uint32_t last_dropped
+    uint32_t last_interface_dropped
+    char error[256]
+
+
+cdef void on_frame(unsigned char* user, const pcap_pkthdr* header, const unsigned char* data) noexcept nogil:
+    cdef Handle* handle = <Handle*>user
+    cdef Frame frame
+    frame.data = data
+    frame.captured_length = header.caplen
+    frame.wire_length = header.len if header.len > header.caplen else header.caplen
+    frame.time_ns = <int64_t>header.ts.tv_sec * 1000000000 + (
+        <int64_t>header.ts.tv_usec if handle.nano else <int64_t>header.ts.tv_usec * 1000
+    )
+    frame.link_type = handle.link_type
+    frame.interface = handle.number
+    handle.delivered += 1
+    handle.sink(handle.context, &frame)
+
+
+cdef class LiveSource(FrameSource):
+    """Frames of live interfaces. Each frame on loopback once, own exports never."""
+
+    cdef Handle** _handles
+    cdef int _count
+    cdef int _turn
+    cdef pollfd* _entries
+    cdef PyThread_type_lock _lock
+    cdef bint _closed
+    cdef uint64_t _lost
+
+    cdef list _names                # by slot
+    cdef object _chosen             # names asked for, or None: all that are up
+    cdef object _filter
+    cdef int _snaplen
+    cdef int _buffer_bytes
+    cdef bint _promiscuous
+    cdef tuple _exclude
+    cdef object _addresses
+    cdef double _resolved_at
+    cdef bint _unresolved
+    cdef list _events
+    cdef dict _complaints           # name -> why it is not open, said once
+
+    def __cinit__(
+        self,
+        interfaces=(),
+        *,
+        filter=None,
+        int snaplen=SNAPLEN,
+        int buffer_bytes=BUFFER_BYTES,
+        exclude=(),
+        bint promiscuous=False,
+    ):
+        """Open *interfaces* (none named: all that are up, and later those that come up).
+
+        *filter* is a pcap-filter(7) expression; *exclude* holds ``filters.Endpoint`` whose TCP traffic is not
+        captured. *buffer_bytes* is the ring of one interface. All that can be wrong with the arguments is found
+        before any interface is opened.
+
+        Raises ``ConfigError`` (filter, unknown interface), ``PrivilegeError`` (CAP_NET_RAW), ``CaptureError``
+        (no interface can be opened).
+        """
+        self._lock = PyThread_allocate_lock()
+        self._handles = <Handle**>calloc(MOST_INTERFACES, sizeof(void*))
+        self._entries = <pollfd*>calloc(MOST_INTERFACES, sizeof(pollfd))
+        if self._lock == NULL or self._handles == NULL or self._entries == NULL:
+            raise MemoryError
+        self._names = []
+        self._events = []
+        self._complaints = {}
+        self._chosen = list(dict.fromkeys(interfaces)) or None
+        self._filter = filter if filter is not None and filter.strip() else None
+        self._snaplen = snaplen
+        self._buffer_bytes = buffer_bytes
+        self._promiscuous = promiscuous
+        self._exclude = tuple(exclude)
+        self._addresses = frozenset()
+        if self._filter is not None:
+            check_expression(self._filter)
+        listed = self._list()
+        self._check_names(listed)
+        self._resolve()
+        Program(live_program(self._filter, self._addresses, compile_expression))
+        try:
+            self._open_missing(listed, True)
+        except BaseException:
+            self.close()
+            raise
+
+    def __dealloc__(self):
+        cdef int index
+        if self._handles != NULL:
+            for index in range(self._count):
+                if self._handles[index].pcap != NULL:
+                    pcap_close(self._handles[index].pcap)
+                free(self._handles[index])
+        free(self._handles)
+        free(self._entries)
+        if self._lock != NULL:
+            PyThread_free_lock(self._lock)
+
+    # Handing over
+
+    cdef int pump(self, FrameSink sink, void* context, int limit, int timeout_ms) except -2 nogil:
+        cdef int passed = self._dispatch(sink, context, limit)
+        cdef int count
+        if passed != 0:
+            return passed
+        count = self._collect()
+        poll(self._entries, <unsigned long>count, timeout_ms)
+        return self._dispatch(sink, context, limit)
+
+    cdef int _dispatch(self, FrameSink sink, void* context, int limit) noexcept nogil:
+        """Pass what the rings hold, a different interface first each time; -1 when closed."""
+        cdef int passed = 0
+        cdef int index
+        cdef int got
+        cdef Handle* handle
+        self._acquire()
+        if self._closed:
+            PyThread_release_lock(self._lock)
+            return -1
+        for index in range(self._count):
+            if passed >= limit:
+                break
+            handle = self._handles[(self._turn + index) % self._count]
+            if handle.pcap == NULL or handle.failed:
+                continue
+            handle.sink = sink
+            handle.context = context
+            got = pcap_dispatch(handle.pcap, limit - passed, on_frame, <unsigned char*>handle)
+            if got >= 0:
+                passed += got
+            else:
+                strncpy(handle.error, pcap_geterr(handle.pcap), sizeof(handle.error) - 1)
+                handle.failed = True
+        self._turn = (self._turn + 1) % (self._count if self._count else 1)
+        PyThread_release_lock(self._lock)
+        return passed
+
+    cdef int _collect(self) noexcept nogil:
+        """List the descriptors to wait for."""
+        cdef int count = 0
+        cdef int index
+        self._acquire()
+        for index in range(self._count):
+            if self._handles[index].pcap != NULL and not self._handles[index].failed:
+                self._entries[count].fd = self._handles[index].fd
+                self._entries[count].events = POLLIN
+                self._entries[count].revents = 0
+                count += 1
+        PyThread_release_lock(self._lock)
+        return count
+
+    cdef void _acquire(self) noexcept nogil:
+        PyThread_acquire_lock(self._lock, 1)
+
+    # Opening
+
+    cdef list _list(self):
+        try:
+            return list_interfaces()
+        except OSError as error:
+            raise CaptureError(f"cannot list network interfaces: {error.strerror}") from None
+
+    cdef _check_names(self, list listed):
+        known = [each.name for each in listed]
+        for name in self._chosen or ():
+            if name != ANY and name not in known:
+                raise ConfigError(
+                    Problem("--interfaces", f"there is no interface {name!r}; there are: {', '.join(known)}")
+                )
+
+    cdef _resolve(self):
+        """Look up the excluded hosts. Addresses seen earlier stay: connections to them may last."""
+        found = resolve(self._exclude)
+        self._resolved_at = time.monotonic()
+        self._unresolved = bool(found.unresolved)
+        for host in found.unresolved:
+            self._complain(("host", host), f"{host!r} has no address yet: traffic to it cannot be excluded")
+        addresses = found.addresses | self._addresses
+        self._addresses = addresses if len(addresses) <= MOST_ADDRESSES else found.addresses
+
+    cdef _open_missing(self, list listed, bint first):
+        """Open what should be open and is not. At first, a refusal by the kernel is an error."""
+        by_name = {each.name: each for each in listed}
+        if self._chosen is None:
+            wanted = [each.name for each in listed if each.up and each.readable]
+        else:
+            wanted = self._chosen
+        trouble = None
+        for name in wanted:
+            slot = self._names.index(name) if name in self._names else -1
+            if slot >= 0 and self._is_open(slot):
+                continue
+            known = by_name.get(name)
+            if name != ANY and (known is None or not known.up):
+                self._complain(name, f"{name!r} is {'gone' if known is None else 'down'}; waiting for it")
+                continue
+            try:
+                self._open(name, slot, known is not None and known.loopback)
+            except (ConfigError, PrivilegeError):
+                if first:
+                    raise
+                self._complain(name, f"{name!r} cannot be captured any more")
+            except CaptureError as error:
+                trouble = error
+                self._complain(name, str(error))
+            else:
+                if self._complaints.pop(name, None) is not None or not first:
+                    self._events.append(f"capturing on {name!r}")
+        if first and trouble is not None and not self.interfaces:
+            raise trouble
+
+    cdef bint _is_open(self, int slot):
+        return self._handles[slot].pcap != NULL
+
+    cdef _complain(self, key, str text):
+        """Report *text* unless it is what was said last about *key*."""
+        if self._complaints.get(key) != text:
+            self._complaints[key] = text
+            self._events.append(text)
+
+    cdef _open(self, str name, int slot, bint loopback):
+        """Open one interface and put it into *slot*, or a new one for -1."""
+        cdef char error[512]    # PCAP_ERRBUF_SIZE is 256
+        cdef pcap_t* pcap
+        cdef Handle* handle
+        cdef int code
+        cdef int on = 1
+        error[0] = 0
+        pcap = pcap_create(name.encode("utf-8", "surrogateescape"), error)
+        if pcap == NULL:
+            raise CaptureError(f"cannot open {name!r}: {error.decode('utf-8', 'replace')}")
+        try:
+            pcap_set_snaplen(pcap, self._snaplen)
+            pcap_set_promisc(pcap, self._promiscuous)
+            pcap_set_timeout(pcap, BLOCK_TIMEOUT_MS)
+            pcap_set_buffer_size(pcap, self._buffer_bytes)
+            pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO)
+            with nogil:
+                code = pcap_activate(pcap)
+            if code < 0:
+                raise activation_error(name, code, pcap_geterr(pcap).decode("utf-8", "replace"))
+            if loopback:
+                # The twin that loopback shows on its way out is not even copied. Where the kernel is too old for
+                # it, libpcap passes the twin over.
+                setsockopt(pcap_fileno(pcap), SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on))
+            set_filter(pcap, name, self._filter, self._addresses)
+            if pcap_setnonblock(pcap, 1, error) != 0:
+                raise CaptureError(f"cannot open {name!r}: {error.decode('utf-8', 'replace')}")
+            handle = self._slot(name, slot)
+        except BaseException:
+            pcap_close(pcap)
+            raise
+        with nogil:
+            self._acquire()
+        handle.fd = pcap_get_selectable_fd(pcap)
+        handle.link_type = <uint16_t>link_type_of(pcap_datalink(pcap))
+        handle.nano = pcap_get_tstamp_precision(pcap) == PCAP_TSTAMP_PRECISION_NANO
+        handle.failed = False
+        handle.last_received = 0
+        handle.last_dropped = 0
+        handle.last_interface_dropped = 0
+        handle.pcap = pcap
+        PyThread_release_lock(self._lock)
+
+    cdef Handle* _slot(self, str name, int slot) except NULL:
+        cdef Handle* handle
+        if slot >= 0:
+            return self._handles[slot]
+        if self._count >= MOST_INTERFACES:
+            raise CaptureError(f"cannot open {name!r}: {MOST_INTERFACES} interfaces are open already")
+        handle = <Handle*>calloc(1, sizeof(Handle))
+        if handle == NULL:
+            raise MemoryError
+        handle.number = <uint16_t>self._count
+        with nogil:
+            self._acquire()
+        self._handles[self._count] = handle
+        self._count += 1
+        PyThread_release_lock(self._lock)
+        self._names.append(name)
+        return handle
+
+    # Looking after it
+
+    cdef _reap(self):
+        """Close failed handles, keeping their counters."""
+        cdef int index
+        cdef Handle* handle
+        for index in range(self._count):
+            handle = self._handles[index]
+            if not handle.failed or handle.pcap == NULL:
+                continue
+            text = handle.error.decode("utf-8", "replace")
+            self._close_handle(handle)
+            self._lost += 1
+            name = self._names[index]
+            self._complaints[name] = text
+            self._events.append(f"capture on {name!r} ended: {text}")
+
+    cdef _close_handle(self, Handle* handle):
+        with nogil:
+            self._acquire()
+            if handle.pcap != NULL:
+                read_statistics(handle)
+                pcap_close(handle.pcap)
+                handle.pcap = NULL
+            PyThread_release_lock(self._lock)
+
+    def refresh(self):
+        """Open interfaces that came up, look up excluded hosts again. Call it every few seconds, not from the
+        capture thread: name resolution may take long. Never raises for the state of an interface."""
+        if self._closed:
+            return
+        self._reap()
+        before = self._addresses
+        if self._exclude and (self._unresolved or time.monotonic() - self._resolved_at >= RESOLVE_EVERY_S):
+            self._resolve()
+        if self._addresses != before:
+            self._replace_filters()
+        try:
+            listed = self._list()
+        except CaptureError as error:
+            self._complain(None, str(error))
+            return
+        self._note_down(listed)
+        self._open_missing(listed, False)
+
+    cdef _note_down(self, list listed):
+        """Interfaces that are open and go down deliver nothing, and go on by themselves when they come up."""
+        by_name = {each.name: each for each in listed}
+        for name in self.interfaces:
+            known = by_name.get(name)
+            if name != ANY and known is not None and not known.up:
+                self._complain(name, f"{name!r} went down; waiting for it")
+            elif name in self._complaints:
+                del self._complaints[name]
+                self._events.append(f"{name!r} is up again")
+
+    cdef _replace_filters(self):
+        cdef int index
+        cdef Handle* handle
+        for index in range(self._count):
+            handle = self._handles[index]
+            with nogil:
+                self._acquire()
+            try:
+                if handle.pcap != NULL and not handle.failed:
+                    set_filter(handle.pcap, self._names[index], self._filter, self._addresses)
+            except (CaptureError, ConfigError) as error:
+                self._events.append(str(error))
+            finally:
+                PyThread_release_lock(self._lock)
+
+    def events(self):
+        """What has happened to interfaces since the last call: lines for a log, oldest first."""
+        self._reap()
+        events, self._events = self._events, []
+        return events
+
+    @property
+    def interfaces(self):
+        """Names of the interfaces that are open now."""
+        return [name for slot, name in enumerate(self._names) if self._is_open(slot)]
+
+    @property
+    def excluded(self):
+        """(address, port) of the TCP traffic that is not captured."""
+        return self._addresses
+
+    def statistics(self):
+        """A ``LiveStatistics``. Call it more often than 2**32 frames arrive."""
+        cdef int index
+        cdef Handle* handle
+        self._reap()
+        each = []
+        for index in range(self._count):
+            handle = self._handles[index]
+            with nogil:
+                self._acquire()
+                if handle.pcap != NULL:
+                    read_statistics(handle)
+                PyThread_release_lock(self._lock)
+            each.append(
+                InterfaceStatistics(
+                    name=self._names[index],
+                    received=handle.received,
+                    delivered=handle.delivered,
+                    dropped=handle.dropped,
+                    interface_dropped=handle.interface_dropped,
+                    open=handle.pcap != NULL,
+                )
+            )
+        return LiveStatistics(tuple(each), self._lost)
+
+    def close(self):
+        """Close all interfaces; ``pump`` then returns -1. Legal twice. Counters stay readable."""
+        cdef int index
+        with nogil:
+            self._acquire()
+        self._closed = True
+        PyThread_release_lock(self._lock)
+        for index in range(self._count):
+            self._close_handle(self._handles[index])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+
+cdef void read_statistics(Handle* handle) noexcept nogil:
+    """Add what the kernel counted since the last call. The lock is held."""
+    cdef pcap_stat now
+    memset(&now, 0, sizeof(now))
+    if pcap_stats(handle.pcap, &now) != 0:
+        return
+    handle.received += <uint32_t>(now.ps_recv - handle.last_received)
+    handle.dropped += <uint32_t>(now.ps_drop - handle.last_dropped)
+    handle.interface_dropped += <uint32_t>(now.ps_ifdrop - handle.last_interface_dropped)
+    handle.last_received = now.ps_recv
+    handle.last_dropped = now.ps_drop
+    handle.last_interface_dropped = now.ps_ifdrop
+
+
+cdef list compile_live(pcap_t* pcap, str text):
+    cdef bpf_program program
+    if pcap_compile(pcap, &program, text.encode("utf-8", "surrogateescape"), 1, PCAP_NETMASK_UNKNOWN) != 0:
+        raise ExpressionError(pcap_geterr(pcap).decode("utf-8", "replace"))
+    try:
+        return instructions_of(&program)
+    finally:
+        pcap_freecode(&program)
+
+
+cdef class Compiler:
+    """Compiles for one open handle; tags that the kernel took out of the frame are found then."""
+
+    cdef pcap_t* _pcap
+
+    def __call__(self, str text):
+        return compile_live(self._pcap, text)
+
+
+cdef set_filter(pcap_t* pcap, str name, expression, addresses):
+    cdef Compiler compiler = Compiler()
+    cdef Program program
+    cdef int code
+    compiler._pcap = pcap
+    program = Program(live_program(expression, addresses, compiler))
+    with nogil:
+        code = pcap_setfilter(pcap, &program.code)
+    if code != 0:
+        raise CaptureError(f"cannot set the filter on {name!r}: {pcap_geterr(pcap).decode('utf-8', 'replace')}")
+
+
+cdef activation_error(str name, int code, str text):
+    if code == PCAP_ERROR_PERM_DENIED or code == PCAP_ERROR_PROMISC_PERM_DENIED:
+        return PrivilegeError(missing_privilege(name, os.environ))
+    if code == PCAP_ERROR_NO_SUCH_DEVICE:
+        return CaptureError(f"cannot open {name!r}: there is no such interface")
+    if code == PCAP_ERROR_IFACE_NOT_UP:
+        return CaptureError(f"cannot open {name!r}: it is down")
+    return CaptureError(f"cannot open {name!r}: {text}")
