@@ -5,8 +5,8 @@ turned back (``Batch.build``). ``to_json`` and ``from_json`` are the JSON Lines 
 
 How octets become text, everywhere the same (these values, JSON Lines, OTLP):
 
-* Names, values, targets, hosts and reason phrases are decoded as UTF-8; where they are not valid UTF-8, every
-  octet becomes the character of the same number (ISO-8859-1, RFC 9110 section 5.5). Nothing is lost or replaced.
+* Names, values, targets, hosts and reason phrases are decoded as UTF-8; where they are not valid UTF-8, each
+  octet becomes the character of its number (ISO-8859-1, RFC 9110 section 5.5). Nothing is lost or replaced.
 * A body is text when it is valid UTF-8 and holds no control octets apart from TAB, LF, VT, FF, CR and ESC;
   otherwise it is binary. Where a body was cut, an incomplete last character is left out of its text.
 """
@@ -32,7 +32,7 @@ INCOMPLETE_REASONS = (
     "reset_stream",
     "still_open",
 )
-"""Why an exchange is not whole; position + 1 is the number in the engine (``Incomplete`` in ``types.pxd``)."""
+"""Why an exchange is not whole; position + 1 is the engine's number (``Incomplete`` in ``types.pxd``)."""
 
 FINDINGS = (
     "length_and_chunked",
@@ -58,7 +58,7 @@ def text_of(octets: bytes) -> str:
 
 
 def body_text_of(body: bytes, cut: bool = False) -> str | None:
-    """The text of a body by the rule above, or None when it is binary. *cut*: octets of its end may be missing."""
+    """The text of a body by the rule above, or None when it is binary. *cut*: its end may be missing."""
     if _CONTROL.search(body):
         return None
     try:
@@ -89,10 +89,10 @@ class Message:
     body: bytes = field(default=b"", repr=False)
     """Content as far as it was captured and kept; transfer codings undone, content codings if ``decoded``."""
     body_size: int = -1
-    """Octets of the whole content after decoding: of ``body`` if ``decoded``, else ``wire_body_size``. When not
-    given, it is the length of ``body`` if ``decoded``, else ``wire_body_size``."""
+    """Octets of content after decoding: the length of ``body`` if ``decoded``, else ``wire_body_size``; so it is
+    filled in when not given."""
     wire_body_size: int = -1
-    """Octets of content as framed, seen or not, before content decoding. When not given, body + missing octets."""
+    """Octets of content as framed, seen or not, before content decoding. Not given: body + missing octets."""
     truncated: bool = False
     """``body`` ends early: cut at a size limit, for memory, or where a content coding broke off."""
     missing_bytes: int = 0
@@ -163,9 +163,9 @@ class Request(Message):
     target: str = field(default="/", repr=False)
     """Request target as sent, in any of its four forms (RFC 9112 section 3.2); HTTP/2: the ``:path``."""
     scheme: str = "http"
-    """``http`` or ``https``: HTTP/2's ``:scheme``, else of an absolute-form target, else how it was carried."""
+    """HTTP/2's ``:scheme``, else of an absolute-form target, else how it was carried: ``http``, ``https``."""
     host: str = ""
-    """Host and, where sent, port: HTTP/2's ``:authority``, else of the target, else the Host field; may be empty."""
+    """Host, with port where sent: HTTP/2's ``:authority``, else of the target, else the Host field, else empty."""
     path: str = field(default="/", repr=False)
     """Path of the target without the query; empty for the authority-form of CONNECT."""
     query: str = field(default="", repr=False)
@@ -256,14 +256,24 @@ class Exchange:
         request = response = None
         start_ns, end_ns = int(line["start_ns"]), int(line["end_ns"])
         if line["request"] is not None:
-            names = ("method", "target", "scheme", "host", "path", "query", "version")
-            shared = _message_arguments(line["request"], start_ns, end_ns)
-            request = Request(**{name: str(line["request"][name]) for name in names}, **shared)
+            m = line["request"]
+            request = Request(
+                method=str(m["method"]),
+                target=str(m["target"]),
+                scheme=str(m["scheme"]),
+                host=str(m["host"]),
+                path=str(m["path"]),
+                query=str(m["query"]),
+                version=str(m["version"]),
+                **_message_arguments(m, start_ns, end_ns),
+            )
         if line["response"] is not None:
             m = line["response"]
-            shared = _message_arguments(m, start_ns, end_ns)
             response = Response(
-                status=int(m["status"]), reason=str(m["reason"]), version=str(m["version"]), **shared
+                status=int(m["status"]),
+                reason=str(m["reason"]),
+                version=str(m["version"]),
+                **_message_arguments(m, start_ns, end_ns),
             )
         return cls(
             client=Address(str(line["client"]["address"]), int(line["client"]["port"])),

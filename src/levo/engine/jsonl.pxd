@@ -1,0 +1,6 @@
+# Exchanges to JSON Lines.
+from levo.engine.output cimport Output
+from levo.engine.types cimport Exchange
+
+
+cdef void jsonl_encode(const Exchange* first, Output* output) noexcept nogil
