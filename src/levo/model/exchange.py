@@ -89,8 +89,8 @@ class Message:
     body: bytes = field(default=b"", repr=False)
     """Content as far as it was captured and kept; transfer codings undone, content codings if ``decoded``."""
     body_size: int = -1
-    """Octets of content after decoding: the length of ``body`` if ``decoded``, else ``wire_body_size``; so it is
-    filled in when not given."""
+    """Octets of content after decoding: the length of ``body`` if ``decoded``, else ``wire_body_size``; filled
+    in when not given."""
     wire_body_size: int = -1
     """Octets of content as framed, seen or not, before content decoding. Not given: body + missing octets."""
     truncated: bool = False
@@ -165,7 +165,7 @@ class Request(Message):
     scheme: str = "http"
     """HTTP/2's ``:scheme``, else of an absolute-form target, else how it was carried: ``http``, ``https``."""
     host: str = ""
-    """Host, with port where sent: HTTP/2's ``:authority``, else of the target, else the Host field, else empty."""
+    """Host, with port where sent: HTTP/2's ``:authority``, else of the target, else the Host field."""
     path: str = field(default="/", repr=False)
     """Path of the target without the query; empty for the authority-form of CONNECT."""
     query: str = field(default="", repr=False)
