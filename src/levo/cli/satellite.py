@@ -1,0 +1,48 @@
+"""``levo satellite``: receive API traces, learn the catalog, show it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+
+import click
+
+from levo.satellite.app import Listening, run_satellite
+from levo.satellite.settings import load_settings
+
+
+@click.command("satellite")
+@click.option("--data-dir", metavar="DIR", help="Where catalog and journal are kept.")
+@click.option(
+    "--listen", metavar="HOST:PORT", help="Web pages, REST and OTLP/HTTP. [default: 127.0.0.1:9999]"
+)
+@click.option("--otlp-grpc", metavar="HOST:PORT", help="OTLP over gRPC. [default: 127.0.0.1:4317]")
+@click.option("--otlp-http", metavar="HOST:PORT", help="OTLP over HTTP. [default: 127.0.0.1:4318]")
+@click.option("--config", "config_path", metavar="FILE", type=click.Path(path_type=Path), help="YAML file.")
+def command(
+    data_dir: str | None,
+    listen: str | None,
+    otlp_grpc: str | None,
+    otlp_http: str | None,
+    config_path: Path | None,
+) -> None:
+    """Receive API traces and turn them into an API catalog.
+
+    Prints one line with its addresses when it is ready. A port of 0 lets the system choose. SIGTERM ends it
+    after everything received is learned.
+    """
+    flags = {"data-dir": data_dir, "listen": listen, "otlp-grpc": otlp_grpc, "otlp-http": otlp_http}
+    settings = load_settings(flags, config_path, os.environ)
+    logging.basicConfig(level=logging.WARNING, format="levo satellite: %(message)s")
+
+    def on_ready(where: Listening) -> None:
+        click.echo(f"Satellite ready: {where}")
+        if not settings.listen.is_loopback:
+            click.echo(
+                f"levo satellite: {settings.listen} can be reached from other machines, and the pages ask for no login",
+                err=True,
+            )
+
+    asyncio.run(run_satellite(settings, on_ready))

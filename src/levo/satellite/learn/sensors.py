@@ -1,0 +1,127 @@
+"""What sensors report about themselves: their identity and the last values of their ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, NumberDataPoint
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+from levo.satellite.learn.trace import Origin, clean_name, read_origin
+
+MAX_SERIES = 512
+"""Series kept of one sensor; the ledger has fewer than a hundred."""
+_MAX_LABELS = 8
+_DESCRIBES_SENSOR = frozenset(
+    (
+        "service.name",
+        "service.version",
+        "deployment.environment.name",
+        "host.name",
+        "telemetry.sdk.version",
+        "cloud.provider",
+        "cloud.platform",
+        "cloud.region",
+        "cloud.availability_zone",
+        "cloud.account.id",
+        "aws.ecs.cluster.arn",
+        "aws.ecs.task.arn",
+        "aws.ecs.task.family",
+        "aws.ecs.task.revision",
+        "aws.ecs.launchtype",
+    )
+)
+
+Series = tuple[str, tuple[tuple[str, str], ...]]
+"""A metric's name and its labels, sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class SensorReport:
+    """What one sensor last said. Each value carries the time it was measured."""
+
+    first_seen_ns: int
+    last_seen_ns: int
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """Resource attributes that describe the sensor and where it runs; a fixed list of names."""
+    values: Mapping[Series, tuple[int, float]] = field(default_factory=dict)
+    """Time (nanoseconds since the Unix epoch) and value by series."""
+
+
+def merge_sensor(a: SensorReport, b: SensorReport) -> SensorReport:
+    """Return the later of each value; between equal times the greater value."""
+    values = dict(a.values)
+    for series, (time_ns, value) in b.values.items():
+        values[series] = max(values.get(series, (0, 0.0)), (time_ns, value))
+    if len(values) > MAX_SERIES:
+        values = dict(sorted(values.items())[:MAX_SERIES])
+    older, newer = sorted((a, b), key=lambda report: (report.last_seen_ns, sorted(report.attributes.items())))
+    return SensorReport(
+        min(a.first_seen_ns, b.first_seen_ns),
+        newer.last_seen_ns,
+        {**older.attributes, **newer.attributes},
+        values,
+    )
+
+
+def read_metrics(
+    request: ExportMetricsServiceRequest, organization: str, received_ns: int
+) -> Iterator[tuple[Origin, SensorReport]]:
+    """Yield one report per resource that names its sensor. Metrics outside ``levo.`` are left out."""
+    for resource_metrics in request.resource_metrics:
+        origin = read_origin(resource_metrics.resource, organization)
+        if not origin.sensor:
+            continue
+        values: dict[Series, tuple[int, float]] = {}
+        for scope_metrics in resource_metrics.scope_metrics:
+            for metric in scope_metrics.metrics:
+                if metric.name.startswith("levo."):
+                    _read_metric(metric, received_ns, values)
+        yield (
+            origin,
+            SensorReport(received_ns, received_ns, describe_sensor(resource_metrics.resource), values),
+        )
+
+
+def read_senders(
+    request: ExportTraceServiceRequest, organization: str, received_ns: int
+) -> Iterator[tuple[Origin, SensorReport]]:
+    """Yield one report, without values, per resource of a trace request that names its sensor."""
+    for resource_spans in request.resource_spans:
+        origin = read_origin(resource_spans.resource, organization)
+        if origin.sensor:
+            yield origin, SensorReport(received_ns, received_ns, describe_sensor(resource_spans.resource))
+
+
+def describe_sensor(resource: Resource) -> dict[str, str]:
+    """Return the attributes of *resource* that say what and where the sensor is."""
+    return {
+        attribute.key: clean_name(attribute.value.string_value)
+        for attribute in resource.attributes
+        if attribute.key in _DESCRIBES_SENSOR and attribute.value.string_value
+    }
+
+
+def _read_metric(metric: Metric, received_ns: int, values: dict[Series, tuple[int, float]]) -> None:
+    kind = metric.WhichOneof("data")
+    if kind == "sum":
+        points = metric.sum.data_points
+    elif kind == "gauge":
+        points = metric.gauge.data_points
+    else:
+        return
+    for point in points:
+        series = (clean_name(metric.name), _labels(point))
+        if series not in values and len(values) >= MAX_SERIES:
+            return
+        time_ns = point.time_unix_nano if 0 < point.time_unix_nano < 1 << 62 else received_ns
+        value = float(point.as_int) if point.WhichOneof("value") == "as_int" else point.as_double
+        values[series] = max(values.get(series, (0, 0.0)), (time_ns, value))
+
+
+def _labels(point: NumberDataPoint) -> tuple[tuple[str, str], ...]:
+    labels = [(clean_name(a.key), clean_name(a.value.string_value)) for a in point.attributes[:_MAX_LABELS]]
+    return tuple(sorted(labels))

@@ -1,0 +1,162 @@
+"""API traces out of OTLP: what the learner needs of a span, and nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import msgspec
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+MAX_NAME_CHARACTERS = 200
+"""Bound on names that become part of the catalog's keys (organization, application, host …)."""
+MAX_WEIGHT = 1e9
+_CLOCK_TOLERANCE_NS = 300 * 1_000_000_000
+_DEFAULT_PORTS = {"http": 80, "https": 443, "": 80}
+_METHODS = frozenset(
+    ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"]
+)
+_WANTED = frozenset(
+    (
+        "http.request.method",
+        "url.scheme",
+        "url.path",
+        "server.address",
+        "server.port",
+        "http.response.status_code",
+        "levo.sample.weight",
+    )
+)
+
+
+class Origin(msgspec.Struct, frozen=True, gc=False):
+    """What a resource says about all of its spans. Empty means: it does not say."""
+
+    organization: str
+    environment: str
+    application: str
+    sensor: str
+
+
+class Trace(msgspec.Struct, frozen=True, gc=False):
+    """One API trace, reduced to what is learned from in this form. Lives in memory only."""
+
+    origin: Origin
+    host: str
+    """``server.address``, lower case, with ``server.port`` unless it is the default of the scheme."""
+    method: str
+    path: str
+    status: int
+    """100 to 599, or 0 when no response was seen."""
+    weight: float
+    """How many exchanges this trace stands for; at least 1."""
+    start_ns: int
+    end_ns: int
+
+    def __repr__(self) -> str:
+        return f"Trace({self.method}, path of {len(self.path)} characters, status {self.status})"
+
+
+def read_traces(
+    request: ExportTraceServiceRequest, organization: str, received_ns: int
+) -> Iterator[Trace | None]:
+    """Yield one item per span in order: an API trace, or None for a span that is no HTTP server exchange.
+
+    Args:
+        organization: what the sender's header said; it wins over the resource's attribute.
+        received_ns: stands in for times that are absent or lie in the future.
+    """
+    for resource_spans in request.resource_spans:
+        origin = read_origin(resource_spans.resource, organization)
+        for scope_spans in resource_spans.scope_spans:
+            for span in scope_spans.spans:
+                yield _read_span(span, origin, received_ns)
+
+
+def read_origin(resource: Resource, organization: str) -> Origin:
+    """Return who sent *resource*; *organization* is what the sender's header said."""
+    values = {attribute.key: attribute.value for attribute in resource.attributes}
+
+    def text(*keys: str, default: str = "") -> str:
+        for key in keys:
+            value = values.get(key)
+            if value is not None and (found := _text(value)):
+                return clean_name(found)
+        return default
+
+    return Origin(
+        clean_name(organization) or text("levo.organization.id", default="default"),
+        text("deployment.environment.name", "deployment.environment", default="default"),
+        text("service.name", default="unknown"),
+        text("levo.sensor.id"),
+    )
+
+
+def clean_name(name: str) -> str:
+    """Return *name* without what is not printable, not longer than names may be."""
+    name = name[:MAX_NAME_CHARACTERS].strip()
+    if not name.isprintable():
+        name = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
+    return name
+
+
+def _read_span(span: Span, origin: Origin, received_ns: int) -> Trace | None:
+    if span.kind != Span.SPAN_KIND_SERVER:
+        return None
+    values = {attribute.key: attribute.value for attribute in span.attributes if attribute.key in _WANTED}
+    method = _text_of(values, "http.request.method")
+    if not method:
+        return None
+    if method not in _METHODS:
+        method = "_OTHER"
+    status = _int_of(values, "http.response.status_code")
+    end_ns = span.end_time_unix_nano or span.start_time_unix_nano
+    if not 0 < end_ns <= received_ns + _CLOCK_TOLERANCE_NS:
+        end_ns = received_ns
+    return Trace(
+        origin,
+        _host(values),
+        method,
+        _text_of(values, "url.path") or "/",
+        status if 100 <= status <= 599 else 0,
+        _weight(values.get("levo.sample.weight")),
+        min(span.start_time_unix_nano or end_ns, end_ns),
+        end_ns,
+    )
+
+
+def _host(values: dict[str, AnyValue]) -> str:
+    host = clean_name(_text_of(values, "server.address")).lower().rstrip(".")
+    port = _int_of(values, "server.port")
+    if ":" in host and not host.startswith("["):
+        host = f"[{host}]"
+    default = _DEFAULT_PORTS.get(_text_of(values, "url.scheme"))
+    return f"{host}:{port}" if 0 < port < 65536 and port != default else host
+
+
+def _weight(value: AnyValue | None) -> float:
+    if value is None:
+        return 1.0
+    kind = value.WhichOneof("value")
+    weight = float(value.int_value if kind == "int_value" else value.double_value)
+    return min(weight, MAX_WEIGHT) if math.isfinite(weight) and weight >= 1.0 else 1.0
+
+
+def _text(value: AnyValue) -> str:
+    kind = value.WhichOneof("value")
+    if kind == "string_value":
+        return value.string_value
+    return str(value.int_value) if kind == "int_value" else ""
+
+
+def _text_of(values: dict[str, AnyValue], key: str) -> str:
+    value = values.get(key)
+    return "" if value is None else value.string_value
+
+
+def _int_of(values: dict[str, AnyValue], key: str) -> int:
+    value = values.get(key)
+    return 0 if value is None else value.int_value

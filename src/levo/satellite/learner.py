@@ -1,0 +1,216 @@
+"""The learner process: journal -> learn -> store.
+
+It runs beside the Satellite's main process, so that learning takes no turn from receiving. Its life hangs on its
+standard input: ``w`` says that the journal has grown, ``d`` that it should learn what is there and end; the end of
+the input ends it at once, since what is not committed stays in the journal. After every commit it writes one line
+of JSON (:class:`Progress`) to its standard output.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import select
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from levo.errors import LevoError
+from levo.satellite.learn import (
+    State,
+    learn_all,
+    learn_sensor,
+    merge,
+    read_metrics,
+    read_senders,
+    read_traces,
+)
+from levo.satellite.queue import JournalReader, Position, Record, RecordKind
+from levo.satellite.store import DATABASE_NAME, CatalogWriter
+
+_LOG = logging.getLogger(__name__)
+JOURNAL_NAME = "journal"
+LOCK_NAME = "learner.lock"
+COMMIT_INTERVAL_S = 0.8
+"""While traces come in, the catalog is written at most this often …"""
+GATHER_S = 0.15
+"""… and the first trace after a quiet time waits this long for company."""
+MAX_DELTA_ENDPOINTS = 20_000
+"""More new facts than these are committed at once, which bounds memory under a flood of random paths."""
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """What the learner tells after a commit."""
+
+    segment: int
+    offset: int
+    revision: int
+    torn_bytes: int
+    damaged_records: int
+
+    @property
+    def position(self) -> Position:
+        """Everything before it is learned and stored."""
+        return Position(self.segment, self.offset)
+
+
+def learn_record(state: State, record: Record) -> State:
+    """Return *state* with what *record* teaches; all of it or, when the record is unreadable, nothing."""
+    fresh = State()
+    try:
+        if record.kind is RecordKind.TRACES:
+            traces = ExportTraceServiceRequest.FromString(record.payload)
+            for origin, report in read_senders(traces, record.organization, record.received_ns):
+                learn_sensor(fresh, origin.organization, origin.sensor, report)
+            learn_all(fresh, read_traces(traces, record.organization, record.received_ns))
+        else:
+            metrics = ExportMetricsServiceRequest.FromString(record.payload)
+            for origin, report in read_metrics(metrics, record.organization, record.received_ns):
+                learn_sensor(fresh, origin.organization, origin.sensor, report)
+    except (DecodeError, ValueError, ArithmeticError, LookupError) as error:
+        _LOG.error(
+            "learner: a record of %d octets cannot be learned: %s", len(record.payload), type(error).__name__
+        )
+        fresh = State(unreadable_records=1)
+    return merge_into(state, fresh)
+
+
+def merge_into(state: State, fresh: State) -> State:
+    """Return ``merge(state, fresh)``, changing *state* instead of copying it when that is cheaper."""
+    if state.is_empty:
+        return fresh
+    for key, facts in fresh.endpoints.items():
+        known = state.endpoints.get(key)
+        if known is None:
+            state.endpoints[key] = facts
+        else:
+            known.add(facts)
+    for (organization, sensor), report in fresh.sensors.items():
+        learn_sensor(state, organization, sensor, report)
+    state.traces += fresh.traces
+    state.exchanges += fresh.exchanges
+    state.ignored_spans += fresh.ignored_spans
+    state.unreadable_records += fresh.unreadable_records
+    return state
+
+
+class Learner:
+    """Moves the catalog along the journal. Told the time; one thread uses it."""
+
+    def __init__(self, reader: JournalReader, writer: CatalogWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._delta = State()
+        self._committed = writer.checkpoint()
+        self._last_commit_s = float("-inf")
+        self._first_uncommitted_s = 0.0
+
+    def step(self, now_s: float) -> bool:
+        """Learn the next records; return False if there were none."""
+        records = self._reader.read()
+        if records and self._delta.is_empty:
+            self._first_uncommitted_s = now_s
+        for record in records:
+            self._delta = learn_record(self._delta, record)
+        return bool(records)
+
+    def wait_s(self, now_s: float) -> float | None:
+        """Return how long the commit may wait: 0 if it is due, None if there is nothing to commit."""
+        if self._reader.position == self._committed.position:
+            return None
+        if len(self._delta.endpoints) > MAX_DELTA_ENDPOINTS:
+            return 0.0
+        due = max(self._first_uncommitted_s + GATHER_S, self._last_commit_s + COMMIT_INTERVAL_S)
+        return max(0.0, due - now_s)
+
+    def commit(self, now_s: float) -> Progress:
+        """Write what was learned since the last commit, durably.
+
+        Raises:
+            sqlite3.Error: nothing was written, and nothing was forgotten.
+        """
+        self._committed = self._writer.commit(self._delta, self._reader.position)
+        self._delta = State()
+        self._last_commit_s = now_s
+        return self.progress()
+
+    def progress(self) -> Progress:
+        """Return where the last commit got to."""
+        damage = self._reader.statistics()
+        position = self._committed.position
+        return Progress(
+            position.segment,
+            position.offset,
+            self._committed.revision,
+            damage.torn_bytes,
+            damage.damaged_total,
+        )
+
+
+@contextmanager
+def only_learner(data_dir: Path) -> Iterator[None]:
+    """Wait until no other learner works on *data_dir*: that of a killed Satellite may be in its last commit."""
+    descriptor = os.open(data_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def run(data_dir: Path, commands: int, answers: int) -> None:
+    """Work until told to end, reading from and writing to the file descriptors given."""
+    with only_learner(data_dir), CatalogWriter(data_dir / DATABASE_NAME) as writer:
+        reader = JournalReader(data_dir / JOURNAL_NAME, writer.checkpoint().position)
+        learner = Learner(reader, writer)
+        _tell(answers, learner.progress())
+        draining = False
+        while True:
+            progressed = learner.step(time.monotonic())
+            wait = learner.wait_s(time.monotonic())
+            if wait is not None and (wait == 0.0 or (draining and not progressed)):
+                _tell(answers, learner.commit(time.monotonic()))
+                wait = None
+            if draining and not progressed:
+                return
+            if select.select([commands], [], [], 0.0 if progressed or draining else wait)[0]:
+                said = os.read(commands, 4096)
+                if not said:
+                    return
+                draining = draining or b"d" in said
+
+
+def _tell(answers: int, progress: Progress) -> None:
+    os.write(answers, msgspec.json.encode(progress) + b"\n")
+
+
+def main() -> int:
+    """Entry point of the process: the data directory is the one argument."""
+    import signal
+
+    # The terminal's Ctrl-C reaches the whole process group; the main process decides when this one ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    logging.basicConfig(level=logging.INFO, format="levo satellite: %(message)s")
+    try:
+        run(Path(sys.argv[1]), 0, 1)
+    except BrokenPipeError:
+        return 0
+    except LevoError as error:
+        _LOG.error("%s", error)
+        return error.exit_status
+    return 0
+
+
+__all__ = ["Learner", "Progress", "learn_record", "main", "merge", "run"]
+
+if __name__ == "__main__":
+    sys.exit(main())

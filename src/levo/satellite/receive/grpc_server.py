@@ -1,0 +1,101 @@
+"""OTLP/gRPC: the trace and metrics services, on raw octets (no message object is built to be thrown away)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import grpc
+import grpc.aio
+
+from levo.errors import LevoError
+from levo.satellite.queue import RecordKind
+from levo.satellite.receive.intake import Intake, Refusal, RefusalReason
+from levo.satellite.receive.status import export_response, status_message
+
+ORGANIZATION_METADATA = "x-levo-organization-id"
+_SERVICES = {
+    "opentelemetry.proto.collector.trace.v1.TraceService": RecordKind.TRACES,
+    "opentelemetry.proto.collector.metrics.v1.MetricsService": RecordKind.METRICS,
+}
+_CODES = {
+    RefusalReason.BAD_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
+    RefusalReason.BAD_ENCODING: grpc.StatusCode.INVALID_ARGUMENT,
+    RefusalReason.TOO_LARGE: grpc.StatusCode.INVALID_ARGUMENT,
+    RefusalReason.BUSY: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    RefusalReason.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    RefusalReason.TOO_SLOW: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+_Context = grpc.aio.ServicerContext[bytes, bytes]
+
+
+class GrpcReceiver:
+    """The OTLP/gRPC server. Lives on one event loop."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._server: grpc.aio.Server | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; return the port, which differs from *port* when that is 0.
+
+        Raises:
+            LevoError: the address cannot be listened on.
+        """
+        self._server = grpc.aio.server(
+            options=[
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", self._intake.max_request_bytes),
+                ("grpc.max_metadata_size", 16 << 10),
+                ("grpc.max_concurrent_streams", 256),
+                ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            ]
+        )
+        for service, kind in _SERVICES.items():
+            handler = grpc.unary_unary_rpc_method_handler(self._export(kind))
+            self._server.add_generic_rpc_handlers(
+                (grpc.method_handlers_generic_handler(service, {"Export": handler}),)
+            )
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            bound = self._server.add_insecure_port(address)
+        except RuntimeError:
+            bound = 0
+        if not bound:
+            raise LevoError(
+                f"--otlp-grpc {address}: cannot listen there (in use, or not an address of this machine)"
+            )
+        await self._server.start()
+        return bound
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no new calls, and let those in progress end."""
+        if self._server is not None:
+            await self._server.stop(grace_s)
+
+    def _export(self, kind: RecordKind) -> Callable[[bytes, _Context], Awaitable[bytes]]:
+        intake = self._intake
+
+        async def export(octets: bytes, context: _Context) -> bytes:
+            try:
+                with intake.request(), intake.room(len(octets)):
+                    checked = await intake.accept(kind, octets, _organization(context))
+            except Refusal as refusal:
+                await _abort(context, refusal)
+                raise  # unreachable: abort raises
+            return export_response(kind, checked).SerializeToString()
+
+        return export
+
+
+def _organization(context: _Context) -> str:
+    for key, value in context.invocation_metadata() or ():
+        if key == ORGANIZATION_METADATA:
+            return value if isinstance(value, str) else value.decode(errors="replace")
+    return ""
+
+
+async def _abort(context: _Context, refusal: Refusal) -> None:
+    code = _CODES[refusal.reason]
+    number: int = code.value[0]
+    details = status_message(number, str(refusal), refusal.retry_after_s)
+    await context.abort(code, str(refusal), (("grpc-status-details-bin", details),))

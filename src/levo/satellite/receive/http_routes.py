@@ -1,0 +1,154 @@
+"""OTLP/HTTP: ``/v1/traces`` and ``/v1/metrics``, protobuf and JSON, gzip."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+
+from google.protobuf import json_format
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from levo.satellite.queue import RecordKind
+from levo.satellite.receive.intake import Intake, Refusal, RefusalReason
+from levo.satellite.receive.status import export_response, status_message
+
+ORGANIZATION_HEADER = "x-levo-organization-id"
+BODY_TIMEOUT_S = 30.0
+_PROTOBUF, _JSON = "application/x-protobuf", "application/json"
+_WORTH_A_THREAD_BYTES = 64 << 10
+
+_HTTP_STATUS = {
+    RefusalReason.BAD_REQUEST: 400,
+    RefusalReason.BAD_ENCODING: 415,
+    RefusalReason.TOO_LARGE: 413,
+    RefusalReason.BUSY: 429,
+    RefusalReason.UNAVAILABLE: 503,
+    RefusalReason.TOO_SLOW: 408,
+}
+_RPC_CODE = {
+    RefusalReason.BAD_REQUEST: 3,
+    RefusalReason.BAD_ENCODING: 3,
+    RefusalReason.TOO_LARGE: 3,
+    RefusalReason.BUSY: 8,
+    RefusalReason.UNAVAILABLE: 14,
+    RefusalReason.TOO_SLOW: 4,
+}
+
+
+def otlp_routes(intake: Intake) -> list[Route]:
+    """Return the routes that receive into *intake*."""
+
+    def route(path: str, kind: RecordKind) -> Route:
+        async def receive(request: Request) -> Response:
+            return await _receive(request, kind, intake)
+
+        return Route(path, receive, methods=["POST"], name=f"otlp-{kind.name.lower()}")
+
+    return [route("/v1/traces", RecordKind.TRACES), route("/v1/metrics", RecordKind.METRICS)]
+
+
+async def _receive(request: Request, kind: RecordKind, intake: Intake) -> Response:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    answer_type = _JSON if media_type == _JSON else _PROTOBUF
+    try:
+        with intake.request():
+            if media_type not in (_PROTOBUF, _JSON):
+                raise Refusal(RefusalReason.BAD_ENCODING, f"Content-Type must be {_PROTOBUF} or {_JSON}")
+            inflate = _content_coding(request)
+            octets = await _read_body(request, intake)
+            with intake.room(len(octets)):
+                if inflate:
+                    octets = await _inflate(octets, intake.max_request_bytes)
+                with intake.room(len(octets)):
+                    checked = await intake.accept(
+                        kind, octets, request.headers.get(ORGANIZATION_HEADER, ""), json=answer_type == _JSON
+                    )
+    except Refusal as refusal:
+        return _refusal_response(refusal, answer_type)
+    except ClientDisconnect:
+        return Response(status_code=400)
+    response = export_response(kind, checked)
+    if answer_type == _JSON:
+        return Response(json_format.MessageToJson(response, indent=None), media_type=_JSON)
+    return Response(response.SerializeToString(), media_type=_PROTOBUF)
+
+
+def _content_coding(request: Request) -> bool:
+    """Return whether the body is compressed.
+
+    Raises:
+        Refusal: in a way that OTLP does not have.
+    """
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("gzip", "identity", ""):
+        raise Refusal(RefusalReason.BAD_ENCODING, "Content-Encoding must be gzip or absent")
+    return coding == "gzip"
+
+
+async def _read_body(request: Request, intake: Intake) -> bytes:
+    limit = intake.max_request_bytes
+    too_large = Refusal(RefusalReason.TOO_LARGE, f"the body is larger than {limit} octets")
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise too_large
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise too_large
+                parts.append(part)
+    except TimeoutError:
+        raise Refusal(
+            RefusalReason.TOO_SLOW, f"the body did not arrive within {BODY_TIMEOUT_S:.0f} s"
+        ) from None
+    return b"".join(parts)
+
+
+async def _inflate(octets: bytes, limit: int) -> bytes:
+    if len(octets) > _WORTH_A_THREAD_BYTES:
+        return await asyncio.to_thread(bounded_gunzip, octets, limit)
+    return bounded_gunzip(octets, limit)
+
+
+def bounded_gunzip(octets: bytes, limit: int) -> bytes:
+    """Undo gzip (RFC 1952, several members allowed), never holding more than *limit* octets of the result.
+
+    Raises:
+        Refusal: it is damaged or cut short, or holds more.
+    """
+    parts: list[bytes] = []
+    left = limit
+    while octets:
+        member = zlib.decompressobj(wbits=31)
+        try:
+            part = member.decompress(octets, left + 1)
+        except zlib.error:
+            raise Refusal(RefusalReason.BAD_ENCODING, "the body is not valid gzip") from None
+        left -= len(part)
+        if left < 0:
+            raise Refusal(
+                RefusalReason.TOO_LARGE, f"the body holds more than {limit} octets when decompressed"
+            )
+        if not member.eof:
+            raise Refusal(RefusalReason.BAD_ENCODING, "the gzip body is cut short")
+        parts.append(part)
+        octets = member.unused_data
+    return b"".join(parts)
+
+
+def _refusal_response(refusal: Refusal, media_type: str) -> Response:
+    code = _RPC_CODE[refusal.reason]
+    headers = {}
+    if refusal.retry_after_s is not None:
+        headers["retry-after"] = str(refusal.retry_after_s)
+    if media_type == _JSON:
+        text = str(refusal).replace("\\", "").replace('"', "'")
+        body = f'{{"code":{code},"message":"{text}"}}'.encode()
+    else:
+        body = status_message(code, str(refusal), refusal.retry_after_s)
+    return Response(body, _HTTP_STATUS[refusal.reason], headers, media_type)

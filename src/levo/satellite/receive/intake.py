@@ -1,0 +1,177 @@
+"""Takes checked requests in: one place for bounds, counting and the durable hand-over."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from levo.satellite.queue import JournalFull, JournalUnavailable, Position, Record, RecordKind
+from levo.satellite.receive.otlp import BadRequest, Checked, check_json, check_protobuf
+
+_WORTH_A_THREAD_BYTES = 256 << 10
+"""Decoding less than this on the event loop is cheaper than handing it to a thread."""
+
+
+class RefusalReason(StrEnum):
+    """Why a request was not taken in. The value is a metric label."""
+
+    BAD_REQUEST = "bad_request"
+    """The octets are no export request. Sending them again is useless."""
+    BAD_ENCODING = "bad_encoding"
+    """A content coding or media type that OTLP does not have, or damaged compression."""
+    TOO_LARGE = "too_large"
+    """Larger than a request may be, compressed or not."""
+    BUSY = "busy"
+    """Too much is being received at this moment, or the learners are behind. The same may fit later."""
+    UNAVAILABLE = "unavailable"
+    """The disk refuses, or the Satellite is ending. The same may fit later, or elsewhere."""
+    TOO_SLOW = "too_slow"
+    """The body did not arrive in time."""
+
+
+_RETRYABLE = {RefusalReason.BUSY, RefusalReason.UNAVAILABLE}
+
+
+class Refusal(Exception):
+    """A request was not taken in. The text is for the sender and holds nothing of the request."""
+
+    def __init__(self, reason: RefusalReason, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.retry_after_s = 2 if reason in _RETRYABLE else None
+        """When the sender should try again; None: never."""
+
+
+class Handover(Protocol):
+    """Where records become durable."""
+
+    def append(self, record: Record) -> Future[Position]:
+        """Take *record* in; the future is done once it would survive a crash."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeStatistics:
+    """Snapshot. Every request is accepted or refused for one reason, or still in flight."""
+
+    requests_total: int
+    accepted_total: int
+    refused_total: dict[RefusalReason, int]
+    in_flight: int
+    in_flight_bytes: int
+    accepted_items_total: dict[RecordKind, int]
+    """Spans and metrics handed over durably and acknowledged."""
+    rejected_spans_total: int
+    """Spans left out of accepted requests, told as a partial success."""
+
+
+class Intake:
+    """Lives on one event loop."""
+
+    def __init__(
+        self,
+        handover: Handover,
+        *,
+        max_request_bytes: int,
+        max_in_flight_bytes: int,
+        on_accepted: Callable[[], None],
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Args:
+        handover: where accepted records go.
+        max_request_bytes: bound on one request, after decompression.
+        max_in_flight_bytes: bound on all requests being received or waiting for the disk.
+        on_accepted: called after each durable hand-over.
+        clock_ns: the time of day.
+        """
+        self.max_request_bytes = max_request_bytes
+        self._max_in_flight_bytes = max_in_flight_bytes
+        self._handover = handover
+        self._on_accepted = on_accepted
+        self._clock_ns = clock_ns
+        self._requests = self._accepted = self._in_flight = self._in_flight_bytes = self._rejected = 0
+        self._refused: Counter[RefusalReason] = Counter()
+        self._items: Counter[RecordKind] = Counter()
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Count one request; every refusal must pass through."""
+        self._requests += 1
+        self._in_flight += 1
+        try:
+            yield
+        except Refusal as refusal:
+            self._refused[refusal.reason] += 1
+            raise
+        except BaseException:
+            self._refused[RefusalReason.UNAVAILABLE] += 1
+            raise
+        else:
+            self._accepted += 1
+        finally:
+            self._in_flight -= 1
+
+    @contextmanager
+    def room(self, size: int) -> Iterator[None]:
+        """Hold *size* octets of the budget for what is in flight.
+
+        Raises:
+            Refusal: there is no room.
+        """
+        if self._in_flight_bytes + size > self._max_in_flight_bytes:
+            raise Refusal(RefusalReason.BUSY, "too much is being received; try again")
+        self._in_flight_bytes += size
+        try:
+            yield
+        finally:
+            self._in_flight_bytes -= size
+
+    async def accept(
+        self, kind: RecordKind, octets: bytes, organization: str, *, json: bool = False
+    ) -> Checked:
+        """Check *octets* and hand them over; returns once that is durable.
+
+        Raises:
+            Refusal: nothing of it was taken in.
+        """
+        check = check_json if json else check_protobuf
+        try:
+            if len(octets) > _WORTH_A_THREAD_BYTES:
+                checked = await asyncio.to_thread(check, kind, octets)
+            else:
+                checked = check(kind, octets)
+        except BadRequest as error:
+            raise Refusal(RefusalReason.BAD_REQUEST, str(error)) from None
+        if checked.items:
+            try:
+                future = self._handover.append(
+                    Record(kind, self._clock_ns(), organization[:200], checked.payload)
+                )
+                await asyncio.wrap_future(future)
+            except JournalFull as error:
+                raise Refusal(RefusalReason.BUSY, str(error)) from None
+            except JournalUnavailable as error:
+                raise Refusal(RefusalReason.UNAVAILABLE, str(error)) from None
+            self._items[kind] += checked.items
+            self._on_accepted()
+        self._rejected += checked.rejected
+        return checked
+
+    def statistics(self) -> IntakeStatistics:
+        """Return a snapshot."""
+        return IntakeStatistics(
+            self._requests,
+            self._accepted,
+            {reason: self._refused[reason] for reason in RefusalReason},
+            self._in_flight,
+            self._in_flight_bytes,
+            {kind: self._items[kind] for kind in RecordKind},
+            self._rejected,
+        )

@@ -1,0 +1,269 @@
+"""Reads the catalog for the web. Rows are frozen values; no caller sees SQL."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from levo.satellite.store.schema import open_for_reading
+from levo.satellite.store.writer import SensorState
+
+_STATUS_CLASSES = {"none": (0, 0), "1xx": (100, 199), "2xx": (200, 299), "3xx": (300, 399), "4xx": (400, 499)}
+STATUS_CLASSES = {**_STATUS_CLASSES, "5xx": (500, 599)}
+SORTS = {
+    "path": "application, host, template, method, environment, organization",
+    "last_seen": "last_seen_ns DESC, id",
+    "first_seen": "first_seen_ns DESC, id",
+    "exchanges": "exchanges DESC, id",
+}
+"""Orders by the name that REST and pages use; each is total, so that pages neither repeat nor skip rows."""
+
+
+class EndpointFilter(msgspec.Struct, frozen=True):
+    """Which endpoints; an empty field does not restrict."""
+
+    organization: str = ""
+    environment: str = ""
+    application: str = ""
+    host: str = ""
+    method: str = ""
+    status: str = ""
+    """A key of :data:`STATUS_CLASSES`: endpoints that answered so at least once."""
+    search: str = ""
+    """Part of the template, the host or the application, in any case."""
+
+
+class EndpointRow(msgspec.Struct, frozen=True):
+    """One endpoint."""
+
+    id: int
+    organization: str
+    environment: str
+    application: str
+    host: str
+    method: str
+    path: str
+    """The path template."""
+    traces: int
+    exchanges: float
+    first_seen_ns: int
+    last_seen_ns: int
+    statuses: dict[str, float]
+    """Exchanges by status code; ``"0"`` is "no response seen"."""
+
+    @property
+    def status_classes(self) -> dict[str, float]:
+        """Exchanges by status class, those that occurred, in ascending order."""
+        classes = dict.fromkeys(STATUS_CLASSES, 0.0)
+        for status, exchanges in self.statuses.items():
+            classes["none" if status == "0" else f"{status[0]}xx"] += exchanges
+        return {name: exchanges for name, exchanges in classes.items() if exchanges}
+
+
+class ApplicationRow(msgspec.Struct, frozen=True):
+    """One application in one environment."""
+
+    organization: str
+    environment: str
+    application: str
+    endpoints: int
+    exchanges: float
+    first_seen_ns: int
+    last_seen_ns: int
+
+
+class MetricValue(msgspec.Struct, frozen=True):
+    """The last value of one series of a sensor."""
+
+    name: str
+    labels: dict[str, str]
+    time_ns: int
+    value: float
+
+
+class SensorRow(msgspec.Struct, frozen=True):
+    """One sensor and what it last reported."""
+
+    organization: str
+    sensor: str
+    first_seen_ns: int
+    last_seen_ns: int
+    attributes: dict[str, str]
+    metrics: list[MetricValue]
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """The catalog in numbers."""
+
+    revision: int
+    endpoints: int
+    applications: int
+    sensors: int
+    exchanges: float
+    errors: float
+    """Exchanges with a status of 500 or more."""
+    first_seen_ns: int
+    last_seen_ns: int
+    counters: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    text: str
+    values: list[str | int]
+
+
+class CatalogReader:
+    """Queries; usable from any thread. Connections are kept, at most as many as there are concurrent calls."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+
+    def close(self) -> None:
+        """Close the idle connections. Legal twice."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._idle.get_nowait().close()
+
+    def revision(self) -> int:
+        """Return the number that grows with every change of the catalog."""
+        with self._connection() as connection:
+            return int(connection.execute("SELECT revision FROM checkpoint").fetchone()[0])
+
+    def endpoints(
+        self, wanted: EndpointFilter, *, sort: str = "path", limit: int = 100, offset: int = 0
+    ) -> tuple[int, list[EndpointRow]]:
+        """Return how many endpoints pass *wanted*, and *limit* of them from *offset* on, in the order *sort*."""
+        where = _where(wanted)
+        with self._connection() as connection:
+            (total,) = connection.execute(
+                f"SELECT count(*) FROM endpoint {where.text}", where.values
+            ).fetchone()
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM endpoint {where.text} ORDER BY {SORTS[sort]} LIMIT ? OFFSET ?",
+                [*where.values, limit, offset],
+            ).fetchall()
+            return total, _with_statuses(connection, rows)
+
+    def endpoint(self, identity: int) -> EndpointRow | None:
+        """Return one endpoint, or None."""
+        with self._connection() as connection:
+            rows = connection.execute(f"SELECT {_COLUMNS} FROM endpoint WHERE id = ?", (identity,)).fetchall()
+            return next(iter(_with_statuses(connection, rows)), None)
+
+    def applications(self, *, limit: int = 100, offset: int = 0) -> tuple[int, list[ApplicationRow]]:
+        """Return how many applications there are, and *limit* of them from *offset* on, by name."""
+        grouped = "FROM endpoint GROUP BY organization, environment, application"
+        with self._connection() as connection:
+            (total,) = connection.execute(f"SELECT count(*) FROM (SELECT 1 {grouped})").fetchone()
+            rows = connection.execute(
+                "SELECT organization, environment, application, count(*), sum(exchanges), min(first_seen_ns),"
+                f" max(last_seen_ns) {grouped} ORDER BY organization, environment, application LIMIT ? OFFSET ?",
+                (limit, offset),
+            ).fetchall()
+            return total, [ApplicationRow(*row) for row in rows]
+
+    def sensors(self, *, limit: int = 100, offset: int = 0) -> tuple[int, list[SensorRow]]:
+        """Return how many sensors there are, and *limit* of them from *offset* on, last heard of first."""
+        with self._connection() as connection:
+            (total,) = connection.execute("SELECT count(*) FROM sensor").fetchone()
+            rows = connection.execute(
+                "SELECT organization, sensor, first_seen_ns, last_seen_ns, report FROM sensor"
+                " ORDER BY last_seen_ns DESC, organization, sensor LIMIT ? OFFSET ?",
+                (limit, offset),
+            ).fetchall()
+        return total, [_sensor_row(row) for row in rows]
+
+    def summary(self) -> Summary:
+        """Return the catalog in numbers."""
+        with self._connection() as connection:
+            connection.execute("BEGIN")
+            (revision,) = connection.execute("SELECT revision FROM checkpoint").fetchone()
+            endpoints, exchanges, first, last = connection.execute(
+                "SELECT count(*), total(exchanges), coalesce(min(first_seen_ns), 0), coalesce(max(last_seen_ns), 0)"
+                " FROM endpoint"
+            ).fetchone()
+            (applications,) = connection.execute(
+                "SELECT count(*) FROM (SELECT DISTINCT organization, environment, application FROM endpoint)"
+            ).fetchone()
+            (sensors,) = connection.execute("SELECT count(*) FROM sensor").fetchone()
+            (errors,) = connection.execute(
+                "SELECT total(exchanges) FROM endpoint_status WHERE status >= 500"
+            ).fetchone()
+            counters = dict(connection.execute("SELECT name, value FROM counter ORDER BY name").fetchall())
+            connection.execute("COMMIT")
+        return Summary(revision, endpoints, applications, sensors, exchanges, errors, first, last, counters)
+
+    def names(self, column: str, limit: int = 200) -> list[str]:
+        """Return the different values of *column*, one of ``environment``, ``application`` and ``method``."""
+        if column not in ("environment", "application", "method"):
+            raise ValueError(f"no such column: {column}")
+        with self._connection() as connection:
+            rows = connection.execute(f"SELECT DISTINCT {column} FROM endpoint ORDER BY 1 LIMIT ?", (limit,))
+            return [row[0] for row in rows]
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = self._idle.get_nowait()
+        except queue.Empty:
+            connection = open_for_reading(self._path)
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.put(connection)
+
+
+_COLUMNS = (
+    "id, organization, environment, application, host, method, template,"
+    " traces, exchanges, first_seen_ns, last_seen_ns"
+)
+
+
+def _where(wanted: EndpointFilter) -> _Where:
+    parts: list[str] = []
+    values: list[str | int] = []
+    for column in ("organization", "environment", "application", "host", "method"):
+        if value := getattr(wanted, column):
+            parts.append(f"{column} = ?")
+            values.append(value)
+    if wanted.search:
+        pattern = "".join(f"\\{c}" if c in "\\%_" else c for c in wanted.search)
+        fields = ("template", "host", "application")
+        parts.append("(" + " OR ".join(f"{f} LIKE ? ESCAPE '\\'" for f in fields) + ")")
+        values.extend([f"%{pattern}%"] * len(fields))
+    if wanted.status:
+        parts.append(
+            "EXISTS (SELECT 1 FROM endpoint_status WHERE endpoint = endpoint.id AND status BETWEEN ? AND ?)"
+        )
+        values.extend(STATUS_CLASSES[wanted.status])
+    return _Where("WHERE " + " AND ".join(parts) if parts else "", values)
+
+
+def _with_statuses(connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> list[EndpointRow]:
+    marks = ",".join("?" * len(rows))
+    statuses: dict[object, dict[str, float]] = {row[0]: {} for row in rows}
+    found = connection.execute(
+        f"SELECT endpoint, status, exchanges FROM endpoint_status WHERE endpoint IN ({marks}) ORDER BY status",
+        [row[0] for row in rows],
+    )
+    for endpoint, status, exchanges in found:
+        statuses[endpoint][str(status)] = exchanges
+    return [EndpointRow(*row, statuses[row[0]]) for row in rows]  # type: ignore[arg-type]
+
+
+def _sensor_row(row: tuple[str, str, int, int, bytes]) -> SensorRow:
+    state = msgspec.msgpack.decode(row[4], type=SensorState)
+    metrics = [
+        MetricValue(name, labels, time, value) for name, labels, time, value in sorted(state.values, key=str)
+    ]
+    return SensorRow(row[0], row[1], row[2], row[3], state.attributes, metrics)

@@ -1,0 +1,99 @@
+"""The schema of the embedded database and the steps that lead to it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from levo.errors import LevoError
+
+DATABASE_NAME = "catalog.sqlite3"
+
+_STEPS = (
+    # 1: the catalog's first form
+    """
+    CREATE TABLE endpoint (
+        id INTEGER PRIMARY KEY,
+        organization TEXT NOT NULL,
+        environment TEXT NOT NULL,
+        application TEXT NOT NULL,
+        host TEXT NOT NULL,
+        method TEXT NOT NULL,
+        template TEXT NOT NULL,
+        traces INTEGER NOT NULL,
+        exchanges REAL NOT NULL,
+        first_seen_ns INTEGER NOT NULL,
+        last_seen_ns INTEGER NOT NULL,
+        UNIQUE (organization, environment, application, host, method, template)
+    ) STRICT;
+    CREATE INDEX endpoint_last_seen ON endpoint (last_seen_ns);
+    CREATE INDEX endpoint_exchanges ON endpoint (exchanges);
+
+    CREATE TABLE endpoint_status (
+        endpoint INTEGER NOT NULL REFERENCES endpoint (id) ON DELETE CASCADE,
+        status INTEGER NOT NULL,
+        exchanges REAL NOT NULL,
+        PRIMARY KEY (endpoint, status)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE sensor (
+        organization TEXT NOT NULL,
+        sensor TEXT NOT NULL,
+        first_seen_ns INTEGER NOT NULL,
+        last_seen_ns INTEGER NOT NULL,
+        report BLOB NOT NULL,
+        PRIMARY KEY (organization, sensor)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE counter (name TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE checkpoint (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        segment INTEGER NOT NULL,
+        offset INTEGER NOT NULL,
+        revision INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO checkpoint VALUES (1, 0, 0, 0);
+    """,
+)
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """Open the database at *path*, made if absent, and bring its schema up to date.
+
+    A commit is durable when it returns (``synchronous = FULL``): the journal deletes what was committed.
+
+    Raises:
+        LevoError: the file is no database of ours, or of a later version.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        connection = sqlite3.connect(path, isolation_level=None, timeout=30, cached_statements=256)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")
+        _migrate(connection, path)
+    except (sqlite3.DatabaseError, OSError) as error:
+        raise LevoError(f"{path}: cannot be used as the catalog: {error}") from error
+    return connection
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Open the database at *path*, which exists, for queries only; usable from any one thread at a time."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, check_same_thread=False
+    )
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(_STEPS):
+        raise LevoError(
+            f"{path}: was written by a later version of levo (schema {version}); upgrade to read it"
+        )
+    for number, step in enumerate(_STEPS[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {number}; COMMIT;")

@@ -1,0 +1,134 @@
+"""Keeps one learner process running and passes on how far it got."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from levo.errors import LevoError
+from levo.satellite.learner import Progress
+
+_LOG = logging.getLogger(__name__)
+_WAKE_DELAY_S = 0.02
+_FIRST_BACKOFF_S = 0.2
+_LAST_BACKOFF_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorStatistics:
+    """Snapshot."""
+
+    restarts_total: int
+    """Times a learner ended without being told to."""
+    running: bool
+    progress: Progress | None
+    """What the learner last told."""
+
+
+class LearnerSupervisor:
+    """Starts, wakes, restarts and drains the learner. Lives on one event loop."""
+
+    def __init__(self, data_dir: Path, on_progress: Callable[[Progress], None]) -> None:
+        self._data_dir = data_dir
+        self._on_progress = on_progress
+        self._process: asyncio.subprocess.Process | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        self._wake_is_planned = False
+        self._stopping = False
+        self._progress: Progress | None = None
+        self._restarts = 0
+
+    async def start(self) -> None:
+        """Start the learner and wait for its first word.
+
+        Raises:
+            LevoError: it ended instead; its own message is on standard error.
+        """
+        await self._spawn()
+        self._watch = asyncio.create_task(self._supervise(), name="learner supervisor")
+        waiting = asyncio.create_task(self._ready.wait())
+        await asyncio.wait((waiting, self._watch), return_when=asyncio.FIRST_COMPLETED)
+        if not self._ready.is_set():
+            waiting.cancel()
+            raise LevoError("the learner process cannot start")
+
+    def wake(self) -> None:
+        """Say that the journal has grown. Cheap; many calls become one."""
+        if not self._wake_is_planned:
+            self._wake_is_planned = True
+            asyncio.get_running_loop().call_later(_WAKE_DELAY_S, self._send_wake)
+
+    def statistics(self) -> SupervisorStatistics:
+        """Return a snapshot."""
+        running = self._process is not None and self._process.returncode is None
+        return SupervisorStatistics(self._restarts, running, self._progress)
+
+    async def stop(self, timeout_s: float) -> bool:
+        """Let the learner finish the journal and end; return whether it did so in time."""
+        self._stopping = True
+        finished = True
+        if self._process is not None and self._process.returncode is None:
+            self._send(b"d")
+            try:
+                await asyncio.wait_for(self._process.wait(), timeout_s)
+            except TimeoutError:
+                finished = False
+                self._process.kill()
+                await self._process.wait()
+        if self._watch is not None:
+            await asyncio.wait((self._watch,), timeout=1.0)
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        return finished
+
+    def _send_wake(self) -> None:
+        self._wake_is_planned = False
+        self._send(b"w")
+
+    def _send(self, command: bytes) -> None:
+        process = self._process
+        if process is not None and process.stdin is not None and not process.stdin.is_closing():
+            process.stdin.write(command)
+
+    async def _spawn(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "levo.satellite.learner",
+            str(self._data_dir),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+
+    async def _supervise(self) -> None:
+        backoff_s = _FIRST_BACKOFF_S
+        while True:
+            before = self._progress
+            status = await self._follow()
+            if self._stopping or not self._ready.is_set():
+                return
+            self._restarts += 1
+            backoff_s = _FIRST_BACKOFF_S if self._progress != before else min(backoff_s * 2, _LAST_BACKOFF_S)
+            _LOG.error("the learner ended with status %d; starting it again in %.1f s", status, backoff_s)
+            await asyncio.sleep(backoff_s)
+            if self._stopping:
+                return
+            await self._spawn()
+
+    async def _follow(self) -> int:
+        process = self._process
+        assert process is not None and process.stdout is not None
+        async for line in process.stdout:
+            self._progress = msgspec.json.decode(line, type=Progress)
+            self._ready.set()
+            self._on_progress(self._progress)
+        return await process.wait()

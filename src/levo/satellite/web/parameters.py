@@ -1,0 +1,57 @@
+"""Query parameters: checked, bounded, the same for REST and pages."""
+
+from __future__ import annotations
+
+from starlette.datastructures import QueryParams
+
+from levo.satellite.store import EndpointFilter
+from levo.satellite.store.reader import SORTS, STATUS_CLASSES
+from levo.satellite.web.problems import BadParameter
+
+MAX_LIMIT = 1000
+MAX_OFFSET = 1_000_000
+MAX_CHARACTERS = 300
+FILTERS = ("organization", "environment", "application", "host", "method", "status")
+PAGING = ("limit", "offset")
+
+
+def only(query: QueryParams, *known: str) -> None:
+    """Raise :class:`BadParameter` for a parameter that is not among *known*, or is given twice."""
+    for name, _ in query.multi_items():
+        if name not in known:
+            raise BadParameter(name[:40], f"no such parameter; there are {', '.join(known) or 'none'}")
+        if len(query.getlist(name)) > 1:
+            raise BadParameter(name, "given more than once")
+
+
+def number(query: QueryParams, name: str, default: int, greatest: int, least: int = 0) -> int:
+    """Return a whole number within bounds."""
+    text = query.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= greatest):
+        raise BadParameter(name, f"must be a whole number from {least} to {greatest}")
+    return int(text)
+
+
+def page(query: QueryParams, default_limit: int = 100) -> tuple[int, int]:
+    """Return ``limit`` and ``offset``."""
+    return number(query, "limit", default_limit, MAX_LIMIT, 1), number(query, "offset", 0, MAX_OFFSET)
+
+
+def endpoint_filter(query: QueryParams) -> EndpointFilter:
+    """Return which endpoints are asked for; ``q`` searches."""
+    texts = {name: query.get(name, "") for name in (*FILTERS, "q")}
+    for name, text in texts.items():
+        if len(text) > MAX_CHARACTERS:
+            raise BadParameter(name, f"is longer than {MAX_CHARACTERS} characters")
+    search = texts.pop("q").strip()
+    if texts["status"] and texts["status"] not in STATUS_CLASSES:
+        raise BadParameter("status", f"must be one of {', '.join(STATUS_CLASSES)}")
+    return EndpointFilter(**texts, search=search)
+
+
+def sort_order(query: QueryParams) -> str:
+    """Return the name of an order."""
+    name = query.get("sort", "path")
+    if name not in SORTS:
+        raise BadParameter("sort", f"must be one of {', '.join(SORTS)}")
+    return name
