@@ -140,10 +140,10 @@ cdef class Batch:
             inflater_free(inflater)
         return cut
 
-    def otlp(self, bytes resource, *, str scope_version="") -> bytes:
+    def otlp(self, bytes resource, size_t start=0, stop=None, *, str scope_version="") -> bytes:
         """An ``ExportTraceServiceRequest``, one span per exchange (``levo.engine.otlp``); empty for no exchange.
 
-        *resource* comes from ``otlp.encode_resource``.
+        *resource* comes from ``otlp.encode_resource``. *start* and *stop* choose a slice by position, half open.
 
         Raises:
             MemoryError: the output does not fit.
@@ -151,15 +151,20 @@ cdef class Batch:
         cdef bytes version = scope_version.encode("utf-8")
         cdef Text resource_text, version_text
         cdef Output out
-        cdef size_t start
+        cdef size_t front, end = self.count if stop is None or stop > self.count else stop
+        cdef const Exchange* first = self.first
+        cdef size_t skipped = start
         resource_text.data = <const uint8_t*><const char*>resource
         resource_text.length = <uint32_t>len(resource)
         version_text.data = <const uint8_t*><const char*>version
         version_text.length = <uint32_t>len(version)
         memset(&out, 0, sizeof(Output))
         with nogil:
-            start = otlp_encode(self.first, resource_text, version_text, &out)
-        return _finish(&out, start)
+            while skipped and first != NULL:
+                first = first.next
+                skipped -= 1
+            front = otlp_encode(first, end - start if end > start else 0, resource_text, version_text, &out)
+        return _finish(&out, front)
 
     def jsonl(self) -> bytes:
         """One JSON object per line, each line ended (``levo.engine.jsonl``).

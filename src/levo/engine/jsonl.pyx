@@ -21,6 +21,7 @@ from levo.engine.output cimport (
     Text,
     TextKind,
     body_text_length,
+    first_octet,
     load64,
     output_need,
     put,
@@ -86,7 +87,7 @@ cdef void put_double(Output* out, double number) noexcept nogil:
 
 
 cdef inline uint64_t needs_escape(uint64_t word) noexcept nogil:
-    """Non-zero when an octet below 0x80 of *word* is a control, ``"`` or ``\\``; exact when none is above."""
+    """Highest bits set for octets that are a control, ``"`` or ``\\``; the first one set is exact."""
     cdef uint64_t ones = <uint64_t>0x0101010101010101
     cdef uint64_t quote = word ^ (ones * 0x22)
     cdef uint64_t slash = word ^ (ones * 0x5C)
@@ -123,7 +124,7 @@ cdef void put_string(Output* out, const uint8_t* data, size_t length, TextKind k
     """A JSON string, quotes included. Room is made piece by piece: the worst case is six octets for one."""
     cdef size_t i = 0, stop
     cdef uint8_t* at
-    cdef uint64_t word
+    cdef uint64_t special
     if not output_need(out, length + 16):
         return
     out.data[out.length] = c'"'
@@ -135,12 +136,14 @@ cdef void put_string(Output* out, const uint8_t* data, size_t length, TextKind k
         at = out.data + out.length
         while i < stop:
             if kind != TEXT_LATIN1 and stop - i >= 8:
-                word = load64(data + i)
-                if needs_escape(word) == 0:
-                    memcpy(at, &word, 8)
+                special = needs_escape(load64(data + i))
+                memcpy(at, data + i, 8)
+                if special == 0:
                     at += 8
                     i += 8
                     continue
+                at += first_octet(special)
+                i += first_octet(special)
             if kind == TEXT_LATIN1 and data[i] >= 0x80:
                 at[0] = 0xC0 | (data[i] >> 6)
                 at[1] = 0x80 | (data[i] & 0x3F)

@@ -765,8 +765,10 @@ cdef void put_span(Output* out, const Exchange* exchange) noexcept nogil:
     write_varint(out.data + start, length)
 
 
-cdef size_t otlp_encode(const Exchange* first, Text resource, Text scope_version, Output* out) noexcept nogil:
-    """Write one ExportTraceServiceRequest for the chain that starts at *first*; nothing for an empty chain.
+cdef size_t otlp_encode(
+    const Exchange* first, size_t count, Text resource, Text scope_version, Output* out
+) noexcept nogil:
+    """Write one ExportTraceServiceRequest for *count* exchanges chained from *first*; nothing when there is none.
 
     *resource* is an encoded ``Resource``. Returns where in *out* the request starts: what encloses the spans
     is written in front of them once their length is known.
@@ -775,12 +777,13 @@ cdef size_t otlp_encode(const Exchange* first, Text resource, Text scope_version
     cdef uint64_t spans, scope, scope_spans, resource_spans
     cdef size_t header, start
     cdef uint8_t* at
-    if first == NULL or not output_need(out, front):
+    if first == NULL or count == 0 or not output_need(out, front):
         return 0
     out.length = front
-    while first != NULL and not out.failed:
+    while first != NULL and count and not out.failed:
         put_span(out, first)
         first = first.next
+        count -= 1
     if out.failed:
         return 0
     spans = out.length - front

@@ -3,6 +3,28 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
+cdef extern from *:
+    """
+    #ifndef LEVO_LOAD64
+    #define LEVO_LOAD64
+    #include <stdint.h>
+    #include <string.h>
+    static inline uint64_t levo_load64(const uint8_t *data) {
+        uint64_t word;
+        memcpy(&word, data, 8);
+    #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        word = __builtin_bswap64(word);
+    #endif
+        return word;
+    }
+    static inline unsigned levo_first_octet(uint64_t mask) { return (unsigned)__builtin_ctzll(mask) >> 3; }
+    #endif
+    """
+    # Eight octets, the first one lowest; octets are looked at together by arithmetic on such words.
+    uint64_t load64 "levo_load64"(const uint8_t* data) nogil
+    # Position of the first octet whose highest bit is set in *mask*, which is not zero.
+    uint32_t first_octet "levo_first_octet"(uint64_t mask) nogil
+
 
 ctypedef struct Text:
     # A borrowed run of octets.
@@ -72,12 +94,6 @@ cdef inline void put(Output* output, const void* data, size_t size) noexcept nog
     """Append without a check: the caller has called ``output_need``."""
     memcpy(output.data + output.length, data, size)
     output.length += size
-
-
-cdef inline uint64_t load64(const uint8_t* data) noexcept nogil:
-    cdef uint64_t word
-    memcpy(&word, data, 8)
-    return word
 
 
 cdef inline uint8_t lower(uint8_t octet) noexcept nogil:

@@ -89,8 +89,8 @@ class Message:
     body: bytes = field(default=b"", repr=False)
     """Content as far as it was captured and kept; transfer codings undone, content codings if ``decoded``."""
     body_size: int = -1
-    """Octets of content after decoding: the length of ``body`` if ``decoded``, else ``wire_body_size``; filled
-    in when not given."""
+    """Octets of content after decoding: the length of ``body`` if ``decoded``, else ``wire_body_size``;
+    filled in when not given."""
     wire_body_size: int = -1
     """Octets of content as framed, seen or not, before content decoding. Not given: body + missing octets."""
     truncated: bool = False
