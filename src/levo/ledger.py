@@ -196,9 +196,9 @@ class Ledger:
         """Build the ledger.
 
         *engine* is ``Engine.statistics()``; *capture* a ``FileStatistics`` or ``LiveStatistics``; *outputs*
-        ``OutputStatistics``; *pipeline* ``PipelineStatistics``; *ready* the exchanges waiting in the engine. Each
-        stage's ``received`` is what the stage before says it passed on, so the hand-overs are checked too. Taken
-        while the sensor runs, the parts are of slightly different moments; after it has stopped they agree.
+        ``OutputStatistics``; *pipeline* ``PipelineStatistics``; *ready* the exchanges waiting in the engine.
+        Each stage's ``received`` is what the stage before says it passed on: hand-overs are checked. Taken
+        while the sensor runs, the parts are of slightly different moments; once it has stopped they agree.
         """
         stages = []
         if capture is not None:
@@ -283,6 +283,13 @@ def _capture_notes(capture: Any) -> list[tuple[str, int, str]]:
     return [note for note in found if note[1]]
 
 
+_INTRODUCTION = """\
+Nothing is lost silently: at every stage `received` is the sum of the states below. The sensor prints
+the ledger when it ends, `/metrics` has it while it runs, and it goes out as OTLP metrics.
+*Fate*: **kept** went on or arrived; **intended** was left out by design or by a rule; **lost** would
+have been wanted; **waiting** is not decided yet."""
+
+
 def reference() -> str:
     """The text of ``docs/reference/ledger.md``."""
     lines = [
@@ -290,10 +297,7 @@ def reference() -> str:
         "",
         "<!-- Made by levo.ledger.reference(); `levo config reference --ledger` prints it. -->",
         "",
-        "Nothing is lost silently: at every stage `received` is the sum of the states below. The sensor prints the",
-        "ledger when it ends, `/metrics` has it while it runs, and it goes out as OTLP metrics.",
-        "*Fate*: **kept** went on or arrived; **intended** was left out by design or by a rule; **lost** would",
-        "have been wanted; **waiting** is not decided yet.",
+        _INTRODUCTION,
     ]
     for stage in STAGES:
         lines += [

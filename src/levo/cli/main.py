@@ -126,4 +126,4 @@ def _usage(error: click.UsageError) -> str:
         return f"{error.option_name}: no such option{close or f'; {command} --help lists them'}"
     if isinstance(error, click.BadOptionUsage):
         return f"{message.rstrip('.')}; {command} --help explains it"
-    return message
+    return message.rstrip(".").replace(". Did you mean", "; did you mean")

@@ -138,7 +138,7 @@ def _sends_to(merged: Merged) -> str:
 
 
 def _comment(text: str) -> list[str]:
-    return [f"# {line}" for line in textwrap.wrap(text, 90)]
+    return [f"# {line}" for line in textwrap.wrap(text, 90, break_on_hyphens=False)]
 
 
 def _setting(option: Option) -> list[str]:

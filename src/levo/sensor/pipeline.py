@@ -5,7 +5,7 @@ Three kinds of threads, sharing a bounded queue and immutable snapshots, nothing
 * *capture* pumps frames through the engine and drains finished exchanges. Live, it waits for nobody: what the
   hand-over cannot take is counted as queue-full. Reading a file, it waits, because a file can.
 * *finish* undoes content codings, masks, and submits to every output.
-* *control* is the caller's thread: it waits in :meth:`Pipeline.run` and is woken by signals and once a second.
+* *control* is the caller's thread: it waits in :meth:`Pipeline.run`, woken by signals and once a second.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class Handover:
             return True
 
     def get(self) -> Any | None:
-        """The next batch, waiting for it; None when closed and empty. Its exchanges count as held until done."""
+        """The next batch, waiting for it; None when closed and empty. It counts as held until ``done``."""
         with self._changed:
             self._changed.wait_for(lambda: self._batches or self._closed)
             return self._batches.popleft() if self._batches else None
@@ -196,8 +196,8 @@ class Pipeline:
     def run(self, on_wake: Callable[[], None] | None = None, stop_after_s: float = 4.0) -> None:
         """Capture until the source ends or :meth:`stop`, then deliver what is left.
 
-        *on_wake* is called in this thread once a second and after :meth:`wake`. After :meth:`stop`, delivery gets
-        *stop_after_s* seconds; after the end of a file it gets as long as the outputs retry.
+        *on_wake* is called in this thread once a second and after :meth:`wake`. After :meth:`stop`, delivery
+        gets *stop_after_s* seconds; after the end of a file it gets as long as the outputs retry.
 
         Raises:
             CaptureError: the source failed; what was captured until then has been delivered.

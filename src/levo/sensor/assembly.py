@@ -1,0 +1,254 @@
+"""Builds the sensor's stages from a configuration: source, engine, outputs, and the pipeline over them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from levo.config import Merged, SatelliteUrl, SensorConfig
+from levo.errors import ConfigError, Problem
+from levo.ledger import Ledger
+from levo.sensor.pipeline import Pace, Pipeline, Snapshot
+from levo.sensor.resource import (
+    TaskMetadata,
+    metadata_host,
+    read_task_metadata,
+    resource_attributes,
+)
+
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How ``--max-memory`` is divided. The engine's budget covers all of it but the kernel's rings."""
+
+    ring_bytes: int
+    """The kernel's ring of one interface."""
+    handover_bytes: int
+    output_bytes: int
+    """The queue of each output."""
+
+    @classmethod
+    def of(cls, max_memory: int, outputs: int) -> Shares:
+        return cls(
+            ring_bytes=min(32 * _MIB, max(2 * _MIB, max_memory // 8)),
+            handover_bytes=max(_MIB, max_memory // 8),
+            output_bytes=max(_MIB, max_memory // (4 * max(1, outputs))),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """Everything that was opened for one run."""
+
+    pipeline: Pipeline
+    source: Any
+    """``FileSource`` or ``LiveSource``."""
+    outputs: tuple[Any, ...]
+    resource: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+    def ledger(self) -> Ledger:
+        return ledger_of(self.pipeline.snapshot())
+
+
+def ledger_of(seen: Snapshot) -> Ledger:
+    return Ledger.from_statistics(seen.engine, seen.capture, seen.outputs, seen.pipeline, seen.ready)
+
+
+def open_sensor(merged: Merged, environ: Mapping[str, str]) -> Sensor:
+    """Open the source, then the outputs. Nothing is captured yet.
+
+    Raises:
+        ConfigError: the filter, an interface, an output or a certificate cannot be used.
+        CaptureFileError, PrivilegeError, CaptureError: the source cannot be opened.
+    """
+    config = merged.config
+    if config.redact.fields or config.redact.patterns:
+        _body_redaction()  # before anything is opened
+    task, warning = read_task_metadata(environ)
+    attributes = resource_attributes(config, environ, task)
+    shares = Shares.of(config.max_memory, len(config.output))
+    source = open_source(config, environ, shares)
+    outputs: list[Any] = []
+    try:
+        _refuse_overwriting(config)
+        outputs = _open_outputs(config, attributes, shares)
+        engine = _engine(config)
+        pipeline = Pipeline(
+            engine,
+            source,
+            outputs,
+            live=config.read is None,
+            finish=finisher(config),
+            pace=Pace(
+                interval_ns=config.trace_export_interval,
+                handover_bytes=shares.handover_bytes,
+                output_bytes=shares.output_bytes,
+            ),
+        )
+    except BaseException:
+        for output in outputs:
+            output.close(0.0)
+        source.close()
+        raise
+    warnings = merged.warnings + ((warning,) if warning else ())
+    return Sensor(pipeline, source, tuple(outputs), attributes, warnings)
+
+
+def open_source(config: SensorConfig, environ: Mapping[str, str], shares: Shares) -> Any:
+    """The capture file of ``--read``, or the live interfaces without our own traffic."""
+    if config.read is not None:
+        from levo.sensor.capture.file import FileSource  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+        return FileSource(config.read, filter=config.filter)
+    from levo.sensor.capture.live import LiveSource  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    return LiveSource(
+        config.interfaces,
+        filter=config.filter,
+        exclude=own_endpoints(config, environ),
+        buffer_bytes=shares.ring_bytes,
+    )
+
+
+def own_endpoints(config: SensorConfig, environ: Mapping[str, str]) -> tuple[Any, ...]:
+    """What the sensor itself talks to, for the capture to leave out."""
+    from urllib.parse import urlsplit
+
+    from levo.sensor.capture.filters import Endpoint
+
+    found = []
+    if any(spec.kind == "otlp" for spec in config.output):
+        found.append((config.satellite.host, config.satellite.port))
+        proxy = config.https_proxy if config.satellite.tls else config.http_proxy
+        if proxy is not None:
+            parts = urlsplit(proxy)
+            found.append((parts.hostname or "", parts.port or 80))
+    metadata = metadata_host(environ)
+    if metadata is not None:
+        found.append(metadata)
+    return tuple(Endpoint(host, port) for host, port in dict.fromkeys(found) if host)
+
+
+def finisher(config: SensorConfig) -> Any:
+    """What happens to each batch between capture and outputs: content codings undone, secrets masked."""
+    headers = config.redact.headers
+    most = max(1, config.max_http_length)
+    growth = max(16 * _MIB, config.max_memory // 4)
+
+    def finish(batch: Any) -> None:
+        batch.decode_content(most, growth)
+        if not config.no_redact:
+            batch.mask(headers)
+
+    return finish
+
+
+def _body_redaction() -> None:
+    raise ConfigError(Problem("redact", "fields and patterns are not available in this version; use headers"))
+
+
+def _engine(config: SensorConfig) -> Any:
+    from levo.engine.engine import Engine  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    return Engine(
+        max_memory=config.max_memory,
+        max_message=config.max_http_length,
+        stream_timeout_ns=config.stream_timeout_seconds,
+        keep_bodies=config.max_http_length > 0,
+    )
+
+
+def _refuse_overwriting(config: SensorConfig) -> None:
+    for spec in config.output:
+        if config.read is None or spec.path is None:
+            continue
+        try:
+            same = os.path.samefile(config.read, spec.path)
+        except OSError:
+            continue
+        if same:
+            raise ConfigError(Problem("--output", f"{spec} would overwrite the file of --read; name another"))
+
+
+def _open_outputs(config: SensorConfig, attributes: Mapping[str, str], shares: Shares) -> list[Any]:
+    from pathlib import Path
+
+    from levo.engine.otlp import encode_resource  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from levo.sensor.export.opening import open_destination
+    from levo.sensor.export.output import Output, QueueLimits
+    from levo.sensor.export.spool import Spool
+
+    resource = encode_resource(attributes)
+    outputs: list[Any] = []
+    try:
+        for spec in config.output:
+            spool = None
+            if spec.kind == "otlp" and config.spool_dir is not None:
+                spool = Spool(Path(config.spool_dir), max_bytes=config.spool_max_size)
+            destination = open_destination(_target(spec), _otlp_settings(config))
+            outputs.append(
+                Output(
+                    destination,
+                    name=str(spec) if spec.path is None else f"{spec.kind}:{os.path.basename(spec.path)}",
+                    resource=resource,
+                    limits=QueueLimits(bytes=shares.output_bytes),
+                    spool=spool,
+                )
+            )
+    except BaseException:
+        for output in outputs:
+            output.close(0.0)
+        raise
+    return outputs
+
+
+def _target(spec: Any) -> Any:
+    from pathlib import Path
+
+    from levo.sensor.export.target import OutputKind, OutputTarget
+
+    return OutputTarget(OutputKind(spec.kind), None if spec.path is None else Path(spec.path))
+
+
+def _otlp_settings(config: SensorConfig) -> Any:
+    from pathlib import Path
+
+    from levo.sensor.export.target import OtlpSettings
+
+    def path(text: str | None) -> Path | None:
+        return None if text is None else Path(text)
+
+    return OtlpSettings(
+        _address(config.satellite),
+        organization_id=config.levoai_org_id,
+        token=config.satellite_token,
+        ca_cert_path=path(config.tls_ca_cert_path),
+        client_cert_path=path(config.tls_client_cert_path),
+        client_key_path=path(config.tls_client_key_path),
+        ignore_ssl_verify=config.ignore_ssl_verify,
+        http_proxy=config.http_proxy,
+        https_proxy=config.https_proxy,
+    )
+
+
+def _address(url: SatelliteUrl) -> Any:
+    from levo.sensor.export.target import SatelliteAddress, Transport
+
+    return SatelliteAddress(Transport(url.transport), url.host, url.port, url.tls, url.prefix)
+
+
+__all__ = [
+    "Sensor",
+    "Shares",
+    "TaskMetadata",
+    "finisher",
+    "ledger_of",
+    "open_sensor",
+    "open_source",
+    "own_endpoints",
+]
