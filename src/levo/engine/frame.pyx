@@ -41,6 +41,7 @@ from levo.engine.layer cimport (
     LAYER_PROTOCOL,
     MOST_LAYERS,
     Cursor,
+    narrow,
     present,
 )
 from levo.engine.link cimport link_enter, link_step
@@ -197,16 +198,6 @@ cdef int decode_layers(Decoder* decoder, const Frame* frame, Packet* packet) noe
     elif layer != DONE_FRAGMENT_JOINED:           # joined is counted where the fragment is kept
         stats.frames_malformed += 1
     return 0
-
-
-cdef inline void narrow(Cursor* cursor, uint32_t length) noexcept nogil:
-    """End the cursor *length* octets on: what follows is padding; what is not there was cut."""
-    cdef uint32_t here = present(cursor)
-    if length <= here:
-        cursor.end = cursor.at + length
-        cursor.cut = 0
-    else:
-        cursor.cut = length - here
 
 
 cdef int ipv4(Decoder* decoder, const Frame* frame, Cursor* cursor, Packet* packet) noexcept nogil:

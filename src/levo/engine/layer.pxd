@@ -43,3 +43,17 @@ cdef enum Steps:
 cdef inline uint32_t present(const Cursor* cursor) noexcept nogil:
     """Octets that may be read at ``cursor.at``."""
     return <uint32_t>(cursor.end - cursor.at)
+
+
+cdef inline void narrow(Cursor* cursor, uint32_t length) noexcept nogil:
+    """The layer at ``cursor.at`` says that it is *length* octets long: what follows is padding.
+
+    A layer cannot be longer than the one around it; a length that says so is ignored (it is wrong, or the
+    octets were cut before they reached the capture, and then the next sequence number shows the gap).
+    """
+    cdef uint32_t here = present(cursor)
+    if length <= here:
+        cursor.end = cursor.at + length
+        cursor.cut = 0
+    elif length - here < cursor.cut:
+        cursor.cut = length - here

@@ -24,6 +24,7 @@ from levo.engine.layer cimport (
     LAYER_RADIOTAP,
     LAYER_TYPE,
     Cursor,
+    narrow,
     present,
 )
 from levo.engine.network_order cimport be16, be32, le16, le32
@@ -102,6 +103,7 @@ cdef int ethernet(Cursor* cursor) noexcept nogil:
     cursor.type = kind
     if kind >= 0x600:
         return LAYER_TYPE
+    narrow(cursor, kind)
     return LAYER_LLC
 
 
@@ -226,11 +228,15 @@ cdef int mpls(Cursor* cursor) noexcept nogil:
 
 cdef int pppoe(Cursor* cursor) noexcept nogil:
     """PPP over Ethernet, session stage (RFC 2516)."""
+    cdef uint32_t length
     if present(cursor) < 6:
         return DONE_MALFORMED
     if cursor.at[0] != 0x11 or cursor.at[1] != 0:
         return DONE_NOT_IP
+    length = be16(cursor.at + 4)
     cursor.at += 6
+    if length != 0:
+        narrow(cursor, length)
     return LAYER_PPP
 
 

@@ -17,6 +17,7 @@ from levo.engine.layer cimport (
     LAYER_PPP_FRAMED,
     LAYER_TYPE,
     Cursor,
+    narrow,
     present,
 )
 from levo.engine.network_order cimport be16
@@ -45,10 +46,14 @@ cdef int tunnel_step(uint32_t protocol, Cursor* cursor) noexcept nogil:
 
 
 cdef int udp(Cursor* cursor) noexcept nogil:
-    cdef uint32_t port
+    """A UDP header (RFC 768); a length of 0 is a large send, as in IP."""
+    cdef uint32_t port, length
     if present(cursor) < 8:
         return DONE_MALFORMED
     port = be16(cursor.at + 2)
+    length = be16(cursor.at + 4)
+    if length >= 8:
+        narrow(cursor, length)
     if port == 4789 or port == 8472 or port == 4790:
         cursor.at += 8
         return vxlan(cursor, port == 4790)
