@@ -332,7 +332,11 @@ cdef object _value(const Exchange* exchange):
 # Values to records.
 
 cdef bytes _octets(str text):
-    return text.encode("utf-8", "replace")
+    """Octets of a name or value. Octets that are no UTF-8 may be given as Python's surrogate escapes."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
 
 
 cdef class _Writer:

@@ -209,6 +209,8 @@ cdef inline void unlink_waiting(EngineState* state, Connection* conn) noexcept n
 cdef void close(EngineState* state, Connection* conn, int64_t now_ns, int how) noexcept nogil:
     """Report what is left of *conn* and keep only what recognises its late duplicates."""
     cdef int side
+    if conn.reset_ns:
+        how = ENDED_RESET
     stream_flush(state, conn, now_ns)
     # The client's side first: a request that is cut must say so before its response's end closes it.
     side = 1 if conn.client == 1 else 0
@@ -311,7 +313,6 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
     cdef int32_t ahead
     cdef Connection* conn
     cdef bint has_ack = (packet.flags & ACK) != 0
-    state.stats.payload_bytes_received += packet.payload_length
     if packet.time_ns > state.now_ns:
         state.now_ns = packet.time_ns
     if swap:
@@ -335,6 +336,7 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
         return
     touch(state, conn, packet.time_ns)
     conn.packets += 1
+    conn.streams[side].visible = 1
     if has_ack:
         stream_ack(state, conn, side, packet.ack, packet.time_ns)
     if packet.payload_length or packet.missing_length:

@@ -114,6 +114,9 @@ cdef void deliver_gap(
     state.stats.gap_bytes += size
     if conn.protocol == PROTOCOL_HTTP1:
         http1_gap(state, conn, direction, size, time_ns)
+    elif conn.protocol == PROTOCOL_UNKNOWN:
+        conn.tainted = 1
+        conn.streams[direction].parser.gap_before = 1
     conn.streams[direction].offset += <int64_t>size
 
 

@@ -53,6 +53,7 @@ from levo.engine.types cimport (
     NO_REQUEST,
     NO_RESPONSE,
     PROTOCOL_HTTP1,
+    PROTOCOL_OPAQUE,
     PROTOCOL_UNKNOWN,
     REQUEST_CUT,
     REQUEST_GAP,
@@ -314,6 +315,7 @@ cdef void take_response(
     cdef Message* request
     cdef bint head_only = False
     cdef bint connect = False
+    cdef bint message_is_upgrade
     if exchange == NULL:
         exchange = begin_exchange(state, conn)
         if exchange == NULL:
@@ -321,7 +323,8 @@ cdef void take_response(
             parser.state = LOST
             conn.tainted = 1
             return
-        exchange.incomplete = AMBIGUOUS if conn.pending_first != NULL else NO_REQUEST
+        exchange.incomplete = AMBIGUOUS if may_answer(conn, message.peer_ack) else NO_REQUEST
+        conn.tainted = 1
         parser.gap_before = 1
     else:
         request = &exchange.request
@@ -334,8 +337,9 @@ cdef void take_response(
     message = &exchange.response
     if message.status == 101 or (connect and 200 <= message.status < 300):
         message.body_framing = BODY_TUNNEL
+        message_is_upgrade = message.status == 101
         end_message(state, conn, direction, time_ns, end_offset)
-        begin_tunnel(state, conn, time_ns)
+        begin_tunnel(state, conn, message_is_upgrade)
     elif head_only or message.status == 204 or message.status == 304:
         end_message(state, conn, direction, time_ns, end_offset)
     elif framing.transfer_coding:
@@ -358,14 +362,26 @@ cdef void take_response(
         parser.state = CLOSE
 
 
-cdef void begin_tunnel(EngineState* state, Connection* conn, int64_t time_ns) noexcept nogil:
-    # Behind 101 or CONNECT both directions speak something else (RFC 9110 sections 7.8, 9.3.6).
+cdef bint may_answer(Connection* conn, int64_t ack) noexcept nogil:
+    # Does a request wait that the server had when it sent this?
+    cdef Exchange* exchange = conn.pending_first
+    while exchange != NULL:
+        if not exchange.response.present:
+            return ack < 0 or exchange.request.stream_start < ack
+        exchange = exchange.next
+    return False
+
+
+cdef void begin_tunnel(EngineState* state, Connection* conn, bint upgrade) noexcept nogil:
+    # Behind 101 or CONNECT both directions speak something else (RFC 9110 sections 7.8, 9.3.6):
+    # what an Upgrade names, or anything at all, HTTP included, in a tunnel.
     finish_pending(state, conn, NO_RESPONSE)
     buffer_free(&state.budget, &conn.streams[0].parser.head)
     buffer_free(&state.budget, &conn.streams[1].parser.head)
     conn.streams[0].parser.state = START
     conn.streams[1].parser.state = START
-    conn.protocol = PROTOCOL_UNKNOWN
+    conn.protocol = PROTOCOL_OPAQUE if upgrade else PROTOCOL_UNKNOWN
+    conn.mid_stream = 0
     conn.unrecognised = 0
     conn.tunnel = 1
     conn.found = 0
@@ -701,6 +717,7 @@ cdef void http1_end(
     cdef Exchange* exchange = parser.current
     cdef Message* message
     cdef int reason
+    cdef bint lost = parser.state == LOST
     if parser.state == HEAD:
         state.stats.heads_incomplete += 1
     end_head(state, parser)
@@ -720,4 +737,4 @@ cdef void http1_end(
             finish_exchange(state, conn, exchange, reason)
     parser.state = START
     if direction != conn.client:
-        finish_pending(state, conn, NO_RESPONSE)
+        finish_pending(state, conn, RESPONSE_GAP if lost else NO_RESPONSE)

@@ -64,7 +64,7 @@ ctypedef struct Stream:
     uint8_t ended
     uint8_t has_acked
     uint8_t has_data              # a payload was captured
-    uint8_t pad
+    uint8_t visible               # a packet was captured at all
     Parser parser
 
 

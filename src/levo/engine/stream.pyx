@@ -41,7 +41,7 @@ cdef void stream_ack(
     if not other.has_acked or seq_diff(ack, other.acked) > 0:
         other.acked = ack
         other.has_acked = 1
-        if ahead > 0 and other.has_data and other.hole_since_ns == 0 and not (
+        if ahead > 0 and other.visible and other.hole_since_ns == 0 and not (
             ahead == 1 and other.held == NULL and other.ended
         ):
             other.hole_since_ns = time_ns
@@ -55,7 +55,7 @@ cdef inline bint must_wait(Connection* conn, int direction, bint has_ack, uint32
     if conn.client != 1 - direction or not has_ack:
         return False
     other = &conn.streams[1 - direction]
-    if not other.has_data or other.ended:
+    if not other.visible or other.ended:
         return False
     ahead = seq_diff(ack, other.rcv_nxt)
     return 0 < ahead < FAR
@@ -198,7 +198,7 @@ cdef bint overfull(EngineState* state, Connection* conn, int direction, int64_t 
     # Notes whether this direction still waits for something; True when it holds too much to go on waiting.
     cdef Stream* stream = &conn.streams[direction]
     cdef bint acked = stream.has_acked and seq_diff(stream.acked, stream.rcv_nxt) > 0
-    if stream.held == NULL and not (acked and stream.has_data and not stream.ended) and not (
+    if stream.held == NULL and not (acked and stream.visible and not stream.ended) and not (
         stream.fin and not stream.ended and seq_diff(stream.fin_seq, stream.rcv_nxt) > 0
     ):
         stream.hole_since_ns = 0
