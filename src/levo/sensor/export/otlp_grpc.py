@@ -10,6 +10,8 @@ from levo.errors import ConfigError, Problem
 from levo.sensor.export.batch import EncodedRequest, ExportBatch, RequestLimits, otlp_slices
 from levo.sensor.export.destination import Receipt
 from levo.sensor.export.failure import PermanentExportError, RetryableExportError
+from levo.sensor.export.peer import fetch_certificate
+from levo.sensor.export.proxy import proxy_of
 from levo.sensor.export.target import OtlpSettings
 from levo.sensor.export.tls import check_pair, client_context, read_pem
 from levo.sensor.export.wire import rejected_items, retry_delay_s
@@ -33,6 +35,9 @@ class OtlpGrpc:
         self._settings = settings
         self._limits = limits or RequestLimits()
         self._metadata = tuple(settings.headers().items())
+        self._proxy = proxy_of(settings)
+        if self._proxy is not None and settings.ignore_ssl_verify and settings.address.tls:
+            raise ConfigError(Problem("ignore-ssl-verify", "does not go with OTLP/gRPC through a proxy"))
         self._roots, self._key, self._chain = _credentials(settings)
         self._channel: grpc.Channel | None = None
         self._calls: dict[str, Any] = {}
@@ -66,12 +71,15 @@ class OtlpGrpc:
             limit_s = min(limit_s, max(timeout_s, 0.001))
         where = str(self._settings.address)
         try:
-            call: Any = self._calls.get(method) or self._open(method)
+            call = self._calls.get(method) or self._open(method)
             answer: bytes = call(
                 body, timeout=limit_s, metadata=self._metadata, compression=grpc.Compression.Gzip
             )
         except grpc.RpcError as exc:
-            raise self._failure(where, exc) from None
+            failure = self._failure(where, exc)
+            if self._settings.ignore_ssl_verify and isinstance(failure, RetryableExportError):
+                self.abandon()  # the server may come back with another certificate
+            raise failure from None
         except ValueError:
             raise RetryableExportError(f"{where}: the channel was closed") from None
         return rejected_items(answer)
@@ -90,19 +98,36 @@ class OtlpGrpc:
                 ("grpc.max_reconnect_backoff_ms", 1000),
                 ("grpc.enable_retries", 0),
                 ("grpc.primary_user_agent", "levo-sensor"),
-                ("grpc.enable_http_proxy", 0 if settings.proxy is None else 1),
+                ("grpc.enable_http_proxy", 0 if self._proxy is None else 1),
             ]
-            if settings.proxy is not None:
-                options.append(("grpc.http_proxy", settings.proxy))
+            if self._proxy is not None:
+                options.append(("grpc.http_proxy", self._proxy.url_with_credentials))
             target = f"dns:///{settings.address.authority}"
             if settings.address.tls:
-                credentials = grpc.ssl_channel_credentials(self._roots, self._key, self._chain)
+                roots = self._roots
+                if settings.ignore_ssl_verify:
+                    roots = self._shown_certificate(options)
+                credentials = grpc.ssl_channel_credentials(roots, self._key, self._chain)
                 self._channel = grpc.secure_channel(target, credentials, options=options)
             else:
                 self._channel = grpc.insecure_channel(target, options=options)
-        call = self._channel.unary_unary(method)
+        call: Any = self._channel.unary_unary(method)
         self._calls[method] = call
         return call
+
+    def _shown_certificate(self, options: list[tuple[str, Any]]) -> bytes:
+        """The certificate the server shows now, as the only one to trust; *options* get its name."""
+        settings = self._settings
+        address = settings.address
+        try:
+            shown = fetch_certificate(
+                address.host, address.port, client_context(settings), settings.connect_timeout_s
+            )
+        except OSError as exc:
+            raise RetryableExportError(f"{address}: {exc.strerror or type(exc).__name__}") from None
+        if shown.name is not None:
+            options.append(("grpc.ssl_target_name_override", shown.name))
+        return shown.pem
 
     def _failure(self, where: str, exc: grpc.RpcError) -> RetryableExportError | PermanentExportError:
         code = exc.code().name
@@ -137,6 +162,4 @@ def _credentials(settings: OtlpSettings) -> tuple[bytes | None, bytes | None, by
     if settings.client_cert_path is not None:
         chain = read_pem(settings.client_cert_path, "tls-client-cert-path")
         key = read_pem(settings.client_key_path or settings.client_cert_path, "tls-client-key-path")
-    if settings.ignore_ssl_verify:
-        raise ConfigError(Problem("ignore-ssl-verify", "is not possible with OTLP/gRPC"))
     return roots, key, chain

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import urllib3
 from urllib3.exceptions import HTTPError
-from urllib3.util import Timeout, make_headers, parse_url
+from urllib3.util import Timeout, make_headers
 
-from levo.errors import ConfigError, Problem
 from levo.sensor.export.batch import EncodedRequest, ExportBatch, RequestLimits, otlp_slices
 from levo.sensor.export.destination import Receipt
 from levo.sensor.export.failure import PermanentExportError, RetryableExportError
+from levo.sensor.export.proxy import proxy_of
 from levo.sensor.export.retry import retry_after_s
 from levo.sensor.export.target import OtlpSettings
 from levo.sensor.export.tls import client_context
@@ -138,20 +138,16 @@ def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
 
 def _pool(settings: OtlpSettings) -> urllib3.PoolManager:
     context = client_context(settings) if settings.address.tls else None
-    if settings.proxy is None:
+    if settings.ignore_ssl_verify:
+        # The library would warn on standard error at every request of what the operator asked for.
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    proxy = proxy_of(settings)
+    if proxy is None:
         return urllib3.PoolManager(num_pools=2, maxsize=2, ssl_context=context)
-    where = "https-proxy" if settings.address.tls else "http-proxy"
-    try:
-        proxy = parse_url(settings.proxy)
-        if proxy.scheme not in ("http", "https") or not proxy.host:
-            raise ValueError
-        credentials = make_headers(proxy_basic_auth=proxy.auth) if proxy.auth else None
-        address = f"{proxy.scheme}://{proxy.netloc}"
-        return urllib3.ProxyManager(
-            address, num_pools=2, maxsize=2, ssl_context=context, proxy_headers=credentials
-        )
-    except (HTTPError, ValueError):
-        raise ConfigError(Problem(where, "is no proxy URL: write http://host:port")) from None
+    credentials = make_headers(proxy_basic_auth=proxy.credentials) if proxy.credentials else None
+    return urllib3.ProxyManager(
+        proxy.url, num_pools=2, maxsize=2, ssl_context=context, proxy_headers=credentials
+    )
 
 
 def _reason(exc: Exception) -> str:

@@ -141,8 +141,8 @@ def parse_satellite_url(text: str, where: str = "--satellite-url") -> SatelliteA
             raise _problem(
                 where, "a user or password cannot be part of the address: use the organisation's token"
             )
-        return _grpc(text, urlsplit("//" + text), where, tls=False)
-    url = urlsplit(text)
+        return _grpc(text, _split(text, "//" + text, where), where, tls=False)
+    url = _split(text, text, where)
     if "@" in url.netloc:
         raise _problem(where, "a user or password cannot be part of the URL: use the organisation's token")
     scheme = scheme.lower()
@@ -173,6 +173,15 @@ def _grpc(text: str, url: SplitResult, where: str, tls: bool) -> SatelliteAddres
     if port is None:
         raise _problem(where, f"{text!r} has no port: write for example {text.rstrip('/')}:4317")
     return SatelliteAddress(Transport.GRPC, host, port, tls)
+
+
+def _split(text: str, url: str, where: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:  # unbalanced brackets
+        raise _problem(
+            where, f"{text!r} has no usable host: write for example http://satellite:9999"
+        ) from None
 
 
 def _host(text: str, url: SplitResult, where: str) -> str:

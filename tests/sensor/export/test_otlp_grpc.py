@@ -1,0 +1,154 @@
+"""OTLP/gRPC against a real server built from the official service classes."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+
+from tests.sensor.export.batches import NumberedBatch
+from tests.sensor.export.helpers import balanced, otlp_output, wait_until
+from tests.sensor.export.receivers import Answer, GrpcReceiver, free_port
+
+CODE = grpc.StatusCode
+RETRYABLE = (
+    CODE.UNAVAILABLE,
+    CODE.ABORTED,
+    CODE.OUT_OF_RANGE,
+    CODE.DATA_LOSS,
+    CODE.CANCELLED,
+    CODE.DEADLINE_EXCEEDED,
+)
+
+
+@pytest.mark.parametrize("code", RETRYABLE, ids=lambda code: code.name)
+def test_a_retryable_status_costs_a_retry_and_no_trace(code: grpc.StatusCode) -> None:
+    receiver = GrpcReceiver([Answer(code=code), Answer(code=code)])
+    output = otlp_output(f"127.0.0.1:{receiver.port}")
+    try:
+        output.submit(NumberedBatch(range(4)))
+        assert output.flush(20)
+        seen = balanced(output)
+        assert (seen.exported, seen.retries) == (4, 2)
+        assert receiver.seen.numbers == [0, 1, 2, 3]
+    finally:
+        output.close()
+        receiver.close()
+
+
+def test_resource_exhausted_is_retried_only_with_retry_info() -> None:
+    with_info = Answer(code=CODE.RESOURCE_EXHAUSTED, retry_delay_s=0.02)
+    without = Answer(code=CODE.RESOURCE_EXHAUSTED)
+    receiver = GrpcReceiver([with_info, with_info, Answer(), without])
+    output = otlp_output(f"grpc://127.0.0.1:{receiver.port}")
+    try:
+        output.submit(NumberedBatch([1]))
+        assert output.flush(20)
+        seen = balanced(output)
+        assert (seen.exported, seen.retries) == (1, 2)
+        output.submit(NumberedBatch([2]))
+        assert output.flush(20)
+        seen = balanced(output)
+        assert (seen.exported, seen.failed, seen.retries) == (1, 1, 2)
+    finally:
+        output.close()
+        receiver.close()
+
+
+@pytest.mark.parametrize("code", [CODE.INVALID_ARGUMENT, CODE.UNIMPLEMENTED, CODE.INTERNAL, CODE.UNKNOWN])
+def test_other_statuses_fail_at_once(code: grpc.StatusCode) -> None:
+    receiver = GrpcReceiver([Answer(code=code)])
+    output = otlp_output(f"127.0.0.1:{receiver.port}")
+    try:
+        output.submit(NumberedBatch([1]))
+        assert output.flush(20)
+        seen = balanced(output)
+        assert (seen.failed, seen.retries) == (1, 0)
+        assert code.name in (seen.last_error or "")
+    finally:
+        output.close()
+        receiver.close()
+
+
+@pytest.mark.parametrize("code", [CODE.UNAUTHENTICATED, CODE.PERMISSION_DENIED])
+def test_a_rejected_organization_is_named(code: grpc.StatusCode) -> None:
+    receiver = GrpcReceiver([Answer(code=code)])
+    output = otlp_output(f"127.0.0.1:{receiver.port}", organization_id="acme")
+    try:
+        output.submit(NumberedBatch([1]))
+        assert output.flush(20)
+        seen = balanced(output)
+        assert seen.organization_rejected
+        assert "organisation 'acme'" in (seen.last_error or "")
+    finally:
+        output.close()
+        receiver.close()
+
+
+def test_a_partial_success_is_counted_and_not_repeated() -> None:
+    receiver = GrpcReceiver([Answer(rejected=1)])
+    output = otlp_output(f"127.0.0.1:{receiver.port}")
+    try:
+        output.submit(NumberedBatch(range(3)))
+        assert output.flush(20)
+        seen = balanced(output)
+        assert (seen.exported, seen.rejected, seen.retries) == (2, 1, 0)
+    finally:
+        output.close()
+        receiver.close()
+
+
+def test_a_refused_connection_is_tried_again_until_the_receiver_is_there() -> None:
+    with free_port() as port:
+        output = otlp_output(f"127.0.0.1:{port}")
+        output.submit(NumberedBatch([1, 2]))
+        wait_until(lambda: output.statistics().retries >= 2)
+        assert balanced(output).held == 2
+        receiver = GrpcReceiver(port=port)
+    try:
+        assert output.flush(20)
+        assert balanced(output).exported == 2
+        assert receiver.seen.numbers == [1, 2]
+    finally:
+        output.close()
+        receiver.close()
+
+
+def test_an_answer_that_never_comes_is_a_retry() -> None:
+    receiver = GrpcReceiver([Answer(stall=True)])
+    output = otlp_output(f"127.0.0.1:{receiver.port}", timeout_s=0.3)
+    try:
+        output.submit(NumberedBatch([1]))
+        wait_until(lambda: output.statistics().exported == 1)
+        assert balanced(output).retries >= 1
+    finally:
+        receiver.close()
+        output.close()
+
+
+def test_close_cancels_a_call_that_hangs_and_counts_its_traces() -> None:
+    receiver = GrpcReceiver([Answer(stall=True)])
+    output = otlp_output(f"127.0.0.1:{receiver.port}", timeout_s=60)
+    try:
+        output.submit(NumberedBatch([1, 2]))
+        wait_until(lambda: receiver.seen.requests == 1)
+        output.close(0.05)
+        seen = balanced(output)
+        assert (seen.failed, seen.held) == (2, 0)
+    finally:
+        receiver.close()
+
+
+def test_metadata_says_who_sends_and_metrics_have_their_own_service() -> None:
+    receiver = GrpcReceiver()
+    output = otlp_output(f"127.0.0.1:{receiver.port}", organization_id="acme", token="t0ken")
+    try:
+        output.submit_metrics(b"\x0a\x00")
+        output.submit(NumberedBatch([1]))
+        assert output.flush(20)
+        wait_until(lambda: output.statistics().metrics_sent == 1)
+        assert receiver.seen.metrics == [b"\x0a\x00"]
+        assert receiver.seen.headers[0]["x-levo-organization-id"] == "acme"
+        assert receiver.seen.headers[0]["authorization"] == "Bearer t0ken"
+    finally:
+        output.close()
+        receiver.close()

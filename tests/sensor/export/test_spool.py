@@ -1,0 +1,290 @@
+"""The spool against a plain list, a killed process, and damaged files."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from levo.sensor.export.batch import EncodedRequest
+from levo.sensor.export.failure import SpoolError
+from levo.sensor.export.spool import Spool
+
+
+def request(number: int, size: int = 20) -> EncodedRequest:
+    return EncodedRequest(number % 5 + 1, number.to_bytes(4, "big") + b"x" * (size - 4), number % 2 == 0)
+
+
+def drain(spool: Spool) -> list[EncodedRequest]:
+    found = []
+    while (lease := spool.lease()) is not None:
+        found.append(lease.request)
+        spool.settle(lease)
+    return found
+
+
+def test_requests_come_back_whole_oldest_first_and_leave_nothing_on_disk(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", segment_bytes=100)
+    sent = [request(number) for number in range(20)]
+    for one in sent:
+        spool.append(one)
+    assert spool.statistics().waiting_traces == sum(one.traces for one in sent)
+
+    assert drain(spool) == sent
+
+    assert not spool.has_waiting()
+    assert spool.statistics().bytes_on_disk == 0
+    spool.close()
+    spool.close()
+    assert [path.name for path in (tmp_path / "spool").iterdir()] == ["lock"]
+
+
+def test_a_released_request_is_the_next_one_again(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    for number in range(3):
+        spool.append(request(number))
+    lease = spool.lease()
+    assert lease is not None
+    spool.release(lease)
+    assert [one.body[:4] for one in drain(spool)] == [number.to_bytes(4, "big") for number in range(3)]
+    spool.close()
+
+
+def test_what_was_not_settled_survives_a_restart(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, segment_bytes=100)
+    sent = [request(number) for number in range(12)]
+    for one in sent:
+        spool.append(one)
+    for _ in range(4):
+        lease = spool.lease()
+        assert lease is not None
+        spool.settle(lease)
+    assert spool.lease() is not None  # being sent when the process ends
+    spool.sync()
+    spool.close()
+
+    spool = Spool(tmp_path, segment_bytes=100)
+    assert spool.statistics().recovered_traces == sum(one.traces for one in sent[4:])
+    assert drain(spool) == sent[4:]
+    spool.close()
+
+
+def test_the_bound_holds_and_what_it_costs_is_counted(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, max_bytes=2_000)
+    sent = [request(number, 100) for number in range(60)]
+    for one in sent:
+        spool.append(one)
+        on_disk = sum(path.stat().st_size for path in tmp_path.glob("*.spool"))
+        assert on_disk == spool.statistics().bytes_on_disk <= 2_000
+    evicted = spool.take_losses().evicted_traces
+    left = drain(spool)
+    assert left == sent[-len(left) :] and len(left) >= 10
+    assert evicted + sum(one.traces for one in left) == sum(one.traces for one in sent)
+    spool.close()
+
+
+def test_a_request_evicted_while_it_is_sent_is_counted_once(tmp_path: Path) -> None:
+    for delivered in (True, False):
+        spool = Spool(tmp_path, max_bytes=400)
+        spool.append(request(0, 150))
+        lease = spool.lease()
+        assert lease is not None
+        spool.append(request(1, 150))
+        spool.append(request(2, 150))
+        assert lease.evicted
+        before = spool.take_losses().evicted_traces
+        if delivered:
+            spool.settle(lease)
+        else:
+            spool.release(lease)
+        assert spool.take_losses().evicted_traces == (0 if delivered else lease.request.traces)
+        left = drain(spool)
+        assert before + sum(one.traces for one in left) == request(1).traces + request(2).traces
+        spool.close()
+
+
+def test_a_request_larger_than_the_bound_is_refused(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, max_bytes=100)
+    spool.append(request(1, 20))
+    with pytest.raises(SpoolError, match="exceed its bound"):
+        spool.append(request(2, 200))
+    assert drain(spool) == [request(1, 20)]
+    spool.close()
+
+
+def test_one_directory_serves_one_sensor(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    with pytest.raises(SpoolError, match="in use by another sensor"):
+        Spool(tmp_path)
+    spool.close()
+    Spool(tmp_path).close()
+
+
+def test_a_directory_that_cannot_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpoolError, match="file: "):
+        Spool(tmp_path / "file")
+
+
+def test_captured_content_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "a" / "spool")
+    spool.append(request(1))
+    assert (tmp_path / "a" / "spool").stat().st_mode & 0o077 == 0
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "a" / "spool").iterdir())
+    spool.close()
+
+
+def test_a_full_disk_leaves_the_spool_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path)
+    spool.append(request(1))
+    real = os.pwrite
+
+    def half_then_full(descriptor: int, data: memoryview, at: int) -> int:
+        if len(data) > 15:
+            return real(descriptor, data[: len(data) - 15], at)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", half_then_full)
+        with pytest.raises(SpoolError, match="No space left on device"):
+            spool.append(request(2))
+    spool.append(request(3))
+    assert drain(spool) == [request(1), request(3)]
+    spool.close()
+
+
+def test_a_torn_tail_is_counted_at_any_length(tmp_path: Path) -> None:
+    """However much of the last record reached the disk, the records before it are delivered."""
+    spool = Spool(tmp_path / "whole")
+    for number in range(3):
+        spool.append(request(number))
+    spool.close()
+    (segment,) = (tmp_path / "whole").glob("*.spool")
+    octets = segment.read_bytes()
+    record = len(octets) // 3
+    for cut in range(1, record):
+        folder = tmp_path / f"cut{cut}"
+        folder.mkdir()
+        (folder / segment.name).write_bytes(octets[: 2 * record + cut])
+        spool = Spool(folder)
+        seen = spool.statistics()
+        assert (seen.torn_records, seen.torn_bytes) == (1, cut)
+        assert drain(spool) == [request(0), request(1)]
+        spool.close()
+
+
+@given(damage=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_damaged_files_never_deliver_damaged_requests(damage: list[tuple[int, int]]) -> None:
+    """Any octets in the files: intact requests come out in order, the rest is counted, nothing raises."""
+    sent = [request(number) for number in range(10)]
+    with tempfile.TemporaryDirectory() as folder:
+        spool = Spool(Path(folder), segment_bytes=200)
+        for one in sent:
+            spool.append(one)
+        spool.close()
+        segments = sorted(Path(folder).glob("*.spool"))
+        for at, octet in damage:
+            segment = segments[at % len(segments)]
+            octets = bytearray(segment.read_bytes())
+            octets[at % len(octets)] = octet
+            segment.write_bytes(octets)
+        spool = Spool(Path(folder), segment_bytes=200)
+        recovered = spool.statistics().recovered_traces
+        got = drain(spool)
+        lost = spool.take_losses().damaged_traces
+        spool.close()
+    left = iter(sent)
+    assert all(one in left for one in got)
+    assert recovered == sum(one.traces for one in got) + lost
+
+
+def test_files_that_vanish_or_shrink_underneath_are_counted(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, segment_bytes=100)
+    sent = [request(number) for number in range(12)]
+    for one in sent:
+        spool.append(one)
+    first, second, *_ = sorted(tmp_path.glob("*.spool"))
+    first.unlink()
+    os.truncate(second, 30)
+    got = drain(spool)
+    lost = spool.take_losses().damaged_traces
+    assert sum(one.traces for one in got) + lost == sum(one.traces for one in sent)
+    assert got == sent[-len(got) :] and lost > 0
+    spool.close()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_it_is_a_bounded_queue_whatever_the_order_of_calls(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    spool = Spool(tmp_path, max_bytes=3_000, segment_bytes=600)
+    appended = settled = evicted = recovered = carried = 0
+    last = -1
+    for number in range(300):
+        match rng.choice("aaallrc" if rng.random() < 0.5 else "allls"):
+            case "a":
+                one = request(number, rng.randrange(4, 400))
+                spool.append(one)
+                appended += one.traces
+            case "l" | "r" as what:
+                lease = spool.lease()
+                if lease is None:
+                    continue
+                if what == "r" and rng.random() < 0.8:
+                    spool.release(lease)
+                else:
+                    position = int.from_bytes(lease.request.body[:4], "big")
+                    assert position > last
+                    last = position
+                    settled += lease.request.traces
+                    spool.settle(lease)
+            case "s":
+                spool.sync()
+            case "c":
+                carried = spool.statistics().waiting_traces
+                evicted += spool.take_losses().evicted_traces
+                spool.close()
+                spool = Spool(tmp_path, max_bytes=3_000, segment_bytes=600)
+                recovered = spool.statistics().recovered_traces
+                assert recovered == carried
+        evicted += spool.take_losses().evicted_traces
+        assert appended == settled + evicted + spool.statistics().waiting_traces
+    spool.close()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from levo.sensor.export.batch import EncodedRequest
+from levo.sensor.export.spool import Spool
+spool = Spool(Path(sys.argv[1]), segment_bytes=5000)
+number = 0
+while True:
+    spool.append(EncodedRequest(1, number.to_bytes(4, "big") + b"y" * 300))
+    print(number, flush=True)
+    number += 1
+"""
+
+
+def test_a_killed_process_loses_nothing_that_was_appended(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        lines = [writer.stdout.readline() for _ in range(200)]
+        writer.send_signal(signal.SIGKILL)
+        lines += writer.stdout.readlines()
+    promised = sum(line.endswith(b"\n") for line in lines)
+
+    spool = Spool(tmp_path)
+    numbers = [int.from_bytes(one.body[:4], "big") for one in drain(spool)]
+    assert numbers == list(range(len(numbers)))
+    assert promised <= len(numbers) <= promised + 1
+    spool.close()
