@@ -26,6 +26,7 @@ cdef enum:
     SYN = 2
     RST = 4
     ACK = 16
+    URG = 32
 
 cdef enum:
     FIRST_BUCKETS = 1 << 12
@@ -293,6 +294,9 @@ cdef bint take_syn(EngineState* state, Connection* conn, int side, const Packet*
         if conn.closed or (not stream.syn and stream.has_data):
             reopen(state, conn, packet)
         conn.client = <signed char>(1 - side)
+        # A RST or FIN before it was not the server's: that one has just agreed.
+        conn.reset_ns = 0
+        stream.fin = stream.ended = 0
     else:
         if conn.closed or stream.syn or stream.has_data or other.has_data:
             reopen(state, conn, packet)
@@ -339,7 +343,9 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
     conn.streams[side].visible = 1
     if has_ack:
         stream_ack(state, conn, side, packet.ack, packet.time_ns)
-    if packet.payload_length or packet.missing_length:
+    if packet.flags & URG and 0 < packet.urgent_pointer <= packet.payload_length:
+        take_urgent(state, conn, side, seq, packet)
+    elif packet.payload_length or packet.missing_length:
         if not stream_segment(state, conn, side, seq, packet.payload, packet.payload_length,
                               packet.missing_length, has_ack, packet.ack, packet.time_ns):
             reopen(state, conn, packet)
@@ -352,7 +358,7 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
                 if conn.reset_ns == 0:
                     conn.reset_ns = packet.time_ns
                 conn.waiting |= 2
-        else:
+        elif conn.streams[side].syn or conn.streams[side].has_data or not conn.streams[1 - side].syn:
             stream_fin(state, conn, side, seq + packet.payload_length + packet.missing_length, packet.time_ns)
     if conn.streams[0].ended and conn.streams[1].ended:
         close(state, conn, packet.time_ns, 0)
@@ -360,6 +366,26 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
         link_waiting(state, conn)
     if over_budget(&state.budget):
         evict(state)
+
+
+cdef void take_urgent(
+    EngineState* state, Connection* conn, int side, uint32_t seq, const Packet* packet
+) noexcept nogil:
+    # The urgent octet stands before the pointer and is no part of what the application reads from the
+    # stream, as systems implement it unless SO_OOBINLINE is set (RFC 6093 section 3.1).
+    cdef Stream* stream = &conn.streams[side]
+    cdef uint32_t before = packet.urgent_pointer - 1
+    cdef bint has_ack = (packet.flags & ACK) != 0
+    stream_segment(state, conn, side, seq, packet.payload, before, 0, has_ack, packet.ack, packet.time_ns)
+    if stream.rcv_nxt != seq + before or stream.held != NULL:
+        before -= 1
+    else:
+        stream.rcv_nxt += 1
+        stream.offset += 1
+        state.stats.payload_bytes_skipped += 1
+    stream_segment(
+        state, conn, side, seq + before + 1, packet.payload + before + 1,
+        packet.payload_length - before - 1, packet.missing_length, has_ack, packet.ack, packet.time_ns)
 
 
 cdef void late_packet(EngineState* state, Connection* conn, int side, const Packet* packet) noexcept nogil:

@@ -102,6 +102,8 @@ cdef int geneve(Cursor* cursor) noexcept nogil:
 
 cdef int gre(Cursor* cursor) noexcept nogil:
     cdef const uint8_t* at = cursor.at
+    cdef const uint8_t* entry
+    cdef bint last
     cdef uint32_t flags, kind, version
     cdef uint32_t length = 4
     if present(cursor) < 4:
@@ -123,13 +125,14 @@ cdef int gre(Cursor* cursor) noexcept nogil:
         return DONE_MALFORMED
     if flags & 0x4000:
         # Source route entries up to one of family 0 and length 0.
-        while True:
+        last = False
+        while not last:
             if present(cursor) < length + 4 or cursor.steps == 0:
                 return DONE_MALFORMED
             cursor.steps -= 1
-            length += 4 + at[length + 3]
-            if be16(at + length - 4) == 0 and at[length - 1] == 0:
-                break
+            entry = at + length
+            last = be16(entry) == 0 and entry[3] == 0
+            length += 4 + entry[3]
         if present(cursor) < length:
             return DONE_MALFORMED
     cursor.at += length
