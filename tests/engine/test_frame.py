@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from levo.engine.frame import FrameDecoder, decode
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt
 from scapy.layers.l2 import ARP
 
+from levo.engine.frame import FrameDecoder, decode
 from tests.engine.frame_samples import PAYLOAD, ether, samples, write_pcapng
 from tests.helpers.pcap import read_pcap, shared_captures
 

@@ -43,6 +43,11 @@ def udp(port: int, content: Packet | bytes) -> bytes:
         pytest.param(
             over(47, b"\x40\0\x08\0" + b"\0" * 4 + b"\0\1\0\1" * 9), "frames_malformed", id="gre-routes-cut"
         ),
+        pytest.param(
+            over(47, b"\x40\0\x08\0" + b"\0" * 4 + b"\0\1\0\xff\0\0"),
+            "frames_malformed",
+            id="gre-route-past-the-end",
+        ),
         pytest.param(over(47, b"\0\0\x20\0" + b"\0" * 20), "frames_not_tcp", id="gre-cdp"),
         pytest.param(over(47, b"\x10\0\x88\xbe\0\0\0\1\x10"), "frames_malformed", id="erspan-cut"),
         pytest.param(over(97, b"\x30"), "frames_malformed", id="etherip-cut"),
