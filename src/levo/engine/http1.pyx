@@ -104,10 +104,27 @@ cdef int http1_looks(const uint8_t* data, uint32_t length) noexcept nogil:
         return LOOKS_NO
     if memchr(data, 10, length) != NULL:
         line = first_line_length(data, length)
-        return LOOKS_REQUEST if read_request_line(data, line, &message) else LOOKS_NO
+        if read_request_line(data, line, &message) == 1:
+            return LOOKS_REQUEST
+        # Without a version: believed when a field line follows (servers answer these with 400).
+        if message_without_version(data, line, length, &message):
+            return LOOKS_REQUEST
+        return LOOKS_NO
     if not is_known_method(data, method):
         return LOOKS_NO
     return LOOKS_REQUEST if method + 1 == length or data[method + 1] > 32 else LOOKS_NO
+
+
+cdef bint message_without_version(
+    const uint8_t* data, uint32_t line, uint32_t length, Message* message
+) noexcept nogil:
+    cdef uint32_t at = next_line(data, line, length)
+    cdef uint32_t start = at
+    if read_request_line(data, line, message) != 2:
+        return False
+    while at < length and is_token(data[at]):
+        at += 1
+    return at > start and at < length and data[at] == 58
 
 
 cdef inline Message* message_of(Connection* conn, int direction, Exchange* exchange) noexcept nogil:
@@ -234,7 +251,7 @@ cdef void take_head(
     framing.content_length = -1
     framing.transfer_coding = framing.chunked = framing.close = framing.upgrade = framing.findings = 0
     if direction == conn.client:
-        good = read_request_line(data, line, &message)
+        good = read_request_line(data, line, &message) != 0
     else:
         good = read_status_line(data, line, &message)
     if not good:
@@ -702,7 +719,7 @@ cdef int64_t find_request(const uint8_t* data, uint32_t length) noexcept nogil:
                 method += 1
             if method < length and data[method] == 32 and is_known_method(data + at, method - at):
                 line = first_line_length(data + at, length - at)
-                if read_request_line(data + at, line, &message):
+                if read_request_line(data + at, line, &message) == 1:
                     return at
             at = method
         at += 1

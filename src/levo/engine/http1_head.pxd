@@ -18,7 +18,7 @@ cdef bint read_section(
     Budget* budget, Section* section, const uint8_t* data, uint32_t length, uint32_t lines,
     uint32_t first_line, Framing* framing) noexcept nogil
 cdef uint32_t first_line_length(const uint8_t* data, uint32_t length) noexcept nogil
-cdef bint read_request_line(const uint8_t* data, uint32_t length, Message* message) noexcept nogil
+cdef int read_request_line(const uint8_t* data, uint32_t length, Message* message) noexcept nogil
 cdef bint read_status_line(const uint8_t* data, uint32_t length, Message* message) noexcept nogil
 cdef bint is_token(uint8_t octet) noexcept nogil
 cdef bint is_known_method(const uint8_t* data, uint32_t length) noexcept nogil

@@ -111,41 +111,52 @@ cdef uint32_t first_line_length(const uint8_t* data, uint32_t length) noexcept n
     return size
 
 
-cdef bint read_request_line(const uint8_t* data, uint32_t length, Message* message) noexcept nogil:
-    """Method, target and version of a request line (RFC 9112 section 3); False when it is none.
+cdef int read_request_line(const uint8_t* data, uint32_t length, Message* message) noexcept nogil:
+    """Method, target and version of a request line (RFC 9112 section 3): 1, or 0 when it is none.
 
     Spaces inside the target are accepted, as servers do: the version is what follows the last one.
+    2 is a line without a believable version (HTTP/0.9, or one that a server answers with 400).
     """
     cdef uint32_t method = 0
     cdef uint32_t at
     cdef uint32_t end = length
+    cdef int kind = 2
     while method < length and levo_token[data[method]]:
         method += 1
     if method == 0 or method > 64 or method >= length or (data[method] != 32 and data[method] != 9):
-        return False
-    while end > method and (data[end - 1] == 32 or data[end - 1] == 9):
-        end -= 1
-    if end < method + 10:                          # SP target SP HTTP/x.y
-        return False
-    if not (equals(data + end - 8, b"http/", 5) and data[end - 2] == 46
-            and 48 <= data[end - 3] <= 57 and 48 <= data[end - 1] <= 57
-            and (data[end - 9] == 32 or data[end - 9] == 9)):
-        return False
-    message.version_major = data[end - 3] - 48
-    message.version_minor = data[end - 1] - 48
-    end -= 9
+        return 0
     at = method
     while at < end and (data[at] == 32 or data[at] == 9):
         at += 1
     while end > at and (data[end - 1] == 32 or data[end - 1] == 9):
         end -= 1
     if end == at:
-        return False
+        return 0
+    message.version_major = 0
+    message.version_minor = 9
+    if end >= method + 10 and equals(data + end - 8, b"http/", 5) and data[end - 2] == 46 and (
+        48 <= data[end - 3] <= 57 and 48 <= data[end - 1] <= 57
+        and (data[end - 9] == 32 or data[end - 9] == 9)
+    ):
+        message.version_major = data[end - 3] - 48
+        message.version_minor = data[end - 1] - 48
+        end -= 9
+        kind = 1
+    elif data[at] != 47:
+        return 0
+    elif end >= method + 9 and equals(data + end - 7, b"http/1.", 7) and data[end - 8] == 32:
+        message.version_major = 1
+        message.version_minor = 0
+        end -= 8
+    while end > at and (data[end - 1] == 32 or data[end - 1] == 9):
+        end -= 1
+    if end == at:
+        return 0
     message.method.at = 0
     message.method.length = method
     message.target.at = at
     message.target.length = end - at
-    return True
+    return kind
 
 
 cdef bint read_status_line(const uint8_t* data, uint32_t length, Message* message) noexcept nogil:
