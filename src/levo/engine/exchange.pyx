@@ -5,15 +5,11 @@ spans reads as empty and never past its memory.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from levo.engine.memory cimport take
 from levo.engine.output cimport Text, equals_lower, lower
-from levo.engine.types cimport PROTOCOL_WEBSOCKET, Budget, Exchange, Field, Message, Section
-
-cdef extern from "<arpa/inet.h>" nogil:
-    const char* inet_ntop(int family, const void* address, char* out, uint32_t size)
-    int AF_INET6
+from levo.engine.types cimport Budget, Exchange, Field, Message, Section
 
 cdef extern from "<string.h>" nogil:
     size_t strlen(const char* text)
@@ -27,7 +23,9 @@ cdef extern from *:
     static const char *const levo_finding_names[] = {
         "length_and_chunked", "lengths_differ", "bad_length", "bad_chunk", "bare_lf", "folded", "bad_field",
         "bad_transfer_coding"};
+    static const char levo_address_digits[] = "0123456789abcdef";
     """
+    const char* HEX "levo_address_digits"
     const char* const* levo_incomplete_names
     const char* const* levo_finding_names
 
@@ -74,17 +72,12 @@ cdef const char* finding_name(int bit) noexcept nogil:
     return levo_finding_names[bit & 7]
 
 
-cdef uint32_t address_text(const uint8_t* address, uint8_t family, char* out) noexcept nogil:
-    """Write the text form (RFC 5952) into *out*, room for 46 octets; return its length."""
+cdef inline uint32_t dotted(const uint8_t* four, char* out) noexcept nogil:
     cdef uint32_t at = 0
     cdef int i
     cdef uint8_t octet
-    if family == 6:
-        if inet_ntop(AF_INET6, address, out, 46) == NULL:
-            return 0
-        return <uint32_t>strlen(out)
-    for i in range(12, 16):
-        octet = address[i]
+    for i in range(4):
+        octet = four[i]
         if octet >= 100:
             out[at] = c"0" + octet // 100
             at += 1
@@ -95,6 +88,43 @@ cdef uint32_t address_text(const uint8_t* address, uint8_t family, char* out) no
         out[at + 1] = c"."
         at += 2
     return at - 1
+
+
+cdef uint32_t address_text(const uint8_t* address, uint8_t family, char* out) noexcept nogil:
+    """Write the text form (RFC 5952) into *out*, room for 46 octets; return its length."""
+    cdef uint32_t at = 0, group
+    cdef int i, run, zeros_at = -1, zeros = 1, shift
+    if family != 6:
+        return dotted(address + 12, out)
+    for i in range(8):
+        run = 0
+        while i + run < 8 and address[2 * (i + run)] == 0 and address[2 * (i + run) + 1] == 0:
+            run += 1
+        if run > zeros:
+            zeros = run
+            zeros_at = i
+    if zeros_at == 0 and zeros == 5 and address[10] == 0xFF and address[11] == 0xFF:
+        memcpy(out, b"::ffff:", 7)
+        return 7 + dotted(address + 12, out + 7)
+    i = 0
+    while i < 8:
+        if i == zeros_at:
+            out[at] = c":"
+            out[at + 1] = c":"
+            at += 2
+            i += zeros
+            continue
+        if i and (zeros_at < 0 or i != zeros_at + zeros):
+            out[at] = c":"
+            at += 1
+        group = <uint32_t>address[2 * i] << 8 | address[2 * i + 1]
+        shift = 12 if group >> 12 else 8 if group >> 8 else 4 if group >> 4 else 0
+        while shift >= 0:
+            out[at] = HEX[group >> shift & 15]
+            at += 1
+            shift -= 4
+        i += 1
+    return at
 
 
 cdef inline Text literal(const char* octets) noexcept nogil:

@@ -1,0 +1,136 @@
+"""``levo.engine.batch``: values to records and back, ownership, use by several threads."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from levo.engine.batch import Batch
+from levo.engine.otlp import encode_resource
+from levo.model.exchange import Address, Exchange, Request
+from tests.helpers.exchanges import decoded, exchanges, simple_exchange
+
+DERIVED = ("scheme", "host", "path", "query")
+
+
+def without_derived(exchange: Exchange) -> Exchange:
+    """*exchange* less what follows from target and fields, and less its own times."""
+    request = exchange.request
+    if request is not None:
+        request = dataclasses.replace(request, **dict.fromkeys(DERIVED, ""))
+    return dataclasses.replace(exchange, request=request, start_ns=0, end_ns=0)
+
+
+@settings(max_examples=50)
+@given(st.lists(exchanges(), max_size=4))
+def test_records_give_back_the_values_they_were_built_from(values):
+    """Octets that are no UTF-8 come back as ISO-8859-1; a size that follows from the body is filled in."""
+    seen = Batch.build(values).exchanges()
+
+    expected = [without_derived(decoded(value)) for value in values]
+    for value in expected:
+        if value.protocol != "websocket":
+            message = value.request or value.response
+            assert value.protocol == "http/" + message.version
+    assert [without_derived(value) for value in seen] == expected
+
+
+@settings(max_examples=50)
+@given(st.lists(exchanges(), max_size=3))
+def test_building_what_was_read_changes_nothing(values):
+    first = Batch.build(values).exchanges()
+
+    assert Batch.build(first).exchanges() == first
+
+
+@settings(max_examples=50)
+@given(exchanges())
+def test_times_span_both_messages(value):
+    (seen,) = Batch.build([value]).exchanges()
+
+    messages = [m for m in (value.request, value.response) if m is not None]
+    assert seen.start_ns == min(m.start_ns for m in messages)
+    assert seen.end_ns >= max([seen.start_ns, *(m.end_ns for m in messages)])
+
+
+def test_an_exchange_without_message_times_keeps_its_own():
+    value = simple_exchange(request=Request(), response=None, start_ns=5, end_ns=5)
+
+    (seen,) = Batch.build([value]).exchanges()
+
+    assert (seen.start_ns, seen.end_ns) == (5, 5)
+
+
+def test_an_empty_batch_has_nothing_to_send():
+    batch = Batch.build([])
+
+    assert (len(batch), batch.nbytes, batch.exchanges()) == (0, 0, [])
+    assert (batch.otlp(encode_resource({"service.name": "x"})), batch.jsonl()) == (b"", b"")
+    assert (batch.decode_content(), batch.mask()) == (0, None)
+
+
+def test_memory_is_counted_with_the_bodies():
+    small = Batch.build([simple_exchange()]).nbytes
+    request = Request(body=b"x" * 100_000)
+
+    assert 99_000 <= Batch.build([simple_exchange(request=request)]).nbytes - small < 102_000
+
+
+@settings(max_examples=50)
+@given(st.lists(exchanges(), min_size=1, max_size=5), st.integers(0, 6), st.integers(0, 6))
+def test_a_slice_encodes_only_its_exchanges(values, start, stop):
+    whole, part = Batch.build(values), Batch.build(values[start:stop])
+
+    spans = whole.otlp(b"", start, stop)
+
+    if not values[start:stop]:
+        assert spans == b""
+    else:
+        assert len(spans) == len(part.otlp(b""))
+    assert whole.otlp(b"", 0, None) == whole.otlp(b"")
+
+
+def test_several_outputs_read_one_batch_at_the_same_time():
+    batch = Batch.build([simple_exchange(client=Address("192.0.2.9", port)) for port in range(1, 400)])
+    resource = encode_resource({"service.name": "shop"})
+    expected = (batch.otlp(resource), batch.jsonl())
+
+    with ThreadPoolExecutor(4) as threads:
+        results = list(threads.map(lambda _: (batch.otlp(resource), batch.jsonl()), range(12)))
+
+    assert results == [expected] * 12
+
+
+def test_order_is_kept():
+    ports = list(range(1000, 1100))
+    batch = Batch.build([simple_exchange(client=Address("192.0.2.9", port)) for port in ports])
+
+    assert [json.loads(line)["client"]["port"] for line in batch.jsonl().splitlines()] == ports
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"client": Address("api.example.com", 1)}, id="name instead of an address"),
+        pytest.param({"request": Request(version="x")}, id="version"),
+        pytest.param({"incomplete": "because"}, id="reason"),
+        pytest.param({"request": Request(findings=("odd",))}, id="finding"),
+    ],
+)
+def test_values_that_are_none_are_refused(change):
+    with pytest.raises(ValueError):
+        Batch.build([simple_exchange(**change)])
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "::1", "2001:db8::7", "::ffff:192.0.2.1", "fe80::1:0:0:1"])
+def test_addresses_come_back_in_their_shortest_form(address):
+    value = simple_exchange(client=Address(address, 7), server=Address(address, 8))
+
+    (seen,) = Batch.build([value]).exchanges()
+
+    assert (seen.client, seen.server) == (Address(address, 7), Address(address, 8))

@@ -1,0 +1,68 @@
+"""``levo.engine.jsonl``: Python's JSON reader agrees with the values of the same batch."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from levo.engine.batch import Batch
+from levo.model.exchange import Exchange, Request
+from tests.helpers.exchanges import exchanges, simple_exchange
+
+
+@settings(max_examples=50)
+@given(st.lists(exchanges(), max_size=4))
+def test_each_line_is_the_json_form_of_its_exchange(values):
+    batch = Batch.build(values)
+
+    lines = batch.jsonl().split(b"\n")
+
+    assert lines.pop() == b""
+    assert [json.loads(line) for line in lines] == [exchange.to_json() for exchange in batch.exchanges()]
+
+
+@settings(max_examples=50)
+@given(st.lists(exchanges(), max_size=3))
+def test_members_come_in_the_documented_order(values):
+    batch = Batch.build(values)
+
+    for line, exchange in zip(batch.jsonl().splitlines(), batch.exchanges(), strict=True):
+        ours, form = json.loads(line), exchange.to_json()
+        assert list(ours) == list(form)
+        for side in ("request", "response"):
+            assert list(ours[side] or {}) == list(form[side] or {})
+
+
+@settings(max_examples=50)
+@given(exchanges())
+def test_a_line_reads_back_as_the_exchange_it_stands_for(value):
+    (line,) = Batch.build([value]).jsonl().split(b"\n")[:-1]
+
+    assert Exchange.from_json(json.loads(line)).to_json() == json.loads(line)
+
+
+@given(st.text())
+def test_any_text_survives_as_a_body(text):
+    """Control octets make a body binary; all other text is text."""
+    value = simple_exchange(request=Request(body=text.encode()))
+
+    request = json.loads(Batch.build([value]).jsonl())["request"]
+
+    if "body_encoding" not in request:
+        assert request["body"] == text
+
+
+@given(st.floats())
+def test_weights_are_numbers_json_knows(weight):
+    line = Batch.build([simple_exchange(weight=weight)]).jsonl()
+
+    assert json.loads(line)["weight"] == (weight if math.isfinite(weight) else None)
+
+
+def test_one_line_each_whatever_the_body_holds():
+    value = simple_exchange(request=Request(body=b"a\nb\r\n\xe2\x80\xa8c"))
+
+    assert Batch.build([value] * 3).jsonl().count(b"\n") == 3
