@@ -32,7 +32,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "levo.satellite.openapi": (*SHARED, "levo.satellite.learn"),
     "levo.satellite": SHARED,
     "levo.ecs": SHARED,
-    "levo.demo": ("levo.errors",),
+    "levo.demo": ("levo.errors", "levo.ledger"),
     "levo.cli": ("levo",),
     "levo.__main__": ("levo.cli",),
     "levo": (),

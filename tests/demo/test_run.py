@@ -3,7 +3,7 @@ import socket
 import pytest
 
 from levo.demo.children import DemoError
-from levo.demo.run import DEFAULT_PORT, Seen, choose_port, describe, free_port
+from levo.demo.run import DEFAULT_PORT, Seen, choose_port, describe, free_port, look
 
 
 @pytest.fixture
@@ -32,12 +32,11 @@ def test_a_free_port_is_used_as_wanted() -> None:
     assert choose_port(0) not in (0, DEFAULT_PORT)
 
 
-@pytest.mark.parametrize(
-    ("seen", "text"),
-    [
-        (Seen(1234, 20, None), "cataloged 1,234 exchanges at 20 endpoints"),
-        (Seen(0, 0, 3), "cataloged 0 exchanges at 0 endpoints, 3 lost"),
-    ],
-)
-def test_the_status_line(seen: Seen, text: str) -> None:
-    assert describe(seen) == text
+def test_the_status_line() -> None:
+    line = "sent 1,240 requests, cataloged 1,234 exchanges at 20 endpoints"
+
+    assert describe(1240, Seen(1234, 20)) == line
+
+
+def test_a_satellite_that_does_not_answer_shows_nothing() -> None:
+    assert look(free_port()) is None

@@ -9,6 +9,16 @@ from pathlib import Path
 
 from levo.errors import LevoError
 
+# The levo command, which the system ends when this process dies without a chance to stop it (prctl(2),
+# PR_SET_PDEATHSIG; Linux only).
+_LEVO = """
+import ctypes, signal, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+from levo.cli import main
+main()
+"""
+
 STOP_SECONDS = 15.0
 LAST_LINES = 5
 
@@ -35,7 +45,7 @@ class Child:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", "levo", *self._arguments),
+                *("-c", _LEVO, *self._arguments),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -55,9 +65,11 @@ class Child:
             )
 
     def last_lines(self) -> str:
-        if not self._log.exists():
-            return ""
-        return "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:])
+        return "\n".join(self.log().splitlines()[-LAST_LINES:])
+
+    def log(self) -> str:
+        """All of its output so far, and that of earlier children with the same log."""
+        return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
 
     async def wait(self) -> int:
         assert self._process is not None, "wait() before start()"

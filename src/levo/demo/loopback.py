@@ -1,6 +1,8 @@
 """The sample API and its clients on loopback: the only sockets of the demo."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from itertools import cycle
 from random import Random
 
@@ -59,11 +61,12 @@ class Clients:
         self._traffic = traffic
         self._port = port
         self._rate = rate
-        self.exchanges = 0
-        """Requests answered so far."""
 
-    async def run(self) -> None:
-        """Send until cancelled. One request is under way at a time, so the seed fixes the order."""
+    async def exchanges(self, stop: asyncio.Event) -> AsyncIterator[int]:
+        """Yield the status of each finished exchange until *stop*, then close the connections.
+
+        One request is under way at a time, so the seed fixes the order.
+        """
         connections: list[tuple[asyncio.StreamReader, asyncio.StreamWriter] | None] = [None] * CLIENTS
         used = [0] * CLIENTS
         clock = asyncio.get_running_loop().time
@@ -76,14 +79,16 @@ class Clients:
                     connections[number], used[number] = connection, 0
                 reader, writer = connection
                 writer.write(request.wire())
-                await read_response(reader)
-                self.exchanges += 1
+                yield await read_response(reader)
                 used[number] += 1
                 if used[number] == EXCHANGES_PER_CONNECTION:
                     writer.close()
                     connections[number] = None
                 due = max(due + 1 / self._rate, clock() - 1)
-                await asyncio.sleep(max(0.0, due - clock()))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), max(0.0, due - clock()))
+                if stop.is_set():
+                    return
         finally:
             for open_connection in connections:
                 if open_connection is not None:

@@ -12,7 +12,8 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from levo.demo.capture_file import write_capture
 from levo.demo.children import Child, DemoError
 from levo.demo.loopback import LOOPBACK, ApiServer, Clients
 from levo.demo.sample_api import SampleApi
+from levo.demo.sensor_log import is_capturing, read_losses
 from levo.demo.traffic import Traffic
 
 DEFAULT_PORT = 9999
@@ -51,12 +53,10 @@ class DemoOptions:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the Satellite and the sensor know at one moment."""
+    """What the catalog holds at one moment."""
 
     exchanges: int
     endpoints: int
-    lost: int | None
-    """Losses by the sensor's account; None while it has given none."""
 
 
 def may_capture() -> bool:
@@ -106,6 +106,8 @@ class Demo:
         self._say = say
         self._show = show
         self._stop = asyncio.Event()
+        self._sent = 0
+        """Exchanges that took place, live or in replayed captures."""
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -115,131 +117,118 @@ class Demo:
         with tempfile.TemporaryDirectory(prefix="levo-demo-") as name:
             directory = Path(name)
             (directory / "sensor.yaml").write_text(
-                "# The demo's sensor: every setting is a flag.\n", encoding="utf-8"
+                "# Every setting of the demo's sensor is a flag.\n", "utf-8"
             )
             satellite = self._satellite(directory, port)
             try:
                 await satellite.start()
-                await self._until(lambda: _answers(f"http://{LOOPBACK}:{port}/api/summary"), satellite)
-                if self._stop.is_set():
+                if not await self._until(lambda: look(port) is not None, satellite):
                     return
                 self._say(f"Satellite   http://{LOOPBACK}:{port}/")
-                if self._options.replay or not may_capture():
-                    await self._replay(directory, port, satellite)
-                else:
-                    await self._live(directory, port, satellite)
+                live = not self._options.replay and may_capture()
+                async with self._live(directory, port) if live else self._replay(directory, port) as parts:
+                    sensor, work = parts
+                    await self._watch(port, [satellite, *([sensor] if live else [])], work)
+                await self._sum_up(port, sensor)
             finally:
                 await satellite.stop()
 
-    # --- the two ways
+    # --- the two ways; each yields the sensor and the task that makes the traffic, and ends both
 
-    async def _live(self, directory: Path, port: int, satellite: Child) -> None:
+    @asynccontextmanager
+    async def _live(self, directory: Path, port: int) -> AsyncIterator[tuple[Child, asyncio.Task[None]]]:
         api = SampleApi(self._options.seed)
         server = ApiServer(api)
         await server.start()
-        sensor_port = free_port()
-        arguments = [
-            "--interfaces",
-            "lo",
-            "--filter",
-            f"port {server.port}",
-            "--listen",
-            f"{LOOPBACK}:{sensor_port}",
-        ]
-        sensor = self._sensor(directory, port, arguments)
+        sensor = self._sensor(directory, port, "--interfaces", "lo", "--filter", f"port {server.port}")
         clients = Clients(Traffic(self._options.seed, api.shop), server.port, self._options.rate)
-        sending: asyncio.Task[None] | None = None
+
+        async def send() -> None:
+            async for _ in clients.exchanges(self._stop):
+                self._sent += 1
+
         try:
             await sensor.start()
-            await self._until(lambda: _answers(f"http://{LOOPBACK}:{sensor_port}/readyz"), sensor)
+            await self._until(lambda: is_capturing(sensor.log()), sensor)
             self._say(f"Sample API  http://{LOOPBACK}:{server.port}/")
             self._say(f"Sensor      live on lo, port {server.port}. Ctrl-C stops.")
-            sending = asyncio.create_task(clients.run())
-            await self._watch(port, [satellite, sensor], sending, f"http://{LOOPBACK}:{sensor_port}/metrics")
+            async with _ending(asyncio.create_task(send()), self._stop) as work:
+                yield sensor, work
         finally:
-            if sending is not None:
-                sending.cancel()
-                await asyncio.gather(sending, return_exceptions=True)
             await sensor.stop()
             await server.close()
-        await self._sum_up(port, clients.exchanges)
 
-    async def _replay(self, directory: Path, port: int, satellite: Child) -> None:
-        why = "asked for" if self._options.replay else "no right to capture here: needs root or CAP_NET_RAW"
+    @asynccontextmanager
+    async def _replay(self, directory: Path, port: int) -> AsyncIterator[tuple[Child, asyncio.Task[None]]]:
+        why = "as asked" if self._options.replay else "no right to capture here: needs root or CAP_NET_RAW"
         self._say(f"Sensor      replays generated captures of the sample API ({why}). Ctrl-C stops.")
+        capture = directory / "traffic.pcap"
+        sensor = self._sensor(directory, port, "--read", str(capture))
         per_round = max(1, round(self._options.rate * REPLAY_SECONDS))
-        rounds = 0
 
         async def replay() -> None:
-            nonlocal rounds
-            while True:
-                begun = time.monotonic()
-                capture = directory / "traffic.pcap"
+            part = 0
+            while not self._stop.is_set():
+                start_ns = time.time_ns() - int(REPLAY_SECONDS * 1e9)
                 with capture.open("wb") as file:
-                    start_ns = time.time_ns() - int(REPLAY_SECONDS * 1e9)
-                    # One shop, other requests in each round.
-                    write_capture(file, self._options.seed, per_round, start_ns, self._options.rate, rounds)
-                sensor = self._sensor(directory, port, ["--read", str(capture)])
-                try:
-                    await sensor.start()
-                    if await sensor.wait() != 0:
-                        sensor.check()
-                finally:
-                    await sensor.stop()
-                rounds += 1
-                await asyncio.sleep(max(0.0, REPLAY_SECONDS - (time.monotonic() - begun)))
+                    write_capture(file, self._options.seed, per_round, start_ns, self._options.rate, part)
+                await sensor.start()
+                if await sensor.wait() != 0:
+                    sensor.check()
+                self._sent += per_round
+                part += 1
+                await _pause(self._stop, REPLAY_SECONDS)
 
-        replaying = asyncio.create_task(replay())
         try:
-            await self._watch(port, [satellite], replaying, None)
+            async with _ending(asyncio.create_task(replay()), self._stop) as work:
+                yield sensor, work
         finally:
-            replaying.cancel()
-            await asyncio.gather(replaying, return_exceptions=True)
-        await self._sum_up(port, rounds * per_round)
+            await sensor.stop()
 
     # --- watching
 
-    async def _watch(
-        self, port: int, children: list[Child], work: "asyncio.Task[None]", metrics: str | None
-    ) -> None:
+    async def _watch(self, port: int, children: list[Child], work: asyncio.Task[None]) -> None:
         loop = asyncio.get_running_loop()
         end = None if self._options.seconds is None else loop.time() + self._options.seconds
+        pause = 1.0 if self._options.interactive else 2.0
         while not self._stop.is_set() and (end is None or loop.time() < end):
             for child in children:
                 child.check()
             if work.done():
                 work.result()
-            seen = await asyncio.to_thread(look, port, metrics)
+            await _pause(self._stop, pause if end is None else min(pause, max(0.0, end - loop.time())))
+            seen = await asyncio.to_thread(look, port)
             if seen is not None:
-                self._show(describe(seen))
-            pause = 1.0 if self._options.interactive else 5.0
-            try:
-                await asyncio.wait_for(
-                    self._stop.wait(), pause if end is None else min(pause, max(0.0, end - loop.time()))
-                )
-            except TimeoutError:
-                continue
+                self._show(describe(self._sent, seen))
 
-    async def _sum_up(self, port: int, sent: int) -> None:
-        """Wait, within bounds, until the Satellite has all *sent* exchanges; then say what there is."""
+    async def _sum_up(self, port: int, sensor: Child) -> None:
+        """Wait, within bounds, until the Satellite has all that was sent; then say what became of it."""
         loop = asyncio.get_running_loop()
         end = loop.time() + SETTLE_SECONDS
-        seen = await asyncio.to_thread(look, port, None)
-        while (seen is None or seen.exchanges < sent) and loop.time() < end:
+        seen = await asyncio.to_thread(look, port)
+        while (seen is None or seen.exchanges < self._sent) and loop.time() < end:
             await asyncio.sleep(0.1)
-            seen = await asyncio.to_thread(look, port, None)
+            seen = await asyncio.to_thread(look, port)
         if seen is not None:
-            self._say(f"sent {sent:,} requests; {describe(seen)}")
+            self._say(f"{describe(self._sent, seen)}; {read_losses(sensor.log())}")
 
-    async def _until(self, ready: Callable[[], bool], child: Child) -> None:
+    async def _until(self, ready: Callable[[], bool], child: Child) -> bool:
+        """Wait for *ready*; False when the user stopped the demo before.
+
+        Raises:
+            DemoError: *child* has ended, or needs too long.
+        """
         end = asyncio.get_running_loop().time() + READY_SECONDS
-        while not self._stop.is_set() and not await asyncio.to_thread(ready):
+        while not await asyncio.to_thread(ready):
             child.check()
+            if self._stop.is_set():
+                return False
             if asyncio.get_running_loop().time() > end:
                 raise DemoError(
-                    f"the {child.name} is not ready after {READY_SECONDS:.0f} s:\n{child.last_lines()}"
+                    f"the {child.name} is not ready in {READY_SECONDS:.0f} s:\n{child.last_lines()}"
                 )
             await asyncio.sleep(0.05)
+        return True
 
     # --- the children
 
@@ -248,61 +237,47 @@ class Demo:
         arguments += ["--otlp-grpc", f"{LOOPBACK}:0", "--otlp-http", f"{LOOPBACK}:0"]
         return Child("Satellite", arguments, directory / "satellite.log")
 
-    def _sensor(self, directory: Path, port: int, source: list[str]) -> Child:
-        arguments = ["apidump", *source, "--config", str(directory / "sensor.yaml")]
-        arguments += [
-            "--satellite-url",
-            f"http://{LOOPBACK}:{port}",
-            "--rate-limit",
-            "0",
-            "--levo-env",
-            "demo",
-        ]
-        arguments += ["--service-name", "shop", "--trace-export-interval", "1s"]
+    def _sensor(self, directory: Path, port: int, *source: str) -> Child:
+        arguments = ["apidump", *source, "--config", str(directory / "sensor.yaml"), "--log-format", "json"]
+        arguments += ["--satellite-url", f"http://{LOOPBACK}:{port}", "--trace-export-interval", "1s"]
+        arguments += ["--levo-env", "demo", "--service-name", "shop", "--rate-limit", "0"]
         return Child("sensor", arguments, directory / "sensor.log")
 
 
-# --- reading what the others publish
-
-# The demo talks to loopback only, whatever proxy the environment names.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def _get(url: str) -> bytes | None:
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
     try:
-        with _opener.open(url, timeout=5) as answer:
-            return bytes(answer.read())
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+@asynccontextmanager
+async def _ending(work: asyncio.Task[None], stop: asyncio.Event) -> AsyncIterator[asyncio.Task[None]]:
+    """At the end of the block, have *work* finish what is under way; after an error, cancel it."""
+    try:
+        yield work
+        stop.set()
+        await work
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+
+# --- reading what the Satellite publishes
+
+
+def look(port: int) -> Seen | None:
+    """What the Satellite at *port* has; None while it does not answer. Blocking."""
+    # Loopback only, whatever proxy the environment names.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://{LOOPBACK}:{port}/api/summary", timeout=5) as answer:
+            summary = json.load(answer)
     except (urllib.error.URLError, OSError):
         return None
+    return Seen(round(summary["count"]), summary["endpoints"])
 
 
-def _answers(url: str) -> bool:
-    return _get(url) is not None
-
-
-def look(port: int, metrics: str | None) -> Seen | None:
-    """What the Satellite at *port* has, and what the sensor's page *metrics* admits to have lost.
-
-    Blocking.
-    """
-    answer = _get(f"http://{LOOPBACK}:{port}/api/summary")
-    if answer is None:
-        return None
-    summary = json.loads(answer)
-    page = None if metrics is None else _get(metrics)
-    lost = None if page is None else losses(page.decode("utf-8", "replace"))
-    return Seen(round(summary["count"]), summary["endpoints"], lost)
-
-
-def losses(page: str) -> int:
-    """The sum of the sensor's loss counters in a Prometheus page."""
-    total = 0.0
-    for line in page.splitlines():
-        if line.startswith("levo_sensor_lost_total"):
-            total += float(line.rsplit(" ", 1)[1])
-    return int(total)
-
-
-def describe(seen: Seen) -> str:
-    text = f"cataloged {seen.exchanges:,} exchanges at {seen.endpoints} endpoints"
-    return text if seen.lost is None else f"{text}, {seen.lost:,} lost"
+def describe(sent: int, seen: Seen) -> str:
+    """The status line."""
+    return f"sent {sent:,} requests, cataloged {seen.exchanges:,} exchanges at {seen.endpoints} endpoints"
