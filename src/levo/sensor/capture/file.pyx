@@ -68,6 +68,7 @@ cdef extern from "<poll.h>" nogil:
 
 cdef extern from "<unistd.h>" nogil:
     ssize_t read(int fd, void* into, size_t size)
+    int close(int fd)
 
 cdef extern from "<sys/stat.h>" nogil:
     struct stat_t "stat":
@@ -239,11 +240,11 @@ cdef class FileSource(FrameSource):
         self.path = os.fspath(path)
         self._filter = filter if filter is not None and filter.strip() else None
         self._programs = {}
-        if self._filter is not None:
-            check_expression(self._filter)
         self._open()
         try:
             self._begin()
+            if self._filter is not None and not self._programs:
+                check_expression(self._filter)
         except BaseException:
             self.close()
             raise
@@ -814,9 +815,8 @@ cdef class FileSource(FrameSource):
                 if filled == FILL_ERROR:
                     with gil:
                         raise self._read_error()
-            elif step == KEYS:
-                break
-            elif step == STOP:
+                wait_ms = 0
+            elif step == KEYS or step == STOP:
                 break
         self._give_back_pages()
         if passed == 0 and self._stopped:
@@ -902,7 +902,7 @@ cdef class FileSource(FrameSource):
         free(self._input)
         self._input = NULL
         if self._fd >= 0 and self._own_fd:
-            os.close(self._fd)
+            close(self._fd)
         self._fd = -1
 
 

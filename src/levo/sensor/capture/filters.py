@@ -126,11 +126,18 @@ def through_tags(expression: str, compile: Compile) -> list[Instruction]:
     except ExpressionError:
         return plain
     inside = f" and ({expression})" if expression.strip() else ""
-    return choose(
-        tagged,
-        choose(tagged_twice, compile(f"vlan and vlan{inside}"), compile(f"vlan{inside}")),
-        plain,
-    )
+    once, twice = _or_nothing(f"vlan{inside}", compile), _or_nothing(f"vlan and vlan{inside}", compile)
+    return choose(tagged, choose(tagged_twice, twice, once), plain)
+
+
+def _or_nothing(expression: str, compile: Compile) -> Sequence[Instruction]:
+    """libpcap calls an expression wrong when it can see that nothing matches it; here that is an answer."""
+    try:
+        return compile(expression)
+    except ExpressionError as error:
+        if "rejects all packets" in str(error):
+            return [(_RETURN, 0, 0, 0)]
+        raise
 
 
 def readable_program(addresses: Iterable[tuple[str, int]], compile: Compile) -> list[Instruction]:
@@ -168,9 +175,21 @@ def live_program(
     return both(user_program(expression, compile), readable)
 
 
+def describe(expression: str | None, addresses: Iterable[tuple[str, int]]) -> str:
+    """The kernel's filter as one expression to read (``--dry-run``); tags are looked through besides."""
+    terms = [f"({READABLE} or {LABELLED})", without(addresses)]
+    if expression and expression.strip():
+        terms.insert(0, f"({expression.strip()})")
+    return " and ".join(term for term in terms if term)
+
+
 def file_program(expression: str, link_type: int) -> list[Instruction]:
     """*expression* for frames of *link_type* read from a file. Raises ``ConfigError``."""
-    program = user_program(expression, lambda text: compile_expression(text, link_type))
+
+    def compile(text: str) -> Sequence[Instruction]:
+        return _or_nothing(text, lambda each: compile_expression(each, link_type))
+
+    program = user_program(expression, compile)
     if any(code & 0x07 <= 1 and code & 0xE0 == 0x20 and value >= _ANCILLARY for code, _, _, value in program):
         message = "it asks for what only a live interface knows (inbound, outbound, ifindex)"
         raise filter_error(expression, message)

@@ -87,7 +87,8 @@ def default_interfaces() -> list[str]:
 
 def _dump(request: int, answer: int, body: bytes) -> Iterator[bytes]:
     """Payloads of the *answer* messages to a dump *request* (RFC 3549 section 2.3)."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as link:
+    kind_of_socket = socket.SOCK_RAW | socket.SOCK_CLOEXEC
+    with socket.socket(socket.AF_NETLINK, kind_of_socket, socket.NETLINK_ROUTE) as link:
         link.bind((0, 0))
         link.settimeout(5.0)
         link.send(struct.pack("=IHHII", 16 + len(body), request, _REQUEST_DUMP, 1, 0) + body)

@@ -6,6 +6,8 @@ from levo.sensor.capture.filters import Endpoint
 from levo.sensor.capture.statistics import LiveStatistics
 
 BUFFER_BYTES: int
+ALL_BUFFERS_BYTES: int
+SMALLEST_BUFFER_BYTES: int
 SNAPLEN: int
 BLOCK_TIMEOUT_MS: int
 ANY: str

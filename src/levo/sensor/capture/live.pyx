@@ -84,6 +84,10 @@ cdef extern from "<sys/socket.h>" nogil:
 
 BUFFER_BYTES = 32 * 1024 * 1024
 """Ring of one interface, unless told otherwise. It counts as resident memory of this process."""
+ALL_BUFFERS_BYTES = 256 * 1024 * 1024
+"""What the rings share where no interface is named: a host may have hundreds."""
+
+SMALLEST_BUFFER_BYTES = 1024 * 1024
 SNAPLEN = 262144
 BLOCK_TIMEOUT_MS = 50
 """Age at which the kernel hands over a block that is not full."""
@@ -169,8 +173,8 @@ cdef class LiveSource(FrameSource):
         """Open *interfaces* (none named: all that are up, and later those that come up).
 
         *filter* is a pcap-filter(7) expression; *exclude* holds ``filters.Endpoint`` whose TCP traffic is not
-        captured. *buffer_bytes* is the ring of one interface. All that can be wrong with the arguments is found
-        before any interface is opened.
+        captured. *buffer_bytes* is the ring of one interface, less where many are captured unnamed. All that can
+        be wrong with the arguments is found before any interface is opened.
 
         Raises ``ConfigError`` (filter, unknown interface), ``PrivilegeError`` (CAP_NET_RAW), ``CaptureError``
         (no interface can be opened).
@@ -301,8 +305,11 @@ cdef class LiveSource(FrameSource):
         by_name = {each.name: each for each in listed}
         if self._chosen is None:
             wanted = [each.name for each in listed if each.up and each.readable]
+            buffer_bytes = min(self._buffer_bytes, ALL_BUFFERS_BYTES // max(len(wanted), 1))
         else:
             wanted = self._chosen
+            buffer_bytes = self._buffer_bytes
+        buffer_bytes = max(buffer_bytes, SMALLEST_BUFFER_BYTES)
         trouble = None
         for name in wanted:
             slot = self._names.index(name) if name in self._names else -1
@@ -313,7 +320,7 @@ cdef class LiveSource(FrameSource):
                 self._complain(name, f"{name!r} is {'gone' if known is None else 'down'}; waiting for it")
                 continue
             try:
-                self._open(name, slot, known is not None and known.loopback)
+                self._open(name, slot, known is not None and known.loopback, buffer_bytes)
             except (ConfigError, PrivilegeError):
                 if first:
                     raise
@@ -336,7 +343,7 @@ cdef class LiveSource(FrameSource):
             self._complaints[key] = text
             self._events.append(text)
 
-    cdef _open(self, str name, int slot, bint loopback):
+    cdef _open(self, str name, int slot, bint loopback, int buffer_bytes):
         """Open one interface and put it into *slot*, or a new one for -1."""
         cdef char error[512]    # PCAP_ERRBUF_SIZE is 256
         cdef pcap_t* pcap
@@ -351,7 +358,7 @@ cdef class LiveSource(FrameSource):
             pcap_set_snaplen(pcap, self._snaplen)
             pcap_set_promisc(pcap, self._promiscuous)
             pcap_set_timeout(pcap, BLOCK_TIMEOUT_MS)
-            pcap_set_buffer_size(pcap, self._buffer_bytes)
+            pcap_set_buffer_size(pcap, buffer_bytes)
             pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO)
             with nogil:
                 code = pcap_activate(pcap)
@@ -394,8 +401,8 @@ cdef class LiveSource(FrameSource):
             self._acquire()
         self._handles[self._count] = handle
         self._count += 1
-        PyThread_release_lock(self._lock)
         self._names.append(name)
+        PyThread_release_lock(self._lock)
         return handle
 
     # Looking after it

@@ -23,7 +23,7 @@ def how_to_grant(environment: Mapping[str, str], root: Path = Path("/")) -> str:
         return "in the systemd unit set AmbientCapabilities=CAP_NET_RAW"
     return (
         "run it with sudo, in a container with --cap-add NET_RAW, from a systemd unit with "
-        "AmbientCapabilities=CAP_NET_RAW, or once: sudo setcap cap_net_raw+ep on a copy of its Python interpreter"
+        "AmbientCapabilities=CAP_NET_RAW, or once setcap cap_net_raw+ep on a copy of its Python interpreter"
     )
 
 

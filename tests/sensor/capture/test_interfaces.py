@@ -1,0 +1,56 @@
+"""The list of interfaces agrees with iproute2."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+
+import pytest
+
+from levo.sensor.capture.interfaces import Interface, default_interfaces, list_interfaces
+from tests.sensor.capture.network import ip, private_network, root, veth
+
+
+def test_the_list_is_that_of_iproute2():
+    if shutil.which("ip") is None:
+        pytest.skip("iproute2 is not installed")
+    listing = json.loads(subprocess.run(["ip", "-j", "address"], capture_output=True, check=True).stdout)
+    theirs = {
+        each["ifname"]: (
+            each["ifindex"],
+            "UP" in each["flags"],
+            "LOOPBACK" in each["flags"],
+            sorted(info["local"] for info in each["addr_info"]),
+        )
+        for each in listing
+    }
+    ours = {
+        each.name: (each.index, each.up, each.loopback, sorted(map(str, each.addresses)))
+        for each in list_interfaces()
+    }
+    assert ours == theirs
+    assert set(ours) == {name for _, name in socket.if_nameindex()}
+
+
+@pytest.mark.root
+@root
+@private_network
+def test_the_namespace_of_the_calling_thread_is_listed():
+    veth()
+    ip("address", "add", "10.99.0.1/24", "dev", "left0")
+    ip("link", "set", "right0", "down")
+    found = {each.name: each for each in list_interfaces()}
+
+    assert set(found) == {"lo", "left0", "right0"}
+    assert [str(each) for each in found["left0"].addresses] == ["10.99.0.1"]
+    assert (found["left0"].up, found["left0"].running, found["right0"].up) == (True, False, False)
+    assert default_interfaces() == ["lo", "left0"]
+
+
+def test_devices_that_carry_no_ip_are_not_readable():
+    can = Interface("can0", 9, up=True, running=True, loopback=False, hardware_type=280)
+    tun = Interface("tun0", 9, up=True, running=True, loopback=False, hardware_type=65534)
+
+    assert (can.readable, tun.readable) == (False, True)
