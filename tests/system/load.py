@@ -1,0 +1,57 @@
+"""Load from wrk, as Lua scripts that it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.system.network import Namespace
+
+PIPELINED = """
+init = function(args)
+  local requests = {}
+  for i = 1, 20 do requests[i] = wrk.format("GET", "/item/" .. i) end
+  pipeline = table.concat(requests)
+end
+request = function() return pipeline end
+"""
+"""Twenty requests are sent at once; wrk counts every answer."""
+
+NUMBERED = """
+local made, limit = 0, %(limit)d
+local pads = {}
+for i = 0, 15 do pads[i] = string.rep("p", i * 200) end
+request = function()
+  made = made + 1
+  local id = tostring(made)
+  local headers = { ["X-Id"] = id, ["X-Pad"] = pads[made %% 16] }
+  if made %% 3 == 0 then
+    headers["Content-Type"] = "application/json"
+    local text = '{"id":"' .. id .. '","pad":"' .. pads[made %% 11] .. '"}'
+    return wrk.format("POST", "/echo/" .. id, headers, text)
+  end
+  return wrk.format("GET", "/echo/" .. id, headers)
+end
+response = function()
+  if made >= limit then wrk.thread:stop() end
+end
+"""
+"""Every request has its own number in target, field and body; stops after about ``limit`` of them."""
+
+
+def wrk(
+    namespace: Namespace,
+    url: str,
+    *,
+    seconds: float,
+    connections: int = 32,
+    script: str | None = None,
+    folder: Path | None = None,
+) -> str:
+    """Run wrk for *seconds*; its report."""
+    argv = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s"]
+    if script is not None:
+        assert folder is not None
+        path = folder / "load.lua"
+        path.write_text(script)
+        argv += ["-s", str(path)]
+    return namespace.run([*argv, url], timeout=seconds + 60)

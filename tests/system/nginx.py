@@ -1,0 +1,94 @@
+"""nginx as a real peer: one process, JSON answers that carry the request's id, an exact access log."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.system.network import Namespace
+
+PORT = 8080
+"""Inside a namespace of its own, so any port is free."""
+
+CONFIGURATION = """
+daemon off;
+master_process off;
+worker_rlimit_nofile 8192;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 4096; }}
+http {{
+    log_format exact '$status $request_method $request_uri';
+    access_log {folder}/access.log exact buffer=256k;
+    client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
+    uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+    keepalive_requests 1000000000;
+    keepalive_timeout 600;
+    large_client_header_buffers 8 32k;
+    client_body_buffer_size 256k;
+    default_type application/json;
+    server {{
+        listen {address}:{port} backlog=4096;
+        location / {{ return 200 '{{"path":"$uri","items":[1,2,3],"ok":true}}'; }}
+        location /echo {{
+            add_header X-Id $http_x_id;
+            return 200 '{{"id":"$http_x_id","pad":"$http_x_pad"}}';
+        }}
+        location /files {{ alias {folder}/files; }}
+    }}
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Nginx:
+    """A running server; its log is complete once ``serving`` has ended."""
+
+    base: str
+    log: Path
+
+    def logged(self, *, without: str = "/ready") -> list[tuple[int, str, str]]:
+        """(status, method, target) of every request it logged, readiness probes left out."""
+        found = []
+        for line in self.log.read_text().splitlines():
+            status, method, target = line.split(" ", 2)
+            if not target.startswith(without):
+                found.append((int(status), method, target))
+        return found
+
+
+@contextmanager
+def serving(namespace: Namespace, folder: Path) -> Iterator[Nginx]:
+    """Serve until the block ends; quits gracefully, so that the log is flushed."""
+    (folder / "files").mkdir(parents=True)
+    (folder / "files" / "100k.json").write_text('{"data":"' + "x" * (100_000 - 11) + '"}')
+    text = CONFIGURATION.format(folder=folder, address=namespace.address, port=PORT)
+    (folder / "nginx.conf").write_text(text)
+    process = namespace.popen(
+        ["nginx", "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        _wait_for_pid(process, folder)
+        yield Nginx(f"http://{namespace.address}:{PORT}", folder / "access.log")
+    finally:
+        process.send_signal(signal.SIGQUIT)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for_pid(process: subprocess.Popen[bytes], folder: Path) -> None:
+    deadline = time.monotonic() + 20
+    while not (folder / "nginx.pid").exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise AssertionError(f"nginx did not start: {(folder / 'error.log').read_text()[-1000:]}")
+        time.sleep(0.02)

@@ -1,0 +1,119 @@
+"""``levo apidump`` as its users start it, in a namespace."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.system.network import Namespace
+
+Exchange = dict[str, Any]
+
+
+class Sensor:
+    """A running sensor that writes JSON lines; ``exchanges`` and ``ledger`` are final once it has stopped."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], lines: Path, log: Path, client: Namespace, probe: str
+    ) -> None:
+        self._process = process
+        self._lines = lines
+        self._log = log
+        self._client = client
+        self._probe = probe
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def exchanges(self, *, without: str = "/ready") -> list[Exchange]:
+        """What it reported, readiness probes left out."""
+        found = []
+        with self._lines.open("rb") as lines:
+            for line in lines:
+                exchange = json.loads(line)
+                request = exchange["request"]
+                if request is None or not request["target"].startswith(without):
+                    found.append(exchange)
+        return found
+
+    def assert_ledger(self) -> None:
+        """The printed ledger balances and shows no frame dropped by the kernel."""
+        assert re.search(r"balance: all \d+ stages add up", self.log), self.log[-3000:]
+        dropped = re.search(r"([\d,]+) dropped by the kernel", self.log)
+        assert dropped is None, dropped.group(0) if dropped else ""
+
+    def catch_up(self) -> None:
+        """Return once it has reported a request made now, and so all that came before."""
+        self._see("/ready/last", 30)
+
+    def _see(self, target: str, seconds: float) -> None:
+        fetch = f"import urllib.request as u; u.urlopen({self._probe + target!r}, timeout=5).read()"
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            assert self.is_running(), self.log[-3000:]
+            self._client.run([sys.executable, "-c", fetch])
+            for _ in range(10):
+                if self._lines.exists() and _tail_has(self._lines, f'"{target}"'.encode()):
+                    return
+                time.sleep(0.1)
+        raise AssertionError(f"the sensor did not report {target} in {seconds} s: {self.log[-3000:]}")
+
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        assert self._process.wait(60) == 0, self.log[-3000:]
+
+
+def command(arguments: Sequence[str]) -> list[str]:
+    """argv of ``levo`` with this interpreter."""
+    return [sys.executable, "-m", "levo", *arguments]
+
+
+@contextmanager
+def capturing(
+    namespace: Namespace, folder: Path, probe_url: str, *more: str, client: Namespace | None = None
+) -> Iterator[Sensor]:
+    """A sensor on the namespace's interface; the block starts once it has reported a first exchange.
+
+    Probes go from *client* (default: the same namespace) to ``/ready`` below *probe_url*.
+    """
+    lines, log = folder / "exchanges.jsonl", folder / "sensor.log"
+    argv = command(
+        [
+            "apidump",
+            f"--interfaces={namespace.interface}",
+            "--rate-limit=0",
+            "--trace-export-interval=200ms",
+            f"--output=jsonl:{lines}",
+            *more,
+        ]
+    )
+    with log.open("wb") as sink:
+        process = namespace.popen(argv, stdout=sink, stderr=sink, stdin=subprocess.DEVNULL)
+    sensor = Sensor(process, lines, log, client or namespace, probe_url)
+    try:
+        sensor._see("/ready", 30)
+        yield sensor
+        sensor.stop()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def _tail_has(path: Path, octets: bytes) -> bool:
+    """Whether the last 256 KiB of the file hold *octets*."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 262_144))
+        return octets in file.read()

@@ -1,0 +1,105 @@
+"""Live and exact: every request that nginx logs is one complete exchange, nothing more, nothing lost.
+
+``LEVO_SYSTEM_SECONDS`` sets how long each load lasts (2 s by default, 20 s for the figure in the docs).
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.system.load import PIPELINED, wrk
+from tests.system.network import loopback_namespace, needs, veth_pair
+from tests.system.nginx import Nginx, serving
+from tests.system.sensor import Exchange, Sensor, capturing
+
+SECONDS = float(os.environ.get("LEVO_SYSTEM_SECONDS", "2"))
+
+pytestmark = [pytest.mark.root, pytest.mark.slow, needs("nginx", "wrk", "ethtool")]
+
+
+def key(exchange: Exchange) -> tuple[int, str, str]:
+    return exchange["response"]["status"], exchange["request"]["method"], exchange["request"]["target"]
+
+
+def assert_exact(nginx: Nginx, sensor: Sensor, report: str) -> list[Exchange]:
+    """The sensor's complete exchanges are the lines of the access log."""
+    sensor.assert_ledger()
+    exchanges = sensor.exchanges()
+    complete = [x for x in exchanges if x["incomplete"] is None]
+    logged = Counter(nginx.logged())
+    seen = Counter(key(x) for x in complete)
+    assert sum(logged.values()) > 100 * SECONDS, report
+    missing, extra = logged - seen, seen - logged
+    reasons = Counter(x["incomplete"] for x in exchanges)
+    assert not missing and not extra, (
+        f"logged {logged.total()}, complete {seen.total()}; missing {missing.total()} "
+        f"{missing.most_common(3)}, extra {extra.total()} {extra.most_common(3)}; {reasons}"
+    )
+    return complete
+
+
+def test_loopback_at_full_speed(tmp_path: Path):
+    with loopback_namespace() as here:
+        with serving(here, tmp_path / "nginx") as nginx, capturing(here, tmp_path, nginx.base) as sensor:
+            report = wrk(here, nginx.base + "/items", seconds=SECONDS)
+            sensor.catch_up()
+        complete = assert_exact(nginx, sensor, report)
+
+    assert {x["response"]["body"] for x in complete} == {'{"path":"/items","items":[1,2,3],"ok":true}'}
+
+
+def test_loopback_with_twenty_requests_pipelined(tmp_path: Path):
+    with loopback_namespace() as here:
+        with serving(here, tmp_path / "nginx") as nginx, capturing(here, tmp_path, nginx.base) as sensor:
+            report = wrk(here, nginx.base, seconds=SECONDS, script=PIPELINED, folder=tmp_path)
+            sensor.catch_up()
+        complete = assert_exact(nginx, sensor, report)
+
+    for exchange in complete:
+        assert f'"path":"{exchange["request"]["target"]}"' in exchange["response"]["body"]
+
+
+@pytest.mark.parametrize("side", ["server", "client"])
+def test_veth_pair_with_small_answers(tmp_path: Path, side: str):
+    """The sensor beside the server, or beside the client; packets of 1,500 octets."""
+    with veth_pair() as (server, client):
+        place = server if side == "server" else client
+        with (
+            serving(server, tmp_path / "nginx") as nginx,
+            capturing(place, tmp_path, nginx.base, client=client) as sensor,
+        ):
+            report = wrk(client, nginx.base + "/items", seconds=SECONDS)
+            sensor.catch_up()
+        assert_exact(nginx, sensor, report)
+
+
+def test_veth_pair_with_bodies_of_100_kb(tmp_path: Path):
+    with veth_pair() as (server, client):
+        with (
+            serving(server, tmp_path / "nginx") as nginx,
+            capturing(server, tmp_path, nginx.base, client=client) as sensor,
+        ):
+            report = wrk(client, nginx.base + "/files/100k.json", seconds=SECONDS)
+            sensor.catch_up()
+        complete = assert_exact(nginx, sensor, report)
+
+    assert {x["response"]["body_size"] for x in complete} == {100_000}
+    assert {x["response"]["missing_bytes"] for x in complete} == {0}
+
+
+def test_veth_pair_with_twenty_requests_pipelined(tmp_path: Path):
+    with veth_pair() as (server, client):
+        with (
+            serving(server, tmp_path / "nginx") as nginx,
+            capturing(server, tmp_path, nginx.base, client=client) as sensor,
+        ):
+            report = wrk(client, nginx.base, seconds=SECONDS, script=PIPELINED, folder=tmp_path)
+            sensor.catch_up()
+        complete = assert_exact(nginx, sensor, report)
+
+    for exchange in complete:
+        assert f'"path":"{exchange["request"]["target"]}"' in exchange["response"]["body"]
