@@ -81,7 +81,7 @@ class Option:
 
     @property
     def variable(self) -> str:
-        return self.variable_name or "LEVO_" + self.name.upper().replace("-", "_")
+        return self.variable_name or "LEVO_" + self.name.removeprefix("levo-").upper().replace("-", "_")
 
     def describe_default(self) -> str:
         if self.default_text is not None:

@@ -211,7 +211,7 @@ def pattern(value: str) -> Pattern:
             reason = reason.decode("utf-8", "replace")
         hint = "; look-around and back-references are not supported" if "invalid perl operator" in reason or (
             "invalid escape sequence: \\" in reason and reason[-1:].isdigit()) else ""  # fmt: skip
-        raise BadValue(f"{shown(value)} is not a regex: {reason}{hint}") from None
+        raise BadValue(f"{shown(value)} is not a regex: {_one_line(reason)}{hint}") from None
 
 
 def host_port(value: str) -> HostPort:
@@ -326,8 +326,7 @@ def network(value: str) -> Network:
 
 def shown(value: str) -> str:
     """*value* as an error message shows it: quoted, on one line, not endless."""
-    flat = "".join(char if char.isprintable() else "?" for char in value)
-    return f"'{flat[:117]}...'" if len(flat) > 120 else f"'{flat}'"
+    return f"'{_one_line(value)}'"
 
 
 def show_duration(nanoseconds: int) -> str:
@@ -336,7 +335,7 @@ def show_duration(nanoseconds: int) -> str:
         size = _DURATION_UNITS_NS[unit]
         if nanoseconds % size == 0 and (unit != "h" or nanoseconds >= size):
             return f"{nanoseconds // size}{unit}"
-    return f"{nanoseconds / 1e6:g}ms"
+    return f"{nanoseconds / 1e6:.6f}".rstrip("0") + "ms"
 
 
 def show_size(size: int) -> str:
@@ -356,6 +355,11 @@ def without_password(url: str) -> str:
     """A proxy's URL for people's eyes."""
     parts = urlsplit(url)
     return url if "@" not in parts.netloc else url.replace(parts.netloc.rpartition("@")[0], "***", 1)
+
+
+def _one_line(value: str) -> str:
+    flat = "".join(char if char.isprintable() else "?" for char in value)
+    return f"{flat[:117]}..." if len(flat) > 120 else flat
 
 
 def _split_host_port(written: str) -> tuple[str, int | None]:
