@@ -60,7 +60,7 @@ def test_captured_content_is_not_in_the_repr():
     """Style guide, principle 12."""
     value = simple_exchange(
         request=Request(
-            target="/s3cret?s3cret", headers=(("cookie", "s3cret"),), body=b"s3cret", path="/s3cret"
+            target="/s3cret?s3cret", path="/s3cret", headers=(("cookie", "s3cret"),), body=b"s3cret"
         )
     )
 
