@@ -59,8 +59,10 @@ def outer4(protocol: int | None = None) -> Packet:
     return IP(src="203.0.113.1", dst="203.0.113.2", **({} if protocol is None else {"proto": protocol}))
 
 
-def outer6() -> Packet:
-    return IPv6(src="2001:db8:aaaa::1", dst="2001:db8:aaaa::2")
+def outer6(protocol: int | None = None) -> Packet:
+    return IPv6(
+        src="2001:db8:aaaa::1", dst="2001:db8:aaaa::2", **({} if protocol is None else {"nh": protocol})
+    )
 
 
 def outer_udp(port: int) -> Packet:

@@ -8,11 +8,11 @@ import struct
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from levo.engine.frame import FrameDecoder, decode
 from scapy.layers.inet import ICMP, IP, TCP, UDP, fragment
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, fragment6
 from scapy.layers.vxlan import VXLAN
 
+from levo.engine.frame import FrameDecoder, decode
 from tests.engine.frame_samples import ether
 from tests.engine.test_frame import assert_balanced
 
@@ -87,6 +87,19 @@ def test_packets_that_interleave_are_kept_apart() -> None:
 
     assert found == [(f"192.0.2.{n}", bytes([n] * 900)) for n in range(1, 5) for _ in range(2)]
     assert_balanced(decoder)
+
+
+def test_a_cooked_header_tells_the_interfaces_of_fragments_apart() -> None:
+    """A capture of all interfaces shows forwarded fragments twice; the copies are two packets."""
+    decoder = FrameDecoder()
+    results = [
+        decoder.feed(276, struct.pack(">HHIHBB8x", 0x0800, 0, interface, 1, 0, 6) + octets)
+        for octets in pieces(4, 2000)
+        for interface in (2, 5)
+    ]
+
+    assert [isinstance(result, dict) for result in results] == [False, False, True, True]
+    assert decoder.statistics()["frames_fragment_joined"] == 2
 
 
 def test_a_frame_between_the_fragments_does_not_disturb_them() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 
 import pytest
-from levo.engine.frame import decode
 from scapy.layers.dot11 import Dot11, Dot11Beacon, Dot11QoS
-from scapy.layers.l2 import LLC, SNAP, STP, Dot1Q, Dot3
+from scapy.layers.l2 import LLC, SNAP, STP, Dot1Q, Dot3, Ether
 
+from levo.engine.frame import decode
 from tests.engine.frame_samples import ether, ip4, samples
 
 SAMPLES = samples()
@@ -88,6 +88,14 @@ def test_a_stack_of_tags_is_passed_over(tags: int) -> None:
 
 def test_tags_without_end_are_malformed() -> None:
     assert decode(1, bytes(ether(type=0x8100)) + b"\0\1\x81\0" * 500) == "frames_malformed"
+
+
+@pytest.mark.parametrize("first", [0x40, 0x46, 0x4F, 0x60, 0x68])
+def test_a_pseudowire_frame_is_not_taken_for_a_packet(first: int) -> None:
+    """Without a control word, the frame starts with an address whose first bits may be 4 or 6."""
+    frame = bytes(Ether(dst=f"{first:02x}:1b:ff:fe:fd:fc", src="00:1b:21:00:00:01") / ip4())
+
+    assert decode(1, bytes(ether(type=0x8847)) + b"\0\1\1\x40" + frame) == decode(101, RAW4)
 
 
 def test_the_length_of_a_pppoe_header_bounds_the_packet_inside() -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import struct
 
 import pytest
-from levo.engine.frame import decode
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import ARP
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet
 
-from tests.engine.frame_samples import ether, ip4, outer4, outer_udp, samples
+from levo.engine.frame import decode
+from tests.engine.frame_samples import ether, ip4, ip6, outer4, outer6, outer_udp, samples
 
 RAW4 = bytes(ip4())
 SAMPLES = samples()
@@ -95,3 +97,55 @@ def test_a_mirrored_packet_cut_by_the_mirror_yields_what_is_there() -> None:
     whole = decode(1, inner)
     assert isinstance(segment, dict) and isinstance(whole, dict)
     assert segment["payload"] == whole["payload"][:-10]
+
+
+def inside(version: int, packet: bytes) -> bytes:
+    """*packet* (of IP *version*) in an Ethernet frame."""
+    return bytes(ether(type=0x0800 if version == 4 else 0x86DD)) + packet
+
+
+def carried(kind: str, version: int, packet: bytes) -> tuple[int, bytes]:
+    """*packet* inside a tunnel; the IP version of the outside and its octets."""
+    ether_type = struct.pack(">H", 0x0800 if version == 4 else 0x86DD)
+    content = {
+        "ip": packet,
+        "gre": b"\x20\0" + ether_type + b"\0\0\0\7" + packet,
+        "teb": b"\0\0\x65\x58" + inside(version, packet),
+        "vxlan": b"\x08\0\0\0\0\0\7\0" + inside(version, packet),
+        "geneve": b"\1\0" + ether_type + b"\0\0\7\0" + b"\0\1\2\0" + packet,
+        "mpls": b"\0\1\0\x40\0\1\1\x40" + packet,
+        "erspan": b"\x10\0\x88\xbe\0\0\0\1" + b"\x10\0\0\0\0\0\0\0" + inside(version, packet),
+    }[kind]
+    port = {"vxlan": 4789, "geneve": 6081, "mpls": 6635}.get(kind)
+    if port is not None:
+        return 4, bytes(outer4() / UDP(dport=port, chksum=0) / content)
+    protocol = {"ip": 4 if version == 4 else 41}.get(kind, 47)
+    if kind == "gre":
+        return 6, bytes(outer6(protocol) / content)
+    return 4, bytes(outer4(protocol) / content)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    kinds=st.lists(st.sampled_from(["ip", "gre", "teb", "vxlan", "geneve", "mpls", "erspan"]), max_size=5),
+    version=st.sampled_from([4, 6]),
+    padding=st.integers(0, 20),
+    cut=st.integers(0, 40),
+)
+def test_any_nesting_of_tunnels_yields_the_segment(
+    kinds: list[str], version: int, padding: int, cut: int
+) -> None:
+    packet = RAW4 if version == 4 else bytes(ip6())
+    expected = decode(101, packet, None)
+    outer = version
+    for kind in kinds:
+        outer, packet = carried(kind, outer, packet)
+    frame = inside(outer, packet)
+
+    whole = decode(1, frame + b"\xee" * padding)
+    front = decode(1, frame[: len(frame) - cut], len(frame))
+
+    assert whole == expected
+    assert isinstance(front, dict) and isinstance(expected, dict)
+    assert front["payload"] == expected["payload"][: len(expected["payload"]) - cut]
+    assert front["missing_length"] == cut

@@ -160,6 +160,7 @@ cdef int decode_layers(Decoder* decoder, const Frame* frame, Packet* packet) noe
         cursor.cut = frame.wire_length - frame.captured_length
     cursor.type = 0
     cursor.steps = MOST_LAYERS
+    cursor.interface = frame.interface
     cursor.inside_ip = 0
     packet.time_ns = frame.time_ns
     layer = link_enter(frame.link_type, &cursor)
@@ -292,7 +293,7 @@ cdef int ip_fragment(Decoder* decoder, const Frame* frame, Cursor* cursor, Packe
     fragment.offset = blocks << 3
     fragment.present = present(cursor)
     fragment.length = fragment.present + cursor.cut
-    fragment.interface = frame.interface
+    fragment.interface = cursor.interface
     fragment.family = packet.family
     fragment.protocol = <uint8_t>kind
     fragment.more = more != 0

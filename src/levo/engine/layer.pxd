@@ -1,5 +1,5 @@
 # What the layers of one frame share: where decoding stands, and what comes next.
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 
 ctypedef struct Cursor:
@@ -8,6 +8,7 @@ ctypedef struct Cursor:
     uint32_t cut              # octets promised behind ``end`` that the capture does not hold
     uint32_t type             # EtherType of LAYER_TYPE, IP protocol of LAYER_PROTOCOL
     uint32_t steps            # layers that may still be opened: bounds nesting
+    uint16_t interface        # tells apart copies of one packet seen at several places
     uint8_t inside_ip         # an IP header was read
 
 

@@ -171,6 +171,8 @@ cdef int cooked(Cursor* cursor, uint32_t size, uint32_t type_at, uint32_t hardwa
         return DONE_MALFORMED
     hardware = be16(cursor.at + hardware_at)
     cursor.type = be16(cursor.at + type_at)
+    if size == 20:                    # version 2 names the interface
+        cursor.interface += <uint16_t>be16(cursor.at + 6)
     cursor.at += size
     if hardware == 824:               # netlink: the protocol field is a netlink family
         return DONE_NOT_IP
@@ -202,8 +204,23 @@ cdef int loopback(Cursor* cursor) noexcept nogil:
     return DONE_NOT_IP
 
 
+cdef inline bint believable_ipv4(const Cursor* cursor) noexcept nogil:
+    """No Ethernet address that starts with 4: its lengths fit. What is cut short gets the benefit of the doubt."""
+    cdef uint32_t total
+    if present(cursor) < 20:
+        return True
+    total = be16(cursor.at + 2)
+    return (cursor.at[0] & 15) >= 5 and (total == 0 or 20 <= total <= present(cursor) + cursor.cut)
+
+
+cdef inline bint believable_ipv6(const Cursor* cursor) noexcept nogil:
+    if present(cursor) < 40:
+        return True
+    return be16(cursor.at + 4) + 40 <= present(cursor) + cursor.cut
+
+
 cdef int mpls(Cursor* cursor) noexcept nogil:
-    """One label stack entry (RFC 3032). What follows the bottom has no type: guess as RFC 4928 allows."""
+    """A label stack (RFC 3032). What follows the bottom has no type: guess as RFC 4928 allows."""
     cdef uint32_t first
     cdef bint bottom = False
     while not bottom:
@@ -215,9 +232,9 @@ cdef int mpls(Cursor* cursor) noexcept nogil:
     if cursor.at >= cursor.end:
         return DONE_MALFORMED
     first = cursor.at[0] >> 4
-    if first == 4:
+    if first == 4 and believable_ipv4(cursor):
         return LAYER_IPV4
-    if first == 6:
+    if first == 6 and believable_ipv6(cursor):
         return LAYER_IPV6
     if first == 0:                    # pseudowire control word (RFC 4385), then Ethernet
         if present(cursor) < 4:
