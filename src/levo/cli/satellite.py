@@ -41,7 +41,8 @@ def command(
         click.echo(f"Satellite ready: {where}")
         if not settings.listen.is_loopback:
             click.echo(
-                f"levo satellite: {settings.listen} can be reached from other machines, and the pages ask for no login",
+                f"levo satellite: {settings.listen} can be reached from other machines,"
+                " and the pages ask for no login",
                 err=True,
             )
 

@@ -1,9 +1,9 @@
 """The learner process: journal -> learn -> store.
 
-It runs beside the Satellite's main process, so that learning takes no turn from receiving. Its life hangs on its
-standard input: ``w`` says that the journal has grown, ``d`` that it should learn what is there and end; the end of
-the input ends it at once, since what is not committed stays in the journal. After every commit it writes one line
-of JSON (:class:`Progress`) to its standard output.
+It runs beside the Satellite's main process, so that learning takes no turn from receiving. Its life hangs
+on its standard input: ``w`` says that the journal has grown, ``d`` that it should learn what is there and
+end; the end of the input ends it at once, since what is not committed stays in the journal. After every
+commit it writes one line of JSON (:class:`Progress`) to its standard output.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
-from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from levo.errors import LevoError
 from levo.satellite.learn import (
     State,
+    absorb,
     learn_all,
     learn_sensor,
-    merge,
     read_metrics,
     read_senders,
     read_traces,
@@ -45,6 +45,16 @@ GATHER_S = 0.15
 """… and the first trace after a quiet time waits this long for company."""
 MAX_DELTA_ENDPOINTS = 20_000
 """More new facts than these are committed at once, which bounds memory under a flood of random paths."""
+
+
+class Mode(StrEnum):
+    """How to go through the journal. The supervisor is more careful after each crash without progress."""
+
+    NORMAL = "normal"
+    CAREFUL = "careful"
+    """Commit after each record, so that a record that kills the process is the next one."""
+    SKIP_ONE = "skip-one"
+    """Count the next record as unreadable without looking at it, then as ``CAREFUL``."""
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -75,39 +85,23 @@ def learn_record(state: State, record: Record) -> State:
             metrics = ExportMetricsServiceRequest.FromString(record.payload)
             for origin, report in read_metrics(metrics, record.organization, record.received_ns):
                 learn_sensor(fresh, origin.organization, origin.sensor, report)
-    except (DecodeError, ValueError, ArithmeticError, LookupError) as error:
+    except Exception as error:
+        # Whatever is wrong with one record, the others must be learned. Its text may be captured content.
         _LOG.error(
             "learner: a record of %d octets cannot be learned: %s", len(record.payload), type(error).__name__
         )
         fresh = State(unreadable_records=1)
-    return merge_into(state, fresh)
-
-
-def merge_into(state: State, fresh: State) -> State:
-    """Return ``merge(state, fresh)``, changing *state* instead of copying it when that is cheaper."""
-    if state.is_empty:
-        return fresh
-    for key, facts in fresh.endpoints.items():
-        known = state.endpoints.get(key)
-        if known is None:
-            state.endpoints[key] = facts
-        else:
-            known.add(facts)
-    for (organization, sensor), report in fresh.sensors.items():
-        learn_sensor(state, organization, sensor, report)
-    state.traces += fresh.traces
-    state.exchanges += fresh.exchanges
-    state.ignored_spans += fresh.ignored_spans
-    state.unreadable_records += fresh.unreadable_records
-    return state
+    return absorb(state, fresh)
 
 
 class Learner:
     """Moves the catalog along the journal. Told the time; one thread uses it."""
 
-    def __init__(self, reader: JournalReader, writer: CatalogWriter) -> None:
+    def __init__(self, reader: JournalReader, writer: CatalogWriter, mode: Mode = Mode.NORMAL) -> None:
         self._reader = reader
         self._writer = writer
+        self._careful = mode is not Mode.NORMAL
+        self._skip_one = mode is Mode.SKIP_ONE
         self._delta = State()
         self._committed = writer.checkpoint()
         self._last_commit_s = float("-inf")
@@ -115,18 +109,23 @@ class Learner:
 
     def step(self, now_s: float) -> bool:
         """Learn the next records; return False if there were none."""
-        records = self._reader.read()
+        records = self._reader.read(1) if self._careful else self._reader.read()
         if records and self._delta.is_empty:
             self._first_uncommitted_s = now_s
         for record in records:
-            self._delta = learn_record(self._delta, record)
+            if self._skip_one:
+                self._skip_one = False
+                _LOG.error("learner: a record of %d octets killed it; left out", len(record.payload))
+                absorb(self._delta, State(unreadable_records=1))
+            else:
+                learn_record(self._delta, record)
         return bool(records)
 
     def wait_s(self, now_s: float) -> float | None:
         """Return how long the commit may wait: 0 if it is due, None if there is nothing to commit."""
         if self._reader.position == self._committed.position:
             return None
-        if len(self._delta.endpoints) > MAX_DELTA_ENDPOINTS:
+        if self._careful or len(self._delta.endpoints) > MAX_DELTA_ENDPOINTS:
             return 0.0
         due = max(self._first_uncommitted_s + GATHER_S, self._last_commit_s + COMMIT_INTERVAL_S)
         return max(0.0, due - now_s)
@@ -157,7 +156,7 @@ class Learner:
 
 @contextmanager
 def only_learner(data_dir: Path) -> Iterator[None]:
-    """Wait until no other learner works on *data_dir*: that of a killed Satellite may be in its last commit."""
+    """Wait until no other learner works on *data_dir*: a killed Satellite's may be in its last commit."""
     descriptor = os.open(data_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -166,11 +165,11 @@ def only_learner(data_dir: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def run(data_dir: Path, commands: int, answers: int) -> None:
+def run(data_dir: Path, mode: Mode, commands: int, answers: int) -> None:
     """Work until told to end, reading from and writing to the file descriptors given."""
     with only_learner(data_dir), CatalogWriter(data_dir / DATABASE_NAME) as writer:
         reader = JournalReader(data_dir / JOURNAL_NAME, writer.checkpoint().position)
-        learner = Learner(reader, writer)
+        learner = Learner(reader, writer, mode)
         _tell(answers, learner.progress())
         draining = False
         while True:
@@ -193,7 +192,7 @@ def _tell(answers: int, progress: Progress) -> None:
 
 
 def main() -> int:
-    """Entry point of the process: the data directory is the one argument."""
+    """Entry point of the process: the arguments are the data directory and the mode."""
     import signal
 
     # The terminal's Ctrl-C reaches the whole process group; the main process decides when this one ends.
@@ -201,7 +200,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, format="levo satellite: %(message)s")
     try:
-        run(Path(sys.argv[1]), 0, 1)
+        run(Path(sys.argv[1]), Mode(sys.argv[2]), 0, 1)
     except BrokenPipeError:
         return 0
     except LevoError as error:
@@ -209,8 +208,6 @@ def main() -> int:
         return error.exit_status
     return 0
 
-
-__all__ = ["Learner", "Progress", "learn_record", "main", "merge", "run"]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,12 +13,14 @@ from pathlib import Path
 import msgspec
 
 from levo.errors import LevoError
-from levo.satellite.learner import Progress
+from levo.satellite.learner import Mode, Progress
 
 _LOG = logging.getLogger(__name__)
 _WAKE_DELAY_S = 0.02
 _FIRST_BACKOFF_S = 0.2
 _LAST_BACKOFF_S = 30.0
+_CAREFUL_AFTER, _SKIP_AFTER = 3, 5
+"""Crashes without progress after which the learner goes record by record, and leaves one out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class LearnerSupervisor:
         self._stopping = False
         self._progress: Progress | None = None
         self._restarts = 0
+        self._crashes_in_place = 0
 
     async def start(self) -> None:
         """Start the learner and wait for its first word.
@@ -105,6 +108,7 @@ class LearnerSupervisor:
             "-m",
             "levo.satellite.learner",
             str(self._data_dir),
+            self._mode(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
@@ -117,12 +121,23 @@ class LearnerSupervisor:
             if self._stopping or not self._ready.is_set():
                 return
             self._restarts += 1
-            backoff_s = _FIRST_BACKOFF_S if self._progress != before else min(backoff_s * 2, _LAST_BACKOFF_S)
+            if self._progress != before:
+                backoff_s, self._crashes_in_place = _FIRST_BACKOFF_S, 0
+            else:
+                backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
+            # Only a signal (a crash of native code, or of the machine's memory) can be the fault of a record:
+            # what raises is caught per record, and a disk that refuses ends the learner with a status.
+            self._crashes_in_place += status < 0
             _LOG.error("the learner ended with status %d; starting it again in %.1f s", status, backoff_s)
             await asyncio.sleep(backoff_s)
             if self._stopping:
                 return
             await self._spawn()
+
+    def _mode(self) -> Mode:
+        if self._crashes_in_place < _CAREFUL_AFTER:
+            return Mode.NORMAL
+        return Mode.CAREFUL if self._crashes_in_place < _SKIP_AFTER else Mode.SKIP_ONE
 
     async def _follow(self) -> int:
         process = self._process

@@ -1,7 +1,7 @@
 """What traces teach: pure functions over mergeable state. No I/O, no clock, no thread.
 
-``learn(state, trace)`` adds one trace, ``merge(a, b)`` joins what two learners know; in any order and partition
-they come to the same state.
+``learn(state, trace)`` adds one trace, ``merge(a, b)`` joins what two learners know; in any order and
+partition they come to the same state.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from levo.satellite.learn.state import (
     EndpointFacts,
     EndpointKey,
     State,
+    absorb,
     learn,
     learn_all,
     learn_sensor,
@@ -25,6 +26,7 @@ __all__ = [
     "SensorReport",
     "State",
     "Trace",
+    "absorb",
     "learn",
     "learn_all",
     "learn_sensor",

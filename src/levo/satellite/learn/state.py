@@ -110,15 +110,17 @@ def learn_sensor(state: State, organization: str, sensor: str, report: SensorRep
 
 def merge(a: State, b: State) -> State:
     """Return what *a* and *b* teach together. Commutative and associative; neither is changed."""
-    both = State()
-    for state in (a, b):
-        for key, facts in state.endpoints.items():
-            both.endpoints.setdefault(key, EndpointFacts()).add(facts)
-        for sensor, report in state.sensors.items():
-            known = both.sensors.get(sensor)
-            both.sensors[sensor] = report if known is None else merge_sensor(known, report)
-        both.traces += state.traces
-        both.exchanges += state.exchanges
-        both.ignored_spans += state.ignored_spans
-        both.unreadable_records += state.unreadable_records
-    return both
+    return absorb(absorb(State(), a), b)
+
+
+def absorb(state: State, other: State) -> State:
+    """Merge *other*, which is not changed, into *state* and return it (the same object, changed)."""
+    for key, facts in other.endpoints.items():
+        state.endpoints.setdefault(key, EndpointFacts()).add(facts)
+    for (organization, sensor), report in other.sensors.items():
+        learn_sensor(state, organization, sensor, report)
+    state.traces += other.traces
+    state.exchanges += other.exchanges
+    state.ignored_spans += other.ignored_spans
+    state.unreadable_records += other.unreadable_records
+    return state

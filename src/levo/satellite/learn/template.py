@@ -8,6 +8,7 @@ function of the path; evidence over many paths is another matter.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from urllib.parse import unquote
 
 MAX_SEGMENTS = 24
@@ -88,8 +89,4 @@ def _is_value(segment: str) -> bool:
 
 
 def _case_changes(text: str) -> int:
-    return sum(
-        a.isupper() != b.isupper()
-        for a, b in zip(text, text[1:], strict=False)
-        if a.isalpha() and b.isalpha()
-    )
+    return sum(a.isupper() != b.isupper() for a, b in pairwise(text) if a.isalpha() and b.isalpha())

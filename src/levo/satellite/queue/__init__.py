@@ -1,7 +1,7 @@
 """Hand-over between receivers and learners.
 
-What :meth:`~levo.satellite.queue.journal.Journal.append` has confirmed survives a crash. In process that is an
-append-only journal on disk; a broker can take its place behind the same three verbs: append, read, release.
+What :meth:`~levo.satellite.queue.journal.Journal.append` has confirmed survives a crash. In process that is
+an append-only journal on disk; a broker can take its place behind the same verbs: append, read, release.
 """
 
 from __future__ import annotations

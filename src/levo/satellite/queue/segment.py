@@ -3,9 +3,10 @@
     head   magic (8), salt (16), crc32 of both (4)
     frame  length of what follows the frame head (4), its crc32 (4), AES-256-GCM ciphertext and tag
 
-All numbers are little-endian. The key of a segment is derived from the installation's journal key, the salt and
-the number of the segment; the nonce of a frame is its offset. A writer never reopens a segment, so no nonce is
-used twice. The crc tells a write that a crash cut short from a wrong key: only the latter fails the tag.
+All numbers are little-endian. The key of a segment is derived from the installation's journal key, the salt
+and the number of the segment; the nonce of a frame is its offset. A writer never reopens a segment, so no
+nonce is used twice. The crc tells a write that a crash cut short from a wrong key: only the latter fails the
+tag.
 """
 
 from __future__ import annotations

@@ -51,7 +51,9 @@ class GrpcReceiver:
             ]
         )
         for service, kind in _SERVICES.items():
-            handler = grpc.unary_unary_rpc_method_handler(self._export(kind))
+            handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
+                self._export(kind)
+            )
             self._server.add_generic_rpc_handlers(
                 (grpc.method_handlers_generic_handler(service, {"Export": handler}),)
             )
@@ -77,7 +79,8 @@ class GrpcReceiver:
 
         async def export(octets: bytes, context: _Context) -> bytes:
             try:
-                with intake.request(), intake.room(len(octets)):
+                with intake.request() as room:
+                    room.take(len(octets))
                     checked = await intake.accept(kind, octets, _organization(context))
             except Refusal as refusal:
                 await _abort(context, refusal)

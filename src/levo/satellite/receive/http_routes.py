@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.queue import RecordKind
-from levo.satellite.receive.intake import Intake, Refusal, RefusalReason
+from levo.satellite.receive.intake import Intake, Refusal, RefusalReason, Room
 from levo.satellite.receive.status import export_response, status_message
 
 ORGANIZATION_HEADER = "x-levo-organization-id"
@@ -53,18 +53,16 @@ async def _receive(request: Request, kind: RecordKind, intake: Intake) -> Respon
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     answer_type = _JSON if media_type == _JSON else _PROTOBUF
     try:
-        with intake.request():
+        with intake.request() as room:
             if media_type not in (_PROTOBUF, _JSON):
                 raise Refusal(RefusalReason.BAD_ENCODING, f"Content-Type must be {_PROTOBUF} or {_JSON}")
             inflate = _content_coding(request)
-            octets = await _read_body(request, intake)
-            with intake.room(len(octets)):
-                if inflate:
-                    octets = await _inflate(octets, intake.max_request_bytes)
-                with intake.room(len(octets)):
-                    checked = await intake.accept(
-                        kind, octets, request.headers.get(ORGANIZATION_HEADER, ""), json=answer_type == _JSON
-                    )
+            octets = await _read_body(request, intake.max_request_bytes, room)
+            if inflate:
+                octets = await _inflate(octets, intake.max_request_bytes)
+                room.take(len(octets))
+            organization = request.headers.get(ORGANIZATION_HEADER, "")
+            checked = await intake.accept(kind, octets, organization, json=answer_type == _JSON)
     except Refusal as refusal:
         return _refusal_response(refusal, answer_type)
     except ClientDisconnect:
@@ -87,8 +85,7 @@ def _content_coding(request: Request) -> bool:
     return coding == "gzip"
 
 
-async def _read_body(request: Request, intake: Intake) -> bytes:
-    limit = intake.max_request_bytes
+async def _read_body(request: Request, limit: int, room: Room) -> bytes:
     too_large = Refusal(RefusalReason.TOO_LARGE, f"the body is larger than {limit} octets")
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
@@ -101,6 +98,7 @@ async def _read_body(request: Request, intake: Intake) -> bytes:
                 size += len(part)
                 if size > limit:
                     raise too_large
+                room.take(len(part))
                 parts.append(part)
     except TimeoutError:
         raise Refusal(

@@ -72,6 +72,23 @@ class IntakeStatistics:
     """Spans left out of accepted requests, told as a partial success."""
 
 
+class Room:
+    """The memory that one request holds; given back when the request is over."""
+
+    def __init__(self, take: Callable[[int], None]) -> None:
+        self._take = take
+        self.size = 0
+
+    def take(self, size: int) -> None:
+        """Hold *size* octets more.
+
+        Raises:
+            Refusal: all requests together would hold too much.
+        """
+        self._take(size)
+        self.size += size
+
+
 class Intake:
     """Lives on one event loop."""
 
@@ -101,12 +118,13 @@ class Intake:
         self._items: Counter[RecordKind] = Counter()
 
     @contextmanager
-    def request(self) -> Iterator[None]:
-        """Count one request; every refusal must pass through."""
+    def request(self) -> Iterator[Room]:
+        """Count one request; its refusal must pass through. Gives its share of the memory budget."""
         self._requests += 1
         self._in_flight += 1
+        room = Room(self._take)
         try:
-            yield
+            yield room
         except Refusal as refusal:
             self._refused[refusal.reason] += 1
             raise
@@ -117,21 +135,7 @@ class Intake:
             self._accepted += 1
         finally:
             self._in_flight -= 1
-
-    @contextmanager
-    def room(self, size: int) -> Iterator[None]:
-        """Hold *size* octets of the budget for what is in flight.
-
-        Raises:
-            Refusal: there is no room.
-        """
-        if self._in_flight_bytes + size > self._max_in_flight_bytes:
-            raise Refusal(RefusalReason.BUSY, "too much is being received; try again")
-        self._in_flight_bytes += size
-        try:
-            yield
-        finally:
-            self._in_flight_bytes -= size
+            self._in_flight_bytes -= room.size
 
     async def accept(
         self, kind: RecordKind, octets: bytes, organization: str, *, json: bool = False
@@ -163,6 +167,11 @@ class Intake:
             self._on_accepted()
         self._rejected += checked.rejected
         return checked
+
+    def _take(self, size: int) -> None:
+        if self._in_flight_bytes + size > self._max_in_flight_bytes:
+            raise Refusal(RefusalReason.BUSY, "too much is being received; try again")
+        self._in_flight_bytes += size
 
     def statistics(self) -> IntakeStatistics:
         """Return a snapshot."""

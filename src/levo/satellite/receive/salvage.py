@@ -1,8 +1,8 @@
 """Keeps the good spans of a trace request that cannot be decoded as a whole.
 
-Protobuf rejects a message for one string that is not UTF-8, and captured traffic is full of octets that are not.
-The framing of the outer messages is walked by hand here, and every span is tried by itself. Only requests that
-failed come this way.
+Protobuf rejects a message for one string that is not UTF-8, and captured traffic is full of octets that
+are not. The framing of the outer messages is walked by hand here, and every span is tried by itself. Only
+requests that failed come this way.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The embedded database: the only place with SQL.
 
-One process writes, through :class:`CatalogWriter`; any number of threads read, through :class:`CatalogReader`.
+One process writes, through :class:`CatalogWriter`; any number of threads read, through
+:class:`CatalogReader`.
 """
 
 from __future__ import annotations

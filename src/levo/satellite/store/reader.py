@@ -120,7 +120,7 @@ class _Where:
 
 
 class CatalogReader:
-    """Queries; usable from any thread. Connections are kept, at most as many as there are concurrent calls."""
+    """Queries; usable from any thread. Keeps as many connections as there are concurrent calls at most."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -140,7 +140,7 @@ class CatalogReader:
     def endpoints(
         self, wanted: EndpointFilter, *, sort: str = "path", limit: int = 100, offset: int = 0
     ) -> tuple[int, list[EndpointRow]]:
-        """Return how many endpoints pass *wanted*, and *limit* of them from *offset* on, in the order *sort*."""
+        """Return how many endpoints pass *wanted*, and *limit* of them from *offset* on, by *sort*."""
         where = _where(wanted)
         with self._connection() as connection:
             (total,) = connection.execute(
@@ -165,7 +165,7 @@ class CatalogReader:
             (total,) = connection.execute(f"SELECT count(*) FROM (SELECT 1 {grouped})").fetchone()
             rows = connection.execute(
                 "SELECT organization, environment, application, count(*), sum(exchanges), min(first_seen_ns),"
-                f" max(last_seen_ns) {grouped} ORDER BY organization, environment, application LIMIT ? OFFSET ?",
+                f" max(last_seen_ns) {grouped} ORDER BY 1, 2, 3 LIMIT ? OFFSET ?",
                 (limit, offset),
             ).fetchall()
             return total, [ApplicationRow(*row) for row in rows]
@@ -187,7 +187,8 @@ class CatalogReader:
             connection.execute("BEGIN")
             (revision,) = connection.execute("SELECT revision FROM checkpoint").fetchone()
             endpoints, exchanges, first, last = connection.execute(
-                "SELECT count(*), total(exchanges), coalesce(min(first_seen_ns), 0), coalesce(max(last_seen_ns), 0)"
+                "SELECT count(*), total(exchanges),"
+                " ifnull(min(first_seen_ns), 0), ifnull(max(last_seen_ns), 0)"
                 " FROM endpoint"
             ).fetchone()
             (applications,) = connection.execute(
@@ -223,6 +224,7 @@ class CatalogReader:
         self._idle.put(connection)
 
 
+_Columns = tuple[int, str, str, str, str, str, str, int, float, int, int]
 _COLUMNS = (
     "id, organization, environment, application, host, method, template,"
     " traces, exchanges, first_seen_ns, last_seen_ns"
@@ -249,16 +251,17 @@ def _where(wanted: EndpointFilter) -> _Where:
     return _Where("WHERE " + " AND ".join(parts) if parts else "", values)
 
 
-def _with_statuses(connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> list[EndpointRow]:
+def _with_statuses(connection: sqlite3.Connection, rows: Sequence[_Columns]) -> list[EndpointRow]:
     marks = ",".join("?" * len(rows))
-    statuses: dict[object, dict[str, float]] = {row[0]: {} for row in rows}
+    statuses: dict[int, dict[str, float]] = {row[0]: {} for row in rows}
     found = connection.execute(
-        f"SELECT endpoint, status, exchanges FROM endpoint_status WHERE endpoint IN ({marks}) ORDER BY status",
+        "SELECT endpoint, status, exchanges FROM endpoint_status"
+        f" WHERE endpoint IN ({marks}) ORDER BY status",
         [row[0] for row in rows],
     )
     for endpoint, status, exchanges in found:
         statuses[endpoint][str(status)] = exchanges
-    return [EndpointRow(*row, statuses[row[0]]) for row in rows]  # type: ignore[arg-type]
+    return [EndpointRow(*row, statuses[row[0]]) for row in rows]
 
 
 def _sensor_row(row: tuple[str, str, int, int, bytes]) -> SensorRow:

@@ -123,7 +123,8 @@ class CatalogWriter:
                 self._endpoints += 1
                 row = execute(
                     "INSERT INTO endpoint (traces, exchanges, first_seen_ns, last_seen_ns, organization,"
-                    " environment, application, host, method, template) VALUES (?,?,?,?,?,?,?,?,?,?) RETURNING id",
+                    " environment, application, host, method, template)"
+                    " VALUES (?,?,?,?,?,?,?,?,?,?) RETURNING id",
                     (facts.traces, facts.exchanges, facts.first_seen_ns, facts.last_seen_ns, *key),
                 ).fetchone()
             self._connection.executemany(
@@ -138,7 +139,8 @@ class CatalogWriter:
         refused = 0
         for (organization, sensor), report in reports:
             row = self._connection.execute(
-                "SELECT first_seen_ns, last_seen_ns, report FROM sensor WHERE organization = ? AND sensor = ?",
+                "SELECT first_seen_ns, last_seen_ns, report FROM sensor"
+                " WHERE organization = ? AND sensor = ?",
                 (organization, sensor),
             ).fetchone()
             if row is None:

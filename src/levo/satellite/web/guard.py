@@ -1,5 +1,7 @@
-"""What every answer and every request of the site goes through: headers that keep browsers strict, and a check
-of the Host header while there is no login."""
+"""What every request and answer of the site goes through.
+
+Headers keep browsers strict; the Host header is checked while there is no login.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,7 @@ class Guard:
             await send(message)
 
         if self._loopback_only and not names_loopback(Headers(scope=scope).get("host", "")):
-            text = "this Satellite listens on loopback and answers to localhost only; use --listen for other names"
+            text = "listening on loopback, this Satellite answers to localhost only; see --listen"
             await problem(421, text)(scope, receive, send_guarded)
             return
         await self._app(scope, receive, send_guarded)

@@ -52,7 +52,7 @@ def build_otlp_app(*, intake: Intake, ready: Callable[[], bool]) -> Starlette:
 
 def _application(routes: list[BaseRoute], middleware: list[Middleware]) -> Starlette:
     handlers = {HTTPException: on_http_exception, Exception: on_unexpected}
-    return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)  # type: ignore[arg-type]
+    return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
 
 
 def _health_routes(ready: Callable[[], bool]) -> list[Route]:
