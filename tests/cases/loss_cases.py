@@ -239,6 +239,27 @@ def gap_to_the_end() -> Case:
     )
 
 
+def acknowledged_gap_to_the_end() -> Case:
+    answer = ok(b"b" * 100 + b"LOST" * 25)
+    segments = converse(
+        [(True, get("/a")), (False, ok(b"a")), (True, get("/b")), (False, answer)],
+        cuts=[[], [], [], [len(answer) - 100]],
+        acks=True,
+    )
+    return Case(
+        "acknowledged-gap-at-the-end-of-the-capture",
+        "The end of the last body is missing, its receiver has acknowledged it, and the capture ends a "
+        "moment later: octets were lost, nothing is still open.",
+        "Those that lost octets say so.",
+        capture_segments(drop(segments, _at(segments, b"LOST"))),
+        [
+            exchange("/a", "a"),
+            exchange("/b", "b" * 100, incomplete="response_gap", response={"missing_bytes": 100}),
+        ],
+        {"gap_bytes": 100},
+    )
+
+
 def mid_stream() -> Case:
     talk = Conversation().start_mid_stream()
     talk.server(b"the rest of a body that began before the capture did\r\n")
@@ -334,6 +355,7 @@ MAKERS = [
     gap_in_request_head,
     gap_in_response_head,
     gap_to_the_end,
+    acknowledged_gap_to_the_end,
     mid_stream,
     mid_stream_response_first,
     unanswered,

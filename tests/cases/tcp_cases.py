@@ -266,6 +266,31 @@ def repeated_handshake() -> Case:
     )
 
 
+def late_syn() -> Case:
+    segments = converse([(True, get("/s1")), (False, ok(b"s1")), (True, get("/s2")), (False, ok(b"s2"))])
+    return Case(
+        "syn-behind-data",
+        "The client's SYN is captured behind the first request and its answer: still one connection.",
+        "Reordering at the start of a connection must not look like port reuse.",
+        capture_segments(move(segments, 0, 5)),
+        [exchange("/s1", "s1"), exchange("/s2", "s2")],
+        {"connections_opened": 1},
+    )
+
+
+def late_syn_ack() -> Case:
+    answer = ok(b"s" * 60)
+    segments = converse([(True, get("/s1")), (False, answer), (True, get("/s2")), (False, ok(b"s2"))], mss=50)
+    return Case(
+        "syn-ack-inside-a-response",
+        "The server's SYN-ACK is captured between two segments of its first response.",
+        "Reordering at the start of a connection must not look like port reuse.",
+        capture_segments(move(segments, 1, 4)),
+        [exchange("/s1", "s" * 60), exchange("/s2", "s2")],
+        {"connections_opened": 1},
+    )
+
+
 def data_in_syn() -> Case:
     request = get("/fast")
     talk = Conversation()
@@ -533,6 +558,8 @@ MAKERS = [
     keep_alive_probe,
     missed_handshake,
     repeated_handshake,
+    late_syn,
+    late_syn_ack,
     data_in_syn,
     same_low_ipv6,
     colliding_sums,

@@ -1,8 +1,8 @@
 """A lossy path: 1 % of the packets hidden from the sensor, 1 % doubled, 1 % out of order.
 
 Request and response of an exchange carry the same number in target, field and body. None may be mispaired,
-those that lost octets say so, all others are complete. ``LEVO_SYSTEM_EXCHANGES`` sets how many (100,000 for the
-docs).
+those that lost octets say so, all others are complete. ``LEVO_SYSTEM_EXCHANGES`` sets how many (100,000 for
+the docs).
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def judge(frames: Sequence[CapturedFrame], mutated: list[CapturedFrame], untouch
 
 
 def synthetic(count: int, seed: int) -> list[tuple[CapturedFrame, str | None]]:
-    """Frames of *count* exchanges over 32 connections, interleaved, each with the number it carries octets of."""
+    """Frames of *count* exchanges over 32 connections, interleaved, each with the number it belongs to."""
     chance = random.Random(seed)
     ways: list[list[tuple[bytes, str | None]]] = []
     for connection in range(CONNECTIONS):
@@ -202,7 +202,7 @@ def test_nginx_traffic_over_a_lossy_path(tmp_path: Path):
         wrk(
             client,
             nginx.base + "/echo",
-            seconds=600,
+            seconds=max(3, COUNT / 6000),
             connections=CONNECTIONS,
             script=NUMBERED % {"limit": COUNT},
             folder=tmp_path,
