@@ -1,0 +1,285 @@
+"""The pipeline over scripted stages: who waits for whom, what is counted, how it ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from levo.errors import CaptureError
+from levo.sensor.assembly import ledger_of
+from levo.sensor.export.statistics import OutputStatistics
+from levo.sensor.pipeline import Pace, Pipeline
+
+QUIET: dict[str, Any] = {
+    "frames_received": 0,
+    "payload_bytes_received": 0,
+    "exchanges_begun": 0,
+    "exchanges_emitted": 0,
+    "exchanges_open": 0,
+    "exchanges_dropped": {},
+}
+
+
+@dataclass
+class Batch:
+    """A batch of *count* exchanges of 100 octets each."""
+
+    first: int
+    count: int
+    finished: bool = False
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def nbytes(self) -> int:
+        return 100 * self.count
+
+
+class Source:
+    def statistics(self) -> None:
+        return None
+
+
+class ScriptedEngine:
+    """Each pump makes as many exchanges as the script says; a None ends the source, an exception fails it."""
+
+    def __init__(
+        self, script: list[int | Exception | None], on_idle: Callable[[], None] | None = None
+    ) -> None:
+        self.script = list(script)
+        self.on_idle = on_idle
+        self.ready = 0
+        self.made = self.taken = 0
+        self.finished = 0
+        self.threads: set[str] = set()
+        self.external: list[int] = []
+
+    def pump(self, source: Any, limit: int, timeout_ms: int) -> int:
+        self.threads.add(threading.current_thread().name)
+        if not self.script:
+            if self.on_idle is not None and timeout_ms:
+                self.on_idle()
+            return 0 if self.on_idle is not None else -1
+        step = self.script.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        if step is None:
+            return -1
+        self.ready += step
+        self.made += step
+        return step or 0
+
+    def tick(self, now_ns: int) -> None:
+        self.ticked = now_ns
+
+    def finish(self) -> None:
+        self.finished += 1
+        self.ready += 1  # what was still open
+        self.made += 1
+
+    def drain(self, limit: int = 0) -> Batch:
+        count = min(self.ready, limit or self.ready)
+        self.ready -= count
+        self.taken += count
+        return Batch(self.taken - count, count)
+
+    def statistics(self) -> dict[str, Any]:
+        return {**QUIET, "exchanges_emitted": self.made, "exchanges_begun": self.made}
+
+    def set_external(self, nbytes: int) -> None:
+        self.external.append(nbytes)
+
+
+@dataclass
+class Sink:
+    """An output whose queue holds *limit* traces and empties only when it is waited for (or closed)."""
+
+    limit: int = 10**9
+    stuck: bool = False
+    name: str = "sink"
+    got: list[int] = field(default_factory=list)
+    held: int = 0
+    received: int = 0
+    refused: int = 0
+    delivered: int = 0
+    left: int = 0
+    closed: int = 0
+    waits: int = 0
+
+    def submit(self, batch: Batch) -> bool:
+        assert batch.finished, "an output saw an unmasked batch"
+        self.received += len(batch)
+        if self.held and self.held + len(batch) > self.limit:
+            self.refused += len(batch)
+            return False
+        self.held += len(batch)
+        self.got += range(batch.first, batch.first + len(batch))
+        return True
+
+    def flush(self, deadline_s: float) -> bool:
+        self.waits += 1
+        if not self.stuck:
+            self.delivered += self.held
+            self.held = 0
+        return self.held == 0
+
+    def close(self, deadline_s: float = 5.0) -> None:
+        self.closed += 1
+        self.left, self.held = self.left + self.held, 0
+
+    def statistics(self) -> OutputStatistics:
+        return OutputStatistics(
+            self.name,
+            received=self.received,
+            exported=self.delivered,
+            queue_full=self.refused,
+            failed=self.left,
+            held=self.held,
+            held_bytes=100 * self.held,
+        )
+
+
+def finish(batch: Batch) -> None:
+    batch.finished = True
+
+
+PACE = Pace(interval_ns=0, batch_exchanges=10, handover_bytes=2000, output_bytes=2000, output_traces=20)
+
+
+def run(
+    engine: ScriptedEngine, *sinks: Sink, live: bool = False, how: Any = finish, pace: Pace = PACE
+) -> Pipeline:
+    pipeline = Pipeline(engine, Source(), sinks, live=live, finish=how, pace=pace, clock=lambda: 1)
+    pipeline.run()
+    return pipeline
+
+
+def test_a_file_reaches_every_output_whole_and_in_order_whatever_their_queues_hold() -> None:
+    engine, small, large = (
+        ScriptedEngine([7, 40, 0, 3, 100]),
+        Sink(limit=20, name="small"),
+        Sink(name="large"),
+    )
+
+    pipeline = run(engine, small, large)
+
+    assert small.got == large.got == list(range(151))
+    assert (small.refused, small.closed, large.closed, engine.finished) == (0, 1, 1, 1)
+    ledger = ledger_of(pipeline.snapshot())
+    assert ledger.balanced, ledger.render()
+    assert not pipeline.snapshot().capturing
+
+
+def test_only_the_capture_thread_touches_the_engine() -> None:
+    engine = ScriptedEngine([1, 1, 1])
+
+    run(engine, Sink())
+
+    assert engine.threads == {"levo-capture"}
+
+
+def test_live_capture_does_not_wait_for_a_slow_output() -> None:
+    """The finishing thread hangs; capture goes on, and what found no room is counted."""
+    gate = threading.Event()
+    engine = ScriptedEngine([10] * 50, on_idle=gate.set)
+    sink = Sink()
+
+    def slow(batch: Batch) -> None:
+        gate.wait(10)
+        finish(batch)
+
+    pipeline = Pipeline(engine, Source(), [sink], live=True, finish=slow, pace=PACE, clock=lambda: 1)
+    runner = threading.Thread(target=pipeline.run)
+    runner.start()
+    assert gate.wait(10)
+    pipeline.stop()
+    runner.join(10)
+
+    seen = pipeline.snapshot().pipeline
+    assert seen.queue_full > 0
+    assert seen.drained == 501 == seen.submitted + seen.queue_full
+    assert len(sink.got) == seen.submitted
+    assert ledger_of(pipeline.snapshot()).balanced
+
+
+def test_stop_ends_a_replay_that_waits_for_a_stuck_output() -> None:
+    engine, sink = ScriptedEngine([10] * 50), Sink(limit=20, stuck=True)
+    pipeline = Pipeline(engine, Source(), [sink], live=False, finish=finish, pace=PACE, clock=lambda: 1)
+    threading.Timer(0.05, pipeline.stop).start()
+
+    pipeline.run(stop_after_s=0.1)
+
+    assert sink.closed == 1
+    assert sink.left > 0
+    ledger = ledger_of(pipeline.snapshot())
+    assert ledger.balanced, ledger.render()
+
+
+def test_a_batch_that_cannot_be_masked_is_never_sent_and_is_counted() -> None:
+    engine, sink = ScriptedEngine([10, 10, 10]), Sink()
+
+    def faulty(batch: Batch) -> None:
+        if batch.first == 10:
+            raise MemoryError
+        finish(batch)
+
+    pipeline = Pipeline(engine, Source(), [sink], live=False, finish=faulty, pace=PACE, clock=lambda: 1)
+    with pytest.raises(MemoryError):
+        pipeline.run()
+
+    assert 10 not in sink.got and {0, 20, 30} <= set(sink.got)
+    assert pipeline.snapshot().pipeline.unfinished == 10
+    assert ledger_of(pipeline.snapshot()).balanced
+
+
+def test_a_failing_source_is_reported_after_what_came_before_it_was_delivered() -> None:
+    engine, sink = ScriptedEngine([5, CaptureError("gone")]), Sink()
+
+    pipeline = Pipeline(engine, Source(), [sink], live=True, finish=finish, pace=PACE, clock=lambda: 1)
+    with pytest.raises(CaptureError, match="gone"):
+        pipeline.run()
+
+    assert sink.got == list(range(6))
+
+
+def test_orders_run_in_the_capture_thread_between_pumps() -> None:
+    seen: list[str] = []
+    engine = ScriptedEngine([1, 1, 1])
+    pipeline = Pipeline(engine, Source(), [Sink()], live=False, finish=finish, pace=PACE, clock=lambda: 1)
+
+    pipeline.order(lambda asked: seen.append(threading.current_thread().name))
+    pipeline.run()
+
+    assert seen == ["levo-capture"]
+
+
+def test_what_waits_outside_the_engine_is_reported_to_it() -> None:
+    engine, sink = ScriptedEngine([10, 10, 10]), Sink(stuck=True)
+    pipeline = Pipeline(engine, Source(), [sink], live=False, finish=finish, pace=PACE, clock=lambda: 1)
+    threading.Timer(0.05, pipeline.stop).start()
+
+    pipeline.run(stop_after_s=0.1)
+
+    assert max(engine.external) > 0
+
+
+def test_the_control_thread_is_woken_by_wake() -> None:
+    calls: list[str] = []
+    release = threading.Event()
+    engine = ScriptedEngine([], on_idle=lambda: release.wait(5) and None)
+    pipeline = Pipeline(engine, Source(), [Sink()], live=True, finish=finish, pace=PACE, clock=lambda: 1)
+
+    def on_wake() -> None:
+        calls.append(threading.current_thread().name)
+        pipeline.stop()
+        release.set()
+
+    pipeline.wake()
+    pipeline.run(on_wake)
+
+    assert calls[0] == threading.current_thread().name
