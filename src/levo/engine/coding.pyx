@@ -238,7 +238,7 @@ cdef Outcome read_br(Budget* budget, bytes data, size_t max_size, Buffer* out, P
                     return LIMIT
                 if reader.is_finished():
                     return FULL
-                if reader.can_accept_more_data():
+                if not piece or (len(piece) < 65536 and reader.can_accept_more_data()):
                     break
                 piece = reader.process(b"", output_buffer_limit=65536)
             at += step
@@ -421,12 +421,14 @@ cdef bint decode_message(
             break
         memset(&out, 0, sizeof(Buffer))
         outcome = read_as(budget, inflater, codings[i], message.body.data, message.body.length, max_size, &out)
+        if outcome == PART and out.length == 0:
+            outcome = NOT                 # the start of anything, too short to tell
         if outcome == NOT:
             other = coding_by_magic(message.body.data, message.body.length)
             if other != CODING_UNKNOWN and other != codings[i]:
                 out.length = 0
                 outcome = read_as(budget, inflater, other, message.body.data, message.body.length, max_size, &out)
-        if outcome == NOT:
+        if outcome == NOT or (outcome == PART and out.length == 0):
             buffer_free(budget, &out)
             continue
         buffer_free(budget, &message.body)
