@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -39,6 +39,8 @@ class Answer:
     """RetryInfo of a gRPC failure."""
     reset: str = ""
     """``before``: the connection is reset without an answer; ``inside``: in the middle of one."""
+    raw: bytes = b""
+    """Sent as it is instead of an HTTP answer, then the connection is closed."""
     stall: bool = False
     """No answer until the receiver is closed; the request counts as not accepted."""
 
@@ -78,7 +80,8 @@ class HttpReceiver:
         self, answers: Iterable[Answer] = (), tls: ssl.SSLContext | None = None, port: int = 0
     ) -> None:
         self.seen = Received(answers=deque(answers))
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self.seen))
+        self._connections: set[socket.socket] = set()
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self.seen, self._connections))
         self._server.daemon_threads = True
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
@@ -87,16 +90,33 @@ class HttpReceiver:
         self._thread.start()
 
     def close(self) -> None:
+        """Stop listening and cut the connections, as a process that dies would."""
         self.seen.released.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
-def _handler(seen: Received) -> type[BaseHTTPRequestHandler]:
+def _handler(seen: Received, connections: set[socket.socket]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
+
+        def setup(self) -> None:
+            super().setup()
+            connections.add(self.connection)
+
+        def finish(self) -> None:
+            connections.discard(self.connection)
+            with suppress(OSError):
+                super().finish()
+
+        def handle(self) -> None:
+            with suppress(OSError):  # the client left
+                super().handle()
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
@@ -121,6 +141,10 @@ def _handler(seen: Received) -> type[BaseHTTPRequestHandler]:
                 response.partial_success.error_message = "no room"
             if answer.stall:
                 seen.released.wait(20)
+                self.close_connection = True
+                return
+            if answer.raw:
+                self.wfile.write(answer.raw)
                 self.close_connection = True
                 return
             if answer.reset:
@@ -215,7 +239,7 @@ class _Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
 
 
 def status_with_retry_info(delay_s: float | None, before: Iterable[tuple[str, bytes]] = ()) -> bytes:
-    """An encoded ``google.rpc.Status`` with a ``RetryInfo`` behind the details *before* (type, octets)."""
+    """An encoded ``google.rpc.Status`` with a ``RetryInfo`` behind the details *before*."""
     status = _STATUS(code=8, message="no room")
     for name, octets in before:
         status.details.add(type_url=f"type.googleapis.com/{name}", value=octets)
@@ -228,7 +252,7 @@ def status_with_retry_info(delay_s: float | None, before: Iterable[tuple[str, by
 
 
 def _rpc_messages():  # type: ignore[no-untyped-def]
-    """google/rpc/status.proto and error_details.proto as far as needed, for the official library to encode."""
+    """What is needed of google/rpc/status.proto and error_details.proto, for the official library."""
     pool = descriptor_pool.DescriptorPool()
     for message in (Any, Duration):
         described = descriptor_pb2.FileDescriptorProto()

@@ -201,3 +201,27 @@ def test_a_batch_that_cannot_be_sliced_goes_whole() -> None:
     finally:
         output.close()
         receiver.close()
+
+
+@pytest.mark.parametrize("kind", ["endless", "not HTTP", "garbage protobuf", "chunked nonsense"])
+def test_a_strange_answer_is_bounded_and_the_next_request_is_sound(kind: str) -> None:
+    """An endless answer is cut off; what is no HTTP answer is a retry; garbage in a success says nothing."""
+    answers = {
+        "endless": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + b"fffff\r\n" + b"x" * 200_000,
+        "not HTTP": b"SSH-2.0-OpenSSH_9.2\r\n",
+        "garbage protobuf": b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\n"
+        b"content-length: 4\r\n\r\n\xff\xff\xff\xff",
+        "chunked nonsense": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+    }
+    receiver = HttpReceiver([Answer(raw=answers[kind])])
+    output = otlp_output(f"http://127.0.0.1:{receiver.port}")
+    try:
+        output.submit(NumberedBatch([1]))
+        output.submit(NumberedBatch([2]))
+        assert output.flush(20)
+        seen = balanced(output)
+        assert seen.exported == 2
+        assert seen.retries == (0 if kind in ("endless", "garbage protobuf") else 1)
+    finally:
+        output.close()
+        receiver.close()

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -287,4 +288,42 @@ def test_a_killed_process_loses_nothing_that_was_appended(tmp_path: Path) -> Non
     numbers = [int.from_bytes(one.body[:4], "big") for one in drain(spool)]
     assert numbers == list(range(len(numbers)))
     assert promised <= len(numbers) <= promised + 1
+    spool.close()
+
+
+def test_a_slow_disk_holds_up_nobody_who_only_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While an append or a sync hangs, the gauges answer."""
+    spool = Spool(tmp_path)
+    spool.append(request(1))
+    entered, leave = threading.Event(), threading.Event()
+    real_write, real_sync = os.pwrite, os.fsync
+
+    def slow_write(descriptor: int, data: bytes, at: int) -> int:
+        entered.set()
+        assert leave.wait(20)
+        return real_write(descriptor, data, at)
+
+    def slow_sync(descriptor: int) -> None:
+        entered.set()
+        assert leave.wait(20)
+        real_sync(descriptor)
+
+    for patched, call in (("pwrite", lambda: spool.append(request(2))), ("fsync", spool.sync)):
+        entered.clear()
+        leave.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, patched, slow_write if patched == "pwrite" else slow_sync)
+            thread = threading.Thread(target=call)
+            thread.start()
+            assert entered.wait(20)
+            assert spool.has_waiting()
+            assert spool.bytes_on_disk > 0
+            if patched == "fsync":
+                lease = spool.lease()
+                assert lease is not None
+                spool.release(lease)
+            leave.set()
+            thread.join()
+    assert drain(spool) == [request(1), request(2)]
+    assert not spool.has_waiting()
     spool.close()

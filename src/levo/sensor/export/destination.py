@@ -16,7 +16,7 @@ class Receipt:
     rejected: int = 0
     """Traces (or metric points) it refused for good: a partial success."""
     bytes_sent: int = 0
-    """Octets of the request's body as sent or written."""
+    """Octets of the request's body as sent or written; over gRPC before the library compresses it."""
 
 
 class Destination(Protocol):

@@ -84,13 +84,17 @@ class OtlpHttp:
             )
         except (HTTPError, OSError) as exc:
             raise RetryableExportError(f"{url}: {_reason(exc)}") from None
+        whole = False
         try:
-            answer = _read(response, deadline)
+            answer, whole = _read(response, deadline)
         except (HTTPError, OSError) as exc:
             # Without the whole answer nobody knows what became of the request: it goes again, same span ids.
             raise RetryableExportError(f"{url}: the answer broke off: {_reason(exc)}") from None
         finally:
-            response.close() if response.length_remaining else response.release_conn()
+            if whole:
+                response.release_conn()
+            else:
+                response.close()
         self._raise_for(url, response)
         if (
             response.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -122,18 +126,19 @@ class OtlpHttp:
         raise PermanentExportError(f"{url}: HTTP {status}")
 
 
-def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> tuple[bytes, bool]:
+    """(the answer, or as much of it as we take; whether that was all of it)."""
     parts: list[bytes] = []
     size = 0
     while size < _MAX_RESPONSE:
         part = response.read(8192)
         if not part:
-            break
+            return b"".join(parts), True
         parts.append(part)
         size += len(part)
         if time.monotonic() > deadline:
             raise TimeoutError
-    return b"".join(parts)
+    return b"".join(parts), False
 
 
 def _pool(settings: OtlpSettings) -> urllib3.PoolManager:

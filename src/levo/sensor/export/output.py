@@ -62,8 +62,8 @@ class Output:
         self._retry = retry or RetryPolicy()
         self._spool = spool
         self._rng = rng or random.Random()
-        # One condition guards all that follows; it is never held across I/O. Lock order: condition, then
-        # spool.
+        # One condition guards all that follows. It is never held across I/O, nor while waiting for the
+        # spool's lock, which is held across I/O: ``submit`` and ``statistics`` must not wait for a slow disk.
         self._changed = threading.Condition()
         self._queue: deque[ExportBatch] = deque()
         self._bypass: deque[EncodedRequest] = deque()  # requests the spool refused, at most one
@@ -182,7 +182,7 @@ class Output:
             self._spool.close()
 
     def statistics(self) -> OutputStatistics:
-        spool_bytes = 0 if self._spool is None else self._spool.statistics().bytes_on_disk
+        spool_bytes = 0 if self._spool is None else self._spool.bytes_on_disk
         with self._changed:
             return OutputStatistics(
                 name=self._name,
@@ -310,9 +310,7 @@ class Output:
                 self._changed.wait_for(lambda: not self._bypass or self._abandoned)
                 if not self._abandoned:
                     self._bypass.append(request)
-        with self._changed:
-            self._collect_losses()
-            self._changed.notify_all()
+        self._collect_losses()
 
     def _run_sender(self) -> None:
         assert self._spool is not None
@@ -326,9 +324,7 @@ class Output:
                 continue
             self._send_metrics()
             lease = self._spool.lease()
-            with self._changed:
-                self._collect_losses()
-                self._changed.notify_all()
+            self._collect_losses()
             if lease is not None:
                 self._deliver_lease(lease, backoff)
 
@@ -362,8 +358,7 @@ class Output:
             receipt = self._attempt(lease.request)
         except RetryableExportError as exc:
             self._spool.release(lease)
-            with self._changed:
-                self._collect_losses()
+            self._collect_losses()
             self._pause(backoff.delay_s(exc.retry_after_s), str(exc))
             return
         except PermanentExportError as exc:
@@ -467,11 +462,14 @@ class Output:
             self._note_error(f"the receiver rejected {rejected} of {traces} traces")
 
     def _collect_losses(self) -> None:
+        """Count what the spool dropped, and wake whoever waits for its state."""
         assert self._spool is not None
         losses = self._spool.take_losses()
-        self._spooled -= losses.evicted_traces + losses.damaged_traces
-        self._evicted += losses.evicted_traces
-        self._damaged += losses.damaged_traces
+        with self._changed:
+            self._spooled -= losses.evicted_traces + losses.damaged_traces
+            self._evicted += losses.evicted_traces
+            self._damaged += losses.damaged_traces
+            self._changed.notify_all()
 
     def _is_flushed(self) -> bool:
         if self._abandoned:

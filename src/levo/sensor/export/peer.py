@@ -1,7 +1,8 @@
 """A server's own certificate, taken as it is shown: what ``ignore-ssl-verify`` means for gRPC.
 
-gRPC cannot be told to skip verification. It can be told to trust exactly one certificate, under exactly one name, so
-we ask the server for its certificate first and hand that over. Whoever answers is believed, as the setting says.
+gRPC cannot be told to skip verification. It can be told to trust exactly one certificate, under exactly one
+name, so we ask the server for its certificate first and hand that over. Whoever answers is believed, as the
+setting says.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class Proxy:
 
 
 def proxy_of(settings: OtlpSettings) -> Proxy | None:
-    """The proxy that applies to the address, None without one. Raises ConfigError; never repeats a password."""
+    """The proxy that applies to the address, if any. Raises ConfigError without the password."""
     if settings.proxy is None:
         return None
     where = "https-proxy" if settings.address.tls else "http-proxy"

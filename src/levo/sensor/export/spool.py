@@ -19,7 +19,7 @@ whose records are all settled is deleted, or emptied when it is the one being wr
 
 Durability: an appended record survives the death of the process at once. It survives the death of the
 machine after ``sync()``, which the owner calls whenever it has caught up and which rotation and ``close`` do
-too (fdatasync).
+too (fsync).
 """
 
 from __future__ import annotations
@@ -80,6 +80,8 @@ class _Segment:
     read_at: int = 0
     """Where the next unread record starts."""
     unread_traces: int = 0
+    unread: int = 0
+    """Records waiting."""
     unsettled: int = 0
     """Records waiting or leased."""
 
@@ -116,10 +118,12 @@ class Spool:
         self._read_fd = -1
         self._read_number = -1
         self._lease: Lease | None = None
+        # Written under the lock, read without it: whoever must not wait for the disk reads these.
+        self._waiting = self._bytes = 0
         self._evicted = self._damaged = 0
         self._torn_records = self._torn_bytes = 0
         self._recovered = 0
-        self._dirty = False
+        self._dirty = self._new_name = False
         self._closed = False
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -131,9 +135,11 @@ class Spool:
         except OSError:
             os.close(self._lock_fd)
             raise SpoolError(f"spool directory {directory} is in use by another sensor") from None
+        self._directory_fd = -1
         try:
             self._next_number = 1
             self._recover()
+            self._directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as exc:
             os.close(self._lock_fd)
             raise self._error(exc) from None
@@ -156,7 +162,7 @@ class Spool:
                 raise SpoolError(
                     f"spool directory {self._directory}: {record_size} octets in one request exceed its bound"
                 )
-            while self._segments and self._total() + record_size > self._max_bytes:
+            while self._segments and self._bytes + record_size > self._max_bytes:
                 self._evict_oldest()
             try:
                 segment = self._segment_for(record_size)
@@ -169,8 +175,11 @@ class Spool:
             except OSError as exc:
                 raise self._error(exc) from None
             segment.size += record_size
+            self._bytes += record_size
             segment.unread_traces += request.traces
+            segment.unread += 1
             segment.unsettled += 1
+            self._waiting += 1
             self._dirty = True
 
     def lease(self) -> Lease | None:
@@ -225,6 +234,8 @@ class Spool:
                 segment = self._segments[0]
                 segment.read_at = lease.at
                 segment.unread_traces += lease.request.traces
+                segment.unread += 1
+                self._waiting += 1
 
     def take_losses(self) -> SpoolLosses:
         """What was lost since the last call."""
@@ -234,24 +245,41 @@ class Spool:
             return losses
 
     def has_waiting(self) -> bool:
-        """Whether ``lease`` would (unless all is damaged) return a record."""
-        with self._lock:
-            return not self._closed and any(segment.read_at < segment.size for segment in self._segments)
+        """Whether ``lease`` would (unless all is damaged) return a record. Never waits for the disk."""
+        return self._waiting > 0 and not self._closed
+
+    @property
+    def bytes_on_disk(self) -> int:
+        """Octets of all segments. Never waits for the disk."""
+        return self._bytes
 
     def sync(self) -> None:
-        """Make what was appended survive the machine (fdatasync). Raises SpoolError."""
-        with self._lock:
-            try:
-                self._sync()
-            except OSError as exc:
-                raise self._error(exc) from None
+        """Make what was appended survive the machine (fdatasync).
+
+        Raises SpoolError. Holds up no other thread.
+        """
+        copies: list[int] = []
+        try:
+            with self._lock:
+                if self._dirty and self._write_fd >= 0:
+                    copies.append(os.dup(self._write_fd))
+                if self._new_name and self._directory_fd >= 0:
+                    copies.append(os.dup(self._directory_fd))
+                self._dirty = self._new_name = False
+            for descriptor in copies:
+                os.fsync(descriptor)
+        except OSError as exc:
+            raise self._error(exc) from None
+        finally:
+            for descriptor in copies:
+                os.close(descriptor)
 
     def statistics(self) -> SpoolStatistics:
         with self._lock:
             leased = self._lease.request.traces if self._lease is not None else 0
             return SpoolStatistics(
                 waiting_traces=sum(segment.unread_traces for segment in self._segments) + leased,
-                bytes_on_disk=self._total(),
+                bytes_on_disk=self._bytes,
                 recovered_traces=self._recovered,
                 torn_records=self._torn_records,
                 torn_bytes=self._torn_bytes,
@@ -270,14 +298,15 @@ class Spool:
                 for segment in list(self._segments):
                     if segment.unsettled == 0:
                         self._segments.remove(segment)
+                        self._bytes -= segment.size
                         segment.path.unlink(missing_ok=True)
             except OSError:
                 pass  # everything appended is with the kernel already; a delivered record may go again
             self._closed = True
-            for descriptor in (self._write_fd, self._read_fd, self._lock_fd):
+            for descriptor in (self._write_fd, self._read_fd, self._directory_fd, self._lock_fd):
                 if descriptor >= 0:
                     os.close(descriptor)
-            self._write_fd = self._read_fd = -1
+            self._write_fd = self._read_fd = self._directory_fd = -1
 
     # Everything below runs under the lock (or before anybody else knows the object).
 
@@ -293,7 +322,9 @@ class Spool:
             else:
                 segment.path.unlink(missing_ok=True)
         self._recovered = sum(segment.unread_traces for segment in self._segments)
-        while len(self._segments) > 1 and self._total() > self._max_bytes:
+        self._waiting = sum(segment.unread for segment in self._segments)
+        self._bytes = sum(segment.size for segment in self._segments)
+        while len(self._segments) > 1 and self._bytes > self._max_bytes:
             self._evict_oldest()
 
     def _scan(self, segment: _Segment) -> None:
@@ -309,6 +340,7 @@ class Spool:
                     return
                 if not parsed.settled:
                     segment.unread_traces += parsed.traces
+                    segment.unread += 1
                     segment.unsettled += 1
                 segment.size += _RECORD_HEAD + parsed.length
 
@@ -325,6 +357,8 @@ class Spool:
             return None
         body = _read_all(descriptor, parsed.length, at + _RECORD_HEAD)
         segment.unread_traces -= parsed.traces
+        segment.unread -= 1
+        self._waiting -= 1
         if zlib.crc32(body) != parsed.crc:
             self._damaged += parsed.traces
             segment.unsettled -= 1
@@ -351,6 +385,7 @@ class Spool:
             return
         if segment.number == self._writing:
             os.ftruncate(self._write_fd, 0)
+            self._bytes -= segment.size
             segment.size = segment.read_at = 0
         else:
             self._remove(segment)
@@ -369,6 +404,8 @@ class Spool:
 
     def _remove(self, segment: _Segment) -> None:
         self._segments.remove(segment)
+        self._bytes -= segment.size
+        self._waiting -= segment.unread
         if self._read_number == segment.number:
             os.close(self._read_fd)
             self._read_fd = self._read_number = -1
@@ -396,6 +433,7 @@ class Spool:
         self._write_fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._next_number += 1
         self._writing = number
+        self._new_name = True
         segment = _Segment(number, path)
         self._segments.append(segment)
         return segment
@@ -403,10 +441,9 @@ class Spool:
     def _sync(self) -> None:
         if self._dirty and self._write_fd >= 0:
             os.fdatasync(self._write_fd)
-        self._dirty = False
-
-    def _total(self) -> int:
-        return sum(segment.size for segment in self._segments)
+        if self._new_name and self._directory_fd >= 0:
+            os.fsync(self._directory_fd)
+        self._dirty = self._new_name = False
 
     def _error(self, exc: OSError) -> SpoolError:
         return SpoolError(f"spool directory {self._directory}: {exc.strerror or type(exc).__name__}")
