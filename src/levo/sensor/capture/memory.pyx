@@ -80,7 +80,6 @@ ctypedef struct Totals:
     long long frames
     long long captured_bytes
     long long wire_bytes
-    long long checksum
 
 
 cdef class Counter:
@@ -107,11 +106,6 @@ cdef class Counter:
     def wire_bytes(self):
         return self._totals.wire_bytes
 
-    @property
-    def checksum(self):
-        """Sum over all octets seen: two runs over the same frames give the same."""
-        return self._totals.checksum
-
 
 cdef void keep(void* context, const Frame* frame) noexcept nogil:
     with gil:
@@ -122,14 +116,9 @@ cdef void keep(void* context, const Frame* frame) noexcept nogil:
 
 cdef void count(void* context, const Frame* frame) noexcept nogil:
     cdef Totals* totals = <Totals*>context
-    cdef uint32_t index
-    cdef long long octets = 0
     totals.frames += 1
     totals.captured_bytes += frame.captured_length
     totals.wire_bytes += frame.wire_length
-    for index in range(frame.captured_length):
-        octets += frame.data[index]
-    totals.checksum += octets
 
 
 def record(FrameSource source not None, limit=None, idle_ms=None):
