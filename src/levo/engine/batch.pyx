@@ -98,7 +98,7 @@ cdef class Batch:
     def mask(self, names=()) -> None:
         """Hide credentials: the built-in header fields and those in *names* (bytes or str, any case)."""
         cdef list kept = [
-            (name.encode("utf-8") if isinstance(name, str) else bytes(name)).lower() for name in names
+            (given.encode("utf-8") if isinstance(given, str) else bytes(given)).lower() for given in names
         ]
         cdef size_t count = len(kept), i
         cdef Text* texts = <Text*>calloc(count + 1, sizeof(Text))

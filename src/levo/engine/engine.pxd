@@ -1,6 +1,8 @@
+from levo.engine.sampling cimport Sampler
 from levo.engine.state cimport EngineState
 
 
 cdef class Engine:
     cdef EngineState state
-    cdef int _finished
+    cdef Sampler sampler
+    cdef object rules

@@ -7,8 +7,10 @@ import os
 
 from levo.engine.batch cimport Batch, batch_adopt
 from levo.engine.connections cimport connections_finish, connections_tick, table_free, table_init, take_packet
-from levo.engine.exchange cimport exchange_free
+from levo.engine.exchange cimport Facts, address_text, exchange_facts, exchange_free
 from levo.engine.frame cimport decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
+from levo.engine.output cimport Text
+from levo.engine.sampling cimport sampler_free, sampler_init, sampler_set_rate
 from levo.engine.source cimport FrameSource
 from levo.engine.state cimport EngineState
 from levo.engine.types cimport Exchange, Frame, Packet
@@ -39,11 +41,36 @@ cdef void on_frame(void* context, const Frame* frame) noexcept nogil:
         connections_tick(state, frame.time_ns)
 
 
+cdef inline bytes octets_of(Text text):
+    return text.data[:text.length] if text.length else b""
+
+
+cdef int ask_rules(void* context, const Exchange* exchange) noexcept with gil:
+    # A rule that cannot be asked must not hide traffic: the exchange is kept.
+    cdef Facts facts
+    cdef char client[48]
+    cdef char server[48]
+    exchange_facts(exchange, &facts)
+    client[address_text(exchange.client, exchange.family, client)] = 0
+    server[address_text(exchange.server, exchange.family, server)] = 0
+    try:
+        return (<object>context)(
+            octets_of(facts.method), octets_of(facts.host), octets_of(facts.path), octets_of(facts.target),
+            client.decode("ascii"), exchange.client_port, server.decode("ascii"), exchange.server_port)
+    except Exception:
+        return 0
+
+
 cdef class Engine:
     """Rebuilds HTTP exchanges from link-layer frames.
 
     Sizes are octets, times nanoseconds since the Unix epoch. Not safe for two threads at once; the
     GIL is not held while frames are read. The same frames give the same exchanges in the same order.
+
+    *traces_per_minute* bounds what is emitted over any sliding minute (0: no limit), shared fairly over
+    endpoints; *endpoint_traces_per_minute* bounds each endpoint (< 0: no bound). *rules*, when given, is
+    called once a request with ``(method, host, path, target, client, client_port, server, server_port)``,
+    the first four as octets, and returns 0 to keep it or a number of ``DROP_NAMES``.
     """
 
     def __cinit__(
@@ -59,6 +86,9 @@ cdef class Engine:
         acked_gap_ns: int = 100_000_000,
         idle_ns: int = 300_000_000_000,
         linger_ns: int = 2_000_000_000,
+        traces_per_minute: float = 0.0,
+        endpoint_traces_per_minute: float = -1.0,
+        rules=None,
     ):
         memset(&self.state, 0, sizeof(EngineState))
         self.state.budget.limit = max_memory
@@ -75,12 +105,22 @@ cdef class Engine:
         decoder_init(&self.state.decoder, &self.state.budget, &self.state.stats)
         if not table_init(&self.state):
             raise MemoryError("connection table")
+        if not sampler_init(&self.sampler, traces_per_minute, endpoint_traces_per_minute):
+            raise MemoryError("endpoint table")
+        self.rules = rules
+        if rules is not None:
+            self.sampler.filter_context = <void*>rules
+            self.sampler.request_filter = ask_rules
+        if rules is not None or traces_per_minute > 0 or endpoint_traces_per_minute >= 0:
+            self.state.sampler = &self.sampler
 
     def __dealloc__(self):
         cdef Exchange* exchange
         cdef Exchange* following
         if self.state.buckets == NULL:
             return
+        self.state.sampler = NULL
+        sampler_free(&self.sampler)
         table_free(&self.state)
         decoder_free(&self.state.decoder)
         exchange = self.state.ready_first
@@ -143,6 +183,18 @@ cdef class Engine:
     def set_external(self, int64_t octets):
         """Report octets that are held outside (export queues) and count against the same budget."""
         self.state.budget.external = octets
+
+    def set_policy(self, *, traces_per_minute: float, endpoint_traces_per_minute: float = -1.0, rules=None):
+        """Replace the budget and the rules while capture goes on (see the class for their meaning)."""
+        sampler_set_rate(&self.sampler, traces_per_minute, endpoint_traces_per_minute)
+        self.sampler.request_filter = NULL
+        self.rules = rules
+        if rules is not None:
+            self.sampler.filter_context = <void*>rules
+            self.sampler.request_filter = ask_rules
+        self.state.sampler = NULL
+        if rules is not None or traces_per_minute > 0 or endpoint_traces_per_minute >= 0:
+            self.state.sampler = &self.sampler
 
     def drain(self, size_t limit=0) -> Batch:
         """Hand over finished exchanges in order of completion, at most *limit* (0: all)."""

@@ -40,6 +40,7 @@ from levo.engine.pairing cimport (
     request_ended,
     response_ended,
 )
+from levo.engine.sampling cimport sample_request, sample_response
 from levo.engine.state cimport Connection, EngineState, Parser
 from levo.engine.types cimport (
     AMBIGUOUS,
@@ -310,6 +311,7 @@ cdef void take_request(
     parser.gap_before = 0
     parser.current = exchange
     enqueue_request(state, conn, exchange)
+    sample_request(state, exchange)
     if framing.transfer_coding and framing.content_length >= 0:
         exchange.request.findings |= FINDING_LENGTH_AND_CHUNKED
     if framing.chunked:
@@ -352,6 +354,7 @@ cdef void take_response(
     exchange.response = message[0]
     parser.current = exchange
     message = &exchange.response
+    sample_response(state, exchange)
     if message.status == 101 or (connect and 200 <= message.status < 300):
         message.body_framing = BODY_TUNNEL
         message_is_upgrade = message.status == 101

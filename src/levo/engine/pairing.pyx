@@ -24,8 +24,8 @@ from levo.engine.state cimport Connection, EngineState
 from levo.engine.types cimport (
     AMBIGUOUS,
     COMPLETE,
-    DROP_EVICTED,
     DROP_NONE,
+    DROP_RATE_LIMITED,
     NO_REQUEST,
     NO_RESPONSE,
     PROTOCOL_HTTP1,
@@ -248,6 +248,8 @@ cdef void finish_exchange(
             exchange.incomplete = REQUEST_GAP
         elif exchange.response.missing_bytes:
             exchange.incomplete = RESPONSE_GAP
+    if exchange.drop_state == DROP_NONE and not exchange.sampled:
+        exchange.drop_state = DROP_RATE_LIMITED
     if exchange.drop_state != DROP_NONE:
         state.stats.exchanges_dropped[exchange.drop_state] += 1
         exchange_free(&state.budget, exchange)
