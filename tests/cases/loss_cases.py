@@ -260,6 +260,34 @@ def acknowledged_gap_to_the_end() -> Case:
     )
 
 
+def two_gaps_at_the_end() -> Case:
+    first, last = ok(b"a" * 50 + b"TAIL"), ok(b"c" * 100 + b"LOST" * 25)
+    segments = converse(
+        [
+            (True, get("/a")),
+            (False, first),
+            (True, get("/b")),
+            (False, ok(b"b")),
+            (True, get("/c")),
+            (False, last),
+        ],
+        cuts=[[], [len(first) - 4], [], [], [], [len(last) - 100]],
+        acks=True,
+    )
+    return Case(
+        "two-gaps-when-the-capture-ends",
+        "Two holes of one direction are both still waited for when the capture ends; each is counted.",
+        "Those that lost octets say so.",
+        capture_segments(drop(segments, _at(segments, b"TAIL"), _at(segments, b"LOST"))),
+        [
+            exchange("/a", "a" * 50, incomplete="response_gap", response={"missing_bytes": 4}),
+            exchange("/b", "b"),
+            exchange("/c", "c" * 100, incomplete="response_gap", response={"missing_bytes": 100}),
+        ],
+        {"gap_bytes": 104, "gaps": 2},
+    )
+
+
 def mid_stream() -> Case:
     talk = Conversation().start_mid_stream()
     talk.server(b"the rest of a body that began before the capture did\r\n")
@@ -356,6 +384,7 @@ MAKERS = [
     gap_in_response_head,
     gap_to_the_end,
     acknowledged_gap_to_the_end,
+    two_gaps_at_the_end,
     mid_stream,
     mid_stream_response_first,
     unanswered,
