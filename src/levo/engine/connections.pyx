@@ -284,8 +284,9 @@ cdef bint take_syn(EngineState* state, Connection* conn, int side, const Packet*
     cdef Stream* stream = &conn.streams[side]
     cdef Stream* other = &conn.streams[1 - side]
     cdef uint32_t first = packet.seq + 1
-    if stream.syn and stream.initial_seq == first:
-        return not conn.closed                    # retransmitted
+    if stream.seen and stream.initial_seq == first:
+        stream.syn = 1                            # retransmitted, or captured late
+        return not conn.closed
     if packet.flags & ACK:
         if other.syn and packet.ack != other.initial_seq:
             return False                          # answers another SYN than the one that was seen

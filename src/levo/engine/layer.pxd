@@ -38,7 +38,7 @@ cdef enum Layer:
 
 
 cdef enum Steps:
-    MOST_LAYERS = 32          # headers opened in one frame before it counts as malformed
+    MOST_LAYERS = 64          # headers opened in one frame before it counts as malformed
 
 
 cdef inline uint32_t present(const Cursor* cursor) noexcept nogil:

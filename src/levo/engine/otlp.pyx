@@ -54,6 +54,8 @@ from levo.engine.output cimport (
     text_kind,
     utf8_length,
 )
+from levo.engine.protobuf cimport put_fixed64, put_octet, put_varint, varint_length, write_varint
+from levo.engine.span_identity cimport derive_ids, mix, read_traceparent
 from levo.engine.types cimport (
     NO_RESPONSE,
     PROTOCOL_WEBSOCKET,
@@ -77,32 +79,6 @@ cdef enum:
     SPAN_KIND_SERVER = 2
     STATUS_CODE_ERROR = 2
     REMOTE_PARENT = 0x300     # SpanFlags: parent is known to be remote
-
-
-cdef inline uint32_t varint_length(uint64_t number) noexcept nogil:
-    cdef uint32_t length = 1
-    while number >= 0x80:
-        number >>= 7
-        length += 1
-    return length
-
-
-cdef inline uint8_t* write_varint(uint8_t* at, uint64_t number) noexcept nogil:
-    while number >= 0x80:
-        at[0] = <uint8_t>(number | 0x80)
-        number >>= 7
-        at += 1
-    at[0] = <uint8_t>number
-    return at + 1
-
-
-cdef inline void put_octet(Output* out, uint8_t octet) noexcept nogil:
-    out.data[out.length] = octet
-    out.length += 1
-
-
-cdef inline void put_varint(Output* out, uint64_t number) noexcept nogil:
-    out.length = write_varint(out.data + out.length, number) - out.data
 
 
 cdef inline bint begin_attribute(
@@ -167,19 +143,7 @@ cdef void put_double(Output* out, const char* key, double number) noexcept nogil
             put_octet(out, <uint8_t>(word >> (8 * i)))
 
 
-cdef inline void put_fixed64(Output* out, uint8_t tag, uint64_t number) noexcept nogil:
-    cdef int i
-    put_octet(out, tag)
-    for i in range(8):
-        put_octet(out, <uint8_t>(number >> (8 * i)))
-
-
 # Field lines: one attribute per name, the values of all its lines in wire order.
-
-cdef inline uint64_t mix(uint64_t hash, uint64_t word) noexcept nogil:
-    hash = (hash ^ word) * <uint64_t>0x9E3779B97F4A7C15
-    return hash ^ (hash >> 29)
-
 
 cdef inline uint32_t name_hash(Text name) noexcept nogil:
     """Equal for names that differ in the case of ASCII letters only."""
@@ -311,78 +275,6 @@ cdef void put_fields(Output* out, const char* prefix, const Section* section) no
             if following[k] == 0:
                 break
             k = following[k] - 1
-
-
-# Identity of the span.
-
-cdef inline int hex_value(uint8_t octet) noexcept nogil:
-    if c"0" <= octet <= c"9":
-        return octet - c"0"
-    if c"a" <= octet <= c"f":
-        return octet - c"a" + 10
-    return -1
-
-
-cdef inline bint read_hex(const uint8_t* text, int octets, uint8_t* out) noexcept nogil:
-    """Lower-case hexadecimal of *octets* octets, not all zero."""
-    cdef int i, high, low
-    cdef uint8_t seen = 0
-    for i in range(octets):
-        high = hex_value(text[2 * i])
-        low = hex_value(text[2 * i + 1])
-        if high < 0 or low < 0:
-            return False
-        out[i] = <uint8_t>(high << 4 | low)
-        seen |= out[i]
-    return seen != 0
-
-
-cdef bint read_traceparent(Text text, uint8_t* trace_id, uint8_t* parent_id, uint8_t* flags) noexcept nogil:
-    """W3C Trace Context level 1, section 3.2; later versions may carry more behind the flags."""
-    cdef int high, low
-    if text.length < 55 or text.data[2] != c"-" or text.data[35] != c"-" or text.data[52] != c"-":
-        return False
-    high = hex_value(text.data[0])
-    low = hex_value(text.data[1])
-    if high < 0 or low < 0 or (high == 15 and low == 15):
-        return False
-    if text.length > 55 and (text.data[55] != c"-" or (high == 0 and low == 0)):
-        return False
-    if not read_hex(text.data + 3, 16, trace_id) or not read_hex(text.data + 36, 8, parent_id):
-        return False
-    high = hex_value(text.data[53])
-    low = hex_value(text.data[54])
-    if high < 0 or low < 0:
-        return False
-    flags[0] = <uint8_t>(high << 4 | low)
-    return True
-
-
-cdef void derive_ids(const Exchange* exchange, uint8_t* trace_id, uint8_t* span_id) noexcept nogil:
-    """Identifiers that depend on connection, place in it and times alone: the same capture, the same ids."""
-    cdef uint64_t words[12]
-    cdef uint64_t high = 0x243F6A8885A308D3, low = 0x13198A2E03707344, third = 0xA4093822299F31D0
-    cdef int i
-    memcpy(words, exchange.client, 16)
-    memcpy(words + 2, exchange.server, 16)
-    words[4] = <uint64_t>exchange.client_port << 48 | <uint64_t>exchange.server_port << 32 | exchange.stream_id
-    words[5] = <uint64_t>exchange.request.start_ns
-    words[6] = <uint64_t>exchange.response.start_ns
-    words[7] = <uint64_t>exchange.request.stream_start
-    words[8] = <uint64_t>exchange.response.stream_start
-    words[9] = <uint64_t>exchange.request.end_ns
-    words[10] = <uint64_t>exchange.response.end_ns
-    words[11] = (<uint64_t>exchange.request.present << 8 | exchange.response.present) << 8 | exchange.family
-    for i in range(12):
-        high = mix(high, words[i])
-        low = mix(low + high, words[i])
-        third = mix(third ^ low, words[i])
-    high = mix(mix(high, third), low) | 1
-    low = mix(mix(low, high), third)
-    third = mix(mix(third, low), high) | 1
-    memcpy(trace_id, &high, 8)
-    memcpy(trace_id + 8, &low, 8)
-    memcpy(span_id, &third, 8)
 
 
 # One span.
