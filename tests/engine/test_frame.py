@@ -199,7 +199,7 @@ def test_what_is_no_segment_is_counted_by_its_reason(octets: bytes, counter: str
 
 def test_extension_headers_without_end_are_malformed() -> None:
     packet = IPv6()
-    for _ in range(60):
+    for _ in range(100):
         packet /= IPv6ExtHdrDestOpt()
 
     assert decode(101, bytes(packet / TCP())) == "frames_malformed"
