@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from levo.errors import ConfigError
-from levo.sensor.export import OtlpSettings, parse_satellite_url
+from levo.sensor.export import OtlpSettings
 from levo.sensor.export.proxy import Proxy, proxy_of
+from tests.sensor.export.helpers import satellite
 
-PLAIN, SECURE = parse_satellite_url("http://s:1"), parse_satellite_url("https://s:1")
+PLAIN, SECURE = satellite("http://s:1"), satellite("https://s:1")
 
 
 def test_the_proxy_follows_the_scheme_of_the_address() -> None:

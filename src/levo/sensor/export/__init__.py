@@ -17,8 +17,6 @@ from levo.sensor.export.target import (
     OutputTarget,
     SatelliteAddress,
     Transport,
-    parse_output,
-    parse_satellite_url,
 )
 
 __all__ = [
@@ -42,6 +40,4 @@ __all__ = [
     "SpoolError",
     "Transport",
     "open_destination",
-    "parse_output",
-    "parse_satellite_url",
 ]
