@@ -151,4 +151,4 @@ def test_every_source_file_has_a_test_file() -> None:
         if not (TESTS / folder / f"test_{name.strip('_')}.py").exists():
             missing.append(str(path.relative_to(ROOT)))
 
-    assert not missing
+    assert not missing, "\n".join(missing)

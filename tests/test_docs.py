@@ -1,6 +1,8 @@
 """What the documents claim, where a machine can compare it with the code."""
 
+import ast
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -28,6 +30,42 @@ def test_every_dependency_has_its_reason() -> None:
     explained = set(re.findall(r"^\| ([\w.-]+) \| \S", page, re.MULTILINE)) - {"package", "---"}
 
     assert explained == required
+
+
+# Import names that differ from the distribution's name.
+DISTRIBUTIONS = {
+    "google": "protobuf",
+    "grpc": "grpcio",
+    "opentelemetry": "opentelemetry-proto",
+    "re2": "google-re2",
+    "yaml": "pyyaml",
+}
+
+
+def third_party(folder: str) -> set[str]:
+    """Distributions that the Python files under *folder* import."""
+    names = set()
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names.add(str(node.module).partition(".")[0])
+    ours = {"levo", "tests", "bench", "Cython", "setuptools"}
+    return {DISTRIBUTIONS.get(name, name) for name in names - ours - sys.stdlib_module_names}
+
+
+def test_what_is_imported_is_declared() -> None:
+    project = PROJECT["project"]
+    extras = project["optional-dependencies"]
+    declared = {distribution(line) for line in project["dependencies"]}
+    product = declared | {distribution(line) for name in ("satellite", "aws") for line in extras[name]}
+
+    assert third_party("src/levo/sensor") | third_party("src/levo/config") <= declared
+    assert third_party("src") <= product
+    assert third_party("tests") | third_party("tools") <= product | {
+        distribution(line) for line in extras["dev"]
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
