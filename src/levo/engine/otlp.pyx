@@ -40,7 +40,6 @@ from levo.engine.exchange cimport (
     section_text,
 )
 from levo.engine.output cimport (
-    TEXT_ASCII,
     Output,
     Text,
     TextKind,
@@ -71,8 +70,25 @@ from levo.engine.types cimport (
 cdef extern from *:
     """
     #define LEVO_REPEAT 0xFFFFFFFFu
+    #define LEVO_KEYS(side) { \\
+        "http." side ".body.size", "levo.http." side ".body.size", "levo.http." side ".body", \\
+        "levo.http." side ".body.truncated", "levo.http." side ".body.missing_bytes", \\
+        "levo.http." side ".data_messages", "levo.http." side ".data_message_bytes" }
+    static const char *const levo_request_keys[] = LEVO_KEYS("request");
+    static const char *const levo_response_keys[] = LEVO_KEYS("response");
     """
     const uint32_t REPEAT "LEVO_REPEAT"
+    const char* const* REQUEST_KEYS "levo_request_keys"
+    const char* const* RESPONSE_KEYS "levo_response_keys"
+
+cdef enum:                    # of LEVO_KEYS
+    KEY_SIZE = 0
+    KEY_DECODED_SIZE = 1
+    KEY_BODY = 2
+    KEY_TRUNCATED = 3
+    KEY_MISSING = 4
+    KEY_MESSAGES = 5
+    KEY_MESSAGE_BYTES = 6
 
 cdef enum:
     FRONT = 96                # room in front of the spans for all that encloses them, texts aside
@@ -343,50 +359,28 @@ cdef uint32_t decimal(int number, char* out) noexcept nogil:
     return count
 
 
-cdef void put_request_body(Output* out, const Message* message) noexcept nogil:
+cdef void put_body(Output* out, const char* const* keys, const Message* message) noexcept nogil:
+    """What requests and responses share; *keys* are their names for it."""
     cdef long long text = 0
     cdef Text body
     body.data = message.body.data
-    put_int(out, b"http.request.body.size", <int64_t>message.wire_body_size)
+    put_int(out, keys[KEY_SIZE], <int64_t>message.wire_body_size)
     if message.content_decoded and message.body.length != message.wire_body_size:
-        put_int(out, b"levo.http.request.body.size", message.body.length)
+        put_int(out, keys[KEY_DECODED_SIZE], message.body.length)
     if message.body.length:
         text = body_text_length(message.body.data, message.body.length, message.truncated or message.missing_bytes)
         if text >= 0:
             body.length = <uint32_t>text
-            put_string(out, b"levo.http.request.body", body)
+            put_string(out, keys[KEY_BODY], body)
         else:
-            put_bytes(out, b"levo.http.request.body", message.body.data, message.body.length)
+            put_bytes(out, keys[KEY_BODY], message.body.data, message.body.length)
     if message.truncated:
-        put_true(out, b"levo.http.request.body.truncated")
+        put_true(out, keys[KEY_TRUNCATED])
     if message.missing_bytes:
-        put_int(out, b"levo.http.request.body.missing_bytes", <int64_t>message.missing_bytes)
+        put_int(out, keys[KEY_MISSING], <int64_t>message.missing_bytes)
     if message.data_messages:
-        put_int(out, b"levo.http.request.data_messages", message.data_messages)
-        put_int(out, b"levo.http.request.data_message_bytes", <int64_t>message.data_message_bytes)
-
-
-cdef void put_response_body(Output* out, const Message* message) noexcept nogil:
-    cdef long long text = 0
-    cdef Text body
-    body.data = message.body.data
-    put_int(out, b"http.response.body.size", <int64_t>message.wire_body_size)
-    if message.content_decoded and message.body.length != message.wire_body_size:
-        put_int(out, b"levo.http.response.body.size", message.body.length)
-    if message.body.length:
-        text = body_text_length(message.body.data, message.body.length, message.truncated or message.missing_bytes)
-        if text >= 0:
-            body.length = <uint32_t>text
-            put_string(out, b"levo.http.response.body", body)
-        else:
-            put_bytes(out, b"levo.http.response.body", message.body.data, message.body.length)
-    if message.truncated:
-        put_true(out, b"levo.http.response.body.truncated")
-    if message.missing_bytes:
-        put_int(out, b"levo.http.response.body.missing_bytes", <int64_t>message.missing_bytes)
-    if message.data_messages:
-        put_int(out, b"levo.http.response.data_messages", message.data_messages)
-        put_int(out, b"levo.http.response.data_message_bytes", <int64_t>message.data_message_bytes)
+        put_int(out, keys[KEY_MESSAGES], message.data_messages)
+        put_int(out, keys[KEY_MESSAGE_BYTES], <int64_t>message.data_message_bytes)
 
 
 cdef void put_findings(Output* out, uint8_t request, uint8_t response) noexcept nogil:
@@ -513,7 +507,7 @@ cdef void put_request(Output* out, const Exchange* exchange, const Facts* facts,
     if not plain_target(facts):
         put_string(out, b"levo.http.request.target", facts.target)
     put_fields(out, b"http.request.header.", &exchange.request.head)
-    put_request_body(out, &exchange.request)
+    put_body(out, REQUEST_KEYS, &exchange.request)
     put_fields(out, b"levo.http.request.trailer.", &exchange.request.trailers)
 
 
@@ -524,7 +518,7 @@ cdef void put_response(Output* out, const Exchange* exchange) noexcept nogil:
     if reason.length:
         put_string(out, b"levo.http.response.reason", reason)
     put_fields(out, b"http.response.header.", &exchange.response.head)
-    put_response_body(out, &exchange.response)
+    put_body(out, RESPONSE_KEYS, &exchange.response)
     put_fields(out, b"levo.http.response.trailer.", &exchange.response.trailers)
 
 

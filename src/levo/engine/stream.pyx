@@ -232,9 +232,10 @@ cdef bint release(EngineState* state, Connection* conn, int direction, int64_t t
         stream.hole_since_ns = 0
         return False
     size = seq_diff(target, stream.rcv_nxt)
-    stream.hole_since_ns = 0
     if size <= 0:
+        stream.hole_since_ns = 0
         return False
+    stream.hole_since_ns = time_ns                # there may be another hole behind; settling tells
     if size == 1 and stream.held == NULL and not stream.fin and stream.parser.state == 0:
         # An acknowledged octet nobody saw between messages: the sequence number of a FIN.
         stream.fin = 1
@@ -285,7 +286,7 @@ cdef void stream_flush(EngineState* state, Connection* conn, int64_t now_ns) noe
         settle(state, conn, side, now_ns)
         rounds += 1
     for side in range(2):
-        if conn.streams[side].hole_since_ns and release(state, conn, side, now_ns):
+        while conn.streams[side].hole_since_ns and release(state, conn, side, now_ns):
             settle(state, conn, side, now_ns)
 
 
