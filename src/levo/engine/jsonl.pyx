@@ -35,11 +35,22 @@ cdef extern from "<stdio.h>" nogil:
 
 cdef extern from *:
     """
-    static const char levo_hex_digits[] = "0123456789abcdef";
+    #define LEVO_SHORT(octet) { '\\\\', octet, 0, 0, 0, 0, 0, 2 }
+    #define LEVO_LONG(high, low) { '\\\\', 'u', '0', '0', high, low, 0, 6 }
+    static const char levo_escapes[0x5D][8] = {
+        LEVO_LONG('0', '0'), LEVO_LONG('0', '1'), LEVO_LONG('0', '2'), LEVO_LONG('0', '3'),
+        LEVO_LONG('0', '4'), LEVO_LONG('0', '5'), LEVO_LONG('0', '6'), LEVO_LONG('0', '7'),
+        LEVO_LONG('0', '8'), LEVO_SHORT('t'), LEVO_SHORT('n'), LEVO_LONG('0', 'b'),
+        LEVO_LONG('0', 'c'), LEVO_SHORT('r'), LEVO_LONG('0', 'e'), LEVO_LONG('0', 'f'),
+        LEVO_LONG('1', '0'), LEVO_LONG('1', '1'), LEVO_LONG('1', '2'), LEVO_LONG('1', '3'),
+        LEVO_LONG('1', '4'), LEVO_LONG('1', '5'), LEVO_LONG('1', '6'), LEVO_LONG('1', '7'),
+        LEVO_LONG('1', '8'), LEVO_LONG('1', '9'), LEVO_LONG('1', 'a'), LEVO_LONG('1', 'b'),
+        LEVO_LONG('1', 'c'), LEVO_LONG('1', 'd'), LEVO_LONG('1', 'e'), LEVO_LONG('1', 'f'),
+        ['"'] = LEVO_SHORT('"'), ['\\\\'] = LEVO_SHORT('\\\\') };
     static const char levo_base64_digits[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     """
-    const char* HEX "levo_hex_digits"
+    const char (*ESCAPES "levo_escapes")[8]  # an escape, and in the last place its length
     const char* BASE64 "levo_base64_digits"
 
 
@@ -95,29 +106,12 @@ cdef inline uint64_t needs_escape(uint64_t word) noexcept nogil:
 
 
 cdef inline uint8_t* put_escaped(uint8_t* at, uint8_t octet) noexcept nogil:
-    """One octet that may need an escape (RFC 8259 section 7)."""
-    if octet == c'"' or octet == c"\\":
-        at[0] = c"\\"
-        at[1] = octet
-        return at + 2
-    if octet >= 0x20:
+    """One octet, escaped where it has to be (RFC 8259 section 7). Up to eight octets behind *at* are touched."""
+    if octet >= 0x20 and octet != c'"' and octet != c"\\":
         at[0] = octet
         return at + 1
-    at[0] = c"\\"
-    if octet == c"\n":
-        at[1] = c"n"
-    elif octet == c"\r":
-        at[1] = c"r"
-    elif octet == c"\t":
-        at[1] = c"t"
-    else:
-        at[1] = c"u"
-        at[2] = c"0"
-        at[3] = c"0"
-        at[4] = HEX[octet >> 4]
-        at[5] = HEX[octet & 15]
-        return at + 6
-    return at + 2
+    memcpy(at, ESCAPES[octet], 8)
+    return at + ESCAPES[octet][7]
 
 
 cdef void put_string(Output* out, const uint8_t* data, size_t length, TextKind kind) noexcept nogil:
@@ -130,26 +124,33 @@ cdef void put_string(Output* out, const uint8_t* data, size_t length, TextKind k
     out.data[out.length] = c'"'
     out.length += 1
     while i < length:
-        if not output_need(out, 6 * 64 + 16):
+        stop = i + 256 if length - i > 256 else length
+        if not output_need(out, 6 * (stop - i) + 16):
             return
-        stop = i + 64 if length - i > 64 else length
         at = out.data + out.length
-        while i < stop:
-            if kind != TEXT_LATIN1 and stop - i >= 8:
-                special = needs_escape(load64(data + i))
-                memcpy(at, data + i, 8)
-                if special == 0:
-                    at += 8
-                    i += 8
-                    continue
+        if kind == TEXT_LATIN1:
+            while i < stop:
+                if data[i] < 0x80:
+                    at = put_escaped(at, data[i])
+                else:
+                    at[0] = 0xC0 | (data[i] >> 6)
+                    at[1] = 0x80 | (data[i] & 0x3F)
+                    at += 2
+                i += 1
+        while stop - i >= 8:
+            special = needs_escape(load64(data + i))
+            memcpy(at, data + i, 8)
+            if special == 0:
+                at += 8
+                i += 8
+            else:
                 at += first_octet(special)
                 i += first_octet(special)
-            if kind == TEXT_LATIN1 and data[i] >= 0x80:
-                at[0] = 0xC0 | (data[i] >> 6)
-                at[1] = 0x80 | (data[i] & 0x3F)
-                at += 2
-            else:
-                at = put_escaped(at, data[i])
+                memcpy(at, ESCAPES[data[i]], 8)
+                at += ESCAPES[data[i]][7]
+                i += 1
+        while i < stop:
+            at = put_escaped(at, data[i])
             i += 1
         out.length = at - out.data
     if output_need(out, 1):

@@ -46,6 +46,8 @@ from levo.engine.output cimport (
     body_text_length,
     load64,
     lower,
+    lower_run,
+    lower_word,
     output_need,
     output_scratch,
     put,
@@ -176,12 +178,17 @@ cdef inline uint32_t name_hash(Text name) noexcept nogil:
 
 
 cdef inline bint same_name(Text a, Text b) noexcept nogil:
-    cdef uint32_t i
+    cdef uint32_t i = 0
     if a.length != b.length:
         return False
-    for i in range(a.length):
+    while a.length - i >= 8:
+        if lower_word(load64(a.data + i)) != lower_word(load64(b.data + i)):
+            return False
+        i += 8
+    while i < a.length:
         if lower(a.data[i]) != lower(b.data[i]):
             return False
+        i += 1
     return True
 
 
@@ -229,16 +236,31 @@ cdef bint chain_repeats(const Section* section, Output* out) noexcept nogil:
     return True
 
 
+cdef uint64_t value_length(Text text) noexcept nogil:
+    """Octets of one string in an ArrayValue, its tag included."""
+    cdef uint64_t length = utf8_length(text.data, text.length, text_kind(text.data, text.length))
+    cdef uint64_t value = 1 + varint_length(length) + length
+    return 1 + varint_length(value) + value
+
+
+cdef inline void put_value(Output* out, Text text, TextKind kind, uint64_t length) noexcept nogil:
+    """One string in an ArrayValue; *length* is its octets as UTF-8."""
+    put_octet(out, 0x0A)
+    put_varint(out, 1 + varint_length(length) + length)
+    put_octet(out, 0x0A)
+    put_varint(out, length)
+    put_text(out, text.data, text.length, kind)
+
+
 cdef void put_fields(Output* out, const char* prefix, const Section* section) noexcept nogil:
     """``<prefix><name>``: string array. Names lower-cased, values as they are."""
     cdef uint32_t count = section.field_count, i, k
     cdef uint32_t* following
     cdef uint32_t* last
-    cdef size_t prefix_length = strlen(prefix), j
+    cdef size_t prefix_length = strlen(prefix), name_length
     cdef uint64_t key_length, array, value, length, pair
     cdef Text name, text
     cdef TextKind name_kind, kind
-    cdef uint8_t* at
     if count == 0 or section.fields == NULL or not chain_repeats(section, out):
         return
     following = out.scratch
@@ -251,16 +273,15 @@ cdef void put_fields(Output* out, const char* prefix, const Section* section) no
             continue
         name_kind = text_kind(name.data, name.length)
         key_length = prefix_length + utf8_length(name.data, name.length, name_kind)
-        array = 0
-        k = i
-        while True:
-            text = section_text(section, section.fields[k].value)
-            length = utf8_length(text.data, text.length, text_kind(text.data, text.length))
-            value = 1 + varint_length(length) + length
-            array += 1 + varint_length(value) + value
-            if following[k] == 0:
-                break
-            k = following[k] - 1
+        text = section_text(section, section.fields[i].value)
+        kind = text_kind(text.data, text.length)
+        length = utf8_length(text.data, text.length, kind)
+        value = 1 + varint_length(length) + length
+        array = 1 + varint_length(value) + value
+        k = following[i]
+        while k:
+            array += value_length(section_text(section, section.fields[k - 1].value))
+            k = following[k - 1]
         value = 1 + varint_length(array) + array
         pair = 2 + varint_length(key_length) + key_length + varint_length(value) + value
         if not output_need(out, pair + 16):
@@ -270,27 +291,20 @@ cdef void put_fields(Output* out, const char* prefix, const Section* section) no
         put_octet(out, 0x0A)
         put_varint(out, key_length)
         put(out, prefix, prefix_length)
-        at = out.data + out.length
         put_text(out, name.data, name.length, name_kind)
-        for j in range(out.data + out.length - at):
-            at[j] = lower(at[j])
+        name_length = key_length - prefix_length
+        lower_run(out.data + out.length - name_length, name_length)
         put_octet(out, 0x12)
         put_varint(out, value)
         put_octet(out, 0x2A)
         put_varint(out, array)
-        k = i
-        while True:
-            text = section_text(section, section.fields[k].value)
+        put_value(out, text, kind, length)
+        k = following[i]
+        while k:
+            text = section_text(section, section.fields[k - 1].value)
             kind = text_kind(text.data, text.length)
-            length = utf8_length(text.data, text.length, kind)
-            put_octet(out, 0x0A)
-            put_varint(out, 1 + varint_length(length) + length)
-            put_octet(out, 0x0A)
-            put_varint(out, length)
-            put_text(out, text.data, text.length, kind)
-            if following[k] == 0:
-                break
-            k = following[k] - 1
+            put_value(out, text, kind, utf8_length(text.data, text.length, kind))
+            k = following[k - 1]
 
 
 # One span.

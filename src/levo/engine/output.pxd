@@ -17,11 +17,18 @@ cdef extern from *:
     #endif
         return word;
     }
+    static inline void levo_store64(uint8_t *data, uint64_t word) {
+    #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        word = __builtin_bswap64(word);
+    #endif
+        memcpy(data, &word, 8);
+    }
     static inline unsigned levo_first_octet(uint64_t mask) { return (unsigned)__builtin_ctzll(mask) >> 3; }
     #endif
     """
     # Eight octets, the first one lowest; octets are looked at together by arithmetic on such words.
     uint64_t load64 "levo_load64"(const uint8_t* data) nogil
+    void store64 "levo_store64"(uint8_t* data, uint64_t word) nogil
     # Position of the first octet whose highest bit is set in *mask*, which is not zero.
     uint32_t first_octet "levo_first_octet"(uint64_t mask) nogil
 
@@ -98,6 +105,25 @@ cdef inline void put(Output* output, const void* data, size_t size) noexcept nog
 
 cdef inline uint8_t lower(uint8_t octet) noexcept nogil:
     return octet | 0x20 if 0x41 <= octet <= 0x5A else octet
+
+
+cdef inline uint64_t lower_word(uint64_t word) noexcept nogil:
+    """Eight octets, ASCII letters lowered."""
+    cdef uint64_t ones = <uint64_t>0x0101010101010101
+    cdef uint64_t low = word & (ones * 0x7F)
+    cdef uint64_t upper = ((low + ones * (0x80 - 0x41)) ^ (low + ones * (0x7F - 0x5A))) & ~word & (ones * 0x80)
+    return word | (upper >> 2)
+
+
+cdef inline void lower_run(uint8_t* data, size_t length) noexcept nogil:
+    """Lower ASCII letters in place."""
+    cdef size_t i = 0
+    while length - i >= 8:
+        store64(data + i, lower_word(load64(data + i)))
+        i += 8
+    while i < length:
+        data[i] = lower(data[i])
+        i += 1
 
 
 cdef inline bint equals_lower(const uint8_t* data, const uint8_t* lower_name, size_t length) noexcept nogil:
