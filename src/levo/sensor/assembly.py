@@ -10,13 +10,11 @@ from typing import Any
 from levo.config import Merged, SatelliteUrl, SensorConfig
 from levo.errors import ConfigError, Problem
 from levo.ledger import Ledger
+from levo.sensor.health import not_ready
+from levo.sensor.metrics import Metric, ProcessUse, measure
 from levo.sensor.pipeline import Pace, Pipeline, Snapshot
-from levo.sensor.resource import (
-    TaskMetadata,
-    metadata_host,
-    read_task_metadata,
-    resource_attributes,
-)
+from levo.sensor.resource import metadata_host, read_task_metadata, resource_attributes
+from levo.sensor.sampling.rules import compile_rules
 
 _MIB = 1 << 20
 
@@ -48,11 +46,28 @@ class Sensor:
     source: Any
     """``FileSource`` or ``LiveSource``."""
     outputs: tuple[Any, ...]
-    resource: Mapping[str, str]
+    finisher: Finisher
+    resource: bytes
+    """The encoded ``Resource`` message."""
     warnings: tuple[str, ...]
 
     def ledger(self) -> Ledger:
         return ledger_of(self.pipeline.snapshot())
+
+    def metrics(self) -> list[Metric]:
+        seen = self.pipeline.snapshot()
+        return measure(ledger_of(seen), seen, ProcessUse.now())
+
+    def not_ready(self, now_ns: int) -> list[str]:
+        """Why the sensor does not do its work; empty when it does."""
+        interfaces = getattr(self.source, "interfaces", None)
+        return not_ready(self.pipeline.snapshot(), now_ns, None if interfaces is None else len(interfaces))
+
+    def reconfigure(self, config: SensorConfig) -> None:
+        """Apply the settings that a running sensor can change: filters, rates, redaction."""
+        policy = _policy(config)
+        self.finisher.reconfigure(config)
+        self.pipeline.order(lambda engine: engine.set_policy(**policy))
 
 
 def ledger_of(seen: Snapshot) -> Ledger:
@@ -67,23 +82,23 @@ def open_sensor(merged: Merged, environ: Mapping[str, str]) -> Sensor:
         CaptureFileError, PrivilegeError, CaptureError: the source cannot be opened.
     """
     config = merged.config
-    if config.redact.fields or config.redact.patterns:
-        _body_redaction()  # before anything is opened
     task, warning = read_task_metadata(environ)
     attributes = resource_attributes(config, environ, task)
     shares = Shares.of(config.max_memory, len(config.output))
+    finisher = Finisher(config)
     source = open_source(config, environ, shares)
     outputs: list[Any] = []
     try:
         _refuse_overwriting(config)
-        outputs = _open_outputs(config, attributes, shares)
+        resource = _encode_resource(attributes)
+        outputs = _open_outputs(config, resource, shares)
         engine = _engine(config)
         pipeline = Pipeline(
             engine,
             source,
             outputs,
             live=config.read is None,
-            finish=finisher(config),
+            finish=finisher,
             pace=Pace(
                 interval_ns=config.trace_export_interval,
                 handover_bytes=shares.handover_bytes,
@@ -96,7 +111,7 @@ def open_sensor(merged: Merged, environ: Mapping[str, str]) -> Sensor:
         source.close()
         raise
     warnings = merged.warnings + ((warning,) if warning else ())
-    return Sensor(pipeline, source, tuple(outputs), attributes, warnings)
+    return Sensor(pipeline, source, tuple(outputs), finisher, resource, warnings)
 
 
 def open_source(config: SensorConfig, environ: Mapping[str, str], shares: Shares) -> Any:
@@ -134,22 +149,35 @@ def own_endpoints(config: SensorConfig, environ: Mapping[str, str]) -> tuple[Any
     return tuple(Endpoint(host, port) for host, port in dict.fromkeys(found) if host)
 
 
-def finisher(config: SensorConfig) -> Any:
+class Finisher:
     """What happens to each batch between capture and outputs: content codings undone, secrets masked."""
-    headers = config.redact.headers
-    most = max(1, config.max_http_length)
-    growth = max(16 * _MIB, config.max_memory // 4)
 
-    def finish(batch: Any) -> None:
-        batch.decode_content(most, growth)
+    def __init__(self, config: SensorConfig) -> None:
+        """Raises ConfigError for what cannot be masked."""
+        self._config = config
+        self.reconfigure(config)
+
+    def reconfigure(self, config: SensorConfig) -> None:
+        if config.redact.fields or config.redact.patterns:
+            what = "fields and patterns are not available in this version; use headers"
+            raise ConfigError(Problem("redact", what))
+        self._config = config
+
+    def __call__(self, batch: Any) -> None:
+        config = self._config
+        batch.decode_content(max(1, config.max_http_length), max(16 * _MIB, config.max_memory // 4))
         if not config.no_redact:
-            batch.mask(headers)
-
-    return finish
+            batch.mask(config.redact.headers)
 
 
-def _body_redaction() -> None:
-    raise ConfigError(Problem("redact", "fields and patterns are not available in this version; use headers"))
+def _policy(config: SensorConfig) -> dict[str, Any]:
+    """The engine's budget of traces and the rules it asks."""
+    each = config.max_per_endpoint_exported_requests_per_second
+    return {
+        "traces_per_minute": config.rate_limit,
+        "endpoint_traces_per_minute": each * 60 if each else -1.0,
+        "rules": compile_rules(config),
+    }
 
 
 def _engine(config: SensorConfig) -> Any:
@@ -160,6 +188,7 @@ def _engine(config: SensorConfig) -> Any:
         max_message=config.max_http_length,
         stream_timeout_ns=config.stream_timeout_seconds,
         keep_bodies=config.max_http_length > 0,
+        **_policy(config),
     )
 
 
@@ -175,15 +204,20 @@ def _refuse_overwriting(config: SensorConfig) -> None:
             raise ConfigError(Problem("--output", f"{spec} would overwrite the file of --read; name another"))
 
 
-def _open_outputs(config: SensorConfig, attributes: Mapping[str, str], shares: Shares) -> list[Any]:
+def _encode_resource(attributes: Mapping[str, str]) -> bytes:
+    from levo.engine.otlp import encode_resource  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    encoded: bytes = encode_resource(attributes)
+    return encoded
+
+
+def _open_outputs(config: SensorConfig, resource: bytes, shares: Shares) -> list[Any]:
     from pathlib import Path
 
-    from levo.engine.otlp import encode_resource  # type: ignore[import-not-found,import-untyped,unused-ignore]
     from levo.sensor.export.opening import open_destination
     from levo.sensor.export.output import Output, QueueLimits
     from levo.sensor.export.spool import Spool
 
-    resource = encode_resource(attributes)
     outputs: list[Any] = []
     try:
         for spec in config.output:
@@ -240,15 +274,3 @@ def _address(url: SatelliteUrl) -> Any:
     from levo.sensor.export.target import SatelliteAddress, Transport
 
     return SatelliteAddress(Transport(url.transport), url.host, url.port, url.tls, url.prefix)
-
-
-__all__ = [
-    "Sensor",
-    "Shares",
-    "TaskMetadata",
-    "finisher",
-    "ledger_of",
-    "open_sensor",
-    "open_source",
-    "own_endpoints",
-]

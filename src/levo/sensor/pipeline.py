@@ -44,6 +44,9 @@ class EngineLike(Protocol):
     def drain(self, limit: int = 0) -> Any: ...
     def statistics(self) -> Mapping[str, Any]: ...
     def set_external(self, nbytes: int) -> None: ...
+    def set_policy(
+        self, *, traces_per_minute: float, endpoint_traces_per_minute: float, rules: Any
+    ) -> None: ...
 
 
 class OutputLike(Protocol):
@@ -193,11 +196,17 @@ class Pipeline:
         self._last_frame_ns: int | None = None
         self._seen: tuple[Mapping[str, Any], int, Any] = (engine.statistics(), 0, source.statistics())
 
-    def run(self, on_wake: Callable[[], None] | None = None, stop_after_s: float = 4.0) -> None:
+    def run(
+        self,
+        on_wake: Callable[[], None] | None = None,
+        stop_after_s: float = 4.0,
+        on_delivered: Callable[[], None] | None = None,
+    ) -> None:
         """Capture until the source ends or :meth:`stop`, then deliver what is left.
 
         *on_wake* is called in this thread once a second and after :meth:`wake`. After :meth:`stop`, delivery
         gets *stop_after_s* seconds; after the end of a file it gets as long as the outputs retry.
+        *on_delivered* is called before the outputs are closed, when what could be delivered has been.
 
         Raises:
             CaptureError: the source failed; what was captured until then has been delivered.
@@ -212,7 +221,7 @@ class Pipeline:
             if on_wake is not None:
                 on_wake()
         capture.join()
-        self._deliver(finish, stop_after_s, on_wake)
+        self._deliver(finish, stop_after_s, on_wake, on_delivered)
         if self._failure is not None:
             raise self._failure
 
@@ -341,7 +350,11 @@ class Pipeline:
     # The caller's thread, at the end.
 
     def _deliver(
-        self, finish: threading.Thread, stop_after_s: float, on_wake: Callable[[], None] | None
+        self,
+        finish: threading.Thread,
+        stop_after_s: float,
+        on_wake: Callable[[], None] | None,
+        on_delivered: Callable[[], None] | None,
     ) -> None:
         self._handover.close()
         stop_at: float | None = None
@@ -358,5 +371,7 @@ class Pipeline:
             if on_wake is not None and self._wake.is_set():
                 self._wake.clear()
                 on_wake()
+        if on_delivered is not None:
+            on_delivered()
         for output in self._outputs:
             output.close(max(0.2, stop_at - time.monotonic()) if stop_at is not None else 5.0)

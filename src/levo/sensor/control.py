@@ -1,0 +1,230 @@
+"""The control thread of a running sensor: signals, reload, health, metrics, service manager, report."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from types import FrameType
+from typing import Any
+
+from levo import __version__
+from levo.config import OPTIONS, Merged
+from levo.config.reload import changes
+from levo.errors import ConfigError
+from levo.ledger import Fate, Ledger
+from levo.sensor.assembly import Sensor
+from levo.sensor.health import HealthServer
+from levo.sensor.log import Log
+from levo.sensor.metrics import otlp, prometheus
+from levo.sensor.notify import Notifier
+
+REFRESH_S = 5.0
+STOP_AFTER_S = 4.0
+"""How long delivery may take after SIGTERM: well within Fargate's stopTimeout of 30 s."""
+_REPEAT_WARNING_NS = 30_000_000_000
+
+
+class Control:
+    """Runs one sensor to its end. Owns nothing: the caller closes the source."""
+
+    def __init__(
+        self,
+        sensor: Sensor,
+        merged: Merged,
+        log: Log,
+        reread: Callable[[], Merged],
+        environ: Mapping[str, str],
+    ) -> None:
+        """*reread* merges the configuration again, for SIGHUP; it may raise ConfigError."""
+        self._sensor = sensor
+        self._config = merged.config
+        self._known_warnings = len(merged.warnings)
+        self._log = log
+        self._reread = reread
+        self._notifier = Notifier(environ)
+        self._reload = threading.Event()
+        self._ended = threading.Event()
+        self._live = merged.config.read is None
+        self._complaints: dict[str, int] = {}
+        self._started_ns = time.time_ns()
+        self._next_metrics_ns = self._started_ns + merged.config.trace_export_interval
+
+    def run(self) -> Ledger:
+        """Work until the source ends or a signal comes; report; return the final ledger.
+
+        Raises:
+            ConfigError: ``--listen`` cannot be used.
+            CaptureError: the source failed. The report has been given by then.
+        """
+        pipeline = self._sensor.pipeline
+        health = self._listen()
+        started = time.monotonic()
+        try:
+            with self._signals():
+                self._greet()
+                pipeline.run(self._on_wake, STOP_AFTER_S, self._send_metrics)
+        finally:
+            self._ended.set()
+            self._notifier.stopping()
+            if health is not None:
+                health.close()
+            self._log.status("")
+            ledger = self._sensor.ledger()
+            self._report(ledger, time.monotonic() - started)
+        return ledger
+
+    def _greet(self) -> None:
+        config, sensor = self._config, self._sensor
+        for warning in sensor.warnings[self._known_warnings :]:
+            self._log.warning(warning)
+        if self._live:
+            what = f"capturing on {', '.join(sensor.source.interfaces)}"
+            threading.Thread(target=self._refresh, name="levo-refresh", daemon=True).start()
+        else:
+            what = f"reading {config.read}"
+        named = [
+            f"otlp to {config.satellite}" if spec.kind == "otlp" else str(spec) for spec in config.output
+        ]
+        self._log.info(
+            f"levo-sensor {__version__}: {what}; output {', '.join(named)}; environment {config.levo_env}"
+        )
+        self._notifier.ready(what)
+
+    def _listen(self) -> HealthServer | None:
+        if self._config.listen is None:
+            return None
+        return HealthServer(
+            self._config.listen,
+            lambda: self._sensor.not_ready(time.time_ns()),
+            lambda: prometheus(self._sensor.metrics()),
+        )
+
+    # Woken once a second, and by signals.
+
+    def _on_wake(self) -> None:
+        if self._reload.is_set():
+            self._reload.clear()
+            self._notifier.reloading()
+            self._apply_changes()
+            self._notifier.ready("configuration reread")
+        self._notifier.alive()
+        now = time.time_ns()
+        if now >= self._next_metrics_ns:
+            self._next_metrics_ns = now + max(1_000_000_000, self._config.trace_export_interval)
+            self._send_metrics()
+        self._show_progress()
+
+    def _send_metrics(self) -> None:
+        if not any(spec.kind == "otlp" for spec in self._config.output):
+            return
+        encoded = otlp(self._sensor.metrics(), self._sensor.resource, self._started_ns, time.time_ns())
+        for output in self._sensor.outputs:
+            output.submit_metrics(encoded)
+
+    def _show_progress(self) -> None:
+        seen = self._sensor.pipeline.snapshot()
+        for output in seen.outputs:
+            said = self._complaints.get(output.name)
+            if output.last_error_ns and (said is None or output.last_error_ns - said > _REPEAT_WARNING_NS):
+                self._complaints[output.name] = output.last_error_ns
+                goes_on = "capture goes on" if self._live else "trying again"
+                self._log.warning(f"{output.name}: {output.last_error}; {goes_on}")
+        if self._live:
+            sent = ", ".join(f"{output.exported:,} traces to {output.name}" for output in seen.outputs)
+            self._log.status(
+                f"{seen.engine['frames_received']:,} frames, {seen.engine['exchanges_emitted']:,} exchanges, "
+                f"{sent}; the kernel dropped {getattr(seen.capture, 'dropped', 0):,}"
+            )
+
+    def _apply_changes(self) -> None:
+        try:
+            fresh = self._reread().config
+            now, later = changes(self._config, fresh)
+            applied = replace(self._config, **{field: getattr(fresh, field) for field in _fields(now)})
+            if now:
+                self._sensor.reconfigure(applied)
+        except ConfigError as error:
+            self._log.error(f"configuration not reloaded: {error}")
+            return
+        self._config = applied
+        if now:
+            self._log.info(f"changed: {', '.join(now)}")
+        if later:
+            self._log.warning(f"need a restart to take effect: {', '.join(later)}")
+        if not now and not later:
+            self._log.info("configuration reread: nothing has changed")
+
+    # Signals and threads.
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM stop and deliver, the second one at once; SIGHUP rereads the configuration."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        asked: list[int] = []
+
+        def on_stop(number: int, _frame: FrameType | None) -> None:
+            asked.append(number)
+            if len(asked) > 1:
+                signal.signal(number, signal.SIG_DFL)
+                signal.raise_signal(number)
+            self._sensor.pipeline.stop()
+
+        def on_reload(_number: int, _frame: FrameType | None) -> None:
+            self._reload.set()
+            self._sensor.pipeline.wake()
+
+        wanted: dict[int, Any] = {
+            signal.SIGINT: on_stop,
+            signal.SIGTERM: on_stop,
+            signal.SIGHUP: on_reload,
+        }
+        previous = {number: signal.signal(number, handler) for number, handler in wanted.items()}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _refresh(self) -> None:
+        """Interfaces come and go, names get new addresses. Name resolution may take long: its own thread."""
+        while not self._ended.wait(REFRESH_S):
+            self._sensor.source.refresh()
+            for line in self._sensor.source.events():
+                self._log.warning(line)
+
+    def _report(self, ledger: Ledger, seconds: float) -> None:
+        """The ledger, in plain words; as structured lines where the log is structured."""
+        lost = undelivered(ledger)
+        tail = f"; {lost:,} traces could not be delivered" if lost else ""
+        self._log.info(f"stopped after {seconds:.1f} s{tail}")
+        if self._log.structured:
+            for balance in ledger.stages:
+                self._log.info(
+                    f"ledger: {balance}",
+                    event="ledger",
+                    stage=balance.label,
+                    received=balance.received,
+                    states={state.name: count for state, count in balance.counts},
+                    balanced=not balance.missing,
+                )
+            for name, value, text in ledger.notes:
+                self._log.info(f"ledger: {value:,} {text}", event="ledger", counter=name, value=value)
+        else:
+            self._log.plain(ledger.render())
+        if not ledger.balanced:
+            self._log.error("the ledger does not balance; please report this")
+
+
+def undelivered(ledger: Ledger) -> int:
+    """Traces that an output gave up."""
+    return sum(balance.total(Fate.LOST) for balance in ledger.stages if balance.stage.name == "output")
+
+
+def _fields(names: list[str]) -> list[str]:
+    return [option.field for option in OPTIONS if option.name in names]

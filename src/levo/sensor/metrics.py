@@ -1,0 +1,224 @@
+"""The sensor's own numbers: the ledger, what is held, CPU, memory. As Prometheus text and as OTLP."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+
+from levo import __version__
+from levo.ledger import NOTES, Fate, Ledger
+from levo.sensor.pipeline import Snapshot
+
+SCOPE = "levo.sensor"
+
+
+Point = tuple[tuple[tuple[str, str], ...], int | float]
+"""((label, value), ...) and the number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One family with its points. Labels come from bounded sets only."""
+
+    name: str
+    """Dotted, without a unit: ``levo.sensor.frames``."""
+    help: str
+    unit: str
+    """UCUM, as OpenTelemetry wants it: ``By``, ``s``, ``1``, ``{trace}``."""
+    monotonic: bool
+    """A counter since start; else a value of now."""
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessUse:
+    """What this process takes from the machine."""
+
+    cpu_seconds: float
+    resident_bytes: int
+
+    @classmethod
+    def now(cls, root: Path = Path("/proc/self")) -> ProcessUse:
+        used = getrusage(RUSAGE_SELF)
+        try:
+            pages = int((root / "statm").read_text().split()[1])
+        except (OSError, ValueError, IndexError):
+            pages = 0
+        return cls(used.ru_utime + used.ru_stime, pages * os.sysconf("SC_PAGE_SIZE"))
+
+
+def measure(ledger: Ledger, seen: Snapshot, process: ProcessUse) -> list[Metric]:
+    """All metrics of one moment."""
+    received: list[Point] = []
+    settled: list[Point] = []
+    waiting: list[Point] = []
+    for balance in ledger.stages:
+        stage = _stage_labels(balance.label, balance.stage.name)
+        received.append((stage, balance.received))
+        for state, count in balance.counts:
+            labels = (*stage, ("state", state.name), ("fate", state.fate.value))
+            (waiting if state.fate is Fate.WAITING else settled).append((labels, count))
+    metrics = [
+        Metric("levo.sensor.ledger.received", "Units that a stage received.", "1", True, tuple(received)),
+        Metric("levo.sensor.ledger.units", "Units that ended in a state.", "1", True, tuple(settled)),
+        Metric("levo.sensor.ledger.waiting", "Units not decided yet.", "1", False, tuple(waiting)),
+    ]
+    for name, text in NOTES.items():
+        if name in seen.engine:
+            metrics.append(_single(f"levo.sensor.{name}", _capital(text), "1", True, int(seen.engine[name])))
+    for name in ("connections_opened", "connections_http1", "connections_http2", "connections_tls"):
+        if name in seen.engine:
+            text = f"{_capital(name.replace('_', ' '))}."
+            metrics.append(_single(f"levo.sensor.{name}", text, "1", True, int(seen.engine[name])))
+    metrics.append(
+        _single(
+            "levo.sensor.connections",
+            "Connections that are open.",
+            "1",
+            False,
+            int(seen.engine["connections_open"]),
+        )
+    )
+    metrics += _held(seen)
+    metrics += _interfaces(seen)
+    metrics += _exports(seen)
+    metrics.append(_single("process.cpu.time", "CPU time of this process.", "s", True, process.cpu_seconds))
+    metrics.append(
+        _single(
+            "process.memory.usage", "Resident memory of this process.", "By", False, process.resident_bytes
+        )
+    )
+    version = ((("version", __version__),), 1)
+    metrics.append(Metric("levo.sensor.build", "The sensor's version.", "1", False, (version,)))
+    return metrics
+
+
+def _held(seen: Snapshot) -> list[Metric]:
+    points = [
+        ((("place", "engine"),), int(seen.engine.get("memory_used_bytes", 0))),
+        ((("place", "handover"),), seen.pipeline.held_bytes),
+        *(((("place", f"output {output.name}"),), output.held_bytes) for output in seen.outputs),
+    ]
+    return [Metric("levo.sensor.memory.held", "Octets of --max-memory in use.", "By", False, tuple(points))]
+
+
+def _interfaces(seen: Snapshot) -> list[Metric]:
+    interfaces = getattr(seen.capture, "interfaces", ())
+    texts = {
+        "received": "Frames that passed the kernel's filter.",
+        "dropped": "Frames dropped by the kernel: its ring was full.",
+        "interface_dropped": "Frames dropped by the device or its driver.",
+    }
+    return [
+        Metric(
+            f"levo.sensor.capture.{name}",
+            text,
+            "{frame}",
+            True,
+            tuple(((("interface", each.name),), getattr(each, name)) for each in interfaces),
+        )
+        for name, text in texts.items()
+        if interfaces
+    ]
+
+
+def _exports(seen: Snapshot) -> list[Metric]:
+    texts = {
+        "requests": ("Deliveries answered with success.", "1", True),
+        "retries": ("Attempts that failed and were repeated.", "1", True),
+        "bytes_sent": ("Octets of successful deliveries.", "By", True),
+        "spool_bytes": ("Octets in the spool.", "By", False),
+    }
+    return [
+        Metric(
+            f"levo.sensor.export.{name}",
+            text,
+            unit,
+            monotonic,
+            tuple(((("output", output.name),), getattr(output, name)) for output in seen.outputs),
+        )
+        for name, (text, unit, monotonic) in texts.items()
+    ]
+
+
+def _single(name: str, text: str, unit: str, monotonic: bool, value: int | float) -> Metric:
+    return Metric(name, text, unit, monotonic, (((), value),))
+
+
+def _stage_labels(label: str, stage: str) -> tuple[tuple[str, str], ...]:
+    output = label.removeprefix(stage).strip()
+    return (("stage", stage), ("output", output)) if output else (("stage", stage),)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def prometheus(metrics: Iterable[Metric]) -> str:
+    """The text exposition format, version 0.0.4."""
+    lines = []
+    for metric in metrics:
+        name = metric.name.replace(".", "_")
+        name += {"By": "_bytes", "s": "_seconds"}.get(metric.unit, "") if not name.endswith("_bytes") else ""
+        name += "_total" if metric.monotonic else ""
+        lines.append(f"# HELP {name} {metric.help}")
+        lines.append(f"# TYPE {name} {'counter' if metric.monotonic else 'gauge'}")
+        for labels, value in metric.points:
+            inside = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels)
+            lines.append(f"{name}{{{inside}}} {value}" if inside else f"{name} {value}")
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def otlp(metrics: Sequence[Metric], resource: bytes, start_ns: int, now_ns: int) -> bytes:
+    """An ``ExportMetricsServiceRequest`` (opentelemetry/proto/metrics/v1); *resource* is an encoded Resource.
+
+    Counters are cumulative sums since *start_ns*.
+    """
+    encoded = b"".join(_field(2, _metric(metric, start_ns, now_ns)) for metric in metrics if metric.points)
+    scope = _field(1, SCOPE.encode()) + _field(2, __version__.encode())
+    resource_metrics = _field(1, resource) + _field(2, _field(1, scope) + encoded)
+    return _field(1, resource_metrics)
+
+
+def _metric(metric: Metric, start_ns: int, now_ns: int) -> bytes:
+    points = b"".join(_field(1, _point(labels, value, start_ns, now_ns)) for labels, value in metric.points)
+    head = _field(1, metric.name.encode()) + _field(2, metric.help.encode()) + _field(3, metric.unit.encode())
+    if metric.monotonic:
+        cumulative, is_monotonic = b"\x10\x02", b"\x18\x01"
+        return head + _field(7, points + cumulative + is_monotonic)
+    return head + _field(5, points)
+
+
+def _point(labels: tuple[tuple[str, str], ...], value: int | float, start_ns: int, now_ns: int) -> bytes:
+    attributes = b"".join(
+        _field(7, _field(1, key.encode()) + _field(2, _field(1, text.encode("utf-8", "replace"))))
+        for key, text in labels
+    )
+    number = (
+        struct.pack("<Bd", 4 << 3 | 1, value)
+        if isinstance(value, float)
+        else struct.pack("<Bq", 6 << 3 | 1, value)
+    )
+    return attributes + struct.pack("<BQBQ", 2 << 3 | 1, start_ns, 3 << 3 | 1, now_ns) + number
+
+
+def _field(number: int, payload: bytes) -> bytes:
+    """A length-delimited protobuf field."""
+    return bytes((number << 3 | 2,)) + _varint(len(payload)) + payload
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
