@@ -1,11 +1,10 @@
-# distutils: libraries = pcap z
+# distutils: libraries = pcap
 """Capture files: pcap and pcapng, plain, gzip-compressed or from a pipe.
 
 pcap: draft-ietf-opsawg-pcap; pcapng: draft-ietf-opsawg-pcapng (block names below are its names).
 
-One parser works on a window of octets, ``_data[_at:_end]``. For a plain file the window is the mapped file, and a
-frame is handed over where it lies. For anything else it is a buffer that ``_fill`` shifts and refills: whole records
-only are handed over, so memory is bounded by the largest record.
+One parser works on a window of octets (``levo.sensor.capture.window``). Frames are handed over where they lie, and
+whole records only, so memory is bounded by the largest record.
 
 ``_step`` looks at the window and returns
 
@@ -17,20 +16,15 @@ only are handed over, so memory is bounded by the largest record.
 """
 
 cimport cython
-from cpython.exc cimport PyErr_CheckSignals
-from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcpy, memmove, memset, strerror
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcpy, memset
 
-from levo.engine.source cimport FrameSource
 from levo.engine.types cimport Frame, FrameSink
 from levo.sensor.capture.bpf cimport Program, bpf_program, program_matches
+from levo.sensor.capture.window cimport FILL_ERROR, FILL_LATER, Window
 
-import os
-import stat
-
-from levo.errors import CaptureError, CaptureFileError
+from levo.errors import CaptureFileError
 from levo.sensor.capture.filters import check_expression, file_program
 from levo.sensor.capture.statistics import FileStatistics
 
@@ -58,48 +52,6 @@ cdef extern from *:
     """
     int64_t levo_ticks_to_ns(uint64_t ticks, int binary, unsigned int exponent, int64_t offset_s) nogil
 
-cdef extern from "<poll.h>" nogil:
-    struct pollfd:
-        int fd
-        short events
-        short revents
-    int poll(pollfd* entries, unsigned long count, int timeout_ms)
-    short POLLIN
-
-cdef extern from "<unistd.h>" nogil:
-    ssize_t read(int fd, void* into, size_t size)
-    int close(int fd)
-
-cdef extern from "<sys/stat.h>" nogil:
-    struct stat_t "stat":
-        long long st_size
-    int fstat(int fd, stat_t* result)
-
-cdef extern from "<sys/mman.h>" nogil:
-    void* mmap(void* address, size_t length, int protection, int flags, int fd, long long offset)
-    int munmap(void* address, size_t length)
-    int madvise(void* address, size_t length, int advice)
-    int PROT_READ
-    int MAP_PRIVATE
-    int MADV_SEQUENTIAL
-    int MADV_DONTNEED
-    void* MAP_FAILED
-
-cdef extern from "zlib.h" nogil:
-    ctypedef struct z_stream:
-        const uint8_t* next_in
-        unsigned int avail_in
-        uint8_t* next_out
-        unsigned int avail_out
-    int inflateInit2(z_stream* stream, int window_bits)
-    int inflate(z_stream* stream, int flush)
-    int inflateReset(z_stream* stream)
-    int inflateEnd(z_stream* stream)
-    int Z_OK
-    int Z_STREAM_END
-    int Z_BUF_ERROR
-    int Z_NO_FLUSH
-
 cdef enum Step:
     FRAME
     AGAIN
@@ -112,19 +64,10 @@ cdef enum Format:
     FORMAT_PCAP
     FORMAT_PCAPNG
 
-cdef enum Filled:
-    FILL_ERROR = -2
-    FILL_LATER = -1
-    FILL_END = 0
-    FILL_GOT = 1
-
 cdef enum:
     LARGEST_RECORD = 16 * 1024 * 1024 + 64     # as much as any tool writes; a larger length is nonsense
     MOST_SECRETS = 16 * 1024 * 1024            # octets of key logs kept
     MOST_INTERFACES = 65536                    # of one section; Frame.interface has 16 bits
-    FIRST_CAPACITY = 1024 * 1024               # of the buffer of a stream
-    INPUT_SIZE = 1024 * 1024                   # not below FIRST_CAPACITY: takes over its octets
-    RELEASE_EVERY = 64 * 1024 * 1024           # octets of a mapped file after which its pages are given back
 
 cdef enum:
     BLOCK_SECTION = 0x0A0D0D0A
@@ -181,35 +124,14 @@ cdef inline uint16_t usual_link_type(uint32_t link_type) noexcept nogil:
 
 
 @cython.final
-cdef class FileSource(FrameSource):
+cdef class FileSource(Window):
     """The frames of one capture file, in the order of the file. One thread at a time."""
 
-    cdef const uint8_t* _data       # the window's memory: the mapping, or _buffer
-    cdef size_t _at
-    cdef size_t _end
-    cdef size_t _wanted             # octets from _at that the record at _at needs
-    cdef bint _complete             # the window ends where the file ends
     cdef bint _stopped
-
-    cdef int _fd
-    cdef bint _own_fd
-    cdef void* _mapping
-    cdef size_t _mapped
-    cdef size_t _released
-    cdef uint8_t* _buffer
-    cdef size_t _capacity
-    cdef uint8_t* _input            # compressed octets
-    cdef z_stream _inflater
-    cdef bint _gzip
-    cdef bint _gzip_open            # inside a member: the end of the file would cut it
-    cdef bint _input_ended
-    cdef int _error                 # errno of a failed read
-
     cdef int _format
     cdef bint _big
     cdef uint32_t _header_size      # of a pcap record
     cdef bint _nano
-    cdef uint64_t _skip             # octets of an oversized block still to pass over
 
     cdef Interface* _interfaces
     cdef uint32_t _interface_count
@@ -223,8 +145,6 @@ cdef class FileSource(FrameSource):
     cdef const bpf_program* _frame_program
     cdef Counters _counters
 
-    cdef readonly str path
-    """As given; ``-`` is standard input."""
     cdef object _filter
     cdef dict _programs             # link type -> Program
 
@@ -234,10 +154,7 @@ cdef class FileSource(FrameSource):
         *filter* is a pcap-filter(7) expression, compiled for each link type that the file uses; tagged frames are
         looked into. Raises ``CaptureFileError`` (missing, unreadable, no capture) and ``ConfigError`` (the filter).
         """
-        self._fd = -1
-        self._data = NULL
         self._frame.data = NULL
-        self.path = os.fspath(path)
         self._filter = filter if filter is not None and filter.strip() else None
         self._programs = {}
         self._open()
@@ -251,72 +168,12 @@ cdef class FileSource(FrameSource):
 
     def __dealloc__(self):
         cdef uint32_t index
-        self._release()
         free(self._interfaces)
         for index in range(self._secret_count):
             free(self._secrets[index].data)
         free(self._secrets)
 
     # Opening
-
-    def _open(self):
-        try:
-            if self.path == "-":
-                self._fd, self._own_fd = 0, False
-            else:
-                self._fd, self._own_fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC), True
-            status = os.fstat(self._fd)
-        except OSError as error:
-            raise CaptureFileError(f"cannot read the capture file {self.path!r}: {error.strerror}") from None
-        if stat.S_ISDIR(status.st_mode):
-            raise CaptureFileError(f"cannot read the capture file {self.path!r}: it is a directory")
-        if stat.S_ISREG(status.st_mode) and self.path != "-" and status.st_size > 0:
-            self._map(status.st_size)
-        else:
-            self._become_stream()
-
-    cdef _map(self, size_t size):
-        cdef void* mapping = mmap(NULL, size, PROT_READ, MAP_PRIVATE, self._fd, 0)
-        if mapping == MAP_FAILED:
-            self._become_stream()
-            return
-        madvise(mapping, size, MADV_SEQUENTIAL)
-        self._mapping = mapping
-        self._mapped = size
-        self._data = <const uint8_t*>mapping
-        self._end = size
-        self._complete = True
-
-    cdef _become_stream(self):
-        if self._buffer == NULL:
-            self._buffer = <uint8_t*>malloc(FIRST_CAPACITY)
-            if self._buffer == NULL:
-                raise MemoryError
-            self._capacity = FIRST_CAPACITY
-        self._data = self._buffer
-        self._at = 0
-        self._end = 0
-        self._complete = False
-
-    cdef _become_gzip(self):
-        """Start inflating at the first octet of the file, part of which may be in the window already."""
-        cdef size_t held = self._end if self._mapping == NULL else 0
-        self._input = <uint8_t*>malloc(INPUT_SIZE)
-        if self._input == NULL:
-            raise MemoryError
-        if self._mapping != NULL:
-            munmap(self._mapping, self._mapped)
-            self._mapping = NULL
-        elif held:
-            memcpy(self._input, self._data, held)
-        memset(&self._inflater, 0, sizeof(z_stream))
-        if inflateInit2(&self._inflater, 15 + 16) != Z_OK:
-            raise MemoryError
-        self._gzip = True
-        self._gzip_open = True
-        self._inflater.next_in = self._input
-        self._inflater.avail_in = <unsigned int>held
-        self._become_stream()
 
     def _begin(self):
         """Recognise the format. Waits for the first octets of a pipe."""
@@ -348,17 +205,6 @@ cdef class FileSource(FrameSource):
         name = "standard input" if self.path == "-" else repr(self.path)
         return CaptureFileError(f"{name} is no pcap or pcapng capture: {reason}")
 
-    cdef _need(self, size_t size):
-        """Fill the window to *size* octets where the file has as many; interruptible."""
-        cdef int result
-        while self._end - self._at < size and not self._complete:
-            self._wanted = size
-            with nogil:
-                result = self._fill(100)
-            if result == FILL_ERROR:
-                raise self._read_error()
-            PyErr_CheckSignals()
-
     cdef _look_ahead(self):
         """Read pcapng blocks in the window up to the first packet, so that its filters compile before capture."""
         cdef int step
@@ -371,131 +217,6 @@ cdef class FileSource(FrameSource):
             step = self._step()
             if step == MORE or step == STOP or step == FRAME:
                 return
-
-    cdef _read_error(self):
-        return CaptureError(f"reading {self.path!r} failed: {strerror(self._error).decode('utf-8', 'replace')}")
-
-    # The window
-
-    cdef int _fill(self, int timeout_ms) noexcept nogil:
-        """Add octets to the window, waiting at most *timeout_ms* for a pipe: a ``Filled``."""
-        cdef int result
-        if self._complete:
-            return FILL_END
-        if self._skip_buffered():
-            pass
-        if self._at > 0:
-            memmove(self._buffer, self._buffer + self._at, self._end - self._at)
-            self._end -= self._at
-            self._at = 0
-        if self._wanted > self._capacity and not self._grow(self._wanted):
-            self._error = 12
-            return FILL_ERROR
-        if self._end == self._capacity and not self._grow(self._capacity * 2):
-            self._error = 12
-            return FILL_ERROR
-        if self._gzip:
-            result = self._inflate(timeout_ms)
-        else:
-            result = self._read(self._buffer + self._end, self._capacity - self._end, timeout_ms)
-            if result > 0:
-                self._end += <size_t>result
-                result = FILL_GOT
-        if result == FILL_END:
-            self._complete = True
-        return result
-
-    cdef bint _skip_buffered(self) noexcept nogil:
-        """Pass over what the window holds of an oversized block."""
-        cdef size_t here = self._end - self._at
-        if self._skip == 0:
-            return False
-        if here > self._skip:
-            here = <size_t>self._skip
-        self._at += here
-        self._skip -= here
-        return True
-
-    cdef bint _grow(self, size_t capacity) noexcept nogil:
-        cdef uint8_t* block = <uint8_t*>realloc(self._buffer, capacity)
-        if block == NULL:
-            return False
-        self._buffer = block
-        self._data = block
-        self._capacity = capacity
-        return True
-
-    cdef int _read(self, uint8_t* into, size_t size, int timeout_ms) noexcept nogil:
-        """Octets read, 0 at the end, or a negative ``Filled``."""
-        cdef pollfd entry
-        cdef ssize_t got
-        cdef int ready
-        entry.fd = self._fd
-        entry.events = POLLIN
-        entry.revents = 0
-        if size > 0x40000000:
-            size = 0x40000000
-        ready = poll(&entry, 1, timeout_ms)
-        if ready == 0:
-            return FILL_LATER
-        if ready < 0:
-            if errno == EINTR:
-                return FILL_LATER
-            self._error = errno
-            return FILL_ERROR
-        got = read(self._fd, into, size)
-        if got >= 0:
-            return <int>got
-        if errno == EINTR or errno == EAGAIN:
-            return FILL_LATER
-        self._error = errno
-        return FILL_ERROR
-
-    cdef int _inflate(self, int timeout_ms) noexcept nogil:
-        """Inflate into the free part of the buffer (RFC 1952; members may follow each other)."""
-        cdef int got
-        cdef int code
-        while True:
-            if self._inflater.avail_in == 0 and not self._input_ended:
-                got = self._read(self._input, INPUT_SIZE, timeout_ms)
-                if got < 0:
-                    return got
-                if got == 0:
-                    self._input_ended = True
-                self._inflater.next_in = self._input
-                self._inflater.avail_in = <unsigned int>got
-            if not self._gzip_open:
-                # Another member, or padding behind the last one, which gzip(1) ignores too.
-                if self._inflater.avail_in == 0:
-                    return FILL_END
-                if self._inflater.next_in[0] != 0x1F or inflateReset(&self._inflater) != Z_OK:
-                    return FILL_END
-                self._gzip_open = True
-            self._inflater.next_out = self._buffer + self._end
-            self._inflater.avail_out = <unsigned int>(self._capacity - self._end)
-            code = inflate(&self._inflater, Z_NO_FLUSH)
-            got = <int>(self._capacity - self._end) - <int>self._inflater.avail_out
-            self._end += <size_t>got
-            if code == Z_STREAM_END:
-                self._gzip_open = False
-            elif code != Z_OK and code != Z_BUF_ERROR:
-                # Damaged: what came out before stands, nothing after it can.
-                return FILL_GOT if got and self._mark_damaged() else self._end_damaged()
-            if got:
-                return FILL_GOT
-            if code != Z_STREAM_END and self._inflater.avail_in == 0 and self._input_ended:
-                return self._end_damaged()
-
-    cdef bint _mark_damaged(self) noexcept nogil:
-        """Make the next call the end, with the stream still open (counted as cut)."""
-        self._inflater.avail_in = 0
-        self._input_ended = True
-        return True
-
-    cdef int _end_damaged(self) noexcept nogil:
-        self._counters.truncated += 1
-        self._gzip_open = False
-        return FILL_END
 
     # The formats
 
@@ -823,25 +544,6 @@ cdef class FileSource(FrameSource):
             return -1
         return passed
 
-    cdef void _follow_size(self) noexcept nogil:
-        """A mapped file that somebody cuts short must not be read past its new end."""
-        cdef stat_t status
-        if self._mapping == NULL:
-            return
-        if fstat(self._fd, &status) == 0 and status.st_size >= 0 and <size_t>status.st_size < self._end:
-            self._end = <size_t>status.st_size
-            if self._at > self._end:
-                self._at = self._end
-
-    cdef void _give_back_pages(self) noexcept nogil:
-        """Keep the resident part of a mapped file small, however large the file is."""
-        cdef size_t until
-        if self._mapping == NULL or self._at - self._released < RELEASE_EVERY:
-            return
-        until = self._at & ~<size_t>0xFFFF
-        madvise(<uint8_t*>self._mapping + self._released, until - self._released, MADV_DONTNEED)
-        self._released = until
-
     # Looking at it
 
     @property
@@ -860,7 +562,7 @@ cdef class FileSource(FrameSource):
     @property
     def truncated_records(self):
         """Records, or gzip streams, that the end of the file cuts: 0 or 1."""
-        return self._counters.truncated
+        return 1 if self._counters.truncated or self._streams_cut else 0
 
     def statistics(self):
         """A ``FileStatistics``."""
@@ -868,7 +570,7 @@ cdef class FileSource(FrameSource):
             received=self._counters.received,
             delivered=self._counters.delivered,
             filtered=self._counters.filtered,
-            truncated_records=self._counters.truncated,
+            truncated_records=self.truncated_records,
             malformed_records=self._counters.malformed,
             unread_bytes=self._counters.unread,
             ignored_blocks=self._counters.ignored_blocks,
@@ -886,24 +588,6 @@ cdef class FileSource(FrameSource):
 
     def __exit__(self, *exc_info):
         self.close()
-
-    cdef void _release(self) noexcept:
-        self._data = NULL
-        self._at = 0
-        self._end = 0
-        if self._mapping != NULL:
-            munmap(self._mapping, self._mapped)
-            self._mapping = NULL
-        free(self._buffer)
-        self._buffer = NULL
-        if self._gzip:
-            inflateEnd(&self._inflater)
-            self._gzip = False
-        free(self._input)
-        self._input = NULL
-        if self._fd >= 0 and self._own_fd:
-            close(self._fd)
-        self._fd = -1
 
 
 # First four octets of a pcap file -> (big-endian, nanoseconds, size of a record's header). The third pair is the
