@@ -28,7 +28,7 @@ def known(satellite: RunningSatellite, application: str) -> list[dict[str, objec
 
 
 def otlp_json(application: str, calls: list[Call]) -> bytes:
-    """The JSON form as the OTLP specification has it: protobuf's, with ids in hexadecimal and enums as numbers."""
+    """OTLP's JSON form: that of protobuf, but with ids in hexadecimal and enums as numbers."""
     request = traces(calls, {"service.name": application})
     document = json_format.MessageToDict(request, use_integers_for_enums=True)
     for span, made in zip(

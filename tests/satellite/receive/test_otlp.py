@@ -38,7 +38,7 @@ def test_spans_with_ids_of_the_wrong_length_are_left_out(trace_ids: list[int], s
     checked = check_protobuf(RecordKind.TRACES, request.SerializeToString())
 
     kept = ExportTraceServiceRequest.FromString(checked.payload).resource_spans[0].scope_spans[0].spans
-    assert [span for span in kept] == [s for s, l in zip(spans, lengths, strict=True) if l == (16, 8)]
+    assert [span for span in kept] == [s for s, ids in zip(spans, lengths, strict=True) if ids == (16, 8)]
     assert (checked.items, checked.items + checked.rejected) == (lengths.count((16, 8)), len(lengths))
 
 

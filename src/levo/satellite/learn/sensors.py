@@ -41,14 +41,15 @@ Series = tuple[str, tuple[tuple[str, str], ...]]
 
 @dataclass(frozen=True, slots=True)
 class SensorReport:
-    """What one sensor last said. Each value carries the time it was measured."""
+    """What one sensor last said. Each value carries its time (nanoseconds since the Unix epoch)."""
 
     first_seen_ns: int
     last_seen_ns: int
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    """Resource attributes that describe the sensor and where it runs; a fixed list of names."""
+    attributes: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    """Resource attributes that describe the sensor and where it runs; a fixed list of names. With the
+    time of receipt."""
     values: Mapping[Series, tuple[int, float]] = field(default_factory=dict)
-    """Time (nanoseconds since the Unix epoch) and value by series."""
+    """With the time of measurement."""
 
 
 def merge_sensor(a: SensorReport, b: SensorReport) -> SensorReport:
@@ -58,12 +59,11 @@ def merge_sensor(a: SensorReport, b: SensorReport) -> SensorReport:
         values[series] = max(values.get(series, (0, 0.0)), (time_ns, value))
     if len(values) > MAX_SERIES:
         values = dict(sorted(values.items())[:MAX_SERIES])
-    older, newer = sorted((a, b), key=lambda report: (report.last_seen_ns, sorted(report.attributes.items())))
+    attributes = dict(a.attributes)
+    for name, timed in b.attributes.items():
+        attributes[name] = max(attributes.get(name, (0, "")), timed)
     return SensorReport(
-        min(a.first_seen_ns, b.first_seen_ns),
-        newer.last_seen_ns,
-        {**older.attributes, **newer.attributes},
-        values,
+        min(a.first_seen_ns, b.first_seen_ns), max(a.last_seen_ns, b.last_seen_ns), attributes, values
     )
 
 
@@ -82,7 +82,9 @@ def read_metrics(
                     _read_metric(metric, received_ns, values)
         yield (
             origin,
-            SensorReport(received_ns, received_ns, describe_sensor(resource_metrics.resource), values),
+            SensorReport(
+                received_ns, received_ns, describe_sensor(resource_metrics.resource, received_ns), values
+            ),
         )
 
 
@@ -93,13 +95,16 @@ def read_senders(
     for resource_spans in request.resource_spans:
         origin = read_origin(resource_spans.resource, organization)
         if origin.sensor:
-            yield origin, SensorReport(received_ns, received_ns, describe_sensor(resource_spans.resource))
+            yield (
+                origin,
+                SensorReport(received_ns, received_ns, describe_sensor(resource_spans.resource, received_ns)),
+            )
 
 
-def describe_sensor(resource: Resource) -> dict[str, str]:
-    """Return the attributes of *resource* that say what and where the sensor is."""
+def describe_sensor(resource: Resource, received_ns: int) -> dict[str, tuple[int, str]]:
+    """Return the attributes of *resource* that say what and where the sensor is, each with *received_ns*."""
     return {
-        attribute.key: clean_name(attribute.value.string_value)
+        attribute.key: (received_ns, clean_name(attribute.value.string_value))
         for attribute in resource.attributes
         if attribute.key in _DESCRIBES_SENSOR and attribute.value.string_value
     }

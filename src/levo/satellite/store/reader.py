@@ -269,4 +269,5 @@ def _sensor_row(row: tuple[str, str, int, int, bytes]) -> SensorRow:
     metrics = [
         MetricValue(name, labels, time, value) for name, labels, time, value in sorted(state.values, key=str)
     ]
-    return SensorRow(row[0], row[1], row[2], row[3], state.attributes, metrics)
+    attributes = {name: value for name, (_, value) in sorted(state.attributes.items())}
+    return SensorRow(row[0], row[1], row[2], row[3], attributes, metrics)

@@ -31,7 +31,8 @@ class Commit:
 class SensorState(msgspec.Struct):
     """How a sensor's report is stored."""
 
-    attributes: dict[str, str]
+    attributes: dict[str, tuple[int, str]]
+    """Time (ns) and value by name."""
     values: list[tuple[str, dict[str, str], int, float]]
     """Metric name, labels, time (ns), value."""
 

@@ -1,0 +1,110 @@
+"""API traces out of spans."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from levo.satellite.learn import Trace, read_traces
+from tests.satellite.requests import RESOURCE, Call, traces
+
+NOW = 1_700_000_000_000_000_000
+
+
+def read_one(call: Call, organization: str = "", **resource: str) -> Trace | None:
+    named = {name.replace("_", "."): value for name, value in resource.items()}
+    (found,) = read_traces(traces([call], named or RESOURCE), organization, NOW)
+    return found
+
+
+def read(call: Call, organization: str = "", **resource: str) -> Trace:
+    found = read_one(call, organization, **resource)
+    assert found is not None
+    return found
+
+
+def test_all_that_is_learned_from() -> None:
+    trace = read(Call("PUT", "/a?b", 201, 3, "API.Example.", 8443, "https", NOW))
+
+    assert (trace.method, trace.path, trace.status, trace.weight) == ("PUT", "/a?b", 201, 3.0)
+    assert (trace.host, trace.end_ns, trace.start_ns) == ("api.example:8443", NOW, NOW - 3_000_000)
+    assert dataclasses.astuple is not None and trace.origin.application == "shop"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "port", "expected"),
+    [
+        ("http", "a", 80, "a"),
+        ("https", "a", 443, "a"),
+        ("https", "a", 80, "a:80"),
+        ("http", "a", None, "a"),
+        ("http", "::1", 8080, "[::1]:8080"),
+        ("http", "a\nb", 80, "a\ufffdb"),
+        ("http", "", 99999, ""),
+    ],
+)
+def test_hosts(scheme: str, host: str, port: int | None, expected: str) -> None:
+    assert read(Call(scheme=scheme, host=host, port=port)).host == expected
+
+
+@pytest.mark.parametrize(
+    ("weight", "expected"),
+    [
+        (None, 1.0),
+        (1, 1.0),
+        (7, 7.0),
+        (2.5, 2.5),
+        (0, 1.0),
+        (-3, 1.0),
+        (float("nan"), 1.0),
+        (float("inf"), 1.0),
+        (1e300, 1e9),
+    ],
+)
+def test_weights(weight: float | None, expected: float) -> None:
+    assert read(Call(weight=weight)).weight == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(None, 0), (200, 200), (599, 599), (99, 0), (600, 0), (-1, 0), (2**62, 0)]
+)
+def test_statuses(status: int | None, expected: int) -> None:
+    assert read(Call(status=status)).status == expected
+
+
+@pytest.mark.parametrize("end_ns", [0, NOW + 400 * 10**9, 2**64 - 1])
+def test_times_that_cannot_be_are_the_time_of_receipt(end_ns: int) -> None:
+    trace = read(Call(end_ns=end_ns))
+
+    assert trace.end_ns == NOW
+    assert 0 < trace.start_ns <= NOW
+
+
+def test_unknown_methods_are_other() -> None:
+    assert read(Call(method="PROPFIND-canary")).method == "_OTHER"
+
+
+@pytest.mark.parametrize(
+    "call", [Call(kind=Span.SPAN_KIND_CLIENT), Call(method="")], ids=["client", "no method"]
+)
+def test_other_spans_are_ignored(call: Call) -> None:
+    assert read_one(call) is None
+
+
+def test_the_header_names_the_organization_else_the_resource_does() -> None:
+    assert read(Call(), "header", levo_organization_id="resource").origin.organization == "header"
+    assert read(Call(), "", levo_organization_id="resource").origin.organization == "resource"
+    assert read(Call(), "", host_name="x").origin.organization == "default"
+
+
+def test_names_are_bounded_and_printable() -> None:
+    origin = read(Call(), "o" * 999, service_name="a\x00b", levo_sensor_id="s").origin
+
+    assert (len(origin.organization), origin.application, origin.sensor) == (200, "a\ufffdb", "s")
+    assert read(Call(), "", host_name="x").origin.application == "unknown"
+
+
+def test_a_trace_does_not_show_its_content() -> None:
+    assert "canary" not in repr(read(Call(path="/canary")))
