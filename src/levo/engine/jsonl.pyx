@@ -17,6 +17,7 @@ from levo.engine.exchange cimport (
 )
 from levo.engine.output cimport (
     TEXT_LATIN1,
+    TEXT_UTF8,
     Output,
     Text,
     TextKind,
@@ -228,7 +229,7 @@ cdef void put_message(Output* out, const Message* message) noexcept nogil:
     text = body_text_length(message.body.data, message.body.length, message.truncated or message.missing_bytes)
     if text >= 0:
         put_raw(out, b',"body":')
-        put_string(out, message.body.data, <size_t>text, text_kind(message.body.data, <size_t>text))
+        put_string(out, message.body.data, <size_t>text, TEXT_UTF8)
     else:
         put_raw(out, b',"body":')
         put_base64(out, message.body.data, message.body.length)

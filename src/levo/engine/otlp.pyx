@@ -40,6 +40,7 @@ from levo.engine.exchange cimport (
     section_text,
 )
 from levo.engine.output cimport (
+    TEXT_UTF8,
     Output,
     Text,
     TextKind,
@@ -116,8 +117,11 @@ cdef inline bint begin_attribute(
     return True
 
 
-cdef void put_string(Output* out, const char* key, Text text) noexcept nogil:
-    cdef TextKind kind = text_kind(text.data, text.length)
+cdef inline void put_string(Output* out, const char* key, Text text) noexcept nogil:
+    put_known_string(out, key, text, text_kind(text.data, text.length))
+
+
+cdef void put_known_string(Output* out, const char* key, Text text, TextKind kind) noexcept nogil:
     cdef uint64_t length = utf8_length(text.data, text.length, kind)
     if begin_attribute(out, key, strlen(key), 1 + varint_length(length) + length):
         put_octet(out, 0x0A)
@@ -385,7 +389,7 @@ cdef void put_body(Output* out, const char* const* keys, const Message* message)
         text = body_text_length(message.body.data, message.body.length, message.truncated or message.missing_bytes)
         if text >= 0:
             body.length = <uint32_t>text
-            put_string(out, keys[KEY_BODY], body)
+            put_known_string(out, keys[KEY_BODY], body, TEXT_UTF8)
         else:
             put_bytes(out, keys[KEY_BODY], message.body.data, message.body.length)
     if message.truncated:

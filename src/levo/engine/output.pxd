@@ -233,34 +233,39 @@ cdef inline bint incomplete_character(const uint8_t* data, size_t length) noexce
     return True
 
 
-cdef inline bint has_control(const uint8_t* data, size_t length) noexcept nogil:
-    """True when *data* holds a control octet other than TAB, LF, VT, FF, CR and ESC."""
-    cdef size_t i = 0, stop
-    cdef uint64_t word
-    cdef uint8_t c
-    while i < length:
-        if length - i >= 8:
-            word = load64(data + i)
-            if (word - <uint64_t>0x2020202020202020) & ~word & <uint64_t>0x8080808080808080 == 0:
-                i += 8
-                continue
-            stop = i + 8
-        else:
-            stop = length
-        while i < stop:
-            c = data[i]
-            if c < 0x20 and not (9 <= c <= 13 or c == 0x1B):
-                return True
-            i += 1
-    return False
+cdef inline bint is_control(uint8_t octet) noexcept nogil:
+    """A control octet that text does not hold: any but TAB, LF, VT, FF, CR and ESC."""
+    return octet < 0x20 and not (9 <= octet <= 13 or octet == 0x1B)
+
+
+cdef inline size_t plain_run(const uint8_t* data, size_t length) noexcept nogil:
+    """Octets at the start that are ASCII and text."""
+    cdef size_t i = 0
+    cdef uint64_t word, odd
+    while length - i >= 8:
+        word = load64(data + i)
+        odd = (((word - <uint64_t>0x2020202020202020) & ~word) | word) & <uint64_t>0x8080808080808080
+        if odd == 0:
+            i += 8
+            continue
+        i += first_octet(odd)
+        if data[i] >= 0x80 or is_control(data[i]):
+            return i
+        i += 1
+    while i < length and data[i] < 0x80 and not is_control(data[i]):
+        i += 1
+    return i
 
 
 cdef inline long long body_text_length(const uint8_t* data, size_t length, bint cut) noexcept nogil:
     """Octets of a body that are its text, or -1 when it is binary (the rule of ``levo.model.exchange``)."""
-    cdef size_t run
-    if has_control(data, length):
-        return -1
-    run = utf8_run(data, length)
+    cdef size_t run = plain_run(data, length), i
+    if run == length:
+        return <long long>run
+    for i in range(run, length):
+        if is_control(data[i]):
+            return -1
+    run += utf8_run(data + run, length - run)
     if run == length or (cut and incomplete_character(data + run, length - run)):
         return <long long>run
     return -1
