@@ -11,7 +11,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 SANITIZE = os.environ.get("LEVO_SANITIZE") == "1"
-COMPILE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"] if SANITIZE else ["-O2"]
+COMPILE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"] if SANITIZE else ["-O2", "-g0"]
 LINK = ["-fsanitize=address,undefined"] if SANITIZE else []
 
 ONLY = {name for name in os.environ.get("LEVO_ONLY", "").split(",") if name}
