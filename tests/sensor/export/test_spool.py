@@ -158,6 +158,8 @@ def test_a_full_disk_leaves_the_spool_as_it_was(tmp_path: Path, monkeypatch: pyt
         patched.setattr(os, "pwrite", half_then_full)
         with pytest.raises(SpoolError, match="No space left on device"):
             spool.append(request(2))
+    (segment,) = tmp_path.glob("*.spool")
+    assert segment.stat().st_size == spool.bytes_on_disk  # no half record for the next process to wonder at
     spool.append(request(3))
     assert drain(spool) == [request(1), request(3)]
     spool.close()
@@ -184,7 +186,7 @@ def test_a_torn_tail_is_counted_at_any_length(tmp_path: Path) -> None:
 
 
 @given(damage=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_damaged_files_never_deliver_damaged_requests(damage: list[tuple[int, int]]) -> None:
     """Any octets in the files: intact requests come out in order, the rest is counted, nothing raises."""
     sent = [request(number) for number in range(10)]
@@ -224,7 +226,7 @@ def test_files_that_vanish_or_shrink_underneath_are_counted(tmp_path: Path) -> N
     spool.close()
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(10))
 def test_it_is_a_bounded_queue_whatever_the_order_of_calls(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     spool = Spool(tmp_path, max_bytes=3_000, segment_bytes=600)
