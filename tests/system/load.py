@@ -44,14 +44,15 @@ def wrk(
     *,
     seconds: float,
     connections: int = 32,
-    script: str | None = None,
-    folder: Path | None = None,
+    folder: Path,
+    script: str = "",
+    pause_ms: int = 0,
 ) -> str:
-    """Run wrk for *seconds*; its report."""
+    """Run wrk for *seconds*; its report. Each connection waits *pause_ms* before a request."""
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s"]
-    if script is not None:
-        assert folder is not None
-        path = folder / "load.lua"
-        path.write_text(script)
-        argv += ["-s", str(path)]
+    if pause_ms:
+        script += f"\ndelay = function() return {pause_ms} end\n"
+    path = folder / "load.lua"
+    path.write_text(script)
+    argv += ["-s", str(path)]
     return namespace.run([*argv, url], timeout=seconds + 60)
