@@ -1,0 +1,37 @@
+"""Catalogs with known content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from levo.satellite.learn import State, Trace, learn_all
+from levo.satellite.learn.trace import Origin
+from levo.satellite.queue import Position
+from levo.satellite.store import CatalogReader, CatalogWriter
+
+SECOND = 1_000_000_000
+NOW = 1_700_000_000 * SECOND
+
+
+def trace(
+    path: str = "/users/1",
+    *,
+    method: str = "GET",
+    status: int = 200,
+    weight: float = 1.0,
+    application: str = "shop",
+    environment: str = "staging",
+    host: str = "shop.example",
+    organization: str = "acme",
+    end_ns: int = NOW,
+) -> Trace:
+    origin = Origin(organization, environment, application, "sensor-1")
+    return Trace(origin, host, method, path, status, weight, end_ns, end_ns)
+
+
+def catalog(path: Path, traces: Iterable[Trace | None]) -> CatalogReader:
+    """Write *traces* and open the catalog for reading."""
+    with CatalogWriter(path) as writer:
+        writer.commit(learn_all(State(), traces), Position(1, 1))
+    return CatalogReader(path)

@@ -1,0 +1,113 @@
+"""Queries."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from levo.satellite.store import CatalogReader, EndpointFilter
+from levo.satellite.store.reader import SORTS
+from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[CatalogReader]:
+    found = catalog(
+        tmp_path / "catalog",
+        [
+            trace("/users/1"),
+            trace("/users/2", status=404, end_ns=NOW - SECOND),
+            trace("/orders", method="POST", status=201, weight=10, end_ns=NOW + SECOND),
+            trace("/orders", method="POST", status=500, environment="production"),
+            trace("/100%_off", application="bank", host="bank.example", status=0),
+            None,
+        ],
+    )
+    yield found
+    found.close()
+
+
+def paths(reader: CatalogReader, sort: str = "path", **wanted: str) -> list[str]:
+    return [row.path for row in reader.endpoints(EndpointFilter(**wanted), sort=sort)[1]]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({}, ["/100%_off", "/orders", "/orders", "/users/{id}"]),
+        ({"environment": "production"}, ["/orders"]),
+        ({"application": "bank", "host": "bank.example"}, ["/100%_off"]),
+        ({"method": "GET"}, ["/100%_off", "/users/{id}"]),
+        ({"organization": "other"}, []),
+        ({"status": "4xx"}, ["/users/{id}"]),
+        ({"status": "none"}, ["/100%_off"]),
+        ({"status": "3xx"}, []),
+        ({"search": "ORD"}, ["/orders", "/orders"]),
+        ({"search": "bank.ex"}, ["/100%_off"]),
+        ({"search": "%_"}, ["/100%_off"]),
+        ({"search": "0_o"}, []),
+        ({"search": "' OR 1=1 --"}, []),
+        ({"method": "'; DROP TABLE endpoint; --"}, []),
+    ],
+)
+def test_filters(reader: CatalogReader, wanted: dict[str, str], expected: list[str]) -> None:
+    assert paths(reader, **wanted) == expected
+
+
+def test_orders(reader: CatalogReader) -> None:
+    assert paths(reader, "last_seen")[0] == "/orders"
+    assert paths(reader, "exchanges")[0] == "/orders"
+    assert paths(reader, "first_seen")[-1] == "/users/{id}"
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_pages_neither_repeat_nor_skip(reader: CatalogReader, sort: str) -> None:
+    whole = reader.endpoints(EndpointFilter(), sort=sort)
+    pages = [reader.endpoints(EndpointFilter(), sort=sort, limit=1, offset=offset) for offset in range(6)]
+
+    assert [row for _, rows in pages for row in rows] == whole[1]
+    assert {total for total, _ in pages} == {4} == {whole[0]}
+
+
+def test_one_endpoint(reader: CatalogReader) -> None:
+    (row,) = reader.endpoints(EndpointFilter(status="4xx"))[1]
+
+    assert reader.endpoint(row.id) == row
+    assert row.status_classes == {"2xx": 1, "4xx": 1}
+    assert (row.first_seen_ns, row.last_seen_ns) == (NOW - SECOND, NOW)
+    assert reader.endpoint(10**9) is None
+
+
+def test_applications_and_summary(reader: CatalogReader) -> None:
+    total, rows = reader.applications()
+    summary = reader.summary()
+
+    assert [(r.environment, r.application, r.endpoints, r.exchanges) for r in rows] == [
+        ("production", "shop", 1, 1),
+        ("staging", "bank", 1, 1),
+        ("staging", "shop", 2, 12),
+    ]
+    assert total == 3 == summary.applications
+    assert (summary.endpoints, summary.exchanges, summary.errors) == (4, 14, 1)
+    assert summary.counters["ignored_spans"] == 1
+    assert reader.revision() == summary.revision == 1
+
+
+def test_names(reader: CatalogReader) -> None:
+    assert reader.names("environment") == ["production", "staging"]
+    with pytest.raises(ValueError, match="no such column"):
+        reader.names("template; --")
+
+
+def test_many_threads_may_read(reader: CatalogReader) -> None:
+    found: list[int] = []
+    threads = [threading.Thread(target=lambda: found.append(len(paths(reader)))) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert found == [4] * 20
