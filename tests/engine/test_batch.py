@@ -7,13 +7,13 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from levo.engine.batch import Batch
 from levo.engine.otlp import encode_resource
 from levo.model.exchange import Address, Exchange, Request
-from tests.helpers.exchanges import decoded, exchanges, simple_exchange
+from tests.helpers.exchanges import decoded, examples, exchanges, simple_exchange
 
 DERIVED = ("scheme", "host", "path", "query")
 
@@ -26,7 +26,7 @@ def without_derived(exchange: Exchange) -> Exchange:
     return dataclasses.replace(exchange, request=request, start_ns=0, end_ns=0)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.lists(exchanges(), max_size=4))
 def test_records_give_back_the_values_they_were_built_from(values):
     """Octets that are no UTF-8 come back as ISO-8859-1; a size that follows from the body is filled in."""
@@ -40,7 +40,7 @@ def test_records_give_back_the_values_they_were_built_from(values):
     assert [without_derived(value) for value in seen] == expected
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.lists(exchanges(), max_size=3))
 def test_building_what_was_read_changes_nothing(values):
     first = Batch.build(values).exchanges()
@@ -48,7 +48,7 @@ def test_building_what_was_read_changes_nothing(values):
     assert Batch.build(first).exchanges() == first
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(exchanges())
 def test_times_span_both_messages(value):
     (seen,) = Batch.build([value]).exchanges()
@@ -81,7 +81,7 @@ def test_memory_is_counted_with_the_bodies():
     assert 99_000 <= Batch.build([simple_exchange(request=request)]).nbytes - small < 102_000
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.lists(exchanges(), min_size=1, max_size=5), st.integers(0, 6), st.integers(0, 6))
 def test_a_slice_encodes_only_its_exchanges(values, start, stop):
     whole, part = Batch.build(values), Batch.build(values[start:stop])

@@ -8,12 +8,12 @@ import zlib
 import brotli
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from levo.engine.batch import Batch
 from levo.model.exchange import Request, Response
-from tests.helpers.exchanges import simple_exchange
+from tests.helpers.exchanges import examples, simple_exchange
 
 TEXT = (
     b'{"items": ['
@@ -65,7 +65,7 @@ def test_each_coding_is_undone(form, data):
     assert (seen.body_size, seen.wire_body_size) == (len(data), len(wire))
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.binary(max_size=2000), st.lists(st.sampled_from(sorted(FORMS)), min_size=1, max_size=5), st.data())
 def test_stacked_codings_are_undone_last_first(data, forms, draw):
     wire = data
@@ -80,7 +80,7 @@ def test_stacked_codings_are_undone_last_first(data, forms, draw):
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(max_examples=30)
+@examples(30)
 @given(data=st.data())
 def test_a_coding_cut_anywhere_gives_a_start_and_says_so(form, data):
     wire = FORMS[form](TEXT * 3)
@@ -249,7 +249,7 @@ def test_requests_are_decoded_too():
     assert batch.exchanges()[0].request.body == TEXT
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.binary(max_size=300), st.sampled_from([*ENCODERS, "deflate, gzip", "zstd, br"]), st.data())
 def test_damaged_octets_never_do_harm(noise, label, draw):
     """Any octets, and real codings with octets changed: bounded output, wire size kept."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from levo.engine.batch import Batch
 from levo.model.exchange import Exchange, Request, Response
-from tests.helpers.exchanges import exchanges, simple_exchange
+from tests.helpers.exchanges import examples, exchanges, simple_exchange
 
 SECRET = "s3cr3t-v4lue"
 
@@ -45,6 +45,7 @@ def test_targets_are_taken_apart(target, method, parts):
     assert (request.scheme, request.host, request.path, request.query) == parts
 
 
+@examples(100)
 @given(
     st.from_regex(
         r"\A(https?|[a-z][a-z0-9+.-]{0,5})://[a-z0-9.:\[\]]{0,12}(/[a-z0-9%/@:]{0,12})?(\?[a-z0-9=?/]{0,9})?\Z"
@@ -170,7 +171,7 @@ CREDENTIAL_FIELDS = st.lists(
 ).map(tuple)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(CREDENTIAL_FIELDS)
 def test_masking_keeps_lengths_and_doing_it_twice_changes_nothing(headers):
     batch = Batch.build([simple_exchange(request=Request(headers=headers))])
@@ -187,7 +188,7 @@ def test_masking_keeps_lengths_and_doing_it_twice_changes_nothing(headers):
             assert kept == "*" * len(value.encode())
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(exchanges())
 def test_masking_leaves_bodies_names_and_order(value):
     batch = Batch.build([value])

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import math
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from levo.engine.batch import Batch
 from levo.model.exchange import Exchange, Request
-from tests.helpers.exchanges import exchanges, simple_exchange
+from tests.helpers.exchanges import examples, exchanges, simple_exchange
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.lists(exchanges(), max_size=4))
 def test_each_line_is_the_json_form_of_its_exchange(values):
     batch = Batch.build(values)
@@ -24,7 +24,7 @@ def test_each_line_is_the_json_form_of_its_exchange(values):
     assert [json.loads(line) for line in lines] == [exchange.to_json() for exchange in batch.exchanges()]
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.lists(exchanges(), max_size=3))
 def test_members_come_in_the_documented_order(values):
     batch = Batch.build(values)
@@ -36,7 +36,7 @@ def test_members_come_in_the_documented_order(values):
             assert list(ours[side] or {}) == list(form[side] or {})
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(exchanges())
 def test_a_line_reads_back_as_the_exchange_it_stands_for(value):
     (line,) = Batch.build([value]).jsonl().split(b"\n")[:-1]
@@ -44,6 +44,7 @@ def test_a_line_reads_back_as_the_exchange_it_stands_for(value):
     assert Exchange.from_json(json.loads(line)).to_json() == json.loads(line)
 
 
+@examples(100)
 @given(st.text())
 def test_any_text_survives_as_a_body(text):
     """Control octets make a body binary; all other text is text."""
@@ -55,6 +56,7 @@ def test_any_text_survives_as_a_body(text):
         assert request["body"] == text
 
 
+@examples(100)
 @given(st.floats())
 def test_weights_are_numbers_json_knows(weight):
     line = Batch.build([simple_exchange(weight=weight)]).jsonl()

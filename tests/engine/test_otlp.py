@@ -6,7 +6,7 @@ import dataclasses
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
@@ -16,7 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from levo.engine.batch import Batch
 from levo.engine.otlp import encode_resource
 from levo.model.exchange import Exchange, Message, Request, Response
-from tests.helpers.exchanges import exchanges, raw, simple_exchange
+from tests.helpers.exchanges import examples, exchanges, raw, simple_exchange
 
 KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"}
 
@@ -118,7 +118,7 @@ def expected_attributes(exchange: Exchange) -> dict[str, object]:
     return out
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(st.lists(exchanges(), min_size=1, max_size=3))
 def test_spans_say_what_the_values_say(values):
     batch = Batch.build(values)
@@ -160,7 +160,7 @@ def error_type(exchange: Exchange) -> str | None:
     return None
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.lists(exchanges(), min_size=1, max_size=3), st.text(max_size=200))
 def test_the_encoding_is_the_one_protobuf_itself_writes(values, name):
     """Shortest lengths, fields in order: decoding and encoding again gives the same octets."""
@@ -291,6 +291,7 @@ def test_scope_and_resource_stand_around_the_spans():
     assert (scope_spans.scope.name, scope_spans.scope.version) == ("levo-sensor", "9.8.7")
 
 
+@examples(100)
 @given(
     st.dictionaries(
         st.text(),

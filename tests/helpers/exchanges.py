@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from ipaddress import IPv4Address, IPv6Address
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from levo.model.exchange import (
@@ -19,6 +20,11 @@ from levo.model.exchange import (
 
 TIMES = st.integers(1, 2**62)
 COUNTS = st.integers(0, 2**31 - 1)
+
+
+def examples(count: int) -> settings:
+    """*count* examples, however busy the machine is: no time limits."""
+    return settings(max_examples=count, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def raw(octets: bytes) -> str:

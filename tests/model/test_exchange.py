@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from levo.engine.batch import Batch
 from levo.model.exchange import Exchange, Message, Request, body_text_of, text_of
-from tests.helpers.exchanges import exchanges, simple_exchange
+from tests.helpers.exchanges import examples, exchanges, simple_exchange
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_captured_content_is_not_in_the_repr():
     assert "s3cret" not in repr(value)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(exchanges())
 def test_the_json_form_survives_its_own_text(value):
     (value,) = Batch.build([value]).exchanges()
@@ -77,6 +77,7 @@ def test_the_json_form_survives_its_own_text(value):
     assert Exchange.from_json(line).to_json() == value.to_json()
 
 
+@examples(100)
 @given(st.binary())
 def test_a_binary_body_survives_the_json_form(body):
     value = simple_exchange(request=Request(body=body))
