@@ -10,11 +10,11 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote_plus
 
+from levo import __version__
 from levo.model.exchange import Exchange, Message, Request, Response
 from levo.sensor.export.batch import EncodedRequest, ExportBatch
 from levo.sensor.export.destination import Receipt
@@ -268,9 +268,5 @@ def _timestamp(time_ns: int) -> str:
 
 
 def _prologue() -> bytes:
-    try:
-        release = version("levo-sensor")
-    except PackageNotFoundError:
-        release = "unknown"
-    creator = json.dumps({"name": "levo-sensor", "version": release})
+    creator = json.dumps({"name": "levo-sensor", "version": __version__})
     return b'{"log":{"version":"1.2","creator":' + creator.encode() + b',"entries":['
