@@ -48,7 +48,7 @@ def test_filters_are_kept_in_links_and_fields(tmp_path: Path) -> None:
 
     assert f'href="?method=GET&amp;q=x&amp;sort=exchanges&amp;offset={PAGE_ROWS}"' in text
     assert '<option value="GET" selected>' in text and 'value="x"' in text
-    assert f"{PAGE_ROWS + 1}–256 of 256" in page(reader, f"/?offset={PAGE_ROWS}")
+    assert f"{PAGE_ROWS + 1}\N{EN DASH}256 of 256" in page(reader, f"/?offset={PAGE_ROWS}")
 
 
 def test_nothing_found_is_not_nothing_known(tmp_path: Path) -> None:
