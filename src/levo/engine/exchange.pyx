@@ -240,7 +240,12 @@ cdef void exchange_facts(const Exchange* exchange, Facts* facts) noexcept nogil:
     facts.scheme = section_text(&request.head, request.scheme)
     authority = without_user(section_text(&request.head, request.authority))
     rest = facts.target
-    if facts.method.length == 7 and equals_lower(facts.method.data, <const uint8_t*>b"connect", 7):
+    # A target of CONNECT that is no authority (RFC 9112 section 3.2.3) is read like any other.
+    if (
+        facts.method.length == 7
+        and equals_lower(facts.method.data, <const uint8_t*>b"connect", 7)
+        and not (rest.length and rest.data[0] == c"/")
+    ):
         if not authority.length:
             authority = without_user(rest)
         rest = cut(rest, rest.length)
