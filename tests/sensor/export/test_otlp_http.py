@@ -209,8 +209,8 @@ def test_a_strange_answer_is_bounded_and_the_next_request_is_sound(kind: str) ->
     answers = {
         "endless": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + b"fffff\r\n" + b"x" * 200_000,
         "not HTTP": b"SSH-2.0-OpenSSH_9.2\r\n",
-        "garbage protobuf": b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\nconnection: close\r\n"
-        b"content-length: 4\r\n\r\n\xff\xff\xff\xff",
+        "garbage protobuf": b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\n"
+        b"connection: close\r\ncontent-length: 4\r\n\r\n\xff\xff\xff\xff",
         "chunked nonsense": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
     }
     receiver = HttpReceiver([Answer(raw=answers[kind])])
