@@ -21,6 +21,10 @@ TSHARK_LIMIT = 60
 """Messages listed at most; a list of that length is the beginning of a longer one."""
 
 
+TEXT_LIMIT = 300
+"""Characters of a listed field at most; targets are compared up to there."""
+
+
 def compare(wanted: Iterable[Any], found: Iterable[Any], *, partial: bool = False) -> list[str]:
     """Multiset difference in words; *partial* allows more to be found than wanted."""
     left, right = Counter(wanted), Counter(found)
@@ -54,7 +58,7 @@ def tshark(expected: Expected, run: Run) -> list[str]:
 
 def _asked(request: Expected) -> tuple[str, str, str]:
     host = next((value for name, value in request["headers"] if name.lower() == "host"), "")
-    return request["method"], request["target"], host
+    return request["method"], request["target"][:TEXT_LIMIT], host
 
 
 def zeek(expected: Expected, run: Run) -> list[str]:
@@ -70,7 +74,7 @@ def _zeek_column(exchange: Exchange, name: str) -> str:
         "method": lambda: request and request["method"],
         "host": lambda: request and request["host"],
         "uri": lambda: request and request["target"],
-        "version": lambda: (request or response)["version"],
+        "version": lambda: (response or request)["version"],  # Zeek logs that of the last message
         "request_body_len": lambda: request["body_size"] if request else 0,
         "response_body_len": lambda: response["body_size"] if response else 0,
         "status_code": lambda: response and response["status"],
