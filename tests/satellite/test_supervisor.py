@@ -18,6 +18,18 @@ from levo.satellite.supervisor import LearnerSupervisor
 from tests.satellite.requests import Call, traces
 
 
+def learner_of(data_dir: Path) -> tuple[int, str]:
+    """Process id and mode of the learner on *data_dir*; (0, "") while there is none."""
+    for child in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
+        try:
+            arguments = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if bytes(data_dir) in arguments:
+            return int(child), arguments[-2].decode()
+    return 0, ""
+
+
 async def eventually(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not true():
@@ -53,13 +65,42 @@ def test_a_learner_that_hangs_is_ended(tmp_path: Path) -> None:
         with Journal(tmp_path / JOURNAL_NAME, max_bytes=1 << 20):
             supervisor = LearnerSupervisor(tmp_path, lambda _: None)
             await supervisor.start()
-            children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-            (child,) = [c for c in children if bytes(tmp_path) in Path(f"/proc/{c}/cmdline").read_bytes()]
-            os.kill(int(child), signal.SIGSTOP)
+            child, _ = learner_of(tmp_path)
+            os.kill(child, signal.SIGSTOP)
             assert not await supervisor.stop(0.1)
             assert not Path(f"/proc/{child}").exists()
 
     asyncio.run(run())
+
+
+def test_a_learner_that_keeps_crashing_becomes_careful_and_then_leaves_the_record_out(tmp_path: Path) -> None:
+    modes: list[str] = []
+
+    async def run() -> None:
+        with Journal(tmp_path / JOURNAL_NAME, max_bytes=1 << 20) as journal:
+            supervisor = LearnerSupervisor(tmp_path, lambda _: None, backoff_s=0.001)
+            await supervisor.start()
+            child, mode = learner_of(tmp_path)
+            while True:
+                modes.append(mode)
+                if mode == "skip-one":
+                    break
+                os.kill(child, signal.SIGKILL)
+                dead = child
+                await eventually(lambda dead=dead: learner_of(tmp_path)[0] not in (0, dead))  # type: ignore[misc]
+                child, mode = learner_of(tmp_path)
+            body = traces([Call()]).SerializeToString()
+            for _ in range(3):
+                journal.append(Record(RecordKind.TRACES, 1, "", body)).result(10)
+            assert await supervisor.stop(30)
+
+    asyncio.run(run())
+
+    assert modes == ["normal"] * 3 + ["careful"] * 2 + ["skip-one"]
+    reader = CatalogReader(tmp_path / DATABASE_NAME)
+    assert reader.summary().counters["unreadable_records"] == 1
+    assert reader.summary().exchanges == 2
+    reader.close()
 
 
 def test_a_learner_that_cannot_start_is_an_error(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ GATHER_S = 0.15
 """… and the first trace after a quiet time waits this long for company."""
 MAX_DELTA_ENDPOINTS = 20_000
 """More new facts than these are committed at once, which bounds memory under a flood of random paths."""
+CAREFUL_RECORDS = 1000
+"""So many records after a crash, all is well again."""
 
 
 class Mode(StrEnum):
@@ -100,7 +102,7 @@ class Learner:
     def __init__(self, reader: JournalReader, writer: CatalogWriter, mode: Mode = Mode.NORMAL) -> None:
         self._reader = reader
         self._writer = writer
-        self._careful = mode is not Mode.NORMAL
+        self._careful_records = 0 if mode is Mode.NORMAL else CAREFUL_RECORDS
         self._skip_one = mode is Mode.SKIP_ONE
         self._delta = State()
         self._committed = writer.checkpoint()
@@ -109,7 +111,7 @@ class Learner:
 
     def step(self, now_s: float) -> bool:
         """Learn the next records; return False if there were none."""
-        records = self._reader.read(1) if self._careful else self._reader.read()
+        records = self._reader.read(1) if self._careful_records else self._reader.read()
         if records and self._delta.is_empty:
             self._first_uncommitted_s = now_s
         for record in records:
@@ -125,7 +127,7 @@ class Learner:
         """Return how long the commit may wait: 0 if it is due, None if there is nothing to commit."""
         if self._reader.position == self._committed.position:
             return None
-        if self._careful or len(self._delta.endpoints) > MAX_DELTA_ENDPOINTS:
+        if self._careful_records or len(self._delta.endpoints) > MAX_DELTA_ENDPOINTS:
             return 0.0
         due = max(self._first_uncommitted_s + GATHER_S, self._last_commit_s + COMMIT_INTERVAL_S)
         return max(0.0, due - now_s)
@@ -134,10 +136,11 @@ class Learner:
         """Write what was learned since the last commit, durably.
 
         Raises:
-            sqlite3.Error: nothing was written, and nothing was forgotten.
+            LevoError: nothing was written, and nothing was forgotten.
         """
         self._committed = self._writer.commit(self._delta, self._reader.position)
         self._delta = State()
+        self._careful_records = max(0, self._careful_records - 1)
         self._last_commit_s = now_s
         return self.progress()
 

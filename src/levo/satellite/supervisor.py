@@ -17,7 +17,6 @@ from levo.satellite.learner import Mode, Progress
 
 _LOG = logging.getLogger(__name__)
 _WAKE_DELAY_S = 0.02
-_FIRST_BACKOFF_S = 0.2
 _LAST_BACKOFF_S = 30.0
 _CAREFUL_AFTER, _SKIP_AFTER = 3, 5
 """Crashes without progress after which the learner goes record by record, and leaves one out."""
@@ -37,8 +36,12 @@ class SupervisorStatistics:
 class LearnerSupervisor:
     """Starts, wakes, restarts and drains the learner. Lives on one event loop."""
 
-    def __init__(self, data_dir: Path, on_progress: Callable[[Progress], None]) -> None:
+    def __init__(
+        self, data_dir: Path, on_progress: Callable[[Progress], None], *, backoff_s: float = 0.2
+    ) -> None:
+        """*backoff_s* is the pause before the first restart; it doubles while there is no progress."""
         self._data_dir = data_dir
+        self._first_backoff_s = backoff_s
         self._on_progress = on_progress
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -114,7 +117,7 @@ class LearnerSupervisor:
         )
 
     async def _supervise(self) -> None:
-        backoff_s = _FIRST_BACKOFF_S
+        backoff_s = self._first_backoff_s
         while True:
             before = self._progress
             status = await self._follow()
@@ -122,7 +125,7 @@ class LearnerSupervisor:
                 return
             self._restarts += 1
             if self._progress != before:
-                backoff_s, self._crashes_in_place = _FIRST_BACKOFF_S, 0
+                backoff_s, self._crashes_in_place = self._first_backoff_s, 0
             else:
                 backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
             # Only a signal (a crash of native code, or of the machine's memory) can be the fault of a record:

@@ -96,6 +96,15 @@ def test_memory_for_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.Mo
         go_on.set()
 
 
+def test_the_last_of_the_disk_is_left_to_the_catalog(tmp_path: Path) -> None:
+    free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
+    with Journal(tmp_path, max_bytes=1 << 60, min_free_bytes=free + (1 << 40)) as journal:
+        with pytest.raises(JournalFull, match="disk"):
+            journal.append(record())
+        assert journal.statistics().refused_total == 1
+    assert segments(tmp_path) == []
+
+
 def test_learned_segments_are_deleted_the_current_one_too(tmp_path: Path) -> None:
     with Journal(tmp_path, max_bytes=1 << 20, segment_bytes=300) as journal:
         positions = [journal.append(record()).result(10) for _ in range(9)]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from levo.errors import LevoError
 from levo.satellite.learn import SensorReport, State, Trace, learn_all, learn_sensor, merge
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
@@ -78,6 +79,17 @@ def test_a_failed_commit_leaves_everything_as_it_was(tmp_path: Path) -> None:
 
         assert (stored(tmp_path / "catalog"), writer.checkpoint()) == before
         assert writer.commit(State(), Position(3, 5)).position == Position(3, 5)
+
+
+def test_a_catalog_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    with CatalogWriter(tmp_path / "catalog") as writer:
+        other = sqlite3.connect(tmp_path / "catalog")
+        other.execute("ALTER TABLE counter RENAME TO gone")
+        other.close()
+        with pytest.raises(LevoError, match="catalog: cannot be written: no such table"):
+            writer.commit(learn_all(State(), [trace()]), Position(1, 1))
+
+    assert stored(tmp_path / "catalog") == {}
 
 
 def test_the_revision_grows_only_with_news(tmp_path: Path) -> None:

@@ -29,10 +29,12 @@ _LOG = logging.getLogger(__name__)
 _MAX_GROUP_BYTES = 16 << 20
 _MAX_GROUP_FRAMES = 512
 KEY_NAME = "journal.key"
+MIN_FREE_BYTES = 64 << 20
+"""Left free on the disk: the catalog must be able to commit, or the journal could never shrink."""
 
 
 class JournalFull(LevoError):
-    """The journal holds as much as it may: the learners are behind. The same record may fit later."""
+    """The journal holds as much as it may, or as the disk allows. The same record may fit later."""
 
 
 class JournalUnavailable(LevoError):
@@ -80,6 +82,7 @@ class Journal:
         max_bytes: int,
         segment_bytes: int = 32 << 20,
         max_pending_bytes: int = 128 << 20,
+        min_free_bytes: int = MIN_FREE_BYTES,
     ) -> None:
         """Open the journal in *folder*, made if absent.
 
@@ -87,12 +90,14 @@ class Journal:
             max_bytes: bound on disk, over all segments.
             segment_bytes: a segment that has grown past this is closed.
             max_pending_bytes: bound on records waiting for the disk, in memory.
+            min_free_bytes: what the file system must have left for others.
         """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._max_bytes = max_bytes
         self._segment_bytes = segment_bytes
         self._max_pending_bytes = max_pending_bytes
+        self._min_free_bytes = min_free_bytes
         numbers = segment_numbers(folder)
         self._key = load_key(folder / KEY_NAME, renew=not numbers)
         self._sizes = {number: segment_path(folder, number).stat().st_size for number in numbers}
@@ -108,6 +113,7 @@ class Journal:
         self._pending_bytes = 0
         self._in_group = 0
         self._closing = False
+        self._refusing = False
         self._appended = self._durable = self._failed = self._refused = self._groups = 0
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -132,6 +138,7 @@ class Journal:
         octets = record.encode()
         size = len(octets) + FRAME_HEAD.size + TAG_BYTES
         entry = _Entry(octets, Future())
+        free = self._free_bytes()
         with self._wake:
             if self._closing:
                 raise JournalUnavailable("the Satellite is shutting down")
@@ -141,6 +148,9 @@ class Journal:
             ):
                 self._refused += 1
                 raise JournalFull("the learners are behind; the journal is full")
+            if free - self._pending_bytes - size < self._min_free_bytes:
+                self._refused += 1
+                raise JournalFull("the disk is full")
             self._appended += 1
             self._pending.append(entry)
             self._pending_bytes += size
@@ -183,6 +193,13 @@ class Journal:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _free_bytes(self) -> int:
+        try:
+            found = os.statvfs(self._folder)
+        except OSError:
+            return 1 << 62  # writing will say what is wrong
+        return found.f_bavail * found.f_frsize
 
     # The rest runs on the journal's own thread.
 
@@ -235,8 +252,10 @@ class Journal:
             self._offset = offset
         except OSError as error:
             failure = error
-            _LOG.error("journal: cannot write to %s: %s", self._folder, error.strerror)
+            if not self._refusing:
+                _LOG.error("journal: cannot write to %s: %s", self._folder, error.strerror)
             self._truncate_segment(start)
+        self._refusing = failure is not None
         taken = sum(len(entry.octets) + FRAME_HEAD.size + TAG_BYTES for entry in group)
         with self._wake:
             self._in_group = 0
@@ -262,15 +281,15 @@ class Journal:
         self._abandon_segment()
         number = self._last_number + 1
         head = new_head()
-        descriptor = os.open(
-            segment_path(self._folder, number), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600
-        )
+        path = segment_path(self._folder, number)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         self._last_number = number
         try:
             _write_all(descriptor, [head])
             sync_folder(self._folder)
         except OSError:
             os.close(descriptor)
+            path.unlink(missing_ok=True)
             raise
         self._descriptor, self._offset = descriptor, HEAD_BYTES
         self._sealer = Sealer(self._key, number, head)
@@ -287,8 +306,11 @@ class Journal:
         """Cut a failed write off, so that what was answered with an error is not learned after all."""
         if self._descriptor >= 0 and self._sealer is not None:
             try:
-                os.ftruncate(self._descriptor, length)
-                os.fdatasync(self._descriptor)
+                if length <= HEAD_BYTES:
+                    self._delete_segment(self._last_number)
+                else:
+                    os.ftruncate(self._descriptor, length)
+                    os.fdatasync(self._descriptor)
             except OSError as error:
                 _LOG.error("journal: cannot take back a failed write: %s", error.strerror)
         self._abandon_segment()
@@ -306,9 +328,12 @@ class Journal:
         for number in done:
             if number == self._last_number:
                 self._abandon_segment()
-            segment_path(self._folder, number).unlink(missing_ok=True)
-            with self._wake:
-                self._stored_bytes -= self._sizes.pop(number)
+            self._delete_segment(number)
+
+    def _delete_segment(self, number: int) -> None:
+        segment_path(self._folder, number).unlink(missing_ok=True)
+        with self._wake:
+            self._stored_bytes -= self._sizes.pop(number)
 
 
 def _write_all(descriptor: int, parts: list[bytes]) -> None:

@@ -11,6 +11,7 @@ from types import TracebackType
 
 import msgspec
 
+from levo.errors import LevoError
 from levo.satellite.learn import EndpointFacts, EndpointKey, SensorReport, State, merge_sensor
 from levo.satellite.queue import Position
 from levo.satellite.store.schema import open_for_writing
@@ -50,6 +51,7 @@ class CatalogWriter:
         Raises:
             LevoError: the file cannot be used.
         """
+        self._path = path
         self._connection = open_for_writing(path)
         self._max_endpoints = max_endpoints
         (self._endpoints,) = self._connection.execute("SELECT count(*) FROM endpoint").fetchone()
@@ -64,12 +66,12 @@ class CatalogWriter:
         """Add *delta* to the catalog and move the checkpoint to *position*, both or neither, durably.
 
         Raises:
-            sqlite3.Error: nothing was changed.
+            LevoError: nothing was changed; the disk or the file refuses.
         """
         connection = self._connection
         endpoints, sensors = self._endpoints, self._sensors
-        connection.execute("BEGIN IMMEDIATE")
         try:
+            connection.execute("BEGIN IMMEDIATE")
             refused = self._add_endpoints(delta.endpoints.items())
             refused_sensors = self._add_sensors(delta.sensors.items())
             self._add_counters(
@@ -86,10 +88,12 @@ class CatalogWriter:
             )
             result = self.checkpoint()
             connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             self._endpoints, self._sensors = endpoints, sensors
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise LevoError(f"{self._path}: cannot be written: {error}") from error
             raise
         return result
 
