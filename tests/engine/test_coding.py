@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from levo.engine.batch import Batch
 from levo.model.exchange import Request, Response
-from tests.helpers.exchanges import examples, simple_exchange
+from tests.helpers.exchanges import examples, raw, simple_exchange
 
 TEXT = (
     b'{"items": ['
@@ -135,11 +135,46 @@ def test_labels_are_read_as_browsers_do(form, label):
     assert decode(FORMS[form](TEXT), label).body == TEXT
 
 
-def test_an_unknown_coding_hides_what_lies_below_it():
+def test_below_an_unknown_coding_only_a_magic_number_counts():
     wire = gzip.compress(TEXT)
 
-    assert decode(wire, "gzip, exi").body == wire
+    assert decode(wire, "gzip, exi").body == TEXT
+    assert decode(raw_deflate(TEXT), "deflate, exi").body == raw_deflate(TEXT)
+    assert decode(wire, "exi").body == wire
     assert decode(gzip.compress(wire), "exi, gzip").body == wire
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        pytest.param("Content-Encoding", "gzip x", id="second word"),
+        pytest.param("Content-Encoding", ": gzip", id="second colon"),
+        pytest.param("Content-Encoding", "gz\0ip", id="NUL"),
+        pytest.param("Content-Encoding", raw(b"\xa0gzip\x84"), id="above ASCII"),
+        pytest.param("Content-Encoding", "\x0bgzip\x7f", id="controls"),
+        pytest.param("\r\rContent-Encoding", "gzip", id="CR before the name"),
+        pytest.param("Content\0-encoding", "gzip", id="NUL in the name"),
+        pytest.param("Content-Encoding\x0b ", "gzip", id="VT and space behind the name"),
+    ],
+)
+def test_noise_around_name_and_label_is_passed_over(name, label):
+    """Seen in the HTTP Evader set: some reader accepts each of these."""
+    response = Response(headers=((name, label),), body=gzip.compress(TEXT))
+    batch = Batch.build([simple_exchange(response=response)])
+    batch.decode_content()
+
+    assert batch.exchanges()[0].response.body == TEXT
+
+
+@pytest.mark.parametrize(
+    "name", ["X-Content-Encoding", "Content-Encodings", "ContentEncoding", "Content-Encodin"]
+)
+def test_other_names_are_other_fields(name):
+    response = Response(headers=((name, "gzip"),), body=gzip.compress(TEXT))
+    batch = Batch.build([simple_exchange(response=response)])
+    batch.decode_content()
+
+    assert not batch.exchanges()[0].response.decoded
 
 
 def test_gzip_members_follow_each_other():

@@ -52,8 +52,7 @@ def lower_ascii(text: str) -> str:
 def expected_fields(prefix: str, section: tuple[tuple[str, str], ...]) -> dict[str, object]:
     grouped: dict[str, list[str]] = {}
     for name, value in section:
-        if name:
-            grouped.setdefault(prefix + lower_ascii(name), []).append(value)
+        grouped.setdefault(prefix + lower_ascii(name), []).append(value)
     return dict(grouped)
 
 

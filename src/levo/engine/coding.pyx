@@ -23,8 +23,8 @@ import zstandard
 
 from levo.engine.exchange cimport section_text
 from levo.engine.memory cimport buffer_append, buffer_free, buffer_reserve
-from levo.engine.output cimport Text, body_text_length, equals_lower
-from levo.engine.types cimport Budget, Buffer, Field, Message
+from levo.engine.output cimport Text, body_text_length, equals_lower, lower
+from levo.engine.types cimport Budget, Buffer, Message
 
 cdef extern from "zlib.h" nogil:
     ctypedef struct z_stream:
@@ -343,25 +343,63 @@ cdef Coding coding_of(const uint8_t* token, uint32_t length) noexcept nogil:
     return CODING_UNKNOWN
 
 
-cdef inline bint is_edge(uint8_t octet) noexcept nogil:
-    """Octets around a token that do not belong to it."""
-    return octet <= 0x20 or octet == c'"' or octet == c"'"
+cdef inline bint is_word(uint8_t octet) noexcept nogil:
+    """Octets that names of codings are made of."""
+    return c"a" <= lower(octet) <= c"z" or c"0" <= octet <= c"9" or octet == c"-" or octet == c"_"
+
+
+cdef inline bint is_noise(uint8_t octet) noexcept nogil:
+    """Octets that no token may hold and that readers were seen to pass over: controls and those above ASCII."""
+    return octet < 0x20 or octet >= 0x7F
+
+
+cdef bint is_content_encoding(Text name) noexcept nogil:
+    """The field name, whatever noise stands in or around it."""
+    cdef uint32_t i, matched = 0
+    cdef const uint8_t* wanted = <const uint8_t*>b"content-encoding"
+    if name.length < 16 or name.length > 64:
+        return False
+    for i in range(name.length):
+        if is_noise(name.data[i]) or name.data[i] == c" ":
+            continue
+        if matched == 16 or lower(name.data[i]) != wanted[matched]:
+            return False
+        matched += 1
+    return matched == 16
+
+
+cdef Coding first_coding(const uint8_t* element, uint32_t length) noexcept nogil:
+    """The coding that one list element names: its first word, noise left out; what follows is ignored."""
+    cdef uint8_t word[16]
+    cdef uint32_t i = 0, size = 0
+    while i < length and not is_word(element[i]):
+        i += 1
+    if i == length:
+        return CODING_IDENTITY
+    while i < length and (is_word(element[i]) or is_noise(element[i])):
+        if is_word(element[i]):
+            if size == 16:
+                return CODING_UNKNOWN
+            word[size] = element[i]
+            size += 1
+        elif element[i] == c"\t" or element[i] == c"\r" or element[i] == c"\n":
+            break
+        i += 1
+    return coding_of(word, size)
 
 
 cdef int list_codings(const Message* message, Coding* codings) noexcept nogil:
     """Fill *codings* (room for MAX_LAYERS + 1) from the last applied to the first, identity left out.
 
-    Returns how many; one above MAX_LAYERS says there were more. Stops at a token that is not known: what lies
-    below it cannot be undone.
+    Returns how many; one above MAX_LAYERS says there were more. A label that is not known is kept once.
     """
     cdef uint32_t i = message.head.field_count, start, stop, end
     cdef int count = 0
-    cdef Text name, value
+    cdef Text value
     cdef Coding coding
     while i:
         i -= 1
-        name = section_text(&message.head, message.head.fields[i].name)
-        if name.length != 16 or not equals_lower(name.data, <const uint8_t*>b"content-encoding", 16):
+        if not is_content_encoding(section_text(&message.head, message.head.fields[i].name)):
             continue
         value = section_text(&message.head, message.head.fields[i].value)
         stop = value.length
@@ -372,25 +410,13 @@ cdef int list_codings(const Message* message, Coding* codings) noexcept nogil:
             start = stop
             if stop:
                 stop -= 1
-            while start < end and is_edge(value.data[start]):
-                start += 1
-            # A parameter such as ";q=1" does not belong here; the token ends before it.
-            for k in range(start, end):
-                if value.data[k] == c";":
-                    end = k
-                    break
-            while end > start and is_edge(value.data[end - 1]):
-                end -= 1
-            if start == end:
+            coding = first_coding(value.data + start, end - start)
+            if coding == CODING_IDENTITY or (coding == CODING_UNKNOWN and count and codings[count - 1] == coding):
                 continue
-            coding = coding_of(value.data + start, end - start)
-            if coding == CODING_UNKNOWN:
+            codings[count] = coding
+            count += 1
+            if count > MAX_LAYERS:
                 return count
-            if coding != CODING_IDENTITY:
-                codings[count] = coding
-                count += 1
-                if count > MAX_LAYERS:
-                    return count
     return count
 
 
@@ -403,11 +429,11 @@ cdef bint decode_message(
     it is; one that breaks off, or that lost octets on the way, is marked truncated.
     """
     cdef Coding codings[MAX_LAYERS + 1]
-    cdef Coding other
+    cdef Coding coding
     cdef Buffer out
     cdef Outcome outcome
     cdef int count, i
-    cdef bint bounded = False
+    cdef bint bounded = False, hidden = False
     if not message.present or message.body.length == 0 or message.content_decoded or message.head.fields == NULL:
         return False
     count = list_codings(message, codings)
@@ -419,16 +445,14 @@ cdef bint decode_message(
         if i == MAX_LAYERS or message.body.length == 0:
             bounded = i == MAX_LAYERS
             break
-        memset(&out, 0, sizeof(Buffer))
-        outcome = read_as(budget, inflater, codings[i], message.body.data, message.body.length, max_size, &out)
-        if outcome == PART and out.length == 0:
-            outcome = NOT                 # the start of anything, too short to tell
+        if codings[i] == CODING_UNKNOWN:
+            hidden = True
+            continue
+        coding = coding_by_magic(message.body.data, message.body.length)
+        if hidden and coding != codings[i]:
+            continue                      # the layer above was not undone: only a magic number can tell
+        outcome = read_layer(budget, inflater, codings[i], coding, message, max_size, &out)
         if outcome == NOT:
-            other = coding_by_magic(message.body.data, message.body.length)
-            if other != CODING_UNKNOWN and other != codings[i]:
-                out.length = 0
-                outcome = read_as(budget, inflater, other, message.body.data, message.body.length, max_size, &out)
-        if outcome == NOT or (outcome == PART and out.length == 0):
             buffer_free(budget, &out)
             continue
         buffer_free(budget, &message.body)
@@ -441,3 +465,23 @@ cdef bint decode_message(
     if bounded or (message.content_decoded and message.missing_bytes):
         message.truncated = 1
     return bounded
+
+
+cdef Outcome read_layer(
+    Budget* budget, Inflater* inflater, Coding coding, Coding by_magic, const Message* message, size_t max_size,
+    Buffer* out
+) noexcept nogil:
+    """Undo one layer as labelled, else as its magic number says. Nothing read at all counts as NOT."""
+    cdef Outcome outcome
+    cdef const uint8_t* data = message.body.data
+    cdef uint32_t length = message.body.length
+    memset(out, 0, sizeof(Buffer))
+    outcome = read_as(budget, inflater, coding, data, length, max_size, out)
+    if outcome == PART and out.length == 0:
+        outcome = NOT                     # the start of anything, too short to tell
+    if outcome == NOT and by_magic != CODING_UNKNOWN and by_magic != coding:
+        out.length = 0
+        outcome = read_as(budget, inflater, by_magic, data, length, max_size, out)
+        if outcome == PART and out.length == 0:
+            outcome = NOT
+    return outcome

@@ -273,8 +273,6 @@ cdef void put_fields(Output* out, const char* prefix, const Section* section) no
         if last[i] == REPEAT:
             continue
         name = section_text(section, section.fields[i].name)
-        if name.length == 0:
-            continue
         name_kind = text_kind(name.data, name.length)
         key_length = prefix_length + utf8_length(name.data, name.length, name_kind)
         text = section_text(section, section.fields[i].value)
