@@ -31,8 +31,9 @@ cannot_capture = pytest.mark.skipif(not may_capture(), reason="needs CAP_NET_RAW
 
 def counts(output: str) -> tuple[int, int]:
     """(sent, cataloged) of the last line."""
-    found = re.search(
-        r"sent ([\d,]+) requests, cataloged ([\d,]+) exchanges at \d+ endpoints; nothing lost", output
+    line = output.splitlines()[-1]
+    found = re.fullmatch(
+        r"sent ([\d,]+) requests, cataloged ([\d,]+) exchanges at \d+ endpoints, nothing lost", line
     )
     assert found, output
     sent, cataloged = (int(number.replace(",", "")) for number in found.groups())

@@ -4,6 +4,7 @@ import pytest
 
 from levo.demo.children import DemoError
 from levo.demo.run import DEFAULT_PORT, Seen, choose_port, describe, free_port, look
+from levo.demo.sensor_log import Losses
 
 
 @pytest.fixture
@@ -34,9 +35,12 @@ def test_a_free_port_is_used_as_wanted() -> None:
 
 def test_the_status_line() -> None:
     line = "sent 1,240 requests, cataloged 1,234 exchanges at 20 endpoints"
+    lossy = Losses(("3 frames (dropped)", "1 traces (refused)"), True)
 
-    assert describe(1240, Seen(1234, 20)) == line
+    assert describe(1240, Seen(1234, 20, None)) == line
+    assert describe(1240, Seen(1234, 20, Losses((), True))) == f"{line}, nothing lost"
+    assert describe(1240, Seen(1234, 20, lossy)) == f"{line}, lost 3 frames (dropped), 1 traces (refused)"
 
 
 def test_a_satellite_that_does_not_answer_shows_nothing() -> None:
-    assert look(free_port()) is None
+    assert look(free_port(), None) is None

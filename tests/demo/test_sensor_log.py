@@ -1,6 +1,7 @@
 import json
 
-from levo.demo.sensor_log import is_capturing, read_losses
+from levo.demo.sensor_log import read_losses, read_metrics
+from levo.sensor.metrics import Metric, prometheus
 
 
 def entry(stage: str, balanced: bool = True, **states: int) -> str:
@@ -35,6 +36,27 @@ def test_lines_of_others_are_passed_over() -> None:
     assert read_losses(log).balanced
 
 
-def test_capturing_is_known_from_the_log() -> None:
-    assert is_capturing('{"message": "levo-sensor 0.1.0: capturing on lo; output otlp"}')
-    assert not is_capturing('{"message": "levo-sensor 0.1.0: reading a file"}\nnonsense')
+def test_a_running_sensor_tells_its_losses_by_metrics() -> None:
+    page = """# TYPE levo_sensor_ledger_units_total counter
+levo_sensor_ledger_units_total{stage="capture",state="delivered",fate="kept"} 40
+levo_sensor_ledger_units_total{stage="capture",state="kernel_dropped",fate="lost"} 2
+levo_sensor_ledger_units_total{stage="exchanges",state="evicted",fate="lost"} 0
+levo_sensor_ledger_units_total{stage="output",output="otlp",state="failed",fate="lost"} 3
+levo_sensor_ledger_waiting{stage="output",output="otlp",state="held",fate="waiting"} 7
+"""
+
+    assert [phrase.partition(" (")[0] for phrase in read_metrics(page).lost] == ["2 frames", "3 traces"]
+    assert str(read_metrics("")) == "nothing lost"
+
+
+def test_the_metrics_are_those_that_the_sensor_writes() -> None:
+    """The real writer on one side, the reader on the other."""
+    units = Metric(
+        "levo.sensor.ledger.units",
+        "Units that ended in a state.",
+        "1",
+        True,
+        (((("stage", "capture"), ("state", "kernel_dropped"), ("fate", "lost")), 5),),
+    )
+
+    assert [phrase.partition(" (")[0] for phrase in read_metrics(prometheus([units])).lost] == ["5 frames"]

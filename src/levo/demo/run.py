@@ -14,14 +14,14 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from levo.demo.capture_file import write_capture
 from levo.demo.children import Child, DemoError
 from levo.demo.loopback import LOOPBACK, ApiServer, Clients
 from levo.demo.sample_api import SampleApi
-from levo.demo.sensor_log import is_capturing, read_losses
+from levo.demo.sensor_log import Losses, read_losses, read_metrics
 from levo.demo.traffic import Traffic
 
 DEFAULT_PORT = 9999
@@ -53,10 +53,23 @@ class DemoOptions:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the catalog holds at one moment."""
+    """What catalog and sensor know at one moment."""
 
     exchanges: int
     endpoints: int
+    losses: Losses | None
+    """By the sensor's account; None while it has given none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What goes on between start and stop."""
+
+    sensor: Child
+    work: asyncio.Task[None]
+    """Makes the traffic; ends only with an error."""
+    look: Callable[[], Seen | None]
+    """The state of things. Blocking."""
 
 
 def may_capture() -> bool:
@@ -122,25 +135,26 @@ class Demo:
             satellite = self._satellite(directory, port)
             try:
                 await satellite.start()
-                if not await self._until(lambda: look(port) is not None, satellite):
+                if not await self._until(lambda: look(port, None) is not None, satellite):
                     return
                 self._say(f"Satellite   http://{LOOPBACK}:{port}/")
                 live = not self._options.replay and may_capture()
-                async with self._live(directory, port) if live else self._replay(directory, port) as parts:
-                    sensor, work = parts
-                    await self._watch(port, [satellite, *([sensor] if live else [])], work)
-                await self._sum_up(port, sensor)
+                async with self._live(directory, port) if live else self._replay(directory, port) as scene:
+                    await self._watch(scene, [satellite, *([scene.sensor] if live else [])])
+                await self._sum_up(port, scene.sensor)
             finally:
                 await satellite.stop()
 
-    # --- the two ways; each yields the sensor and the task that makes the traffic, and ends both
+    # --- the two ways; each ends what it yields
 
     @asynccontextmanager
-    async def _live(self, directory: Path, port: int) -> AsyncIterator[tuple[Child, asyncio.Task[None]]]:
+    async def _live(self, directory: Path, port: int) -> AsyncIterator[Scene]:
         api = SampleApi(self._options.seed)
         server = ApiServer(api)
         await server.start()
-        sensor = self._sensor(directory, port, "--interfaces", "lo", "--filter", f"port {server.port}")
+        about = f"{LOOPBACK}:{free_port()}"
+        where = ["--interfaces", "lo", "--filter", f"port {server.port}", "--listen", about]
+        sensor = self._sensor(directory, port, *where)
         clients = Clients(Traffic(self._options.seed, api.shop), server.port, self._options.rate)
 
         async def send() -> None:
@@ -149,17 +163,17 @@ class Demo:
 
         try:
             await sensor.start()
-            await self._until(lambda: is_capturing(sensor.log()), sensor)
+            await self._until(lambda: fetch(f"http://{about}/readyz") is not None, sensor)
             self._say(f"Sample API  http://{LOOPBACK}:{server.port}/")
             self._say(f"Sensor      live on lo, port {server.port}. Ctrl-C stops.")
             async with _ending(asyncio.create_task(send()), self._stop) as work:
-                yield sensor, work
+                yield Scene(sensor, work, lambda: look(port, f"http://{about}/metrics"))
         finally:
             await sensor.stop()
             await server.close()
 
     @asynccontextmanager
-    async def _replay(self, directory: Path, port: int) -> AsyncIterator[tuple[Child, asyncio.Task[None]]]:
+    async def _replay(self, directory: Path, port: int) -> AsyncIterator[Scene]:
         why = "as asked" if self._options.replay else "no right to capture here: needs root or CAP_NET_RAW"
         self._say(f"Sensor      replays generated captures of the sample API ({why}). Ctrl-C stops.")
         capture = directory / "traffic.pcap"
@@ -181,23 +195,23 @@ class Demo:
 
         try:
             async with _ending(asyncio.create_task(replay()), self._stop) as work:
-                yield sensor, work
+                yield Scene(sensor, work, lambda: look(port, None))
         finally:
             await sensor.stop()
 
     # --- watching
 
-    async def _watch(self, port: int, children: list[Child], work: asyncio.Task[None]) -> None:
+    async def _watch(self, scene: Scene, children: list[Child]) -> None:
         loop = asyncio.get_running_loop()
         end = None if self._options.seconds is None else loop.time() + self._options.seconds
         pause = 1.0 if self._options.interactive else 2.0
         while not self._stop.is_set() and (end is None or loop.time() < end):
             for child in children:
                 child.check()
-            if work.done():
-                work.result()
+            if scene.work.done():
+                scene.work.result()
             await _pause(self._stop, pause if end is None else min(pause, max(0.0, end - loop.time())))
-            seen = await asyncio.to_thread(look, port)
+            seen = await asyncio.to_thread(scene.look)
             if seen is not None:
                 self._show(describe(self._sent, seen))
 
@@ -205,12 +219,12 @@ class Demo:
         """Wait, within bounds, until the Satellite has all that was sent; then say what became of it."""
         loop = asyncio.get_running_loop()
         end = loop.time() + SETTLE_SECONDS
-        seen = await asyncio.to_thread(look, port)
+        seen = await asyncio.to_thread(look, port, None)
         while (seen is None or seen.exchanges < self._sent) and loop.time() < end:
             await asyncio.sleep(0.1)
-            seen = await asyncio.to_thread(look, port)
+            seen = await asyncio.to_thread(look, port, None)
         if seen is not None:
-            self._say(f"{describe(self._sent, seen)}; {read_losses(sensor.log())}")
+            self._say(describe(self._sent, replace(seen, losses=read_losses(sensor.log()))))
 
     async def _until(self, ready: Callable[[], bool], child: Child) -> bool:
         """Wait for *ready*; False when the user stopped the demo before.
@@ -263,21 +277,35 @@ async def _ending(work: asyncio.Task[None], stop: asyncio.Event) -> AsyncIterato
         await asyncio.gather(work, return_exceptions=True)
 
 
-# --- reading what the Satellite publishes
+# --- reading what the others publish
 
 
-def look(port: int) -> Seen | None:
-    """What the Satellite at *port* has; None while it does not answer. Blocking."""
+def fetch(url: str) -> bytes | None:
+    """What the page answers; None while it does not, or not with success. Blocking."""
     # Loopback only, whatever proxy the environment names.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"http://{LOOPBACK}:{port}/api/summary", timeout=5) as answer:
-            summary = json.load(answer)
+        with opener.open(url, timeout=5) as answer:
+            return bytes(answer.read())
     except (urllib.error.URLError, OSError):
         return None
-    return Seen(round(summary["count"]), summary["endpoints"])
+
+
+def look(port: int, metrics: str | None) -> Seen | None:
+    """What the Satellite at *port* has and the sensor's page *metrics* says; None without an answer.
+
+    Blocking.
+    """
+    answer = fetch(f"http://{LOOPBACK}:{port}/api/summary")
+    if answer is None:
+        return None
+    summary = json.loads(answer)
+    page = None if metrics is None else fetch(metrics)
+    losses = None if page is None else read_metrics(page.decode("utf-8", "replace"))
+    return Seen(round(summary["count"]), summary["endpoints"], losses)
 
 
 def describe(sent: int, seen: Seen) -> str:
     """The status line."""
-    return f"sent {sent:,} requests, cataloged {seen.exchanges:,} exchanges at {seen.endpoints} endpoints"
+    line = f"sent {sent:,} requests, cataloged {seen.exchanges:,} exchanges at {seen.endpoints} endpoints"
+    return line if seen.losses is None else f"{line}, {seen.losses}"

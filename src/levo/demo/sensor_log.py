@@ -1,9 +1,16 @@
-"""What the sensor says about itself: one JSON object a line on its standard error (``--log-format json``)."""
+"""What the sensor says about itself: metrics while it runs, the ledger in its log (``--log-format json``)."""
 
 import json
+import re
+from collections import Counter
 from dataclasses import dataclass
 
 from levo.ledger import OUTPUT, STAGES, Fate
+
+_STAGES = {stage.name: stage for stage in STAGES}
+_UNITS_LOST = re.compile(
+    r'^levo_sensor_ledger_units_total\{stage="(\w+)",.*?state="(\w+)",fate="lost"\} (\d+)$', re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,30 +28,35 @@ class Losses:
         return f"lost {', '.join(self.lost)}" if self.lost else "nothing lost"
 
 
-def is_capturing(log: str) -> bool:
-    """Whether the sensor has opened its interfaces."""
-    return any("capturing on" in str(entry.get("message")) for entry in _entries(log))
+def read_metrics(page: str) -> Losses:
+    """The ledger so far of a running sensor, from its /metrics. A balance is only struck at the end."""
+    lost: Counter[tuple[str, str]] = Counter()
+    for name, state, count in _UNITS_LOST.findall(page):
+        stage = _STAGES.get(name, OUTPUT)
+        lost[stage.unit, stage.state(state).text] += int(count)
+    return Losses(_phrases(lost), balanced=True)
 
 
 def read_losses(log: str) -> Losses:
     """Add up the ledgers in *log*."""
-    stages = {stage.name: stage for stage in STAGES}
-    lost: dict[tuple[str, str], int] = {}
+    lost: Counter[tuple[str, str]] = Counter()
     seen, balanced = False, True
     for entry in _entries(log):
         if entry.get("event") != "ledger" or "states" not in entry:
             continue
         seen = True
         balanced = balanced and bool(entry["balanced"])
-        stage = stages.get(str(entry["stage"]), OUTPUT)  # an output's entry carries the output's own name
+        stage = _STAGES.get(str(entry["stage"]), OUTPUT)  # an output's entry carries the output's own name
         states = entry["states"]
         for name, count in states.items() if isinstance(states, dict) else ():
             state = stage.state(name)
-            if state.fate is Fate.LOST and count:
-                key = (stage.unit, state.text)
-                lost[key] = lost.get(key, 0) + count
-    phrases = tuple(f"{count:,} {unit} ({text})" for (unit, text), count in lost.items())
-    return Losses(phrases, seen and balanced)
+            if state.fate is Fate.LOST:
+                lost[stage.unit, state.text] += count
+    return Losses(_phrases(lost), seen and balanced)
+
+
+def _phrases(lost: Counter[tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(f"{count:,} {unit} ({text})" for (unit, text), count in lost.items() if count)
 
 
 def _entries(log: str) -> list[dict[str, object]]:
