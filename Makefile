@@ -55,7 +55,7 @@ $(STAMPS)/python: tools/find-python tools/system-packages
 $(STAMPS)/packages: $(STAMPS)/python pyproject.toml
 	@echo "setup: Python packages"
 	@$(PY) -m pip install --quiet --disable-pip-version-check --upgrade 'setuptools>=77' 'cython>=3.1' wheel
-	@$(PY) tools/requirements.py satellite dev > build/requirements.txt
+	@$(PY) tools/requirements.py satellite aws dev > build/requirements.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r build/requirements.txt
 	@touch $@
 

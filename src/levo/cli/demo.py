@@ -1,6 +1,7 @@
 """``levo demo``: Satellite, sensor and a sample API with traffic, on loopback."""
 
 import asyncio
+import shutil
 import sys
 
 import click
@@ -40,7 +41,8 @@ def command(port: int | None, seconds: float | None, rate: float, seed: int, rep
     def show(text: str) -> None:
         nonlocal rewritten
         if interactive:
-            click.echo(f"\r\033[K{text}", nl=False)
+            shown = text[: shutil.get_terminal_size().columns - 1]
+            click.echo(f"\r\033[K{shown}", nl=False)
             rewritten = True
         else:
             click.echo(text)

@@ -253,7 +253,7 @@ class Demo:
 
     def _sensor(self, directory: Path, port: int, *source: str) -> Child:
         arguments = ["apidump", *source, "--config", str(directory / "sensor.yaml"), "--log-format", "json"]
-        arguments += ["--satellite-url", f"http://{LOOPBACK}:{port}", "--trace-export-interval", "1s"]
+        arguments += ["--satellite-url", f"http://{LOOPBACK}:{port}", "--trace-export-interval", "500ms"]
         arguments += ["--levo-env", "demo", "--service-name", "shop", "--rate-limit", "0"]
         return Child("sensor", arguments, directory / "sensor.log")
 
