@@ -3,6 +3,6 @@
 
 def main() -> None:
     """Entry point of the ``levo`` script. Always ends in ``SystemExit``."""
-    from levo.cli.main import run
+    from levo.cli.group import run
 
     run()

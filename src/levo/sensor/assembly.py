@@ -17,6 +17,8 @@ from levo.sensor.resource import metadata_host, read_task_metadata, resource_att
 from levo.sensor.sampling.rules import compile_rules
 
 _MIB = 1 << 20
+_APPLY_WITHIN_S = 2.0
+"""More than one pump waits; a capture thread that takes longer applies it later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,10 @@ class Sensor:
         return not_ready(self.pipeline.snapshot(), now_ns, None if interfaces is None else len(interfaces))
 
     def reconfigure(self, config: SensorConfig) -> None:
-        """Apply the settings that a running sensor can change: filters, rates, redaction."""
+        """Apply what a running sensor can change (filters, rates, redaction); return when it is in force."""
         policy = _policy(config)
         self.finisher.reconfigure(config)
-        self.pipeline.order(lambda engine: engine.set_policy(**policy))
+        self.pipeline.order(lambda engine: engine.set_policy(**policy)).wait(_APPLY_WITHIN_S)
 
 
 def ledger_of(seen: Snapshot) -> Ledger:

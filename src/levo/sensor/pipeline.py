@@ -235,9 +235,16 @@ class Pipeline:
         """Have *on_wake* called now. May be called by a signal handler."""
         self._wake.set()
 
-    def order(self, change: Callable[[EngineLike], None]) -> None:
-        """Have the capture thread apply *change* to the engine, between two pumps."""
-        self._orders.append(change)
+    def order(self, change: Callable[[EngineLike], None]) -> threading.Event:
+        """Have the capture thread apply *change* to the engine, between two pumps; set when that is done."""
+        done = threading.Event()
+
+        def apply(engine: EngineLike) -> None:
+            change(engine)
+            done.set()
+
+        self._orders.append(apply)
+        return done
 
     @property
     def stopping(self) -> bool:
@@ -358,6 +365,7 @@ class Pipeline:
     ) -> None:
         self._handover.close()
         stop_at: float | None = None
+        next_wake = time.monotonic()
         while finish.is_alive() or not all(output.flush(0.0) for output in self._outputs):
             if self._stop.is_set() and stop_at is None:
                 stop_at = time.monotonic() + stop_after_s
@@ -368,8 +376,9 @@ class Pipeline:
             else:
                 for output in self._outputs:
                     output.flush(_ROOM_POLL_S)
-            if on_wake is not None and self._wake.is_set():
+            if on_wake is not None and (self._wake.is_set() or time.monotonic() >= next_wake):
                 self._wake.clear()
+                next_wake = time.monotonic() + 1.0
                 on_wake()
         if on_delivered is not None:
             on_delivered()
