@@ -11,8 +11,8 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 SANITIZE = os.environ.get("LEVO_SANITIZE") == "1"
-COMPILE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"] if SANITIZE else ["-O2", "-g0"]
-LINK = ["-fsanitize=address,undefined"] if SANITIZE else []
+CHECKS = ["-fsanitize=address,undefined"] if SANITIZE else []
+COMPILE = ["-O1", "-g", "-fno-omit-frame-pointer", *CHECKS] if SANITIZE else ["-O2", "-g0"]
 
 ONLY = {name for name in os.environ.get("LEVO_ONLY", "").split(",") if name}
 LIBRARIES = {"levo.sensor.capture.live": ["pcap"], "levo.engine.coding": ["z"]}
@@ -30,7 +30,7 @@ def extensions() -> list[Extension]:
                 [str(path)],
                 libraries=LIBRARIES.get(name, []),
                 extra_compile_args=[*COMPILE, "-Wno-unused-function"],
-                extra_link_args=LINK,
+                extra_link_args=CHECKS,
             )
         )
     return found
