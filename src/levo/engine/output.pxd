@@ -99,8 +99,9 @@ cdef inline void output_free(Output* output) noexcept nogil:
 
 cdef inline void put(Output* output, const void* data, size_t size) noexcept nogil:
     """Append without a check: the caller has called ``output_need``."""
-    memcpy(output.data + output.length, data, size)
-    output.length += size
+    if size:
+        memcpy(output.data + output.length, data, size)
+        output.length += size
 
 
 cdef inline uint8_t lower(uint8_t octet) noexcept nogil:
