@@ -236,7 +236,10 @@ class Pipeline:
         self._wake.set()
 
     def order(self, change: Callable[[EngineLike], None]) -> threading.Event:
-        """Have the capture thread apply *change* to the engine, between two pumps; set when that is done."""
+        """Have the capture thread apply *change* to the engine, between two pumps; set when that is done.
+
+        After the capture has ended there is nothing to change, and the event is set at once.
+        """
         done = threading.Event()
 
         def apply(engine: EngineLike) -> None:
@@ -244,6 +247,8 @@ class Pipeline:
             done.set()
 
         self._orders.append(apply)
+        if self._ended.is_set():
+            done.set()
         return done
 
     @property
@@ -279,6 +284,7 @@ class Pipeline:
         finally:
             self._ended.set()
             self._wake.set()
+            self._obey()
 
     def _capture(self) -> None:
         engine, source, live, clock = self._engine, self._source, self._live, self._clock
@@ -293,8 +299,7 @@ class Pipeline:
                 self._last_frame_ns = now
             if live:
                 engine.tick(now)
-            while self._orders:
-                self._orders.popleft()(engine)
+            self._obey()
             if engine.ready >= self._pace.batch_exchanges or now >= next_drain:
                 self._drain(everything=False)
                 next_drain = now + self._pace.interval_ns
@@ -306,6 +311,10 @@ class Pipeline:
             for _ in range(64):
                 if engine.pump(source, _FRAMES_PER_PUMP, 0) <= 0:
                     break
+
+    def _obey(self) -> None:
+        while self._orders:
+            self._orders.popleft()(self._engine)
 
     def _drain(self, everything: bool) -> None:
         while self._engine.ready:

@@ -1,0 +1,83 @@
+"""The control thread: report, reload, metrics; signals are tested with the command."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from levo.config import Merged, Surroundings, load
+from levo.errors import ConfigError, Problem
+from levo.sensor.assembly import open_sensor
+from levo.sensor.control import Control, undelivered
+from levo.sensor.log import Log
+from tests.cli.capture import write_capture
+
+
+def merge(**flags: Any) -> Merged:
+    given = {name.replace("_", "-"): flag for name, flag in flags.items()}
+    return load(given, {}, default_path="/nonexistent", surroundings=Surroundings())
+
+
+def control(
+    tmp_path: Path, reread: Any = None, form: str = "json", **flags: Any
+) -> tuple[Control, io.StringIO]:
+    found = merge(read=str(write_capture(tmp_path / "two.pcap")), output=("null",), **flags)
+    out = io.StringIO()
+    sensor = open_sensor(found, {})
+    return Control(sensor, found, Log(form, stream=out), reread or (lambda: found), {}), out
+
+
+def test_the_report_has_every_stage(tmp_path: Path) -> None:
+    running, out = control(tmp_path)
+
+    ledger = running.run()
+
+    entries = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [entry["stage"] for entry in entries if "stage" in entry] == [each.label for each in ledger.stages]
+    assert undelivered(ledger) == 0
+    assert entries[0]["message"].startswith("levo-sensor ")
+
+
+def test_the_report_for_people_is_the_rendered_ledger(tmp_path: Path) -> None:
+    running, out = control(tmp_path, form="text")
+
+    ledger = running.run()
+
+    assert ledger.render() in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("fresh", "says"),
+    [
+        ({"rate_limit": "5"}, ["changed: rate-limit"]),
+        (
+            {"levo_env": "x", "path_allow": ("a",)},
+            ["changed: path-allow", "need a restart to take effect: levo-env"],
+        ),
+        ({}, ["configuration reread: nothing has changed"]),
+    ],
+)
+def test_a_reload_says_what_it_did(tmp_path: Path, fresh: dict[str, Any], says: list[str]) -> None:
+    capture = str(tmp_path / "two.pcap")
+    running, out = control(tmp_path, lambda: merge(read=capture, output=("null",), **fresh))
+    running._reload.set()
+
+    running.run()
+
+    messages = [json.loads(line)["message"] for line in out.getvalue().splitlines()]
+    assert [message for message in messages if message in says] == says
+
+
+def test_a_bad_reload_changes_nothing(tmp_path: Path) -> None:
+    def fail() -> Merged:
+        raise ConfigError(Problem("rate-limit", "is wrong"))
+
+    running, out = control(tmp_path, fail)
+    running._reload.set()
+
+    assert running.run().balanced
+    assert "configuration not reloaded: rate-limit: is wrong" in out.getvalue()
