@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 from levo.engine.engine import Engine
 
 from levo.ledger import Ledger
@@ -29,38 +29,49 @@ class Run:
         return [x for x in self.exchanges if x["incomplete"] is None]
 
 
+SLICE = 8192
+"""Frames between two drains, so that finished exchanges do not pile up against the memory budget."""
+
+
 def run_frames(
     frames: Sequence[CapturedFrame],
     *,
     link_type: int = ETHERNET,
-    slice_size: int = 0,
+    slice_size: int = SLICE,
     decode: bool = True,
     **options: Any,
 ) -> Run:
-    """Feed *frames* (in slices of *slice_size*, or at once), finish, drain; check the balances."""
+    """Feed *frames* in slices of *slice_size*, drain behind each, finish; check the balances."""
     engine = Engine(**options)
-    for at in range(0, len(frames), slice_size or max(1, len(frames))):
-        engine.feed(list(frames[at : at + (slice_size or len(frames))]), link_type)
-    return _finish(engine, len(frames), decode)
+    lines: list[Exchange] = []
+    for at in range(0, len(frames), slice_size):
+        engine.feed(list(frames[at : at + slice_size]), link_type)
+        _drain(engine, decode, lines)
+    return _finish(engine, len(frames), decode, lines)
 
 
 def run_file(path: Path, *, decode: bool = True, **options: Any) -> Run:
     """Pump a whole capture file through an engine; check the balances."""
     engine = Engine(**options)
     source = FileSource(str(path))
-    total = 0
-    while (count := engine.pump(source, 100_000, 0)) > 0:
-        total += count
-    return _finish(engine, total, decode)
-
-
-def _finish(engine: Any, frames: int, decode: bool) -> Run:
-    engine.finish()
     lines: list[Exchange] = []
+    total = 0
+    while (count := engine.pump(source, SLICE, 0)) > 0:
+        total += count
+        _drain(engine, decode, lines)
+    return _finish(engine, total, decode, lines)
+
+
+def _drain(engine: Any, decode: bool, lines: list[Exchange]) -> None:
     while len(batch := engine.drain()):
         if decode:
             batch.decode_content()
-        lines += [json.loads(line) for line in batch.jsonl().splitlines()]
+        lines += [orjson.loads(line) for line in batch.jsonl().splitlines()]
+
+
+def _finish(engine: Any, frames: int, decode: bool, lines: list[Exchange]) -> Run:
+    engine.finish()
+    _drain(engine, decode, lines)
     statistics = engine.statistics()
     assert statistics["frames_received"] == frames
     assert_balanced(statistics)

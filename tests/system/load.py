@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.system.network import Namespace
@@ -17,7 +18,7 @@ request = function() return pipeline end
 """Twenty requests are sent at once; wrk counts every answer."""
 
 NUMBERED = """
-local made, limit = 0, %(limit)d
+local made, limit = %(first)d, %(first)d + %(limit)d
 local pads = {}
 for i = 0, 15 do pads[i] = string.rep("p", i * 200) end
 request = function()
@@ -35,7 +36,14 @@ response = function()
   if made >= limit then wrk.thread:stop() end
 end
 """
-"""Every request has its own number in target, field and body; stops after about ``limit`` of them."""
+"""Every request has its own number, from ``first`` on, in target, field and body; about ``limit`` of them."""
+
+
+def answered(report: str) -> int:
+    """How many responses wrk counted."""
+    found = re.search(r"(\d+) requests in ", report)
+    assert found, report
+    return int(found[1])
 
 
 def wrk(

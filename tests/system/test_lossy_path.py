@@ -26,7 +26,7 @@ from tests.helpers.lines import Exchange, body, summaries
 from tests.helpers.mutations import lossy
 from tests.helpers.packets import CapturedFrame, Ends, frame
 from tests.helpers.pcap import read_pcap
-from tests.system.load import NUMBERED, wrk
+from tests.system.load import NUMBERED, answered, wrk
 from tests.system.network import needs, veth_pair
 from tests.system.nginx import PORT, serving
 
@@ -199,18 +199,24 @@ def test_nginx_traffic_over_a_lossy_path(tmp_path: Path):
         )
         assert recorder.stderr is not None
         assert b"listening" in recorder.stderr.readline()
-        wrk(
-            client,
-            nginx.base + "/echo",
-            seconds=max(3, COUNT / 6000),
-            connections=CONNECTIONS,
-            script=NUMBERED % {"limit": COUNT},
-            folder=tmp_path,
-        )
+        done = run = 0
+        while done < COUNT:
+            script = NUMBERED % {"first": run * 10_000_000, "limit": COUNT - done}
+            seconds = max(2, (COUNT - done) / 8000)
+            report = wrk(
+                client,
+                nginx.base + "/echo",
+                seconds=seconds,
+                connections=CONNECTIONS,
+                folder=tmp_path,
+                script=script,
+            )
+            done += answered(report)
+            run += 1
         _wait_until_quiet(capture)
         recorder.send_signal(signal.SIGINT)
-        report = recorder.communicate(timeout=30)[1]
-        assert b"\n0 packets dropped by kernel" in report, report
+        recorded = recorder.communicate(timeout=30)[1]
+        assert b"\n0 packets dropped by kernel" in recorded, recorded
     _, frames = read_pcap(capture)
     mutated = lossy(list(enumerate(frames)), seed=7)
     kept = {index for index, _ in mutated}
