@@ -183,6 +183,33 @@ def test_only_the_capture_thread_touches_the_engine() -> None:
     assert engine.threads == {"levo-capture"}
 
 
+def test_a_capture_thread_that_hangs_shows() -> None:
+    hanging, release = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        hanging.set()
+        release.wait(10)
+
+    pipeline = Pipeline(
+        ScriptedEngine([], on_idle=hang),
+        Source(),
+        [Sink()],
+        live=True,
+        finish=finish,
+        pace=PACE,
+        clock=lambda: 1,
+    )
+    runner = threading.Thread(target=pipeline.run)
+    runner.start()
+    assert hanging.wait(10)
+    before = pipeline.stalled_s
+    assert pipeline.stalled_s > before > 0
+    pipeline.stop()
+    release.set()
+    runner.join(10)
+    assert pipeline.stalled_s == 0
+
+
 def test_live_capture_does_not_wait_for_a_slow_output() -> None:
     """The finishing thread hangs; capture goes on, and what found no room is counted."""
     gate = threading.Event()

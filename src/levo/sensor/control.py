@@ -25,6 +25,8 @@ from levo.sensor.notify import Notifier
 REFRESH_S = 5.0
 STOP_AFTER_S = 4.0
 """How long delivery may take after SIGTERM: well within Fargate's stopTimeout of 30 s."""
+_STALLED_S = 10.0
+"""A capture thread that has not come round for so long hangs: the service manager's watchdog may bite."""
 _REPEAT_WARNING_NS = 30_000_000_000
 
 
@@ -111,7 +113,8 @@ class Control:
             self._notifier.reloading()
             self._apply_changes()
             self._notifier.ready("configuration reread")
-        self._notifier.alive()
+        if self._sensor.pipeline.stalled_s < _STALLED_S:
+            self._notifier.alive()
         now = time.time_ns()
         if now >= self._next_metrics_ns:
             self._next_metrics_ns = now + max(1_000_000_000, self._config.trace_export_interval)

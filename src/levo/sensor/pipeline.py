@@ -194,6 +194,7 @@ class Pipeline:
         self._orders: deque[Callable[[EngineLike], None]] = deque()
         self._failure: BaseException | None = None
         self._last_frame_ns: int | None = None
+        self._beat_s = time.monotonic()
         self._seen: tuple[Mapping[str, Any], int, Any] = (engine.statistics(), 0, source.statistics())
 
     def run(
@@ -252,6 +253,11 @@ class Pipeline:
         return done
 
     @property
+    def stalled_s(self) -> float:
+        """Seconds since the capture thread came round; 0 once it has ended. For watchdogs."""
+        return 0.0 if self._ended.is_set() else time.monotonic() - self._beat_s
+
+    @property
     def stopping(self) -> bool:
         return self._stop.is_set()
 
@@ -295,6 +301,7 @@ class Pipeline:
             if frames < 0:
                 return
             now = clock()
+            self._beat_s = time.monotonic()
             if frames:
                 self._last_frame_ns = now
             if live:

@@ -92,7 +92,8 @@ def test_the_reasons_are_the_engines() -> None:
             None,
         ),
         (
-            "ip-filter-list: {entries: [{policy: accept, host-ports: 8080}, {policy: drop, peer-ports: 1-65535}]}",
+            "ip-filter-list: {entries: [{policy: accept, host-ports: 8080},"
+            " {policy: drop, peer-ports: 40000}]}",
             None,
         ),
     ],
