@@ -80,6 +80,14 @@ def test_own_traffic_is_the_satellite_its_proxy_and_the_task_metadata() -> None:
     assert endpoints(merge(output=("null",)).config) == []
 
 
+def test_questions_about_our_health_are_own_traffic() -> None:
+    one = merge(output=("null",), listen="192.0.2.1:9464").config
+    every = merge(output=("null",), listen=":9464").config
+
+    assert endpoints(one) == ["192.0.2.1:9464"]
+    assert "127.0.0.1:9464" in endpoints(every)
+
+
 class Batch:
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []

@@ -133,7 +133,7 @@ def open_source(config: SensorConfig, environ: Mapping[str, str], shares: Shares
 
 
 def own_endpoints(config: SensorConfig, environ: Mapping[str, str]) -> tuple[Any, ...]:
-    """What the sensor itself talks to, for the capture to leave out."""
+    """What the sensor itself talks to, or is asked at, for the capture to leave out."""
     from urllib.parse import urlsplit
 
     from levo.sensor.capture.filters import Endpoint
@@ -145,10 +145,24 @@ def own_endpoints(config: SensorConfig, environ: Mapping[str, str]) -> tuple[Any
         if proxy is not None:
             parts = urlsplit(proxy)
             found.append((parts.hostname or "", parts.port or 80))
+    if config.listen is not None:
+        found += [(host, config.listen.port) for host in _listening_hosts(config.listen.host)]
     metadata = metadata_host(environ)
     if metadata is not None:
         found.append(metadata)
     return tuple(Endpoint(host, port) for host, port in dict.fromkeys(found) if host)
+
+
+def _listening_hosts(host: str) -> list[str]:
+    """The addresses under which our own server can be asked."""
+    if host not in ("0.0.0.0", "::"):
+        return [host]
+    from levo.sensor.capture.interfaces import list_interfaces
+
+    try:
+        return [str(address) for each in list_interfaces() for address in each.addresses]
+    except OSError:
+        return []
 
 
 class Finisher:
