@@ -12,6 +12,11 @@ from tests.helpers.engine_runs import Run, run_file, run_frames
 from tests.helpers.lines import summaries
 from tests.helpers.pcap import read_pcap
 
+KNOWN = {
+    "mid-stream-out-of-order": "octets before the first segment seen are not taken back without a handshake"
+}
+"""Cases that are not read rightly yet; each fails when it is, so that it is taken off."""
+
 NAMES = sorted(path.parent.name for path in FOLDER.glob("*/expect.json"))
 
 
@@ -45,7 +50,9 @@ def check(run: Run, expected: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_case_is_read_as_its_author_says(name):
+def test_case_is_read_as_its_author_says(name, request):
+    if name in KNOWN:
+        request.applymarker(pytest.mark.xfail(reason=KNOWN[name], strict=True))
     expected = json.loads((FOLDER / name / "expect.json").read_text())
 
     check(run_file(FOLDER / name / "input.pcap"), expected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,13 +53,14 @@ class Nginx:
     base: str
     log: Path
 
-    def logged(self, *, without: str = "/ready") -> list[tuple[int, str, str]]:
-        """(status, method, target) of every request it logged, readiness probes left out."""
-        found = []
-        for line in self.log.read_text().splitlines():
-            status, method, target = line.split(" ", 2)
-            if not target.startswith(without):
-                found.append((int(status), method, target))
+    def logged(self, *, without: str = "/ready") -> Counter[tuple[int, str, str]]:
+        """How often it logged each (status, method, target), readiness probes left out."""
+        found: Counter[tuple[int, str, str]] = Counter()
+        with self.log.open() as lines:
+            for line in lines:
+                status, method, target = line.rstrip("\n").split(" ", 2)
+                if not target.startswith(without):
+                    found[int(status), method, target] += 1
         return found
 
 

@@ -37,16 +37,14 @@ class Sensor:
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
-    def exchanges(self, *, without: str = "/ready") -> list[Exchange]:
-        """What it reported, readiness probes left out."""
-        found = []
+    def exchanges(self, *, without: str = "/ready") -> Iterator[Exchange]:
+        """What it reported, readiness probes left out. Read from the file as it is asked for."""
         with self._lines.open("rb") as lines:
             for line in lines:
                 exchange = orjson.loads(line)
                 request = exchange["request"]
                 if request is None or not request["target"].startswith(without):
-                    found.append(exchange)
-        return found
+                    yield exchange
 
     def ledger(self) -> dict[str, dict[str, Any]]:
         """The stages that it logged when it ended, by name."""
