@@ -18,12 +18,15 @@ from levo.engine.http1 cimport (
     http1_gap,
     http1_looks,
 )
+from levo.engine.http2 cimport http2_begin, http2_data, http2_end, http2_gap, http2_looks
+from levo.engine.http2_streams cimport drop_streams, http2_footprint
 from levo.engine.memory cimport buffer_free
 from levo.engine.pairing cimport drop_exchange
 from levo.engine.state cimport Connection, EngineState
 from levo.engine.types cimport (
     DROP_EVICTED,
     PROTOCOL_HTTP1,
+    PROTOCOL_HTTP2,
     PROTOCOL_OPAQUE,
     PROTOCOL_TLS,
     PROTOCOL_UNKNOWN,
@@ -46,10 +49,14 @@ cdef void deliver(
             state.stats.payload_bytes_parsed += length
             taken = http1_data(state, conn, direction, data, length, time_ns, ack)
             state.stats.payload_bytes_parsed -= length - taken
+        elif conn.protocol == PROTOCOL_HTTP2:
+            state.stats.payload_bytes_parsed += length
+            taken = http2_data(state, conn, direction, data, length, time_ns, ack)
+            state.stats.payload_bytes_parsed -= length - taken
         elif conn.protocol == PROTOCOL_UNKNOWN:
             taken = detect(state, conn, direction, data, length)
         else:
-            if conn.mid_stream and 65 <= data[0] <= 90 and wakes(conn, direction, data, length):
+            if conn.mid_stream and (65 <= data[0] <= 90 or data[0] == 0) and wakes(conn, direction, data, length):
                 continue
             taken = length
             state.stats.payload_bytes_opaque += length
@@ -63,9 +70,13 @@ cdef bint wakes(Connection* conn, int direction, const uint8_t* data, uint32_t l
     cdef int looks
     if conn.protocol != PROTOCOL_OPAQUE:
         return False
-    looks = http1_looks(data, length)
-    if looks != LOOKS_REQUEST and looks != LOOKS_RESPONSE:
-        return False
+    if data[0] == 0:
+        if not http2_looks(conn, direction, data, length):
+            return False
+    else:
+        looks = http1_looks(data, length)
+        if looks != LOOKS_REQUEST and looks != LOOKS_RESPONSE:
+            return False
     conn.protocol = PROTOCOL_UNKNOWN
     return True
 
@@ -75,8 +86,8 @@ cdef uint32_t detect(
 ) noexcept nogil:
     """Decide what *conn* speaks from a segment's first octets; returns octets passed over as opaque."""
     cdef int looks
-    if length >= 14 and memcmp(data, b"PRI * HTTP/2.0", 14) == 0:
-        return become_opaque(state, conn, length)
+    if length >= 3 and memcmp(data, b"PRI * HTTP/2.0", length if length < 14 else 14) == 0:
+        return 0 if http2_begin(state, conn, direction, 0) else become_opaque(state, conn, length)
     looks = http1_looks(data, length)
     if looks == LOOKS_MAYBE and conn.unrecognised:
         looks = 0
@@ -91,6 +102,8 @@ cdef uint32_t detect(
         conn.protocol = PROTOCOL_TLS
         conn.mid_stream = 0
         state.stats.connections_tls += 1
+        return 0
+    if data[0] == 0 and http2_looks(conn, direction, data, length) and http2_begin(state, conn, direction, -1):
         return 0
     conn.unrecognised += length if length > 512 else 512
     if conn.unrecognised >= OPAQUE_AFTER:
@@ -114,6 +127,8 @@ cdef void deliver_gap(
     state.stats.gap_bytes += size
     if conn.protocol == PROTOCOL_HTTP1:
         http1_gap(state, conn, direction, size, time_ns)
+    elif conn.protocol == PROTOCOL_HTTP2:
+        http2_gap(state, conn, direction, size, time_ns)
     elif conn.protocol == PROTOCOL_UNKNOWN:
         conn.tainted = 1
         conn.streams[direction].parser.gap_before = 1
@@ -126,6 +141,8 @@ cdef void deliver_end(
     """No more octets of a direction will come; *how* is one of ENDED_*."""
     if conn.protocol == PROTOCOL_HTTP1:
         http1_end(state, conn, direction, time_ns, how)
+    elif conn.protocol == PROTOCOL_HTTP2:
+        http2_end(state, conn, direction, time_ns, how)
 
 
 cdef void abandon(EngineState* state, Connection* conn) noexcept nogil:
@@ -134,6 +151,7 @@ cdef void abandon(EngineState* state, Connection* conn) noexcept nogil:
     cdef Exchange* exchange
     while conn.pending_first != NULL:
         drop_exchange(state, conn, conn.pending_first, DROP_EVICTED)
+    drop_streams(state, conn, DROP_EVICTED)
     for side in range(2):
         exchange = conn.streams[side].parser.current
         if exchange != NULL:
@@ -149,7 +167,7 @@ cdef void abandon(EngineState* state, Connection* conn) noexcept nogil:
 cdef int64_t footprint(Connection* conn) noexcept nogil:
     """Octets of the budget that *conn* holds, its structure aside (an estimate: bodies and heads)."""
     cdef int side
-    cdef int64_t total = 0
+    cdef int64_t total = http2_footprint(conn)
     cdef Exchange* exchange = conn.pending_first
     while exchange != NULL:
         total += exchange.request.head.allocated + exchange.request.body.capacity

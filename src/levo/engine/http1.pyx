@@ -19,6 +19,7 @@ message it hit is reported with what was seen, and the direction goes to LOST.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memset
 
+from levo.engine.exchange cimport section_find, section_text
 from levo.engine.http1_head cimport (
     Framing,
     find_head_end,
@@ -29,7 +30,9 @@ from levo.engine.http1_head cimport (
     read_section,
     read_status_line,
 )
+from levo.engine.http2 cimport http2_begin, http2_upgrade
 from levo.engine.memory cimport buffer_append, buffer_free, buffer_reserve, section_free
+from levo.engine.output cimport Text, equals_lower
 from levo.engine.pairing cimport (
     begin_exchange,
     enqueue_request,
@@ -62,7 +65,9 @@ from levo.engine.types cimport (
     RESPONSE_GAP,
     STILL_OPEN,
     Exchange,
+    Field,
     Message,
+    Section,
 )
 
 cdef enum:
@@ -259,6 +264,11 @@ cdef void take_head(
         reject_head(state, conn, direction)
         return
     conn.found = 1
+    if message.version_major == 2 and direction == conn.client and is_preface(data, line):
+        leave_http1(state, conn, NULL)
+        if not http2_begin(state, conn, direction, 18):
+            conn.protocol = PROTOCOL_OPAQUE
+        return
     if direction != conn.client and 100 <= message.status < 200 and message.status != 101:
         note_interim(conn)
         end_head(state, parser)
@@ -350,6 +360,10 @@ cdef void take_response(
         head_only = request.method.length == 4 and memcmp(request.head.text, b"HEAD", 4) == 0
         connect = request.method.length == 7 and memcmp(request.head.text, b"CONNECT", 7) == 0
         parser.gap_before = 0
+    if message.status == 101 and exchange.request.present and says_h2c(&message.head):
+        section_free(&state.budget, &message.head)
+        leave_http1(state, conn, exchange)
+        return
     state.stats.responses_seen += 1
     exchange.response = message[0]
     parser.current = exchange
@@ -405,6 +419,33 @@ cdef void begin_tunnel(EngineState* state, Connection* conn, bint upgrade) noexc
     conn.unrecognised = 0
     conn.tunnel = 1
     conn.found = 0
+
+
+cdef bint is_preface(const uint8_t* line, uint32_t length) noexcept nogil:
+    # The beginning of HTTP/2's preface, in pieces too small to be recognised, or behind a 101 that was lost.
+    return length == 14 and memcmp(line, b"PRI * HTTP/2.0", 14) == 0
+
+
+cdef bint says_h2c(const Section* head) noexcept nogil:
+    cdef Field* field = section_find(head, b"upgrade", 7)
+    cdef Text text
+    if field == NULL:
+        return False
+    text = section_text(head, field.value)
+    return text.length == 3 and equals_lower(text.data, <const uint8_t*>b"h2c", 3)
+
+
+cdef void leave_http1(EngineState* state, Connection* conn, Exchange* exchange) noexcept nogil:
+    # HTTP/2 follows; *exchange*, if any, becomes its stream 1.
+    cdef int side
+    if exchange != NULL and not http2_upgrade(state, conn, exchange):
+        conn.protocol = PROTOCOL_OPAQUE
+    for side in range(2):
+        buffer_free(&state.budget, &conn.streams[side].parser.head)
+        conn.streams[side].parser.state = START
+        if conn.streams[side].parser.current == exchange:
+            conn.streams[side].parser.current = NULL
+    finish_pending(state, conn, NO_RESPONSE)
 
 
 cdef void note_interim(Connection* conn) noexcept nogil:

@@ -15,3 +15,4 @@ cdef void finish_exchange(
 cdef void drop_exchange(EngineState* state, Connection* conn, Exchange* exchange, int reason) noexcept nogil
 cdef int64_t next_request_after(Connection* conn, int64_t offset) noexcept nogil
 cdef void finish_pending(EngineState* state, Connection* conn, int incomplete) noexcept nogil
+cdef void unlink_pending(Connection* conn, Exchange* exchange) noexcept nogil

@@ -77,6 +77,7 @@ ctypedef struct Connection:
     Exchange* pending_first       # requests in order, each until its exchange is finished
     Exchange* pending_last
     void* extension               # state of a protocol other than HTTP/1 (its module frees it)
+    void* http2                   # Http2 (http2_streams.pxd), possibly inside TLS, or NULL
     int64_t first_ns
     int64_t last_ns
     int64_t reset_ns              # when a RST was seen; 0: none
