@@ -43,16 +43,17 @@ class DemoProcess:
         assert isinstance(found, re.Match), f"no {pattern} in:\n{self.output}"
         return str(found[1])
 
-    def wait_for_endpoints(self, count: int) -> list[dict[str, Any]]:
-        """The endpoints of the catalog, as soon as there are *count*."""
+    def wait_for_endpoints(self, wanted: set[tuple[str, str]]) -> list[dict[str, Any]]:
+        """The endpoints of the catalog, as soon as all *wanted* (method, path template) are among them."""
         address = self.wait_for(r"Satellite +(http://\S+)")
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
             with urllib.request.urlopen(f"{address}api/endpoints?limit=500") as answer:
                 endpoints: list[dict[str, Any]] = json.load(answer)["endpoints"]
-            if len(endpoints) >= count:
+            missing = wanted - {(endpoint["method"], endpoint["path"]) for endpoint in endpoints}
+            if not missing:
                 return endpoints
-            assert time.monotonic() < end and self.process.poll() is None, f"{len(endpoints)}\n{self.output}"
+            assert time.monotonic() < end and self.process.poll() is None, f"no {missing}\n{self.output}"
             time.sleep(0.05)
 
     def end(self, number: signal.Signals | None = None) -> int:
