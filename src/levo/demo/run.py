@@ -28,7 +28,7 @@ DEFAULT_PORT = 9999
 READY_SECONDS = 30.0
 REPLAY_SECONDS = 5.0
 """How much traffic one replayed capture holds."""
-SETTLE_SECONDS = 5.0
+SETTLE_SECONDS = 10.0
 """How long the end waits until the Satellite has what the sensor saw."""
 
 Say = Callable[[str], None]
