@@ -1,0 +1,234 @@
+"""``levo ecs add`` and ``remove``, from flags to finished rollout: ask, show, apply, watch, go back."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from levo.cli.ecs_terminal import LiveView, PlainTerminal, paint
+from levo.ecs import discover
+from levo.ecs.api import Account, Credentials, Ecs
+from levo.ecs.apply import ApplyError, apply, roll_back
+from levo.ecs.model import EcsInputError, Flag
+from levo.ecs.plan import Plan, plan_remove
+from levo.ecs.undo import Journal, Update, orphan, way_back
+from levo.ecs.watch import Look, State, Watched, follow
+from levo.ecs.wizard import Choice, Draft, GoBack, Quit, Wizard
+
+Make = Callable[[discover.Found, tuple[Flag, ...], str], Plan]
+
+
+def run_change(given: dict[str, Any], flags: tuple[Flag, ...], make: Make | None, *, removing: bool) -> int:
+    """Carry a change out. Returns the exit status: 0 done or nothing to do, 1 it failed or AWS refused.
+
+    Raises:
+        LevoError: before anything was changed.
+    """
+    asking = not given["yes"] and sys.stdin.isatty() and sys.stdout.isatty()
+    if not asking and not given["yes"] and not given["dry_run"]:
+        raise EcsInputError(
+            "this is no terminal: add --yes to go on without questions, or --dry-run to only look"
+        )
+    if asking and not given["register_only"]:
+        return _wizard(given, flags, make, removing=removing)
+    account = Account(Credentials(given["profile"], given["endpoint_url"]))
+    region = given["region"] or account.region
+    if region is None:
+        raise EcsInputError("--region is missing, and the profile names none")
+    ecs = account.ecs(region)
+    found = discover.find_targets(
+        ecs,
+        cluster=given["cluster"],
+        family=given["family"],
+        services=given["services"],
+        all_services=given["all_services"],
+        register_only=given["register_only"],
+    )
+    plan = _plan(ecs, found, flags, region, make)
+    _show(plan)
+    _stop_if_stopped(plan)
+    if given["dry_run"] or not plan.steps:
+        return 0
+    if asking and not click.confirm("Write this revision?", default=False):
+        raise Quit("nothing was changed")
+    return _carry_out(plan, ecs, given)
+
+
+def _wizard(given: dict[str, Any], flags: tuple[Flag, ...], make: Make | None, *, removing: bool) -> int:
+    terminal = PlainTerminal()
+    draft = Draft(
+        profile=given["profile"],
+        region=given["region"],
+        cluster_name=given["cluster"],
+        family=given["family"],
+        service_names=given["services"],
+        all_services=given["all_services"],
+        flags=flags,
+        endpoint=given["endpoint_url"],
+    )
+    what = "Take the sensor out of an ECS service" if removing else "Put the sensor beside an ECS service"
+    click.echo(paint(what, bold=True))
+    click.echo("Nothing is changed before you have seen the plan and said yes.")
+    wizard = Wizard(terminal, draft, removing=removing)
+    again = False
+    while True:
+        answers = wizard.run(again=again)
+        assert answers.ecs is not None
+        found = discover.Found(answers.targets, answers.others)
+        try:
+            plan = _plan(answers.ecs, found, answers.flags, answers.ecs.region, make)
+        except EcsInputError as error:
+            if not wizard.can_go_back:
+                raise
+            terminal.say(f"! {error}")
+            again = True
+            continue
+        click.echo()
+        _show(plan)
+        if plan.stops and not wizard.can_go_back:
+            _stop_if_stopped(plan)
+        if given["dry_run"] or (not plan.steps and not plan.stops):
+            return 0
+        try:
+            choices = [Choice("Go back and change an answer"), Choice("Quit")]
+            if not plan.stops:
+                choices.insert(0, Choice("Apply this plan"))
+            answer = choices[terminal.choose("What now?", choices)].label
+        except GoBack:
+            answer = "Go back and change an answer"
+        if answer == "Apply this plan":
+            given["profile"] = answers.profile
+            return _carry_out(plan, answers.ecs, given)
+        if answer == "Quit":
+            raise Quit("nothing was changed")
+        again = True
+
+
+def _plan(ecs: Ecs, found: discover.Found, flags: tuple[Flag, ...], region: str, make: Make | None) -> Plan:
+    if make is not None:
+        return make(found, flags, region)
+    return plan_remove(found.targets, region, discover.earlier_revision(ecs), others=found.others)
+
+
+def _show(plan: Plan) -> None:
+    for line in plan.describe():
+        colour = {"+": "green", "-": "red", "~": "yellow"}.get(line.strip()[:1])
+        click.echo(paint(line, colour) if line.startswith("  ") else paint(line, bold=True))
+    for finding in plan.findings:
+        if finding.stops:
+            click.echo(paint(f"! {finding.text}", "red"))
+        else:
+            click.echo(f"note: {finding.text}")
+
+
+def _stop_if_stopped(plan: Plan) -> None:
+    stops = plan.stops
+    if stops:
+        more = f" (and {len(stops) - 1} more above)" if len(stops) > 1 else ""
+        raise EcsInputError(f"{stops[0].text}{more}; nothing was changed")
+
+
+def _carry_out(plan: Plan, ecs: Ecs, given: dict[str, Any]) -> int:
+    journal = Journal(ecs.region, given["profile"], plan.action)
+    try:
+        apply(plan, ecs, journal, report=_done, sleep=time.sleep)
+    except ApplyError as error:
+        return _refused(error)
+    if not journal.updated:
+        for arn in journal.registered:
+            name = arn.rpartition("/")[2]
+            click.echo(
+                f"{name} is ready; no service uses it yet. {orphan(arn, ecs.region, journal.profile).undo}"
+            )
+        return 0
+    if given["no_wait"]:
+        click.echo("the rollout has begun; levo ecs status shows how it goes")
+        return 0
+    looks = _watch(journal.updated, ecs, given)
+    return _conclude(looks, journal, ecs, given)
+
+
+def _watch(updates: Sequence[Update], ecs: Ecs, given: dict[str, Any]) -> list[Look]:
+    view = LiveView(live=sys.stdout.isatty())
+    watched = [Watched(update.service, update.target) for update in updates]
+    try:
+        return follow(
+            watched,
+            ecs.describe,
+            show=view.show,
+            clock=time.monotonic,
+            sleep=time.sleep,
+            timeout=given["timeout"],
+            poll=given["poll"],
+        )
+    except KeyboardInterrupt:
+        click.echo("\nnot watching any more; the rollout goes on. levo ecs status shows how it goes")
+        raise
+
+
+def _conclude(looks: Sequence[Look], journal: Journal, ecs: Ecs, given: dict[str, Any]) -> int:
+    bad = [look for look in looks if look.state is not State.DONE]
+    if not bad:
+        done = "has" if journal.action == "add" else "is without"
+        for look in looks:
+            click.echo(
+                f"{paint('done', 'green')}: service {look.service} {done} the sensor ({look.target_name})"
+            )
+        return 0
+    failed = frozenset(look.arn for look in bad if look.state.failed)
+    for look in bad:
+        reason = f": {look.reason}" if look.reason else ""
+        click.echo(
+            f"levo: service {look.service}: the rollout of {look.target_name} {look.ended}{reason}", err=True
+        )
+    by_itself = frozenset(look.arn for look in bad if look.state is State.ROLLED_BACK)
+    if given["rollback_on_failure"] and failed - by_itself:
+        back = roll_back_watched(failed - by_itself, journal, ecs, given)
+        if back is None:
+            return 1
+    else:
+        for update in journal.updated:
+            if update.service.arn in failed - by_itself:
+                hint = way_back(update.service, ecs.region, journal.profile)
+                click.echo(f"levo: left to undo: {hint}", err=True)
+    journal.updated = [update for update in journal.updated if update.service.arn not in by_itself]
+    for arn in journal.orphans:
+        click.echo(f"levo: left to undo: {orphan(arn, ecs.region, journal.profile)}", err=True)
+    return 1
+
+
+def roll_back_watched(
+    services: frozenset[str], journal: Journal, ecs: Ecs, given: dict[str, Any]
+) -> list[Look] | None:
+    """Set these services back and watch that too. None when AWS refused; that has been said then."""
+    try:
+        back = roll_back(journal, services, ecs, report=_done)
+    except ApplyError as error:
+        _refused(error)
+        return None
+    return _watch([Update(_as_now(update), update.service.task_definition) for update in back], ecs, given)
+
+
+def _as_now(update: Update) -> Any:
+    from dataclasses import replace
+
+    return replace(update.service, task_definition=update.target)
+
+
+def _refused(error: ApplyError) -> int:
+    """Say what AWS refused and what is left, on standard error. Returns the exit status."""
+    click.echo(f"levo: {error}", err=True)
+    left = error.journal.leftovers()
+    if not left:
+        click.echo("levo: nothing was changed", err=True)
+    for leftover in left:
+        click.echo(f"levo: left to undo: {leftover}", err=True)
+    return error.exit_status
+
+
+def _done(text: str) -> None:
+    click.echo(f"{paint('done', 'green')}: {text}")

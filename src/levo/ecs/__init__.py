@@ -1,0 +1,4 @@
+"""The ECS installer: ``model`` is the container, ``plan`` decides, ``apply`` and ``watch`` act.
+
+Only ``api`` calls AWS, and only the ten actions of ``policy``. Everything else takes values.
+"""
