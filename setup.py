@@ -12,7 +12,7 @@ from setuptools import Extension, setup
 
 SANITIZE = os.environ.get("LEVO_SANITIZE") == "1"
 CHECKS = ["-fsanitize=address,undefined"] if SANITIZE else []
-COMPILE = ["-O1", "-g", "-fno-omit-frame-pointer", *CHECKS] if SANITIZE else ["-O2", "-g0"]
+COMPILE = ["-O1", "-g", "-fno-omit-frame-pointer", *CHECKS] if SANITIZE else ["-O3", "-g0"]
 
 ONLY = {name for name in os.environ.get("LEVO_ONLY", "").split(",") if name}
 LIBRARIES = {"levo.sensor.capture.live": ["pcap"], "levo.engine.coding": ["z"]}

@@ -9,15 +9,8 @@ octets of its segments are still looked at.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 
-from levo.engine.http1 cimport (
-    LOOKS_MAYBE,
-    LOOKS_REQUEST,
-    LOOKS_RESPONSE,
-    http1_data,
-    http1_end,
-    http1_gap,
-    http1_looks,
-)
+from levo.engine.http1 cimport http1_data, http1_end, http1_gap
+from levo.engine.http1_scan cimport LOOKS_MAYBE, LOOKS_REQUEST, LOOKS_RESPONSE, http1_looks
 from levo.engine.http2 cimport http2_begin, http2_data, http2_end, http2_gap, http2_looks
 from levo.engine.http2_streams cimport drop_streams, http2_footprint
 from levo.engine.memory cimport buffer_free

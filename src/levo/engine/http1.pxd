@@ -16,12 +16,3 @@ cdef enum:
     ENDED_FIN = 0
     ENDED_RESET = 1
     ENDED_GIVEN_UP = 2      # idle, evicted, or the capture ended
-
-# what the first octets of a direction look like
-cdef enum:
-    LOOKS_NO = 0
-    LOOKS_REQUEST = 1
-    LOOKS_RESPONSE = 2
-    LOOKS_MAYBE = 3         # too few octets to tell
-
-cdef int http1_looks(const uint8_t* data, uint32_t length) noexcept nogil

@@ -24,14 +24,17 @@ from levo.engine.http1_head cimport (
     Framing,
     find_head_end,
     first_line_length,
-    is_known_method,
     is_token,
+    needs_normalising,
+    next_line,
+    normalise_head,
     read_request_line,
     read_section,
     read_status_line,
 )
+from levo.engine.http1_scan cimport find_request, find_response, is_simple_request
 from levo.engine.http2 cimport http2_begin, http2_upgrade
-from levo.engine.memory cimport buffer_append, buffer_free, buffer_reserve, section_free
+from levo.engine.memory cimport buffer_append, buffer_free, buffer_reserve, give_back, section_free, take
 from levo.engine.output cimport Text, equals_lower
 from levo.engine.pairing cimport (
     begin_exchange,
@@ -53,7 +56,9 @@ from levo.engine.types cimport (
     BODY_TUNNEL,
     COMPLETE,
     FINDING_BAD_CHUNK,
+    FINDING_BAD_LENGTH,
     FINDING_LENGTH_AND_CHUNKED,
+    FINDING_LENGTHS_DIFFER,
     NO_REQUEST,
     NO_RESPONSE,
     PROTOCOL_HTTP1,
@@ -64,6 +69,7 @@ from levo.engine.types cimport (
     RESPONSE_CUT,
     RESPONSE_GAP,
     STILL_OPEN,
+    Buffer,
     Exchange,
     Field,
     Message,
@@ -85,52 +91,12 @@ cdef enum:
     CHUNK_DIGITS = 1
     CHUNK_EXTENSION = 2
     CHUNK_BAD = 4
+    CHUNK_FIRST = 8             # the first line: it decides whether the content is chunked at all
 
 cdef enum:
     MAX_TRAILERS = 65536
     FIRST_BODY_BLOCK = 16384
-
-
-cdef int http1_looks(const uint8_t* data, uint32_t length) noexcept nogil:
-    """What a message that begins at *data* would be (LOOKS_*); strict, for octets nobody vouches for."""
-    cdef uint32_t method = 0
-    cdef uint32_t line
-    cdef Message message
-    if length == 0:
-        return LOOKS_MAYBE
-    if memcmp(data, b"HTTP/1.", length if length < 7 else 7) == 0:
-        return LOOKS_RESPONSE if length >= 7 else LOOKS_MAYBE
-    while method < length and method < 25 and is_token(data[method]):
-        method += 1
-    if method == 0 or method == 25:
-        return LOOKS_NO
-    if method == length:
-        return LOOKS_MAYBE if 65 <= data[0] <= 90 else LOOKS_NO
-    if data[method] != 32:
-        return LOOKS_NO
-    if memchr(data, 10, length) != NULL:
-        line = first_line_length(data, length)
-        if read_request_line(data, line, &message) == 1:
-            return LOOKS_REQUEST
-        # Without a version: believed when a field line follows (servers answer these with 400).
-        if message_without_version(data, line, length, &message):
-            return LOOKS_REQUEST
-        return LOOKS_NO
-    if not is_known_method(data, method):
-        return LOOKS_NO
-    return LOOKS_REQUEST if method + 1 == length or data[method + 1] > 32 else LOOKS_NO
-
-
-cdef bint message_without_version(
-    const uint8_t* data, uint32_t line, uint32_t length, Message* message
-) noexcept nogil:
-    cdef uint32_t at = next_line(data, line, length)
-    cdef uint32_t start = at
-    if read_request_line(data, line, message) != 2:
-        return False
-    while at < length and is_token(data[at]):
-        at += 1
-    return at > start and at < length and data[at] == 58
+    FIRST_CHUNK_LINE = 1024
 
 
 cdef inline Message* message_of(Connection* conn, int direction, Exchange* exchange) noexcept nogil:
@@ -194,11 +160,15 @@ cdef uint32_t take_head_octets(
     if parser.head.length == 0:
         end = find_head_end(data, length, 0, &lines)
         if end:
-            take_head(state, conn, direction, data, end, lines, time_ns, offset + end)
+            if not take_head(state, conn, direction, data, end, lines, time_ns, offset + end):
+                return after_rejection(state, conn, direction, data, length, time_ns)
             return end
         if not plausible_start(conn, direction, data, length):
             reject_head(state, conn, direction)
-            return 0 if parser.state == LOST or conn.protocol != PROTOCOL_HTTP1 else length
+            return after_rejection(state, conn, direction, data, length, time_ns)
+        if direction == conn.client and is_simple_request(data, length):
+            take_head(state, conn, direction, data, length, 1, time_ns, offset + length)
+            return length
     before = parser.head.length
     if before + length > state.settings.max_head or not buffer_append(
         &state.budget, &parser.head, data, length
@@ -207,14 +177,47 @@ cdef uint32_t take_head_octets(
         return length
     end = find_head_end(parser.head.data, parser.head.length, parser.searched, &lines)
     if end == 0:
-        # The empty line may begin up to three octets before the end.
-        parser.searched = parser.head.length - 3 if parser.head.length > 3 else 0
+        # The empty line may begin a few octets before the end.
+        parser.searched = parser.head.length - 8 if parser.head.length > 8 else 0
         if before < 32 and not plausible_start(conn, direction, parser.head.data, parser.head.length):
             reject_head(state, conn, direction)
         return length
     find_head_end(parser.head.data, end, 0, &lines)
     take_head(state, conn, direction, parser.head.data, end, lines, time_ns, offset + end - before)
     return end - before
+
+
+cdef uint32_t after_rejection(
+    EngineState* state, Connection* conn, int direction, const uint8_t* data, uint32_t length, int64_t time_ns
+) noexcept nogil:
+    """What *data* begins with is no head. Returns octets consumed (none: they are looked at again)."""
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef Exchange* exchange
+    cdef Message* message
+    if conn.protocol != PROTOCOL_HTTP1:
+        return length
+    if direction == conn.client or parser.start_offset != 0 or parser.gap_before or (
+        find_response(data, length) >= 0
+    ):
+        return 0
+    # The very first octets a server sends, and no status line anywhere: an HTTP/0.9 answer (RFC 1945
+    # section 4.1), which is content up to the close.
+    exchange = pair_response(state, conn, parser.start_offset, parser.start_ack)
+    if exchange == NULL:
+        return 0
+    conn.tainted = 0
+    message = &exchange.response
+    message.present = 1
+    message.version_minor = 9
+    message.start_ns = message.head_ns = message.end_ns = time_ns
+    message.stream_start = parser.start_offset
+    message.peer_ack = parser.start_ack
+    message.body_framing = BODY_CLOSE
+    state.stats.responses_seen += 1
+    parser.current = exchange
+    parser.state = CLOSE
+    sample_response(state, exchange)
+    return 0
 
 
 cdef bint plausible_start(
@@ -243,11 +246,34 @@ cdef void reject_head(EngineState* state, Connection* conn, int direction) noexc
         conn.unrecognised += 4096
 
 
-cdef void take_head(
+cdef bint take_head(
     EngineState* state, Connection* conn, int direction,
     const uint8_t* data, uint32_t length, uint32_t lines, int64_t time_ns, int64_t end_offset,
 ) noexcept nogil:
-    """A whole head: make or find its exchange and decide what follows (RFC 9112 section 6.3)."""
+    """A whole head: make or find its exchange and decide what follows. False when it is none."""
+    cdef uint8_t* plain
+    cdef uint8_t findings = 0
+    cdef uint32_t size, i
+    cdef bint good
+    if not needs_normalising(data, length, lines):
+        return take_plain_head(state, conn, direction, data, length, lines, 0, time_ns, end_offset)
+    plain = <uint8_t*>take(&state.budget, length + 16)
+    if plain == NULL:
+        reject_head(state, conn, direction)
+        return False
+    size = normalise_head(data, length, plain, &findings)
+    lines = 0
+    for i in range(size):
+        lines += plain[i] == 10
+    good = take_plain_head(state, conn, direction, plain, size, lines, findings, time_ns, end_offset)
+    give_back(&state.budget, plain, length + 16)
+    return good
+
+
+cdef bint take_plain_head(
+    EngineState* state, Connection* conn, int direction, const uint8_t* data, uint32_t length,
+    uint32_t lines, uint8_t findings, int64_t time_ns, int64_t end_offset,
+) noexcept nogil:
     cdef Parser* parser = &conn.streams[direction].parser
     cdef uint32_t line = first_line_length(data, length)
     cdef Message message
@@ -255,29 +281,30 @@ cdef void take_head(
     cdef bint good
     memset(&message, 0, sizeof(Message))
     framing.content_length = -1
-    framing.transfer_coding = framing.chunked = framing.close = framing.upgrade = framing.findings = 0
+    framing.transfer_coding = framing.chunked = framing.close = framing.upgrade = 0
+    framing.findings = findings
     if direction == conn.client:
         good = read_request_line(data, line, &message) != 0
     else:
         good = read_status_line(data, line, &message)
     if not good:
         reject_head(state, conn, direction)
-        return
+        return False
     conn.found = 1
     if message.version_major == 2 and direction == conn.client and is_preface(data, line):
         leave_http1(state, conn, NULL)
         if not http2_begin(state, conn, direction, 18):
             conn.protocol = PROTOCOL_OPAQUE
-        return
+        return True
     if direction != conn.client and 100 <= message.status < 200 and message.status != 101:
         note_interim(conn)
         end_head(state, parser)
         parser.state = START
-        return
+        return True
     if not read_section(&state.budget, &message.head, data, length, lines,
                         next_line(data, line, length), &framing):
         reject_head(state, conn, direction)
-        return
+        return True
     message.present = 1
     message.findings = framing.findings
     message.start_ns = parser.start_ns
@@ -290,12 +317,7 @@ cdef void take_head(
         take_request(state, conn, direction, &message, &framing, time_ns, end_offset)
     else:
         take_response(state, conn, direction, &message, &framing, time_ns, end_offset)
-
-
-cdef inline uint32_t next_line(const uint8_t* data, uint32_t line, uint32_t length) noexcept nogil:
-    while line < length and data[line] != 10:
-        line += 1
-    return line + 1 if line < length else length
+    return True
 
 
 cdef inline void end_head(EngineState* state, Parser* parser) noexcept nogil:
@@ -326,7 +348,7 @@ cdef void take_request(
         exchange.request.findings |= FINDING_LENGTH_AND_CHUNKED
     if framing.chunked:
         exchange.request.body_framing = BODY_CHUNKED
-        begin_chunks(parser)
+        begin_chunks(parser, framing.content_length)
     elif framing.content_length > 0:
         exchange.request.body_framing = BODY_LENGTH
         parser.state = LENGTH
@@ -369,28 +391,33 @@ cdef void take_response(
     parser.current = exchange
     message = &exchange.response
     sample_response(state, exchange)
-    if message.status == 101 or (connect and 200 <= message.status < 300):
+    if (message.status == 101 and not framing.close) or (connect and 200 <= message.status < 300):
         message.body_framing = BODY_TUNNEL
         message_is_upgrade = message.status == 101
         end_message(state, conn, direction, time_ns, end_offset)
         begin_tunnel(state, conn, message_is_upgrade)
-    elif head_only or message.status == 204 or message.status == 304:
+        return
+    if framing.transfer_coding and framing.content_length >= 0:
+        message.findings |= FINDING_LENGTH_AND_CHUNKED
+    # A status that allows no content although some is announced: whether it comes shows before the close.
+    parser.optional = message.status == 204 or message.status == 101
+    if head_only or message.status == 304 or (parser.optional and not framing.close):
         end_message(state, conn, direction, time_ns, end_offset)
-    elif framing.transfer_coding:
-        if framing.content_length >= 0:
-            message.findings |= FINDING_LENGTH_AND_CHUNKED
-        if framing.chunked:
-            message.body_framing = BODY_CHUNKED
-            begin_chunks(parser)
-        else:
-            message.body_framing = BODY_CLOSE
-            parser.state = CLOSE
-    elif framing.content_length >= 0:
+    elif framing.chunked:
+        message.body_framing = BODY_CHUNKED
+        begin_chunks(
+            parser, framing.content_length if framing.content_length >= 0
+            else -2 if framing.close or message.version_minor == 0 or message.version_major == 0 else -1)
+    elif framing.content_length >= 0 and not (
+        framing.close and framing.findings & (FINDING_BAD_LENGTH | FINDING_LENGTHS_DIFFER)
+    ):
         message.body_framing = BODY_LENGTH
         parser.remaining = <uint64_t>framing.content_length
         parser.state = LENGTH
         if framing.content_length == 0:
             end_message(state, conn, direction, time_ns, end_offset)
+    elif parser.optional:
+        end_message(state, conn, direction, time_ns, end_offset)
     else:
         message.body_framing = BODY_CLOSE
         parser.state = CLOSE
@@ -456,10 +483,11 @@ cdef void note_interim(Connection* conn) noexcept nogil:
         exchange.interim += 1
 
 
-cdef inline void begin_chunks(Parser* parser) noexcept nogil:
+cdef inline void begin_chunks(Parser* parser, int64_t fallback) noexcept nogil:
     parser.state = CHUNK_SIZE
     parser.remaining = 0
-    parser.chunk_flags = 0
+    parser.chunk_flags = CHUNK_FIRST
+    parser.fallback = fallback
 
 
 cdef void end_message(
@@ -537,7 +565,11 @@ cdef uint32_t take_chunk_size(
     EngineState* state, Connection* conn, int direction,
     const uint8_t* data, uint32_t length, int64_t time_ns, int64_t offset,
 ) noexcept nogil:
-    """The chunk-size line: hexadecimal digits, then anything (extensions) to the line end."""
+    """The chunk-size line: hexadecimal digits, then anything (extensions) to the line end.
+
+    Empty lines and white space before the digits are passed over. The first line of a content is read
+    strictly: where it is no chunk-size line, the content is not chunked, whatever the head claims.
+    """
     cdef Parser* parser = &conn.streams[direction].parser
     cdef uint32_t at = 0
     cdef uint8_t octet
@@ -546,15 +578,17 @@ cdef uint32_t take_chunk_size(
         octet = data[at]
         at += 1
         if octet == 10:
+            if not parser.chunk_flags & (CHUNK_DIGITS | CHUNK_BAD | CHUNK_EXTENSION):
+                continue
             if not parser.chunk_flags & CHUNK_DIGITS or parser.chunk_flags & CHUNK_BAD:
                 lose_framing(state, conn, direction, time_ns, offset + at, FINDING_BAD_CHUNK)
-            elif parser.remaining == 0:
-                parser.state = TRAILERS
-                parser.line = 0
-            else:
-                parser.state = CHUNK_DATA
+                return at
+            if parser.chunk_flags & CHUNK_FIRST and parser.head.capacity:
+                buffer_free(&state.budget, &parser.head)
+            parser.state = CHUNK_DATA if parser.remaining else TRAILERS
+            parser.line = 0
             return at
-        if octet == 13 or parser.chunk_flags & CHUNK_EXTENSION:
+        if parser.chunk_flags & CHUNK_EXTENSION:
             continue
         if 48 <= octet <= 57:
             digit = octet - 48
@@ -562,18 +596,59 @@ cdef uint32_t take_chunk_size(
             digit = octet - 87
         elif 65 <= octet <= 70:
             digit = octet - 55
-        else:
-            if octet != 59 and octet != 32 and octet != 9:
-                parser.chunk_flags |= CHUNK_BAD
-            if octet == 59 or parser.chunk_flags & CHUNK_DIGITS:
+        elif octet <= 32 or (parser.chunk_flags & CHUNK_DIGITS and (octet == 59 or octet == 44)):
+            if parser.chunk_flags & CHUNK_DIGITS and octet != 13:
                 parser.chunk_flags |= CHUNK_EXTENSION
+            continue
+        else:
+            if parser.chunk_flags & CHUNK_FIRST:
+                not_chunked(state, conn, direction, time_ns, offset)
+                return 0
+            if not parser.chunk_flags & CHUNK_DIGITS:
+                parser.chunk_flags |= CHUNK_BAD
+            parser.chunk_flags |= CHUNK_EXTENSION
             continue
         parser.chunk_flags |= CHUNK_DIGITS
         if parser.remaining >> 56:
+            if parser.chunk_flags & CHUNK_FIRST:
+                not_chunked(state, conn, direction, time_ns, offset)
+                return 0
             parser.chunk_flags |= CHUNK_BAD
         else:
             parser.remaining = parser.remaining * 16 + digit
+    if parser.chunk_flags & CHUNK_FIRST and (
+        parser.head.length + at > FIRST_CHUNK_LINE or not buffer_append(&state.budget, &parser.head, data, at)
+    ):
+        lose_framing(state, conn, direction, time_ns, offset + at, FINDING_BAD_CHUNK)
     return at
+
+
+cdef void not_chunked(
+    EngineState* state, Connection* conn, int direction, int64_t time_ns, int64_t offset
+) noexcept nogil:
+    """The content does not begin with a chunk: believe the octets, not the Transfer-Encoding field."""
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef Buffer seen = parser.head
+    cdef Message* message
+    if parser.fallback == -1 or parser.current == NULL:
+        lose_framing(state, conn, direction, time_ns, offset, FINDING_BAD_CHUNK)
+        return
+    message = message_of(conn, direction, parser.current)
+    message.findings |= FINDING_BAD_CHUNK
+    memset(&parser.head, 0, sizeof(Buffer))
+    if parser.fallback == -2:
+        message.body_framing = BODY_CLOSE
+        parser.state = CLOSE
+        keep_body(state, conn, direction, seen.data, seen.length, time_ns)
+    else:
+        message.body_framing = BODY_LENGTH
+        parser.state = LENGTH
+        parser.remaining = <uint64_t>parser.fallback
+        if parser.remaining == 0:
+            end_message(state, conn, direction, time_ns, offset)
+        elif seen.length:
+            take_counted(state, conn, direction, seen.data, seen.length, time_ns, offset - seen.length)
+    buffer_free(&state.budget, &seen)
 
 
 cdef uint32_t take_trailers(
@@ -729,47 +804,6 @@ cdef uint32_t search_message(
     return <uint32_t>found
 
 
-cdef int64_t find_response(const uint8_t* data, uint32_t length) noexcept nogil:
-    cdef uint32_t at = 0
-    cdef const uint8_t* found
-    cdef Message message
-    cdef uint32_t line
-    while at < length:
-        found = <const uint8_t*>memchr(data + at, 72, length - at)       # H
-        if found == NULL:
-            return -1
-        at = <uint32_t>(found - data)
-        if length - at < 12:
-            return at if memcmp(found, b"HTTP/1.", length - at if length - at < 7 else 7) == 0 else -1
-        if memcmp(found, b"HTTP/1.", 7) == 0:
-            line = first_line_length(found, length - at)
-            if read_status_line(found, line, &message):
-                return at
-        at += 1
-    return -1
-
-
-cdef int64_t find_request(const uint8_t* data, uint32_t length) noexcept nogil:
-    # At the segment's start, or wherever a known method and a whole request line stand.
-    cdef uint32_t at = 0
-    cdef uint32_t method, line
-    cdef Message message
-    if http1_looks(data, length) == LOOKS_REQUEST:
-        return 0
-    while at < length:
-        if 65 <= data[at] <= 90 and (at == 0 or not 65 <= data[at - 1] <= 90):
-            method = at
-            while method < length and method < at + 20 and (65 <= data[method] <= 90 or data[method] == 45):
-                method += 1
-            if method < length and data[method] == 32 and is_known_method(data + at, method - at):
-                line = first_line_length(data + at, length - at)
-                if read_request_line(data + at, line, &message) == 1:
-                    return at
-            at = method
-        at += 1
-    return -1
-
-
 cdef void http1_end(
     EngineState* state, Connection* conn, int direction, int64_t time_ns, int how
 ) noexcept nogil:
@@ -785,7 +819,9 @@ cdef void http1_end(
     parser.current = NULL
     if exchange != NULL:
         message = message_of(conn, direction, exchange)
-        if parser.state == CLOSE and how == ENDED_FIN:
+        if parser.state == CLOSE and how == ENDED_FIN or (
+            parser.optional and direction != conn.client and message.wire_body_size == 0
+        ):
             parser.current = exchange
             end_message(state, conn, direction, time_ns, conn.streams[direction].offset)
         elif direction == conn.client:

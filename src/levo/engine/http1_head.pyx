@@ -72,31 +72,153 @@ cdef bint equals(const uint8_t* data, const char* name, uint32_t length) noexcep
     return True
 
 
+cdef bint goes_on(const uint8_t* data, uint32_t length) noexcept nogil:
+    # Behind an odd empty line: a fold, the true empty line, or another field (or nothing yet).
+    if length == 0 or data[0] == 32 or data[0] == 9 or data[0] == 10:
+        return True
+    return data[0] == 13 and (length == 1 or data[1] == 10) or begins_field(data, length)
+
+
 cdef uint32_t find_head_end(
     const uint8_t* data, uint32_t length, uint32_t start, uint32_t* lines
 ) noexcept nogil:
     """The length of the head that begins at *data*, its empty line included; 0 when it is not whole.
 
     The search begins at *start*; *lines* receives how many line ends were passed (from *start* on).
-    A line may end with LF alone (RFC 9112 section 2.2).
+    A line may end with LF alone (RFC 9112 section 2.2). A line of white space only, or of several CR,
+    counts as empty, as browsers take it, unless the head visibly goes on behind it.
     """
     cdef const uint8_t* at = data + start
     cdef const uint8_t* end = data + length
+    cdef const uint8_t* next
     cdef uint32_t count = 0
+    cdef bint odd
     while at < end:
         at = <const uint8_t*>memchr(at, 10, end - at)
         if at == NULL:
             break
         count += 1
         at += 1
-        if at < end and at[0] == 10:
+        if at >= end or at[0] > 32:
+            continue
+        next = at
+        odd = False
+        while next < end and (next[0] == 13 or next[0] == 32 or next[0] == 9):
+            odd = odd or next[0] != 13 or next > at
+            next += 1
+        if next < end and next[0] == 10 and not (odd and goes_on(next + 1, <uint32_t>(end - next - 1))):
             lines[0] = count
-            return <uint32_t>(at + 1 - data)
-        if at + 1 < end and at[0] == 13 and at[1] == 10:
-            lines[0] = count
-            return <uint32_t>(at + 2 - data)
+            return <uint32_t>(next + 1 - data)
     lines[0] = count
     return 0
+
+
+cdef bint needs_normalising(const uint8_t* data, uint32_t length, uint32_t lines) noexcept nogil:
+    """Whether a head has anything that ``normalise_head`` would change: lines other than CRLF, NUL, folds."""
+    cdef uint32_t returns = 0
+    cdef uint32_t nuls = 0
+    cdef uint32_t folds = 0
+    cdef uint32_t i
+    for i in range(length):
+        returns += data[i] == 13
+        nuls += data[i] == 0
+    for i in range(length - 1):
+        folds += data[i] == 10 and (data[i + 1] == 32 or data[i + 1] == 9)
+    # The line end of the empty line is not among *lines*.
+    return nuls != 0 or folds != 0 or returns != lines + 1
+
+
+cdef bint begins_field(const uint8_t* data, uint32_t length) noexcept nogil:
+    # "name:" or "name :" at the start
+    cdef uint32_t at = 0
+    while at < length and levo_token[data[at]]:
+        at += 1
+    if at == 0:
+        return False
+    while at < length and (data[at] == 32 or data[at] == 9):
+        at += 1
+    return at < length and data[at] == 58
+
+
+cdef bint begins_framing_field(const uint8_t* data, uint32_t length) noexcept nogil:
+    # one of the fields that decide how content is read
+    if not begins_field(data, length):
+        return False
+    return (length > 17 and equals(data, b"transfer-encoding", 17)
+            or length > 14 and equals(data, b"content-length", 14)
+            or length > 16 and equals(data, b"content-encoding", 16))
+
+
+cdef uint32_t normalise_head(
+    const uint8_t* data, uint32_t length, uint8_t* out, uint8_t* findings
+) noexcept nogil:
+    """Write the head as lenient receivers read it to *out* (at least *length* + 8 octets); its length there.
+
+    NUL is left out, lines end with CRLF, a CR alone ends a line where a field follows it and is a space
+    elsewhere, and folded lines are joined with a space (RFC 9112 sections 2.2 and 5.2), unless what is
+    folded is itself a field that decides how the content is read: browsers differ there.
+    """
+    cdef uint32_t at = 0
+    cdef uint32_t size = 0
+    cdef uint32_t next
+    cdef uint8_t octet
+    while at < length:
+        octet = data[at]
+        at += 1
+        if octet == 0:
+            findings[0] |= FINDING_BAD_FIELD
+        elif octet == 13:
+            next = at
+            while next < length and (data[next] == 13 or data[next] == 0):
+                next += 1
+            if next < length and data[next] == 10:
+                at = next
+            elif size + 4 < length and begins_field(data + next, length - next):
+                findings[0] |= FINDING_BAD_FIELD
+                if size and out[size - 1] != 10:
+                    out[size] = 13
+                    out[size + 1] = 10
+                    size += 2
+                at = next
+            else:
+                out[size] = 32
+                size += 1
+        elif octet == 10:
+            next = at
+            while next < length and (data[next] == 32 or data[next] == 9 or data[next] == 13):
+                next += 1
+            if at < length and (data[at] == 32 or data[at] == 9) and next < length and data[next] != 10:
+                findings[0] |= FINDING_FOLDED
+                if begins_framing_field(data + next, length - next):
+                    out[size] = 13
+                    out[size + 1] = 10
+                    size += 2
+                else:
+                    out[size] = 32
+                    size += 1
+                at = next
+            elif at < length and (data[at] == 32 or data[at] == 9) and next < length:
+                # white space only: the empty line, or one more line of a fold
+                findings[0] |= FINDING_BAD_FIELD
+                if next + 1 < length and (data[next + 1] == 32 or data[next + 1] == 9):
+                    at = next
+                    continue
+                out[size] = 13
+                out[size + 1] = 10
+                size += 2
+                at = next
+            else:
+                if at < 2 or data[at - 2] != 13:
+                    findings[0] |= FINDING_BARE_LF
+                if size + 2 > length + 8:
+                    break
+                out[size] = 13
+                out[size + 1] = 10
+                size += 2
+        else:
+            out[size] = octet
+            size += 1
+    return size
 
 
 cdef uint32_t first_line_length(const uint8_t* data, uint32_t length) noexcept nogil:
@@ -162,31 +284,46 @@ cdef int read_request_line(const uint8_t* data, uint32_t length, Message* messag
 cdef bint read_status_line(const uint8_t* data, uint32_t length, Message* message) noexcept nogil:
     """Version, status and reason of a status line (RFC 9112 section 4); False when it is none.
 
-    The reason phrase, and the space before it, may be missing.
+    Lenient as browsers are: the reason phrase and the space before it may be missing, the version may
+    have more digits, any control octet may stand for a space, and the number need not have three
+    digits. Without any number the status is 0.
     """
-    cdef uint32_t at
-    if length < 12 or not equals(data, b"http/", 5):
+    cdef uint32_t at = 5
+    cdef uint32_t number = 0
+    cdef uint32_t digits = 0
+    if length < 8 or not equals(data, b"http/", 5) or not 48 <= data[5] <= 57:
         return False
-    if not (48 <= data[5] <= 57) or data[6] != 46 or not (48 <= data[7] <= 57):
-        return False
-    message.version_major = data[5] - 48
-    message.version_minor = data[7] - 48
-    at = 8
-    if data[at] != 32 and data[at] != 9:
-        return False
-    while at < length and (data[at] == 32 or data[at] == 9):
+    while at < length and 48 <= data[at] <= 57 and number < 1000:
+        number = number * 10 + (data[at] - 48)
         at += 1
-    if at + 3 > length:
+    message.version_major = <uint8_t>(number if number < 10 else 9)
+    if at >= length or data[at] != 46:
         return False
-    if not (48 <= data[at] <= 57 and 48 <= data[at + 1] <= 57 and 48 <= data[at + 2] <= 57):
-        return False
-    if at + 3 < length and data[at + 3] != 32 and data[at + 3] != 9:
-        return False
-    message.status = (data[at] - 48) * 100 + (data[at + 1] - 48) * 10 + (data[at + 2] - 48)
-    at += 3
-    while at < length and (data[at] == 32 or data[at] == 9):
+    at += 1
+    number = 0
+    digits = at
+    while at < length and 48 <= data[at] <= 57 and number < 1000:
+        number = number * 10 + (data[at] - 48)
         at += 1
-    while length > at and (data[length - 1] == 32 or data[length - 1] == 9):
+    if at == digits:
+        return False
+    message.version_minor = <uint8_t>(number if number < 10 else 0)
+    if at < length and data[at] > 32:
+        # Something that is no space behind the version: a broken line, the rest is a reason at best.
+        message.status = 0
+        message.reason.at = at
+        message.reason.length = length - at
+        return True
+    while at < length and data[at] <= 32:
+        at += 1
+    number = 0
+    while at < length and 48 <= data[at] <= 57 and number < 6000:
+        number = number * 10 + (data[at] - 48)
+        at += 1
+    message.status = <uint16_t>number
+    while at < length and data[at] <= 32:
+        at += 1
+    while length > at and data[length - 1] <= 32:
         length -= 1
     message.reason.at = at
     message.reason.length = length - at
@@ -200,7 +337,7 @@ cdef bint read_section(
     """Copy a section of *length* octets and find its field lines; False when memory is refused.
 
     *lines* bounds the number of line ends in it; *first_line* is the offset behind the start line
-    (0 for a trailer section). Folded lines (RFC 9112 section 5.2) are joined with spaces.
+    (0 for a trailer section). Folded lines are joined by then (``normalise_head``).
     """
     cdef uint32_t padded = (length + 7) & ~7
     cdef uint32_t size = padded + (lines + 1) * <uint32_t>sizeof(Field)
@@ -228,12 +365,6 @@ cdef bint read_section(
             if at < length:
                 continue
             break
-        if (text[name] == 32 or text[name] == 9) and count > 0:
-            field = fields + count - 1
-            fold(text, field, name, end)
-            framing.findings |= FINDING_FOLDED
-            note_field(text, field, framing)
-            continue
         value = name
         while value < end and text[value] != 58:
             value += 1
@@ -246,9 +377,11 @@ cdef bint read_section(
         count += 1
         field.name.at = name
         field.name.length = value - name
-        while field.name.length and (
-            text[name + field.name.length - 1] == 32 or text[name + field.name.length - 1] == 9
-        ):
+        while field.name.length and text[name + field.name.length - 1] <= 32:
+            field.name.length -= 1
+            framing.findings |= FINDING_BAD_FIELD
+        while field.name.length and text[field.name.at] <= 32:
+            field.name.at += 1
             field.name.length -= 1
             framing.findings |= FINDING_BAD_FIELD
         value += 1
@@ -265,17 +398,6 @@ cdef bint read_section(
     section.field_count = count
     section.allocated = size
     return True
-
-
-cdef void fold(uint8_t* text, Field* field, uint32_t start, uint32_t end) noexcept nogil:
-    # obs-fold: the line ends between become spaces, the value grows over the continuation
-    cdef uint32_t i
-    for i in range(field.value.at + field.value.length, end):
-        if text[i] == 13 or text[i] == 10 or text[i] == 9:
-            text[i] = 32
-    while end > field.value.at and text[end - 1] == 32:
-        end -= 1
-    field.value.length = end - field.value.at if end > field.value.at else 0
 
 
 cdef void note_field(const uint8_t* text, const Field* field, Framing* framing) noexcept nogil:
@@ -329,19 +451,17 @@ cdef void note_length(const uint8_t* value, uint32_t size, Framing* framing) noe
 
 
 cdef void note_coding(const uint8_t* value, uint32_t size, Framing* framing) noexcept nogil:
-    cdef uint32_t start = size
+    # Anything that names chunked is a claim; whether it holds shows in the first octets of the content.
+    cdef uint32_t i
     framing.transfer_coding = 1
-    while start > 0 and value[start - 1] != 44:
-        start -= 1
-    while start < size and (value[start] == 32 or value[start] == 9):
-        start += 1
-    if size - start == 7 and equals(value + start, b"chunked", 7):
-        if framing.chunked:
-            framing.findings |= FINDING_BAD_TRANSFER_CODING
+    if size == 7 and equals(value, b"chunked", 7) and not framing.chunked:
         framing.chunked = 1
-    else:
-        framing.chunked = 0
-        framing.findings |= FINDING_BAD_TRANSFER_CODING
+        return
+    framing.findings |= FINDING_BAD_TRANSFER_CODING
+    for i in range(size):
+        if size - i >= 7 and equals(value + i, b"chunked", 7):
+            framing.chunked = 1
+            return
 
 
 cdef void note_connection(const uint8_t* value, uint32_t size, Framing* framing) noexcept nogil:

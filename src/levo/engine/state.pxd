@@ -37,12 +37,13 @@ ctypedef struct Parser:
     int64_t start_ns
     int64_t start_offset
     int64_t start_ack
+    int64_t fallback              # content length where a claim of chunked does not hold; -1 none, -2 to the close
     uint32_t searched             # of head: octets already searched for its end
     uint32_t line                 # octets of the chunk-size line or trailer line so far
     uint8_t state
     uint8_t chunk_flags
     uint8_t gap_before            # octets were lost since the last message
-    uint8_t pad
+    uint8_t optional              # the status allows no content, yet the head announces some
 
 
 ctypedef struct Stream:
