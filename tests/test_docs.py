@@ -34,6 +34,7 @@ def test_every_dependency_has_its_reason() -> None:
 
 # Import names that differ from the distribution's name.
 DISTRIBUTIONS = {
+    "botocore": "boto3",
     "google": "protobuf",
     "grpc": "grpcio",
     "opentelemetry": "opentelemetry-proto",
