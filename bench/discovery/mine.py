@@ -1,0 +1,77 @@
+"""Write ``src/levo/satellite/learn/paths/lexicon.py``: the words of APIs, from the teaching providers only.
+
+Usage: ``python bench/discovery/mine.py PACKAGE_DIRECTORY CACHE_FILE``
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "src")]
+
+from discovery.corpus import read_directory, split_of
+from levo.satellite.learn.paths.segments import words
+
+TARGET = Path(__file__).parents[2] / "src/levo/satellite/learn/paths/lexicon.py"
+HEADER = '''"""Words that APIs use as fixed path segments. Written by ``bench/discovery/mine.py``; do not edit.
+
+One entry is a word, the number of providers that use it as log2 (0 to 9), and what follows it where it ends a
+segment: ``p`` mostly a parameter, ``l`` mostly another word or nothing, ``-`` undecided or unknown.
+"""
+
+from __future__ import annotations
+
+PACKED = (
+'''
+
+
+def main() -> None:
+    """Count and write."""
+    providers: dict[str, set[str]] = defaultdict(set)
+    follows: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    for description in read_directory(Path(sys.argv[1]), Path(sys.argv[2])):
+        if split_of(description.provider) != "teach":
+            continue
+        nodes: dict[tuple[str, ...], set[bool]] = defaultdict(set)
+        for operation in description.operations:
+            segments = tuple(operation.template.strip("/").split("/"))
+            for i, segment in enumerate(segments):
+                if "{" in segment:
+                    continue
+                found = words(segment)
+                for word in found:
+                    providers[word].add(description.provider)
+                if found:
+                    after = nodes[segments[: i + 1]]
+                    if i + 1 < len(segments):
+                        after.add("{" in segments[i + 1])
+        for prefix, after in nodes.items():
+            counts = follows[words(prefix[-1])[-1]][description.provider]
+            counts[0] += True in after
+            counts[1] += True not in after
+    entries = []
+    for word, users in sorted(providers.items()):
+        if not 3 - (len(users) > 2) <= len(word) <= 24 or not word.isascii():
+            continue
+        p = sum(a / (a + b) for a, b in follows[word].values())
+        n = len(follows[word])
+        rate = (p + 0.6) / (n + 2)
+        follow = "-" if n < 2 else "p" if rate > 0.5 else "l" if rate < 0.2 else "-"
+        entries.append(f"{word}{min(9, int(math.log2(len(users))))}{follow}")
+    lines, line = [], ""
+    for entry in entries:
+        if len(line) + len(entry) > 98:
+            lines.append(line)
+            line = ""
+        line += entry + " "
+    lines.append(line)
+    body = "".join(f'    "{line}"\n' for line in lines)
+    TARGET.write_text(HEADER + body + ")\n")
+    print(len(entries), "words", len(lines), "lines")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,301 @@
+"""From the undecided trie to branches: which literals are values of one parameter. A pure function of the state.
+
+Top down. At each branch the children of all trie nodes that earlier decisions made one are summed by key. Keys of
+recognised types are values. Literals are judged twice with additive weights: by themselves and their siblings,
+then again knowing how the siblings were judged. Values (per ``:verb`` or extension behind them) become one
+parameter branch, so that what lies below them is judged as one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from levo.satellite.learn.paths.features import (
+    Child,
+    Context,
+    Siblings,
+    bucket,
+    child_features,
+    group_features,
+)
+from levo.satellite.learn.paths.known import KnownNode
+from levo.satellite.learn.paths.segments import OVERFLOW, is_version, literal_suffix, split_key
+from levo.satellite.learn.paths.trie import REQUESTS, Node
+from levo.satellite.learn.paths.weights import FIRST, SECOND
+
+MAX_EXTENSIONS = 2
+"""More different extensions behind values of one place, and they are part of the value."""
+
+
+class Place(NamedTuple):
+    """A trie node and the keys that lead to it."""
+
+    key: str
+    node: Node
+
+
+class Affix(NamedTuple):
+    """Fixed text around the value within a segment: ``{id}.json``, ``{id}:cancel``, ``Users({id})``."""
+
+    prefix: str
+    suffix: str
+
+
+@dataclass(slots=True)
+class Reason:
+    """Why a segment is a literal or a parameter."""
+
+    value_probability: float
+    evidence: tuple[tuple[str, float], ...]
+    """(feature or rule, log-odds towards "value"), weightiest first."""
+
+
+@dataclass(slots=True)
+class Branch:
+    """A place in the decided tree: several trie nodes that are one."""
+
+    pattern: tuple[str, ...]
+    """Segments from the root; a parameter is ``{}`` with its affixes."""
+    places: list[Place]
+    literals: dict[str, Branch] = field(default_factory=dict)
+    parameters: dict[Affix, Branch] = field(default_factory=dict)
+    reason: Reason | None = None
+    kinds: dict[str, int] = field(default_factory=dict)
+    """Of a parameter: requests by kind of value; ``text`` for literals, ``other`` for those no longer kept."""
+    values_seen: int = 0
+    """Of a parameter: distinct untyped values kept."""
+    known: tuple[KnownNode, ...] = ()
+    """Where we are in the templates that a user or a specification gave."""
+    catch_all: bool = False
+    """Of a parameter: it spans one or more segments."""
+
+
+class Judge(Protocol):
+    """Says which literal children are values."""
+
+    def __call__(self, branch: Branch, siblings: Siblings) -> Sequence[Reason]:
+        """Return one reason per child of *siblings*, in its order."""
+
+
+class _Totals:
+    """Requests below each node and homes of each literal, computed once per decision run."""
+
+    def __init__(self, root: Node) -> None:
+        self.visits: dict[int, int] = {}
+        self._homes: dict[str, set[str]] = {}
+        self._add(root, "/")
+
+    def _add(self, node: Node, key: str) -> int:
+        total = sum(call[REQUESTS] for call in node.calls.values())
+        home = "{}" if "{" in key else key
+        for name, kid in node.kids.items():
+            total += self._add(kid, name)
+            if "{" not in name:
+                self._homes.setdefault(name, set()).add(home)
+        self.visits[id(node)] = total
+        return total
+
+    def homes(self, literal: str) -> int:
+        return len(self._homes.get(literal, ()))
+
+
+def decide(root: Node, known: KnownNode | None = None, judge: Judge | None = None) -> Branch:
+    """Return the decided tree of the trie under *root*, which is not changed."""
+    totals = _Totals(root)
+    top = Branch((), [Place("", root)], known=(known,) if known is not None else ())
+    judge = judge if judge is not None else judge_by_weights
+    stack = [(top, Context("root", "", 0))]
+    while stack:
+        branch, context = stack.pop()
+        _split(branch, context, totals, judge)
+        deeper = context.depth + 1
+        for literal, kid in branch.literals.items():
+            kind = "version" if is_version(literal) else "word"
+            stack.append((kid, Context(kind, literal, deeper, context.value_above)))
+        for kid in branch.parameters.values():
+            stack.append((kid, Context("param", "", deeper, True)))
+    return top
+
+
+def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> None:
+    """Give *branch* its children."""
+    kids: dict[str, list[Place]] = {}
+    for key, node in branch.places:
+        for name, kid in node.kids.items():
+            kids.setdefault(name, []).append(Place(f"{key}/{name}", kid))
+    if not kids:
+        return
+    literals = sorted(name for name in kids if "{" not in name)
+    typed = sorted(name for name in kids if "{" in name)
+    values: list[tuple[str, Reason]] = [(name, _TYPED) for name in typed]
+    named = {text: tuple(n.literals[text] for n in branch.known if text in n.literals) for text in literals}
+    free = [text for text in literals if not named[text]]
+    below_known = tuple(kid for n in branch.known for kid in n.parameters)
+    for text in literals:
+        if named[text]:
+            kid = branch.literals[text] = _literal(branch, text, kids[text], _DESCRIBED_LITERAL)
+            kid.known = named[text]
+    if free and below_known:
+        values.extend((text, _DESCRIBED_VALUE) for text in free)
+    elif free:
+        siblings = _siblings(context, kids, free, typed, totals)
+        for text, reason in zip(free, judge(branch, siblings), strict=True):
+            if reason.value_probability >= 0.5:
+                values.append((text, reason))
+            else:
+                branch.literals[text] = _literal(branch, text, kids[text], reason)
+    if values:
+        _add_parameters(branch, values, kids, totals, below_known)
+
+
+def _literal(branch: Branch, text: str, places: list[Place], reason: Reason) -> Branch:
+    return Branch((*branch.pattern, text), places, reason=reason)
+
+
+def _add_parameters(
+    branch: Branch,
+    values: list[tuple[str, Reason]],
+    kids: dict[str, list[Place]],
+    totals: _Totals,
+    known: tuple[KnownNode, ...],
+) -> None:
+    affixes = {name: _affix(name) for name, _ in values}
+    extensions = {affix.suffix for affix in affixes.values() if affix.suffix.startswith(".")}
+    if len(extensions) > MAX_EXTENSIONS:
+        affixes = {
+            name: Affix(a.prefix, "") if a.suffix.startswith(".") else a for name, a in affixes.items()
+        }
+    reasons: dict[Affix, list[Reason]] = {}
+    for name, reason in values:
+        affix = affixes[name]
+        parameter = branch.parameters.get(affix)
+        if parameter is None:
+            pattern = (*branch.pattern, f"{affix.prefix}{{}}{affix.suffix}")
+            parameter = branch.parameters[affix] = Branch(pattern, [])
+            parameter.known = tuple(k for k in known if k.affix == affix) or tuple(
+                k for k in known if k.affix == ("", "")
+            )
+        parameter.places.extend(kids[name])
+        kind = split_key(name)[1] if "{" in name else "text"
+        kind = "other" if name == OVERFLOW else kind
+        visits = sum(totals.visits[id(node)] for _, node in kids[name])
+        parameter.kinds[kind] = parameter.kinds.get(kind, 0) + visits
+        parameter.values_seen += kind == "text"
+        reasons.setdefault(affix, []).append(reason)
+    for affix, found in reasons.items():
+        branch.parameters[affix].reason = _strongest(found)
+
+
+def _strongest(reasons: Iterable[Reason]) -> Reason:
+    return max(reasons, key=lambda reason: (reason.value_probability, reason.evidence))
+
+
+def _affix(name: str) -> Affix:
+    if name == OVERFLOW:
+        return Affix("", "")
+    if "{" in name:
+        prefix, _, suffix = split_key(name)
+        return Affix(prefix, suffix)
+    return Affix("", literal_suffix(name))
+
+
+def _siblings(
+    context: Context, kids: dict[str, list[Place]], literals: list[str], typed: list[str], totals: _Totals
+) -> Siblings:
+    children = [
+        Child(
+            text,
+            sum(totals.visits[id(node)] for _, node in kids[text]),
+            frozenset(method for _, node in kids[text] for method in node.calls),
+            frozenset(_signature(kids[text])),
+            totals.homes(text),
+        )
+        for text in literals
+    ]
+    recognised = [name for name in typed if name != OVERFLOW]
+    places = [place for name in recognised for place in kids[name]]
+    return Siblings(
+        context,
+        children,
+        sum(totals.visits[id(node)] for _, node in places),
+        frozenset(_signature(places)),
+        frozenset(method for _, node in places for method in node.calls),
+        OVERFLOW in kids,
+    )
+
+
+def _signature(places: Iterable[Place]) -> Iterable[str]:
+    for _, node in places:
+        for name in node.kids:
+            if "{" in name:
+                prefix, _, suffix = split_key(name)
+                yield f"{prefix}{{}}{suffix}"
+            else:
+                yield name
+
+
+_TYPED = Reason(1.0, (("value of a recognised type", math.inf),))
+_DESCRIBED_VALUE = Reason(1.0, (("described as a parameter", math.inf),))
+_DESCRIBED_LITERAL = Reason(0.0, (("described as fixed", -math.inf),))
+
+
+def second_features(siblings: Siblings, first: Sequence[float], index: int) -> list[str]:
+    """Return features made of how the siblings were judged (*first*: log-odds), for the child at *index*."""
+    count = len(first)
+    own = bucket(first[index], -6, -4, -2.5, -1.5, -0.7, 0, 0.7, 1.5, 2.5, 4, 6)
+    others = (sum(map(_probability, first)) - _probability(first[index])) / max(1, count - 1)
+    size = min(bucket(count, 2, 3, 5, 9, 17), 4)
+    share = bucket(others, 0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97)
+    names = [f"own:{own}", f"others:{size}:{share}" if count > 1 else "alone", f"own-others:{own}:{share if count > 1 else 'x'}"]
+    child = siblings.children[index]
+    like = [
+        _probability(first[i])
+        for i, other in enumerate(siblings.children)
+        if i != index and other.methods == child.methods and _alike(other.below, child.below)
+    ]
+    if like:
+        names.append(f"like:{min(len(like), 4)}:{bucket(sum(like) / len(like), 0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97)}")
+    else:
+        names.append("like:0")
+    if siblings.typed or siblings.overflow:
+        names.append(f"parameter:{share}:{min(bucket(child.visits, 2, 4, 12), 3)}")
+    return names
+
+
+def _alike(a: frozenset[str], b: frozenset[str]) -> bool:
+    return a == b or (bool(a & b) and 2 * len(a & b) >= min(len(a), len(b)))
+
+
+def _probability(log_odds: float) -> float:
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, log_odds))))
+
+
+def first_features(siblings: Siblings) -> list[list[str]]:
+    """Return the features of each child, its group's included."""
+    group = group_features(siblings)
+    below: Counter[str] = Counter()
+    methods: Counter[frozenset[str]] = Counter()
+    for child in siblings.children:
+        below.update(child.below)
+        methods[child.methods] += 1
+    return [group + child_features(siblings, child, below, methods) for child in siblings.children]
+
+
+def judge_by_weights(branch: Branch, siblings: Siblings) -> list[Reason]:
+    """Judge by the learned weights."""
+    features = first_features(siblings)
+    first = [FIRST[""] + sum(FIRST.get(name, 0.0) for name in names) for names in features]
+    reasons = []
+    for index, names in enumerate(features):
+        second = second_features(siblings, first, index)
+        odds = SECOND[""] + sum(SECOND.get(name, 0.0) for name in second)
+        weighed = [(name, FIRST.get(name, 0.0)) for name in names] + [
+            (name, SECOND.get(name, 0.0)) for name in second
+        ]
+        weighed.sort(key=lambda pair: (-abs(pair[1]), pair[0]))
+        reasons.append(Reason(_probability(odds), tuple((n, round(w, 2)) for n, w in weighed[:6])))
+    return reasons

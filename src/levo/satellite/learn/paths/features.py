@@ -1,0 +1,202 @@
+"""What speaks for and against a literal child being a value of a parameter, as named yes/no features.
+
+A feature is a short name such as ``word:known3`` or ``after:param``. The weights of the names (log-odds, in
+``weights.py``) add up, so that a decision can be explained by the names that weighed most.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from levo.satellite.learn.paths.segments import (
+    is_version,
+    known_rank,
+    known_share,
+    lexicon,
+    literal_suffix,
+    words,
+)
+
+_VOWELS = frozenset("aeiouyAEIOUY")
+_CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxzBCDFGHJKLMNPQRSTVWXZ]{5,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where the children hang."""
+
+    kind: str
+    """``root``, ``word``, ``version`` or ``param``."""
+    text: str
+    """The literal above, for ``word``; else empty."""
+    depth: int
+    value_above: bool = False
+    """Whether some segment further up is a parameter."""
+
+
+@dataclass(slots=True)
+class Child:
+    """One literal child, summed over all places that are the same after the decisions above it."""
+
+    literal: str
+    visits: int
+    """Requests here and below."""
+    methods: frozenset[str]
+    """That end here."""
+    below: frozenset[str]
+    """Keys of its children, values of recognised types as ``{}``."""
+    homes: int
+    """Different segments of this host under which the same literal occurs."""
+
+
+@dataclass(slots=True)
+class Siblings:
+    """What the children of one node have in common."""
+
+    context: Context
+    children: Sequence[Child]
+    typed: int
+    """Requests through children of recognised types."""
+    typed_below: frozenset[str]
+    typed_methods: frozenset[str]
+    overflow: bool
+
+
+def bucket(value: float, *limits: float) -> int:
+    """Return how many of *limits* are not above *value*."""
+    return sum(value >= limit for limit in limits)
+
+
+def group_features(siblings: Siblings) -> list[str]:
+    """Return the features that all children of a node share."""
+    context, children = siblings.context, siblings.children
+    count = len(children)
+    visits = sum(child.visits for child in children)
+    once = sum(child.visits == 1 for child in children)
+    names = []
+    if context.kind == "word":
+        found = words(context.text)
+        last = found[-1] if found else ""
+        rank, follow = lexicon().get(last, (-1, "-"))
+        plural = last.endswith("s") and not last.endswith("ss")
+        above = f"{follow}{'s' if plural else ''}"
+        names.append(f"above:{above}")
+        names.append(f"above-known:{rank >= 0:d}")
+        if context.text[:1].isupper():
+            names.append("above:capital")
+        if len(found) > 1:
+            names.append("above:words")
+    else:
+        above = context.kind
+        names.append(f"above:{context.kind}")
+    depth = min(context.depth, 5)
+    names.append(f"depth:{depth}")
+    if context.value_above:
+        names.append("below-param")
+    size = bucket(count, 2, 3, 5, 9, 17, 33, 65)
+    names.append(f"count:{size}")
+    novelty = bucket(once / count, 0.01, 0.2, 0.4, 0.6, 0.8, 0.99)
+    names.append(f"new:{size}:{novelty}")
+    names.append(f"unseen:{bucket(once / visits, 0.003, 0.01, 0.03, 0.1, 0.3)}")
+    names.append(f"each:{size}:{bucket(visits / count, 1.5, 3, 8, 30, 100)}")
+    names.append(f"above-count:{above}:{min(size, 4)}")
+    if siblings.overflow:
+        names.append("overflow")
+    known = sum(known_rank(child.literal) >= 0 for child in children) / count
+    names.append(f"known:{min(size, 4)}:{bucket(known, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)}")
+    shapes = Counter(_shape(child.literal) for child in children)
+    names.append(f"shapes:{min(size, 3)}:{bucket(shapes.most_common(1)[0][1] / count, 0.4, 0.7, 0.95)}")
+    if siblings.typed:
+        share = siblings.typed / (siblings.typed + visits)
+        names.append(f"typed:{bucket(share, 0.05, 0.3, 0.7, 0.95)}")
+    leaves = sum(not child.below for child in children) / count
+    names.append(f"leaves:{min(size, 3)}:{bucket(leaves, 0.01, 0.5, 0.99)}")
+    below: Counter[str] = Counter()
+    parents = 0
+    for child in children:
+        if child.below:
+            parents += 1
+            below.update(child.below)
+    if parents >= 2:
+        shared = sum(n for n in below.values() if n > 1) / sum(below.values())
+        names.append(f"alike:{bucket(parents, 3, 6, 20)}:{bucket(shared, 0.01, 0.3, 0.6, 0.9, 1.0)}")
+    methods = Counter(child.methods for child in children if child.methods)
+    if methods:
+        most = methods.most_common(1)[0][1] / sum(methods.values())
+        names.append(f"methods:{min(size, 4)}:{bucket(most, 0.4, 0.7, 0.95)}")
+    return names
+
+
+def child_features(siblings: Siblings, child: Child, below: Counter[str], methods: Counter[frozenset[str]]) -> list[str]:
+    """Return the features of *child* alone. *below*, *methods*: how often each occurs among all siblings."""
+    literal, count = child.literal, len(siblings.children)
+    names = []
+    rank = known_rank(literal)
+    found = words(literal)
+    names.append(f"word:{rank}")
+    names.append(f"word:{rank}:{siblings.context.kind}")
+    names.append(f"words:{min(len(found), 4)}")
+    if rank < 0:
+        names.append(f"part-known:{bucket(known_share(literal), 0.01, 0.34, 0.5, 0.75)}")
+        names.append(f"longest-known:{bucket(max((len(w) for w in found if w in lexicon()), default=0), 1, 4, 6)}")
+    names.append(f"shape:{_shape(literal)}")
+    names.append(f"length:{bucket(len(literal), 3, 4, 6, 9, 13, 18, 25, 40)}")
+    digits = sum(map(str.isdigit, literal))
+    if digits:
+        names.append(f"digits:{min(digits, 4)}")
+    if _CONSONANTS.search(literal) or (len(literal) > 3 and not _VOWELS.intersection(literal)):
+        names.append("unspeakable")
+    if is_version(literal):
+        names.append("version")
+    if literal_suffix(literal):
+        names.append("suffix:" + ("verb" if ":" in literal_suffix(literal) else "extension"))
+    size = min(bucket(count, 2, 3, 5, 9, 17, 33), 6)
+    visits = sum(c.visits for c in siblings.children) / count
+    names.append(f"visits:{bucket(child.visits, 2, 3, 6, 15, 50)}")
+    names.append(f"share:{min(size, 3)}:{bucket(child.visits / visits, 0.1, 0.4, 1.0, 2.0, 5.0, 15.0)}")
+    if child.methods:
+        verbs = child.methods
+        names.append("does:" + "".join(m[:2] for m in ("GET", "PUT", "PATCH", "DELETE", "POST") if m in verbs))
+        names.append(f"same-methods:{min(size, 3)}:{bucket((methods[verbs] - 1) / max(1, count - 1), 0.01, 0.3, 0.7, 0.95)}")
+    else:
+        names.append("no-end")
+    if child.below:
+        own = [below[key] - 1 for key in child.below]
+        shared = sum(n > 0 for n in own) / len(own)
+        names.append(f"below-shared:{min(size, 3)}:{bucket(shared, 0.01, 0.5, 0.99)}")
+        names.append(f"below-own:{bucket(sum(n == 0 for n in own), 1, 2, 4, 8)}")
+        names.append(f"below-typed:{'{}' in child.below:d}")
+    else:
+        names.append("leaf")
+    if siblings.typed:
+        if child.below and siblings.typed_below:
+            both = len(child.below & siblings.typed_below) / len(child.below)
+            names.append(f"as-typed:{bucket(both, 0.01, 0.5, 0.99)}")
+        elif child.below or siblings.typed_below:
+            names.append("unlike-typed")
+        if child.methods and siblings.typed_methods:
+            names.append(f"typed-methods:{bool(child.methods <= siblings.typed_methods):d}")
+    names.append(f"homes:{bucket(child.homes, 2, 3, 6)}:{min(rank, 1)}")
+    return names
+
+
+def _shape(literal: str) -> str:
+    """Return the kind of spelling: ``lower``, ``Title``, ``camel``, ``UPPER``, with separators and digits."""
+    letters = "".join(c for c in literal if c.isalpha())
+    if not letters:
+        case = "none"
+    elif letters.islower():
+        case = "lower"
+    elif letters.isupper():
+        case = "upper"
+    elif letters[0].isupper() and letters[1:].islower():
+        case = "title"
+    else:
+        case = "camel"
+    marks = "".join(mark for mark in "-_.:" if mark in literal)
+    if any(not c.isalnum() and c not in "-_.:" for c in literal):
+        marks += "?"
+    return f"{case}{marks}{'9' if any(map(str.isdigit, literal)) else ''}"

@@ -1,0 +1,209 @@
+"""What one path segment says by itself: a literal, or a value of a recognisable type.
+
+``segment_key`` maps a segment to the key of a trie child. A value whose form gives it away (number, UUID, hash,
+date, e-mail address, anything random) becomes a *typed key* such as ``{integer}``, so it is forgotten at once;
+everything else is its own key. An extension or a ``:verb`` behind a typed value stays: ``{uuid}.json``,
+``{integer}:cancel``. All functions are pure; the same segment has the same key in every process.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from urllib.parse import unquote
+
+from levo.satellite.learn.paths.lexicon import PACKED
+
+MAX_LITERAL_CHARACTERS = 80
+"""No name that a person gave to a resource is longer."""
+OVERFLOW = "{*}"
+"""Key of the child that stands for the literals a node does not hold."""
+REST = "{**}"
+"""Key of the child that stands for everything below the greatest depth."""
+
+KIND_TYPES: dict[str, tuple[str, str]] = {
+    "integer": ("integer", ""),
+    "number": ("number", ""),
+    "uuid": ("string", "uuid"),
+    "hex": ("string", ""),
+    "date": ("string", "date"),
+    "date-time": ("string", "date-time"),
+    "email": ("string", "email"),
+    "ip": ("string", ""),
+    "token": ("string", ""),
+    "code": ("string", ""),
+    "numbers": ("string", ""),
+    "long": ("string", ""),
+    "quoted": ("string", ""),
+}
+"""JSON Schema type and format by kind."""
+
+EXTENSIONS = frozenset(
+    "json xml csv txt html htm pdf yaml yml zip gz tar rss atom ics xls xlsx doc docx jsonld geojson kml gpx "
+    "ndjson md tsv parquet pbf mvt tif tiff mp3 mp4 wav m3u8 mpd ts wasm bin avif png jpg jpeg gif svg webp ico "
+    "css js mjs map woff woff2 ttf eot otf".split()
+)
+"""Extensions that are told apart from the value before them."""
+
+_SUFFIX = re.compile(
+    r"(?P<stem>.+?)(?P<suffix>(?:\.(?P<extension>[A-Za-z][A-Za-z0-9]{0,7}))|(?::[A-Za-z]{2,30}))", re.ASCII
+)
+_TYPED = re.compile(
+    r"""
+    (?P<integer> [+-]?\d+ )
+  | (?P<uuid> \{?[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\}? )
+  | (?P<date> (?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]) )
+  | (?P<datetime> (?:19|20)\d\d-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])
+        [T_\ ]\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)? )
+  | (?P<number> [+-]?\d*[.,]\d+ )
+  | (?P<hex> 0x[0-9a-f]{2,} | (?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{8,} | [0-9a-f]{24,} )
+  | (?P<email> [^@\s/]{1,64}@[^@\s/]+\.[^@\s/]+ )
+  | (?P<ip> \d{1,3}(?:\.\d{1,3}){3} | [0-9a-f]{1,4}(?::[0-9a-f]{0,4}){2,7} | (?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2} )
+  | (?P<numbers> [+-]?\d+(?:[-_.:,;xX+]+\d+)+ )
+  | (?P<code> [A-Za-z]{1,8}[-_:]\d{3,} | [A-Za-z]{1,5}\d{4,} )
+  | (?P<token> [0-7][0-9A-HJKMNP-TV-Z]{25} | eyJ[\w-]{8,}(?:\.[\w-]*){0,2} | [A-Za-z]{1,5}-(?=[a-f]*\d)[0-9a-f]{8,17}
+    | [A-Za-z]{1,8}_(?=\w*\d)[0-9A-Za-z]{10,} )
+    """,
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
+)
+_VERSION = re.compile(
+    r"v\d{1,3}(?:[._]\d{1,3}){0,3}(?:[._-]?(?:alpha|beta|rc|preview|p)\d*){0,2}|\d{1,2}\.\d{1,2}(?:\.\d{1,2})?"
+    r"|latest|(?:19|20)\d\d-\d\d-\d\d(?:-preview)?",
+    re.IGNORECASE | re.ASCII,
+)
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_]+")
+_QUOTED = re.compile(r"(?P<name>[A-Za-z]\w*)\((?P<inside>[^()]*)\)", re.ASCII)
+_CLEAN = re.compile(r"[^\x00-\x1f\x7f{}/%\s]+")
+
+
+def split_path(path: str) -> list[str]:
+    """Return the segments of *path* as sent (no query), empty ones dropped."""
+    return [segment for segment in path.split("/") if segment]
+
+
+@lru_cache(maxsize=8192)
+def segment_key(segment: str, first: bool) -> str:
+    """Return the key of *segment* (as sent, not empty); *first* if it opens the path.
+
+    ``;`` parameters go, percent-encoding is undone once. In a literal, what could be mistaken for syntax or is
+    not printable stays percent-encoded, so a key never holds ``{``, ``}`` or ``/`` by accident.
+    """
+    if segment.isalpha() and len(segment) < 12 and segment.isascii():
+        return segment
+    if ";" in segment:
+        segment = segment.partition(";")[0] or ";"
+    if "%" in segment:
+        segment = unquote(segment, errors="replace")
+    kind = _kind(segment, first)
+    if kind is not None:
+        return "{" + kind + "}"
+    found = _SUFFIX.fullmatch(segment)
+    if found is not None:
+        extension = found["extension"]
+        if extension is None or extension.lower() in EXTENSIONS:
+            kind = _kind(found["stem"], False)
+            if kind is not None:
+                return "{" + kind + "}" + found["suffix"]
+    quoted = _QUOTED.fullmatch(segment)
+    if quoted is not None and quoted["inside"]:
+        return quoted["name"] + "({quoted})"
+    return segment if _CLEAN.fullmatch(segment) else _encode(segment)
+
+
+def _encode(literal: str) -> str:
+    return "".join(
+        c if c.isprintable() and c not in "{}/% " else "".join(f"%{octet:02X}" for octet in c.encode())
+        for c in literal
+    )
+
+
+def _kind(segment: str, first: bool) -> str | None:
+    """Return the kind of value that *segment* is beyond doubt, or None."""
+    if is_version(segment) and not (segment[:1].isdigit() and "-" in segment and not first):
+        return None
+    if first and segment.isdigit() and len(segment) <= 2:
+        return None
+    found = _TYPED.fullmatch(segment)
+    if found is not None:
+        kind = found.lastgroup or "token"
+        if kind == "code" and _known_share(segment) == 1.0 and len(re.findall(r"\d", segment)) <= 3:
+            return None
+        return "date-time" if kind == "datetime" else kind
+    if len(segment) > MAX_LITERAL_CHARACTERS:
+        return "long"
+    return "token" if _is_random(segment) else None
+
+
+def _is_random(segment: str) -> bool:
+    """Whether *segment* looks drawn from an alphabet rather than spelt by a person."""
+    length = len(segment)
+    if length < 8:
+        return False
+    text = segment.rstrip("=")
+    digits = changes = 0
+    before = ""
+    for c in text:
+        group = "d" if c.isdigit() else "u" if c.isupper() else "l" if c.islower() else "s"
+        digits += group == "d"
+        # A capital that opens a word is no change of alphabet: camelCase would look random.
+        changes += before != "" and group != before and "s" not in (group, before) and (before, group) != ("u", "l")
+        before = group
+    if digits == 0:
+        return length >= 16 and changes * 4 > length and _known_share(segment) < 0.5
+    return (changes >= 3 and changes * 4 >= length and _known_share(segment) < 0.5) or (
+        length >= 16 and digits * 3 >= length and _known_share(segment) < 0.4
+    )
+
+
+def is_version(segment: str) -> bool:
+    """Whether *segment* names a version of an API: ``v1``, ``2.0``, ``v1beta1``, ``latest``, a date."""
+    return _VERSION.fullmatch(segment) is not None
+
+
+@cache
+def lexicon() -> dict[str, tuple[int, str]]:
+    """Return word -> (log2 of the providers that use it, what follows: ``p``, ``l`` or ``-``)."""
+    return {entry[:-2]: (int(entry[-2]), entry[-1]) for entry in "".join(PACKED).split()}
+
+
+@lru_cache(maxsize=8192)
+def words(segment: str) -> tuple[str, ...]:
+    """Return the words *segment* is made of, lower case: ``listOpenOrders`` has three."""
+    return tuple(word.lower() for word in _WORDS.findall(segment))
+
+
+@lru_cache(maxsize=8192)
+def _known_share(segment: str) -> float:
+    """Share of the letters of *segment* that belong to words of the lexicon."""
+    found = words(segment)
+    total = sum(map(len, found))
+    known = lexicon()
+    return sum(len(w) for w in found if len(w) > 1 and w in known) / total if total else 0.0
+
+
+known_share = _known_share
+
+
+@lru_cache(maxsize=8192)
+def known_rank(segment: str) -> int:
+    """Return -1 if some word of *segment* is unknown, else the log2 of the providers that use the rarest."""
+    found = words(segment)
+    if not found:
+        return -1
+    known = lexicon()
+    return min(known[w][0] if w in known else -1 for w in found)
+
+
+def split_key(key: str) -> tuple[str, str, str]:
+    """Split a typed key into (prefix, kind, suffix); for a literal the kind is empty and all is prefix."""
+    start, end = key.find("{"), key.find("}")
+    return (key[:start], key[start + 1 : end], key[end + 1 :]) if end > start >= 0 else (key, "", "")
+
+
+@lru_cache(maxsize=8192)
+def literal_suffix(literal: str) -> str:
+    """Return the extension or ``:verb`` that a literal ends in, else the empty string."""
+    found = _SUFFIX.fullmatch(literal)
+    if found is None or (found["extension"] is not None and found["extension"].lower() not in EXTENSIONS):
+        return ""
+    return found["suffix"]
