@@ -95,14 +95,18 @@ cdef class Batch:
             exchange = exchange.next
         self.last.next = NULL
 
-    def mask(self, names=()) -> None:
-        """Hide credentials: the built-in header fields and those in *names* (bytes or str, any case)."""
+    def mask(self, names=()) -> int:
+        """Hide credentials: the built-in header fields and those in *names* (bytes or str, any case).
+
+        Returns how many values were hidden.
+        """
         cdef list kept = [
             (given.encode("utf-8") if isinstance(given, str) else bytes(given)).lower() for given in names
         ]
         cdef size_t count = len(kept), i
         cdef Text* texts = <Text*>calloc(count + 1, sizeof(Text))
         cdef bytes name
+        cdef uint64_t hidden = 0
         cdef Exchange* exchange = self.first
         if texts == NULL:
             raise MemoryError
@@ -112,9 +116,10 @@ cdef class Batch:
             texts[i].length = <uint32_t>len(name)
         with nogil:
             while exchange != NULL:
-                mask_credentials(exchange, texts, count)
+                hidden += mask_credentials(exchange, texts, count)
                 exchange = exchange.next
         free(texts)
+        return hidden
 
     def decode_content(self, size_t max_size=10_000_000, size_t max_growth=64_000_000) -> int:
         """Undo content codings (``levo.engine.coding``); return how many bodies a bound has cut.
@@ -279,6 +284,8 @@ cdef dict _message(const Message* message):
         "end_ns": message.end_ns,
         "data_messages": message.data_messages,
         "data_message_bytes": message.data_message_bytes,
+        "text_messages": message.text_messages,
+        "control_frames": message.control_frames,
         "findings": tuple([FINDINGS[bit] for bit in range(8) if message.findings >> bit & 1]),
     }
 
@@ -411,6 +418,8 @@ cdef int _fill_message(Budget* budget, Message* message, value) except -1:
     message.end_ns = value.end_ns
     message.data_messages = value.data_messages
     message.data_message_bytes = value.data_message_bytes
+    message.text_messages = value.text_messages
+    message.control_frames = value.control_frames
     return 0
 
 

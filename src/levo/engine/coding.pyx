@@ -441,6 +441,10 @@ cdef bint decode_message(
         return False
     if max_size > MAX_OUTPUT:
         max_size = MAX_OUTPUT
+    if message.missing_bytes and 0 < message.body_gap_at < message.body.length:
+        # Behind a hole coded octets mean nothing: what would come out of them was never sent.
+        message.body.length = message.body_gap_at
+        message.truncated = 1
     for i in range(count):
         if i == MAX_LAYERS or message.body.length == 0:
             bounded = i == MAX_LAYERS

@@ -16,6 +16,7 @@ from levo.engine.http2_streams cimport drop_streams, http2_footprint
 from levo.engine.memory cimport buffer_free
 from levo.engine.pairing cimport drop_exchange
 from levo.engine.state cimport Connection, EngineState
+from levo.engine.websocket cimport websocket_abandon, websocket_data, websocket_end, websocket_gap
 from levo.engine.types cimport (
     DROP_EVICTED,
     PROTOCOL_HTTP1,
@@ -23,6 +24,7 @@ from levo.engine.types cimport (
     PROTOCOL_OPAQUE,
     PROTOCOL_TLS,
     PROTOCOL_UNKNOWN,
+    PROTOCOL_WEBSOCKET,
     Exchange,
 )
 
@@ -46,6 +48,10 @@ cdef void deliver(
             state.stats.payload_bytes_parsed += length
             taken = http2_data(state, conn, direction, data, length, time_ns, ack)
             state.stats.payload_bytes_parsed -= length - taken
+        elif conn.protocol == PROTOCOL_WEBSOCKET and conn.extension != NULL:
+            state.stats.payload_bytes_parsed += length
+            taken = length
+            websocket_data(state, conn, direction, data, length, time_ns)
         elif conn.protocol == PROTOCOL_UNKNOWN:
             taken = detect(state, conn, direction, data, length)
         else:
@@ -122,6 +128,8 @@ cdef void deliver_gap(
         http1_gap(state, conn, direction, size, time_ns)
     elif conn.protocol == PROTOCOL_HTTP2:
         http2_gap(state, conn, direction, size, time_ns)
+    elif conn.protocol == PROTOCOL_WEBSOCKET and conn.extension != NULL:
+        websocket_gap(state, conn, direction, size)
     elif conn.protocol == PROTOCOL_UNKNOWN:
         conn.tainted = 1
         conn.streams[direction].parser.gap_before = 1
@@ -136,6 +144,8 @@ cdef void deliver_end(
         http1_end(state, conn, direction, time_ns, how)
     elif conn.protocol == PROTOCOL_HTTP2:
         http2_end(state, conn, direction, time_ns, how)
+    elif conn.protocol == PROTOCOL_WEBSOCKET and (conn.streams[1 - direction].ended or how):
+        websocket_end(state, conn, time_ns, how)
 
 
 cdef void abandon(EngineState* state, Connection* conn) noexcept nogil:
@@ -145,6 +155,8 @@ cdef void abandon(EngineState* state, Connection* conn) noexcept nogil:
     while conn.pending_first != NULL:
         drop_exchange(state, conn, conn.pending_first, DROP_EVICTED)
     drop_streams(state, conn, DROP_EVICTED)
+    if conn.protocol == PROTOCOL_WEBSOCKET:
+        websocket_abandon(state, conn)
     for side in range(2):
         exchange = conn.streams[side].parser.current
         if exchange != NULL:

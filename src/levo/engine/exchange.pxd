@@ -1,5 +1,5 @@
 # Exchange records: life, footprint, look-up, derived facts, masking of credentials.
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
@@ -76,4 +76,4 @@ cdef void exchange_facts(const Exchange* exchange, Facts* facts) noexcept nogil
 cdef const char* incomplete_name(uint8_t incomplete) noexcept nogil
 cdef const char* finding_name(int bit) noexcept nogil
 cdef uint32_t address_text(const uint8_t* address, uint8_t family, char* out) noexcept nogil
-cdef void mask_credentials(Exchange* exchange, const Text* names, size_t count) noexcept nogil
+cdef uint64_t mask_credentials(Exchange* exchange, const Text* names, size_t count) noexcept nogil

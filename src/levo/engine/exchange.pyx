@@ -4,7 +4,7 @@ Every reader goes through ``section_text``, which checks a span against its text
 spans reads as empty and never past its memory.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from levo.engine.memory cimport take
@@ -381,11 +381,12 @@ cdef inline bint named(Text name, const char* lower_name, uint32_t length) noexc
     return name.length == length and equals_lower(name.data, <const uint8_t*>lower_name, length)
 
 
-cdef void mask_section(Section* section, const Text* names, size_t count) noexcept nogil:
+cdef uint64_t mask_section(Section* section, const Text* names, size_t count) noexcept nogil:
     cdef uint32_t i
     cdef size_t k
     cdef Text name, text
     cdef uint8_t* value
+    cdef uint64_t hidden = 0
     for i in range(section.field_count):
         name = section_text(section, section.fields[i].name)
         text = section_text(section, section.fields[i].value)
@@ -403,13 +404,17 @@ cdef void mask_section(Section* section, const Text* names, size_t count) noexce
         elif named(name, b"x-api-key", 9):
             hide(value, 0, text.length)
         else:
-            for k in range(count):
-                if named(name, <const char*>names[k].data, names[k].length):
-                    hide(value, 0, text.length)
-                    break
+            k = 0
+            while k < count and not named(name, <const char*>names[k].data, names[k].length):
+                k += 1
+            if k == count:
+                continue
+            hide(value, 0, text.length)
+        hidden += 1
+    return hidden
 
 
-cdef void mask_user(const Section* head, Span span, bint is_target) noexcept nogil:
+cdef bint mask_user(const Section* head, Span span, bint is_target) noexcept nogil:
     """Hide user and password of an authority (``user:password@``, RFC 3986 section 3.2.1)."""
     cdef Text text = section_text(head, span)
     cdef uint32_t length
@@ -419,22 +424,23 @@ cdef void mask_user(const Section* head, Span span, bint is_target) noexcept nog
             text = cut(text, length + 3)
             text.length = authority_length(text)
         elif text.length and (text.data[0] == c"/" or text.data[0] == c"*"):
-            return
+            return False
     length = text.length - without_user(text).length
     if length:
         hide(<uint8_t*>text.data, 0, length - 1)
+    return length != 0
 
 
-cdef void mask_credentials(Exchange* exchange, const Text* names, size_t count) noexcept nogil:
-    """Overwrite credentials in the exchange's own text by ``*``, octet by octet.
+cdef uint64_t mask_credentials(Exchange* exchange, const Text* names, size_t count) noexcept nogil:
+    """Overwrite credentials in the exchange's own text by ``*``, octet by octet; return how many values.
 
     ``authorization`` and ``proxy-authorization`` keep their scheme; ``cookie`` and ``set-cookie`` keep names and
     attributes; ``x-api-key`` and each of *names* (lower-case) are hidden whole; so is user information in a
     request target. Doing it twice changes nothing.
     """
-    mask_section(&exchange.request.head, names, count)
-    mask_section(&exchange.request.trailers, names, count)
-    mask_section(&exchange.response.head, names, count)
-    mask_section(&exchange.response.trailers, names, count)
-    mask_user(&exchange.request.head, exchange.request.target, True)
-    mask_user(&exchange.request.head, exchange.request.authority, False)
+    cdef uint64_t hidden = mask_section(&exchange.request.head, names, count)
+    hidden += mask_section(&exchange.request.trailers, names, count)
+    hidden += mask_section(&exchange.response.head, names, count)
+    hidden += mask_section(&exchange.response.trailers, names, count)
+    hidden += mask_user(&exchange.request.head, exchange.request.target, True)
+    return hidden + mask_user(&exchange.request.head, exchange.request.authority, False)

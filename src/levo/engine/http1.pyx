@@ -48,6 +48,7 @@ from levo.engine.pairing cimport (
 )
 from levo.engine.sampling cimport sample_request, sample_response
 from levo.engine.state cimport Connection, EngineState, Parser
+from levo.engine.websocket cimport websocket_begin
 from levo.engine.types cimport (
     AMBIGUOUS,
     BODY_CHUNKED,
@@ -64,6 +65,7 @@ from levo.engine.types cimport (
     PROTOCOL_HTTP1,
     PROTOCOL_OPAQUE,
     PROTOCOL_UNKNOWN,
+    PROTOCOL_WEBSOCKET,
     REQUEST_CUT,
     REQUEST_GAP,
     RESPONSE_CUT,
@@ -367,6 +369,7 @@ cdef void take_response(
     cdef bint head_only = False
     cdef bint connect = False
     cdef bint message_is_upgrade
+    cdef bint websocket
     if exchange == NULL:
         exchange = begin_exchange(state, conn)
         if exchange == NULL:
@@ -382,7 +385,7 @@ cdef void take_response(
         head_only = request.method.length == 4 and memcmp(request.head.text, b"HEAD", 4) == 0
         connect = request.method.length == 7 and memcmp(request.head.text, b"CONNECT", 7) == 0
         parser.gap_before = 0
-    if message.status == 101 and exchange.request.present and says_h2c(&message.head):
+    if message.status == 101 and exchange.request.present and says_upgrade(&message.head, b"h2c", 3):
         section_free(&state.budget, &message.head)
         leave_http1(state, conn, exchange)
         return
@@ -394,8 +397,11 @@ cdef void take_response(
     if (message.status == 101 and not framing.close) or (connect and 200 <= message.status < 300):
         message.body_framing = BODY_TUNNEL
         message_is_upgrade = message.status == 101
+        websocket = message_is_upgrade and exchange.request.present and says_upgrade(&message.head, b"websocket", 9)
+        websocket = websocket and websocket_begin(state, conn, exchange)
         end_message(state, conn, direction, time_ns, end_offset)
-        begin_tunnel(state, conn, message_is_upgrade)
+        begin_tunnel(state, conn, PROTOCOL_WEBSOCKET if websocket else PROTOCOL_OPAQUE if message_is_upgrade
+                     else PROTOCOL_UNKNOWN)
         return
     if framing.transfer_coding and framing.content_length >= 0:
         message.findings |= FINDING_LENGTH_AND_CHUNKED
@@ -433,7 +439,7 @@ cdef bint may_answer(Connection* conn, int64_t ack) noexcept nogil:
     return False
 
 
-cdef void begin_tunnel(EngineState* state, Connection* conn, bint upgrade) noexcept nogil:
+cdef void begin_tunnel(EngineState* state, Connection* conn, int protocol) noexcept nogil:
     # Behind 101 or CONNECT both directions speak something else (RFC 9110 sections 7.8, 9.3.6):
     # what an Upgrade names, or anything at all, HTTP included, in a tunnel.
     finish_pending(state, conn, NO_RESPONSE)
@@ -441,7 +447,7 @@ cdef void begin_tunnel(EngineState* state, Connection* conn, bint upgrade) noexc
     buffer_free(&state.budget, &conn.streams[1].parser.head)
     conn.streams[0].parser.state = START
     conn.streams[1].parser.state = START
-    conn.protocol = PROTOCOL_OPAQUE if upgrade else PROTOCOL_UNKNOWN
+    conn.protocol = <uint8_t>protocol
     conn.mid_stream = 0
     conn.unrecognised = 0
     conn.tunnel = 1
@@ -453,13 +459,13 @@ cdef bint is_preface(const uint8_t* line, uint32_t length) noexcept nogil:
     return length == 14 and memcmp(line, b"PRI * HTTP/2.0", 14) == 0
 
 
-cdef bint says_h2c(const Section* head) noexcept nogil:
+cdef bint says_upgrade(const Section* head, const char* protocol, uint32_t length) noexcept nogil:
     cdef Field* field = section_find(head, b"upgrade", 7)
     cdef Text text
     if field == NULL:
         return False
     text = section_text(head, field.value)
-    return text.length == 3 and equals_lower(text.data, <const uint8_t*>b"h2c", 3)
+    return text.length == length and equals_lower(text.data, <const uint8_t*>protocol, length)
 
 
 cdef void leave_http1(EngineState* state, Connection* conn, Exchange* exchange) noexcept nogil:
@@ -735,6 +741,8 @@ cdef void http1_gap(
         mine = size if size < parser.remaining else parser.remaining
         if exchange != NULL:
             message = message_of(conn, direction, exchange)
+            if message.missing_bytes == 0:
+                message.body_gap_at = message.body.length
             message.missing_bytes += mine
             message.wire_body_size += mine
             message.end_ns = time_ns
@@ -750,6 +758,8 @@ cdef void http1_gap(
     elif parser.state == CLOSE:
         if exchange != NULL:
             message = message_of(conn, direction, exchange)
+            if message.missing_bytes == 0:
+                message.body_gap_at = message.body.length
             message.missing_bytes += size
             message.wire_body_size += size
         return

@@ -225,7 +225,7 @@ cdef void settle_part(EngineState* state, Http2Stream* stream, int k) noexcept n
         if message.wire_body_size < expected:
             message.missing_bytes += expected - message.wire_body_size
             message.wire_body_size = expected
-    if stream.exchange.incomplete == COMPLETE:
+    if stream.exchange.incomplete == COMPLETE or stream.exchange.incomplete == MID_STREAM:
         stream.exchange.incomplete = REQUEST_GAP if k == OF_REQUEST else RESPONSE_GAP
     if message.body.length > part.kept:
         message.body.length = part.kept
@@ -602,6 +602,8 @@ cdef void data_lost(
     cdef Http2Part* part = part_of(conn, direction, id, &stream, &message)
     if part == NULL or part.ended:
         return
+    if message.missing_bytes == 0:
+        message.body_gap_at = message.body.length
     message.missing_bytes += length
     message.wire_body_size += length
     message.end_ns = time_ns

@@ -249,6 +249,11 @@ cdef void put_message(Output* out, const Message* message) noexcept nogil:
         put_number(out, message.data_messages)
         put_raw(out, b',"data_message_bytes":')
         put_number(out, <int64_t>message.data_message_bytes)
+    if message.text_messages or message.control_frames:
+        put_raw(out, b',"text_messages":')
+        put_number(out, message.text_messages)
+        put_raw(out, b',"control_frames":')
+        put_number(out, message.control_frames)
     if message.findings:
         put_findings(out, message.findings)
     put_raw(out, b"}")

@@ -15,6 +15,8 @@ Attributes beyond the OpenTelemetry semantic conventions (one form per message, 
 ``levo.http.request.trailer.<name>``            string array, as header fields
 ``levo.http.request.data_messages``             gRPC or WebSocket messages, only above 0
 ``levo.http.request.data_message_bytes``        octets in them
+``levo.http.request.text_messages``             WebSocket: those that are text, only above 0
+``levo.http.request.control_frames``            WebSocket: pings, pongs and closes, only above 0
 ``levo.http.request.target``                    only where it is not ``path`` or ``path?query``
 ``levo.http.response.reason``                   reason phrase, where one was sent
 ``levo.findings``                               string array: ``request.`` or ``response.`` and a finding
@@ -76,7 +78,8 @@ cdef extern from *:
     #define LEVO_KEYS(side) { \\
         "http." side ".body.size", "levo.http." side ".body.size", "levo.http." side ".body", \\
         "levo.http." side ".body.truncated", "levo.http." side ".body.missing_bytes", \\
-        "levo.http." side ".data_messages", "levo.http." side ".data_message_bytes" }
+        "levo.http." side ".data_messages", "levo.http." side ".data_message_bytes", \\
+        "levo.http." side ".text_messages", "levo.http." side ".control_frames" }
     static const char *const levo_request_keys[] = LEVO_KEYS("request");
     static const char *const levo_response_keys[] = LEVO_KEYS("response");
     """
@@ -92,6 +95,8 @@ cdef enum:                    # of LEVO_KEYS
     KEY_MISSING = 4
     KEY_MESSAGES = 5
     KEY_MESSAGE_BYTES = 6
+    KEY_TEXT_MESSAGES = 7
+    KEY_CONTROL_FRAMES = 8
 
 cdef enum:
     FRONT = 96                # room in front of the spans for all that encloses them, texts aside
@@ -397,6 +402,10 @@ cdef void put_body(Output* out, const char* const* keys, const Message* message)
     if message.data_messages:
         put_int(out, keys[KEY_MESSAGES], message.data_messages)
         put_int(out, keys[KEY_MESSAGE_BYTES], <int64_t>message.data_message_bytes)
+    if message.text_messages:
+        put_int(out, keys[KEY_TEXT_MESSAGES], message.text_messages)
+    if message.control_frames:
+        put_int(out, keys[KEY_CONTROL_FRAMES], message.control_frames)
 
 
 cdef void put_findings(Output* out, uint8_t request, uint8_t response) noexcept nogil:

@@ -92,6 +92,9 @@ ctypedef struct Message:
     int64_t peer_ack          # offset of the other direction acknowledged with the first octet; -1 unknown
     uint32_t data_messages    # gRPC / WebSocket messages counted
     uint64_t data_message_bytes
+    uint32_t text_messages    # WebSocket: those of data_messages that are text
+    uint32_t control_frames   # WebSocket: ping, pong, close
+    uint32_t body_gap_at      # octets of body before the first missing one, where missing_bytes > 0
     uint16_t status
     uint8_t version_major
     uint8_t version_minor

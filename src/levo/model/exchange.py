@@ -113,6 +113,10 @@ class Message:
     """gRPC or WebSocket messages counted in this direction."""
     data_message_bytes: int = 0
     """Octets in them."""
+    text_messages: int = 0
+    """WebSocket: those of ``data_messages`` that are text."""
+    control_frames: int = 0
+    """WebSocket: pings, pongs and closes."""
     findings: tuple[str, ...] = ()
     """Members of ``FINDINGS``, in that order."""
 
@@ -149,6 +153,8 @@ class Message:
             out["trailers"] = [list(line) for line in self.trailers]
         if self.data_messages:
             out |= {"data_messages": self.data_messages, "data_message_bytes": self.data_message_bytes}
+        if self.text_messages or self.control_frames:
+            out |= {"text_messages": self.text_messages, "control_frames": self.control_frames}
         if self.findings:
             out["findings"] = list(self.findings)
         return out
@@ -305,6 +311,8 @@ def _message_arguments(message: dict[str, Any], start_ns: int, end_ns: int) -> d
         "decoded": message["body_size"] != message["wire_body_size"],
         "data_messages": int(message.get("data_messages", 0)),
         "data_message_bytes": int(message.get("data_message_bytes", 0)),
+        "text_messages": int(message.get("text_messages", 0)),
+        "control_frames": int(message.get("control_frames", 0)),
         "findings": tuple(message.get("findings", ())),
         "start_ns": start_ns,
         "head_ns": start_ns,
