@@ -45,6 +45,8 @@ GATHER_S = 0.15
 """… and the first trace after a quiet time waits this long for company."""
 MAX_DELTA_ENDPOINTS = 20_000
 """More new facts than these are committed at once, which bounds memory under a flood of random paths."""
+PRUNE_INTERVAL_S = 600.0
+"""How often old rollups are deleted."""
 CAREFUL_RECORDS = 1000
 """So many records after a crash, all is well again."""
 
@@ -106,7 +108,7 @@ class Learner:
         self._skip_one = mode is Mode.SKIP_ONE
         self._delta = State()
         self._committed = writer.checkpoint()
-        self._last_commit_s = float("-inf")
+        self._last_commit_s = self._last_prune_s = float("-inf")
         self._first_uncommitted_s = 0.0
 
     def step(self, now_s: float) -> bool:
@@ -140,6 +142,9 @@ class Learner:
         """
         self._committed = self._writer.commit(self._delta, self._reader.position)
         self._delta = State()
+        if now_s - self._last_prune_s > PRUNE_INTERVAL_S:
+            self._last_prune_s = now_s
+            self._writer.prune(time.time_ns())
         self._careful_records = max(0, self._careful_records - 1)
         self._last_commit_s = now_s
         return self.progress()

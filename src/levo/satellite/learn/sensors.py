@@ -70,7 +70,7 @@ def merge_sensor(a: SensorReport, b: SensorReport) -> SensorReport:
 def read_metrics(
     request: ExportMetricsServiceRequest, organization: str, received_ns: int
 ) -> Iterator[tuple[Origin, SensorReport]]:
-    """Yield one report per resource that names its sensor. Metrics outside ``levo.`` are left out."""
+    """Yield one report per resource that names its sensor. Metrics outside ``levo.`` and ``process.`` are left out."""
     for resource_metrics in request.resource_metrics:
         origin = read_origin(resource_metrics.resource, organization)
         if not origin.sensor:
@@ -78,7 +78,7 @@ def read_metrics(
         values: dict[Series, tuple[int, float]] = {}
         for scope_metrics in resource_metrics.scope_metrics:
             for metric in scope_metrics.metrics:
-                if metric.name.startswith("levo."):
+                if metric.name.startswith(("levo.", "process.")):
                     _read_metric(metric, received_ns, values)
         yield (
             origin,

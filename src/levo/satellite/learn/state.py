@@ -9,6 +9,7 @@ from typing import NamedTuple
 from levo.satellite.learn.sensors import SensorReport, merge_sensor
 from levo.satellite.learn.template import path_template
 from levo.satellite.learn.trace import Trace
+from levo.satellite.learn.traffic import TrafficByMinute, count_exchange, merge_traffic
 
 
 class EndpointKey(NamedTuple):
@@ -34,6 +35,7 @@ class EndpointFacts:
     """Exchanges by status code; 0 is "no response seen". At most 501 keys."""
     first_seen_ns: int = 0
     last_seen_ns: int = 0
+    traffic: TrafficByMinute = field(default_factory=dict)
 
     def add(self, other: EndpointFacts) -> None:
         """Take in *other*, which is about other traces of the same endpoint."""
@@ -44,6 +46,7 @@ class EndpointFacts:
         self.exchanges += other.exchanges
         for status, exchanges in other.statuses.items():
             self.statuses[status] = self.statuses.get(status, 0.0) + exchanges
+        merge_traffic(self.traffic, other.traffic)
 
 
 @dataclass(slots=True)
@@ -86,6 +89,9 @@ def learn(state: State, trace: Trace) -> State:
     facts.statuses[trace.status] = facts.statuses.get(trace.status, 0.0) + weight
     facts.first_seen_ns = min(facts.first_seen_ns, trace.end_ns)
     facts.last_seen_ns = max(facts.last_seen_ns, trace.end_ns)
+    count_exchange(
+        facts.traffic, start_ns=trace.start_ns, end_ns=trace.end_ns, status=trace.status, weight=weight
+    )
     state.traces += 1
     state.exchanges += weight
     return state

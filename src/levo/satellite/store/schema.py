@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from levo.errors import LevoError
+from levo.satellite.store import traffic
 
 DATABASE_NAME = "catalog.sqlite3"
 
@@ -56,6 +57,8 @@ _STEPS = (
     ) STRICT;
     INSERT INTO checkpoint VALUES (1, 0, 0, 0);
     """,
+    # 2: traffic over time
+    traffic.SCHEMA,
 )
 
 

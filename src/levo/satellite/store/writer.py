@@ -13,8 +13,10 @@ import msgspec
 
 from levo.errors import LevoError
 from levo.satellite.learn import EndpointFacts, EndpointKey, SensorReport, State, merge_sensor
+from levo.satellite.learn.traffic import TrafficByMinute, merge_traffic
 from levo.satellite.queue import Position
 from levo.satellite.store.schema import open_for_writing
+from levo.satellite.store.traffic import WHOLE_CATALOG, add_traffic, prune_traffic
 
 MAX_ENDPOINTS = 100_000
 MAX_SENSORS = 10_000
@@ -97,6 +99,10 @@ class CatalogWriter:
             raise
         return result
 
+    def prune(self, now_ns: int) -> int:
+        """Delete rollups that are older than they are kept; return how many."""
+        return prune_traffic(self._connection, now_ns // 1_000_000_000)
+
     def close(self) -> None:
         """Close the database. Legal twice."""
         self._connection.close()
@@ -112,6 +118,7 @@ class CatalogWriter:
     def _add_endpoints(self, facts_by_key: Iterable[tuple[EndpointKey, EndpointFacts]]) -> float:
         """Return the exchanges of endpoints that the full catalog could not take."""
         refused = 0.0
+        whole: TrafficByMinute = {}
         execute = self._connection.execute
         for key, facts in facts_by_key:
             row = execute(
@@ -137,6 +144,9 @@ class CatalogWriter:
                 " ON CONFLICT DO UPDATE SET exchanges = exchanges + excluded.exchanges",
                 [(row[0], status, exchanges) for status, exchanges in facts.statuses.items()],
             )
+            add_traffic(self._connection, row[0], facts.traffic)
+            merge_traffic(whole, facts.traffic)
+        add_traffic(self._connection, WHOLE_CATALOG, whole)
         return refused
 
     def _add_sensors(self, reports: Iterable[tuple[tuple[str, str], SensorReport]]) -> int:

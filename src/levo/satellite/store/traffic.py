@@ -1,0 +1,116 @@
+"""Traffic over time in the database: rollups of a minute, an hour and a day, each kept for its own time."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from levo.satellite.learn.traffic import MINUTE_S, Traffic
+
+HOUR_S, DAY_S = 3600, 86_400
+KEPT_S = {MINUTE_S: 3 * HOUR_S, HOUR_S: 8 * DAY_S, DAY_S: 400 * DAY_S}
+"""How long rollups are kept, by their size in seconds."""
+WHOLE_CATALOG = 0
+"""Stands in the place of an endpoint's id for the sum over all."""
+
+SCHEMA = """
+    CREATE TABLE rollup (
+        endpoint INTEGER NOT NULL,
+        size_s INTEGER NOT NULL,
+        start_s INTEGER NOT NULL,
+        exchanges REAL NOT NULL,
+        client_errors REAL NOT NULL,
+        server_errors REAL NOT NULL,
+        latency BLOB NOT NULL,
+        PRIMARY KEY (endpoint, size_s, start_s)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER rollup_of_deleted_endpoint AFTER DELETE ON endpoint BEGIN
+        DELETE FROM rollup WHERE endpoint = old.id;
+    END;
+    CREATE INDEX endpoint_first_seen ON endpoint (first_seen_ns);
+"""
+
+
+class _Latency(msgspec.Struct, array_like=True):
+    buckets: dict[int, float]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Latency).decode
+
+
+def add_traffic(connection: sqlite3.Connection, endpoint: int, by_minute: Mapping[int, Traffic]) -> None:
+    """Add *by_minute* to the rollups of *endpoint*. Runs in the caller's transaction."""
+    for size in KEPT_S:
+        sums: dict[int, Traffic] = {}
+        for minute, traffic in by_minute.items():
+            sums.setdefault(minute // size * size, Traffic()).add(traffic)
+        for start, traffic in sums.items():
+            _add(connection, endpoint, size, start, traffic)
+
+
+def move_traffic(connection: sqlite3.Connection, source: int, target: int) -> None:
+    """Add the rollups of one endpoint to those of another, which takes its place."""
+    rows = connection.execute(f"SELECT size_s, {_COLUMNS} FROM rollup WHERE endpoint = ?", (source,))
+    for size, *row in rows.fetchall():
+        start, traffic = _traffic(row)
+        _add(connection, target, size, start, traffic)
+    connection.execute("DELETE FROM rollup WHERE endpoint = ?", (source,))
+
+
+def prune_traffic(connection: sqlite3.Connection, now_s: int) -> int:
+    """Delete what is older than it is kept; return how many rollups that was."""
+    return sum(
+        connection.execute(
+            "DELETE FROM rollup WHERE size_s = ? AND start_s < ?", (size, now_s - kept)
+        ).rowcount
+        for size, kept in KEPT_S.items()
+    )
+
+
+def read_traffic(
+    connection: sqlite3.Connection, endpoint: int, size_s: int, since_s: int
+) -> Iterator[tuple[int, Traffic]]:
+    """Yield (start in seconds, traffic) of the rollups of one size from *since_s* on, in order."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM rollup WHERE endpoint = ? AND size_s = ? AND start_s >= ? ORDER BY start_s",
+        (endpoint, size_s, since_s),
+    )
+    for row in rows:
+        yield _traffic(row)
+
+
+_COLUMNS = "start_s, exchanges, client_errors, server_errors, latency"
+
+
+def _traffic(row: tuple[int, float, float, float, bytes] | list[object]) -> tuple[int, Traffic]:
+    start, exchanges, client_errors, server_errors, latency = row
+    assert isinstance(start, int) and isinstance(latency, bytes)
+    assert isinstance(exchanges, float) and isinstance(client_errors, float)
+    assert isinstance(server_errors, float)
+    return start, Traffic(exchanges, client_errors, server_errors, _decode(latency).buckets)
+
+
+def _add(connection: sqlite3.Connection, endpoint: int, size: int, start: int, traffic: Traffic) -> None:
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM rollup WHERE endpoint = ? AND size_s = ? AND start_s = ?",
+        (endpoint, size, start),
+    ).fetchone()
+    if row is not None:
+        known = _traffic(row)[1]
+        known.add(traffic)
+        traffic = known
+    connection.execute(
+        "INSERT OR REPLACE INTO rollup VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            endpoint,
+            size,
+            start,
+            traffic.exchanges,
+            traffic.client_errors,
+            traffic.server_errors,
+            _encode(_Latency(traffic.latency)),
+        ),
+    )
