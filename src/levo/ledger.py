@@ -148,7 +148,15 @@ NOTES: dict[str, str] = {
     "segments_overlap_conflict": "segments that repeat octets with other content",
     "connections_evicted": "connections given up for memory",
 }
-"""Counters outside the balances that are worth a line when they are not zero."""
+"""Counters of the engine outside the balances that are worth a line when they are not zero."""
+
+MASKED: dict[str, str] = {
+    "credentials_masked": "credentials masked",
+    "fields_masked": "values masked by the name of their field",
+    "patterns_masked": "matches of a redact pattern masked",
+    "bodies_withheld": "bodies withheld: their content coding hid what is to be masked",
+}
+"""Counters of what was hidden before the outputs (``sensor/redact``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +223,9 @@ class Ledger:
             offered = output.received if pipeline is None else pipeline.submitted
             counts = {state.name: getattr(output, state.name) for state in OUTPUT.states}
             stages.append(_balance(OUTPUT, offered + output.recovered, counts, output.name))
-        notes = [(name, int(engine[name]), text) for name, text in NOTES.items() if engine.get(name)]
+        notes = [
+            (name, int(engine[name]), text) for name, text in (NOTES | MASKED).items() if engine.get(name)
+        ]
         if capture is not None:
             notes += _capture_notes(capture)
         return cls(tuple(stages), tuple(notes))
@@ -311,5 +321,5 @@ def reference() -> str:
         lines += ["| --- | --- | --- |"]
         lines += [f"| `{state.name}` | {state.fate.value} | {state.text} |" for state in stage.states]
     lines += ["", "## Beside the balances", "", "| counter | meaning |", "| --- | --- |"]
-    lines += [f"| `{name}` | {text} |" for name, text in NOTES.items()]
+    lines += [f"| `{name}` | {text} |" for name, text in (NOTES | MASKED).items()]
     return "\n".join(lines) + "\n"

@@ -71,7 +71,7 @@ def test_an_empty_batch_has_nothing_to_send():
 
     assert (len(batch), batch.nbytes, batch.exchanges()) == (0, 0, [])
     assert (batch.otlp(encode_resource({"service.name": "x"})), batch.jsonl()) == (b"", b"")
-    assert (batch.decode_content(), batch.mask()) == (0, None)
+    assert (batch.decode_content(), batch.mask()) == (0, 0)
 
 
 def test_memory_is_counted_with_the_bodies():

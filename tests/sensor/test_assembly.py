@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from levo.config import Merged, SensorConfig, Surroundings, load
+from levo.engine.batch import Batch
 from levo.errors import CaptureFileError, ConfigError
 from levo.sensor.assembly import Finisher, Shares, open_sensor, own_endpoints
 from tests.cli.capture import write_capture
+from tests.engine.test_redact import exchange
 
 
 def merge(environ: dict[str, str] | None = None, **flags: Any) -> Merged:
@@ -88,29 +91,26 @@ def test_questions_about_our_health_are_own_traffic() -> None:
     assert "127.0.0.1:9464" in endpoints(every)
 
 
-class Batch:
-    def __init__(self) -> None:
-        self.calls: list[tuple[Any, ...]] = []
-
-    def decode_content(self, *bounds: int) -> None:
-        self.calls.append(("decode_content",))
-
-    def mask(self, names: Any) -> None:
-        self.calls.append(("mask", names))
-
-
 def test_finishing_decodes_before_it_masks() -> None:
     """Decoding first: what is masked must be what leaves."""
-    masked, plain = Batch(), Batch()
-    config = merge({"LEVO_REDACT": "{headers: [X-Session]}"}, output=("null",)).config
+    body = gzip.compress(b'{"pin":"1234"}')
+    coded = exchange(body, headers=(("Content-Encoding", "gzip"), ("X-Session", "s")))
+    config = merge({"LEVO_REDACT": "{headers: [X-Session], fields: [pin]}"}, output=("null",)).config
+    masked, plain = Batch.build([coded]), Batch.build([coded])
 
-    Finisher(config)(masked)
+    finisher = Finisher(config)
+    finisher(masked)
     Finisher(merge(no_redact=True, output=("null",)).config)(plain)
 
-    assert masked.calls == [("decode_content",), ("mask", ("x-session",))]
-    assert plain.calls == [("decode_content",)]
+    (hidden,), (shown,) = masked.exchanges(), plain.exchanges()
+    assert hidden.request is not None and shown.request is not None
+    assert (hidden.request.body, shown.request.body) == (b'{"pin":"****"}', b'{"pin":"1234"}')
+    assert (dict(hidden.request.headers)["X-Session"], dict(shown.request.headers)["X-Session"]) == ("*", "s")
+    assert (finisher.statistics()["fields_masked"], finisher.statistics()["credentials_masked"]) == (1, 1)
 
 
 def test_redaction_that_cannot_be_done_is_refused_rather_than_left_out() -> None:
+    rules = merge({"LEVO_REDACT": f"{{fields: [{'x' * 300}]}}"}, output=("null",))
+
     with pytest.raises(ConfigError, match="redact"):
-        Finisher(merge({"LEVO_REDACT": "{patterns: [a]}"}, output=("null",)).config)
+        Finisher(rules.config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from levo.config import Merged, SatelliteUrl, SensorConfig
@@ -13,6 +13,7 @@ from levo.ledger import Ledger
 from levo.sensor.health import not_ready
 from levo.sensor.metrics import Metric, ProcessUse, measure
 from levo.sensor.pipeline import Pace, Pipeline, Snapshot
+from levo.sensor.redact.masking import Masking
 from levo.sensor.resource import metadata_host, read_task_metadata, resource_attributes
 from levo.sensor.sampling.rules import compile_rules
 
@@ -54,10 +55,15 @@ class Sensor:
     warnings: tuple[str, ...]
 
     def ledger(self) -> Ledger:
-        return ledger_of(self.pipeline.snapshot())
+        return ledger_of(self.snapshot())
+
+    def snapshot(self) -> Snapshot:
+        """What the sensor has seen and done, with what the finisher hid among the engine's counters."""
+        seen = self.pipeline.snapshot()
+        return replace(seen, engine={**seen.engine, **self.finisher.statistics()})
 
     def metrics(self) -> list[Metric]:
-        seen = self.pipeline.snapshot()
+        seen = self.snapshot()
         return measure(ledger_of(seen), seen, ProcessUse.now())
 
     def not_ready(self, now_ns: int) -> list[str]:
@@ -171,19 +177,27 @@ class Finisher:
     def __init__(self, config: SensorConfig) -> None:
         """Raises ConfigError for what cannot be masked."""
         self._config = config
-        self.reconfigure(config)
+        try:
+            self._masking = Masking(config.redact)
+        except ValueError as error:
+            raise ConfigError(Problem("redact", str(error))) from None
 
     def reconfigure(self, config: SensorConfig) -> None:
-        if config.redact.fields or config.redact.patterns:
-            what = "fields and patterns are not available in this version; use headers"
-            raise ConfigError(Problem("redact", what))
+        try:
+            self._masking.change(config.redact)
+        except ValueError as error:
+            raise ConfigError(Problem("redact", str(error))) from None
         self._config = config
 
     def __call__(self, batch: Any) -> None:
         config = self._config
         batch.decode_content(max(1, config.max_http_length), max(16 * _MIB, config.max_memory // 4))
         if not config.no_redact:
-            batch.mask(config.redact.headers)
+            self._masking(batch)
+
+    def statistics(self) -> Mapping[str, int]:
+        """What was hidden so far."""
+        return self._masking.statistics()
 
 
 def _policy(config: SensorConfig) -> dict[str, Any]:

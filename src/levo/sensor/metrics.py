@@ -10,7 +10,7 @@ from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 
 from levo import __version__
-from levo.ledger import NOTES, Fate, Ledger
+from levo.ledger import MASKED, NOTES, Fate, Ledger
 from levo.sensor.pipeline import Snapshot
 
 SCOPE = "levo.sensor"
@@ -67,7 +67,7 @@ def measure(ledger: Ledger, seen: Snapshot, process: ProcessUse) -> list[Metric]
         Metric("levo.sensor.ledger.units", "Units that ended in a state.", "1", True, tuple(settled)),
         Metric("levo.sensor.ledger.waiting", "Units not decided yet.", "1", False, tuple(waiting)),
     ]
-    for name, text in NOTES.items():
+    for name, text in (NOTES | MASKED).items():
         if name in seen.engine:
             metrics.append(_single(f"levo.sensor.{name}", _capital(text), "1", True, int(seen.engine[name])))
     for name in ("connections_opened", "connections_http1", "connections_http2", "connections_tls"):
