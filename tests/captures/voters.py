@@ -47,17 +47,36 @@ def tshark(expected: Expected, run: Run) -> list[str]:
         targets = _parts(message, "http.request.uri")
         hosts = _parts(message, "http.host") or [""] * len(methods)
         requests += list(zip(methods, targets, hosts, strict=False))
+        methods, targets = _parts(message, "http2.headers.method"), _parts(message, "http2.headers.path")
+        requests += [(method, target, "") for method, target in zip(methods, targets, strict=True)]
+        statuses += [int(s) for s in _parts(message, "http2.headers.status")]
         statuses += [int(s) for s in _parts(message, "http.response.code") if s == "101" or int(s) >= 200]
-    asked = [x["request"] for x in run.exchanges if x["request"]]
-    answered = [x["response"]["status"] for x in run.exchanges if x["response"]]
+    exchanges = [x for x in run.exchanges if x["protocol"] != "websocket"]
+    asked = [_asked(x["request"]) for x in exchanges if x["request"]]
+    answered = [x["response"]["status"] for x in exchanges if x["response"]]
     partial = len(messages) == TSHARK_LIMIT
-    return compare(requests, [_asked(r) for r in asked], partial=partial) + compare(
-        statuses, answered, partial=partial
-    )
+    found = compare(requests, asked, partial=partial) + compare(statuses, answered, partial=partial)
+    return found + _websocket(messages, run)
+
+
+def _websocket(messages: list[Expected], run: Run) -> list[str]:
+    """Data messages (text and binary, RFC 6455 section 5.6) by direction."""
+    server_port = next((x["server"]["port"] for x in run.exchanges if x["protocol"] == "websocket"), 0)
+    wanted = {"request": 0, "response": 0}
+    for message in messages:
+        side = "response" if message["tcp.srcport"] == str(server_port) else "request"
+        wanted[side] += sum(opcode in ("1", "2") for opcode in _parts(message, "websocket.opcode"))
+    counted = {"request": 0, "response": 0}
+    for exchange in run.exchanges:
+        for side in counted if exchange["protocol"] == "websocket" else ():
+            counted[side] += exchange[side].get("data_messages", 0)
+    return [] if wanted == counted else [f"WebSocket messages {wanted}, counted {counted}"]
 
 
 def _asked(request: Expected) -> tuple[str, str, str]:
     host = next((value for name, value in request["headers"] if name.lower() == "host"), "")
+    if request["version"] == "2":
+        host = ""  # tshark's list has no :authority
     return request["method"], request["target"][:TEXT_LIMIT], host
 
 
@@ -106,13 +125,19 @@ def _http_events(run: Run) -> list[Expected]:
     events = []
     for exchange in run.exchanges:
         request, response = exchange["request"], exchange["response"]
-        events.append(
-            {
-                "http.url": request and request["target"],
-                "http.status": response and response["status"],
-                "http.length": response and response["body_size"],
-            }
-        )
+        event = {
+            "http.url": request and request["target"],
+            "http.status": response and response["status"],
+            "http.length": response and response["body_size"],
+        }
+        fields = request["headers"] if request else []
+        if request and request["version"] == "2":
+            # Suricata lists pseudo-header fields first, as they were sent.
+            fields = [[":method", ""], [":scheme", ""], [":path", ""], [":authority", ""], *fields]
+        for place, (name, value) in enumerate(fields):
+            event[f"http.request_headers[{place}].name"] = name
+            event[f"http.request_headers[{place}].value"] = value
+        events.append(event)
     return events
 
 
