@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import sys
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from discovery.traffic import Traffic
 from levo.satellite.learn.paths.decide import Branch, Reason, decide, first_features, second_features
 from levo.satellite.learn.paths.features import Siblings
 from levo.satellite.learn.paths.state import PathState
+from levo.satellite.learn.paths.trie import walk
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
@@ -34,8 +35,8 @@ class Groups:
     """All sibling groups met, with what is true of each child."""
 
     def __init__(self) -> None:
-        self.groups: list[tuple[int, Siblings, list[int]]] = []
-        """(fold of the provider, siblings, 1 for a value)."""
+        self.groups: list[tuple[int, Siblings, list[int], list[float]]] = []
+        """(fold of the provider, siblings, 1 for a value, what a mistake costs)."""
 
 
 def collect(description: Description, seed: int, count: int, groups: Groups) -> None:
@@ -57,13 +58,25 @@ def collect(description: Description, seed: int, count: int, groups: Groups) -> 
                 parameters.add(segments[:i])
             else:
                 literals[segments[:i]].add(segment)
+    below: dict[tuple[str, ...], int] = defaultdict(int)
+    for shape in {(traffic.operations[i].method, anonymous(traffic.operations[i].template)) for i in called}:
+        for end in range(len(shape[1]) + 1):
+            below[shape[1][:end]] += 1
     fold = zlib.crc32(description.provider.encode()) % FOLDS
 
     def teach(branch: Branch, siblings: Siblings) -> Sequence[Reason]:
         fixed = literals.get(branch.pattern, set())
         labels = [int(child.literal not in fixed) for child in siblings.children]
         if branch.pattern in literals or branch.pattern in parameters:
-            groups.groups.append((fold, siblings, labels))
+            ends: Counter[str] = Counter()
+            for _, node in branch.places:
+                for name, kid in node.kids.items():
+                    ends[name] += sum(len(end.calls) for _, end in walk(kid))
+            costs = [
+                min(20.0, 1.0 + (ends[child.literal] - 1 if label else below[(*branch.pattern, child.literal)]))
+                for child, label in zip(siblings.children, labels, strict=True)
+            ]
+            groups.groups.append((fold, siblings, labels, costs))
         return [Reason(float(label), ()) for label in labels]
 
     decide(state.root, judge=teach)
@@ -78,11 +91,12 @@ def main() -> None:
             for seed in range(seeds):
                 rng = random.Random(f"{description.name}{seed}")
                 collect(description, 1000 + seed, rng.choice(COUNTS), groups)
-    rows, labels, folds, owner = [], [], [], []
-    for number, (fold, siblings, truth) in enumerate(groups.groups):
-        for names, label in zip(first_features(siblings), truth, strict=True):
+    rows, labels, folds, owner, costs = [], [], [], [], []
+    for number, (fold, siblings, truth, prices) in enumerate(groups.groups):
+        for names, label, price in zip(first_features(siblings), truth, prices, strict=True):
             rows.append(dict.fromkeys(names, 1.0))
             labels.append(label)
+            costs.append(price)
             folds.append(fold)
             owner.append(number)
     print(len(groups.groups), "groups", len(rows), "children", sum(labels), "values", flush=True)
@@ -92,7 +106,7 @@ def main() -> None:
     for fold in range(FOLDS):
         inside = [i for i, f in enumerate(folds) if f != fold]
         outside = [i for i, f in enumerate(folds) if f == fold]
-        model = fit(x[inside], [labels[i] for i in inside], 0.3)
+        model = fit(x[inside], [labels[i] for i in inside], [costs[i] for i in inside])
         odds = model.decision_function(x[outside])
         right = sum((o > 0) == bool(labels[i]) for o, i in zip(odds, outside, strict=True))
         print("fold", fold, "first", round(right / max(1, len(outside)), 4), flush=True)
@@ -110,10 +124,10 @@ def main() -> None:
             )
     second_vectorizer = DictVectorizer()
     y = second_vectorizer.fit_transform(second_rows)
-    second = fit(y, labels, 0.3)
+    second = fit(y, labels, costs)
     right = sum((o > 0) == bool(t) for o, t in zip(second.decision_function(y), labels, strict=True))
     print("second", round(right / len(labels), 4))
-    first_model = fit(x, labels, 0.3)
+    first_model = fit(x, labels, costs)
     TARGET.write_text(
         '"""Log-odds towards "value" by feature. Written by ``bench/discovery/train.py``; do not edit."""\n\n'
         "from __future__ import annotations\n\n"
@@ -123,9 +137,9 @@ def main() -> None:
     )
 
 
-def fit(x: object, labels: list[int], strength: float) -> LogisticRegression:
-    """Fit one regression with an L2 penalty."""
-    return LogisticRegression(C=strength, max_iter=400, solver="lbfgs").fit(x, labels)
+def fit(x: object, labels: list[int], costs: list[float]) -> LogisticRegression:
+    """Fit one regression with an L2 penalty; each mistake counts by its cost."""
+    return LogisticRegression(C=0.1, max_iter=400, solver="lbfgs").fit(x, labels, sample_weight=costs)
 
 
 def render(name: str, vectorizer: DictVectorizer, model: LogisticRegression) -> str:

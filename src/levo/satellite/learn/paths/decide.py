@@ -27,7 +27,9 @@ from levo.satellite.learn.paths.segments import OVERFLOW, is_version, literal_su
 from levo.satellite.learn.paths.trie import REQUESTS, Node
 from levo.satellite.learn.paths.weights import FIRST, SECOND
 
-MAX_EXTENSIONS = 2
+VALUE_FROM = 0.9
+"""Probability from which a literal is a value."""
+MAX_EXTENSIONS = 1
 """More different extensions behind values of one place, and they are part of the value."""
 
 
@@ -133,7 +135,10 @@ def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> N
     typed = sorted(name for name in kids if "{" in name)
     values: list[tuple[str, Reason]] = [(name, _TYPED) for name in typed]
     named = {text: tuple(n.literals[text] for n in branch.known if text in n.literals) for text in literals}
-    free = [text for text in literals if not named[text]]
+    formats = _formats(text for text in literals if not named[text])
+    free = [text for text in literals if not named[text] and text not in formats]
+    for text in formats:
+        values.append((text, _FORMAT))
     below_known = tuple(kid for n in branch.known for kid in n.parameters)
     for text in literals:
         if named[text]:
@@ -143,13 +148,17 @@ def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> N
         values.extend((text, _DESCRIBED_VALUE) for text in free)
     elif free:
         siblings = _siblings(context, kids, free, typed, totals)
-        for text, reason in zip(free, judge(branch, siblings), strict=True):
-            if reason.value_probability >= 0.5:
-                values.append((text, reason))
-            else:
+        judged = list(zip(free, judge(branch, siblings), strict=True))
+        found = [(text, reason) for text, reason in judged if reason.value_probability >= VALUE_FROM]
+        if len(found) == 1 and not typed:
+            found = []  # one value only: nobody can know, and the path as it is is what the user calls it
+        values.extend(found)
+        chosen = {text for text, _ in found}
+        for text, reason in judged:
+            if text not in chosen:
                 branch.literals[text] = _literal(branch, text, kids[text], reason)
     if values:
-        _add_parameters(branch, values, kids, totals, below_known)
+        _add_parameters(branch, values, kids, totals, below_known, formats)
 
 
 def _literal(branch: Branch, text: str, places: list[Place], reason: Reason) -> Branch:
@@ -162,8 +171,9 @@ def _add_parameters(
     kids: dict[str, list[Place]],
     totals: _Totals,
     known: tuple[KnownNode, ...],
+    formats: dict[str, Affix],
 ) -> None:
-    affixes = {name: _affix(name) for name, _ in values}
+    affixes = {name: formats[name] if name in formats else _affix(name) for name, _ in values}
     extensions = {affix.suffix for affix in affixes.values() if affix.suffix.startswith(".")}
     if len(extensions) > MAX_EXTENSIONS:
         affixes = {
@@ -188,6 +198,16 @@ def _add_parameters(
         reasons.setdefault(affix, []).append(reason)
     for affix, found in reasons.items():
         branch.parameters[affix].reason = _strongest(found)
+
+
+def _formats(literals: Iterable[str]) -> dict[str, Affix]:
+    """Return the literals that differ in their extension only, with the stem as fixed text before it."""
+    stems: dict[str, list[str]] = {}
+    for text in literals:
+        suffix = literal_suffix(text)
+        if suffix.startswith("."):
+            stems.setdefault(text[: -len(suffix) + 1], []).append(text)
+    return {text: Affix(stem, "") for stem, texts in stems.items() if len(texts) > 1 for text in texts}
 
 
 def _strongest(reasons: Iterable[Reason]) -> Reason:
@@ -225,6 +245,7 @@ def _siblings(
         frozenset(_signature(places)),
         frozenset(method for _, node in places for method in node.calls),
         OVERFLOW in kids,
+        frozenset(_signature(kids.get(OVERFLOW, ()))),
     )
 
 
@@ -239,6 +260,7 @@ def _signature(places: Iterable[Place]) -> Iterable[str]:
 
 
 _TYPED = Reason(1.0, (("value of a recognised type", math.inf),))
+_FORMAT = Reason(1.0, (("same name with several extensions", math.inf),))
 _DESCRIBED_VALUE = Reason(1.0, (("described as a parameter", math.inf),))
 _DESCRIBED_LITERAL = Reason(0.0, (("described as fixed", -math.inf),))
 

@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from levo.satellite.learn.paths.segments import (
+    SCRIPTS,
     is_version,
     known_rank,
     known_share,
     lexicon,
     literal_suffix,
+    word_rank,
     words,
 )
 
@@ -63,6 +65,7 @@ class Siblings:
     typed_below: frozenset[str]
     typed_methods: frozenset[str]
     overflow: bool
+    overflow_below: frozenset[str] = frozenset()
 
 
 def bucket(value: float, *limits: float) -> int:
@@ -138,10 +141,12 @@ def child_features(siblings: Siblings, child: Child, below: Counter[str], method
     found = words(literal)
     names.append(f"word:{rank}")
     names.append(f"word:{rank}:{siblings.context.kind}")
-    names.append(f"words:{min(len(found), 4)}")
+    names.append(f"words:{min(len(found), 4)}:{rank >= 0:d}")
+    if rank == 1 and any(w not in lexicon() for w in found):
+        names.append("compound")
     if rank < 0:
         names.append(f"part-known:{bucket(known_share(literal), 0.01, 0.34, 0.5, 0.75)}")
-        names.append(f"longest-known:{bucket(max((len(w) for w in found if w in lexicon()), default=0), 1, 4, 6)}")
+        names.append(f"longest-known:{bucket(max((len(w) for w in found if word_rank(w) >= 0), default=0), 1, 4, 6)}")
     names.append(f"shape:{_shape(literal)}")
     names.append(f"length:{bucket(len(literal), 3, 4, 6, 9, 13, 18, 25, 40)}")
     digits = sum(map(str.isdigit, literal))
@@ -151,8 +156,9 @@ def child_features(siblings: Siblings, child: Child, below: Counter[str], method
         names.append("unspeakable")
     if is_version(literal):
         names.append("version")
-    if literal_suffix(literal):
-        names.append("suffix:" + ("verb" if ":" in literal_suffix(literal) else "extension"))
+    suffix = literal_suffix(literal)
+    if suffix:
+        names.append("suffix:" + ("verb" if ":" in suffix else "script" if suffix in SCRIPTS else "extension"))
     size = min(bucket(count, 2, 3, 5, 9, 17, 33), 6)
     visits = sum(c.visits for c in siblings.children) / count
     names.append(f"visits:{bucket(child.visits, 2, 3, 6, 15, 50)}")
@@ -167,6 +173,10 @@ def child_features(siblings: Siblings, child: Child, below: Counter[str], method
         own = [below[key] - 1 for key in child.below]
         shared = sum(n > 0 for n in own) / len(own)
         names.append(f"below-shared:{min(size, 3)}:{bucket(shared, 0.01, 0.5, 0.99)}")
+        elsewhere = siblings.typed_below | siblings.overflow_below
+        agreeing = sum(below[key] > 1 or key in elsewhere for key in child.below)
+        names.append(f"agreeing:{bucket(agreeing, 1, 2, 4, 8)}:{bucket(agreeing / len(own), 0.01, 0.5, 0.8, 0.99)}")
+        names.append(f"agreeing:{siblings.context.kind}:{bucket(agreeing, 1, 2, 4)}:{min(rank, 1)}")
         names.append(f"below-own:{bucket(sum(n == 0 for n in own), 1, 2, 4, 8)}")
         names.append(f"below-typed:{'{}' in child.below:d}")
     else:

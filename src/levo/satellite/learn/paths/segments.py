@@ -41,8 +41,10 @@ KIND_TYPES: dict[str, tuple[str, str]] = {
 EXTENSIONS = frozenset(
     "json xml csv txt html htm pdf yaml yml zip gz tar rss atom ics xls xlsx doc docx jsonld geojson kml gpx "
     "ndjson md tsv parquet pbf mvt tif tiff mp3 mp4 wav m3u8 mpd ts wasm bin avif png jpg jpeg gif svg webp ico "
-    "css js mjs map woff woff2 ttf eot otf".split()
+    "css js mjs map woff woff2 ttf eot otf php asp aspx ashx jsp cgi".split()
 )
+SCRIPTS = frozenset({".php", ".asp", ".aspx", ".ashx", ".jsp", ".cgi"})
+"""Extensions of programs: what is before them was named by a person."""
 """Extensions that are told apart from the value before them."""
 
 _SUFFIX = re.compile(
@@ -126,7 +128,7 @@ def _kind(segment: str, first: bool) -> str | None:
     found = _TYPED.fullmatch(segment)
     if found is not None:
         kind = found.lastgroup or "token"
-        if kind == "code" and _known_share(segment) == 1.0 and len(re.findall(r"\d", segment)) <= 3:
+        if kind == "code" and known_share(segment) == 1.0 and len(re.findall(r"\d", segment)) <= 3:
             return None
         return "date-time" if kind == "datetime" else kind
     if len(segment) > MAX_LITERAL_CHARACTERS:
@@ -139,19 +141,20 @@ def _is_random(segment: str) -> bool:
     length = len(segment)
     if length < 8:
         return False
-    text = segment.rstrip("=")
     digits = changes = 0
     before = ""
-    for c in text:
+    for c in segment.rstrip("="):
         group = "d" if c.isdigit() else "u" if c.isupper() else "l" if c.islower() else "s"
         digits += group == "d"
-        # A capital that opens a word is no change of alphabet: camelCase would look random.
-        changes += before != "" and group != before and "s" not in (group, before) and (before, group) != ("u", "l")
+        # A capital that opens a word is no change of alphabet: CamelCase would look random.
+        changes += bool(before) and group != before and "s" not in (group, before) and (before, group) != ("u", "l")
         before = group
     if digits == 0:
-        return length >= 16 and changes * 4 > length and _known_share(segment) < 0.5
-    return (changes >= 3 and changes * 4 >= length and _known_share(segment) < 0.5) or (
-        length >= 16 and digits * 3 >= length and _known_share(segment) < 0.4
+        return length >= 16 and changes * 3.5 > length and known_share(segment) < 0.5
+    if digits == 1:
+        return changes * 2 >= length and known_share(segment) < 0.4
+    return (changes >= 3 and changes * 4 >= length and known_share(segment) < 0.5) or (
+        length >= 16 and digits * 3 >= length and known_share(segment) < 0.4
     )
 
 
@@ -172,26 +175,39 @@ def words(segment: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in _WORDS.findall(segment))
 
 
+@lru_cache(maxsize=16384)
+def word_rank(word: str) -> int:
+    """Return the log2 of the providers that use *word* (another number or a compound counts), -1 if unknown."""
+    known = lexicon()
+    found = known.get(word)
+    if found is None:
+        found = known.get(word[:-1]) if word.endswith("s") else known.get(word + "s")
+    if found is None and word.endswith("ies"):
+        found = known.get(word[:-3] + "y")
+    if found is not None:
+        return found[0]
+    if len(word) >= 8:
+        for cut in range(4, len(word) - 3):
+            head = known.get(word[:cut])
+            if head is not None and head[0] >= 1:
+                tail = word_rank(word[cut:])
+                if tail >= 1:
+                    return min(1, head[0], tail)
+    return -1
+
+
 @lru_cache(maxsize=8192)
-def _known_share(segment: str) -> float:
-    """Share of the letters of *segment* that belong to words of the lexicon."""
+def known_share(segment: str) -> float:
+    """Return the share of the letters of *segment* that belong to words of the lexicon."""
     found = words(segment)
     total = sum(map(len, found))
-    known = lexicon()
-    return sum(len(w) for w in found if len(w) > 1 and w in known) / total if total else 0.0
-
-
-known_share = _known_share
+    return sum(len(w) for w in found if len(w) > 1 and word_rank(w) >= 0) / total if total else 0.0
 
 
 @lru_cache(maxsize=8192)
 def known_rank(segment: str) -> int:
     """Return -1 if some word of *segment* is unknown, else the log2 of the providers that use the rarest."""
-    found = words(segment)
-    if not found:
-        return -1
-    known = lexicon()
-    return min(known[w][0] if w in known else -1 for w in found)
+    return min(map(word_rank, words(segment)), default=-1)
 
 
 def split_key(key: str) -> tuple[str, str, str]:
