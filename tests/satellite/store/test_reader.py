@@ -111,3 +111,31 @@ def test_many_threads_may_read(reader: CatalogReader) -> None:
         thread.join()
 
     assert found == [4] * 20
+
+
+def test_facets_count_under_the_other_filters(tmp_path: Path) -> None:
+    traces = [
+        trace("/a", application="shop"),
+        trace("/b", application="shop", status=500),
+        trace("/c", application="bank", status=500),
+    ]
+    reader = catalog(tmp_path / "catalog", traces)
+
+    found = reader.facets(EndpointFilter(application="shop"))
+
+    assert {v.value: v.endpoints for v in found["application"]} == {"shop": 2, "bank": 1}
+    assert {v.value: v.endpoints for v in found["status"]} == {"2xx": 1, "5xx": 1}
+
+
+def test_endpoints_with_errors_come_most_first(tmp_path: Path) -> None:
+    traces = [trace("/a"), trace("/b", status=500), trace("/c", status=503, weight=7)]
+
+    found = catalog(tmp_path / "catalog", traces).most_errors()
+
+    assert [(row.path, errors) for row, errors in found] == [("/c", 7), ("/b", 1)]
+
+
+def test_new_endpoints_are_those_since_a_time(tmp_path: Path) -> None:
+    reader = catalog(tmp_path / "catalog", [trace("/a"), trace("/b", end_ns=NOW + 1)])
+
+    assert [row.path for row in reader.endpoints(EndpointFilter(new_since_ns=NOW + 1))[1]] == ["/b"]

@@ -11,6 +11,7 @@ from levo.satellite.store.reader import (
     CatalogReader,
     EndpointFilter,
     EndpointRow,
+    FacetValue,
     SensorRow,
     Summary,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "Commit",
     "EndpointFilter",
     "EndpointRow",
+    "FacetValue",
     "SensorRow",
     "Summary",
 ]

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+from levo.satellite.learn.traffic import Traffic
 from levo.satellite.store.schema import open_for_reading
+from levo.satellite.store.traffic import WHOLE_CATALOG, read_traffic
 from levo.satellite.store.writer import SensorState
 
 _STATUS_CLASSES = {"none": (0, 0), "1xx": (100, 199), "2xx": (200, 299), "3xx": (300, 399), "4xx": (400, 499)}
@@ -37,6 +39,8 @@ class EndpointFilter(msgspec.Struct, frozen=True):
     """A key of :data:`STATUS_CLASSES`: endpoints that answered so at least once."""
     search: str = ""
     """Part of the template, the host or the application, in any case."""
+    new_since_ns: int = 0
+    """Endpoints first seen at this time or later."""
 
 
 class EndpointRow(msgspec.Struct, frozen=True):
@@ -76,6 +80,17 @@ class ApplicationRow(msgspec.Struct, frozen=True):
     exchanges: float
     first_seen_ns: int
     last_seen_ns: int
+
+
+class FacetValue(msgspec.Struct, frozen=True):
+    """One value that a filter can take."""
+
+    value: str
+    endpoints: int
+    """Endpoints that would be shown with it and all other filters."""
+
+
+FACETS = ("application", "environment", "organization", "host", "method", "status")
 
 
 class MetricValue(msgspec.Struct, frozen=True):
@@ -151,6 +166,48 @@ class CatalogReader:
                 [*where.values, limit, offset],
             ).fetchall()
             return total, _with_statuses(connection, rows)
+
+    def facets(self, wanted: EndpointFilter, limit: int = 40) -> dict[str, list[FacetValue]]:
+        """Return for each of :data:`FACETS` its values, most endpoints first, under the other filters."""
+        found: dict[str, list[FacetValue]] = {}
+        with self._connection() as connection:
+            for facet in FACETS:
+                where = _where(msgspec.structs.replace(wanted, **{facet: ""}))
+                if facet == "status":
+                    table, column = f"({_CLASSES_OF}) JOIN endpoint ON id = endpoint", "class"
+                else:
+                    table, column = "endpoint", facet
+                rows = connection.execute(
+                    f"SELECT {column}, count(*) FROM {table} {where.text}"
+                    f" GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?",
+                    [*where.values, limit],
+                )
+                found[facet] = [FacetValue(str(value), endpoints) for value, endpoints in rows]
+        return found
+
+    def traffic(
+        self, size_s: int, since_s: int, endpoint: int = WHOLE_CATALOG
+    ) -> list[tuple[int, Traffic]]:
+        """Return (start in seconds, traffic) of the rollups of *size_s* seconds from *since_s* on, in order."""
+        with self._connection() as connection:
+            return list(read_traffic(connection, endpoint, size_s, since_s))
+
+    def most_errors(self, limit: int = 5) -> list[tuple[EndpointRow, float]]:
+        """Return endpoints by their server errors, most first, those that have any."""
+        with self._connection() as connection:
+            errors = dict(
+                connection.execute(
+                    "SELECT endpoint, sum(exchanges) FROM endpoint_status WHERE status >= 500"
+                    " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?",
+                    (limit,),
+                ).fetchall()
+            )
+            marks = ",".join("?" * len(errors))
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM endpoint WHERE id IN ({marks})", list(errors)
+            ).fetchall()
+            found = [(row, errors[row.id]) for row in _with_statuses(connection, rows)]
+        return sorted(found, key=lambda each: -each[1])
 
     def endpoint(self, identity: int) -> EndpointRow | None:
         """Return one endpoint, or None."""
@@ -231,6 +288,12 @@ _COLUMNS = (
 )
 
 
+_CLASSES_OF = (
+    "SELECT DISTINCT endpoint, CASE WHEN status = 0 THEN 'none' ELSE status / 100 || 'xx' END AS class"
+    " FROM endpoint_status"
+)
+
+
 def _where(wanted: EndpointFilter) -> _Where:
     parts: list[str] = []
     values: list[str | int] = []
@@ -243,6 +306,9 @@ def _where(wanted: EndpointFilter) -> _Where:
         fields = ("template", "host", "application")
         parts.append("(" + " OR ".join(f"{f} LIKE ? ESCAPE '\\'" for f in fields) + ")")
         values.extend([f"%{pattern}%"] * len(fields))
+    if wanted.new_since_ns:
+        parts.append("first_seen_ns >= ?")
+        values.append(wanted.new_since_ns)
     if wanted.status:
         parts.append(
             "EXISTS (SELECT 1 FROM endpoint_status WHERE endpoint = endpoint.id AND status BETWEEN ? AND ?)"
