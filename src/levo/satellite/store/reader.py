@@ -289,7 +289,7 @@ _COLUMNS = (
 
 
 _CLASSES_OF = (
-    "SELECT DISTINCT endpoint, CASE WHEN status = 0 THEN 'none' ELSE status / 100 || 'xx' END AS class"
+    "SELECT DISTINCT endpoint, CASE WHEN status = 0 THEN 'none' ELSE (status / 100) || 'xx' END AS class"
     " FROM endpoint_status"
 )
 
