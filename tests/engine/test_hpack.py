@@ -1,4 +1,4 @@
-"""HPACK: the hpack library writes, our reader reads; then the same blocks joined late, lost, broken or hostile."""
+"""HPACK: the hpack library writes, ours reads; then the same blocks joined late, lost, broken or hostile."""
 
 from __future__ import annotations
 

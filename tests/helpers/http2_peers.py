@@ -1,7 +1,8 @@
 """Two HTTP/2 peers of the h2 library talking to each other, and what they said: octets and exchanges.
 
-The octets become segments by ``tests.helpers.conversation``; the exchanges are the truth that the engine's reading
-is compared with. Nothing here parses what the engine parses: h2 wrote it, and h2 on the other side accepted it.
+The octets become segments by ``tests.helpers.conversation``; the exchanges are the truth that the engine's
+reading is compared with. Nothing here parses what the engine parses: h2 wrote it, and h2 on the other side
+accepted it.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Peers:
         self.responses: dict[int, Said] = {}
         self.reset: set[int] = set()
         self.interim: dict[int, int] = {}
+        self._resized: set[bool] = set()
         if start:
             self.client.initiate_connection()
             self.flush(True)
@@ -77,6 +79,7 @@ class Peers:
         self, from_client: bool, stream: int, fields: Sequence[Field], *, end: bool = False, **more: int
     ) -> None:
         self._of(from_client).send_headers(stream, list(fields), end_stream=end, **more)
+        self._resized.discard(not from_client)
         status = next((value for name, value in fields if name == b":status"), b"")
         if status.startswith(b"1"):
             self.interim[stream] = self.interim.get(stream, 0) + 1
@@ -113,7 +116,13 @@ class Peers:
         self.reset.add(stream)
 
     def table_size(self, from_client: bool, size: int) -> None:
-        """Tell the other side which HPACK table this one accepts; acknowledged at once."""
+        """Tell the other side which HPACK table this one accepts; acknowledged at once.
+
+        Nothing happens while an earlier size has not been taken up: hpack announces one of the two only.
+        """
+        if from_client in self._resized:
+            return
+        self._resized.add(from_client)
         self._of(from_client).update_settings({h2.settings.SettingCodes.HEADER_TABLE_SIZE: size})
         self.flush(from_client)
         self.flush(not from_client)

@@ -40,6 +40,7 @@ ctypedef struct Http2Stream:
     Exchange* exchange
     uint32_t id
     uint8_t pushed
+    uint8_t doubtful          # the response's head has an unknown status: it may be an interim one
     Http2Part parts[2]
 
 

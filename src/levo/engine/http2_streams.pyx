@@ -19,7 +19,7 @@ from libc.string cimport memcmp, memcpy, memset
 from levo.engine.exchange cimport section_allocate, section_find, section_text
 from levo.engine.hpack cimport hpack_footprint, hpack_free, hpack_init
 from levo.engine.http1 cimport ENDED_GIVEN_UP
-from levo.engine.memory cimport buffer_append, buffer_free, give_back, take
+from levo.engine.memory cimport buffer_append, buffer_free, give_back, section_free, take
 from levo.engine.output cimport Text, equals_lower
 from levo.engine.pairing cimport begin_exchange, drop_exchange, finish_exchange, unlink_pending
 from levo.engine.sampling cimport sample_request, sample_response
@@ -238,6 +238,9 @@ cdef void finish_stream(EngineState* state, Connection* conn, Http2Stream* strea
     cdef Exchange* exchange = stream.exchange
     cdef Message* message
     cdef int k
+    if stream.doubtful:
+        section_free(&state.budget, &exchange.response.head)
+        exchange.response.present = 0             # nothing is known of it, not even that it was final
     for k in range(2):
         settle_part(state, stream, k)
         message = &exchange.request if k == OF_REQUEST else &exchange.response
@@ -320,6 +323,8 @@ cdef bint store_section(EngineState* state, Section* section, const HeaderList* 
                 message.status = status_of(made.text + field.value.at, field.value.length)
             if pseudo:
                 continue
+        elif message == NULL and field.name.length and made.text[field.name.at] == c":":
+            continue                              # none in trailers (RFC 9113 section 8.1)
         made.fields[kept] = field[0]
         kept += 1
     made.field_count = kept
@@ -440,8 +445,8 @@ cdef void take_request(
             store_section(state, &exchange.request.trailers, fields, NULL)
             note_unknown(exchange, fields)
         return
-    if pseudo == 0 and not fields.first_unknown:
-        return                                    # trailers of a request that was not seen
+    if pseudo == 0:
+        return                                    # trailers; a head has a :scheme, which every table knows
     if stream == NULL:
         if not pushed:
             if id <= h2.last_stream and (not h2.lost or was_removed(h2, id)):
@@ -472,12 +477,22 @@ cdef void take_response(
     cdef Exchange* exchange
     cdef uint16_t status = 0
     cdef uint32_t i
+    cdef bint again = False
     if stream != NULL and stream.exchange.response.present:
         exchange = stream.exchange
-        if not stream.parts[OF_RESPONSE].ended and exchange.response.trailers.text == NULL:
-            store_section(state, &exchange.response.trailers, fields, NULL)
+        again = stream.doubtful and (pseudo != 0 or fields.first_unknown)
+        if not again:
+            if not stream.parts[OF_RESPONSE].ended and exchange.response.trailers.text == NULL:
+                store_section(state, &exchange.response.trailers, fields, NULL)
+                note_unknown(exchange, fields)
+            return
+        # The section before had an unknown status: an interim one after all, unless this is a trailer section.
+        section_free(&state.budget, &exchange.response.head)
+        if pseudo == 0 and ends:
             note_unknown(exchange, fields)
-        return
+            return                                # head or trailers? nothing says which
+        if exchange.interim < 255:
+            exchange.interim += 1
     if pseudo == 0 and not fields.first_unknown:
         return                                    # trailers of a response whose head was lost
     for i in range(fields.count):
@@ -486,7 +501,7 @@ cdef void take_response(
         ) == 0:
             status = status_of(fields.text + fields.fields[i].value.at, fields.fields[i].value.length)
     if stream == NULL:
-        if not h2.lost or was_removed(h2, id) or id & 1 == 0:
+        if not h2.lost or was_removed(h2, id) or id & 1 == 0 or (pseudo == 0 and ends):
             return
         stream = open_stream(state, conn, id, time_ns)
         if stream == NULL:
@@ -502,8 +517,11 @@ cdef void take_response(
     if pseudo == 0 and stream.parts[OF_RESPONSE].suspect_ns and ends:
         return                                    # head or trailers? nothing says which
     fill_head(state, conn, direction, &exchange.response, stream, OF_RESPONSE, fields, ends, time_ns)
-    state.stats.responses_seen += 1
-    sample_response(state, exchange)
+    stream.doubtful = status == 0 and not ends
+    if not again:
+        state.stats.responses_seen += 1
+    if not again or exchange.request.present:
+        sample_response(state, exchange)
 
 
 cdef void section_lost(
@@ -578,6 +596,8 @@ cdef void take_data(
     cdef uint32_t room
     if part == NULL or part.ended or length == 0:
         return
+    if direction != conn.client:
+        stream.doubtful = 0                       # content follows only the final head
     message.wire_body_size += length
     message.end_ns = time_ns
     count_messages(&part.grpc, data, length)
@@ -604,6 +624,8 @@ cdef void data_lost(
         return
     if message.missing_bytes == 0:
         message.body_gap_at = message.body.length
+    if direction != conn.client:
+        stream.doubtful = 0
     message.missing_bytes += length
     message.wire_body_size += length
     message.end_ns = time_ns
