@@ -17,6 +17,7 @@ from levo.engine.dispatch cimport abandon, deliver_end, footprint
 from levo.engine.http1 cimport ENDED_GIVEN_UP, ENDED_RESET
 from levo.engine.memory cimport buffer_free, give_back, over_budget, take
 from levo.engine.pairing cimport finish_exchange, finish_pending
+from levo.engine.ports cimport ports_packet
 from levo.engine.state cimport Connection, EngineState, Stream, seq_diff
 from levo.engine.stream cimport stream_ack, stream_fin, stream_flush, stream_free, stream_look, stream_segment
 from levo.engine.types cimport NO_RESPONSE, PROTOCOL_UNKNOWN, STILL_OPEN, Packet
@@ -310,6 +311,12 @@ cdef bint take_syn(EngineState* state, Connection* conn, int side, const Packet*
 
 
 cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
+cdef inline uint16_t server_port(const Connection* conn) noexcept nogil:
+    if conn.client >= 0:
+        return conn.b_port if conn.client == 0 else conn.a_port
+    return conn.a_port if conn.a_port < conn.b_port else conn.b_port
+
+
     """One TCP segment, in capture order."""
     cdef bint swap = swapped(packet)
     cdef int side = 1 if swap else 0
@@ -338,6 +345,8 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
         seq += 1
     if conn.closed:
         late_packet(state, conn, side, packet)
+        if state.ports != NULL:
+            ports_packet(state.ports, server_port(conn), conn.protocol, packet.payload_length, False)
         return
     touch(state, conn, packet.time_ns)
     conn.packets += 1
@@ -362,6 +371,8 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
         elif conn.streams[side].syn or conn.streams[side].has_data or not conn.streams[1 - side].syn:
             stream_fin(state, conn, side, seq + packet.payload_length + packet.missing_length, packet.time_ns)
     if conn.streams[0].ended and conn.streams[1].ended:
+    if state.ports != NULL:
+        ports_packet(state.ports, server_port(conn), conn.protocol, packet.payload_length, conn.packets == 1)
         close(state, conn, packet.time_ns, 0)
     elif conn.waiting == 2:
         link_waiting(state, conn)

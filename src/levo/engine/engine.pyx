@@ -1,6 +1,7 @@
 """The engine: frames in, finished exchanges out. It opens nothing and reads no clock."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free
 from libc.string cimport memset
 
 import os
@@ -10,6 +11,7 @@ from levo.engine.connections cimport connections_finish, connections_tick, table
 from levo.engine.exchange cimport Facts, address_text, exchange_facts, exchange_free
 from levo.engine.frame cimport decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
 from levo.engine.output cimport Text
+from levo.engine.ports cimport ports_exchange, ports_list, ports_new
 from levo.engine.sampling cimport sampler_free, sampler_init, sampler_set_rate
 from levo.engine.source cimport FrameSource
 from levo.engine.state cimport EngineState
@@ -105,6 +107,9 @@ cdef class Engine:
         decoder_init(&self.state.decoder, &self.state.budget, &self.state.stats)
         if not table_init(&self.state):
             raise MemoryError("connection table")
+        self.state.ports = ports_new()
+        if self.state.ports == NULL:
+            raise MemoryError("port table")
         if not sampler_init(&self.sampler, traces_per_minute, endpoint_traces_per_minute):
             raise MemoryError("endpoint table")
         self.rules = rules
@@ -121,6 +126,7 @@ cdef class Engine:
             return
         self.state.sampler = NULL
         sampler_free(&self.sampler)
+        free(self.state.ports)
         table_free(&self.state)
         decoder_free(&self.state.decoder)
         exchange = self.state.ready_first
@@ -206,10 +212,12 @@ cdef class Engine:
             return batch_adopt(NULL, 0)
         octets = first.footprint
         count = 1
+        ports_exchange(self.state.ports, last.server_port)
         while last.next != NULL and (limit == 0 or count < limit):
             last = last.next
             octets += last.footprint
             count += 1
+            ports_exchange(self.state.ports, last.server_port)
         self.state.ready_first = last.next
         if last.next == NULL:
             self.state.ready_last = NULL
@@ -218,6 +226,14 @@ cdef class Engine:
         self.state.ready_bytes -= octets
         self.state.budget.used -= octets
         return batch_adopt(first, count)
+
+    def ports(self, most: int = 16) -> list:
+        """What came by, by server port: the *most* with the most packets, then all others under port None.
+
+        Dicts of ``port``, ``packets``, ``bytes`` (TCP payload), ``connections``, ``exchanges`` (drained) and
+        ``protocols`` (of "http/1", "http/2", "websocket", "tls", "other"; empty as long as none is known).
+        """
+        return ports_list(self.state.ports, most)
 
     def statistics(self) -> dict:
         """A snapshot of all counters; the balances they keep are stated in ``levo.ledger``."""

@@ -2,6 +2,7 @@
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from levo.engine.frame cimport Decoder
+from levo.engine.ports cimport PortTable
 from levo.engine.types cimport Budget, Buffer, Exchange, Stats
 
 
@@ -128,6 +129,7 @@ ctypedef struct EngineState:
     int64_t last_tick_ns
     void* sampler                 # consulted at each request head, or NULL
 
+    PortTable* ports              # counts by server port, or NULL
 
 cdef inline int32_t seq_diff(uint32_t a, uint32_t b) noexcept nogil:
     """How far *a* is ahead of *b*, modulo 2**32 (RFC 9293 section 3.4)."""
