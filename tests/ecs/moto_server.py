@@ -29,7 +29,7 @@ APPLICATION: dict[str, Any] = {
 
 
 class MotoServer:
-    """One process on a port of its own. ``reset`` between tests; ``enforce`` from then on checks permissions."""
+    """One process on a port of its own. ``reset`` between tests; from ``enforce`` on permissions count."""
 
     def __init__(self, folder: Path) -> None:
         self._log = (folder / "moto.log").open("wb")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -12,8 +13,8 @@ import click
 from levo.cli.ecs_terminal import LiveView, PlainTerminal, paint
 from levo.ecs import discover
 from levo.ecs.api import Account, Credentials, Ecs
-from levo.ecs.apply import ApplyError, apply, roll_back
-from levo.ecs.model import EcsInputError, Flag
+from levo.ecs.apply import ApplyError, apply, roll_back, unmark
+from levo.ecs.model import EcsError, EcsInputError, Flag
 from levo.ecs.plan import Plan, plan_remove
 from levo.ecs.undo import Journal, Update, orphan, way_back
 from levo.ecs.watch import Look, State, Watched, follow
@@ -187,21 +188,29 @@ def _conclude(looks: Sequence[Look], journal: Journal, ecs: Ecs, given: dict[str
         )
     by_itself = frozenset(look.arn for look in bad if look.state is State.ROLLED_BACK)
     if given["rollback_on_failure"] and failed - by_itself:
-        back = roll_back_watched(failed - by_itself, journal, ecs, given)
+        back = _roll_back_watched(failed - by_itself, journal, ecs, given)
         if back is None:
             return 1
+        for look in back:
+            how = "is back at" if look.state is State.DONE else f"{look.state.value}, on its way back to"
+            click.echo(f"service {look.service} {how} {look.target_name}")
     else:
         for update in journal.updated:
             if update.service.arn in failed - by_itself:
                 hint = way_back(update.service, ecs.region, journal.profile)
                 click.echo(f"levo: left to undo: {hint}", err=True)
-    journal.updated = [update for update in journal.updated if update.service.arn not in by_itself]
+    try:
+        for update in [update for update in journal.updated if update.service.arn in by_itself]:
+            journal.updated.remove(update)
+            unmark(update, ecs)
+    except EcsError as error:
+        return _refused(ApplyError(error, journal))
     for arn in journal.orphans:
         click.echo(f"levo: left to undo: {orphan(arn, ecs.region, journal.profile)}", err=True)
     return 1
 
 
-def roll_back_watched(
+def _roll_back_watched(
     services: frozenset[str], journal: Journal, ecs: Ecs, given: dict[str, Any]
 ) -> list[Look] | None:
     """Set these services back and watch that too. None when AWS refused; that has been said then."""
@@ -210,13 +219,9 @@ def roll_back_watched(
     except ApplyError as error:
         _refused(error)
         return None
-    return _watch([Update(_as_now(update), update.service.task_definition) for update in back], ecs, given)
-
-
-def _as_now(update: Update) -> Any:
-    from dataclasses import replace
-
-    return replace(update.service, task_definition=update.target)
+    now = [replace(update.service, task_definition=update.target) for update in back]
+    ways = zip(now, back, strict=True)
+    return _watch([Update(service, update.service.task_definition) for service, update in ways], ecs, given)
 
 
 def _refused(error: ApplyError) -> int:

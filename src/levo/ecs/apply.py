@@ -64,11 +64,16 @@ def roll_back(journal: Journal, services: frozenset[str], ecs: Ecs, *, report: R
             report(f"service {update.service.name}: back to {update.service.revision}")
             journal.updated.remove(update)
             done.append(update)
-            if update.marked and journal.action == "add":
-                ecs.tag(update.service.arn, {TAG_VERSION: update.service.tag(TAG_VERSION) or REMOVED})
+            if update.marked:
+                unmark(update, ecs)
         except EcsError as error:
             raise ApplyError(error, journal) from None
     return done
+
+
+def unmark(update: Update, ecs: Ecs) -> None:
+    """Mark the service as it was marked before the update."""
+    ecs.tag(update.service.arn, {TAG_VERSION: update.service.tag(TAG_VERSION) or REMOVED})
 
 
 def _register(step: Step, ecs: Ecs, journal: Journal, report: Report) -> TaskDefinition:

@@ -368,7 +368,7 @@ def _nothing_to_remove(definition: TaskDefinition) -> Iterator[Finding]:
     elsewhere = next((item for item in definition.containers if is_sensor(item)), None)
     if elsewhere is not None:
         text = (
-            f"{definition.name} has the sensor under the name '{elsewhere.get('name')}'; it was not put there "
+            f"{definition.name} has the sensor under the name '{elsewhere.get('name')}', not put there "
             "by levo ecs add: take it out where the task is defined"
         )
         yield Finding("other-name", text, True)

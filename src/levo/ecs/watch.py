@@ -53,6 +53,7 @@ class Look:
     old_running: int = 0
     """Tasks of other deployments that still run."""
     reason: str = ""
+    """ECS's own words, when it failed."""
 
     @property
     def target_name(self) -> str:
@@ -74,7 +75,7 @@ class Look:
         for number, word in ((self.pending, "pending"), (self.failed, "failed"), (self.old_running, "old")):
             if number:
                 counts += f", {number} {word}"
-        tail = f": {self.reason}" if self.reason and self.state is not State.DONE else ""
+        tail = f": {self.reason}" if self.reason else ""
         return f"{self.service}  {definition_name(self.target)}  {self.state.value}  {counts}{tail}"
 
 
@@ -89,7 +90,8 @@ def judge(service: Service, target: str, before: str, *, seen: bool, waited: flo
     if not state.final and waited >= timeout:
         state = State.TIMEOUT
     shown = mine or Deployment("", "", target, desired=service.desired)
-    reason = shown.reason or (primary.reason if state is State.ROLLED_BACK and primary else "")
+    told = state in (State.FAILED, State.ROLLED_BACK)
+    reason = shown.reason or (primary.reason if primary else "") if told else ""
     return Look(
         service=service.name,
         arn=service.arn,
