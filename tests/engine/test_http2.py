@@ -264,7 +264,7 @@ def test_a_head_above_one_frame_goes_on_in_continuation_frames():
 
 def test_priority_in_a_head_and_beside_it_is_passed_over():
     peers = Peers()
-    peers.head(True, 1, request_head("GET", "/"), end=True, priority_weight=20, priority_depends_on=0)
+    peers.head(True, 1, request_head("GET", "/"), end=True, weight=20)
     peers.client.prioritize(3, weight=9)
     peers.flush(True)
     peers.head(False, 1, response_head(200), end=True)

@@ -76,9 +76,11 @@ class Peers:
             self._of(not from_client).receive_data(octets)
 
     def head(
-        self, from_client: bool, stream: int, fields: Sequence[Field], *, end: bool = False, **more: int
+        self, from_client: bool, stream: int, fields: Sequence[Field], *, end: bool = False, weight: int = 0
     ) -> None:
-        self._of(from_client).send_headers(stream, list(fields), end_stream=end, **more)
+        """A header section; *weight*, when given, goes with it as priority."""
+        peer = self._of(from_client)
+        peer.send_headers(stream, list(fields), end_stream=end, priority_weight=weight or None)
         self._resized.discard(not from_client)
         status = next((value for name, value in fields if name == b":status"), b"")
         if status.startswith(b"1"):
