@@ -114,7 +114,7 @@ def test_veth_pair(tmp_path: Path):
 
 
 def test_started_mid_connection(tmp_path: Path):
-    """The connections are busy before the sensor starts; from the eleventh exchange on, nothing basic is unknown."""
+    """The connections are busy before the sensor starts; ten exchanges later the basics are known."""
     with (
         loopback_namespace() as here,
         nghttpd(here, tmp_path) as base,
