@@ -31,6 +31,9 @@ from levo.engine.memory cimport buffer_append
 from levo.engine.otlp cimport otlp_encode
 from levo.engine.output cimport Output, Text, output_free
 from levo.engine.types cimport (
+    GRPC_ANSWERED_COMPRESSED,
+    GRPC_ASKED_COMPRESSED,
+    GRPC_CALL,
     PROTOCOL_HTTP1,
     PROTOCOL_HTTP2,
     PROTOCOL_WEBSOCKET,
@@ -40,7 +43,7 @@ from levo.engine.types cimport (
     Span,
 )
 
-from levo.model.exchange import FINDINGS, INCOMPLETE_REASONS
+from levo.model.exchange import FINDINGS, GRPC_STREAMING, INCOMPLETE_REASONS
 from levo.model.exchange import Address as _Address
 from levo.model.exchange import Exchange as _Exchange
 from levo.model.exchange import Request as _Request
@@ -333,6 +336,8 @@ cdef object _value(const Exchange* exchange):
         stream_id=exchange.stream_id,
         interim=exchange.interim,
         grpc=exchange.grpc != 0,
+        grpc_streaming=GRPC_STREAMING[exchange.grpc >> 1 & 3],
+        grpc_compressed=exchange.grpc & (GRPC_ASKED_COMPRESSED | GRPC_ANSWERED_COMPRESSED) != 0,
     )
 
 
@@ -448,7 +453,10 @@ cdef int _fill(Budget* budget, Exchange* exchange, value) except -1:
     exchange.weight = value.weight
     exchange.stream_id = value.stream_id
     exchange.interim = value.interim
-    exchange.grpc = value.grpc
+    if value.grpc:
+        exchange.grpc = GRPC_CALL | <uint8_t>(GRPC_STREAMING.index(value.grpc_streaming) << 1)
+        if value.grpc_compressed:
+            exchange.grpc |= GRPC_ASKED_COMPRESSED
     exchange.sampled = 1
     if value.incomplete is not None:
         exchange.incomplete = <uint8_t>(INCOMPLETE_REASONS.index(value.incomplete) + 1)

@@ -14,7 +14,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
 from levo.engine.dispatch cimport abandon, deliver_end, footprint
-from levo.engine.http1 cimport ENDED_GIVEN_UP, ENDED_RESET
+from levo.engine.http1 cimport ENDED_GIVEN_UP, ENDED_RESET, http1_tick
 from levo.engine.memory cimport buffer_free, give_back, over_budget, take
 from levo.engine.pairing cimport finish_exchange, finish_pending
 from levo.engine.ports cimport ports_packet
@@ -274,6 +274,7 @@ cdef void reopen(EngineState* state, Connection* conn, const Packet* packet) noe
     conn.pending_count = 0
     conn.packets = 0
     conn.reset_ns = 0
+    conn.streaming_ns = 0
     conn.unrecognised = 0
     conn.waiting = conn.pipelines = conn.slides = conn.tunnel = conn.encrypted = conn.found = 0
     memset(conn.streams, 0, sizeof(conn.streams))
@@ -310,13 +311,13 @@ cdef bint take_syn(EngineState* state, Connection* conn, int side, const Packet*
     return True
 
 
-cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
 cdef inline uint16_t server_port(const Connection* conn) noexcept nogil:
     if conn.client >= 0:
         return conn.b_port if conn.client == 0 else conn.a_port
     return conn.a_port if conn.a_port < conn.b_port else conn.b_port
 
 
+cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
     """One TCP segment, in capture order."""
     cdef bint swap = swapped(packet)
     cdef int side = 1 if swap else 0
@@ -344,9 +345,9 @@ cdef inline uint16_t server_port(const Connection* conn) noexcept nogil:
             return
         seq += 1
     if conn.closed:
-        late_packet(state, conn, side, packet)
         if state.ports != NULL:
             ports_packet(state.ports, server_port(conn), conn.protocol, packet.payload_length, False)
+        late_packet(state, conn, side, packet)
         return
     touch(state, conn, packet.time_ns)
     conn.packets += 1
@@ -370,9 +371,9 @@ cdef inline uint16_t server_port(const Connection* conn) noexcept nogil:
                 conn.waiting |= 2
         elif conn.streams[side].syn or conn.streams[side].has_data or not conn.streams[1 - side].syn:
             stream_fin(state, conn, side, seq + packet.payload_length + packet.missing_length, packet.time_ns)
-    if conn.streams[0].ended and conn.streams[1].ended:
     if state.ports != NULL:
         ports_packet(state.ports, server_port(conn), conn.protocol, packet.payload_length, conn.packets == 1)
+    if conn.streams[0].ended and conn.streams[1].ended:
         close(state, conn, packet.time_ns, 0)
     elif conn.waiting == 2:
         link_waiting(state, conn)
@@ -459,6 +460,8 @@ cdef void connections_tick(EngineState* state, int64_t now_ns) noexcept nogil:
     while conn != NULL:
         following = conn.waiting_next
         still = stream_look(state, conn, now_ns)
+        if conn.streaming_ns and http1_tick(state, conn, now_ns):
+            still = True
         if conn.reset_ns and now_ns - conn.reset_ns >= state.settings.acked_gap_ns:
             close(state, conn, now_ns, ENDED_RESET)
         elif conn.streams[0].ended and conn.streams[1].ended:

@@ -9,7 +9,15 @@ from libc.string cimport memcpy, memset
 
 from levo.engine.memory cimport take
 from levo.engine.output cimport Text, equals_lower, lower
-from levo.engine.types cimport Budget, Exchange, Field, Message, Section
+from levo.engine.types cimport (
+    GRPC_CLIENT_STREAMS,
+    GRPC_SERVER_STREAMS,
+    Budget,
+    Exchange,
+    Field,
+    Message,
+    Section,
+)
 
 cdef extern from "<string.h>" nogil:
     size_t strlen(const char* text)
@@ -70,6 +78,16 @@ cdef const char* incomplete_name(uint8_t incomplete) noexcept nogil:
 cdef const char* finding_name(int bit) noexcept nogil:
     """Text of ``1 << bit`` of ``Finding``."""
     return levo_finding_names[bit & 7]
+
+
+cdef const char* grpc_streaming_name(uint8_t grpc) noexcept nogil:
+    """Which sides of a gRPC call sent more than one message; empty for none."""
+    cdef uint8_t sides = grpc & (GRPC_CLIENT_STREAMS | GRPC_SERVER_STREAMS)
+    if sides == 0:
+        return b""
+    if sides == GRPC_CLIENT_STREAMS:
+        return b"client"
+    return b"server" if sides == GRPC_SERVER_STREAMS else b"bidirectional"
 
 
 cdef inline uint32_t dotted(const uint8_t* four, char* out) noexcept nogil:

@@ -427,6 +427,35 @@ cdef void take_response(
     else:
         message.body_framing = BODY_CLOSE
         parser.state = CLOSE
+    if parser.state == CLOSE or parser.state == CHUNK_SIZE:
+        note_event_stream(conn, &message.head, time_ns)
+
+
+cdef void note_event_stream(Connection* conn, const Section* head, int64_t time_ns) noexcept nogil:
+    # Server-sent events last as long as somebody listens: they are reported while they do.
+    cdef Field* field = section_find(head, b"content-type", 12)
+    cdef Text text
+    if field == NULL:
+        return
+    text = section_text(head, field.value)
+    if text.length >= 17 and equals_lower(text.data, <const uint8_t*>b"text/event-stream", 17):
+        conn.streaming_ns = time_ns
+        conn.waiting |= 2
+
+
+cdef bint http1_tick(EngineState* state, Connection* conn, int64_t now_ns) noexcept nogil:
+    """Time has passed: report an event stream that lasts too long. True while there is one to look at."""
+    cdef Exchange* exchange
+    if conn.streaming_ns == 0:
+        return False
+    if now_ns - conn.streaming_ns < state.settings.stream_timeout_ns:
+        return True
+    conn.streaming_ns = 0
+    exchange = conn.streams[0 if conn.client == 1 else 1].parser.current
+    if exchange != NULL:
+        # Framing goes on without it: nothing more is kept, the next response is read as ever.
+        finish_exchange(state, conn, exchange, STILL_OPEN)
+    return False
 
 
 cdef bint may_answer(Connection* conn, int64_t ack) noexcept nogil:

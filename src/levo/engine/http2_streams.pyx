@@ -28,6 +28,9 @@ from levo.engine.types cimport (
     BODY_NONE,
     COMPLETE,
     DROP_EVICTED,
+    GRPC_ASKED_COMPRESSED,
+    GRPC_CALL,
+    GRPC_CLIENT_STREAMS,
     MID_STREAM,
     NO_REQUEST,
     NO_RESPONSE,
@@ -248,9 +251,9 @@ cdef void finish_stream(EngineState* state, Connection* conn, Http2Stream* strea
             message.data_messages = stream.parts[k].grpc.messages
             message.data_message_bytes = stream.parts[k].grpc.octets
             if stream.parts[k].grpc.messages > 1:
-                exchange.grpc |= <uint8_t>(2 << k)
+                exchange.grpc |= <uint8_t>(GRPC_CLIENT_STREAMS << k)
             if stream.parts[k].grpc.compressed:
-                exchange.grpc |= <uint8_t>(8 << k)
+                exchange.grpc |= <uint8_t>(GRPC_ASKED_COMPRESSED << k)
     remove_stream(state, conn, stream)
     if not exchange.request.present and exchange.incomplete == COMPLETE:
         exchange.incomplete = NO_REQUEST
@@ -396,7 +399,7 @@ cdef void fill_head(
     stream.parts[k].suspect_ns = 0
     note_unknown(exchange, fields)
     if not exchange.grpc and says_grpc(&message.head):
-        exchange.grpc = 1
+        exchange.grpc = GRPC_CALL
 
 
 cdef inline void note_unknown(Exchange* exchange, const HeaderList* fields) noexcept nogil:

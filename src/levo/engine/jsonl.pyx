@@ -12,6 +12,7 @@ from levo.engine.exchange cimport (
     address_text,
     exchange_facts,
     finding_name,
+    grpc_streaming_name,
     incomplete_name,
     section_text,
 )
@@ -29,7 +30,16 @@ from levo.engine.output cimport (
     text_kind,
     utf8_length,
 )
-from levo.engine.types cimport PROTOCOL_WEBSOCKET, Exchange, Message, Section
+from levo.engine.types cimport (
+    GRPC_ANSWERED_COMPRESSED,
+    GRPC_ASKED_COMPRESSED,
+    GRPC_CLIENT_STREAMS,
+    GRPC_SERVER_STREAMS,
+    PROTOCOL_WEBSOCKET,
+    Exchange,
+    Message,
+    Section,
+)
 
 cdef extern from "<stdio.h>" nogil:
     int snprintf(char* out, size_t size, const char* format, ...)
@@ -352,6 +362,12 @@ cdef void put_exchange(Output* out, const Exchange* exchange) noexcept nogil:
         put_number(out, exchange.interim)
     if exchange.grpc:
         put_raw(out, b',"grpc":true')
+        if exchange.grpc & (GRPC_CLIENT_STREAMS | GRPC_SERVER_STREAMS):
+            put_raw(out, b',"grpc_streaming":"')
+            put_raw(out, grpc_streaming_name(exchange.grpc))
+            put_raw(out, b'"')
+        if exchange.grpc & (GRPC_ASKED_COMPRESSED | GRPC_ANSWERED_COMPRESSED):
+            put_raw(out, b',"grpc_compressed":true')
     put_raw(out, b"}\n")
 
 

@@ -26,6 +26,9 @@ Attributes beyond the OpenTelemetry semantic conventions (one form per message, 
 ``levo.timing.time_to_first_byte_ns``           first octet of the request to first octet of the response
 ``levo.http.interim_responses``                 1xx responses before the final one, only above 0
 ``levo.http2.stream_id``                        HTTP/2 only
+``levo.rpc.streaming``                          gRPC: ``client``, ``server`` or ``bidirectional``, the sides that
+                                                sent more than one message; absent when neither did
+``levo.rpc.compressed``                         true, only where a gRPC message was sent compressed
 ==============================================  ==========================================================
 """
 
@@ -37,6 +40,7 @@ from levo.engine.exchange cimport (
     address_text,
     exchange_facts,
     finding_name,
+    grpc_streaming_name,
     incomplete_name,
     section_find,
     section_text,
@@ -61,6 +65,10 @@ from levo.engine.output cimport (
 from levo.engine.protobuf cimport put_fixed64, put_octet, put_varint, varint_length, write_varint
 from levo.engine.span_identity cimport derive_ids, mix, read_traceparent
 from levo.engine.types cimport (
+    GRPC_ANSWERED_COMPRESSED,
+    GRPC_ASKED_COMPRESSED,
+    GRPC_CLIENT_STREAMS,
+    GRPC_SERVER_STREAMS,
     NO_RESPONSE,
     PROTOCOL_WEBSOCKET,
     REQUEST_CUT,
@@ -570,7 +578,7 @@ cdef Text put_connection(Output* out, const Exchange* exchange, const Facts* fac
     return text
 
 
-cdef void put_rpc(Output* out, const Facts* facts, int status) noexcept nogil:
+cdef void put_rpc(Output* out, const Facts* facts, uint8_t grpc, int status) noexcept nogil:
     """gRPC: the path is ``/package.Service/Method``."""
     cdef Text name = facts.path, method
     cdef uint32_t slash
@@ -589,6 +597,10 @@ cdef void put_rpc(Output* out, const Facts* facts, int status) noexcept nogil:
             put_string(out, b"rpc.method", method)
     if status >= 0:
         put_int(out, b"rpc.grpc.status_code", status)
+    if grpc & (GRPC_CLIENT_STREAMS | GRPC_SERVER_STREAMS):
+        put_name(out, b"levo.rpc.streaming", grpc_streaming_name(grpc))
+    if grpc & (GRPC_ASKED_COMPRESSED | GRPC_ANSWERED_COMPRESSED):
+        put_true(out, b"levo.rpc.compressed")
 
 
 cdef void put_status(Output* out, const Exchange* exchange, int rpc_status) noexcept nogil:
@@ -641,7 +653,7 @@ cdef void put_span_content(Output* out, const Exchange* exchange) noexcept nogil
     put_connection(out, exchange, &facts, version)
     if exchange.grpc:
         rpc_status = grpc_status(exchange)
-        put_rpc(out, &facts, rpc_status)
+        put_rpc(out, &facts, exchange.grpc, rpc_status)
     put_findings(out, exchange.request.findings, exchange.response.findings)
     put_double(out, b"levo.sample.weight", exchange.weight)
     if exchange.incomplete:

@@ -83,6 +83,7 @@ ctypedef struct Connection:
     int64_t first_ns
     int64_t last_ns
     int64_t reset_ns              # when a RST was seen; 0: none
+    int64_t streaming_ns          # since when a response of server-sent events lasts; 0: none
     uint64_t packets
     uint64_t unrecognised         # octets seen while the protocol was unknown
     uint32_t pending_count
@@ -128,8 +129,8 @@ ctypedef struct EngineState:
     int64_t now_ns
     int64_t last_tick_ns
     void* sampler                 # consulted at each request head, or NULL
-
     PortTable* ports              # counts by server port, or NULL
+
 
 cdef inline int32_t seq_diff(uint32_t a, uint32_t b) noexcept nogil:
     """How far *a* is ahead of *b*, modulo 2**32 (RFC 9293 section 3.4)."""

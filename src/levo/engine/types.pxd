@@ -166,7 +166,7 @@ ctypedef struct Exchange:
     uint8_t sampled           # 1: wanted; 0: framing only, will not be emitted
     uint8_t interim           # interim (1xx) responses seen
     uint8_t encrypted         # read through TLS keys: url.scheme is https
-    uint8_t grpc
+    uint8_t grpc              # GRPC_* bits; 0: none
     uint8_t drop_state        # DROP_*; 0 while it is to be emitted
     uint8_t after_gap         # octets of the request direction were lost just before this request
     uint32_t stream_id        # HTTP/2
@@ -176,6 +176,14 @@ ctypedef struct Exchange:
     void* owner               # Connection that it hangs on, or NULL
     Exchange* previous
     Exchange* next
+
+
+cdef enum GrpcFacts:
+    GRPC_CALL = 1
+    GRPC_CLIENT_STREAMS = 2   # the request held more than one message
+    GRPC_SERVER_STREAMS = 4
+    GRPC_ASKED_COMPRESSED = 8 # a message of the request had its compressed flag set
+    GRPC_ANSWERED_COMPRESSED = 16
 
 
 cdef enum Drop:

@@ -46,6 +46,9 @@ FINDINGS = (
 )
 """Oddities of a message's framing; the position is the bit in the engine (``Finding`` in ``types.pxd``)."""
 
+GRPC_STREAMING = ("", "client", "server", "bidirectional")
+"""Sides of a gRPC call that sent more than one message; the position is the engine's number, shifted by one bit."""
+
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -211,12 +214,16 @@ class Exchange:
     """Interim (1xx) responses seen before the final one."""
     grpc: bool = False
     """A gRPC call."""
+    grpc_streaming: str = ""
+    """Which sides of it sent more than one message: ``client``, ``server``, ``bidirectional`` or empty."""
+    grpc_compressed: bool = False
+    """At least one of its messages had the compressed flag set."""
 
     def to_json(self) -> dict[str, Any]:
         """The object of one line of ``--output jsonl``.
 
         Members beyond the specification stand only where they say something: ``stream_id``, ``interim``,
-        ``grpc``, and per message ``trailers``, ``data_messages`` with ``data_message_bytes``, ``findings``.
+        ``grpc`` with ``grpc_streaming`` and ``grpc_compressed``, and per message ``trailers``, ``data_messages`` with ``data_message_bytes``, ``findings``.
         """
         request = response = None
         if self.request is not None:
@@ -250,6 +257,10 @@ class Exchange:
             out["interim"] = self.interim
         if self.grpc:
             out["grpc"] = True
+        if self.grpc_streaming:
+            out["grpc_streaming"] = self.grpc_streaming
+        if self.grpc_compressed:
+            out["grpc_compressed"] = True
         return out
 
     @classmethod
@@ -294,6 +305,8 @@ class Exchange:
             stream_id=int(line.get("stream_id", 0)),
             interim=int(line.get("interim", 0)),
             grpc=bool(line.get("grpc", False)),
+            grpc_streaming=str(line.get("grpc_streaming", "")),
+            grpc_compressed=bool(line.get("grpc_compressed", False)),
         )
 
 
