@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import pytest
@@ -12,8 +11,9 @@ from hypothesis import strategies as st
 from tests.helpers.conversation import Conversation, Turn, converse, exchanges_as_turns
 from tests.helpers.engine_runs import Run, run_frames
 from tests.helpers.http_messages import ExchangeText, connections, stream_of, turns_of
-from tests.helpers.lines import Exchange, summaries
+from tests.helpers.lines import summaries
 from tests.helpers.mutations import drop, lossy, resend
+from tests.helpers.numbered import ids_in, item_of, numbered_pairs
 from tests.helpers.oracles import (
     Request,
     Response,
@@ -225,52 +225,6 @@ def test_responses_agree_with_httptools_too(texts, cuts):
     run = run_segments(converse(turns, cuts=cuts))
 
     assert [r for _, r in seen(run)] == responses_by_httptools(stream_of(turns, False))
-
-
-def numbered_pairs(count: int) -> list[tuple[bytes, bytes]]:
-    """Keep-alive exchanges that carry their number in target, header and body, in several framings."""
-    pairs = []
-    for i in range(count):
-        content = json.dumps({"id": i, "pad": "p" * (i % 7) * 40}).encode()
-        if i % 3 == 0:
-            request = b"GET /item/%d HTTP/1.1\r\nHost: h\r\nX-Id: %d\r\n\r\n" % (i, i)
-        else:
-            request = b"POST /item/%d HTTP/1.1\r\nHost: h\r\nX-Id: %d\r\nContent-Length: %d\r\n\r\n%s" % (
-                i,
-                i,
-                len(content),
-                content,
-            )
-        head = b"HTTP/1.1 200 OK\r\nX-Id: %d\r\nContent-Type: application/json\r\n" % i
-        if i % 4 == 1:
-            half = len(content) // 2
-            response = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (
-                half,
-                content[:half],
-                len(content) - half,
-                content[half:],
-            )
-        else:
-            response = head + b"Content-Length: %d\r\n\r\n%s" % (len(content), content)
-        pairs.append((request, response))
-    return pairs
-
-
-def item_of(exchange: Exchange) -> int | None:
-    """The number in the request's target."""
-    request = exchange["request"]
-    return int(request["target"].rsplit("/", 1)[1]) if request else None
-
-
-def ids_in(exchange: Exchange) -> set[int]:
-    """Every number an exchange carries; one member unless it was mispaired."""
-    found = set()
-    for message in (exchange["request"], exchange["response"]):
-        if message:
-            found |= {int(value) for name, value in message["headers"] if name.lower() == "x-id"}
-    if (item := item_of(exchange)) is not None:
-        found.add(item)
-    return found
 
 
 def assert_only_one_affected(run: Run, whole: dict[int, tuple[Request, Response]], victim: int) -> None:
