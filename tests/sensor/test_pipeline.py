@@ -59,6 +59,9 @@ class ScriptedEngine:
         self.threads: set[str] = set()
         self.external: list[int] = []
 
+    def ports(self, most: int = 16) -> list[dict[str, Any]]:
+        return []
+
     def pump(self, source: Any, limit: int, timeout_ms: int) -> int:
         self.threads.add(threading.current_thread().name)
         if not self.script:

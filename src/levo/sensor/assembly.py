@@ -73,9 +73,9 @@ class Sensor:
 
     def reconfigure(self, config: SensorConfig) -> None:
         """Apply what a running sensor can change (filters, rates, redaction); return when it is in force."""
-        policy = _policy(config)
+        changed = policy(config)
         self.finisher.reconfigure(config)
-        self.pipeline.order(lambda engine: engine.set_policy(**policy)).wait(_APPLY_WITHIN_S)
+        self.pipeline.order(lambda engine: engine.set_policy(**changed)).wait(_APPLY_WITHIN_S)
 
 
 def ledger_of(seen: Snapshot) -> Ledger:
@@ -200,8 +200,8 @@ class Finisher:
         return self._masking.statistics()
 
 
-def _policy(config: SensorConfig) -> dict[str, Any]:
-    """The engine's budget of traces and the rules it asks."""
+def policy(config: SensorConfig) -> dict[str, Any]:
+    """The engine's budget of traces and the rules it asks: keyword arguments of ``Engine``."""
     each = config.max_per_endpoint_exported_requests_per_second
     return {
         "traces_per_minute": config.rate_limit,
@@ -218,7 +218,7 @@ def _engine(config: SensorConfig) -> Any:
         max_message=config.max_http_length,
         stream_timeout_ns=config.stream_timeout_seconds,
         keep_bodies=config.max_http_length > 0,
-        **_policy(config),
+        **policy(config),
     )
 
 
@@ -254,7 +254,7 @@ def _open_outputs(config: SensorConfig, resource: bytes, shares: Shares) -> list
             spool = None
             if spec.kind == "otlp" and config.spool_dir is not None:
                 spool = Spool(Path(config.spool_dir), max_bytes=config.spool_max_size)
-            destination = open_destination(_target(spec), _otlp_settings(config))
+            destination = open_destination(_target(spec), otlp_settings(config))
             outputs.append(
                 Output(
                     destination,
@@ -279,7 +279,7 @@ def _target(spec: Any) -> Any:
     return OutputTarget(OutputKind(spec.kind), None if spec.path is None else Path(spec.path))
 
 
-def _otlp_settings(config: SensorConfig) -> Any:
+def otlp_settings(config: SensorConfig) -> Any:
     from pathlib import Path
 
     from levo.sensor.export.target import OtlpSettings

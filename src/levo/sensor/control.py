@@ -17,6 +17,7 @@ from levo.config.reload import changes
 from levo.errors import ConfigError
 from levo.ledger import Fate, Ledger
 from levo.sensor.assembly import Sensor
+from levo.sensor.doctor.ports import describe
 from levo.sensor.health import HealthServer
 from levo.sensor.log import Log
 from levo.sensor.metrics import otlp, prometheus
@@ -206,6 +207,7 @@ class Control:
         lost = undelivered(ledger)
         tail = f"; {lost:,} traces could not be delivered" if lost else ""
         self._log.info(f"stopped after {seconds:.1f} s{tail}")
+        self._report_ports()
         if self._log.structured:
             for balance in ledger.stages:
                 self._log.info(
@@ -222,6 +224,16 @@ class Control:
             self._log.plain(ledger.render())
         if not ledger.balanced:
             self._log.error("the ledger does not balance; please report this")
+
+    def _report_ports(self) -> None:
+        """What came by on the busiest server ports, one sentence each."""
+        ports = self._sensor.snapshot().ports
+        total = sum(int(port["packets"]) for port in ports)
+        for port, sentence in zip(ports, describe(ports, total), strict=True):
+            if self._log.structured:
+                self._log.info(sentence, event="port", **port)
+            elif int(port["packets"]) * 200 >= total:
+                self._log.plain(f"  {sentence}")
 
 
 def undelivered(ledger: Ledger) -> int:

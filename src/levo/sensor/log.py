@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TextIO
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -51,6 +53,8 @@ class Log:
         """Show *line* in place at the bottom of a terminal; an empty one takes it away."""
         if self._json or not self._stream.isatty():
             return
+        with suppress(OSError, ValueError):  # a terminal of unknown width
+            line = line[: max(1, os.get_terminal_size(self._stream.fileno()).columns - 1)]
         self._status = line
         self._put(f"\r\033[K{line}")
 

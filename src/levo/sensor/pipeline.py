@@ -43,6 +43,7 @@ class EngineLike(Protocol):
     def finish(self) -> None: ...
     def drain(self, limit: int = 0) -> Any: ...
     def statistics(self) -> Mapping[str, Any]: ...
+    def ports(self, most: int = 16) -> Sequence[Mapping[str, Any]]: ...
     def set_external(self, nbytes: int) -> None: ...
     def set_policy(
         self, *, traces_per_minute: float, endpoint_traces_per_minute: float, rules: Any
@@ -106,6 +107,8 @@ class Snapshot:
     """Wall clock when frames came last."""
     capturing: bool
     """The capture thread is at work."""
+    ports: tuple[Mapping[str, Any], ...] = ()
+    """``Engine.ports()``: the busiest server ports."""
 
 
 class Handover:
@@ -195,7 +198,7 @@ class Pipeline:
         self._failure: BaseException | None = None
         self._last_frame_ns: int | None = None
         self._beat_s = time.monotonic()
-        self._seen: tuple[Mapping[str, Any], int, Any] = (engine.statistics(), 0, source.statistics())
+        self._seen = self._look()
 
     def run(
         self,
@@ -263,7 +266,7 @@ class Pipeline:
 
     def snapshot(self) -> Snapshot:
         """At most a second old; exact once :meth:`run` has returned. For any thread."""
-        engine, ready, capture = self._seen
+        engine, ready, capture, ports = self._seen
         return Snapshot(
             engine,
             ready,
@@ -272,6 +275,7 @@ class Pipeline:
             tuple(output.statistics() for output in self._outputs),
             self._last_frame_ns,
             not self._ended.is_set(),
+            ports,
         )
 
     # The capture thread.
@@ -337,7 +341,11 @@ class Pipeline:
         )
 
     def _publish(self) -> None:
-        self._seen = (dict(self._engine.statistics()), self._engine.ready, self._source.statistics())
+        self._seen = self._look()
+
+    def _look(self) -> tuple[Mapping[str, Any], int, Any, tuple[Mapping[str, Any], ...]]:
+        engine = self._engine
+        return dict(engine.statistics()), engine.ready, self._source.statistics(), tuple(engine.ports())
 
     # The finishing thread.
 

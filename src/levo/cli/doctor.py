@@ -1,0 +1,87 @@
+"""``levo doctor``: why do I see no traffic? One page of findings and fixes."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from levo.cli.sensor_options import merged, sensor_options
+from levo.config import SensorConfig
+from levo.errors import CaptureError, ConfigError, PrivilegeError
+from levo.sensor.doctor.findings import Finding, Level, diagnose
+from levo.sensor.doctor.page import render
+from levo.sensor.doctor.reach import reach
+from levo.sensor.doctor.watch import Watched, watch
+
+
+@click.command("doctor")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.1, 3600),
+    default=10.0,
+    show_default=True,
+    metavar="NUMBER",
+    help="How long to look at the traffic.",
+)
+@sensor_options
+def command(seconds: float, **given: Any) -> int:
+    """Why do I see no traffic? Looks at the traffic with the sensor's settings; takes the same options.
+
+    Exit status: 0 when nothing is wrong, 1 for a problem, 2 for settings that cannot be used.
+    """
+    config = merged(given).config
+    failures: list[Finding] = []
+    watched: Watched | None = None
+    privilege = "CAP_NET_RAW is there: capturing works" if config.read is None else "not needed for a file"
+    if config.read is None:
+        click.echo(f"levo doctor: looking at the traffic for {seconds:g} s ...", err=True)
+    try:
+        watched = watch(config, os.environ, seconds)
+    except PrivilegeError as error:
+        privilege = "CAP_NET_RAW is missing"
+        failures.append(_no_privilege(error))
+    except ConfigError as error:
+        if not error.problems[0].where.endswith("interfaces"):
+            raise
+        privilege = "not tried: the interface does not exist"
+        failures.append(_wrong_interface(error))
+    except CaptureError as error:
+        if config.read is not None:
+            raise
+        privilege = "capturing failed"
+        failures.append(Finding("capture-failed", Level.PROBLEM, str(error), "see the reason above"))
+    reached = reach(config)
+    findings = [*failures, *diagnose(config, watched, reached)]
+    click.echo(render(config, _interfaces(config), privilege, watched, reached, findings))
+    return 1 if any(finding.level is Level.PROBLEM for finding in findings) else 0
+
+
+def _no_privilege(error: PrivilegeError) -> Finding:
+    text, _, fix = str(error).partition(": ")
+    return Finding("no-privilege", Level.PROBLEM, text, fix or "grant CAP_NET_RAW")
+
+
+def _wrong_interface(error: ConfigError) -> Finding:
+    known = ", ".join(each.split(":")[0] for each in _listed())
+    return Finding("wrong-interface", Level.PROBLEM, str(error), f"write one of {known}, or leave it out")
+
+
+def _interfaces(config: SensorConfig) -> list[str]:
+    if config.read is not None:
+        return [f"reads {config.read}"]
+    return _listed()
+
+
+def _listed() -> list[str]:
+    from levo.sensor.capture.interfaces import list_interfaces
+
+    try:
+        found = list_interfaces()
+    except OSError as error:
+        return [f"cannot be listed: {error.strerror}"]
+    return [
+        f"{each.name}: {'up' if each.up else 'down'}, {', '.join(map(str, each.addresses)) or 'no address'}"
+        for each in found
+    ]

@@ -1,0 +1,256 @@
+"""From evidence to causes, the most fundamental one first. Pure: no I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from levo.config import SensorConfig
+from levo.ledger import EXCHANGES
+from levo.sensor.doctor.reach import Reached
+from levo.sensor.doctor.watch import Sight, Watched
+
+
+class Level(Enum):
+    """How bad it is."""
+
+    PROBLEM = "problem"
+    """Nothing, or nothing useful, reaches the catalog because of it."""
+    WARNING = "warning"
+    """Part of the traffic is missing because of it."""
+    NOTE = "note"
+    """Worth knowing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One cause, and what to do about it."""
+
+    code: str
+    """Stable; kebab case."""
+    level: Level
+    text: str
+    fix: str
+
+
+_RULES = ("host_not_allowed", "host_excluded", "path_not_allowed", "path_excluded", "url_filter", "ip_filter")
+_SETTINGS = {
+    "host_not_allowed": "--host-allow",
+    "host_excluded": "--host-exclusions",
+    "path_not_allowed": "--path-allow",
+    "path_excluded": "--path-exclusions",
+    "url_filter": "url-filter",
+    "ip_filter": "ip-filter-list",
+}
+
+
+def diagnose(config: SensorConfig, watched: Watched | None, reached: Reached | None) -> list[Finding]:
+    """Every cause that the evidence shows, problems first, in the order of the data's way."""
+    found = (
+        []
+        if watched is None
+        else [*_arrival(config, watched), *_content(watched.kept), *_rules(config, watched.kept)]
+    )
+    if watched is not None and (watched.kept.dropped or watched.everything.dropped):
+        found.append(
+            Finding(
+                "kernel-drops",
+                Level.WARNING,
+                f"the kernel dropped {watched.kept.dropped:,} packets: its ring was full",
+                "narrow --filter, or give the sensor more CPU and --max-memory",
+            )
+        )
+    if reached is not None:
+        found += _satellite(reached)
+    return sorted(found, key=lambda each: list(Level).index(each.level))
+
+
+def _arrival(config: SensorConfig, watched: Watched) -> list[Finding]:
+    """Do packets come in at all?"""
+    if watched.kept.packets:
+        return []
+    span = "the file" if config.read is not None else f"{watched.seconds:.0f} s"
+    if not watched.everything.packets:
+        where = "in" if config.read is not None else "on any interface in"
+        return [
+            Finding(
+                "no-packets",
+                Level.PROBLEM,
+                f"no TCP packet {where} {span}",
+                "send a request to the application now; in a container, the sensor must share the network "
+                "namespace of the application (the same task or pod)",
+            )
+        ]
+    busy = [(name, count) for name, count in watched.interfaces if count]
+    if config.interfaces and busy and not any(name in config.interfaces for name, _ in busy):
+        names = ", ".join(f"{name} ({count:,})" for name, count in busy)
+        return [
+            Finding(
+                "wrong-interface",
+                Level.PROBLEM,
+                f"no packet on {', '.join(config.interfaces)}, but there are packets on {names}",
+                f"write --interfaces {','.join(name for name, _ in busy)}, or leave it out to use all",
+            )
+        ]
+    return [
+        Finding(
+            "filter-matches-nothing",
+            Level.PROBLEM,
+            f"--filter {config.filter!r} matches none of {watched.everything.packets:,} packets",
+            f"the traffic is on {_some_ports(watched.everything)}; change --filter or leave it out",
+        )
+    ]
+
+
+def _content(kept: Sight) -> list[Finding]:
+    """Is there HTTP in what is kept?"""
+    seen = kept.statistics
+    tls = _ports_with(kept, "tls")
+    if not kept.packets:
+        return []
+    if not seen["exchanges_begun"]:
+        if not seen["payload_bytes_received"]:
+            return [
+                Finding(
+                    "no-data",
+                    Level.PROBLEM,
+                    "the packets carry no data: connections are opened, or kept alive, and nothing is sent",
+                    "send a request to the application now",
+                )
+            ]
+        if seen["connections_tls"] and not (seen["connections_http1"] or seen["connections_http2"]):
+            return [
+                Finding(
+                    "only-tls",
+                    Level.PROBLEM,
+                    f"all that could be HTTP is encrypted (TLS on {_listed(tls)})",
+                    "capture where the traffic is in clear: behind the load balancer or the proxy that ends "
+                    "TLS, usually loopback or the application's own port",
+                )
+            ]
+        if not seen["connections_http2"]:
+            names = _listed([port["port"] for port in kept.ports if port["port"] is not None])
+            return [
+                Finding(
+                    "no-http",
+                    Level.PROBLEM,
+                    f"the traffic on {names} is not HTTP: another protocol, such as that of a database",
+                    "widen --filter to the ports of the application",
+                )
+            ]
+    found = []
+    if seen["connections_http2"] and not seen["connections_http1"]:
+        count = int(seen["exchanges_emitted"])
+        late = int(seen["connections_mid_stream"]) > 0
+        found.append(
+            Finding(
+                "only-http2",
+                Level.NOTE if count else Level.PROBLEM,
+                f"all HTTP here is HTTP/2, which includes gRPC (on {_listed(_ports_with(kept, 'http/2'))}); "
+                f"{count:,} exchanges could be read",
+                "it is read as it is; connections from before the sensor's start lack header fields until "
+                "the client opens new ones"
+                if late or count
+                else "restart the client: the beginning of its connections, before the capture, is needed",
+            )
+        )
+    if tls:
+        found.append(
+            Finding(
+                "some-tls",
+                Level.NOTE,
+                f"{_listed(tls)} carries TLS, which stays closed",
+                "to see those APIs, capture behind the proxy that ends TLS",
+            )
+        )
+    emitted = int(seen["exchanges_emitted"])
+    if emitted and int(seen["exchanges_emitted_incomplete"]) == emitted:
+        found.append(
+            Finding(
+                "all-incomplete",
+                Level.WARNING,
+                f"none of {emitted:,} exchanges is whole: one direction, or many packets, are missing",
+                "let the filter match both directions (port, not src or dst port); mirror both directions",
+            )
+        )
+    return found
+
+
+def _rules(config: SensorConfig, kept: Sight) -> list[Finding]:
+    """What the user's own rules and limits take away."""
+    seen = kept.statistics
+    dropped = {name: int(seen["exchanges_dropped"].get(name, 0)) for name in (*_RULES, "rate_limited")}
+    removed = sum(dropped[name] for name in _RULES)
+    found = []
+    if removed:
+        all_of_it = removed >= int(seen["exchanges_begun"]) - int(seen["exchanges_open"])
+        by = ", ".join(f"{_SETTINGS[name]} ({dropped[name]:,})" for name in _RULES if dropped[name])
+        begun = int(seen["exchanges_begun"])
+        found.append(
+            Finding(
+                "all-excluded" if all_of_it else "some-excluded",
+                Level.PROBLEM if all_of_it else Level.NOTE,
+                f"{'every exchange' if all_of_it else f'{removed:,} of {begun:,} exchanges'} "
+                f"is left out by your rules: {by}",
+                "check those expressions: they are searched, not anchored; an exclusion beats an allowance",
+            )
+        )
+    if dropped["rate_limited"]:
+        begun = int(seen["exchanges_begun"])
+        found.append(
+            Finding(
+                "rate-limit",
+                Level.WARNING,
+                f"the rate limit is reached: {int(seen['exchanges_emitted']):,} of {begun:,} exchanges "
+                f"become traces (--rate-limit {config.rate_limit:g} a minute)",
+                "a fair sample with weights is sent; raise --rate-limit, or set it to 0, for all of them",
+            )
+        )
+    return found
+
+
+def _satellite(reached: Reached) -> list[Finding]:
+    if reached.error is None:
+        return []
+    if reached.rejects_organization:
+        return [
+            Finding(
+                "organization-rejected",
+                Level.PROBLEM,
+                f"the Satellite at {reached.address} rejects the organization or its token",
+                "check --levoai-org-id and LEVO_SATELLITE_TOKEN against what the Satellite's owner gave you",
+            )
+        ]
+    return [
+        Finding(
+            "satellite-unreachable",
+            Level.PROBLEM,
+            f"the Satellite does not take traces: {reached.error}",
+            "check --satellite-url, that the Satellite runs, and that firewalls and proxies let it through",
+        )
+    ]
+
+
+def removed_by_rules(kept: Sight) -> list[str]:
+    """One line for each rule or limit that left exchanges out."""
+    texts = {state.name: state.text for state in EXCHANGES.states}
+    dropped = kept.statistics["exchanges_dropped"]
+    return [f"{count:,} exchanges {texts.get(name, name)}" for name, count in dropped.items() if count]
+
+
+def _ports_with(sight: Sight, protocol: str) -> list[int]:
+    return [
+        port["port"] for port in sight.ports if port["port"] is not None and protocol in port["protocols"]
+    ]
+
+
+def _some_ports(sight: Sight) -> str:
+    return _listed([port["port"] for port in sight.ports if port["port"] is not None])
+
+
+def _listed(ports: Sequence[int]) -> str:
+    if not ports:
+        return "no port"
+    shown = ", ".join(map(str, ports[:5])) + (" ..." if len(ports) > 5 else "")
+    return f"port{'s' if len(ports) > 1 else ''} {shown}"

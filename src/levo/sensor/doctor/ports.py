@@ -1,0 +1,38 @@
+"""What came by on each server port, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_PROTOCOLS = {
+    "http/1": "HTTP/1.1",
+    "http/2": "HTTP/2",
+    "websocket": "WebSocket",
+    "tls": "encrypted (TLS)",
+    "other": "not HTTP",
+}
+
+
+def describe(ports: Sequence[Mapping[str, Any]], packets: int) -> list[str]:
+    """One sentence for each entry of ``Engine.ports()``; *packets* is what the shares refer to."""
+    return [_sentence(port, packets) for port in ports]
+
+
+def protocols(port: Mapping[str, Any]) -> str:
+    """The protocols of one entry, for people."""
+    return " and ".join(_PROTOCOLS.get(name, name) for name in port["protocols"]) or "protocol not recognised"
+
+
+def _sentence(port: Mapping[str, Any], packets: int) -> str:
+    name = "other TCP ports" if port["port"] is None else f"TCP port {port['port']}"
+    exchanges = port["exchanges"]
+    count = "no exchanges" if not exchanges else f"{exchanges:,} exchange{'s' if exchanges > 1 else ''}"
+    return f"{name}: {_share(port['packets'], packets)} of the packets, {protocols(port)}, {count}"
+
+
+def _share(part: int, whole: int) -> str:
+    if not whole:
+        return "0 %"
+    percent = 100 * part / whole
+    return f"{percent:.0f} %" if percent >= 1 else "below 1 %"

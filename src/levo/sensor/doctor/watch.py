@@ -1,0 +1,103 @@
+"""Looks at the traffic twice at once: all there is on every interface, and what the settings keep."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from levo.config import SensorConfig
+from levo.sensor.assembly import Shares, open_source, policy
+
+_WAIT_MS = 50
+_FRAMES = 4096
+_MEMORY = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one engine saw."""
+
+    statistics: Mapping[str, Any]
+    """``Engine.statistics()``."""
+    ports: tuple[Mapping[str, Any], ...]
+    """``Engine.ports()``."""
+    packets: int
+    """Frames handed over."""
+    dropped: int
+    """Frames that the kernel dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The same seconds with and without the settings."""
+
+    seconds: float
+    everything: Sight
+    """All interfaces, no --filter, no rules, no rate limit; without our own traffic."""
+    kept: Sight
+    """As the sensor would see it."""
+    interfaces: tuple[tuple[str, int], ...]
+    """(name, packets) of every interface in ``everything``."""
+
+
+class _Eye:
+    """One source with its engine."""
+
+    def __init__(self, source: Any, **rules: Any) -> None:
+        from levo.engine.engine import Engine  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+        self.source = source
+        self._engine = Engine(max_memory=_MEMORY, keep_bodies=False, **rules)
+
+    def look(self, wait_ms: int, live: bool) -> bool:
+        """Read some frames; False at the end of the source."""
+        going = int(self._engine.pump(self.source, _FRAMES, wait_ms)) >= 0
+        if live:
+            self._engine.tick(time.time_ns())
+        self._engine.drain()
+        return going
+
+    def close(self) -> Sight:
+        self._engine.finish()
+        self._engine.drain()
+        seen = self.source.statistics()
+        self.source.close()
+        numbers = dict(self._engine.statistics())
+        return Sight(
+            numbers, tuple(self._engine.ports()), int(numbers["frames_received"]), getattr(seen, "dropped", 0)
+        )
+
+
+def watch(
+    config: SensorConfig,
+    environ: Mapping[str, str],
+    seconds: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> Watched:
+    """Look for *seconds*, or through the file of ``--read``.
+
+    Raises:
+        ConfigError, PrivilegeError, CaptureError, CaptureFileError: as the sensor would at its start.
+    """
+    live = config.read is None
+    shares = replace(Shares.of(config.max_memory, 1), ring_bytes=4 << 20)
+    kept = _Eye(open_source(config, environ, shares), **policy(config))
+    try:
+        everything = _Eye(open_source(replace(config, filter=None, interfaces=()), environ, shares))
+    except BaseException:
+        kept.source.close()
+        raise
+    started = clock()
+    try:
+        going = [everything, kept]
+        while going and (not live or clock() - started < seconds):
+            going = [eye for eye in going if eye.look(_WAIT_MS if live else 0, live)]
+    finally:
+        took = clock() - started
+        found = everything.source.statistics()
+        sights = everything.close(), kept.close()
+    interfaces = tuple((each.name, each.delivered) for each in getattr(found, "interfaces", ()))
+    return Watched(took, *sights, interfaces)
