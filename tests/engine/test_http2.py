@@ -413,6 +413,14 @@ def test_grpc_messages_are_counted_and_bodies_keep_their_prefixes(asked, answere
     for message, sent in ((x["request"], asked), (x["response"], answered)):
         assert message.get("data_messages", 0) == len(sent)
         assert message.get("data_message_bytes", 0) == sum(map(len, sent))
+    sides = {
+        (False, False): None,
+        (True, False): "client",
+        (False, True): "server",
+        (True, True): "bidirectional",
+    }
+    assert x.get("grpc_streaming") == sides[len(asked) > 1, len(answered) > 1]
+    assert "grpc_compressed" not in x
 
 
 def test_grpc_of_a_trailers_only_answer():
@@ -425,6 +433,7 @@ def test_grpc_of_a_trailers_only_answer():
     run = run_turns(peers.turns)
     assert_exact(run, peers)
     assert run.exchanges[0]["request"]["data_messages"] == 1
+    assert run.exchanges[0]["grpc_compressed"] is True
 
 
 # Bounds.

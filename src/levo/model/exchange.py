@@ -47,7 +47,7 @@ FINDINGS = (
 """Oddities of a message's framing; the position is the bit in the engine (``Finding`` in ``types.pxd``)."""
 
 GRPC_STREAMING = ("", "client", "server", "bidirectional")
-"""Sides of a gRPC call that sent more than one message; the position is the engine's number, shifted by one bit."""
+"""Sides of a gRPC call that sent more than one message; the position is the engine's two bits for it."""
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
@@ -223,7 +223,8 @@ class Exchange:
         """The object of one line of ``--output jsonl``.
 
         Members beyond the specification stand only where they say something: ``stream_id``, ``interim``,
-        ``grpc`` with ``grpc_streaming`` and ``grpc_compressed``, and per message ``trailers``, ``data_messages`` with ``data_message_bytes``, ``findings``.
+        ``grpc`` with ``grpc_streaming`` and ``grpc_compressed``, and per message ``trailers``,
+        ``data_messages`` with ``data_message_bytes``, ``findings``.
         """
         request = response = None
         if self.request is not None:
