@@ -17,14 +17,13 @@ message it hit is reported with what was seen, and the direction goes to LOST.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcmp, memset
+from libc.string cimport memcmp, memset
 
 from levo.engine.exchange cimport section_find, section_text
 from levo.engine.http1_head cimport (
     Framing,
     find_head_end,
     first_line_length,
-    is_token,
     needs_normalising,
     next_line,
     normalise_head,
@@ -32,8 +31,9 @@ from levo.engine.http1_head cimport (
     read_section,
     read_status_line,
 )
-from levo.engine.http1_scan cimport find_request, find_response, is_simple_request
-from levo.engine.http2 cimport http2_begin, http2_upgrade
+from levo.engine.http1_scan cimport find_request, find_response, is_simple_request, plausible_start
+from levo.engine.http1_switch cimport begin_tunnel, is_preface, leave_http1, says_upgrade
+from levo.engine.http2 cimport http2_begin
 from levo.engine.memory cimport buffer_append, buffer_free, buffer_reserve, give_back, section_free, take
 from levo.engine.output cimport Text, equals_lower
 from levo.engine.pairing cimport (
@@ -41,7 +41,9 @@ from levo.engine.pairing cimport (
     enqueue_request,
     finish_exchange,
     finish_pending,
+    may_answer,
     next_request_after,
+    note_interim,
     pair_response,
     request_ended,
     response_ended,
@@ -165,7 +167,7 @@ cdef uint32_t take_head_octets(
             if not take_head(state, conn, direction, data, end, lines, time_ns, offset + end):
                 return after_rejection(state, conn, direction, data, length, time_ns)
             return end
-        if not plausible_start(conn, direction, data, length):
+        if not plausible_start(direction == conn.client, data, length):
             reject_head(state, conn, direction)
             return after_rejection(state, conn, direction, data, length, time_ns)
         if direction == conn.client and is_simple_request(data, length):
@@ -181,7 +183,7 @@ cdef uint32_t take_head_octets(
     if end == 0:
         # The empty line may begin a few octets before the end.
         parser.searched = parser.head.length - 8 if parser.head.length > 8 else 0
-        if before < 32 and not plausible_start(conn, direction, parser.head.data, parser.head.length):
+        if before < 32 and not plausible_start(direction == conn.client, parser.head.data, parser.head.length):
             reject_head(state, conn, direction)
         return length
     find_head_end(parser.head.data, end, 0, &lines)
@@ -220,18 +222,6 @@ cdef uint32_t after_rejection(
     parser.state = CLOSE
     sample_response(state, exchange)
     return 0
-
-
-cdef bint plausible_start(
-    Connection* conn, int direction, const uint8_t* data, uint32_t length
-) noexcept nogil:
-    # The first octets of a head on a connection that is known to speak HTTP/1.
-    cdef uint32_t at = 0
-    if direction != conn.client:
-        return memcmp(data, b"HTTP/", length if length < 5 else 5) == 0
-    while at < length and at < 65 and is_token(data[at]):
-        at += 1
-    return at > 0 and at < 65 and (at == length or data[at] == 32 or data[at] == 9)
 
 
 cdef void reject_head(EngineState* state, Connection* conn, int direction) noexcept nogil:
@@ -456,66 +446,6 @@ cdef bint http1_tick(EngineState* state, Connection* conn, int64_t now_ns) noexc
         # Framing goes on without it: nothing more is kept, the next response is read as ever.
         finish_exchange(state, conn, exchange, STILL_OPEN)
     return False
-
-
-cdef bint may_answer(Connection* conn, int64_t ack) noexcept nogil:
-    # Does a request wait that the server had when it sent this?
-    cdef Exchange* exchange = conn.pending_first
-    while exchange != NULL:
-        if not exchange.response.present:
-            return ack < 0 or exchange.request.stream_start < ack
-        exchange = exchange.next
-    return False
-
-
-cdef void begin_tunnel(EngineState* state, Connection* conn, int protocol) noexcept nogil:
-    # Behind 101 or CONNECT both directions speak something else (RFC 9110 sections 7.8, 9.3.6):
-    # what an Upgrade names, or anything at all, HTTP included, in a tunnel.
-    finish_pending(state, conn, NO_RESPONSE)
-    buffer_free(&state.budget, &conn.streams[0].parser.head)
-    buffer_free(&state.budget, &conn.streams[1].parser.head)
-    conn.streams[0].parser.state = START
-    conn.streams[1].parser.state = START
-    conn.protocol = <uint8_t>protocol
-    conn.mid_stream = 0
-    conn.unrecognised = 0
-    conn.tunnel = 1
-    conn.found = 0
-
-
-cdef bint is_preface(const uint8_t* line, uint32_t length) noexcept nogil:
-    # The beginning of HTTP/2's preface, in pieces too small to be recognised, or behind a 101 that was lost.
-    return length == 14 and memcmp(line, b"PRI * HTTP/2.0", 14) == 0
-
-
-cdef bint says_upgrade(const Section* head, const char* protocol, uint32_t length) noexcept nogil:
-    cdef Field* field = section_find(head, b"upgrade", 7)
-    cdef Text text
-    if field == NULL:
-        return False
-    text = section_text(head, field.value)
-    return text.length == length and equals_lower(text.data, <const uint8_t*>protocol, length)
-
-
-cdef void leave_http1(EngineState* state, Connection* conn, Exchange* exchange) noexcept nogil:
-    # HTTP/2 follows; *exchange*, if any, becomes its stream 1.
-    cdef int side
-    if exchange != NULL and not http2_upgrade(state, conn, exchange):
-        conn.protocol = PROTOCOL_OPAQUE
-    for side in range(2):
-        buffer_free(&state.budget, &conn.streams[side].parser.head)
-        conn.streams[side].parser.state = START
-        if conn.streams[side].parser.current == exchange:
-            conn.streams[side].parser.current = NULL
-    finish_pending(state, conn, NO_RESPONSE)
-
-
-cdef void note_interim(Connection* conn) noexcept nogil:
-    cdef Exchange* exchange = conn.pending_first
-    while exchange != NULL and exchange.response.present:
-        exchange = exchange.next
-    if exchange != NULL and exchange.interim < 255:
-        exchange.interim += 1
 
 
 cdef inline void begin_chunks(Parser* parser, int64_t fallback) noexcept nogil:
@@ -823,8 +753,7 @@ cdef uint32_t search_message(
     elif known >= 0:
         # The client told where the response it got ended: no octet before that starts the next one.
         found = known - offset
-        if found < <int64_t>length and not plausible_start(
-            conn, direction, data + found, length - <uint32_t>found
+        if found < <int64_t>length and not plausible_start(direction == conn.client, data + found, length - <uint32_t>found
         ):
             found = -1
     if found < 0 and direction == conn.client:

@@ -65,6 +65,16 @@ cdef bint is_simple_request(const uint8_t* data, uint32_t length) noexcept nogil
     return data[length - 1] == 10 and read_request_line(data, line, &message) == 2
 
 
+cdef bint plausible_start(bint from_client, const uint8_t* data, uint32_t length) noexcept nogil:
+    """Whether a head may begin at *data*, on a connection that is known to speak HTTP/1."""
+    cdef uint32_t at = 0
+    if not from_client:
+        return memcmp(data, b"HTTP/", length if length < 5 else 5) == 0
+    while at < length and at < 65 and is_token(data[at]):
+        at += 1
+    return at > 0 and at < 65 and (at == length or data[at] == 32 or data[at] == 9)
+
+
 cdef int64_t find_response(const uint8_t* data, uint32_t length) noexcept nogil:
     """Where a status line begins in *data*, anywhere; -1 when none does."""
     cdef uint32_t at = 0

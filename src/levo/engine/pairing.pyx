@@ -127,6 +127,24 @@ cdef inline Exchange* first_unanswered(Connection* conn) noexcept nogil:
     return exchange
 
 
+cdef void note_interim(Connection* conn) noexcept nogil:
+    cdef Exchange* exchange = conn.pending_first
+    while exchange != NULL and exchange.response.present:
+        exchange = exchange.next
+    if exchange != NULL and exchange.interim < 255:
+        exchange.interim += 1
+
+
+cdef bint may_answer(Connection* conn, int64_t ack) noexcept nogil:
+    # Does a request wait that the server had when it sent this?
+    cdef Exchange* exchange = conn.pending_first
+    while exchange != NULL:
+        if not exchange.response.present:
+            return ack < 0 or exchange.request.stream_start < ack
+        exchange = exchange.next
+    return False
+
+
 cdef Exchange* pair_response(
     EngineState* state, Connection* conn, int64_t start, int64_t ack
 ) noexcept nogil:

@@ -1,0 +1,10 @@
+from libc.stdint cimport uint8_t, uint32_t
+
+from levo.engine.state cimport Connection, EngineState
+from levo.engine.types cimport Exchange, Section
+
+
+cdef void begin_tunnel(EngineState* state, Connection* conn, int protocol) noexcept nogil
+cdef bint is_preface(const uint8_t* line, uint32_t length) noexcept nogil
+cdef bint says_upgrade(const Section* head, const char* protocol, uint32_t length) noexcept nogil
+cdef void leave_http1(EngineState* state, Connection* conn, Exchange* exchange) noexcept nogil

@@ -1,0 +1,54 @@
+"""Leaving HTTP/1: CONNECT tunnels, Upgrade, and HTTP/2's preface where HTTP/1 was read."""
+
+from libc.stdint cimport uint8_t, uint32_t
+from libc.string cimport memcmp
+
+from levo.engine.exchange cimport section_find, section_text
+from levo.engine.http2 cimport http2_upgrade
+from levo.engine.memory cimport buffer_free
+from levo.engine.output cimport Text, equals_lower
+from levo.engine.pairing cimport finish_pending
+from levo.engine.state cimport Connection, EngineState
+from levo.engine.types cimport NO_RESPONSE, PROTOCOL_OPAQUE, Exchange, Field, Section
+
+
+cdef void begin_tunnel(EngineState* state, Connection* conn, int protocol) noexcept nogil:
+    # Behind 101 or CONNECT both directions speak something else (RFC 9110 sections 7.8, 9.3.6):
+    # what an Upgrade names, or anything at all, HTTP included, in a tunnel.
+    finish_pending(state, conn, NO_RESPONSE)
+    buffer_free(&state.budget, &conn.streams[0].parser.head)
+    buffer_free(&state.budget, &conn.streams[1].parser.head)
+    conn.streams[0].parser.state = 0
+    conn.streams[1].parser.state = 0
+    conn.protocol = <uint8_t>protocol
+    conn.mid_stream = 0
+    conn.unrecognised = 0
+    conn.tunnel = 1
+    conn.found = 0
+
+
+cdef bint is_preface(const uint8_t* line, uint32_t length) noexcept nogil:
+    # The beginning of HTTP/2's preface, in pieces too small to be recognised, or behind a 101 that was lost.
+    return length == 14 and memcmp(line, b"PRI * HTTP/2.0", 14) == 0
+
+
+cdef bint says_upgrade(const Section* head, const char* protocol, uint32_t length) noexcept nogil:
+    cdef Field* field = section_find(head, b"upgrade", 7)
+    cdef Text text
+    if field == NULL:
+        return False
+    text = section_text(head, field.value)
+    return text.length == length and equals_lower(text.data, <const uint8_t*>protocol, length)
+
+
+cdef void leave_http1(EngineState* state, Connection* conn, Exchange* exchange) noexcept nogil:
+    # HTTP/2 follows; *exchange*, if any, becomes its stream 1.
+    cdef int side
+    if exchange != NULL and not http2_upgrade(state, conn, exchange):
+        conn.protocol = PROTOCOL_OPAQUE
+    for side in range(2):
+        buffer_free(&state.budget, &conn.streams[side].parser.head)
+        conn.streams[side].parser.state = 0
+        if conn.streams[side].parser.current == exchange:
+            conn.streams[side].parser.current = NULL
+    finish_pending(state, conn, NO_RESPONSE)
