@@ -48,7 +48,7 @@ class CommandTable(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
-            close = get_close_matches(args[0], COMMANDS, 1)
+            close = get_close_matches(args[0], self.list_commands(ctx), 1)
             hint = f"did you mean levo {close[0]}?" if close else "levo --help lists the commands"
             raise click.UsageError(f"no such command '{args[0]}'; {hint}", ctx) from None
         except ModuleNotFoundError as error:
