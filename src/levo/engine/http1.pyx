@@ -19,7 +19,6 @@ message it hit is reported with what was seen, and the direction goes to LOST.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 
-from levo.engine.exchange cimport section_find, section_text
 from levo.engine.http1_head cimport (
     Framing,
     find_head_end,
@@ -32,10 +31,9 @@ from levo.engine.http1_head cimport (
     read_status_line,
 )
 from levo.engine.http1_scan cimport find_request, find_response, is_simple_request, plausible_start
-from levo.engine.http1_switch cimport begin_tunnel, is_preface, leave_http1, says_upgrade
+from levo.engine.http1_switch cimport begin_tunnel, is_preface, leave_http1, note_event_stream, says_upgrade
 from levo.engine.http2 cimport http2_begin
 from levo.engine.memory cimport buffer_append, buffer_free, buffer_reserve, give_back, section_free, take
-from levo.engine.output cimport Text, equals_lower
 from levo.engine.pairing cimport (
     begin_exchange,
     enqueue_request,
@@ -75,9 +73,7 @@ from levo.engine.types cimport (
     STILL_OPEN,
     Buffer,
     Exchange,
-    Field,
     Message,
-    Section,
 )
 
 cdef enum:
@@ -421,18 +417,6 @@ cdef void take_response(
         note_event_stream(conn, &message.head, time_ns)
 
 
-cdef void note_event_stream(Connection* conn, const Section* head, int64_t time_ns) noexcept nogil:
-    # Server-sent events last as long as somebody listens: they are reported while they do.
-    cdef Field* field = section_find(head, b"content-type", 12)
-    cdef Text text
-    if field == NULL:
-        return
-    text = section_text(head, field.value)
-    if text.length >= 17 and equals_lower(text.data, <const uint8_t*>b"text/event-stream", 17):
-        conn.streaming_ns = time_ns
-        conn.waiting |= 2
-
-
 cdef bint http1_tick(EngineState* state, Connection* conn, int64_t now_ns) noexcept nogil:
     """Time has passed: report an event stream that lasts too long. True while there is one to look at."""
     cdef Exchange* exchange
@@ -753,8 +737,7 @@ cdef uint32_t search_message(
     elif known >= 0:
         # The client told where the response it got ended: no octet before that starts the next one.
         found = known - offset
-        if found < <int64_t>length and not plausible_start(direction == conn.client, data + found, length - <uint32_t>found
-        ):
+        if found < <int64_t>length and not plausible_start(False, data + found, length - <uint32_t>found):
             found = -1
     if found < 0 and direction == conn.client:
         found = find_request(data, length)

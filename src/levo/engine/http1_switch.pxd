@@ -1,4 +1,4 @@
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from levo.engine.state cimport Connection, EngineState
 from levo.engine.types cimport Exchange, Section
@@ -8,3 +8,4 @@ cdef void begin_tunnel(EngineState* state, Connection* conn, int protocol) noexc
 cdef bint is_preface(const uint8_t* line, uint32_t length) noexcept nogil
 cdef bint says_upgrade(const Section* head, const char* protocol, uint32_t length) noexcept nogil
 cdef void leave_http1(EngineState* state, Connection* conn, Exchange* exchange) noexcept nogil
+cdef void note_event_stream(Connection* conn, const Section* head, int64_t time_ns) noexcept nogil

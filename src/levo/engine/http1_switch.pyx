@@ -1,6 +1,6 @@
-"""Leaving HTTP/1: CONNECT tunnels, Upgrade, and HTTP/2's preface where HTTP/1 was read."""
+"""What a head says beyond its own message: tunnels, Upgrade, HTTP/2's preface, event streams."""
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp
 
 from levo.engine.exchange cimport section_find, section_text
@@ -52,3 +52,15 @@ cdef void leave_http1(EngineState* state, Connection* conn, Exchange* exchange) 
         if conn.streams[side].parser.current == exchange:
             conn.streams[side].parser.current = NULL
     finish_pending(state, conn, NO_RESPONSE)
+
+
+cdef void note_event_stream(Connection* conn, const Section* head, int64_t time_ns) noexcept nogil:
+    # Server-sent events last as long as somebody listens: they are reported while they do.
+    cdef Field* field = section_find(head, b"content-type", 12)
+    cdef Text text
+    if field == NULL:
+        return
+    text = section_text(head, field.value)
+    if text.length >= 17 and equals_lower(text.data, <const uint8_t*>b"text/event-stream", 17):
+        conn.streaming_ns = time_ns
+        conn.waiting |= 2
