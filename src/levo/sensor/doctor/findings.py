@@ -70,7 +70,7 @@ def _arrival(config: SensorConfig, watched: Watched) -> list[Finding]:
     """Do packets come in at all?"""
     if watched.kept.packets:
         return []
-    span = "the file" if config.read is not None else f"{watched.seconds:.0f} s"
+    span = "the file" if config.read is not None else f"{round(watched.seconds, 1):g} s"
     if not watched.everything.packets:
         where = "in" if config.read is not None else "on any interface in"
         return [
@@ -83,13 +83,15 @@ def _arrival(config: SensorConfig, watched: Watched) -> list[Finding]:
             )
         ]
     busy = [(name, count) for name, count in watched.interfaces if count]
-    if config.interfaces and busy and not any(name in config.interfaces for name, _ in busy):
+    here = sum(count for name, count in busy if name in config.interfaces)
+    if config.interfaces and (config.filter is None or 20 * here < sum(count for _, count in busy)):
+        busy = [(name, count) for name, count in busy if name not in config.interfaces]
         names = ", ".join(f"{name} ({count:,})" for name, count in busy)
         return [
             Finding(
                 "wrong-interface",
                 Level.PROBLEM,
-                f"no packet on {', '.join(config.interfaces)}, but there are packets on {names}",
+                f"no TCP packet on {', '.join(config.interfaces)}, but there are packets on {names}",
                 f"write --interfaces {','.join(name for name, _ in busy)}, or leave it out to use all",
             )
         ]

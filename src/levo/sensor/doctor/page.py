@@ -38,8 +38,8 @@ def render(
 
 def _traffic(config: SensorConfig, watched: Watched) -> list[str]:
     everything, kept = watched.everything, watched.kept
-    span = f"in {config.read}" if config.read is not None else f"in {watched.seconds:.0f} s"
-    lines = [f"Traffic ({everything.packets:,} packets that could carry TCP {span})"]
+    span = f"in {config.read}" if config.read is not None else f"in {round(watched.seconds, 1):g} s"
+    lines = [f"Traffic ({everything.packets:,} TCP packets {span})"]
     lines += [f"  {name}: {count:,} packets" for name, count in watched.interfaces]
     total = sum(int(port["packets"]) for port in everything.ports)
     lines += [f"  {line}" for line in describe(everything.ports[:10], total)]

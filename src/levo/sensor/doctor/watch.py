@@ -24,7 +24,7 @@ class Sight:
     ports: tuple[Mapping[str, Any], ...]
     """``Engine.ports()``."""
     packets: int
-    """Frames handed over."""
+    """TCP packets; frames that turned out to carry none are not among them."""
     dropped: int
     """Frames that the kernel dropped."""
 
@@ -66,7 +66,7 @@ class _Eye:
         self.source.close()
         numbers = dict(self._engine.statistics())
         return Sight(
-            numbers, tuple(self._engine.ports()), int(numbers["frames_received"]), getattr(seen, "dropped", 0)
+            numbers, tuple(self._engine.ports()), int(numbers["frames_tcp"]), getattr(seen, "dropped", 0)
         )
 
 

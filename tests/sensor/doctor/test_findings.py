@@ -1,0 +1,77 @@
+"""Each cause from its evidence, and no cause where there is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from levo.sensor.doctor.findings import Level, diagnose, removed_by_rules
+from levo.sensor.doctor.reach import Reached
+from levo.sensor.doctor.watch import Watched
+from tests.sensor.doctor.evidence import EMPTY, HTTP, ONE_SIDED, OTHER, TLS, config, sight, watched
+
+NOTHING = sight()
+
+
+def not_8081(*asked: Any) -> int:
+    return 2 if asked[7] == 8081 else 0
+
+
+CASES: dict[str, tuple[dict[str, Any], Watched, list[str]]] = {
+    "all well": ({}, watched(sight(HTTP)), []),
+    "no packets": ({}, watched(NOTHING), ["no-packets"]),
+    "another interface": (
+        {"interfaces": ("eth1",)},
+        watched(NOTHING, sight(HTTP), (("lo", 10), ("eth1", 0))),
+        ["wrong-interface"],
+    ),
+    "stray frames on the named one": (
+        {"interfaces": ("eth1",), "filter": "port 1"},
+        watched(NOTHING, sight(HTTP), (("lo", 100), ("eth1", 2))),
+        ["wrong-interface"],
+    ),
+    "filter": ({"filter": "port 1"}, watched(NOTHING, sight(HTTP)), ["filter-matches-nothing"]),
+    "filter on the right interface": (
+        {"interfaces": ("lo",), "filter": "port 1"},
+        watched(NOTHING, sight(HTTP)),
+        ["filter-matches-nothing"],
+    ),
+    "no data": ({}, watched(sight(EMPTY)), ["no-data"]),
+    "TLS": ({}, watched(sight(TLS)), ["only-tls"]),
+    "TLS and a database": ({}, watched(sight(TLS, OTHER)), ["only-tls"]),
+    "database": ({}, watched(sight(OTHER)), ["no-http"]),
+    "some TLS": ({}, watched(sight(HTTP, TLS)), ["some-tls"]),
+    "one direction": ({}, watched(sight(ONE_SIDED)), ["all-incomplete"]),
+    "rules": ({}, watched(sight(HTTP, rules=lambda *_: 4)), ["all-excluded"]),
+    "some rules": ({}, watched(sight(HTTP, HTTP, rules=not_8081)), ["some-excluded"]),
+    "rate limit": ({"rate_limit": "1"}, watched(sight(HTTP, limit=1.0)), ["rate-limit"]),
+    "kernel drops": ({}, watched(sight(HTTP, dropped=7)), ["kernel-drops"]),
+}
+
+
+@pytest.mark.parametrize(("flags", "seen", "codes"), CASES.values(), ids=CASES)
+def test_causes(flags: dict[str, Any], seen: Watched, codes: list[str]) -> None:
+    found = diagnose(config(**flags), seen, None)
+
+    assert [finding.code for finding in found] == codes
+    assert all(finding.text and finding.fix and "\n" not in finding.text + finding.fix for finding in found)
+
+
+def test_problems_come_before_warnings_and_notes() -> None:
+    found = diagnose(config(), watched(sight(HTTP, TLS, dropped=1)), Reached("http://x", "refused"))
+
+    assert [each.level for each in found] == [Level.PROBLEM, Level.WARNING, Level.NOTE]
+
+
+def test_the_satellite() -> None:
+    def codes(reached: Reached) -> list[str]:
+        return [finding.code for finding in diagnose(config(), None, reached)]
+
+    assert codes(Reached("http://x")) == []
+    assert codes(Reached("http://x", "connection refused")) == ["satellite-unreachable"]
+    assert codes(Reached("http://x", "HTTP 401", rejects_organization=True)) == ["organization-rejected"]
+
+
+def test_what_rules_removed_in_words() -> None:
+    assert removed_by_rules(sight(HTTP, rules=lambda *_: 4)) == ["2 exchanges matched by --path-exclusions"]

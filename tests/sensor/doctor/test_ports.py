@@ -1,0 +1,38 @@
+"""Ports in sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from levo.sensor.doctor.ports import describe
+
+
+def port(number: int | None, packets: int, exchanges: int, *protocols: str) -> dict[str, Any]:
+    return {"port": number, "packets": packets, "exchanges": exchanges, "protocols": protocols}
+
+
+@pytest.mark.parametrize(
+    ("given", "packets", "sentence"),
+    [
+        (
+            port(8080, 53, 1204, "http/1"),
+            100,
+            "TCP port 8080: 53 % of the packets, HTTP/1.1, 1,204 exchanges",
+        ),
+        (
+            port(443, 1, 0, "tls"),
+            1000,
+            "TCP port 443: below 1 % of the packets, encrypted (TLS), no exchanges",
+        ),
+        (
+            port(80, 1, 1, "http/1", "websocket"),
+            1,
+            "TCP port 80: 100 % of the packets, HTTP/1.1 and WebSocket, 1 exchange",
+        ),
+        (port(None, 0, 0), 0, "other TCP ports: 0 % of the packets, protocol not recognised, no exchanges"),
+    ],
+)
+def test_sentences(given: dict[str, Any], packets: int, sentence: str) -> None:
+    assert describe([given], packets) == [sentence]
