@@ -2,96 +2,18 @@
 
 from __future__ import annotations
 
-import struct
-from typing import Any
-
-import h2.errors
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers.conversation import Conversation, Turn, converse
-from tests.helpers.engine_runs import Run, run_frames
-from tests.helpers.http2_peers import Peers, Said, request_head, response_head, simple_exchanges
-from tests.helpers.lines import Exchange, body
+from tests.helpers.conversation import Conversation, converse
+from tests.helpers.engine_runs import run_frames
+from tests.helpers.http2_peers import Peers, request_head, response_head, simple_exchanges
+from tests.helpers.http2_reading import assert_exact, frame, run_turns, wrong
 from tests.helpers.packets import CapturedFrame, capture_segments
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS = b"\0\0\0\4\0\0\0\0\0"
-
-
-def run_turns(turns: list[Turn], *, cuts: list[list[int]] | None = None, **options: Any) -> Run:
-    return run_frames(capture_segments(converse(turns, cuts=cuts or ())), **options)
-
-
-def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    return struct.pack("!I", len(payload))[1:] + bytes([kind, flags]) + struct.pack("!I", stream) + payload
-
-
-def assert_message(message: dict[str, Any], said: Said) -> None:
-    assert message["headers"] == said.fields
-    assert message["version"] == "2"
-    assert body(message) == said.body
-    assert message["wire_body_size"] == len(said.body)
-    assert [tuple(pair) for pair in message.get("trailers", [])] == [
-        (n.decode(), v.decode("latin-1")) for n, v in said.trailers
-    ]
-
-
-def assert_exact(run: Run, peers: Peers) -> None:
-    """Every stream is one exchange, and each is what the peers said."""
-    assert {x["stream_id"] for x in run.exchanges} == set(peers.requests)
-    assert len(run.exchanges) == len(peers.requests)
-    for x in run.exchanges:
-        stream = x["stream_id"]
-        said = peers.requests[stream]
-        assert x["protocol"] == "http/2"
-        for key in ("method", "path", "scheme"):
-            assert (x["request"]["target"] if key == "path" else x["request"][key]) == said.pseudo(
-                b":" + key.encode()
-            )
-        assert x["request"]["host"] == said.pseudo(b":authority")
-        assert x.get("interim", 0) == peers.interim.get(stream, 0)
-        assert_message(x["request"], said)
-        if stream in peers.responses:
-            assert x["response"]["status"] == int(peers.responses[stream].pseudo(b":status"))
-            assert_message(x["response"], peers.responses[stream])
-        else:
-            assert x["response"] is None
-        whole = stream in peers.responses and said.ended and peers.responses[stream].ended
-        assert (x["incomplete"] is None) == whole
-
-
-def wrong(x: Exchange, peers: Peers) -> list[str]:
-    """What *x* says that was not said. Missing values are not wrong, unless nothing marks them."""
-    found = []
-    for side, said in (
-        ("request", peers.requests.get(x["stream_id"])),
-        ("response", peers.responses.get(x["stream_id"])),
-    ):
-        message = x[side]
-        if message is None:
-            continue
-        assert said is not None, f"{side} on stream {x['stream_id']} was never sent"
-        if side == "request":
-            for key in ("method", "target", "host"):
-                sent = said.pseudo({"method": b":method", "target": b":path", "host": b":authority"}[key])
-                if message[key] not in ("", sent):
-                    found.append(f"{key} {message[key]} for {sent}")
-        elif message["status"] not in (0, int(said.pseudo(b":status"))):
-            found.append(f"status {message['status']}")
-        found += [f"field {pair}" for pair in message["headers"] if pair not in said.fields]
-        octets = body(message)
-        if not message["missing_bytes"] and not said.body.startswith(octets):
-            found.append(f"{side} body")
-        marked = (
-            message["missing_bytes"] or message["truncated"] or x["incomplete"] not in (None, "mid_stream")
-        )
-        if octets != said.body and not marked:
-            found.append(f"{side} body is cut without a word")
-        if x["incomplete"] is None and message["headers"] != said.fields:
-            found.append(f"{side} fields are missing without a word")
-    return found
 
 
 # Conversations.
@@ -272,62 +194,6 @@ def test_priority_in_a_head_and_beside_it_is_passed_over():
     assert_exact(run_turns(peers.turns), peers)
 
 
-def test_a_pushed_response_is_an_exchange():
-    peers = Peers()
-    peers.head(True, 1, request_head("GET", "/"), end=True)
-    peers.flush(True)
-    promised = request_head("GET", "/style.css")
-    peers.server.push_stream(1, 2, promised)
-    peers.requests[2] = Said(promised, ended=True)
-    peers.head(False, 1, response_head(200), end=True)
-    peers.head(False, 2, response_head(200))
-    peers.data(False, 2, b"body{}", end=True)
-    peers.flush(False)
-    assert_exact(run_turns(peers.turns), peers)
-
-
-def test_a_reset_stream_says_so_and_others_go_on():
-    peers = Peers()
-    for stream in (1, 3):
-        peers.head(True, stream, request_head("GET", f"/{stream}"), end=True)
-    peers.flush(True)
-    peers.head(False, 1, response_head(200))
-    peers.data(False, 1, b"begun")
-    peers.abort(True, 1)
-    peers.flush(True)
-    peers.head(False, 3, response_head(200), end=True)
-    peers.flush(False)
-    run = run_turns(peers.turns)
-    assert_exact(run, peers)
-    assert [x["incomplete"] for x in sorted(run.exchanges, key=lambda x: x["stream_id"])] == [
-        "reset_stream",
-        None,
-    ]
-
-
-def test_a_response_before_the_request_has_ended_is_whole():
-    peers = Peers()
-    peers.head(True, 1, request_head("POST", "/"))
-    peers.data(True, 1, b"first half")
-    peers.head(False, 1, response_head(413), end=True)
-    peers.server.reset_stream(1, h2.errors.ErrorCodes.NO_ERROR)
-    peers.flush(False)
-    (x,) = run_turns(peers.turns).exchanges
-    assert (x["response"]["status"], x["request"]["body"], x["incomplete"]) == (413, "first half", None)
-
-
-def test_requests_behind_goaway_have_no_response():
-    peers = Peers()
-    for stream in (1, 3):
-        peers.head(True, stream, request_head("GET", f"/{stream}"), end=True)
-    peers.flush(True)
-    peers.head(False, 1, response_head(200), end=True)
-    peers.server.close_connection(last_stream_id=1)
-    peers.flush(False)
-    found = {x["stream_id"]: x["incomplete"] for x in run_turns(peers.turns).exchanges}
-    assert found == {1: None, 3: "no_response"}
-
-
 def test_an_upgraded_request_is_stream_1():
     peers = Peers(start=False)
     settings_field = peers.client.initiate_upgrade_connection()
@@ -383,83 +249,7 @@ def test_unknown_frame_types_are_passed_over():
     assert_exact(run_turns(turns), peers)
 
 
-# gRPC.
-
-
-def grpc_message(octets: bytes, *, compressed: bool = False) -> bytes:
-    return struct.pack("!BI", compressed, len(octets)) + octets
-
-
-@settings(deadline=None, max_examples=40)
-@given(
-    asked=st.lists(st.binary(max_size=300), max_size=4),
-    answered=st.lists(st.binary(max_size=300), max_size=4),
-    cuts=st.lists(st.lists(st.integers(1, 600), max_size=5), max_size=12),
-)
-def test_grpc_messages_are_counted_and_bodies_keep_their_prefixes(asked, answered, cuts):
-    peers = Peers()
-    kind = (b"content-type", b"application/grpc+proto")
-    peers.head(True, 1, request_head("POST", "/shop.Orders/Watch", kind, (b"te", b"trailers")))
-    peers.data(True, 1, b"".join(map(grpc_message, asked)), end=True)
-    peers.head(False, 1, response_head(200, kind))
-    for message in answered:
-        peers.data(False, 1, grpc_message(message))
-    peers.trailers(False, 1, [(b"grpc-status", b"5"), (b"grpc-message", b"none")])
-    peers.flush(False)
-    run = run_turns(peers.turns, cuts=cuts)
-    assert_exact(run, peers)
-    (x,) = run.exchanges
-    assert x["grpc"] is True
-    for message, sent in ((x["request"], asked), (x["response"], answered)):
-        assert message.get("data_messages", 0) == len(sent)
-        assert message.get("data_message_bytes", 0) == sum(map(len, sent))
-    sides = {
-        (False, False): None,
-        (True, False): "client",
-        (False, True): "server",
-        (True, True): "bidirectional",
-    }
-    assert x.get("grpc_streaming") == sides[len(asked) > 1, len(answered) > 1]
-    assert "grpc_compressed" not in x
-
-
-def test_grpc_of_a_trailers_only_answer():
-    peers = Peers()
-    kind = (b"content-type", b"application/grpc")
-    peers.head(True, 1, request_head("POST", "/a.B/C", kind))
-    peers.data(True, 1, grpc_message(b"", compressed=True), end=True)
-    peers.head(False, 1, response_head(200, kind, (b"grpc-status", b"12")), end=True)
-    peers.flush(False)
-    run = run_turns(peers.turns)
-    assert_exact(run, peers)
-    assert run.exchanges[0]["request"]["data_messages"] == 1
-    assert run.exchanges[0]["grpc_compressed"] is True
-
-
 # Bounds.
-
-
-def test_streams_without_end_are_bounded():
-    peers = Peers()
-    peers.server.update_settings({3: 10_000})
-    peers.flush(False)
-    for i in range(500):
-        peers.head(True, 2 * i + 1, request_head("GET", f"/{i}"), end=True)
-    peers.flush(True)
-    run = run_turns(peers.turns, max_pending=50)
-    assert {x["incomplete"] for x in run.exchanges} == {"no_response"}
-    assert len(run.exchanges) == 500
-
-
-def test_bodies_above_the_limit_are_cut_and_marked():
-    peers = Peers()
-    peers.head(True, 1, request_head("GET", "/"), end=True)
-    peers.flush(True)
-    peers.head(False, 1, response_head(200))
-    peers.data(False, 1, b"x" * 30_000, end=True)
-    (x,) = run_turns(peers.turns, max_message=1000).exchanges
-    assert (len(x["response"]["body"]), x["response"]["truncated"]) == (1000, True)
-    assert (x["response"]["wire_body_size"], x["incomplete"]) == (30_000, None)
 
 
 def test_a_header_bomb_is_cut_and_marked():
@@ -473,15 +263,6 @@ def test_a_header_bomb_is_cut_and_marked():
     assert x["incomplete"] == "mid_stream"
     assert sum(len(n) + len(v) for n, v in x["request"]["headers"]) < 262_144
     assert (x["request"]["path"], x["response"]["status"]) == ("/", 200)
-
-
-def test_memory_is_bounded_and_what_it_costs_is_counted():
-    peers = Peers()
-    for i in range(40):
-        peers.head(True, 2 * i + 1, request_head("POST", f"/{i}"))
-        peers.data(True, 2 * i + 1, b"z" * 20_000)
-    run = run_turns(peers.turns, max_memory=200_000)
-    assert run.statistics["exchanges_dropped"]["evicted"] > 0
 
 
 @settings(deadline=None, max_examples=150)
