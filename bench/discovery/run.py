@@ -77,9 +77,7 @@ def _learned(
     started = time.perf_counter_ns()
     catalog = Catalog(state)
     clock["decide"] += time.perf_counter_ns() - started
-    learned = [
-        (method, tuple(t.id.strip("/").split("/"))) for t in catalog.templates for method in t.methods
-    ]
+    learned = [(method, tuple(t.id.strip("/").split("/"))) for t in catalog.templates for method in t.methods]
     assigned: dict[Learned, dict[int, int]] = defaultdict(Counter)
     for r in requests:
         if r.truth is not None:

@@ -166,7 +166,9 @@ class Traffic:
     def _prepare(self, operation: Operation) -> list[str | _Pool]:
         parts: list[str | _Pool] = []
         end = 0
-        for found, parameter in zip(_PARAMETER.finditer(operation.template), operation.parameters, strict=True):
+        for found, parameter in zip(
+            _PARAMETER.finditer(operation.template), operation.parameters, strict=True
+        ):
             before = operation.template[end : found.start()]
             parts.append(before)
             bare = parameter.name.lower() in _BARE

@@ -21,6 +21,7 @@ from discovery.score import anonymous
 from discovery.traffic import Traffic
 from levo.satellite.learn.paths.decide import Branch, Reason, decide, first_features, second_features
 from levo.satellite.learn.paths.features import Siblings
+from levo.satellite.learn.paths.segments import literal_stem
 from levo.satellite.learn.paths.state import PathState
 from levo.satellite.learn.paths.trie import walk
 from sklearn.feature_extraction import DictVectorizer
@@ -65,15 +66,18 @@ def collect(description: Description, seed: int, count: int, groups: Groups) -> 
     fold = zlib.crc32(description.provider.encode()) % FOLDS
 
     def teach(branch: Branch, siblings: Siblings) -> Sequence[Reason]:
-        fixed = literals.get(branch.pattern, set())
+        fixed = {literal_stem(text) for text in literals.get(branch.pattern, ())}
         labels = [int(child.literal not in fixed) for child in siblings.children]
         if branch.pattern in literals or branch.pattern in parameters:
             ends: Counter[str] = Counter()
             for _, node in branch.places:
                 for name, kid in node.kids.items():
-                    ends[name] += sum(len(end.calls) for _, end in walk(kid))
+                    ends[literal_stem(name)] += sum(len(end.calls) for _, end in walk(kid))
             costs = [
-                min(20.0, 1.0 + (ends[child.literal] - 1 if label else below[(*branch.pattern, child.literal)]))
+                min(
+                    20.0,
+                    1.0 + (ends[child.literal] - 1 if label else below[(*branch.pattern, child.literal)]),
+                )
                 for child, label in zip(siblings.children, labels, strict=True)
             ]
             groups.groups.append((fold, siblings, labels, costs))
@@ -119,9 +123,7 @@ def main() -> None:
     for number, members in by_group.items():
         first = [crossed[i] for i in members]
         for position in range(len(members)):
-            second_rows.append(
-                dict.fromkeys(second_features(groups.groups[number][1], first, position), 1.0)
-            )
+            second_rows.append(dict.fromkeys(second_features(groups.groups[number][1], first, position), 1.0))
     second_vectorizer = DictVectorizer()
     y = second_vectorizer.fit_transform(second_rows)
     second = fit(y, labels, costs)

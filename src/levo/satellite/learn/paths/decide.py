@@ -23,12 +23,24 @@ from levo.satellite.learn.paths.features import (
     group_features,
 )
 from levo.satellite.learn.paths.known import KnownNode
-from levo.satellite.learn.paths.segments import OVERFLOW, is_version, literal_suffix, split_key
+from levo.satellite.learn.paths.segments import (
+    FORMATS,
+    OVERFLOW,
+    is_version,
+    literal_stem,
+    literal_suffix,
+    split_key,
+)
 from levo.satellite.learn.paths.trie import REQUESTS, Node
 from levo.satellite.learn.paths.weights import FIRST, SECOND
 
-VALUE_FROM = 0.9
-"""Probability from which a literal is a value."""
+NEW_FROM = 0.95
+"""Probability from which literals make a parameter where nothing else says there is one."""
+JOIN_FROM = 0.85
+"""Probability from which a literal joins a parameter that typed or several clear values made certain."""
+CERTAIN = 0.97
+CERTAIN_VALUES = 3
+"""So many values of such a probability make a parameter certain."""
 MAX_EXTENSIONS = 1
 """More different extensions behind values of one place, and they are part of the value."""
 
@@ -97,7 +109,7 @@ class _Totals:
         for name, kid in node.kids.items():
             total += self._add(kid, name)
             if "{" not in name:
-                self._homes.setdefault(name, set()).add(home)
+                self._homes.setdefault(literal_stem(name), set()).add(home)
         self.visits[id(node)] = total
         return total
 
@@ -137,26 +149,36 @@ def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> N
     named = {text: tuple(n.literals[text] for n in branch.known if text in n.literals) for text in literals}
     formats = _formats(text for text in literals if not named[text])
     free = [text for text in literals if not named[text] and text not in formats]
+    named_formats = [text for text in free if text.lower() in FORMATS]
+    if len(named_formats) > 1:
+        formats.update(dict.fromkeys(named_formats, Affix("", "")))
+        free = [text for text in free if text not in formats]
     for text in formats:
         values.append((text, _FORMAT))
     below_known = tuple(kid for n in branch.known for kid in n.parameters)
     for text in literals:
         if named[text]:
-            kid = branch.literals[text] = _literal(branch, text, kids[text], _DESCRIBED_LITERAL)
-            kid.known = named[text]
+            described = branch.literals[text] = _literal(branch, text, kids[text], _DESCRIBED_LITERAL)
+            described.known = named[text]
     if free and below_known:
         values.extend((text, _DESCRIBED_VALUE) for text in free)
     elif free:
-        siblings = _siblings(context, kids, free, typed, totals)
-        judged = list(zip(free, judge(branch, siblings), strict=True))
-        found = [(text, reason) for text, reason in judged if reason.value_probability >= VALUE_FROM]
+        stems: dict[str, list[str]] = {}
+        for text in free:
+            stems.setdefault(literal_stem(text), []).append(text)
+        siblings = _siblings(context, kids, stems, typed, totals)
+        judged = list(zip(stems.values(), judge(branch, siblings), strict=True))
+        clear = sum(reason.value_probability >= CERTAIN for _, reason in judged)
+        least = JOIN_FROM if typed or clear >= CERTAIN_VALUES else NEW_FROM
+        found = [(texts, reason) for texts, reason in judged if reason.value_probability >= least]
         if len(found) == 1 and not typed:
             found = []  # one value only: nobody can know, and the path as it is is what the user calls it
-        values.extend(found)
-        chosen = {text for text, _ in found}
-        for text, reason in judged:
-            if text not in chosen:
-                branch.literals[text] = _literal(branch, text, kids[text], reason)
+        chosen = {text for texts, _ in found for text in texts}
+        values.extend((text, reason) for texts, reason in found for text in texts)
+        for texts, reason in judged:
+            for text in texts:
+                if text not in chosen:
+                    branch.literals[text] = _literal(branch, text, kids[text], reason)
     if values:
         _add_parameters(branch, values, kids, totals, below_known, formats)
 
@@ -224,18 +246,25 @@ def _affix(name: str) -> Affix:
 
 
 def _siblings(
-    context: Context, kids: dict[str, list[Place]], literals: list[str], typed: list[str], totals: _Totals
+    context: Context,
+    kids: dict[str, list[Place]],
+    stems: dict[str, list[str]],
+    typed: list[str],
+    totals: _Totals,
 ) -> Siblings:
-    children = [
-        Child(
-            text,
-            sum(totals.visits[id(node)] for _, node in kids[text]),
-            frozenset(method for _, node in kids[text] for method in node.calls),
-            frozenset(_signature(kids[text])),
-            totals.homes(text),
+    children = []
+    for stem, texts in stems.items():
+        nodes = [place for text in texts for place in kids[text]]
+        children.append(
+            Child(
+                stem,
+                sum(totals.visits[id(node)] for _, node in nodes),
+                frozenset(method for _, node in nodes for method in node.calls),
+                frozenset(_signature(nodes)),
+                totals.homes(stem),
+                len(texts) if texts != [stem] else 0,
+            )
         )
-        for text in literals
-    ]
     recognised = [name for name in typed if name != OVERFLOW]
     places = [place for name in recognised for place in kids[name]]
     return Siblings(
@@ -272,7 +301,11 @@ def second_features(siblings: Siblings, first: Sequence[float], index: int) -> l
     others = (sum(map(_probability, first)) - _probability(first[index])) / max(1, count - 1)
     size = min(bucket(count, 2, 3, 5, 9, 17), 4)
     share = bucket(others, 0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97)
-    names = [f"own:{own}", f"others:{size}:{share}" if count > 1 else "alone", f"own-others:{own}:{share if count > 1 else 'x'}"]
+    names = [
+        f"own:{own}",
+        f"others:{size}:{share}" if count > 1 else "alone",
+        f"own-others:{own}:{share if count > 1 else 'x'}",
+    ]
     child = siblings.children[index]
     like = [
         _probability(first[i])
@@ -280,7 +313,9 @@ def second_features(siblings: Siblings, first: Sequence[float], index: int) -> l
         if i != index and other.methods == child.methods and _alike(other.below, child.below)
     ]
     if like:
-        names.append(f"like:{min(len(like), 4)}:{bucket(sum(like) / len(like), 0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97)}")
+        names.append(
+            f"like:{min(len(like), 4)}:{bucket(sum(like) / len(like), 0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97)}"
+        )
     else:
         names.append("like:0")
     if siblings.typed or siblings.overflow:

@@ -52,6 +52,8 @@ class Child:
     """Keys of its children, values of recognised types as ``{}``."""
     homes: int
     """Different segments of this host under which the same literal occurs."""
+    verbs: int = 0
+    """Different ``:verb`` suffixes behind it."""
 
 
 @dataclass(slots=True)
@@ -133,7 +135,9 @@ def group_features(siblings: Siblings) -> list[str]:
     return names
 
 
-def child_features(siblings: Siblings, child: Child, below: Counter[str], methods: Counter[frozenset[str]]) -> list[str]:
+def child_features(
+    siblings: Siblings, child: Child, below: Counter[str], methods: Counter[frozenset[str]]
+) -> list[str]:
     """Return the features of *child* alone. *below*, *methods*: how often each occurs among all siblings."""
     literal, count = child.literal, len(siblings.children)
     names = []
@@ -146,7 +150,9 @@ def child_features(siblings: Siblings, child: Child, below: Counter[str], method
         names.append("compound")
     if rank < 0:
         names.append(f"part-known:{bucket(known_share(literal), 0.01, 0.34, 0.5, 0.75)}")
-        names.append(f"longest-known:{bucket(max((len(w) for w in found if word_rank(w) >= 0), default=0), 1, 4, 6)}")
+        names.append(
+            f"longest-known:{bucket(max((len(w) for w in found if word_rank(w) >= 0), default=0), 1, 4, 6)}"
+        )
     names.append(f"shape:{_shape(literal)}")
     names.append(f"length:{bucket(len(literal), 3, 4, 6, 9, 13, 18, 25, 40)}")
     digits = sum(map(str.isdigit, literal))
@@ -158,15 +164,21 @@ def child_features(siblings: Siblings, child: Child, below: Counter[str], method
         names.append("version")
     suffix = literal_suffix(literal)
     if suffix:
-        names.append("suffix:" + ("verb" if ":" in suffix else "script" if suffix in SCRIPTS else "extension"))
+        names.append("suffix:" + ("script" if suffix in SCRIPTS else "extension"))
+    if child.verbs:
+        names.append(f"verbs:{min(child.verbs, 2)}")
     size = min(bucket(count, 2, 3, 5, 9, 17, 33), 6)
     visits = sum(c.visits for c in siblings.children) / count
     names.append(f"visits:{bucket(child.visits, 2, 3, 6, 15, 50)}")
     names.append(f"share:{min(size, 3)}:{bucket(child.visits / visits, 0.1, 0.4, 1.0, 2.0, 5.0, 15.0)}")
     if child.methods:
         verbs = child.methods
-        names.append("does:" + "".join(m[:2] for m in ("GET", "PUT", "PATCH", "DELETE", "POST") if m in verbs))
-        names.append(f"same-methods:{min(size, 3)}:{bucket((methods[verbs] - 1) / max(1, count - 1), 0.01, 0.3, 0.7, 0.95)}")
+        names.append(
+            "does:" + "".join(m[:2] for m in ("GET", "PUT", "PATCH", "DELETE", "POST") if m in verbs)
+        )
+        names.append(
+            f"same-methods:{min(size, 3)}:{bucket((methods[verbs] - 1) / max(1, count - 1), 0.01, 0.3, 0.7, 0.95)}"
+        )
     else:
         names.append("no-end")
     if child.below:
@@ -175,7 +187,9 @@ def child_features(siblings: Siblings, child: Child, below: Counter[str], method
         names.append(f"below-shared:{min(size, 3)}:{bucket(shared, 0.01, 0.5, 0.99)}")
         elsewhere = siblings.typed_below | siblings.overflow_below
         agreeing = sum(below[key] > 1 or key in elsewhere for key in child.below)
-        names.append(f"agreeing:{bucket(agreeing, 1, 2, 4, 8)}:{bucket(agreeing / len(own), 0.01, 0.5, 0.8, 0.99)}")
+        names.append(
+            f"agreeing:{bucket(agreeing, 1, 2, 4, 8)}:{bucket(agreeing / len(own), 0.01, 0.5, 0.8, 0.99)}"
+        )
         names.append(f"agreeing:{siblings.context.kind}:{bucket(agreeing, 1, 2, 4)}:{min(rank, 1)}")
         names.append(f"below-own:{bucket(sum(n == 0 for n in own), 1, 2, 4, 8)}")
         names.append(f"below-typed:{'{}' in child.below:d}")

@@ -39,10 +39,73 @@ KIND_TYPES: dict[str, tuple[str, str]] = {
 """JSON Schema type and format by kind."""
 
 EXTENSIONS = frozenset(
-    "json xml csv txt html htm pdf yaml yml zip gz tar rss atom ics xls xlsx doc docx jsonld geojson kml gpx "
-    "ndjson md tsv parquet pbf mvt tif tiff mp3 mp4 wav m3u8 mpd ts wasm bin avif png jpg jpeg gif svg webp ico "
-    "css js mjs map woff woff2 ttf eot otf php asp aspx ashx jsp cgi".split()
+    [
+        "json",
+        "xml",
+        "csv",
+        "txt",
+        "html",
+        "htm",
+        "pdf",
+        "yaml",
+        "yml",
+        "zip",
+        "gz",
+        "tar",
+        "rss",
+        "atom",
+        "ics",
+        "xls",
+        "xlsx",
+        "doc",
+        "docx",
+        "jsonld",
+        "geojson",
+        "kml",
+        "gpx",
+        "ndjson",
+        "md",
+        "tsv",
+        "parquet",
+        "pbf",
+        "mvt",
+        "tif",
+        "tiff",
+        "mp3",
+        "mp4",
+        "wav",
+        "m3u8",
+        "mpd",
+        "ts",
+        "wasm",
+        "bin",
+        "avif",
+        "png",
+        "jpg",
+        "jpeg",
+        "gif",
+        "svg",
+        "webp",
+        "ico",
+        "css",
+        "js",
+        "mjs",
+        "map",
+        "woff",
+        "woff2",
+        "ttf",
+        "eot",
+        "otf",
+        "php",
+        "asp",
+        "aspx",
+        "ashx",
+        "jsp",
+        "cgi",
+    ]
 )
+FORMATS = frozenset({"json", "xml", "csv", "html", "yaml", "geojson", "jsonp", "kml", "pdf", "rss"})
+"""Names of formats: two of them at one place are values of a parameter."""
 SCRIPTS = frozenset({".php", ".asp", ".aspx", ".ashx", ".jsp", ".cgi"})
 """Extensions of programs: what is before them was named by a person."""
 """Extensions that are told apart from the value before them."""
@@ -147,7 +210,9 @@ def _is_random(segment: str) -> bool:
         group = "d" if c.isdigit() else "u" if c.isupper() else "l" if c.islower() else "s"
         digits += group == "d"
         # A capital that opens a word is no change of alphabet: CamelCase would look random.
-        changes += bool(before) and group != before and "s" not in (group, before) and (before, group) != ("u", "l")
+        changes += (
+            bool(before) and group != before and "s" not in (group, before) and (before, group) != ("u", "l")
+        )
         before = group
     if digits == 0:
         return length >= 16 and changes * 3.5 > length and known_share(segment) < 0.5
@@ -223,3 +288,9 @@ def literal_suffix(literal: str) -> str:
     if found is None or (found["extension"] is not None and found["extension"].lower() not in EXTENSIONS):
         return ""
     return found["suffix"]
+
+
+def literal_stem(literal: str) -> str:
+    """Return *literal* without the ``:verb`` behind it, if there is one."""
+    suffix = literal_suffix(literal)
+    return literal[: -len(suffix)] if suffix.startswith(":") else literal

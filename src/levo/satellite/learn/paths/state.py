@@ -31,6 +31,8 @@ _PROBE = re.compile(
 )
 _CHECK_EVERY = 4096
 """Insertions of new paths between two looks at the size."""
+_NODES = 50_000
+"""Nodes below which nothing is folded between two renderings."""
 _MEMORY = 8192
 """Paths whose place is remembered between requests."""
 FORMAT = 1
@@ -77,7 +79,7 @@ class PathState:
         """Of learned paths, values of recognised types taken out."""
         self._places: dict[str, tuple[Node, Key, int]] = {}
         self._fresh = 0
-        self._threshold = 100_000
+        self._threshold = _NODES
 
     @property
     def received(self) -> int:
@@ -130,9 +132,11 @@ class PathState:
         elif "/wp-" in path or "/cgi-bin" in path or "/phpmyadmin" in path:
             self.noise.probes += 1
             return None
-        if self._fresh >= _CHECK_EVERY and self.root.size() > self._threshold:
-            self.fold()
-            self._threshold = max(100_000, 2 * self.root.size())
+        if self._fresh >= _CHECK_EVERY:
+            self._fresh = 0
+            if self.root.size() > self._threshold:
+                self.fold()
+                self._threshold = max(_NODES, 2 * self.root.size())
         node = self.root
         keys = path_keys(path)
         for key in keys:
@@ -216,7 +220,8 @@ class PathState:
             if version != FORMAT:
                 raise ValueError(f"path state has format {version}, not {FORMAT}")
             state.learned = learned
-            state.noise = Noise(*noise[:4], DistinctSample(noise[4]))
+            absent, assets, probes, methods, hashes = noise
+            state.noise = Noise(absent, assets, probes, methods, DistinctSample(hashes))
             state.distinct = DistinctSample(distinct)
             state.root = _unpack(root)
         except (msgspec.DecodeError, TypeError, IndexError) as error:
@@ -246,4 +251,3 @@ def _unpack(raw: list[Any]) -> Node:
     node.kids = {key: _unpack(kid) for key, kid in raw[1]}
     node.bar = tuple(raw[2]) if raw[2] is not None else None
     return node
-

@@ -132,9 +132,11 @@ def _match(branch: Branch, keys: list[str], at: int) -> Branch | None:
             if kind:
                 fits = affix == (prefix, suffix) or affix == ("", "")
             else:
-                fits = key.startswith(affix.prefix) and key.endswith(affix.suffix) and len(key) > len(
-                    affix.prefix
-                ) + len(affix.suffix)
+                fits = (
+                    key.startswith(affix.prefix)
+                    and key.endswith(affix.suffix)
+                    and len(key) > len(affix.prefix) + len(affix.suffix)
+                )
             if fits and (best is None or len(affix.prefix + affix.suffix) > len(best.prefix + best.suffix)):
                 best = affix
         if best is not None:
@@ -226,7 +228,11 @@ def _name(above: str, step: Branch, taken: Iterable[str]) -> str:
     """Return a name made of the singular of the collection above and what the values are."""
     kinds = set(step.kinds)
     found = words(re.sub(r"^v\d+$", "", above))
-    stem = "".join(w if i == 0 else w.capitalize() for i, w in enumerate((*found[:-1], _singular(found[-1])))) if found else ""
+    stem = (
+        "".join(w if i == 0 else w.capitalize() for i, w in enumerate((*found[:-1], _singular(found[-1]))))
+        if found
+        else ""
+    )
     if kinds and kinds <= _IDENTIFYING:
         what = "id"
     elif len(kinds) == 1 and kinds <= {"date", "email", "ip"}:
@@ -247,4 +253,6 @@ def _singular(word: str) -> str:
         return word[:-3] + "y"
     if word.endswith(("sses", "shes", "ches", "xes")):
         return word[:-2]
-    return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 2 else word
+    return (
+        word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 2 else word
+    )
