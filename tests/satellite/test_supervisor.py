@@ -49,6 +49,7 @@ def test_wakes_follows_and_drains(tmp_path: Path) -> None:
             for _ in range(5):
                 supervisor.wake()
             await eventually(lambda: told[-1].position == position)
+            body = traces([Call()]).SerializeToString()
             last = journal.append(Record(RecordKind.TRACES, 1, "", body)).result(10)
             assert await supervisor.stop(30)
             assert told[-1].position == last
@@ -89,8 +90,8 @@ def test_a_learner_that_keeps_crashing_becomes_careful_and_then_leaves_the_recor
                 dead = child
                 await eventually(lambda dead=dead: learner_of(tmp_path)[0] not in (0, dead))  # type: ignore[misc]
                 child, mode = learner_of(tmp_path)
-            body = traces([Call()]).SerializeToString()
             for _ in range(3):
+                body = traces([Call()]).SerializeToString()
                 journal.append(Record(RecordKind.TRACES, 1, "", body)).result(10)
             assert await supervisor.stop(30)
 

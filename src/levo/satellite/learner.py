@@ -24,11 +24,20 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from levo.errors import LevoError
+from levo.satellite.decider import Decider
 from levo.satellite.learn import (
+    DEFAULT_SETTINGS,
+    BodyBudget,
+    Detectors,
+    LearnSettings,
+    Origin,
+    RecentDeliveries,
+    SensorReport,
     State,
-    absorb,
+    Trace,
     learn_all,
     learn_sensor,
+    load_rules,
     read_metrics,
     read_senders,
     read_traces,
@@ -39,6 +48,8 @@ from levo.satellite.store import DATABASE_NAME, CatalogWriter
 _LOG = logging.getLogger(__name__)
 JOURNAL_NAME = "journal"
 LOCK_NAME = "learner.lock"
+KEY_NAME = "learner.key"
+RULES_NAME = "detectors.yaml"
 COMMIT_INTERVAL_S = 0.8
 """While traces come in, the catalog is written at most this often …"""
 GATHER_S = 0.15
@@ -76,37 +87,66 @@ class Progress(msgspec.Struct, frozen=True):
         return Position(self.segment, self.offset)
 
 
-def learn_record(state: State, record: Record) -> State:
-    """Return *state* with what *record* teaches; all of it or, when the record is unreadable, nothing."""
-    fresh = State()
+def learn_record(
+    state: State,
+    record: Record,
+    settings: LearnSettings = DEFAULT_SETTINGS,
+    recent: RecentDeliveries | None = None,
+) -> State:
+    """Return *state* with what *record* teaches; all of it or, when the record is unreadable, nothing.
+
+    What *recent* has seen before, a whole delivery or a span, is counted as duplicate and changes nothing.
+    """
+    reports: list[tuple[Origin, SensorReport]] = []
+    traces: list[Trace | None] = []
     try:
         if record.kind is RecordKind.TRACES:
-            traces = ExportTraceServiceRequest.FromString(record.payload)
-            for origin, report in read_senders(traces, record.organization, record.received_ns):
-                learn_sensor(fresh, origin.organization, origin.sensor, report)
-            learn_all(fresh, read_traces(traces, record.organization, record.received_ns))
+            request = ExportTraceServiceRequest.FromString(record.payload)
+            reports.extend(read_senders(request, record.organization, record.received_ns))
+            traces.extend(read_traces(request, record.organization, record.received_ns))
         else:
             metrics = ExportMetricsServiceRequest.FromString(record.payload)
-            for origin, report in read_metrics(metrics, record.organization, record.received_ns):
-                learn_sensor(fresh, origin.organization, origin.sensor, report)
+            reports.extend(read_metrics(metrics, record.organization, record.received_ns))
     except Exception as error:
         # Whatever is wrong with one record, the others must be learned. Its text may be captured content.
         _LOG.error(
             "learner: a record of %d octets cannot be learned: %s", len(record.payload), type(error).__name__
         )
-        fresh = State(unreadable_records=1)
-    return absorb(state, fresh)
+        state.unreadable_records += 1
+        return state
+    if recent is not None and any(trace is not None and trace.identity for trace in traces):
+        if not recent.is_new_delivery(record.payload):
+            state.duplicate_deliveries += 1
+            return state
+    for origin, report in reports:
+        learn_sensor(state, origin.organization, origin.sensor, report)
+    for trace in traces:
+        if trace is not None and recent is not None and not recent.is_new(trace):
+            state.duplicate_spans += 1
+        else:
+            learn_all(state, (trace,), settings)
+    return state
 
 
 class Learner:
     """Moves the catalog along the journal. Told the time; one thread uses it."""
 
-    def __init__(self, reader: JournalReader, writer: CatalogWriter, mode: Mode = Mode.NORMAL) -> None:
+    def __init__(
+        self,
+        reader: JournalReader,
+        writer: CatalogWriter,
+        mode: Mode = Mode.NORMAL,
+        settings: LearnSettings = DEFAULT_SETTINGS,
+    ) -> None:
         self._reader = reader
         self._writer = writer
         self._careful_records = 0 if mode is Mode.NORMAL else CAREFUL_RECORDS
         self._skip_one = mode is Mode.SKIP_ONE
-        self._delta = State()
+        self._settings = settings
+        self._recent = RecentDeliveries(writer.is_known)
+        self._decider = Decider(writer.overrides)
+        self._paths = writer.load_paths()
+        self._delta = State(paths=self._paths)
         self._committed = writer.checkpoint()
         self._last_commit_s = self._last_prune_s = float("-inf")
         self._first_uncommitted_s = 0.0
@@ -120,9 +160,9 @@ class Learner:
             if self._skip_one:
                 self._skip_one = False
                 _LOG.error("learner: a record of %d octets killed it; left out", len(record.payload))
-                absorb(self._delta, State(unreadable_records=1))
+                self._delta.unreadable_records += 1
             else:
-                learn_record(self._delta, record)
+                learn_record(self._delta, record, self._settings, self._recent)
         return bool(records)
 
     def wait_s(self, now_s: float) -> float | None:
@@ -140,8 +180,18 @@ class Learner:
         Raises:
             LevoError: nothing was written, and nothing was forgotten.
         """
-        self._committed = self._writer.commit(self._delta, self._reader.position)
-        self._delta = State()
+        delta = self._delta
+        moved = self._decider.decide(delta, now_s)
+        self._committed = self._writer.commit(
+            delta,
+            self._reader.position,
+            self._decider.decisions,
+            moved=moved,
+            save_paths=self._decider.to_save(delta, now_s),
+            deliveries=self._recent.fresh,
+        )
+        self._delta = State(paths=self._paths)
+        self._recent.committed()
         if now_s - self._last_prune_s > PRUNE_INTERVAL_S:
             self._last_prune_s = now_s
             self._writer.prune(time.time_ns())
@@ -177,7 +227,7 @@ def run(data_dir: Path, mode: Mode, commands: int, answers: int) -> None:
     """Work until told to end, reading from and writing to the file descriptors given."""
     with only_learner(data_dir), CatalogWriter(data_dir / DATABASE_NAME) as writer:
         reader = JournalReader(data_dir / JOURNAL_NAME, writer.checkpoint().position)
-        learner = Learner(reader, writer, mode)
+        learner = Learner(reader, writer, mode, load_settings(data_dir))
         _tell(answers, learner.progress())
         draining = False
         while True:
@@ -193,6 +243,28 @@ def run(data_dir: Path, mode: Mode, commands: int, answers: int) -> None:
                 if not said:
                     return
                 draining = draining or b"d" in said
+
+
+def load_settings(data_dir: Path) -> LearnSettings:
+    """Return how to learn here: the user's rules (``detectors.yaml``) and the key of this installation.
+
+    Raises:
+        LevoError: a rule cannot be used, or the key cannot be read or made.
+    """
+    rules = data_dir / RULES_NAME
+    detectors = Detectors(load_rules(rules) if rules.exists() else ())
+    path = data_dir / KEY_NAME
+    try:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            pass
+        else:
+            os.write(descriptor, os.urandom(32))
+            os.close(descriptor)
+        return LearnSettings(detectors, path.read_bytes()[:64], BodyBudget())
+    except OSError as error:
+        raise LevoError(f"{path}: {error.strerror}") from error
 
 
 def _tell(answers: int, progress: Progress) -> None:

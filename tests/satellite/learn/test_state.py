@@ -114,5 +114,5 @@ def test_values_of_one_parameter_are_one_endpoint() -> None:
         learn(state, Trace(origin, "shop.example", "GET", f"/users/{number}", 200, 1.0, 1, 2))
 
     assert list(state.endpoints) == [
-        EndpointKey("acme", "production", "shop", "shop.example", "GET", "/users/{id}")
+        EndpointKey("acme", "production", "shop", "shop.example", "GET", "/users/{integer}")
     ]

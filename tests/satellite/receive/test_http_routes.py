@@ -67,7 +67,7 @@ def test_json_is_received(satellite: RunningSatellite) -> None:
 
     assert (answer.status, answer.headers["content-type"], answer.json()) == (200, JSON, {})
     (endpoint,) = known(satellite, "json")
-    assert (endpoint["path"], endpoint["statuses"]) == ("/items/{id}", {"200": 2, "404": 1})
+    assert (endpoint["path"], endpoint["statuses"]) == ("/items/{itemId}", {"200": 2, "404": 1})
 
 
 def test_spans_with_wrong_ids_are_a_partial_success(satellite: RunningSatellite) -> None:

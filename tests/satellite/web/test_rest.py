@@ -38,7 +38,7 @@ def test_an_endpoint_in_full(app: Starlette) -> None:
         "application": "shop",
         "host": "shop.example",
         "method": "GET",
-        "path": "/users/{id}",
+        "path": "/users/{userId}",
         "count": 3.5,
         "traces": 2,
         "statuses": {"200": 1, "503": 2.5},
@@ -52,7 +52,7 @@ def test_paging(app: Starlette) -> None:
     first = call(app, "GET", "/api/endpoints?limit=1").json()
     second = call(app, "GET", f"/api/endpoints?limit=1&offset={first['next']}").json()
 
-    assert [d["endpoints"][0]["path"] for d in (first, second)] == ["/orders", "/users/{id}"]
+    assert [d["endpoints"][0]["path"] for d in (first, second)] == ["/orders", "/users/{userId}"]
     assert second["next"] is None
 
 

@@ -6,10 +6,21 @@ partition they come to the same state.
 
 from __future__ import annotations
 
+from levo.satellite.learn.callers import Callers
+from levo.satellite.learn.decisions import Assignment, Decision, decide_templates, undecided
+from levo.satellite.learn.deliveries import RecentDeliveries
+from levo.satellite.learn.knowledge import Knowledge
+from levo.satellite.learn.paths.known import Override
+from levo.satellite.learn.paths.state import PathState
+from levo.satellite.learn.sensitive import Detectors, load_rules
 from levo.satellite.learn.sensors import SensorReport, merge_sensor, read_metrics, read_senders
 from levo.satellite.learn.state import (
+    DEFAULT_SETTINGS,
+    BodyBudget,
     EndpointFacts,
     EndpointKey,
+    LearnSettings,
+    Scope,
     State,
     absorb,
     learn,
@@ -18,22 +29,38 @@ from levo.satellite.learn.state import (
     merge,
 )
 from levo.satellite.learn.template import path_template
-from levo.satellite.learn.trace import Trace, read_traces
+from levo.satellite.learn.trace import Origin, Trace, read_traces
 
 __all__ = [
+    "DEFAULT_SETTINGS",
+    "Assignment",
+    "BodyBudget",
+    "Callers",
+    "Decision",
+    "Detectors",
     "EndpointFacts",
     "EndpointKey",
+    "Knowledge",
+    "LearnSettings",
+    "Origin",
+    "Override",
+    "PathState",
+    "RecentDeliveries",
+    "Scope",
     "SensorReport",
     "State",
     "Trace",
     "absorb",
+    "decide_templates",
     "learn",
     "learn_all",
     "learn_sensor",
+    "load_rules",
     "merge",
     "merge_sensor",
     "path_template",
     "read_metrics",
     "read_senders",
     "read_traces",
+    "undecided",
 ]

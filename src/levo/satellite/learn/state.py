@@ -1,26 +1,46 @@
-"""The mergeable state: facts per endpoint, added up."""
+"""The mergeable state: figures, messages and paths per endpoint, added up."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from levo.satellite.learn.callers import Callers
+from levo.satellite.learn.knowledge import Knowledge, learn_messages
+from levo.satellite.learn.paths.state import PathState
+from levo.satellite.learn.paths.trie import path_keys
+from levo.satellite.learn.sensitive.detectors import Detectors
 from levo.satellite.learn.sensors import SensorReport, merge_sensor
-from levo.satellite.learn.template import path_template
 from levo.satellite.learn.trace import Trace
 from levo.satellite.learn.traffic import TrafficByMinute, count_exchange, merge_traffic
 
 
+class Scope(NamedTuple):
+    """Paths are compared within one host of one application."""
+
+    organization: str
+    environment: str
+    application: str
+    host: str
+
+
 class EndpointKey(NamedTuple):
-    """What makes two exchanges belong to the same endpoint."""
+    """What makes two exchanges belong together before any decision about templates."""
 
     organization: str
     environment: str
     application: str
     host: str
     method: str
-    template: str
+    place: str
+    """The path with the segments that are values by their form replaced (``paths.state.Key``)."""
+
+    @property
+    def scope(self) -> Scope:
+        """The host it is of."""
+        return Scope(*self[:4])
 
 
 @dataclass(slots=True)
@@ -36,9 +56,11 @@ class EndpointFacts:
     first_seen_ns: int = 0
     last_seen_ns: int = 0
     traffic: TrafficByMinute = field(default_factory=dict)
+    callers: Callers = field(default_factory=Callers)
+    knowledge: Knowledge = field(default_factory=Knowledge)
 
     def add(self, other: EndpointFacts) -> None:
-        """Take in *other*, which is about other traces of the same endpoint."""
+        """Take in *other*, which is about other traces of the same endpoint and is not changed."""
         if not self.traces or other.first_seen_ns < self.first_seen_ns:
             self.first_seen_ns = other.first_seen_ns
         self.last_seen_ns = max(self.last_seen_ns, other.last_seen_ns)
@@ -47,6 +69,59 @@ class EndpointFacts:
         for status, exchanges in other.statuses.items():
             self.statuses[status] = self.statuses.get(status, 0.0) + exchanges
         merge_traffic(self.traffic, other.traffic)
+        self.callers.absorb(other.callers)
+        self.knowledge.absorb(other.knowledge)
+
+    def add_trace(self, trace: Trace, caller_key: bytes) -> None:
+        """Count one trace."""
+        weight, end_ns, status = trace.weight, trace.end_ns, trace.status
+        if not self.traces or end_ns < self.first_seen_ns:
+            self.first_seen_ns = end_ns
+        if end_ns > self.last_seen_ns:
+            self.last_seen_ns = end_ns
+        self.traces += 1
+        self.exchanges += weight
+        self.statuses[status] = self.statuses.get(status, 0.0) + weight
+        count_exchange(self.traffic, start_ns=trace.start_ns, end_ns=end_ns, status=status, weight=weight)
+        if trace.client:
+            self.callers.add(caller_key, trace.client)
+
+
+class BodyBudget:
+    """Chooses the exchanges whose messages are looked into: all at first, then fewer of what is known well.
+
+    Not part of the state: it bounds the work of a learner. What is not looked into is still counted.
+    """
+
+    def __init__(self, thorough: int = 256, least_share: int = 16) -> None:
+        """Look into the first *thorough* of each endpoint and status, later into one in *least_share*."""
+        self._thorough = thorough
+        self._least_share = least_share
+        self._counts: dict[tuple[EndpointKey, int], int] = {}
+
+    def wants(self, key: EndpointKey, trace: Trace) -> bool:
+        """Whether to look into *trace*."""
+        if len(self._counts) > 100_000:
+            self._counts.clear()
+        count = self._counts.get((key, trace.status), 0)
+        self._counts[key, trace.status] = count + 1
+        if count < self._thorough:
+            return True
+        share = min(self._least_share, count // self._thorough + 1)
+        return zlib.crc32(trace.identity or count.to_bytes(8)) % share == 0
+
+
+class LearnSettings(NamedTuple):
+    """What learning depends on besides the traces."""
+
+    detectors: Detectors
+    caller_key: bytes = b"levo"
+    """Of this installation; at most 64 octets."""
+    budget: BodyBudget | None = None
+    """None: look into everything."""
+
+
+DEFAULT_SETTINGS = LearnSettings(Detectors())
 
 
 @dataclass(slots=True)
@@ -56,54 +131,65 @@ class State:
     endpoints: dict[EndpointKey, EndpointFacts] = field(default_factory=dict)
     sensors: dict[tuple[str, str], SensorReport] = field(default_factory=dict)
     """By (organization, sensor)."""
+    paths: dict[Scope, PathState] = field(default_factory=dict, compare=False)
     traces: int = 0
     exchanges: float = 0.0
     ignored_spans: int = 0
     """Spans that are no HTTP server exchanges."""
     unreadable_records: int = 0
     """Journal records that could not be learned from."""
+    duplicate_spans: int = 0
+    """Spans that had come before."""
+    duplicate_deliveries: int = 0
+    """Whole deliveries that had come before."""
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing at all has been learned."""
-        return not (self.traces or self.sensors or self.ignored_spans or self.unreadable_records)
+        return not (
+            self.traces
+            or self.sensors
+            or self.ignored_spans
+            or self.unreadable_records
+            or self.duplicate_spans
+            or self.duplicate_deliveries
+        )
 
 
-def learn(state: State, trace: Trace) -> State:
+def learn(state: State, trace: Trace, settings: LearnSettings = DEFAULT_SETTINGS) -> State:
     """Add *trace* to *state* and return it (the same object, changed)."""
     origin = trace.origin
-    key = EndpointKey(
-        origin.organization,
-        origin.environment,
-        origin.application,
-        trace.host,
-        trace.method,
-        path_template(trace.path),
-    )
+    scope = Scope(origin.organization, origin.environment, origin.application, trace.host)
+    paths = state.paths.get(scope)
+    if paths is None:
+        paths = state.paths[scope] = PathState()
+    place = paths.observe(trace.method, trace.path, trace.status, trace.weight)
+    if place is None:
+        # An answer such as 404 does not make an endpoint, but belongs to one that others make.
+        place = "/" + "/".join(path_keys(trace.path))
+    key = EndpointKey(*scope, trace.method, place)
     facts = state.endpoints.get(key)
     if facts is None:
-        facts = state.endpoints[key] = EndpointFacts(first_seen_ns=trace.end_ns)
-    weight = trace.weight
-    facts.traces += 1
-    facts.exchanges += weight
-    facts.statuses[trace.status] = facts.statuses.get(trace.status, 0.0) + weight
-    facts.first_seen_ns = min(facts.first_seen_ns, trace.end_ns)
-    facts.last_seen_ns = max(facts.last_seen_ns, trace.end_ns)
-    count_exchange(
-        facts.traffic, start_ns=trace.start_ns, end_ns=trace.end_ns, status=trace.status, weight=weight
-    )
+        facts = state.endpoints[key] = EndpointFacts()
+    facts.add_trace(trace, settings.caller_key)
+    if settings.budget is None or settings.budget.wants(key, trace):
+        learn_messages(facts.knowledge, trace, place, settings.detectors)
+    else:
+        facts.knowledge.skipped += 1
     state.traces += 1
-    state.exchanges += weight
+    state.exchanges += trace.weight
     return state
 
 
-def learn_all(state: State, traces: Iterable[Trace | None]) -> State:
+def learn_all(
+    state: State, traces: Iterable[Trace | None], settings: LearnSettings = DEFAULT_SETTINGS
+) -> State:
     """Add many; None counts as an ignored span."""
     for trace in traces:
         if trace is None:
             state.ignored_spans += 1
         else:
-            learn(state, trace)
+            learn(state, trace, settings)
     return state
 
 
@@ -123,10 +209,17 @@ def absorb(state: State, other: State) -> State:
     """Merge *other*, which is not changed, into *state* and return it (the same object, changed)."""
     for key, facts in other.endpoints.items():
         state.endpoints.setdefault(key, EndpointFacts()).add(facts)
+    for scope, paths in other.paths.items():
+        mine = state.paths.get(scope)
+        if mine is None:
+            mine = state.paths[scope] = PathState()
+        mine.absorb(paths)
     for (organization, sensor), report in other.sensors.items():
         learn_sensor(state, organization, sensor, report)
     state.traces += other.traces
     state.exchanges += other.exchanges
     state.ignored_spans += other.ignored_spans
     state.unreadable_records += other.unreadable_records
+    state.duplicate_spans += other.duplicate_spans
+    state.duplicate_deliveries += other.duplicate_deliveries
     return state

@@ -15,8 +15,8 @@ MAX_NAME_CHARACTERS = 200
 """Bound on names that become part of the catalog's keys (organization, application, host …)."""
 MAX_WEIGHT = 1e9
 _CLOCK_TOLERANCE_NS = 300 * 1_000_000_000
-_DEFAULT_PORTS = {"http": 80, "https": 443, "": 80}
-_METHODS = frozenset(
+DEFAULT_PORTS = {"http": 80, "https": 443, "": 80}
+METHODS = frozenset(
     ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"]
 )
 _WANTED = frozenset(
@@ -28,8 +28,20 @@ _WANTED = frozenset(
         "server.port",
         "http.response.status_code",
         "levo.sample.weight",
+        "url.query",
+        "client.address",
+        "levo.http.request.body",
+        "levo.http.request.body.truncated",
+        "levo.http.request.body.missing_bytes",
+        "levo.http.response.body",
+        "levo.http.response.body.truncated",
+        "levo.http.response.body.missing_bytes",
+        "levo.exchange.incomplete",
     )
 )
+_REQUEST_HEADER, _RESPONSE_HEADER = "http.request.header.", "http.response.header."
+Fields = tuple[tuple[str, str], ...]
+"""(lower-case name, value) of header fields; those that came more than once, more than once."""
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False):
@@ -55,6 +67,19 @@ class Trace(msgspec.Struct, frozen=True, gc=False):
     """How many exchanges this trace stands for; at least 1."""
     start_ns: int
     end_ns: int
+    query: str = ""
+    """As sent, without the ``?``."""
+    client: str = ""
+    """``client.address``."""
+    request_headers: Fields = ()
+    response_headers: Fields = ()
+    request_body: bytes = b""
+    response_body: bytes = b""
+    request_whole: bool = True
+    """The body is all there; learned from only then."""
+    response_whole: bool = True
+    identity: bytes = b""
+    """Trace and span id; empty when there is none. Deliveries of the same span have the same."""
 
     def __repr__(self) -> str:
         return f"Trace({self.method}, path of {len(self.path)} characters, status {self.status})"
@@ -106,11 +131,21 @@ def clean_name(name: str) -> str:
 def _read_span(span: Span, origin: Origin, received_ns: int) -> Trace | None:
     if span.kind != Span.SPAN_KIND_SERVER:
         return None
-    values = {attribute.key: attribute.value for attribute in span.attributes if attribute.key in _WANTED}
+    values: dict[str, AnyValue] = {}
+    request_headers: list[tuple[str, str]] = []
+    response_headers: list[tuple[str, str]] = []
+    for attribute in span.attributes:
+        key = attribute.key
+        if key in _WANTED:
+            values[key] = attribute.value
+        elif key.startswith(_REQUEST_HEADER):
+            _read_fields(request_headers, key[len(_REQUEST_HEADER) :], attribute.value)
+        elif key.startswith(_RESPONSE_HEADER):
+            _read_fields(response_headers, key[len(_RESPONSE_HEADER) :], attribute.value)
     method = _text_of(values, "http.request.method")
     if not method:
         return None
-    if method not in _METHODS:
+    if method not in METHODS:
         method = "_OTHER"
     status = _int_of(values, "http.response.status_code")
     end_ns = span.end_time_unix_nano or span.start_time_unix_nano
@@ -125,6 +160,46 @@ def _read_span(span: Span, origin: Origin, received_ns: int) -> Trace | None:
         _weight(values.get("levo.sample.weight")),
         min(span.start_time_unix_nano or end_ns, end_ns),
         end_ns,
+        _text_of(values, "url.query"),
+        _text_of(values, "client.address"),
+        tuple(request_headers),
+        tuple(response_headers),
+        _octets_of(values, "levo.http.request.body"),
+        _octets_of(values, "levo.http.response.body"),
+        _is_whole(values, "request"),
+        _is_whole(values, "response"),
+        span.trace_id + span.span_id,
+    )
+
+
+def _read_fields(fields: list[tuple[str, str]], name: str, value: AnyValue) -> None:
+    kind = value.WhichOneof("value")
+    if kind == "array_value":
+        fields.extend((name, each.string_value) for each in value.array_value.values)
+    elif kind == "string_value":
+        fields.append((name, value.string_value))
+
+
+def _octets_of(values: dict[str, AnyValue], key: str) -> bytes:
+    value = values.get(key)
+    if value is None:
+        return b""
+    return value.string_value.encode() if value.WhichOneof("value") == "string_value" else value.bytes_value
+
+
+_HALF_READ = frozenset(
+    ("gap", "cut", "evicted", "unsampled_body", "mid_stream", "reset_stream", "still_open")
+)
+
+
+def _is_whole(values: dict[str, AnyValue], side: str) -> bool:
+    """Whether nothing of the body of *side* (``request``, ``response``) is known to be missing."""
+    truncated = values.get(f"levo.http.{side}.body.truncated")
+    incomplete = _text_of(values, "levo.exchange.incomplete")
+    return not (
+        (truncated is not None and truncated.bool_value)
+        or _int_of(values, f"levo.http.{side}.body.missing_bytes")
+        or incomplete.removeprefix(f"{side}_") in _HALF_READ
     )
 
 
@@ -133,7 +208,7 @@ def _host(values: dict[str, AnyValue]) -> str:
     port = _int_of(values, "server.port")
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"
-    default = _DEFAULT_PORTS.get(_text_of(values, "url.scheme"))
+    default = DEFAULT_PORTS.get(_text_of(values, "url.scheme"))
     return f"{host}:{port}" if 0 < port < 65536 and port != default else host
 
 

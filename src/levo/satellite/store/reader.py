@@ -19,12 +19,16 @@ from levo.satellite.store.writer import SensorState
 _STATUS_CLASSES = {"none": (0, 0), "1xx": (100, 199), "2xx": (200, 299), "3xx": (300, 399), "4xx": (400, 499)}
 STATUS_CLASSES = {**_STATUS_CLASSES, "5xx": (500, 599)}
 SORTS = {
-    "path": "application, host, template, method, environment, organization",
+    "path": "application, host, path, method, environment, organization",
     "last_seen": "last_seen_ns DESC, id",
     "first_seen": "first_seen_ns DESC, id",
     "exchanges": "exchanges DESC, id",
 }
 """Orders by the name that REST and pages use; each is total, so that pages neither repeat nor skip rows."""
+
+
+REVIEWS = ("open", "accepted", "ignored")
+"""What users say of endpoints; *open* is nothing yet."""
 
 
 class EndpointFilter(msgspec.Struct, frozen=True):
@@ -41,6 +45,8 @@ class EndpointFilter(msgspec.Struct, frozen=True):
     """Part of the template, the host or the application, in any case."""
     new_since_ns: int = 0
     """Endpoints first seen at this time or later."""
+    review: str = ""
+    """A key of :data:`REVIEWS`; empty leaves out those that users ignore."""
 
 
 class EndpointRow(msgspec.Struct, frozen=True):
@@ -137,8 +143,10 @@ class _Where:
 class CatalogReader:
     """Queries; usable from any thread. Keeps as many connections as there are concurrent calls at most."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, desk: Path | None = None) -> None:
+        """*desk* is the database of the users' decisions (``store.desk``); without it there are none."""
         self._path = path
+        self._desk = desk
         self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
 
     def close(self) -> None:
@@ -272,7 +280,7 @@ class CatalogReader:
         try:
             connection = self._idle.get_nowait()
         except queue.Empty:
-            connection = open_for_reading(self._path)
+            connection = open_for_reading(self._path, self._desk)
         try:
             yield connection
         except BaseException:
@@ -283,7 +291,7 @@ class CatalogReader:
 
 _Columns = tuple[int, str, str, str, str, str, str, int, float, int, int]
 _COLUMNS = (
-    "id, organization, environment, application, host, method, template,"
+    "id, organization, environment, application, host, method, path,"
     " traces, exchanges, first_seen_ns, last_seen_ns"
 )
 
@@ -291,6 +299,12 @@ _COLUMNS = (
 _CLASSES_OF = (
     "SELECT DISTINCT endpoint, CASE WHEN status = 0 THEN 'none' ELSE (status / 100) || 'xx' END AS class"
     " FROM endpoint_status"
+)
+
+
+_STANDING = (
+    "SELECT e.id FROM desk.standing s CROSS JOIN endpoint e"
+    " USING (organization, environment, application, host, method) WHERE s.place = anonymous(e.template)"
 )
 
 
@@ -303,12 +317,18 @@ def _where(wanted: EndpointFilter) -> _Where:
             values.append(value)
     if wanted.search:
         pattern = "".join(f"\\{c}" if c in "\\%_" else c for c in wanted.search)
-        fields = ("template", "host", "application")
+        fields = ("path", "host", "application")
         parts.append("(" + " OR ".join(f"{f} LIKE ? ESCAPE '\\'" for f in fields) + ")")
         values.extend([f"%{pattern}%"] * len(fields))
     if wanted.new_since_ns:
         parts.append("first_seen_ns >= ?")
         values.append(wanted.new_since_ns)
+    if wanted.review in ("accepted", "ignored"):
+        parts.append(f"id IN ({_STANDING} AND s.state = '{wanted.review}')")
+    elif wanted.review == "open":
+        parts.append(f"id NOT IN ({_STANDING} AND s.state IN ('accepted', 'ignored'))")
+    else:
+        parts.append(f"id NOT IN ({_STANDING} AND s.state = 'ignored')")
     if wanted.status:
         parts.append(
             "EXISTS (SELECT 1 FROM endpoint_status WHERE endpoint = endpoint.id AND status BETWEEN ? AND ?)"

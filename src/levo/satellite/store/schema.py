@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from levo.errors import LevoError
+from levo.satellite.learn.paths.known import anonymous_pattern
 from levo.satellite.store import traffic
 
 DATABASE_NAME = "catalog.sqlite3"
@@ -59,6 +60,51 @@ _STEPS = (
     """,
     # 2: traffic over time
     traffic.SCHEMA,
+    # 3: what the messages teach
+    """
+    ALTER TABLE endpoint ADD COLUMN path TEXT NOT NULL DEFAULT '';
+    ALTER TABLE endpoint ADD COLUMN place TEXT NOT NULL DEFAULT '';
+    ALTER TABLE endpoint ADD COLUMN confidence REAL NOT NULL DEFAULT 0;
+    ALTER TABLE endpoint ADD COLUMN callers BLOB NOT NULL DEFAULT x'';
+    UPDATE endpoint SET path = template, place = template;
+
+    CREATE TABLE knowledge (
+        endpoint INTEGER PRIMARY KEY REFERENCES endpoint (id) ON DELETE CASCADE,
+        state BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE paths (
+        organization TEXT NOT NULL,
+        environment TEXT NOT NULL,
+        application TEXT NOT NULL,
+        host TEXT NOT NULL,
+        state BLOB NOT NULL,
+        PRIMARY KEY (organization, environment, application, host)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE redirect (old INTEGER PRIMARY KEY, new INTEGER NOT NULL) STRICT;
+
+    CREATE TABLE delivery (digest BLOB PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE INDEX delivery_age ON delivery (number);
+
+    CREATE TABLE event (
+        id INTEGER PRIMARY KEY,
+        time_ns INTEGER NOT NULL,
+        endpoint INTEGER NOT NULL REFERENCES endpoint (id) ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        detail TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX event_time ON event (time_ns);
+
+    CREATE TABLE description (
+        organization TEXT NOT NULL,
+        environment TEXT NOT NULL,
+        application TEXT NOT NULL,
+        uploaded_ns INTEGER NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (organization, environment, application)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 
@@ -83,13 +129,30 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def open_for_reading(path: Path) -> sqlite3.Connection:
-    """Open the database at *path*, which exists, for queries only; usable from any one thread at a time."""
+def open_for_reading(path: Path, desk: Path | None = None) -> sqlite3.Connection:
+    """Open the database at *path*, which exists, for queries only; usable from any one thread at a time.
+
+    The users' decisions of *desk* are there as ``desk.standing``, and ``anonymous`` takes the parameters'
+    names from a template.
+    """
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, check_same_thread=False
     )
+    if desk is None:
+        connection.execute("ATTACH ':memory:' AS desk")
+        connection.execute(
+            "CREATE TABLE desk.standing (organization, environment, application, host, method, place, state)"
+        )
+    else:
+        connection.execute("ATTACH ? AS desk", (f"{desk.absolute().as_uri()}?mode=ro",))
+    connection.create_function("anonymous", 1, anonymous_template, deterministic=True)
     connection.execute("PRAGMA query_only = ON")
     return connection
+
+
+def anonymous_template(template: str) -> str:
+    """Return *template* without the names of its parameters: ``/users/{}``. Decisions name endpoints so."""
+    return "/" + "/".join(anonymous_pattern(template))
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

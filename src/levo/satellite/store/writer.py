@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,14 +12,25 @@ from types import TracebackType
 import msgspec
 
 from levo.errors import LevoError
-from levo.satellite.learn import EndpointFacts, EndpointKey, SensorReport, State, merge_sensor
-from levo.satellite.learn.traffic import TrafficByMinute, merge_traffic
+from levo.satellite.learn import (
+    Decision,
+    Override,
+    PathState,
+    Scope,
+    SensorReport,
+    State,
+    decide_templates,
+    merge_sensor,
+)
 from levo.satellite.queue import Position
+from levo.satellite.store.endpoints import EndpointTable
 from levo.satellite.store.schema import open_for_writing
-from levo.satellite.store.traffic import WHOLE_CATALOG, add_traffic, prune_traffic
+from levo.satellite.store.traffic import prune_traffic
 
 MAX_ENDPOINTS = 100_000
 MAX_SENSORS = 10_000
+MAX_DELIVERIES = 20_000
+"""Deliveries remembered, so that one that comes again changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +66,7 @@ class CatalogWriter:
         """
         self._path = path
         self._connection = open_for_writing(path)
-        self._max_endpoints = max_endpoints
-        (self._endpoints,) = self._connection.execute("SELECT count(*) FROM endpoint").fetchone()
+        self._endpoints = EndpointTable(self._connection, max_endpoints)
         (self._sensors,) = self._connection.execute("SELECT count(*) FROM sensor").fetchone()
 
     def checkpoint(self) -> Commit:
@@ -64,26 +74,82 @@ class CatalogWriter:
         row = self._connection.execute("SELECT revision, segment, offset FROM checkpoint").fetchone()
         return Commit(row[0], Position(row[1], row[2]))
 
-    def commit(self, delta: State, position: Position) -> Commit:
+    def load_paths(self) -> dict[Scope, PathState]:
+        """Return what is stored of the paths of each host; what cannot be read any more is learned anew."""
+        found: dict[Scope, PathState] = {}
+        for *scope, state in self._connection.execute(
+            "SELECT organization, environment, application, host, state FROM paths"
+        ):
+            try:
+                found[Scope(*scope)] = PathState.from_bytes(state)
+            except ValueError:
+                continue
+        return found
+
+    def overrides(self, scope: Scope) -> tuple[Override, ...]:
+        """Return what descriptions that were uploaded say about the paths of *scope*."""
+        rows = self._connection.execute(
+            "SELECT document FROM description WHERE organization = ? AND environment IN (?, '')"
+            " AND application = ?",
+            scope[:3],
+        ).fetchall()
+        return tuple(
+            Override("import", path)
+            for (document,) in rows
+            for path in msgspec.json.decode(document).get("paths", {})
+            if isinstance(path, str) and path.startswith("/")
+        )
+
+    def is_known(self, digest: bytes) -> bool:
+        """Whether a delivery of this digest was committed before."""
+        row = self._connection.execute("SELECT 1 FROM delivery WHERE digest = ?", (digest,)).fetchone()
+        return row is not None
+
+    def commit(
+        self,
+        delta: State,
+        position: Position,
+        decisions: Mapping[Scope, Decision] | None = None,
+        *,
+        moved: Iterable[Scope] | None = None,
+        save_paths: Iterable[Scope] | None = None,
+        deliveries: Iterable[bytes] = (),
+    ) -> Commit:
         """Add *delta* to the catalog and move the checkpoint to *position*, both or neither, durably.
+
+        *decisions* are those on the templates of each host in *delta* (made here if None), *moved* the hosts
+        whose decision is new, *save_paths* those whose paths are to be stored (both: all, if None), and
+        *deliveries* the digests of what was learned from.
 
         Raises:
             LevoError: nothing was changed; the disk or the file refuses.
         """
+        if decisions is None:
+            decisions = {scope: decide_templates(paths) for scope, paths in delta.paths.items()}
         connection = self._connection
-        endpoints, sensors = self._endpoints, self._sensors
+        sensors = self._sensors
         try:
             connection.execute("BEGIN IMMEDIATE")
-            refused = self._add_endpoints(delta.endpoints.items())
+            for scope in decisions if moved is None else moved:
+                self._endpoints.follow(scope, decisions[scope], delta.paths.get(scope))
+            refused, noise = self._endpoints.add(delta, decisions)
+            for scope in delta.paths if save_paths is None else save_paths:
+                connection.execute(
+                    "INSERT OR REPLACE INTO paths VALUES (?,?,?,?,?)", (*scope, delta.paths[scope].to_bytes())
+                )
             refused_sensors = self._add_sensors(delta.sensors.items())
             self._add_counters(
                 learned_traces=delta.traces,
                 learned_exchanges=delta.exchanges,
                 ignored_spans=delta.ignored_spans,
                 unreadable_records=delta.unreadable_records,
+                duplicate_spans=delta.duplicate_spans,
+                duplicate_deliveries=delta.duplicate_deliveries,
                 endpoint_limit_exchanges=refused,
+                noise_exchanges=noise,
                 sensor_limit_reports=refused_sensors,
             )
+            self._add_deliveries(deliveries)
             connection.execute(
                 "UPDATE checkpoint SET segment = ?, offset = ?, revision = revision + ?",
                 (position.segment, position.offset, not delta.is_empty),
@@ -91,7 +157,8 @@ class CatalogWriter:
             result = self.checkpoint()
             connection.execute("COMMIT")
         except BaseException as error:
-            self._endpoints, self._sensors = endpoints, sensors
+            self._sensors = sensors
+            self._endpoints.forget()
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
@@ -99,8 +166,17 @@ class CatalogWriter:
             raise
         return result
 
+    def _add_deliveries(self, digests: Iterable[bytes]) -> None:
+        (number,) = self._connection.execute("SELECT ifnull(max(number), 0) FROM delivery").fetchone()
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO delivery VALUES (?, ?)",
+            [(digest, number + place) for place, digest in enumerate(digests, start=1)],
+        )
+        self._connection.execute("DELETE FROM delivery WHERE number <= ?", (number - MAX_DELIVERIES,))
+
     def prune(self, now_ns: int) -> int:
         """Delete rollups that are older than they are kept; return how many."""
+        self._endpoints.prune_events()
         return prune_traffic(self._connection, now_ns // 1_000_000_000)
 
     def close(self) -> None:
@@ -114,40 +190,6 @@ class CatalogWriter:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _add_endpoints(self, facts_by_key: Iterable[tuple[EndpointKey, EndpointFacts]]) -> float:
-        """Return the exchanges of endpoints that the full catalog could not take."""
-        refused = 0.0
-        whole: TrafficByMinute = {}
-        execute = self._connection.execute
-        for key, facts in facts_by_key:
-            row = execute(
-                "UPDATE endpoint SET traces = traces + ?, exchanges = exchanges + ?,"
-                " first_seen_ns = min(first_seen_ns, ?), last_seen_ns = max(last_seen_ns, ?)"
-                " WHERE organization = ? AND environment = ? AND application = ? AND host = ? AND method = ?"
-                " AND template = ? RETURNING id",
-                (facts.traces, facts.exchanges, facts.first_seen_ns, facts.last_seen_ns, *key),
-            ).fetchone()
-            if row is None:
-                if self._endpoints >= self._max_endpoints:
-                    refused += facts.exchanges
-                    continue
-                self._endpoints += 1
-                row = execute(
-                    "INSERT INTO endpoint (traces, exchanges, first_seen_ns, last_seen_ns, organization,"
-                    " environment, application, host, method, template)"
-                    " VALUES (?,?,?,?,?,?,?,?,?,?) RETURNING id",
-                    (facts.traces, facts.exchanges, facts.first_seen_ns, facts.last_seen_ns, *key),
-                ).fetchone()
-            self._connection.executemany(
-                "INSERT INTO endpoint_status VALUES (?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET exchanges = exchanges + excluded.exchanges",
-                [(row[0], status, exchanges) for status, exchanges in facts.statuses.items()],
-            )
-            add_traffic(self._connection, row[0], facts.traffic)
-            merge_traffic(whole, facts.traffic)
-        add_traffic(self._connection, WHOLE_CATALOG, whole)
-        return refused
 
     def _add_sensors(self, reports: Iterable[tuple[tuple[str, str], SensorReport]]) -> int:
         """Return the reports of sensors that the full catalog could not take."""

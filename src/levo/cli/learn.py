@@ -1,0 +1,142 @@
+"""``levo learn``: capture and HAR files in, an OpenAPI document out, without a Satellite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from levo.errors import ConfigError, LevoError, Problem
+from levo.model.exchange import Exchange
+from levo.satellite.learn import Detectors, LearnSettings, Origin, State, Trace, learn, load_rules
+from levo.satellite.learn.exchange import read_har, trace_of
+from levo.satellite.openapi import render_document
+from levo.satellite.openapi.catalog import operations_of
+
+_ORIGIN = Origin("default", "default", "learned", "")
+_SNIFFED_OCTETS = 4096
+_FRAMES = 4096
+
+
+class UnreadableFile(LevoError):
+    """A file that is neither a capture, nor a HAR, nor exchanges as JSON Lines."""
+
+    exit_status = 2
+
+
+@click.command("learn")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option(
+    "--openapi", "version", type=click.Choice(["3.0", "3.1"]), default="3.1", show_default=True, help="Version."
+)
+@click.option("--title", default="Learned API", show_default=True, help="Title of the document.")
+@click.option("--host", "hosts", multiple=True, help="Only requests to this host. Repeatable.")
+@click.option("--filter", "expression", metavar="EXPRESSION", help="pcap-filter(7) for captures.")
+@click.option("--detectors", type=click.Path(path_type=Path), help="YAML file with own rules for sensitive data.")
+@click.option("--plain", is_flag=True, help="Leave out counts and times, so that equal traffic gives equal text.")
+@click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
+def command(
+    files: tuple[Path, ...],
+    version: str,
+    title: str,
+    hosts: tuple[str, ...],
+    expression: str | None,
+    detectors: Path | None,
+    plain: bool,
+    form: str,
+) -> None:
+    """Capture or HAR files in, an OpenAPI document out on standard output.
+
+    FILE is a pcap or pcapng capture (gzip accepted), a HAR file, or the JSON Lines of apidump.
+    """
+    rules = load_rules(detectors) if detectors is not None else ()
+    settings = LearnSettings(Detectors(rules))
+    state = State()
+    for path in files:
+        for trace in read_file(path, expression):
+            if not hosts or trace.host in hosts:
+                learn(state, trace, settings)
+    document = render_document(
+        title, operations_of(state), version=version, rules=rules, annotate=not plain
+    )
+    click.echo(formatted(document, form))
+    found = sum(len(item) for item in document["paths"].values())
+    click.echo(f"levo learn: {state.traces} exchanges, {found} operations", err=True)
+
+
+def formatted(document: Any, form: str) -> str:
+    """Return *document* as text, keys in their order."""
+    if form == "yaml":
+        import yaml
+
+        text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+        return text.rstrip("\n")
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def read_file(path: Path, expression: str | None = None) -> Iterator[Trace]:
+    """Yield the traces in the file at *path*, whatever its format.
+
+    Raises:
+        UnreadableFile: it cannot be read as any of them.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(_SNIFFED_OCTETS).lstrip(b"\xef\xbb\xbf \t\r\n")
+    except OSError as error:
+        raise UnreadableFile(f"{path}: {error.strerror}") from error
+    if not start.startswith(b"{"):
+        yield from _capture(path, expression)
+    elif start.startswith(b'{"start_ns"'):
+        yield from _json_lines(path)
+    else:
+        yield from _har(path)
+
+
+def _har(path: Path) -> Iterator[Trace]:
+    try:
+        document = json.loads(path.read_bytes())
+        yield from read_har(document, _ORIGIN)
+    except (ValueError, OSError) as error:
+        raise UnreadableFile(f"{path}: neither a capture nor a HAR file") from error
+
+
+def _json_lines(path: Path) -> Iterator[Trace]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                try:
+                    exchange = Exchange.from_json(json.loads(line))
+                except (KeyError, TypeError, ValueError) as error:
+                    raise UnreadableFile(f"{path}:{number}: no exchange as apidump writes it") from error
+                trace = trace_of(exchange, _ORIGIN)
+                if trace is not None:
+                    yield trace
+
+
+def _capture(path: Path, expression: str | None) -> Iterator[Trace]:
+    from levo.engine.engine import Engine  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from levo.sensor.capture.file import FileSource  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    try:
+        source = FileSource(str(path), filter=expression)
+    except ValueError as error:
+        raise ConfigError(Problem("--filter", str(error))) from error
+    with source:
+        engine = Engine(max_memory=512 << 20)
+        while engine.pump(source, _FRAMES, 0):
+            yield from _drain(engine)
+        engine.finish()
+        yield from _drain(engine)
+
+
+def _drain(engine: Any) -> Iterator[Trace]:
+    batch = engine.drain()
+    batch.decode_content()
+    for exchange in batch.exchanges():
+        trace = trace_of(exchange, _ORIGIN)
+        if trace is not None:
+            yield trace

@@ -1,0 +1,60 @@
+"""Which template each place in the tree of paths belongs to: a pure function of the paths' state."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from levo.satellite.learn.paths.known import Override
+from levo.satellite.learn.paths.state import PathState
+from levo.satellite.learn.paths.templates import Catalog, Template
+
+_VALUE = re.compile(r"\{[^{}]*\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Where the figures of a place go."""
+
+    template: str
+    """Stable name of the template, without names of parameters: ``/users/{}``."""
+    path: str
+    """As shown: ``/users/{userId}``."""
+    confidence: float
+    methods: frozenset[str]
+    """Methods that some request has proven to exist."""
+
+
+@dataclass(slots=True)
+class Decision:
+    """The templates of one host."""
+
+    templates: tuple[Template, ...] = ()
+    by_place: dict[str, Assignment] = field(default_factory=dict)
+    by_template: dict[str, Template] = field(default_factory=dict)
+
+    def assign(self, place: str, paths: PathState | None) -> Assignment | None:
+        """Return where *place* belongs, None if nothing has proven that it exists."""
+        found = self.by_place.get(place)
+        if found is None and paths is not None:
+            found = self.by_place.get(paths.canonical(place))
+        return found
+
+
+def decide_templates(paths: PathState, overrides: Sequence[Override] = ()) -> Decision:
+    """Decide on the templates of a host."""
+    decision = Decision()
+    catalog = Catalog(paths, overrides)
+    decision.templates = tuple(catalog.templates)
+    for template in catalog.templates:
+        decision.by_template[template.id] = template
+        assignment = Assignment(template.id, template.path, template.confidence, frozenset(template.methods))
+        for place in template.keys:
+            decision.by_place[place] = assignment
+    return decision
+
+
+def undecided(place: str, method: str) -> Assignment:
+    """Return the assignment of a place that is newer than the last decision."""
+    return Assignment(_VALUE.sub("{}", place), _VALUE.sub("{id}", place), 0.5, frozenset((method,)))

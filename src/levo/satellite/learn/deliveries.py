@@ -1,0 +1,56 @@
+"""Deliveries come at least once: what came before is recognised and changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from levo.satellite.learn.trace import Trace
+
+MAX_SPANS = 200_000
+
+
+class RecentDeliveries:
+    """What came lately: whole deliveries, also before a restart, and single spans. A learner's, not the state's.
+
+    Both are recognised by what their sender gave them: a retry of an exporter has the same octets, a span its
+    trace and span id. Spans without ids are always new.
+    """
+
+    def __init__(
+        self, is_known: Callable[[bytes], bool] = lambda digest: False, limit: int = MAX_SPANS
+    ) -> None:
+        """*is_known* tells whether a delivery was committed before; *limit* bounds the spans remembered."""
+        self._is_known = is_known
+        self._limit = limit
+        self._spans: dict[bytes, None] = {}
+        self._fresh: dict[bytes, None] = {}
+
+    @property
+    def fresh(self) -> list[bytes]:
+        """Digests of the deliveries since the last commit."""
+        return list(self._fresh)
+
+    def committed(self) -> None:
+        """Note that the fresh deliveries are known to the catalog."""
+        self._fresh.clear()
+
+    def is_new_delivery(self, payload: bytes) -> bool:
+        """Whether these octets have not come before; then remember their digest."""
+        digest = hashlib.blake2b(payload, digest_size=16).digest()
+        if digest in self._fresh or self._is_known(digest):
+            return False
+        self._fresh[digest] = None
+        return True
+
+    def is_new(self, trace: Trace) -> bool:
+        """Whether *trace* has no identity or one that was not among the last ones; then remember it."""
+        identity = trace.identity
+        if len(identity) < 24:
+            return True
+        if identity in self._spans:
+            return False
+        self._spans[identity] = None
+        if len(self._spans) > self._limit:
+            del self._spans[next(iter(self._spans))]
+        return True

@@ -1,0 +1,267 @@
+"""What is known of the messages of one endpoint: parameters, bodies, authentication. Mergeable.
+
+Requests that failed (4xx, 5xx, or no response seen) say nothing about what the endpoint accepts: they teach
+their response only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+
+from levo.satellite.learn.auth import schemes
+from levo.satellite.learn.schema.body import Body, media_type, observe_body, sniffed
+from levo.satellite.learn.schema.node import Node, Observer, absorb
+from levo.satellite.learn.schema.text import Text
+from levo.satellite.learn.sensitive.detectors import Check, Detectors
+from levo.satellite.learn.trace import Trace
+
+MAX_MEDIA_TYPES = 8
+MAX_AUTH_SETS = 24
+_NO_PARAMETERS = frozenset(
+    [
+        "accept",
+        "accept-charset",
+        "accept-encoding",
+        "accept-language",
+        "authorization",
+        "cache-control",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "cookie",
+        "date",
+        "dnt",
+        "expect",
+        "forwarded",
+        "from",
+        "host",
+        "http2-settings",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "keep-alive",
+        "max-forwards",
+        "origin",
+        "pragma",
+        "priority",
+        "proxy-authorization",
+        "proxy-connection",
+        "range",
+        "referer",
+        "sec-ch-ua",
+        "sec-ch-ua-mobile",
+        "sec-ch-ua-platform",
+        "sec-fetch-dest",
+        "sec-fetch-mode",
+        "sec-fetch-site",
+        "sec-fetch-user",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "upgrade-insecure-requests",
+        "user-agent",
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-proto",
+        "x-real-ip",
+        "x-amzn-trace-id",
+        "traceparent",
+        "tracestate",
+        "baggage",
+        "b3",
+        "x-b3-traceid",
+        "x-b3-spanid",
+        "x-b3-sampled",
+        "x-b3-parentspanid",
+        "x-envoy-attempt-count",
+    ]
+)
+_RESPONSE_FIELDS = frozenset(
+    [
+        "location",
+        "etag",
+        "retry-after",
+        "link",
+        "content-disposition",
+        "www-authenticate",
+        "deprecation",
+        "sunset",
+    ]
+)
+_HEADER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,60}")
+
+
+class Response(msgspec.Struct, array_like=True, omit_defaults=True):
+    """Responses with one status code."""
+
+    seen: int = 0
+    headers: Node = msgspec.field(default_factory=Node)
+    bodies: dict[str, Body] = msgspec.field(default_factory=dict)
+
+    def absorb(self, other: Response) -> None:
+        """Add *other*, which is not changed."""
+        self.seen += other.seen
+        absorb(self.headers, other.headers)
+        _absorb_bodies(self.bodies, other.bodies)
+
+
+class Knowledge(msgspec.Struct, array_like=True, omit_defaults=True):
+    """Everything learned from the messages of one endpoint. Fields are stored in order: add at the end only."""
+
+    accepted: int = 0
+    """Requests that succeeded, all of which taught the request's side."""
+    query: Node = msgspec.field(default_factory=Node)
+    headers: Node = msgspec.field(default_factory=Node)
+    cookies: Node = msgspec.field(default_factory=Node)
+    segments: dict[str, Node] = msgspec.field(default_factory=dict)
+    """Values of path parameters by position, from 0."""
+    bodies: dict[str, Body] = msgspec.field(default_factory=dict)
+    responses: dict[str, Response] = msgspec.field(default_factory=dict)
+    auth: dict[str, int] = msgspec.field(default_factory=dict)
+    """Successful requests by authentication (``auth.schemes``)."""
+    refused: int = 0
+    """Responses 401 and 403."""
+    skipped: int = 0
+    """Exchanges whose messages were counted but not looked into."""
+
+    def absorb(self, other: Knowledge) -> None:
+        """Add *other*, which is not changed."""
+        self.accepted += other.accepted
+        self.refused += other.refused
+        self.skipped += other.skipped
+        absorb(self.query, other.query)
+        absorb(self.headers, other.headers)
+        absorb(self.cookies, other.cookies)
+        for position, node in other.segments.items():
+            absorb(self.segments.setdefault(position, Node()), node)
+        _absorb_bodies(self.bodies, other.bodies)
+        for status, response in other.responses.items():
+            self.responses.setdefault(status, Response()).absorb(response)
+        for scheme, count in other.auth.items():
+            self.auth[scheme] = self.auth.get(scheme, 0) + count
+
+
+def learn_messages(known: Knowledge, trace: Trace, key: str, detectors: Detectors) -> None:
+    """Add the messages of *trace*, whose place in the tree of paths is *key*, to *known*."""
+    status = trace.status
+    if 200 <= status < 400 or status == 101:
+        _learn_request(known, trace, key, detectors)
+    elif status in (401, 403):
+        known.refused += 1
+    if status:
+        response = known.responses.get(str(status))
+        if response is None:
+            response = known.responses[str(status)] = Response()
+        response.seen += 1
+        fields: dict[str, Text] = {}
+        content_type = ""
+        for name, value in trace.response_headers:
+            if name == "content-type":
+                content_type = value
+            elif name in _RESPONSE_FIELDS or (name.startswith("x-") and _HEADER_NAME.fullmatch(name)):
+                fields[name] = Text(value)
+        if fields:
+            Observer(_checks(detectors, fields)).observe(response.headers, fields)
+        if trace.response_body:
+            _learn_body(response.bodies, content_type, trace.response_body, trace.response_whole, detectors)
+
+
+def _learn_request(known: Knowledge, trace: Trace, key: str, detectors: Detectors) -> None:
+    known.accepted += 1
+    query: dict[str, Text | list[Text]] = {}
+    if trace.query:
+        query = _query(trace.query)
+        checks = detectors.checks_for(" ".join(_texts(query)))
+        Observer(checks).observe(known.query, query)
+    fields: dict[str, Text] = {}
+    cookies: dict[str, Text] = {}
+    content_type = ""
+    for name, value in trace.request_headers:
+        if name == "content-type":
+            content_type = value
+        elif name == "cookie":
+            for pair in value.split(";")[:50]:
+                cookie, _, content = pair.strip().partition("=")
+                cookies[cookie] = Text(content)
+        elif name not in _NO_PARAMETERS and _HEADER_NAME.fullmatch(name):
+            fields[name] = Text(value)
+    if fields:
+        Observer(_checks(detectors, fields)).observe(known.headers, fields)
+    if cookies:
+        Observer(_checks(detectors, cookies)).observe(known.cookies, cookies)
+    if "{" in key:
+        _learn_segments(known, trace.path, key, detectors)
+    scheme = schemes(trace.request_headers, query)
+    if scheme in known.auth or len(known.auth) < MAX_AUTH_SETS:
+        known.auth[scheme] = known.auth.get(scheme, 0) + 1
+    if trace.request_body:
+        _learn_body(known.bodies, content_type, trace.request_body, trace.request_whole, detectors)
+
+
+def _learn_segments(known: Knowledge, path: str, key: str, detectors: Detectors) -> None:
+    values = [part for part in path.split("/") if part]
+    for position, part in enumerate(part for part in key.split("/") if part):
+        if "{" in part and position < len(values):
+            value = unquote(values[position], errors="replace")
+            node = known.segments.get(str(position))
+            if node is None:
+                node = known.segments[str(position)] = Node(open=True)
+            Observer(detectors.checks_for(value)).observe(node, Text(value))
+
+
+def _learn_body(
+    bodies: dict[str, Body], content_type: str, octets: bytes, whole: bool, detectors: Detectors
+) -> None:
+    media = media_type(content_type) or sniffed(octets)
+    body = bodies.get(media)
+    if body is None:
+        if len(bodies) >= MAX_MEDIA_TYPES:
+            media = "*/*"
+        body = bodies.setdefault(media, Body())
+    if whole:
+        observe_body(body, media, content_type, octets, detectors.checks_for(octets))
+    else:
+        body.seen += 1
+
+
+def _query(text: str) -> dict[str, Text | list[Text]]:
+    found: dict[str, Text | list[Text]] = {}
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=100)
+    except ValueError:
+        return found
+    for name, value in pairs:
+        known = found.get(name)
+        if known is None:
+            found[name] = Text(value)
+        elif isinstance(known, list):
+            known.append(Text(value))
+        else:
+            found[name] = [known, Text(value)]
+    return found
+
+
+def _texts(query: dict[str, Text | list[Text]]) -> list[str]:
+    texts: list[str] = []
+    for value in query.values():
+        texts.extend(value if isinstance(value, list) else [value])
+    return texts
+
+
+def _checks(detectors: Detectors, fields: dict[str, Text]) -> Sequence[Check]:
+    return detectors.checks_for("\n".join(fields.values()))
+
+
+def _absorb_bodies(bodies: dict[str, Body], more: dict[str, Body]) -> None:
+    for media, body in more.items():
+        bodies.setdefault(media, Body()).absorb(body)

@@ -1,0 +1,208 @@
+"""Bodies of every media type, made into values that a schema can be learned from."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+from xml.parsers import expat
+
+import msgspec
+import orjson
+
+from levo.satellite.learn.schema.node import Check, Node, Observer, absorb
+from levo.satellite.learn.schema.text import BINARY, Text, is_name
+
+MAX_BODY_BYTES = 1 << 20
+"""Larger bodies are counted only."""
+MAX_ITEMS = 200
+"""Rows, lines or form fields of one body that are looked at."""
+_TOKEN = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+*-]{1,60}")
+_BOUNDARY = re.compile(r'boundary="?([^";]{1,70})', re.IGNORECASE)
+_PART_NAME = re.compile(r';\s*name="?([^";]{0,80})', re.IGNORECASE)
+
+
+class Body(msgspec.Struct, array_like=True, omit_defaults=True):
+    """What is known of the bodies of one media type in one place."""
+
+    seen: int = 0
+    learned: int = 0
+    """Of ``seen``: complete and readable, so that they are in ``schema``."""
+    schema: Node = msgspec.field(default_factory=Node)
+
+    def absorb(self, other: Body) -> None:
+        """Add *other*, which is not changed."""
+        self.seen += other.seen
+        self.learned += other.learned
+        absorb(self.schema, other.schema)
+
+
+class Unreadable(Exception):
+    """A body is not what its media type says."""
+
+
+def media_type(content_type: str) -> str:
+    """Return the media type without parameters, lower case; empty if there is none or it is none."""
+    found = content_type.partition(";")[0].strip().lower()
+    return found if _TOKEN.fullmatch(found) and is_name(found.partition("/")[2]) else ""
+
+
+def media_kind(media: str) -> str:
+    """Return how bodies of *media* are read: ``json``, ``form``, ``xml``, ``lines``, ``text``, ``binary`` …"""
+    if media in ("application/json", "text/json") or media.endswith("+json"):
+        return "json"
+    if media == "application/x-www-form-urlencoded":
+        return "form"
+    if media.startswith("multipart/"):
+        return "multipart"
+    if media in ("application/xml", "text/xml") or media.endswith("+xml"):
+        return "binary" if media.startswith("image/") else "xml"
+    if media in ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq"):
+        return "lines"
+    if media == "text/csv":
+        return "csv"
+    return "text" if media.startswith("text/") else "binary"
+
+
+def sniffed(octets: bytes) -> str:
+    """Return the media type of a body that came without one."""
+    start = octets[:1]
+    if start in (b"{", b"["):
+        return "application/json"
+    return "text/plain" if octets[:256].isascii() else "application/octet-stream"
+
+
+def observe_body(body: Body, media: str, content_type: str, octets: bytes, checks: Sequence[Check]) -> bool:
+    """Add one complete body to *body*; return whether it could be read."""
+    body.seen += 1
+    if len(octets) > MAX_BODY_BYTES:
+        return False
+    try:
+        value = read_body(media, content_type, octets)
+    except Unreadable:
+        return False
+    Observer(checks).observe(body.schema, value)
+    body.learned += 1
+    return True
+
+
+def read_body(media: str, content_type: str, octets: bytes) -> Any:
+    """Return *octets* as a value: what JSON says, dicts of texts for forms and XML, lists for lines.
+
+    Raises:
+        Unreadable: the octets are no such body.
+    """
+    kind = media_kind(media)
+    try:
+        if kind == "json":
+            return orjson.loads(octets)
+        if kind == "form":
+            return _pairs(parse_qsl(octets.decode(), keep_blank_values=True, max_num_fields=1000))
+        if kind == "multipart":
+            return _multipart(content_type, octets)
+        if kind == "xml":
+            return _xml(octets)
+        if kind == "lines":
+            lines = octets.replace(b"\x1e", b"\n").splitlines()
+            return [orjson.loads(line) for line in lines[:MAX_ITEMS] if line.strip()]
+        if kind == "csv":
+            return _csv(octets.decode())
+        if kind == "text":
+            return octets.decode()
+    except (ValueError, RecursionError, csv.Error, expat.ExpatError) as error:
+        raise Unreadable from error
+    return BINARY
+
+
+def _pairs(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Names that come more than once, or end in ``[]``, become arrays."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        item = Text(value) if isinstance(value, str) else value
+        if name in found:
+            known = found[name]
+            if isinstance(known, list):
+                known.append(item)
+            else:
+                found[name] = [known, item]
+        else:
+            found[name] = [item] if name.endswith("[]") else item
+    return found
+
+
+def _multipart(content_type: str, octets: bytes) -> dict[str, Any]:
+    boundary = _BOUNDARY.search(content_type)
+    if boundary is None:
+        raise Unreadable
+    mark = b"--" + boundary[1].encode()
+    pairs: list[tuple[str, Any]] = []
+    for part in (b"\r\n" + octets).split(b"\r\n" + mark)[1 : MAX_ITEMS + 1]:
+        head, found, content = part.partition(b"\r\n\r\n")
+        if not found:
+            continue
+        fields = head.decode("utf-8", "replace").lower()
+        name = _PART_NAME.search(head.decode("utf-8", "replace"))
+        if name is None:
+            continue
+        if "filename" in fields:
+            pairs.append((name[1], BINARY))
+        elif "application/json" in fields:
+            pairs.append((name[1], orjson.loads(content)))
+        else:
+            pairs.append((name[1], content.decode()))
+    if not pairs:
+        raise Unreadable
+    return _pairs(pairs)
+
+
+def _csv(text: str) -> list[dict[str, Any]]:
+    rows = csv.DictReader(text.splitlines()[: MAX_ITEMS + 1])
+    return [
+        {key: Text(value) for key, value in row.items() if isinstance(key, str) and isinstance(value, str)}
+        for row in rows
+    ]
+
+
+def _xml(octets: bytes) -> dict[str, Any]:
+    """Return ``{root: element}``; an element is a text, or a dict of ``@attributes``, children and ``#text``.
+
+    Entities are refused (they are how small documents become large ones).
+    """
+    parser = expat.ParserCreate()
+    root: dict[str, Any] = {}
+    stack: list[tuple[dict[str, Any], list[str]]] = [(root, [])]
+    left = 20_000
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal left
+        left -= 1 + len(attributes)
+        if left < 0 or len(stack) > 60:
+            raise Unreadable
+        stack.append(({f"@{key}": Text(value) for key, value in attributes.items()}, []))
+
+    def end(name: str) -> None:
+        element, texts = stack.pop()
+        text = "".join(texts).strip()
+        if text and element:
+            element["#text"] = Text(text)
+        value: Any = element if element else Text(text)
+        parent = stack[-1][0]
+        name = name.rpartition(":")[2]
+        if name not in parent:
+            parent[name] = value
+        elif isinstance(parent[name], list):
+            parent[name].append(value)
+        else:
+            parent[name] = [parent[name], value]
+
+    def refuse(*_: Any) -> None:
+        raise Unreadable
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = lambda text: stack[-1][1].append(text)
+    parser.EntityDeclHandler = refuse
+    parser.Parse(octets, True)
+    return root

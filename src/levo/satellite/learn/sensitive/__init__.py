@@ -1,0 +1,22 @@
+"""Sensitive data: validated detectors for values, and the decision per field."""
+
+from __future__ import annotations
+
+from levo.satellite.learn.sensitive.decide import TAGGED_FROM, Finding, decide
+from levo.satellite.learn.sensitive.detectors import Check, Detectors
+from levo.satellite.learn.sensitive.kinds import KINDS, Category, Kind, Proof
+from levo.satellite.learn.sensitive.rules import Rule, load_rules
+
+__all__ = [
+    "KINDS",
+    "TAGGED_FROM",
+    "Category",
+    "Check",
+    "Detectors",
+    "Finding",
+    "Kind",
+    "Proof",
+    "Rule",
+    "decide",
+    "load_rules",
+]

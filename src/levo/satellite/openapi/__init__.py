@@ -1,0 +1,19 @@
+"""OpenAPI documents from what was learned, and the differences between two. Pure: no I/O, no clock."""
+
+from __future__ import annotations
+
+from levo.satellite.openapi.coverage import Coverage, compare
+from levo.satellite.openapi.diff import Change, diff
+from levo.satellite.openapi.document import Operation, render_document
+from levo.satellite.openapi.schema import FieldFinding, SchemaWriter
+
+__all__ = [
+    "Change",
+    "Coverage",
+    "FieldFinding",
+    "Operation",
+    "SchemaWriter",
+    "compare",
+    "diff",
+    "render_document",
+]

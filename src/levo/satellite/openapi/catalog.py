@@ -1,0 +1,33 @@
+"""A learned state as operations: the places that belong to one template, joined."""
+
+from __future__ import annotations
+
+from levo.satellite.learn import EndpointFacts, State, decide_templates
+from levo.satellite.openapi.document import Operation
+
+
+def operations_of(state: State) -> list[Operation]:
+    """Return the operations that *state* teaches; what nothing has proven to exist is left out."""
+    decisions = {scope: decide_templates(paths) for scope, paths in state.paths.items()}
+    joined: dict[tuple[str, str, str], tuple[float, EndpointFacts]] = {}
+    for key, facts in state.endpoints.items():
+        assignment = decisions[key.scope].assign(key.place, state.paths[key.scope])
+        if assignment is None or key.method not in assignment.methods:
+            continue
+        name = (key.host, key.method, assignment.path)
+        _, known = joined.setdefault(name, (assignment.confidence, EndpointFacts()))
+        known.add(facts)
+    return [
+        Operation(
+            method,
+            path,
+            host,
+            facts.knowledge,
+            facts.exchanges,
+            {str(status): count for status, count in sorted(facts.statuses.items())},
+            facts.first_seen_ns,
+            facts.last_seen_ns,
+            confidence,
+        )
+        for (host, method, path), (confidence, facts) in sorted(joined.items())
+    ]
