@@ -621,8 +621,8 @@ cdef void http2_end(
         return
     drop_block(state, conn, direction, time_ns)
     finish_streams(state, conn, direction, how, time_ns)
-    h2.ended += 1
-    if h2.ended == 2:
+    h2.ended |= <uint8_t>(1 << direction)
+    if h2.ended == 3:
         if h2.oldest != NULL:
             finish_streams(state, conn, 1 - conn.client, how, time_ns)
         http2_free(state, conn)

@@ -80,7 +80,7 @@ ctypedef struct Http2:
     uint32_t reset_at
     uint8_t lost              # octets were lost, or the connection was joined late
     uint8_t proven            # a header section was read
-    uint8_t ended             # directions that are over
+    uint8_t ended             # directions that are over, a bit each
 
 
 cdef Http2* http2_new(EngineState* state, Connection* conn) noexcept nogil

@@ -65,6 +65,7 @@ cdef Http2* http2_new(EngineState* state, Connection* conn) noexcept nogil:
     memset(h2, 0, sizeof(Http2))
     for side in range(2):
         hpack_init(&h2.sides[side].hpack, True)
+        h2.ended |= <unsigned char>(conn.streams[side].ended << side)
         h2.sides[side].max_frame = 16384
     conn.http2 = h2
     return h2
