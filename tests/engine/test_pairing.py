@@ -45,7 +45,7 @@ def test_one_loss_among_batches(size, mss, step_ns):
 
 
 PIPELINES = pytest.mark.xfail(
-    reason="after a loss before the client's way of pipelining is known, some pairs are guessed wrongly"
+    reason="what is lost hides that the client pipelines: a client that waits would send the same packets"
 )
 
 

@@ -275,8 +275,10 @@ cdef void reopen(EngineState* state, Connection* conn, const Packet* packet) noe
     conn.packets = 0
     conn.reset_ns = 0
     conn.streaming_ns = 0
+    conn.epoch_size = 0
+    conn.epoch_ack = conn.paired_end = 0
     conn.unrecognised = 0
-    conn.waiting = conn.pipelines = conn.slides = conn.tunnel = conn.encrypted = conn.found = 0
+    conn.waiting = conn.pipelines = conn.slides = conn.batches = conn.tunnel = conn.encrypted = conn.found = 0
     memset(conn.streams, 0, sizeof(conn.streams))
     begin(state, conn, packet)
 

@@ -11,9 +11,11 @@ acknowledgments that were captured with each message:
 
 A client that waits for each response before it sends the next request starts every request at the
 exact end of the response before, so the last request with ``a <= R`` is the one a response at offset
-*R* answers. A client that pipelines in whole batches gives that certainty once a batch. A client that
-refills a pipeline while answers come in never does: after a loss its messages are reported unpaired
-(``AMBIGUOUS``) rather than paired wrongly.
+*R* answers. A client that pipelines in whole batches, and was seen to do so, gives that certainty once a
+batch. A client that refills a pipeline while answers come in never does: after a loss its messages are
+reported unpaired (``AMBIGUOUS``) rather than paired wrongly. Pipelining is proven by two requests with
+the same acknowledgment, of which one may be lost: then octets are missing in front of a request that
+acknowledges nothing behind the last answer.
 """
 
 from libc.stdint cimport int64_t
@@ -74,12 +76,32 @@ cdef void enqueue_request(EngineState* state, Connection* conn, Exchange* exchan
     else:
         last.next = exchange
         note_pipelining(conn, exchange)
+    note_epoch(conn, exchange)
     conn.pending_last = exchange
     conn.pending_count += 1
     if conn.pending_count > state.settings.max_pending:
         # A bound with a reason: the oldest request is reported without its response.
         conn.tainted = 1
         finish_exchange(state, conn, conn.pending_first, NO_RESPONSE)
+
+
+cdef void note_epoch(Connection* conn, Exchange* exchange) noexcept nogil:
+    # Requests with the same acknowledgment are one epoch; the client received nothing between them.
+    cdef int64_t ack = exchange.request.peer_ack
+    if ack < 0:
+        return
+    if exchange.after_gap and ack <= conn.paired_end:
+        conn.pipelines = 1
+    if ack == conn.epoch_ack and conn.epoch_size:
+        conn.pipelines = 1
+        conn.epoch_size += 1
+        return
+    if conn.epoch_size > 1 and not conn.tainted and conn.paired_end == ack and (
+        first_unanswered(conn) == NULL or first_unanswered(conn) == exchange
+    ):
+        conn.batches = 1
+    conn.epoch_ack = ack
+    conn.epoch_size = 1
 
 
 cdef void note_pipelining(Connection* conn, Exchange* exchange) noexcept nogil:
@@ -178,7 +200,7 @@ cdef Exchange* find_by_causality(
 ) noexcept nogil:
     cdef Exchange* candidate
     cdef Exchange* exchange
-    if conn.slides:
+    if conn.slides or (conn.pipelines and not conn.batches):
         return NULL
     if first == conn.pending_last and not conn.pipelines:
         if first.request.peer_ack < 0 or ack < 0:
@@ -202,6 +224,8 @@ cdef Exchange* find_by_causality(
         return candidate if candidate.request.peer_ack == start else NULL
     if ack <= candidate.request.stream_start:
         return NULL
+    if candidate.after_gap and (candidate != first or candidate.request.peer_ack <= conn.paired_end):
+        return NULL                               # what was lost before it may be what is answered here
     if conn.pipelines or (candidate.next != NULL and candidate.next.request.peer_ack == candidate.request.peer_ack):
         # Only the first response of a batch starts where the batch's acknowledgment points.
         if candidate.after_gap or candidate.request.peer_ack != start:
@@ -236,6 +260,8 @@ cdef void request_ended(EngineState* state, Connection* conn, Exchange* exchange
 cdef void response_ended(EngineState* state, Connection* conn, Exchange* exchange) noexcept nogil:
     """The final response's last octet was read (or its framing was lost)."""
     cdef Exchange* following = exchange.next
+    if exchange.request.present:
+        conn.paired_end = exchange.response.stream_end
     if following != NULL and following.request.peer_ack >= 0 and conn.tainted == 0:
         if following.request.peer_ack < exchange.response.stream_end:
             conn.pipelines = 1

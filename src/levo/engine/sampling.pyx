@@ -60,6 +60,7 @@ cdef void sampler_set_rate(Sampler* sampler, double per_minute, double cap) noex
     sampler.per_minute = per_minute
     sampler.cap = cap
     sampler.share = -1.0
+    sampler.first_ns = 0
     sampler.window_ns = MINUTE_NS
     if per_minute <= 0:
         return
@@ -198,7 +199,7 @@ cdef void review(Sampler* sampler, int64_t now_ns) noexcept nogil:
     sampler.estimated = total
     sampler.reviewed_ns = now_ns
     sampler.kept_since_review = 0
-    room = EVEN * sampler.per_minute
+    room = EVEN * sampler.per_minute * catch_up(sampler, now_ns)
     if total <= room:
         sampler.share = -1.0
         return
@@ -229,6 +230,21 @@ cdef uint32_t used(Sampler* sampler, int64_t now_ns) noexcept nogil:
     return sampler.ring_used
 
 
+cdef double catch_up(Sampler* sampler, int64_t now_ns) noexcept nogil:
+    """How much slower than even the shares must be, after the burst of new endpoints at a beginning.
+
+    Else that minute's budget would be used up before its end, and the rest of it would go blind.
+    """
+    cdef double so_far = <double>(now_ns - sampler.first_ns) / sampler.window_ns
+    cdef double ahead
+    if so_far >= 1 or sampler.capacity == 0:
+        return 1.0
+    ahead = used(sampler, now_ns) / <double>sampler.capacity - EVEN * so_far
+    if ahead <= 0:
+        return 1.0
+    return 1 - 2 * ahead if ahead < 0.35 else 0.3
+
+
 cdef void keep(Sampler* sampler, Endpoint* endpoint, Exchange* exchange, int64_t now_ns) noexcept nogil:
     exchange.sampled = 1
     exchange.weight = <double>endpoint.waiting if endpoint.waiting else 1.0
@@ -249,7 +265,8 @@ cdef bint wanted(Sampler* sampler, Endpoint* endpoint, int64_t now_ns) noexcept 
     if taken >= sampler.capacity:
         return False
     if endpoint.kept_ns == 0 or now_ns - endpoint.kept_ns >= MINUTE_NS - SECOND_NS:
-        endpoint.credit = 0.0
+        # Each endpoint goes on at another point of its period: what began together must not come in bursts.
+        endpoint.credit = <double>(endpoint.key >> 20 & 1023) / 1024
         endpoint.credit_ns = now_ns
         return True
     if sampler.cap >= 0 and (share < 0 or share > sampler.cap):
@@ -291,6 +308,8 @@ cdef void sample_request(EngineState* state, Exchange* exchange) noexcept nogil:
     endpoint.recent += 1
     if sampler.reviewed_ns == 0:
         sampler.reviewed_ns = now_ns - SECOND_NS // 100
+    if sampler.first_ns == 0:
+        sampler.first_ns = now_ns
     if now_ns - sampler.reviewed_ns >= SECOND_NS or (
         sampler.kept_since_review > 4 + sampler.capacity // 32 and now_ns > sampler.reviewed_ns
     ):

@@ -101,6 +101,10 @@ ctypedef struct Connection:
     uint8_t tainted               # octets were lost: order alone does not pair
     uint8_t pipelines             # was seen to send a request before the last response had ended
     uint8_t slides                # ... and not in whole batches: order after a loss is unknowable
+    uint8_t batches               # ... in whole batches: was seen to wait for all answers of one
+    uint32_t epoch_size           # requests sent with epoch_ack
+    int64_t epoch_ack             # acknowledgment of the latest request
+    int64_t paired_end            # end of the last response that was paired, 0 before the first
     uint8_t tunnel                # behind CONNECT
     uint8_t encrypted             # octets come from a decryptor
     uint8_t found                 # a believable message was seen

@@ -1,0 +1,107 @@
+"""The connection table: opening, reuse, closing, and giving up under memory pressure."""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+from levo.engine.engine import Engine
+
+SECOND = 1_000_000_000
+START = 1_700_000_000 * SECOND
+SERVER = socket.inet_aton("10.0.0.2")
+REQUEST = b"GET /x HTTP/1.1\r\nHost: a.example\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def packet(client: int, from_client: bool, seq: int, ack: int, payload: bytes, flags: int = 0x18) -> bytes:
+    """A frame between 10.1.x.y:5000, x.y the client's number, and 10.0.0.2:80."""
+    address = socket.inet_aton(f"10.1.{client >> 8}.{client & 255}")
+    ends, ports = ((address, SERVER), (5000, 80)) if from_client else ((SERVER, address), (80, 5000))
+    tcp = struct.pack(">HHIIBBHHH", *ports, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 0x50, flags, 65535, 0, 0) + payload
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0, *ends) + tcp
+    return b"\x02\0\0\0\0\1\x02\0\0\0\0\2\x08\0" + ip
+
+
+def feed(engine: Engine, *frames: bytes, at: int = START) -> None:
+    engine.feed([(at, octets, None) for octets in frames])
+
+
+def exchange(client: int, isn: int = 0) -> list[bytes]:
+    return [
+        packet(client, True, isn, 0, b"", 2),
+        packet(client, False, isn, isn + 1, b"", 0x12),
+        packet(client, True, isn + 1, isn + 1, REQUEST),
+        packet(client, False, isn + 1, isn + 1 + len(REQUEST), ANSWER),
+    ]
+
+
+def test_a_syn_with_other_numbers_opens_a_new_connection_on_the_same_ports():
+    engine = Engine()
+    feed(engine, *exchange(1), *exchange(1, isn=7_000_000))
+    assert [x.response.body for x in engine.drain().exchanges()] == [b"ok", b"ok"]
+    assert engine.statistics()["connections_opened"] == 2
+
+
+def test_late_duplicates_of_a_closed_connection_open_nothing():
+    """What is retransmitted behind the FINs is a duplicate, not a connection joined in its middle."""
+    engine = Engine()
+    client_end, server_end = 1 + len(REQUEST), 1 + len(ANSWER)
+    feed(engine, *exchange(1), packet(1, False, server_end, client_end, b"", 0x11))
+    feed(engine, packet(1, True, client_end, server_end + 1, b"", 0x11), packet(1, False, 1, client_end, ANSWER))
+    assert engine.statistics()["connections_opened"] == 1
+    assert engine.statistics()["payload_bytes_duplicate"] == len(ANSWER)
+    assert len(engine.drain()) == 1
+
+
+def test_a_reset_ends_what_waits():
+    engine = Engine()
+    feed(engine, *exchange(1)[:3], packet(1, False, 1, 1 + len(REQUEST), b"", 0x14))
+    engine.tick(START + SECOND)
+    (waiting,) = engine.drain().exchanges()
+    assert (waiting.response, waiting.incomplete) == (None, "no_response")
+
+
+def test_an_idle_connection_is_given_up_and_its_request_reported():
+    engine = Engine(idle_ns=60 * SECOND)
+    feed(engine, *exchange(1)[:3])
+    engine.tick(START + 59 * SECOND)
+    assert engine.ready == 0
+    engine.tick(START + 61 * SECOND)
+    assert engine.ready == 1
+    assert engine.statistics()["connections_open"] == 0
+
+
+def test_memory_is_given_back_by_the_largest_and_ordinary_traffic_goes_on():
+    """2,000 endless heads and bodies against 2 MiB: every exchange beside them is captured."""
+    engine = Engine(max_memory=2 << 20)
+    openings = [b"GET / HTTP/1.1\r\nX: ", b"POST / HTTP/1.1\r\nContent-Length: 9999999999\r\n\r\n"]
+    for client in range(2000):
+        feed(engine, *exchange(client)[:2], packet(client, True, 1, 1, openings[client % 2]))
+    seqs = [1 + len(openings[client % 2]) for client in range(2000)]
+    answered = 0
+    for turn in range(4):
+        for client in range(2000):
+            feed(engine, packet(client, True, seqs[client], 1, b"j" * 1400))
+            seqs[client] += 1400
+            assert engine.memory_used < 3 << 20
+            if client % 100 == 0:
+                feed(engine, *exchange(5000 + turn * 20 + client // 100))
+                answered += sum(x.response is not None for x in engine.drain().exchanges())
+    assert answered == 80
+    statistics = engine.statistics()
+    assert statistics["connections_evicted"] > 0
+    assert statistics["exchanges_begun"] == (
+        statistics["exchanges_emitted"] + statistics["exchanges_open"] + sum(statistics["exchanges_dropped"].values())
+    )
+
+
+def test_many_connections_are_told_apart():
+    """20,000 connections at once, answered in another order than asked."""
+    engine = Engine()
+    for client in range(20000):
+        feed(engine, *exchange(client)[:3])
+    for client in reversed(range(20000)):
+        feed(engine, exchange(client)[3])
+    clients = [x.client.address for x in engine.drain().exchanges()]
+    assert len(set(clients)) == 20000

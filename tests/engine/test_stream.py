@@ -1,0 +1,105 @@
+"""TCP reassembly by numbers: what is waited for, for how long, and what is counted."""
+
+from __future__ import annotations
+
+from levo.engine.engine import Engine
+
+from tests.helpers.websocket import frame
+
+SECOND = 1_000_000_000
+START = 1_700_000_000 * SECOND
+REQUEST = b"POST /x HTTP/1.1\r\nHost: a.example\r\nContent-Length: 30\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Line:
+    """A connection 10.0.0.1:40000 - 10.0.0.2:80 whose segments are handed over one by one."""
+
+    def __init__(self, **options):
+        self.engine = Engine(**options)
+        self.now = START
+        self.give(True, 0, 0, b"", 2)
+        self.give(False, 0, 1, b"", 0x12)
+
+    def give(self, from_client, seq, ack, payload, flags=0x18):
+        self.engine.feed([(self.now, frame(from_client, seq, ack, payload, flags), None)])
+
+    def held(self):
+        return self.engine.statistics()["payload_bytes_held"]
+
+    def exchanges(self):
+        return self.engine.drain().exchanges()
+
+
+def test_a_hole_nobody_acknowledged_is_waited_for_until_the_stream_timeout():
+    """Ten seconds by default, told by ticks; then the body says how much is missing."""
+    line = Line(stream_timeout_ns=10 * SECOND)
+    line.give(True, 1, 1, REQUEST + b"a" * 10)
+    behind = 1 + len(REQUEST) + 20
+    line.give(True, behind, 1, b"c" * 10)
+    line.engine.tick(START + 9 * SECOND)
+    assert line.held() == 10
+    line.engine.tick(START + 11 * SECOND)
+    assert line.held() == 0
+    line.now = START + 11 * SECOND
+    line.give(False, 1, behind + 10, ANSWER)
+    (exchange,) = line.exchanges()
+    assert (exchange.request.missing_bytes, exchange.request.body) == (10, b"a" * 10 + b"c" * 10)
+    assert exchange.incomplete == "request_gap"
+
+
+def test_a_hole_its_receiver_acknowledged_is_given_up_after_a_short_grace():
+    """An acknowledgment proves that the capture lost the octets."""
+    line = Line()
+    line.give(True, 1, 1, REQUEST + b"a" * 10)
+    line.give(True, 1 + len(REQUEST) + 20, 1, b"c" * 10)
+    line.give(False, 1, 1 + len(REQUEST) + 30, ANSWER)
+    assert line.engine.ready == 0
+    line.engine.tick(START + SECOND // 5)
+    (exchange,) = line.exchanges()
+    assert (exchange.request.missing_bytes, exchange.response.body) == (10, b"ok")
+
+
+def test_a_response_never_overtakes_its_request():
+    """Captured first, delivered second: the request is what the response acknowledges."""
+    line = Line()
+    whole = REQUEST + b"b" * 30
+    line.give(False, 1, 1 + len(whole), ANSWER)
+    assert line.held() == len(ANSWER)
+    line.give(True, 1, 1, whole)
+    (exchange,) = line.exchanges()
+    assert (exchange.incomplete, exchange.request.body, exchange.response.body) == (None, b"b" * 30, b"ok")
+
+
+def test_octets_that_came_first_win_and_differing_ones_are_counted():
+    line = Line()
+    line.give(True, 1 + len(REQUEST) + 10, 1, b"X" * 20)
+    line.give(True, 1 + len(REQUEST) + 10, 1, b"Y" * 20)
+    line.give(True, 1, 1, REQUEST + b"a" * 10)
+    line.give(False, 1, 1 + len(REQUEST) + 30, ANSWER)
+    (exchange,) = line.exchanges()
+    assert exchange.request.body == b"a" * 10 + b"X" * 20
+    assert line.engine.statistics()["segments_overlap_conflict"] == 1
+
+
+def test_far_sequence_numbers_are_kept_out_and_counted():
+    """A segment a gigabyte away is somebody else's; the connection goes on."""
+    line = Line()
+    line.give(True, 1 << 30, 1, b"z" * 50)
+    line.give(True, 1, 1, REQUEST + b"b" * 30)
+    line.give(False, 1, 1 + len(REQUEST) + 30, ANSWER)
+    (exchange,) = line.exchanges()
+    assert exchange.incomplete is None
+    assert line.engine.statistics()["payload_bytes_out_of_window"] == 50
+
+
+def test_what_is_held_is_bounded():
+    """Past max_held the hole is given up at once."""
+    line = Line(max_held=1000)
+    line.give(True, 1, 1, b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+    seq = 1 + 53 + 100
+    for _ in range(20):
+        line.give(True, seq, 1, b"d" * 100)
+        seq += 100
+    assert line.held() <= 1100
+    assert line.engine.statistics()["gap_bytes"] == 100
