@@ -196,9 +196,9 @@ cdef uint32_t after_rejection(
     cdef Message* message
     if conn.protocol != PROTOCOL_HTTP1:
         return length
-    if direction == conn.client or parser.start_offset != 0 or parser.gap_before or (
-        find_response(data, length) >= 0
-    ):
+    if direction == conn.client or parser.start_offset != 0 or parser.gap_before or not (
+        conn.streams[direction].syn
+    ) or find_response(data, length) >= 0:
         return 0
     # The very first octets a server sends, and no status line anywhere: an HTTP/0.9 answer (RFC 1945
     # section 4.1), which is content up to the close.
