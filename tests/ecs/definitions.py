@@ -65,7 +65,7 @@ def full(shape: Any, text: str = "x") -> Any:
 
 
 def described(*, with_sensor: bool = False) -> st.SearchStrategy[TaskDefinition]:
-    """What DescribeTaskDefinition may answer: every member of the model may be there; containers have names."""
+    """What DescribeTaskDefinition may answer: any member of the model may be there; containers have names."""
     shape = model().operation_model("DescribeTaskDefinition").output_shape.members["taskDefinition"]
     members = {
         name: values(member)

@@ -39,6 +39,7 @@ class MotoServer:
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )
+        self._clients: dict[tuple[str, str], Any] = {}
         self.url = self._wait(folder / "moto.log")
 
     def _wait(self, log: Path) -> str:
@@ -64,13 +65,15 @@ class MotoServer:
         self._post("reset-auth", b"0")
 
     def client(self, service: str, region: str = REGION) -> Any:
-        return boto3.Session().client(
-            service,
-            region_name=region,
-            endpoint_url=self.url,
-            aws_access_key_id="setup",
-            aws_secret_access_key="setup",
-        )
+        if (service, region) not in self._clients:
+            self._clients[service, region] = boto3.Session().client(
+                service,
+                region_name=region,
+                endpoint_url=self.url,
+                aws_access_key_id="setup",
+                aws_secret_access_key="setup",
+            )
+        return self._clients[service, region]
 
     def user(self, actions: Sequence[str], home: Path, name: str = "installer") -> None:
         """A user who may do *actions*, its key in ``~/.aws/credentials`` of *home*."""

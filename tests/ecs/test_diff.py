@@ -37,8 +37,9 @@ def test_an_installation_reads_like_this() -> None:
         "  +   cpu               512",
         "  +   memory            512",
         "  +   essential         false",
-        "  +   entryPoint        ./bin/init apidump --satellite-url https://s:9999 "
-        '--filter "port 80 or port 81"',
+        "  +   entryPoint        ./bin/init apidump",
+        "  +                     --satellite-url https://s:9999",
+        '  +                     --filter "port 80 or port 81"',
         "  +   environment       LEVO_AWS_REGION=eu-west-1",
         "  +   logConfiguration",
         "  +     logDriver  awslogs",

@@ -93,7 +93,8 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "no room": (
         {"cpu": "256", "memory": "1024"},
         "not-fitting",
-        "web:7: --cpu 512 does not fit: the task has 256 CPU units, its other containers take 256; nothing is left",
+        "web:7: --cpu 512 does not fit: the task has 256 CPU units, its other containers take 256; "
+        "nothing is left",
     ),
     "no such Fargate task": (
         {"cpu": "1000"},
@@ -103,7 +104,8 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "foreign container": (
         {"containers": [{"name": CONTAINER_NAME, "image": "example/proxy:2"}]},
         "foreign-container",
-        "web:7 has a container levo-pcap-sensor that is not the sensor (image example/proxy:2); it stays untouched",
+        "web:7 has a container levo-pcap-sensor that is not the sensor (image example/proxy:2); "
+        "it stays untouched",
     ),
     "sensor under another name": (
         {"containers": [{"name": "tap", "image": "levoai/pcap-sensor:0.0.20"}]},

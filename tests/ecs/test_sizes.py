@@ -14,6 +14,7 @@ from levo.ecs.sizes import (
     fargate_problem,
     fit_problems,
     memory_mib,
+    room,
     sensor_problems,
     smallest_fargate_size,
 )
@@ -106,3 +107,11 @@ def test_the_sensors_own_sizes() -> None:
         "--cpu -1 is below zero; write CPU units, for example 256",
         "--memory 4 is too little for the sensor; at least 128 MiB",
     ]
+
+
+def test_room_is_what_the_others_leave() -> None:
+    app = {"name": "app", "cpu": 200, "memory": 400}
+    sensor = {"name": "levo-pcap-sensor", "cpu": 512, "memory": 512}
+
+    assert room([app, sensor], 256, 512) == (56, 112)
+    assert room([app, app], 256, None) == (-144, None)

@@ -70,6 +70,7 @@ def _wizard(given: dict[str, Any], flags: tuple[Flag, ...], make: Make | None, *
         all_services=given["all_services"],
         flags=flags,
         endpoint=given["endpoint_url"],
+        ask_size=not removing and not given["low_resource"] and given["cpu"] is given["memory"] is None,
     )
     what = "Take the sensor out of an ECS service" if removing else "Put the sensor beside an ECS service"
     click.echo(paint(what, bold=True))
@@ -80,6 +81,9 @@ def _wizard(given: dict[str, Any], flags: tuple[Flag, ...], make: Make | None, *
         answers = wizard.run(again=again)
         assert answers.ecs is not None
         found = discover.Found(answers.targets, answers.others)
+        if answers.size is not None:
+            given["cpu"], given["memory"] = answers.size
+            given["low_resource"] = answers.low_resource
         try:
             plan = _plan(answers.ecs, found, answers.flags, answers.ecs.region, make)
         except EcsInputError as error:

@@ -158,7 +158,8 @@ class LiveView:
         self._last: list[str] = []
 
     def show(self, looks: Sequence[Look], waited: float) -> None:
-        lines = [_look_line(look) for look in looks]
+        width = max(len(look.service) for look in looks)
+        lines = [_look_line(look, width) for look in looks]
         if not self._live:
             for line, old in zip(lines, self._last or [""] * len(lines), strict=True):
                 if line != old:
@@ -166,21 +167,21 @@ class LiveView:
             self._last = lines
             return
         if self._lines:
-            click.echo(f"\x1b[{self._lines}A", nl=False)
-        width = shutil.get_terminal_size().columns
+            click.echo(f"\x1b[{self._lines}A", nl=False, color=True)
+        columns = shutil.get_terminal_size().columns
         clock = f"  {int(waited) // 60}:{int(waited) % 60:02}"
         for line in (*lines, paint(clock, dim=True)):
-            click.echo(f"\x1b[2K{line if len(line) < width + 20 else line[: width - 1]}")
+            click.echo(f"\x1b[2K{line if len(line) < columns else line[: columns - 1]}", color=True)
         self._lines = len(lines) + 1
 
 
-def _look_line(look: Look) -> str:
+def _look_line(look: Look, width: int) -> str:
     mark, colour = MARKS[look.state]
     bar = ""
     if look.desired:
         done = min(10, 10 * look.running // look.desired)
         bar = f"[{'#' * done}{'.' * (10 - done)}] "
-    return f"  {paint(mark, colour)} {bar}{look.line()}"
+    return f"  {paint(mark, colour)} {bar}{look.line(width)}"
 
 
 def _number(answer: str, choices: Sequence[Choice], shown: Sequence[int]) -> int | list[int]:

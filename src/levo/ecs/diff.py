@@ -111,8 +111,20 @@ def _block(value: Mapping[str, Any]) -> list[str]:
         elif _is_environment(item):
             lines += [f"{key:<{width}}  {name}={content}" for name, content in _by_name(item).items()]
         else:
-            lines.append(f"{key:<{width}}  {_short(item)}")
+            first, *more = _command_lines(item) if key == "entryPoint" else [_short(item)]
+            lines.append(f"{key:<{width}}  {first}")
+            lines += [f"{'':<{width}}  {line}" for line in more]
     return lines
+
+
+def _command_lines(words: Sequence[str]) -> list[str]:
+    """The program, then a line for each flag with its value."""
+    lines: list[list[str]] = [[]]
+    for word in words:
+        if word.startswith("--"):
+            lines.append([])
+        lines[-1].append(word)
+    return [_short(line) for line in lines if line]
 
 
 def _short(value: Any) -> str:

@@ -142,9 +142,9 @@ class Plan:
             lines += [*step.describe(), ""]
             if not step.reuse:
                 lines.append(f"  1. register a new revision of {step.base.family}")
-            for service in step.services:
+            for number, service in enumerate(step.services, 1 if step.reuse else 2):
                 lines.append(
-                    f"  {'1' if step.reuse else '2'}. update service {service.name} "
+                    f"  {number}. update service {service.name} "
                     f"in cluster {service.cluster} ({_tasks(service.desired)}, now {service.revision}), "
                     "mark it"
                 )

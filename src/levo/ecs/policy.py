@@ -127,6 +127,11 @@ def policy(
 
 def table() -> str:
     """The permission table as Markdown, for the documentation."""
-    lines = ["| Action | Purpose |", "| --- | --- |"]
-    lines += [f"| `{action.name}` | {action.purpose} |" for action in ACTIONS]
+    where = {
+        "": "`*`",
+        "cluster": "`*`, or restricted to your account or cluster",
+        "service": "`*`, or restricted to your account or the services of your cluster",
+    }
+    lines = ["| Action | Resource | Purpose |", "| --- | --- | --- |"]
+    lines += [f"| `{action.name}` | {where[action.on]} | {action.purpose} |" for action in ACTIONS]
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from levo.ecs.model import LEAST_MEMORY_MIB, EcsInputError, Json
+from levo.ecs.model import CONTAINER_NAME, LEAST_MEMORY_MIB, EcsInputError, Json
 
 GIB = 1024
 
@@ -113,6 +113,22 @@ def fit_problems(
         if larger is not None:
             problems[-1] += f", or enlarge the task to {larger[0]} CPU units and {larger[1]} MiB"
     return problems
+
+
+def room(
+    containers: Sequence[Json], task_cpu: int | None, task_memory: int | None
+) -> tuple[int | None, int | None]:
+    """CPU units and MiB that the task has left beside *containers*, a sensor among them not counted.
+
+    None where the task has no limit.
+    """
+    others = [container for container in containers if container.get("name") != CONTAINER_NAME]
+    used_cpu = sum(int(container.get("cpu") or 0) for container in others)
+    used_memory = sum(_reserved(container) for container in others)
+    return (
+        None if task_cpu is None else task_cpu - used_cpu,
+        None if task_memory is None else task_memory - used_memory,
+    )
 
 
 def _too_much(flag: str, wanted: int, unit: str, used: int, limit: int) -> str:

@@ -69,14 +69,14 @@ class Look:
             State.TIMEOUT: "was not finished in time",
         }.get(self.state, self.state.value)
 
-    def line(self) -> str:
-        """For people: one line."""
+    def line(self, width: int = 0) -> str:
+        """For people: one line, the service's name padded to *width*."""
         counts = f"{self.running}/{self.desired} running"
         for number, word in ((self.pending, "pending"), (self.failed, "failed"), (self.old_running, "old")):
             if number:
                 counts += f", {number} {word}"
         tail = f": {self.reason}" if self.reason else ""
-        return f"{self.service}  {definition_name(self.target)}  {self.state.value}  {counts}{tail}"
+        return f"{self.service:<{width}}  {definition_name(self.target)}  {self.state.value}  {counts}{tail}"
 
 
 def judge(service: Service, target: str, before: str, *, seen: bool, waited: float, timeout: float) -> Look:

@@ -1,6 +1,6 @@
 """The questions of ``levo ecs add`` and ``remove`` in a terminal, one after the other, each with a way back.
 
-    profile -> region (or: search them all) -> cluster -> task definition -> services -> settings
+    profile -> region (or: search them all) -> cluster -> task definition -> services -> settings -> size
 
 A step whose answer was given as a flag, or that has one possible answer, is passed over in both directions.
 Knows no terminal: whoever runs it brings a :class:`Terminal`.
@@ -23,10 +23,23 @@ from levo.ecs.api import (
     Ecs,
     ThrottledError,
 )
-from levo.ecs.model import EcsError, EcsInputError, Flag, read_container
+from levo.ecs.model import (
+    CPU_UNITS,
+    LEAST_MEMORY_MIB,
+    LOW_RESOURCE_CPU_UNITS,
+    LOW_RESOURCE_MEMORY_MIB,
+    MEMORY_MIB,
+    EcsError,
+    EcsInputError,
+    Flag,
+    read_container,
+)
 from levo.ecs.plan import Target, service_problem
+from levo.ecs.sizes import room
 from levo.ecs.state import Cluster, Service
 
+LEAST_CPU_UNITS = 32
+"""Below this share the wizard does not offer what is left; --cpu may still say so."""
 SEARCH_ALL = "Search all regions"
 
 
@@ -78,6 +91,10 @@ class Draft:
     all_services: bool = False
     flags: tuple[Flag, ...] = ()
     endpoint: str | None = None
+    size: tuple[int, int] | None = None
+    """CPU units and MiB of the sensor; None: as the flags say."""
+    low_resource: bool = False
+    ask_size: bool = True
     account: Account | None = None
     ecs: Ecs | None = None
     cluster: Cluster | None = None
@@ -85,10 +102,6 @@ class Draft:
     others: tuple[Service, ...] = ()
     answered: dict[str, str] = field(default_factory=dict)
     """The user's earlier answers, by question: the default when they come back to it."""
-
-
-Step = Callable[["Wizard"], bool]
-"""Returns whether anything was asked: a step that asked nothing is not stopped at on the way back."""
 
 
 class Wizard:
@@ -108,18 +121,19 @@ class Wizard:
             flags=draft.flags,
         )
         self._services: list[Service] = []
-        self._targets_by_arn: dict[str, Target] = {}
+        # Each returns whether it asked anything: one that did not is not stopped at on the way back.
         steps: list[tuple[str, Callable[[], bool]]] = [
             ("profile", self._profile),
             ("region", self._region),
             ("cluster", self._cluster),
+            ("look up", self._look_up_services),
             ("family", self._family),
             ("services", self._choose_services),
         ]
         if removing:
             steps = [step for step in steps if step[0] != "family"]
         else:
-            steps.append(("settings", self._settings))
+            steps += [("settings", self._settings), ("size", self._size)]
         self._steps = steps
         self._asked: list[int] = []
 
@@ -161,6 +175,8 @@ class Wizard:
             answer = choices[self.terminal.choose("What now?", choices)].label
         except GoBack:
             answer = "Go back" if self._asked else "Quit"
+        except Quit:
+            answer = "Quit"
         if answer == "Quit":
             raise error
         return at if answer == "Try again" else self._asked.pop()
@@ -196,12 +212,16 @@ class Wizard:
         choices = [Choice(names[0], "from your profile" if own == names[0] else "")]
         choices += [Choice(SEARCH_ALL, f"{len(names)} regions, a second or two each")]
         choices += [Choice(name) for name in names[1:]]
-        answer = self.terminal.choose("Which AWS region?", choices, 0)
-        if choices[answer].label == SEARCH_ALL:
-            self._search(names)
-        else:
-            self._set_region(choices[answer].label)
-        return True
+        while True:
+            answer = self.terminal.choose("Which AWS region?", choices, 0)
+            if choices[answer].label != SEARCH_ALL:
+                self._set_region(choices[answer].label)
+                return True
+            try:
+                self._search(names)
+                return True
+            except GoBack:
+                continue  # from the clusters found: to the regions
 
     def _search(self, names: Sequence[str]) -> None:
         found = discover.search(
@@ -219,6 +239,7 @@ class Wizard:
         chosen = found.places[self.terminal.choose("Which cluster?", choices)]
         self._set_region(chosen.region)
         self.draft.cluster = chosen.cluster
+        self.draft.cluster_name = None
 
     def _set_region(self, name: str) -> None:
         self.draft.region = name
@@ -241,9 +262,13 @@ class Wizard:
             self.draft.cluster = clusters[self.terminal.choose("Which cluster?", choices, default)]
             self.draft.cluster_name = self.draft.cluster.name
             asked = True
-        assert self.draft.cluster is not None
-        self._services = ecs.services(self.draft.cluster.arn)
         return asked
+
+    def _look_up_services(self) -> bool:
+        """A step of its own, so that after a refusal it alone is tried again."""
+        assert self.draft.cluster is not None
+        self._services = self._ecs().services(self.draft.cluster.arn)
+        return False
 
     def _family(self) -> bool:
         if self._given.family is not None or self._given.service_names:
@@ -347,6 +372,46 @@ class Wizard:
         self.draft.flags = tuple(flags)
         return bool(pending)
 
+    def _size(self) -> bool:
+        """How much of the task the sensor may take, and which of the usual sizes fit."""
+        if not self.draft.ask_size:
+            return False
+        definitions = [target.definition for target in self.draft.targets]
+        left = [room(definition.containers, definition.cpu, definition.memory) for definition in definitions]
+        cpu = min((units for units, _ in left if units is not None), default=None)
+        memory = min((mib for _, mib in left if mib is not None), default=None)
+        sizes = [
+            ("Standard", (CPU_UNITS, MEMORY_MIB)),
+            ("Low resource", (LOW_RESOURCE_CPU_UNITS, LOW_RESOURCE_MEMORY_MIB)),
+        ]
+        choices = [
+            Choice(
+                name,
+                f"{size[0]} CPU units, {size[1]} MiB{_short_of(size, cpu, memory)}",
+                bool(_short_of(size, cpu, memory)),
+            )
+            for name, size in sizes
+        ]
+        rest = (
+            CPU_UNITS if cpu is None else min(cpu, CPU_UNITS),
+            MEMORY_MIB if memory is None else min(memory, MEMORY_MIB),
+        )
+        if (
+            all(choice.disabled for choice in choices)
+            and rest[0] >= LEAST_CPU_UNITS
+            and rest[1] >= LEAST_MEMORY_MIB
+        ):
+            sizes.append(("What is left", rest))
+            choices.append(Choice("What is left", f"{rest[0]} CPU units, {rest[1]} MiB"))
+        if all(choice.disabled for choice in choices):
+            self.terminal.say(f"! the task has no room for the sensor: {choices[-1].detail}")
+            raise GoBack
+        default = next(number for number, choice in enumerate(choices) if not choice.disabled)
+        answer = self.terminal.choose("How much of the task may the sensor take?", choices, default)
+        self.draft.size = sizes[answer][1]
+        self.draft.low_resource = sizes[answer][0] != "Standard"
+        return True
+
     def _account(self) -> Account:
         assert self.draft.account is not None, "the profile's step comes first"
         return self.draft.account
@@ -370,6 +435,16 @@ def _checker(name: str) -> Callable[[str], object]:
             raise EcsInputError(str(error)) from None
 
     return check
+
+
+def _short_of(size: tuple[int, int], cpu: int | None, memory: int | None) -> str:
+    """What the task lacks for a sensor of that size, as the end of a line; empty when it fits."""
+    lacks = []
+    if cpu is not None and size[0] > cpu:
+        lacks.append(f"{max(cpu, 0)} CPU units")
+    if memory is not None and size[1] > memory:
+        lacks.append(f"{max(memory, 0)} MiB")
+    return f": only {' and '.join(lacks)} left in the task" if lacks else ""
 
 
 def _has_sensor(target: Target | None) -> bool:
