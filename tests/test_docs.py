@@ -35,6 +35,8 @@ def test_every_dependency_has_its_reason() -> None:
 # Import names that differ from the distribution's name.
 DISTRIBUTIONS = {
     "botocore": "boto3",
+    "cfnlint": "cfn-lint",
+    "hcl2": "python-hcl2",
     "google": "protobuf",
     "grpc": "grpcio",
     "opentelemetry": "opentelemetry-proto",
