@@ -214,12 +214,13 @@ cdef bint http2_begin(EngineState* state, Connection* conn, int direction, int p
     if preface >= 0:
         conn.client = <signed char>direction
     for side in range(2):
-        # Nothing of this direction went by unseen: its table is known from the first entry on.
-        fresh = not conn.streams[side].has_data or (conn.streams[side].syn and conn.streams[side].offset == 0)
+        # Did anything of this direction go by unread? Behind TLS, offsets are not those of these octets.
+        fresh = conn.encrypted or conn.streams[side].offset == 0 and (
+            conn.streams[side].syn or not conn.streams[side].has_data)
         if side == direction and preface >= 0:
             h2.sides[side].state = PREFACE
             h2.sides[side].have = <uint8_t>preface
-        elif fresh and conn.streams[side].offset == 0 and (conn.streams[side].syn or preface >= 0):
+        elif fresh and (conn.streams[side].syn or preface >= 0):
             h2.sides[side].state = PREFACE if side == conn.client else HEADER
         else:
             hpack_forget(&state.budget, &h2.sides[side].hpack)
