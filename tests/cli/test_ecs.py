@@ -184,7 +184,8 @@ def test_the_documentation_shows_the_policy_and_the_table_as_they_are(capsys: Ca
 
 def test_snippet_and_policy_need_no_aws_library() -> None:
     program = (
-        "import sys; from levo.cli.group import invoke; invoke(['ecs', 'snippet']); invoke(['ecs', 'policy']);"
+        "import sys; from levo.cli.group import invoke;"
+        "invoke(['ecs', 'snippet']); invoke(['ecs', 'policy']);"
         "print([m for m in sys.modules if m.startswith(('boto', 'levo.engine', 'levo.satellite', 'grpc'))],"
         " file=sys.stderr)"
     )

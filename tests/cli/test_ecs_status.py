@@ -43,7 +43,8 @@ def test_the_table_lists_the_services_with_the_sensor_over_all_clusters(
     assert (status, err) == (0, "")
     assert out.splitlines() == [
         "REGION     CLUSTER  SERVICE  TASK DEFINITION  SENSOR  TASKS  STATE",
-        "eu-west-1  prod     old      old:1        XX
+        "eu-west-1  prod     old      old:1            0.0.20  2/2    steady, container tap, "
+        "not put there by levo ecs add",
         "eu-west-1  prod     web      web:2            0.1.1   2/2    steady",
         "2 of 4 services in eu-west-1 with the sensor; 1 not at this release's 0.1.1: "
         "levo ecs add updates them",
