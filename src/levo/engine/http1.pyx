@@ -285,7 +285,7 @@ cdef bint take_plain_head(
             conn.protocol = PROTOCOL_OPAQUE
         return True
     if direction != conn.client and 100 <= message.status < 200 and message.status != 101:
-        note_interim(conn)
+        note_interim(conn, end_offset)
         end_head(state, parser)
         parser.state = START
         return True
@@ -732,8 +732,8 @@ cdef uint32_t search_message(
     cdef int64_t found = -1
     if direction != conn.client:
         known = next_request_after(conn, offset)
-    if known - offset > <int64_t>length:
-        found = length + 1
+    if known == -2 or known - offset > <int64_t>length:
+        found = <int64_t>length + 1
     elif known >= 0:
         # The client told where the response it got ended: no octet before that starts the next one.
         found = known - offset

@@ -90,7 +90,7 @@ cdef int64_t find_response(const uint8_t* data, uint32_t length) noexcept nogil:
             return at if memcmp(found, b"HTTP/1.", length - at if length - at < 7 else 7) == 0 else -1
         if memcmp(found, b"HTTP/1.", 7) == 0:
             line = first_line_length(found, length - at)
-            if read_status_line(found, line, &message):
+            if read_status_line(found, line, &message) and 100 <= message.status <= 999:
                 return at
         at += 1
     return -1

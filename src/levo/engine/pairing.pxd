@@ -16,5 +16,5 @@ cdef void drop_exchange(EngineState* state, Connection* conn, Exchange* exchange
 cdef int64_t next_request_after(Connection* conn, int64_t offset) noexcept nogil
 cdef void finish_pending(EngineState* state, Connection* conn, int incomplete) noexcept nogil
 cdef void unlink_pending(Connection* conn, Exchange* exchange) noexcept nogil
-cdef void note_interim(Connection* conn) noexcept nogil
+cdef void note_interim(Connection* conn, int64_t end) noexcept nogil
 cdef bint may_answer(Connection* conn, int64_t ack) noexcept nogil

@@ -149,12 +149,15 @@ cdef inline Exchange* first_unanswered(Connection* conn) noexcept nogil:
     return exchange
 
 
-cdef void note_interim(Connection* conn) noexcept nogil:
+cdef void note_interim(Connection* conn, int64_t end) noexcept nogil:
+    # Until the final response comes, its stream_end is where the interim one before it ended.
     cdef Exchange* exchange = conn.pending_first
     while exchange != NULL and exchange.response.present:
         exchange = exchange.next
     if exchange != NULL and exchange.interim < 255:
         exchange.interim += 1
+    if exchange != NULL:
+        exchange.response.stream_end = end
 
 
 cdef bint may_answer(Connection* conn, int64_t ack) noexcept nogil:
@@ -233,22 +236,28 @@ cdef Exchange* find_by_causality(
         return candidate
     if candidate.request.stream_end > 0 and ack > candidate.request.stream_end:
         return NULL                               # answers a later request, which was lost
+    if start != candidate.request.peer_ack and start != candidate.response.stream_end:
+        return NULL                               # its true beginning was lost: this is content like a head
     return candidate
 
 
 cdef int64_t next_request_after(Connection* conn, int64_t offset) noexcept nogil:
     """Where, at or behind *offset*, the next response must start; -1 when that is not known.
 
-    Known for a client that waits for each response: the acknowledgment sent with its next request.
+    Known for a client that waits for each response: the acknowledgment sent with its next request. -2
+    when that request is still to come: the one that waits has lost the beginning of its response.
     """
     cdef Exchange* exchange = conn.pending_first
+    cdef int64_t known = -1
     if conn.pipelines:
         return -1
     while exchange != NULL:
-        if exchange.request.peer_ack >= offset and not exchange.response.present:
-            return exchange.request.peer_ack
+        if not exchange.response.present and exchange.request.peer_ack >= 0:
+            if exchange.request.peer_ack >= offset or exchange.response.stream_end == offset:
+                return exchange.request.peer_ack if exchange.request.peer_ack >= offset else offset
+            known = -2
         exchange = exchange.next
-    return -1
+    return known
 
 
 cdef void request_ended(EngineState* state, Connection* conn, Exchange* exchange) noexcept nogil:
