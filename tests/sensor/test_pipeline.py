@@ -85,7 +85,9 @@ class ScriptedEngine:
         self.ready += 1  # what was still open
         self.made += 1
 
-    def drain(self, limit: int = 0) -> Batch:
+    ready_bytes = 0
+
+    def drain(self, limit: int = 0, octets_limit: int = 0) -> Batch:
         count = min(self.ready, limit or self.ready)
         self.ready -= count
         self.taken += count

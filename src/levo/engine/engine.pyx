@@ -202,8 +202,16 @@ cdef class Engine:
         if rules is not None or traces_per_minute > 0 or endpoint_traces_per_minute >= 0:
             self.state.sampler = &self.sampler
 
-    def drain(self, size_t limit=0) -> Batch:
-        """Hand over finished exchanges in order of completion, at most *limit* (0: all)."""
+    @property
+    def ready_bytes(self) -> int:
+        """Octets that the finished exchanges hold."""
+        return self.state.ready_bytes
+
+    def drain(self, size_t limit=0, int64_t octets_limit=0) -> Batch:
+        """Hand over finished exchanges in order of completion, at most *limit* (0: all).
+
+        With *octets_limit*, no further one is added once the batch holds that many octets.
+        """
         cdef Exchange* first = self.state.ready_first
         cdef Exchange* last = first
         cdef size_t count
@@ -213,7 +221,9 @@ cdef class Engine:
         octets = first.footprint
         count = 1
         ports_exchange(self.state.ports, last.server_port)
-        while last.next != NULL and (limit == 0 or count < limit):
+        while last.next != NULL and (limit == 0 or count < limit) and (
+            octets_limit == 0 or octets < octets_limit
+        ):
             last = last.next
             octets += last.footprint
             count += 1

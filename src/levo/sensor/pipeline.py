@@ -41,7 +41,9 @@ class EngineLike(Protocol):
     def pump(self, source: Any, limit: int, timeout_ms: int) -> int: ...
     def tick(self, now_ns: int) -> None: ...
     def finish(self) -> None: ...
-    def drain(self, limit: int = 0) -> Any: ...
+    @property
+    def ready_bytes(self) -> int: ...
+    def drain(self, limit: int = 0, octets_limit: int = 0) -> Any: ...
     def statistics(self) -> Mapping[str, Any]: ...
     def ports(self, most: int = 16) -> Sequence[Mapping[str, Any]]: ...
     def set_external(self, nbytes: int) -> None: ...
@@ -67,11 +69,13 @@ class Pace:
     """Longest time that a finished exchange waits in the engine."""
     batch_exchanges: int = 512
     """A batch leaves when so many exchanges wait, whatever the time."""
+    batch_bytes: int = 4 << 20
+    """... or when they hold so many octets."""
     handover_bytes: int = 32 << 20
     """Most octets between capture and finish; one larger batch passes when nothing else waits."""
     output_bytes: int = 32 << 20
     """The bound of each output's queue; what a replay waits for."""
-    output_traces: int = 20_000
+    output_traces: int = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +315,7 @@ class Pipeline:
             if live:
                 engine.tick(now)
             self._obey()
-            if engine.ready >= self._pace.batch_exchanges or now >= next_drain:
+            if self._full_batch() or now >= next_drain:
                 self._drain(everything=False)
                 next_drain = now + self._pace.interval_ns
             if now >= next_publish:
@@ -327,13 +331,17 @@ class Pipeline:
         while self._orders:
             self._orders.popleft()(self._engine)
 
+    def _full_batch(self) -> bool:
+        engine = self._engine
+        return engine.ready >= self._pace.batch_exchanges or engine.ready_bytes >= self._pace.batch_bytes
+
     def _drain(self, everything: bool) -> None:
         while self._engine.ready:
-            batch = self._engine.drain(self._pace.batch_exchanges)
+            batch = self._engine.drain(self._pace.batch_exchanges, self._pace.batch_bytes)
             if not len(batch):
                 break
             self._handover.put(batch, wait=not self._live, give_up=self._hurry.is_set)
-            if not everything and self._engine.ready < self._pace.batch_exchanges:
+            if not everything and not self._full_batch():
                 break
         self._engine.set_external(
             self._handover.statistics().held_bytes

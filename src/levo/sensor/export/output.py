@@ -33,7 +33,7 @@ class QueueLimits:
 
     bytes: int = 32 * 1024 * 1024
     """By ``nbytes`` of the batches. A single larger batch is taken when nothing else is held."""
-    traces: int = 20_000
+    traces: int = 200_000
 
 
 class Output:
