@@ -149,6 +149,7 @@ class TestWithMoto:
         assert "permission ec2:DescribeRegions is missing" in err and "cannot list the AWS regions" in err
         assert "0 of 1 service in" in out and " regions with the sensor" in out
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("missing", [*TEN, ""])
     def test_the_wizard_too(self, moto: MotoServer, installer: MotoServer, home: Path, missing: str) -> None:
         """In a terminal: the action and the step are named; with all ten it goes through."""

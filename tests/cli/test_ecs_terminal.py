@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import runpy
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from docs.record.ecs_wizard import PAGE, placed, recordings, without_clocks
 
 from levo.cli.ecs_terminal import LiveView, PlainTerminal
 from levo.ecs.model import EcsInputError
@@ -161,10 +162,13 @@ def test_in_a_terminal_it_is_rewritten_in_place(capsys: Capture) -> None:
     assert as_text(capsys.readouterr().out) == "  ok  [##########] web  web:2  done  4/4 running\n  0:07\n"
 
 
+@pytest.mark.slow
 def test_the_recordings_in_the_documentation_are_what_the_commands_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """``python docs/record/ecs_wizard.py`` writes them anew."""
-    page = PAGE.read_text(encoding="utf-8")
+    script = runpy.run_path(str(Path(__file__).resolve().parents[2] / "docs" / "record" / "ecs_wizard.py"))
+    page = script["PAGE"].read_text(encoding="utf-8")
 
-    assert without_clocks(placed(page, recordings())) == without_clocks(page)
+    shown = script["placed"](page, script["recordings"]())
+    assert script["without_clocks"](shown) == script["without_clocks"](page)

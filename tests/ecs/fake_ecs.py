@@ -33,6 +33,9 @@ class Refusal(Exception):
     status: int = 400
 
 
+HANG_UP = Refusal("", "the connection is closed without an answer", status=0)
+
+
 def denied(action: str) -> Refusal:
     return Refusal(
         "AccessDeniedException",
@@ -397,6 +400,9 @@ def serving(*fakes: FakeEcs) -> Iterator[str]:
             except Refusal as refusal:
                 answer = {"__type": refusal.code, "message": refusal.message}
                 status = refusal.status
+                if refusal is HANG_UP:
+                    self.close_connection = True
+                    return
             self._send(status, json.dumps(answer), "application/x-amz-json-1.1")
 
         def _ec2(self, form: dict[str, list[str]]) -> None:

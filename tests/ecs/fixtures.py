@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.ecs.fake_ecs import FakeEcs, serving
-from tests.ecs.moto_server import REGION, MotoServer, write_credentials
+from tests.ecs.moto_server import REGION, TEN, MotoServer, write_credentials
 
 
 @pytest.fixture(scope="session")
@@ -40,9 +40,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def fake(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEcs]:
-    """A fake region that every AWS client of this process talks to. Every request must be valid."""
+    """A fake region that every AWS client of this process talks to. Every request must be a valid one of the ten."""
     region = FakeEcs(REGION)
     with serving(region) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         yield region
     assert region.invalid == []
+    used = {operation for operation, _ in region.requests}
+    assert used <= {action.partition(":")[2] for action in TEN}

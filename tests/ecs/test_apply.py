@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from levo.ecs.api import Account, Credentials, DeniedError, Ecs
+from levo.ecs.api import Account, ConnectionFailed, Credentials, DeniedError, Ecs
 from levo.ecs.apply import SETTLE_SECONDS, ApplyError, apply, roll_back
 from levo.ecs.discover import find_targets
 from levo.ecs.model import Flag
 from levo.ecs.plan import Plan, Request, plan_add
 from levo.ecs.undo import Journal
-from tests.ecs.fake_ecs import FakeEcs, Refusal, denied
+from tests.ecs.fake_ecs import HANG_UP, FakeEcs, Refusal, denied
 
 REQUEST = Request(flags=(Flag("satellite-url", "https://s:9999"),), region="eu-west-1")
 CHANGES = ("RegisterTaskDefinition", "UpdateService", "TagResource")
@@ -83,6 +83,58 @@ def test_it_is_not_waited_for_without_end(setting: Setting) -> None:
         setting.apply()
     assert setting.slept == list(SETTLE_SECONDS)
     assert [left.command.split()[2] for left in setting.journal.leftovers()] == ["deregister-task-definition"]
+
+
+def test_throttling_while_registering_is_waited_out_and_registers_once(setting: Setting) -> None:
+    throttled = Refusal("ThrottlingException", "Rate exceeded")
+    setting.fake.refusals["RegisterTaskDefinition"] = [throttled, throttled]
+
+    setting.apply()
+
+    assert setting.slept == list(SETTLE_SECONDS[:2])
+    assert len(setting.fake.definitions["web"]) == 2
+
+
+def test_a_registration_without_an_answer_is_not_repeated(setting: Setting) -> None:
+    """It may have happened: a second one would leave a revision that nobody knows of."""
+    setting.fake.always["RegisterTaskDefinition"] = HANG_UP
+    with pytest.raises(ApplyError, match="AWS is not reached"):
+        setting.apply()
+
+    assert setting.changes() == ["RegisterTaskDefinition"]
+    assert [str(left) for left in setting.journal.leftovers()] == [
+        "a revision of web was perhaps registered, AWS did not answer; the newest is shown by: "
+        "aws ecs list-task-definitions --family-prefix web --sort DESC --max-items 1 --region eu-west-1"
+    ]
+
+
+def test_an_update_without_an_answer_may_have_happened(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> None:
+        raise ConnectionFailed("AWS is not reached: connection reset")
+
+    monkeypatch.setattr(setting.ecs, "update", lost)
+    with pytest.raises(ApplyError):
+        setting.apply()
+
+    assert [left.text for left in setting.journal.leftovers()] == [
+        "service api was perhaps set to web:2 (and is not marked)"
+    ]
+
+
+def test_an_interrupt_says_what_is_left(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(setting.ecs, "tag", interrupted)
+    with pytest.raises(ApplyError) as raised:
+        setting.apply()
+
+    assert raised.value.exit_status == 130
+    assert [left.text for left in raised.value.journal.leftovers()] == [
+        "service api was set to web:2 (and is not marked)"
+    ]
 
 
 @pytest.mark.parametrize(

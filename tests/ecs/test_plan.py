@@ -262,6 +262,14 @@ def test_a_first_installation_needs_to_know_the_satellite() -> None:
         add(definition(), request=Request(region="eu-west-1"))
 
 
+@pytest.mark.parametrize("address", ["http://localhost:9999", "127.0.0.1:4317", "grpc://[::1]:4317"])
+def test_an_address_that_means_the_task_itself_is_pointed_out(address: str) -> None:
+    plan = add(definition(), request=replace(REQUEST, flags=(Flag("satellite-url", address),)))
+
+    assert "satellite-local" in codes(plan) and not plan.stops
+    assert "satellite-local" not in codes(add(definition()))
+
+
 def test_the_low_resource_preset_gives_way_to_what_is_said() -> None:
     request = replace(REQUEST, low_resource=True, cpu=300, flags=(*FLAGS, Flag("rate-limit", "50")))
     sidecar = request.sidecar_for(definition())

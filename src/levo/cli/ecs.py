@@ -40,7 +40,7 @@ def command() -> None:
     """The group."""
 
 
-@command.command("snippet")
+@command.command("snippet", short_help="Print the container definition; asks AWS nothing.")
 @sidecar_flags
 @click.option("--region", metavar="REGION", help="AWS region of the service.")
 @container_options
@@ -104,7 +104,7 @@ def _patched(file: str, given: dict[str, Any], flags: tuple[Flag, ...]) -> TaskD
     return plan.steps[0].target if plan.steps else definition
 
 
-@command.command("add")
+@command.command("add", short_help="Put the sensor beside an ECS service, and watch the rollout.")
 @account_options
 @target_options
 @sidecar_flags
@@ -127,7 +127,7 @@ def add_command(**given: Any) -> int:
     return _change(given, flags, make, removing=False)
 
 
-@command.command("remove")
+@command.command("remove", short_help="Take the sensor out of an ECS service again.")
 @account_options
 @target_options
 @run_options
@@ -176,7 +176,7 @@ def status_command(
     )
 
 
-@command.command("policy")
+@command.command("policy", short_help="Print the smallest IAM policy for the three others.")
 @click.option("--account", metavar="ID", help="Restrict to this AWS account.")
 @click.option("--region", metavar="REGION", help="Restrict to this region.")
 @click.option("--cluster", metavar="NAME", help="Restrict to this cluster.")

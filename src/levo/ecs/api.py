@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,16 +155,16 @@ class Account:
         )
 
     def ecs(self, region: str) -> Ecs:
-        return Ecs(self._client("ecs", region), region)
+        return Ecs(self._client("ecs", region), region, lambda: self._client("ecs", region, attempts=1))
 
-    def _client(self, service: str, region: str) -> Any:
+    def _client(self, service: str, region: str, attempts: int = ATTEMPTS) -> Any:
         from botocore.config import Config  # type: ignore[import-untyped]
         from botocore.exceptions import BotoCoreError
 
         settings = Config(
             connect_timeout=5,
             read_timeout=30,
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": attempts},
             user_agent_extra="levo-sensor",
         )
         try:
@@ -178,8 +178,10 @@ class Account:
 class Ecs:
     """ECS in one region."""
 
-    def __init__(self, client: Any, region: str) -> None:
+    def __init__(self, client: Any, region: str, once: Callable[[], Any] | None = None) -> None:
+        """*once* makes a client that never repeats a call, for the one call that is not idempotent."""
         self._client = client
+        self._once = once
         self.region = region
         model = client.meta.service_model
         self.register_members = frozenset(model.operation_model("RegisterTaskDefinition").input_shape.members)
@@ -231,9 +233,13 @@ class Ecs:
         return TaskDefinition(answer["taskDefinition"], read_tags(answer.get("tags") or ()))
 
     def register(self, definition: TaskDefinition) -> TaskDefinition:
-        """Write *definition* as the next revision of its family; return it as AWS did."""
+        """Write *definition* as the next revision of its family; return it as AWS did.
+
+        Sent once: a repetition after a lost answer would leave a revision that nobody knows of.
+        """
         wanted = definition.registrable(self.register_members)
-        answer = _call("ecs:RegisterTaskDefinition", self._client.register_task_definition, **wanted)
+        client = self._once() if self._once is not None else self._client
+        answer = _call("ecs:RegisterTaskDefinition", client.register_task_definition, **wanted)
         return TaskDefinition(answer["taskDefinition"], read_tags(answer.get("tags") or ()))
 
     def services(self, cluster: str) -> list[Service]:

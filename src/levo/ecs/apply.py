@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from levo.ecs.api import AwsError, Ecs
+from levo.ecs.api import AwsError, ConnectionFailed, Ecs, ThrottledError
 from levo.ecs.definition import TaskDefinition
 from levo.ecs.model import EcsError
 from levo.ecs.plan import Plan, Step, tags_for
@@ -20,6 +20,12 @@ _NOT_YET = re.compile(
 
 Report = Callable[[str], None]
 Sleep = Callable[[float], None]
+
+
+class Interrupted(EcsError):
+    """The user stopped it."""
+
+    exit_status = 130
 
 
 class ApplyError(EcsError):
@@ -40,12 +46,14 @@ def apply(plan: Plan, ecs: Ecs, journal: Journal, *, report: Report, sleep: Slee
     """
     try:
         for step in plan.steps:
-            target = step.target if step.reuse else _register(step, ecs, journal, report)
+            target = step.target if step.reuse else _register(step, ecs, journal, report, sleep)
             for service in step.services:
                 _update(service, target, ecs, journal, report, sleep)
                 _mark(step, service, ecs, journal, report)
     except EcsError as error:
         raise ApplyError(error, journal) from None
+    except KeyboardInterrupt:
+        raise ApplyError(Interrupted("interrupted"), journal) from None
 
 
 def roll_back(journal: Journal, services: frozenset[str], ecs: Ecs, *, report: Report) -> list[Update]:
@@ -76,8 +84,20 @@ def unmark(update: Update, ecs: Ecs) -> None:
     ecs.tag(update.service.arn, {TAG_VERSION: update.service.tag(TAG_VERSION) or REMOVED})
 
 
-def _register(step: Step, ecs: Ecs, journal: Journal, report: Report) -> TaskDefinition:
-    written = ecs.register(step.target)
+def _register(step: Step, ecs: Ecs, journal: Journal, report: Report, sleep: Sleep) -> TaskDefinition:
+    waits = iter(SETTLE_SECONDS)
+    while True:
+        try:
+            written = ecs.register(step.target)
+            break
+        except ThrottledError:
+            wait = next(waits, None)
+            if wait is None:
+                raise
+            sleep(wait)
+        except (ConnectionFailed, KeyboardInterrupt):
+            journal.unanswered.append(step.base.family)
+            raise
     journal.registered.append(written.arn)
     report(f"registered {written.name}")
     return written
@@ -96,6 +116,9 @@ def _update(
             if wait is None:
                 raise
             sleep(wait)
+        except (ConnectionFailed, KeyboardInterrupt):
+            journal.updated.append(Update(service, target.arn, sure=False))
+            raise
     journal.updated.append(Update(service, target.arn))
     report(f"service {service.name}: {service.revision} -> {target.name}")
 

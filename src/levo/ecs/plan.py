@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from levo.config.values import BadValue, satellite_url
 from levo.ecs.definition import TaskDefinition
 from levo.ecs.diff import render
 from levo.ecs.model import (
@@ -423,6 +424,12 @@ def _notes(definition: TaskDefinition, sidecar: Sidecar, services: Sequence[Serv
             "logs:CreateLogGroup unless the group exists; without it the task does not start"
         )
         yield Finding("log-group", text, False)
+    address = sidecar.value("satellite-url") or ""
+    if _host(address) in ("localhost", "127.0.0.1", "::1"):
+        text = (
+            f"--satellite-url {address}: in the task this is the task itself, not the host of your Satellite"
+        )
+        yield Finding("satellite-local", text, False)
     if sidecar.value("levoai-org-id") is None:
         yield Finding("no-org-id", "no --levoai-org-id: traces carry no organization", False)
     for service in services:
@@ -483,6 +490,13 @@ def _earlier(
         return None
     found = previous(name)
     return found if found is not None and found.active and found.same_task(wanted) else None
+
+
+def _host(address: str) -> str:
+    try:
+        return satellite_url(address).host
+    except BadValue:
+        return ""
 
 
 def _tag_value(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from levo.ecs.state import Service
 
@@ -17,6 +17,8 @@ class Update:
     target: str
     """ARN of the revision it was set to."""
     marked: bool = False
+    sure: bool = True
+    """False when the connection broke before AWS answered: it may have been done or not."""
 
 
 @dataclass(slots=True)
@@ -30,10 +32,12 @@ class Journal:
     """ARNs of new revisions, in order."""
     updated: list[Update] = field(default_factory=list)
 
+    unanswered: list[str] = field(default_factory=list)
+    """Families of which a revision may have been registered: the connection broke before AWS answered."""
+
     def mark(self, service: Service) -> None:
         self.updated = [
-            Update(done.service, done.target, True) if done.service is service else done
-            for done in self.updated
+            replace(done, marked=True) if done.service is service else done for done in self.updated
         ]
 
     @property
@@ -46,16 +50,14 @@ class Journal:
         """What stays behind if nothing more is done."""
         left = [
             Leftover(
-                f"service {done.service.name} was set to {_name(done.target)}"
-                + ("" if done.marked else " (and is not marked)"),
-                self._back(done),
+                f"service {done.service.name} was {'' if done.sure else 'perhaps '}set to "
+                f"{_name(done.target)}{'' if done.marked else ' (and is not marked)'}",
+                way_back(done.service, self.region, self.profile),
             )
             for done in self.updated
         ]
-        return left + [orphan(arn, self.region, self.profile) for arn in self.orphans]
-
-    def _back(self, done: Update) -> str:
-        return way_back(done.service, self.region, self.profile)
+        left += [orphan(arn, self.region, self.profile) for arn in self.orphans]
+        return left + [_perhaps(family, self.region, self.profile) for family in self.unanswered]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,24 @@ class Leftover:
     text: str
     command: str
     """A line for the shell that undoes it."""
+    undoes: bool = True
+    """False: the command only shows whether there is something to undo."""
 
     def __str__(self) -> str:
-        return f"{self.text}; {self.undo}"
+        return f"{self.text}; {self.undo}" if self.undoes else f"{self.text}: {self.command}"
 
     @property
     def undo(self) -> str:
         return f"undo it with: {self.command}"
+
+
+def _perhaps(family: str, region: str, profile: str | None) -> Leftover:
+    command = f"aws ecs list-task-definitions --family-prefix {family} --sort DESC --max-items 1"
+    return Leftover(
+        f"a revision of {family} was perhaps registered, AWS did not answer; the newest is shown by",
+        command + _options(region, profile),
+        undoes=False,
+    )
 
 
 def orphan(arn: str, region: str, profile: str | None) -> Leftover:
