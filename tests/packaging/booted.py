@@ -30,8 +30,8 @@ ENTER_GROUPS = r"""
 for c in /sys/fs/cgroup/*/; do
   k=$(basename "$c")
   [ -L "${c%/}" ] && continue
-  own=$(awk -F: -v k="$k" '$2==k || (k=="unified"&&$1=="0") || (k=="systemd"&&$2=="name=systemd"){print $3; exit}' \
-    /proc/$$/cgroup)
+  own=$(awk -F: -v k="$k" '$2==k || (k=="unified" && $1=="0") || (k=="systemd" && $2=="name=systemd") {
+    print $3; exit }' /proc/$$/cgroup)
   [ -n "$own" ] || continue
   own=${own%/}
   d=$c${own#/}; d=${d%/}/$1
@@ -205,7 +205,9 @@ def _leader(process: subprocess.Popen[bytes], console: Path) -> int:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)  # systemd-nspawn: power off
+    """End the machine at once: nothing of it is kept. With its first process, the kernel ends all others."""
+    for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+        os.kill(int(child), signal.SIGKILL)
     try:
         process.wait(timeout=20)
     except subprocess.TimeoutExpired:

@@ -1,0 +1,312 @@
+"""The Debian packages on a booted machine: the service's whole life, as in docs/host-service.md."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.booted import PATH, ROOT, Machine, booted, missing_reason, root_archive
+
+REASON = missing_reason()
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(REASON is not None, reason=REASON or ""),
+]
+
+SENSOR = "levo-ebpf-sensor"
+CONFIG = "/etc/levo/sensor/config.yaml"
+NGINX = b"""
+daemon off;
+user root;
+worker_processes 1;
+error_log /dev/null;
+events { worker_connections 512; }
+http {
+  access_log off;
+  keepalive_requests 1000000;
+  server { listen 127.0.0.1:8080; location / { default_type application/json; return 200 '{"fine":true}'; } }
+}
+"""
+QUICK = b"LEVO_TRACE_EXPORT_INTERVAL=500ms\nLEVO_RATE_LIMIT=0\n"
+
+
+@pytest.fixture(scope="session")
+def packages() -> dict[str, Path]:
+    """The packages by name: those in the folder LEVO_PACKAGES, or built here (quick when nothing changed)."""
+    folder = Path(os.environ.get("LEVO_PACKAGES", ROOT / "build" / "deb"))
+    if "LEVO_PACKAGES" not in os.environ:
+        done = subprocess.run([ROOT / "packaging/deb/build"], capture_output=True, text=True, timeout=800)
+        assert done.returncode == 0, done.stderr[-3000:]
+    return {file.name.partition("_")[0]: file for file in folder.glob("*.deb")}
+
+
+@pytest.fixture(scope="session")
+def newer(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The sensor's package as two later versions: one the same, one with another default configuration."""
+    folder = tmp_path_factory.mktemp("newer")
+    made = {}
+    for version, changed in (("90.0", False), ("91.0", True)):
+        tree = folder / version
+        subprocess.run(["dpkg-deb", "-R", packages[SENSOR], tree], check=True)
+        control = tree / "DEBIAN/control"
+        control.write_text(re.sub(r"(?m)^Version: .*$", f"Version: {version}", control.read_text()))
+        if changed:
+            with (tree / CONFIG[1:]).open("a") as file:
+                file.write("# Something new.\n")
+        made[version] = folder / f"{version}.deb"
+        subprocess.run(["dpkg-deb", "-b", "-Znone", tree, made[version]], check=True, capture_output=True)
+        shutil.rmtree(tree)
+    return made
+
+
+@pytest.fixture(scope="module")
+def machine(
+    packages: dict[str, Path], newer: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Machine]:
+    """A machine with both packages installed, a web server on port 8080, and short times for sending."""
+    try:
+        root_archive()
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    files: dict[str, bytes | Path] = {f"root/{name}.deb": file for name, file in packages.items()}
+    files |= {f"root/{version}.deb": file for version, file in newer.items()}
+    files |= {"etc/hosts": b"127.0.0.1 localhost\n", "root/nginx.conf": NGINX}
+    with booted(tmp_path_factory.mktemp("machine"), files) as found:
+        found.run("apt-get install -y -q /root/levo-ebpf-sensor.deb /root/levo-satellite.deb", timeout=120)
+        assert found.try_run(f"systemctl is-active {SENSOR}").text == "inactive\n", (
+            "begins when somebody says so"
+        )
+        (found.root / "etc/default" / SENSOR).write_bytes(QUICK)
+        found.run("systemd-run -q --unit=web nginx -c /root/nginx.conf")
+        found.wait_for("ss -Hltn | grep -q :8080")
+        yield found
+
+
+@pytest.fixture
+def configuration(machine: Machine) -> Iterator[Path]:
+    """The sensor's configuration file; put back afterwards."""
+    file = machine.root / CONFIG[1:]
+    before = file.read_text()
+    yield file
+    file.write_text(before)
+
+
+def get(machine: Machine, path: str) -> None:
+    machine.run(
+        f"/usr/bin/python3 -c \"import urllib.request as u; u.urlopen('http://127.0.0.1:8080{path}').read()\""
+    )
+
+
+def paths(machine: Machine, port: int = 9999) -> set[str]:
+    """The paths of the Satellite's catalog."""
+    return {each["path"] for each in machine.json(f"http://127.0.0.1:{port}/api/endpoints")["endpoints"]}
+
+
+def expect(machine: Machine, path: str, port: int = 9999, seconds: float = 30) -> None:
+    machine.wait(f"{path} in the catalog", lambda: path in paths(machine, port), seconds=seconds)
+
+
+def main_pid(machine: Machine) -> int:
+    return int(machine.property(SENSOR, "MainPID"))
+
+
+def test_service_commands(machine: Machine) -> None:
+    machine.run(f"systemctl start {SENSOR}")
+    status = machine.run(f"systemctl status --no-pager {SENSOR}")
+    assert "active (running)" in status and "capturing on lo" in status
+    first = main_pid(machine)
+    machine.run(f"systemctl restart {SENSOR}")
+    assert main_pid(machine) not in (0, first)
+    machine.run(f"systemctl enable {SENSOR}")
+    assert machine.run(f"systemctl is-enabled {SENSOR}").strip() == "enabled"
+    machine.run(f"systemctl stop {SENSOR}")
+    stopped = machine.try_run(f"systemctl status --no-pager {SENSOR}")
+    assert stopped.status == 3 and "inactive (dead)" in stopped.text
+    assert machine.property(SENSOR, "ExecMainStatus") == "0"
+    journal = machine.run(f'journalctl -u {SENSOR}.service -b --no-pager --since "15min ago"')
+    assert "capturing on lo" in journal and "balance: all" in journal
+    # rsyslog writes on its own time.
+    machine.wait_for(f"cat /var/log/syslog | grep '{SENSOR}' | grep -q 'balance: all'")
+
+
+def test_runs_without_privileges(machine: Machine) -> None:
+    machine.run(f"systemctl start {SENSOR}")
+    status = dict(
+        line.split(":\t", 1) for line in machine.run(f"cat /proc/{main_pid(machine)}/status").splitlines()
+    )
+    user = machine.run("id -u levo-sensor").strip()
+    assert status["Uid"].split() == [user] * 4 and user != "0"
+    assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 1 << 13, "CAP_NET_RAW alone"
+
+
+def test_default_configuration_finds_a_local_satellite(machine: Machine) -> None:
+    assert "collector-endpoint: localhost:4317\n" in machine.run(f"cat {CONFIG}")
+    machine.run(f"systemctl restart {SENSOR}")
+    get(machine, "/by-default")
+    expect(machine, "/by-default")
+
+
+def test_edited_endpoint(machine: Machine, configuration: Path) -> None:
+    machine.run(
+        "systemd-run -q --unit=other-satellite /usr/bin/levo-satellite --data-dir /root/other"
+        " --listen 127.0.0.1:19999 --otlp-grpc 127.0.0.1:14317 --otlp-http 127.0.0.1:14318"
+    )
+    machine.wait_for("ss -Hltn | grep -q :14317")
+    endpoint = "collector-endpoint: localhost:4317"
+    configuration.write_text(
+        configuration.read_text().replace(endpoint, "collector-endpoint: 127.0.0.1:14317")
+    )
+    machine.run(f"systemctl restart {SENSOR}")
+    get(machine, "/to-the-other")
+    expect(machine, "/to-the-other", 19999)
+    machine.run("systemctl stop other-satellite")
+    assert "/to-the-other" not in paths(machine)
+
+
+def test_reload_keeps_the_capture(machine: Machine, configuration: Path) -> None:
+    machine.run(f"systemctl restart {SENSOR}")
+    before = main_pid(machine)
+    get(machine, "/kept/before")
+    configuration.write_text(configuration.read_text() + "\npath-exclusions:\n  - ^/left-out\n")
+    machine.run(f"systemctl reload {SENSOR}")
+    get(machine, "/left-out")
+    get(machine, "/kept/after")
+    expect(machine, "/kept/after")
+    assert "/kept/before" in paths(machine) and "/left-out" not in paths(machine)
+    assert main_pid(machine) == before
+    assert "changed: path-exclusions" in machine.run(f"journalctl -u {SENSOR} -b --no-pager")
+
+
+def test_broken_configuration_fails_once_and_says_why(machine: Machine, configuration: Path) -> None:
+    machine.run(f"systemctl stop {SENSOR}")
+    good = configuration.read_text()
+    configuration.write_text(good + "\ncolector-endpoint: localhost:1\n")
+    assert machine.try_run(f"systemctl start {SENSOR}").status == 1
+    status = machine.try_run(f"systemctl status --no-pager {SENSOR}").text
+    line = len(good.splitlines()) + 2
+    assert re.search(rf"{CONFIG}:{line}:1: .*colector-endpoint", status), status
+    assert "status=2" in status
+    assert machine.property(SENSOR, "NRestarts") == "0"
+    assert machine.property(SENSOR, "ActiveState") == "failed"
+    configuration.write_text(good)
+    machine.run(f"systemctl start {SENSOR}")
+
+
+def test_satellite_that_is_down_is_no_error(machine: Machine) -> None:
+    machine.run("systemctl stop levo-satellite")
+    machine.run(f"systemctl restart {SENSOR}")
+    get(machine, "/while-down")
+    machine.wait_for(f"journalctl -u {SENSOR} -b --no-pager -n 5 | grep -q 'capture goes on'")
+    assert machine.property(SENSOR, "ActiveState") == "active"
+    machine.run("systemctl start levo-satellite")
+    expect(machine, "/while-down", seconds=90)
+
+
+def test_killed_under_load_delivers_its_spool(machine: Machine) -> None:
+    machine.run("systemctl stop levo-satellite")
+    machine.run(f"systemctl restart {SENSOR}")
+    get(machine, "/before-the-kill")
+    machine.run("systemd-run -q --unit=load wrk -t1 -c4 -d5s http://127.0.0.1:8080/load")
+    spool = machine.root / "var/lib/levo-sensor/spool"
+    machine.wait(
+        "traces in the spool",
+        lambda: any(f.is_file() and f.stat().st_size for f in spool.rglob("*")),
+        seconds=40,
+    )
+    restarts = int(machine.property(SENSOR, "NRestarts"))
+    before = main_pid(machine)
+    machine.run(f"kill -9 {before}")
+    machine.wait("started again", lambda: main_pid(machine) not in (0, before))
+    assert int(machine.property(SENSOR, "NRestarts")) == restarts + 1
+    machine.run("systemctl start levo-satellite")
+    expect(machine, "/before-the-kill", seconds=90)
+    get(machine, "/after-the-kill")
+    expect(machine, "/after-the-kill", seconds=60)
+
+
+def test_watchdog_restarts_a_sensor_that_hangs(machine: Machine) -> None:
+    folder = f"/run/systemd/system/{SENSOR}.service.d"
+    unit = r"[Service]\nWatchdogSec=3\nTimeoutAbortSec=1\nRestartSec=100ms\n"
+    machine.run(f"mkdir -p {folder} && printf '{unit}' > {folder}/quick.conf && systemctl daemon-reload")
+    machine.run(f"systemctl restart {SENSOR}")
+    before = main_pid(machine)
+    machine.run(f"kill -STOP {before}")
+    machine.wait("started again", lambda: main_pid(machine) not in (0, before))
+    assert "Watchdog timeout" in machine.run(f"journalctl -u {SENSOR} -b --no-pager -n 30")
+    machine.run(f"rm -r {folder} && systemctl daemon-reload")
+    machine.run(f"systemctl restart {SENSOR}")
+
+
+def test_units_are_valid_and_hardened(machine: Machine) -> None:
+    for unit in (f"{SENSOR}.service", "levo-satellite.service"):
+        assert machine.run(f"systemd-analyze verify {unit}") == ""
+        level = re.search(
+            r"Overall exposure level for \S+: ([\d.]+)", machine.run(f"systemd-analyze security {unit}")
+        )
+        assert level and float(level[1]) <= 3.0
+
+
+def test_manual_and_completion(machine: Machine) -> None:
+    for page in ("levo", "levo-apidump", "levo-config", "levo-satellite"):
+        assert "EXIT STATUS" in machine.run(f"man -P cat {page}")
+    assert "--rate-limit" in machine.run("man -P cat levo-apidump").replace("\u2010", "-")
+    asked = "COMP_WORDS='levo apid' COMP_CWORD=1 _LEVO_COMPLETE=bash_complete levo"
+    assert machine.run(asked).strip() == "plain,apidump"
+    assert "complete" in machine.run(
+        "bash -c '. /usr/share/bash-completion/completions/levo; complete -p levo'"
+    )
+
+
+def test_upgrade_keeps_an_edited_configuration(machine: Machine, configuration: Path) -> None:
+    edited = configuration.read_text() + "\nlevo-env: staging\n"
+    configuration.write_text(edited)
+    machine.run(f"systemctl restart {SENSOR}")
+    before = main_pid(machine)
+    machine.run("dpkg -i /root/90.0.deb", timeout=120)
+    assert configuration.read_text() == edited
+    assert main_pid(machine) not in (0, before), "an upgrade restarts what runs"
+    machine.run("dpkg --force-confold -i /root/91.0.deb", timeout=120)
+    assert configuration.read_text() == edited
+    assert "Something new" in machine.run(f"cat {CONFIG}.dpkg-dist")
+    assert "environment staging" in machine.run(f"systemctl status --no-pager {SENSOR}")
+    # Maintainer scripts can be run again.
+    machine.run("dpkg-reconfigure levo-ebpf-sensor", timeout=120)
+    assert machine.property(SENSOR, "ActiveState") == "active"
+
+
+def test_removal_leaves_nothing(machine: Machine) -> None:
+    """Last: takes the packages away."""
+    machine.run(f"systemctl enable --now {SENSOR}")
+    # /var/cache/man is man's own, made by reading a page.
+    machine.run("apt remove -y levo-ebpf-sensor", timeout=120)
+    assert machine.property(SENSOR, "ActiveState") == "inactive"
+    assert machine.run("ls /etc/levo/sensor").splitlines()[0] == "config.yaml"
+    machine.run("apt remove -y --purge levo-ebpf-sensor levo-satellite && apt clean", timeout=120)
+    left = machine.run(
+        "find / -xdev -iname '*levo*' -not -path '/proc/*' -not -path '/root/*' -not -path '/run/*'"
+        " -not -path '/sys/*' -not -path '/tmp/*' -not -path '/var/cache/man/*'"
+    )
+    assert left == ""
+    assert "levo" not in machine.run("getent passwd; getent group; systemctl list-unit-files")
+    assert "levo" not in machine.run("dpkg-query -W -f '${Package} ${Status}\\n'")
+    machine.run(
+        "apt-get install -y -q /root/levo-ebpf-sensor.deb && systemctl start levo-ebpf-sensor", timeout=120
+    )
+
+
+@pytest.mark.skipif(shutil.which("lintian", path=PATH) is None, reason="not installed: lintian")
+def test_lintian_has_no_errors(packages: dict[str, Path]) -> None:
+    done = subprocess.run(
+        ["lintian", "--allow-root", "--fail-on", "error,warning", *packages.values()],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
