@@ -11,6 +11,7 @@ import click
 
 from levo.satellite.app import Listening, run_satellite
 from levo.satellite.settings import load_settings
+from levo.sensor.notify import Notifier
 
 
 @click.command("satellite")
@@ -38,6 +39,7 @@ def command(
     logging.basicConfig(level=logging.WARNING, format="levo satellite: %(message)s")
 
     def on_ready(where: Listening) -> None:
+        Notifier(os.environ).ready(str(where))
         click.echo(f"Satellite ready: {where}")
         if not settings.listen.is_loopback:
             click.echo(
