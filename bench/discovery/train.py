@@ -19,7 +19,8 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / 
 from discovery.corpus import Description, read_directory, split_of
 from discovery.score import anonymous
 from discovery.traffic import Traffic
-from levo.satellite.learn.paths.decide import Branch, Reason, decide, first_features, second_features
+from levo.satellite.learn.paths.branch import Branch, Reason
+from levo.satellite.learn.paths.decide import decide, first_features, second_features
 from levo.satellite.learn.paths.features import Siblings
 from levo.satellite.learn.paths.segments import literal_stem
 from levo.satellite.learn.paths.state import PathState

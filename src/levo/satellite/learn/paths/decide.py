@@ -11,8 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from levo.satellite.learn.paths.features import (
     Child,
@@ -21,7 +20,10 @@ from levo.satellite.learn.paths.features import (
     bucket,
     child_features,
     group_features,
+    spelling,
 )
+from levo.satellite.learn.paths import catchall
+from levo.satellite.learn.paths.branch import Affix, Branch, Place, Reason
 from levo.satellite.learn.paths.known import KnownNode
 from levo.satellite.learn.paths.segments import (
     FORMATS,
@@ -38,54 +40,18 @@ NEW_FROM = 0.95
 """Probability from which literals make a parameter where nothing else says there is one."""
 JOIN_FROM = 0.85
 """Probability from which a literal joins a parameter that typed or several clear values made certain."""
-CERTAIN = 0.97
-CERTAIN_VALUES = 3
+LIKE_FROM = 0.6
+"""Probability from which one joins a parameter of many clear values and nothing tells it from them."""
+SPELT_LIKE_FROM = 0.2
+"""The same where most of an unusual spelling (``ALL-CAPS``) are clear values."""
+PLAIN = frozenset({"lower", "camel", "title", "lower-", "lower_"})
+"""Spellings that say nothing."""
+MANY_VALUES = 5
+CERTAIN = 0.95
+CERTAIN_VALUES = 2
 """So many values of such a probability make a parameter certain."""
 MAX_EXTENSIONS = 1
 """More different extensions behind values of one place, and they are part of the value."""
-
-
-class Place(NamedTuple):
-    """A trie node and the keys that lead to it."""
-
-    key: str
-    node: Node
-
-
-class Affix(NamedTuple):
-    """Fixed text around the value within a segment: ``{id}.json``, ``{id}:cancel``, ``Users({id})``."""
-
-    prefix: str
-    suffix: str
-
-
-@dataclass(slots=True)
-class Reason:
-    """Why a segment is a literal or a parameter."""
-
-    value_probability: float
-    evidence: tuple[tuple[str, float], ...]
-    """(feature or rule, log-odds towards "value"), weightiest first."""
-
-
-@dataclass(slots=True)
-class Branch:
-    """A place in the decided tree: several trie nodes that are one."""
-
-    pattern: tuple[str, ...]
-    """Segments from the root; a parameter is ``{}`` with its affixes."""
-    places: list[Place]
-    literals: dict[str, Branch] = field(default_factory=dict)
-    parameters: dict[Affix, Branch] = field(default_factory=dict)
-    reason: Reason | None = None
-    kinds: dict[str, int] = field(default_factory=dict)
-    """Of a parameter: requests by kind of value; ``text`` for literals, ``other`` for those no longer kept."""
-    values_seen: int = 0
-    """Of a parameter: distinct untyped values kept."""
-    known: tuple[KnownNode, ...] = ()
-    """Where we are in the templates that a user or a specification gave."""
-    catch_all: bool = False
-    """Of a parameter: it spans one or more segments."""
 
 
 class Judge(Protocol):
@@ -122,9 +88,17 @@ def decide(root: Node, known: KnownNode | None = None, judge: Judge | None = Non
     totals = _Totals(root)
     top = Branch((), [Place("", root)], known=(known,) if known is not None else ())
     judge = judge if judge is not None else judge_by_weights
-    stack = [(top, Context("root", "", 0))]
+    _grow(top, Context("root", "", 0), totals, judge)
+    return top
+
+
+def _grow(top: Branch, context: Context, totals: _Totals, judge: Judge) -> None:
+    """Decide everything below *top*, then look for values that span segments."""
+    stack = [(top, context)]
+    grown = []
     while stack:
         branch, context = stack.pop()
+        grown.append((branch, context))
         _split(branch, context, totals, judge)
         deeper = context.depth + 1
         for literal, kid in branch.literals.items():
@@ -132,7 +106,16 @@ def decide(root: Node, known: KnownNode | None = None, judge: Judge | None = Non
             stack.append((kid, Context(kind, literal, deeper, context.value_above)))
         for kid in branch.parameters.values():
             stack.append((kid, Context("param", "", deeper, True)))
-    return top
+    gone: set[int] = set()
+    for branch, context in grown:
+        whole = None if id(branch) in gone or branch.catch_all else catchall.find(branch)
+        if whole is not None:
+            gone.update(id(b) for b, c in grown if c.depth > context.depth and b.pattern[: len(branch.pattern)] == branch.pattern)
+            for kid in (*branch.literals.values(), *branch.parameters.values()):
+                if kid is not whole:
+                    gone.discard(id(kid))
+            for text, kid in whole.literals.items():
+                _grow(kid, Context("word", text, context.depth + 2, True), totals, judge)
 
 
 def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> None:
@@ -170,7 +153,12 @@ def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> N
         judged = list(zip(stems.values(), judge(branch, siblings), strict=True))
         clear = sum(reason.value_probability >= CERTAIN for _, reason in judged)
         least = JOIN_FROM if typed or clear >= CERTAIN_VALUES else NEW_FROM
-        found = [(texts, reason) for texts, reason in judged if reason.value_probability >= least]
+        like = _like_clear(siblings, judged)
+        found = [
+            (texts, reason)
+            for (texts, reason), fits in zip(judged, like, strict=True)
+            if reason.value_probability >= min(least, fits)
+        ]
         if len(found) == 1 and not typed:
             found = []  # one value only: nobody can know, and the path as it is is what the user calls it
         chosen = {text for texts, _ in found for text in texts}
@@ -181,6 +169,31 @@ def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> N
                     branch.literals[text] = _literal(branch, text, kids[text], reason)
     if values:
         _add_parameters(branch, values, kids, totals, below_known, formats)
+
+
+def _like_clear(siblings: Siblings, judged: Sequence[tuple[list[str], Reason]]) -> list[float]:
+    """Return for each child the probability that is enough because clear values look and end like it."""
+    clear = [
+        child
+        for child, (_, reason) in zip(siblings.children, judged, strict=True)
+        if reason.value_probability >= JOIN_FROM
+    ]
+    if any(child.below for child in clear):
+        return [1.0] * len(judged)
+    methods = frozenset[str]().union(*(child.methods for child in clear))
+    many = len(clear) >= MANY_VALUES and 2 * len(clear) >= len(judged)
+    spelt = Counter(spelling(child.literal) for child in clear)
+    total = Counter(spelling(child.literal) for child in siblings.children)
+    enough = []
+    for child in siblings.children:
+        shape = spelling(child.literal)
+        if child.below or not child.methods <= methods:
+            enough.append(1.0)
+        elif shape not in PLAIN and spelt[shape] >= 2 and 3 * spelt[shape] >= 2 * total[shape]:
+            enough.append(SPELT_LIKE_FROM)
+        else:
+            enough.append(LIKE_FROM if many else 1.0)
+    return enough
 
 
 def _literal(branch: Branch, text: str, places: list[Place], reason: Reason) -> Branch:

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from levo.satellite.learn.paths.segments import (
     SCRIPTS,
@@ -112,7 +113,7 @@ def group_features(siblings: Siblings) -> list[str]:
         names.append("overflow")
     known = sum(known_rank(child.literal) >= 0 for child in children) / count
     names.append(f"known:{min(size, 4)}:{bucket(known, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)}")
-    shapes = Counter(_shape(child.literal) for child in children)
+    shapes = Counter(spelling(child.literal) for child in children)
     names.append(f"shapes:{min(size, 3)}:{bucket(shapes.most_common(1)[0][1] / count, 0.4, 0.7, 0.95)}")
     if siblings.typed:
         share = siblings.typed / (siblings.typed + visits)
@@ -153,7 +154,7 @@ def child_features(
         names.append(
             f"longest-known:{bucket(max((len(w) for w in found if word_rank(w) >= 0), default=0), 1, 4, 6)}"
         )
-    names.append(f"shape:{_shape(literal)}")
+    names.append(f"shape:{spelling(literal)}")
     names.append(f"length:{bucket(len(literal), 3, 4, 6, 9, 13, 18, 25, 40)}")
     digits = sum(map(str.isdigit, literal))
     if digits:
@@ -207,7 +208,8 @@ def child_features(
     return names
 
 
-def _shape(literal: str) -> str:
+@lru_cache(maxsize=8192)
+def spelling(literal: str) -> str:
     """Return the kind of spelling: ``lower``, ``Title``, ``camel``, ``UPPER``, with separators and digits."""
     letters = "".join(c for c in literal if c.isalpha())
     if not letters:

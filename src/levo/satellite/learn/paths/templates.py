@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from levo.satellite.learn.paths.decide import Branch, Reason, decide
+from levo.satellite.learn.paths.branch import Branch, Reason
+from levo.satellite.learn.paths.decide import decide
 from levo.satellite.learn.paths.known import Override, anonymous_pattern, compile_known, parameter_names
 from levo.satellite.learn.paths.segments import KIND_TYPES, split_key, words
 from levo.satellite.learn.paths.state import Key, PathState
@@ -129,6 +130,12 @@ def _match(branch: Branch, keys: list[str], at: int) -> Branch | None:
         prefix, kind, suffix = split_key(key)
         best = None
         for affix, kid in branch.parameters.items():
+            if kid.catch_all:
+                for tail in range(at + 1, len(keys)):
+                    found = _match_literal(kid, keys, tail)
+                    if found is not None:
+                        return found
+                return kid
             if kind:
                 fits = affix == (prefix, suffix) or affix == ("", "")
             else:
@@ -142,6 +149,11 @@ def _match(branch: Branch, keys: list[str], at: int) -> Branch | None:
         if best is not None:
             return _match(branch.parameters[best], keys, at + 1)
     return None
+
+
+def _match_literal(branch: Branch, keys: list[str], at: int) -> Branch | None:
+    kid = branch.literals.get(keys[at])
+    return None if kid is None else _match(kid, keys, at + 1)
 
 
 def _ends(branch: Branch, trail: tuple[Branch, ...]) -> Iterator[tuple[Branch, ...]]:
@@ -169,7 +181,7 @@ def _template(trail: tuple[Branch, ...], given: dict[tuple[str, ...], tuple[str,
     for step in trail[1:]:
         segment = step.pattern[-1]
         reason = step.reason or Reason(0.0, ())
-        if "{}" in segment:
+        if "{}" in segment or "{+}" in segment:
             chosen = given.get(step.pattern, ())
             name = chosen[len(names)] if len(chosen) > len(names) else _name(above, step, names)
             names.append(name)
@@ -180,7 +192,9 @@ def _template(trail: tuple[Branch, ...], given: dict[tuple[str, ...], tuple[str,
                     step.catch_all, reason.evidence,
                 )
             )  # fmt: skip
-            segment = segment.replace("{}", "{" + name + ("+" if step.catch_all else "") + "}")
+            segment = (
+                f"{{{name}+}}" if step.catch_all else segment.replace("{}", f"{{{name}}}")
+            )
             confidence *= reason.value_probability
         else:
             above = segment
@@ -233,12 +247,12 @@ def _name(above: str, step: Branch, taken: Iterable[str]) -> str:
         if found
         else ""
     )
-    if kinds and kinds <= _IDENTIFYING:
+    if step.catch_all:
+        stem, what = "", "path"
+    elif kinds and kinds <= _IDENTIFYING:
         what = "id"
     elif len(kinds) == 1 and kinds <= {"date", "email", "ip"}:
         what = next(iter(kinds))
-    elif step.catch_all:
-        what = "path"
     else:
         what = "" if stem else "name"
     name = stem + what.capitalize() if stem else what

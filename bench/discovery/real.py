@@ -1,0 +1,174 @@
+"""What the drivers of real servers share: calls that are recorded, noise, and the comparison with the description."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import re
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "src")]
+
+from discovery.corpus import Operation
+from discovery.score import anonymous, called_operations, score
+from discovery.traffic import Request
+from levo.satellite.learn.paths.state import ABSENT_STATUSES, PathState
+from levo.satellite.learn.paths.templates import Catalog
+
+
+def free_port() -> int:
+    """Return a loopback port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int, seconds: float = 20.0) -> None:
+    """Return when something listens on the loopback *port*; raise TimeoutError if nothing does in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.5).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError(f"nothing listens on 127.0.0.1:{port}")
+
+
+class Caller:
+    """Calls a server and records method, path and status."""
+
+    def __init__(self, port: int, headers: dict[str, str]) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        self._headers = headers
+        self.calls: list[tuple[str, str, int]] = []
+
+    def call(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
+        """Send one request; return status and body."""
+        octets = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = dict(self._headers)
+        if octets is not None:
+            headers["Content-Type"] = "application/json"
+        self._connection.request(method, path, octets, headers)
+        response = self._connection.getresponse()
+        content = response.read()
+        self.calls.append((method, path.partition("?")[0], response.status))
+        return response.status, content
+
+    def noise(self, rng: random.Random, known: Iterable[str], count: int) -> None:
+        """Ask for what does not exist: scanners' paths, words below known paths, wrong methods."""
+        known = list(known)
+        for _ in range(count):
+            word = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(3, 10)))
+            kind = rng.randrange(3)
+            if kind == 0:
+                self.call("GET", rng.choice(("/.env", "/wp-login.php", f"/{word}", f"/{word}/{word}.php", "/admin")))
+            elif kind == 1:
+                self.call(rng.choice(("GET", "POST", "DELETE")), f"{rng.choice(known)}/{word}")
+            else:
+                self.call(rng.choice(("DELETE", "PATCH", "PUT")), rng.choice(known))
+
+
+def operations_of(document: dict[str, Any], base: str) -> tuple[Operation, ...]:
+    """Return the operations of an OpenAPI or Swagger *document*."""
+    methods = ("get", "put", "post", "delete", "patch", "head", "options")
+    return tuple(
+        Operation(method.upper(), base + path, ())
+        for path, item in document["paths"].items()
+        for method in item
+        if method in methods
+    )
+
+
+def compare(
+    name: str, operations: tuple[Operation, ...], calls: list[tuple[str, str, int]], catch_all: frozenset[str]
+) -> None:
+    """Learn *calls* and print how the templates match the operations that were called.
+
+    A call belongs to the first operation whose template matches it; parameters named in *catch_all* span several
+    segments. Calls that match no operation of the description are listed, not scored: a description may be
+    incomplete.
+    """
+    shapes = [(o, _regex(o.template, catch_all)) for o in sorted(operations, key=_specific)]
+    index = {id(o): i for i, o in enumerate(operations)}
+    state = PathState()
+    requests, outside = [], Counter[tuple[str, str]]()
+    for method, path, status in calls:
+        state.observe(method, path, status)
+        if status in ABSENT_STATUSES:
+            continue
+        match = next((o for o, r in shapes if o.method == method and r.fullmatch(path)), None)
+        if match is None:
+            outside[method, path] += 1
+        else:
+            requests.append(Request(method, _cut(path, match.template, catch_all), status, index[id(match)]))
+    catalog = Catalog(state)
+    called = called_operations(operations, requests)
+    beyond = {(method, catalog.assign(path)) for method, path in outside}
+    learned = [
+        (method, tuple(t.id.replace("{+}", "{}").strip("/").split("/")))
+        for t in catalog.templates
+        for method in t.methods
+        if (method, t.id) not in beyond
+    ]
+    assigned: dict[tuple[str, tuple[str, ...]], Counter[int]] = {}
+    for request in requests:
+        found = catalog.assign(request.path) if request.truth is not None else None
+        if found is not None and request.truth is not None:
+            key = (request.method, tuple(found.replace("{+}", "{}").strip("/").split("/")))
+            assigned.setdefault(key, Counter())[request.truth] += 1
+    result, missed, invented = score(called, learned, dict(assigned))
+    statuses = Counter(status for _, _, status in calls)
+    absent = sum(n for s, n in statuses.items() if s in ABSENT_STATUSES)
+    print(f"{name}: {len(calls)} calls ({absent} answered as absent), {result.called} of {len(operations)} operations called")
+    print("   ", result.row())
+    for truth in missed:
+        print("    missed  ", truth.method, "/" + "/".join(truth.segments), truth.requests)
+    for method, segments in invented:
+        print("    invented", method, "/" + "/".join(segments))
+    for (method, path), count in outside.most_common(8):
+        print("    not described", method, path, count)
+    for template in catalog.templates:
+        print(f"    {template.confidence:.2f} {','.join(template.methods):22} {template.path}")
+
+
+def _specific(operation: Operation) -> tuple[int, int]:
+    segments = operation.template.split("/")
+    return (-sum("{" not in s for s in segments), len(segments))
+
+
+def _regex(template: str, catch_all: frozenset[str]) -> re.Pattern[str]:
+    parts = re.split(r"\{([^{}]*)\}", template.rstrip("/"))
+    return re.compile(
+        "".join(
+            re.escape(part) if i % 2 == 0 else ".*" if part in catch_all else "[^/]+" for i, part in enumerate(parts)
+        )
+        + "/?"
+    )
+
+
+def _cut(path: str, template: str, catch_all: frozenset[str]) -> str:
+    """Return *path* with what a catch-all spans as one segment, so that it can be compared by position."""
+    if not any("{" + name + "}" in template for name in catch_all):
+        return path
+    match = re.fullmatch(
+        "".join(
+            re.escape(part) if i % 2 == 0 else "(.*)" if part in catch_all else "([^/]+)"
+            for i, part in enumerate(re.split(r"\{([^{}]*)\}", template.rstrip("/")))
+        )
+        + "/?",
+        path,
+    )
+    values = iter(quote(v, safe="") for v in (match.groups() if match else ()))
+    return re.sub(r"\{[^{}]*\}", lambda _: next(values, "x"), template)
+
+
+__all__ = ["Caller", "anonymous", "compare", "free_port", "operations_of", "wait_for"]
