@@ -100,7 +100,7 @@ def test_sigterm_learns_what_was_accepted_and_ends_well(tmp_path: Path) -> None:
     assert not list((tmp_path / "journal").glob("*.segment"))
     with RunningSatellite(tmp_path) as satellite:
         (endpoint,) = satellite.endpoints()
-        assert (endpoint["path"], endpoint["count"]) == ("/users/{id}/orders", 300)
+        assert (endpoint["path"], endpoint["count"]) == ("/users/{userId}/orders", 300)
 
 
 def test_sigterm_ends_open_event_streams(tmp_path: Path) -> None:

@@ -94,6 +94,11 @@ def schemes(headers: Iterable[tuple[str, str]], query_names: Iterable[str]) -> s
     return "+".join(sorted(found)) or "none"
 
 
+def carries_key(name: str) -> bool:
+    """Whether a header of this (lower-case) name is a credential rather than a parameter."""
+    return _KEY_HEADER.fullmatch(name) is not None
+
+
 def _authorization(value: str) -> str:
     scheme, _, rest = value.partition(" ")
     scheme = scheme.lower()

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from levo.satellite.learn.auth import schemes
+from levo.satellite.learn.auth import carries_key, schemes
 from levo.satellite.learn.schema.body import Body, media_type, observe_body, sniffed
 from levo.satellite.learn.schema.node import Node, Observer, absorb
 from levo.satellite.learn.schema.text import Text
@@ -193,7 +193,7 @@ def _learn_request(known: Knowledge, trace: Trace, key: str, detectors: Detector
             for pair in value.split(";")[:50]:
                 cookie, _, content = pair.strip().partition("=")
                 cookies[cookie] = Text(content)
-        elif name not in _NO_PARAMETERS and _HEADER_NAME.fullmatch(name):
+        elif name not in _NO_PARAMETERS and _HEADER_NAME.fullmatch(name) and not carries_key(name):
             fields[name] = Text(value)
     if fields:
         Observer(_checks(detectors, fields)).observe(known.headers, fields)

@@ -15,6 +15,7 @@ REQUIRED_FROM = 5
 CLOSED_FROM = 20
 """Objects after which one without surprises is closed."""
 ENUM_FROM = 30
+LONE_ENUM_FROM = 200
 MAX_ENUM = 20
 PATTERN_FROM = 20
 _MAP_KEYS = 20
@@ -190,7 +191,7 @@ class SchemaWriter:
             not node.open
             and labels
             and finding is None
-            and count >= ENUM_FROM
+            and count >= (ENUM_FROM if len(labels) > 1 else LONE_ENUM_FROM)
             and len(labels) <= MAX_ENUM
             and sum(n == 1 for n in labels.values()) * 100 <= count
         ):

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from levo.satellite.store import CatalogReader, EndpointRow
 from levo.satellite.web import parameters
+from levo.satellite.web.documents import document_routes
 from levo.satellite.web.json_body import JsonResponse, count, timestamp
 
 
@@ -118,6 +119,7 @@ def rest_routes(reader: CatalogReader) -> list[Route]:
         Route("/api/applications", applications),
         Route("/api/sensors", sensors),
         Route("/api/summary", summary),
+        *document_routes(reader),
     ]
 
 

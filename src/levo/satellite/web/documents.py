@@ -1,0 +1,158 @@
+"""``/api/openapi``, ``/api/description``, ``/api/comparison``, ``/api/events``, ``/api/sensitive``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from levo.satellite.openapi import Operation, compare, render_document
+from levo.satellite.openapi.document import VERSIONS, SensitiveField, sensitive_fields
+from levo.satellite.openapi.schema import sensitive_note
+from levo.satellite.store import CatalogReader
+from levo.satellite.store.descriptions import store_description
+from levo.satellite.web import parameters
+from levo.satellite.web.json_body import JsonResponse, timestamp
+from levo.satellite.web.problems import BadParameter
+
+_PLACE = ("organization", "environment", "application")
+MAX_DESCRIPTION_BYTES = 16 << 20
+
+
+def document_routes(reader: CatalogReader) -> list[Route]:
+    """Return the routes about documents and what is in them."""
+
+    def openapi(request: Request) -> Response:
+        query = request.query_params
+        parameters.only(query, *_PLACE, "version", "plain")
+        version = query.get("version", "3.1")
+        if version not in VERSIONS:
+            raise BadParameter("version", f"must be one of {', '.join(VERSIONS)}")
+        place = _place(reader, query)
+        document = render_document(
+            place[2], reader.operations(place), version=version, annotate=query.get("plain", "") != "1"
+        )
+        return JsonResponse(document)
+
+    async def upload(request: Request) -> Response:
+        parameters.only(request.query_params, *_PLACE)
+        octets = bytearray()
+        async for part in request.stream():
+            octets += part
+            if len(octets) > MAX_DESCRIPTION_BYTES:
+                raise HTTPException(413, f"a description has at most {MAX_DESCRIPTION_BYTES} octets")
+        try:
+            document = orjson.loads(octets)
+        except ValueError:
+            raise HTTPException(400, "the description is not JSON") from None
+        if not isinstance(document, Mapping) or not str(document.get("openapi", "")).startswith("3."):
+            raise HTTPException(400, "the description is no OpenAPI 3 document")
+        place = await run_in_threadpool(_place, reader, request.query_params)
+        text = orjson.dumps(document).decode()
+        await run_in_threadpool(store_description, reader.path, place, time.time_ns(), text)
+        return Response(status_code=204)
+
+    def comparison(request: Request) -> Response:
+        parameters.only(request.query_params, *_PLACE)
+        place = _place(reader, request.query_params)
+        found = reader.description(place)
+        if found is None:
+            raise HTTPException(404, "no description was uploaded for this application")
+        covered = compare(orjson.loads(found[1]), reader.operations(place))
+        return JsonResponse(
+            {
+                "uploaded": timestamp(found[0]),
+                "shadow": _endpoints(covered.shadow),
+                "unused": _endpoints(covered.unused),
+                "deprecated_but_called": _endpoints(covered.deprecated_but_called),
+                "drift": [
+                    {
+                        "method": change.method,
+                        "path": change.path,
+                        "where": change.where,
+                        "kind": change.kind,
+                        "breaking": change.breaking,
+                        "detail": change.detail,
+                    }
+                    for change in covered.drift
+                ],
+            }
+        )
+
+    def events(request: Request) -> Response:
+        query = request.query_params
+        parameters.only(query, *parameters.PAGING, "endpoint")
+        limit, offset = parameters.page(query)
+        endpoint = parameters.number(query, "endpoint", 0, 999_999_999) or None
+        total, rows = reader.events(endpoint=endpoint, limit=limit, offset=offset)
+        documents = [
+            {
+                "id": row.id,
+                "time": timestamp(row.time_ns),
+                "endpoint": row.endpoint,
+                "kind": row.kind,
+                "detail": row.detail,
+            }
+            for row in rows
+        ]
+        return JsonResponse({"events": documents, "total": total, "limit": limit, "offset": offset})
+
+    def sensitive(request: Request) -> Response:
+        parameters.only(request.query_params, *_PLACE)
+        return JsonResponse({"fields": _sensitive(reader.operations(_place(reader, request.query_params)))})
+
+    return [
+        Route("/api/openapi", openapi),
+        Route("/api/description", upload, methods=["PUT"]),
+        Route("/api/comparison", comparison),
+        Route("/api/events", events),
+        Route("/api/sensitive", sensitive),
+    ]
+
+
+def _place(reader: CatalogReader, query: QueryParams) -> tuple[str, str, str]:
+    """Return the one application that *query* names; what is unambiguous may be left out.
+
+    Raises:
+        HTTPException: there is none, or more than one.
+    """
+    found = [
+        (row.organization, row.environment, row.application)
+        for row in reader.applications(limit=1000)[1]
+        if all(query.get(name, getattr(row, name)) == getattr(row, name) for name in _PLACE)
+    ]
+    if not found:
+        raise HTTPException(404, "no such application in the catalog")
+    if len(found) > 1:
+        raise HTTPException(400, f"{len(found)} applications fit; say {', '.join(_PLACE)}")
+    return found[0]
+
+
+def _endpoints(found: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
+    return [{"method": method, "path": path} for method, path in found]
+
+
+def _sensitive(operations: list[Operation]) -> list[dict[str, Any]]:
+    return [
+        {"method": operation.method, "path": operation.path, "host": operation.host, **_field(each)}
+        for operation in operations
+        for each in sensitive_fields(operation)
+    ]
+
+
+def _field(found: SensitiveField) -> dict[str, Any]:
+    return {
+        "direction": found.direction,
+        "position": found.position,
+        "status": found.status,
+        "field": found.pointer,
+        **sensitive_note(found.finding),
+    }
