@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 Answer = tuple[int, dict[str, str]]
@@ -20,10 +22,25 @@ class Collector:
         """Bodies that were accepted, by the last part of the path: ``traces``, ``metrics``."""
         self.refused = 0
         lock = threading.Lock()
+        connections: set[socket.socket] = set()
+        self._connections = connections
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                connections.add(self.connection)
+
+            def handle(self) -> None:
+                with suppress(OSError):  # the client has left, or we have
+                    super().handle()
+
+            def finish(self) -> None:
+                connections.discard(self.connection)
+                with suppress(OSError):
+                    super().finish()
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
@@ -55,10 +72,13 @@ class Collector:
         return f"http://127.0.0.1:{self.port}"
 
     def close(self) -> None:
-        """Stop listening. Legal twice."""
+        """Stop listening and cut the connections, as a process that ends does. Legal twice."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self) -> Collector:
         return self

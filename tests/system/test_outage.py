@@ -1,0 +1,268 @@
+"""The real sensor while its Satellite fails in every way, and when it is killed.
+
+``LEVO_OUTAGE_SECONDS`` sets how long each phase lasts (1 s by default, 60 s for the drill).
+"""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import json
+import os
+import random
+import signal
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.cli.levo_command import environment
+from tests.helpers.collector import Answer, Collector
+from tests.system.network import needs
+
+LOST = ("queue_full", "failed", "rejected", "spool_evicted", "spool_damaged")
+PHASE_S = float(os.environ.get("LEVO_OUTAGE_SECONDS", "1"))
+
+pytestmark = [pytest.mark.root, pytest.mark.slow, needs(), pytest.mark.timeout(900)]
+
+
+class Application:
+    """A small HTTP server on a port of its own, and a client that asks it for numbered paths."""
+
+    def __init__(self) -> None:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("content-length", "2")
+                self.end_headers()
+                self.wfile.write(b"ok")
+
+            def log_message(self, format: str, *args: object) -> None:
+                return
+
+        class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+            daemon_threads = True
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.port = int(self._server.server_address[1])
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        self.asked = 0
+
+    def ask(self, count: int = 1) -> None:
+        for _ in range(count):
+            self._client.request("GET", f"/n/{self.asked}")
+            self._client.getresponse().read()
+            self.asked += 1
+
+    def ask_for(self, seconds: float, until: Callable[[], bool] = lambda: True) -> None:
+        """Ask for *seconds*, then on until *until*, at most half a minute more."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end or (not until() and time.monotonic() < end + 30):
+            self.ask(10)
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        self._client.close()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Sensor:
+    """``levo apidump`` on loopback, watching one port."""
+
+    def __init__(self, folder: Path, port: int, url: str, *flags: str) -> None:
+        self._log = folder / f"sensor-{time.monotonic_ns()}.log"
+        argv = [
+            *(sys.executable, "-m", "levo", "apidump", "--config=/dev/null", "--interfaces=lo"),
+            *(f"--filter=tcp port {port}", f"--satellite-url={url}", "--rate-limit=0"),
+            *("--trace-export-interval=100ms", "--log-format=json", *flags),
+        ]
+        with self._log.open("wb") as sink:
+            self.process = subprocess.Popen(argv, env=environment(), stderr=sink)
+        self.wait_until(lambda: "capturing on" in self.log)
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None and time.monotonic() < deadline, self.log[-3000:]
+            time.sleep(0.02)
+
+    def stop(self) -> dict[str, dict[str, Any]]:
+        """SIGTERM; the stages of the ledger, all of which balance."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(30) == 0, self.log[-3000:]
+        events = [json.loads(line) for line in self.log.splitlines()]
+        stages = {event["stage"]: event for event in events if "stage" in event}
+        for stage in stages.values():
+            assert stage["balanced"] and stage["received"] == sum(stage["states"].values()), stage["message"]
+        assert stages["capture"]["states"]["kernel_dropped"] == 0
+        return stages
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def application() -> Iterator[Application]:
+    running = Application()
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def delivered(*collectors: Collector) -> Counter[int]:
+    """How often each numbered request arrived as a trace."""
+    found: Counter[int] = Counter()
+    for collector in collectors:
+        for body in list(collector.bodies["traces"]):
+            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+                for scope in resource.scope_spans:
+                    for span in scope.spans:
+                        for attribute in span.attributes:
+                            if attribute.key == "url.path" and attribute.value.string_value.startswith("/n/"):
+                                found[int(attribute.value.string_value[3:])] += 1
+    return found
+
+
+class Moods:
+    """What the Satellite answers at the moment."""
+
+    def __init__(self) -> None:
+        self.answer: Answer = (200, {})
+        self.delay_s = 0.0
+
+    def __call__(self) -> Answer:
+        time.sleep(self.delay_s)
+        return self.answer
+
+
+@pytest.mark.parametrize("spooling", [True, False], ids=["spool", "no spool"])
+def test_the_drill(spooling: bool, tmp_path: Path) -> None:
+    """Gone, 503 with Retry-After, slow, 429, back: capture never stalls, and nothing is lost silently."""
+    moods = Moods()
+    with application() as app:
+        first = Collector(moods)
+        flags = (f"--spool-dir={tmp_path / 'spool'}",) if spooling else ()
+        sensor = Sensor(tmp_path, app.port, first.url, *flags)
+        try:
+            app.ask_for(PHASE_S)
+            first.close()
+            app.ask_for(PHASE_S)
+            moods.answer = (503, {"retry-after": "1"})
+            second = Collector(moods, port=first.port)
+            app.ask_for(PHASE_S, lambda: second.refused > 0)
+            moods.answer, moods.delay_s = (200, {}), 0.3
+            app.ask_for(PHASE_S)
+            refused = second.refused
+            moods.answer, moods.delay_s = (429, {"retry-after": "1"}), 0.0
+            app.ask_for(PHASE_S, lambda: second.refused > refused)
+            moods.answer = (200, {})
+            app.ask_for(PHASE_S)
+            sensor.wait_until(lambda: len(delivered(first, second)) == app.asked, 30 + PHASE_S)
+            stages = sensor.stop()
+        finally:
+            sensor.kill()
+        second.close()
+        arrived = delivered(first, second)
+
+    output = stages["output otlp"]["states"]
+    lost = sum(output[state] for state in LOST)
+    assert second.refused > 0
+    assert stages["exchanges"]["received"] == app.asked
+    assert len(arrived) == app.asked - lost
+    assert lost == 0 and output["spooled"] == 0
+
+
+def test_without_a_satellite_the_loss_is_counted(tmp_path: Path) -> None:
+    """It never comes: what is held at the end, and what did not fit, is in the ledger to the last trace."""
+    with application() as app:
+        sensor = Sensor(tmp_path, app.port, "http://127.0.0.1:9", "--max-memory=4MiB")
+        try:
+            app.ask(3000)
+            stages = sensor.stop()
+        finally:
+            sensor.kill()
+
+    output = stages["output otlp"]["states"]
+    assert output["exported"] == 0
+    assert output["failed"] + output["queue_full"] + stages["traces"]["states"]["queue_full"] == app.asked
+
+
+def test_a_killed_sensor_loses_at_most_the_last_interval(tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    with application() as app:
+        sensor = Sensor(tmp_path, app.port, "http://127.0.0.1:9", f"--spool-dir={spool}")
+        try:
+            app.ask(500)
+            before = app.asked
+            # Two intervals later all of them are in the spool.
+            time.sleep(0.5)
+            app.ask(20)
+        finally:
+            sensor.kill()
+        with Collector() as collector:
+            second = Sensor(tmp_path, app.port, collector.url, f"--spool-dir={spool}")
+            try:
+                second.wait_until(lambda: set(range(before)) <= set(delivered(collector)))
+                app.ask(20)
+                stages = second.stop()
+            finally:
+                second.kill()
+            arrived = delivered(collector)
+
+    assert set(range(before)) | set(range(before + 20, before + 40)) <= set(arrived)
+    assert stages["output otlp"]["states"]["exported"] >= before + 20
+
+
+@pytest.mark.parametrize("seed", range(10) if os.environ.get("LEVO_OUTAGE_SECONDS") else range(3))
+def test_random_faults_balance(seed: int, tmp_path: Path) -> None:
+    """Any order of failures, with or without a spool: the ledger balances and says what did not arrive."""
+    chance = random.Random(seed)
+    moods = Moods()
+    spool = (f"--spool-dir={tmp_path / 'spool'}",) if chance.random() < 0.5 else ()
+    with application() as app:
+        collectors = [Collector(moods)]
+        listening = True
+        sensor = Sensor(tmp_path, app.port, collectors[0].url, *spool)
+        try:
+            for _ in range(8):
+                moods.answer = chance.choice(
+                    [(200, {}), (200, {}), (503, {}), (429, {"retry-after": "0"}), (400, {}), (502, {})]
+                )
+                moods.delay_s = chance.choice([0.0, 0.0, 0.2])
+                if chance.random() < 0.3:
+                    if listening:
+                        collectors[-1].close()
+                    else:
+                        collectors.append(Collector(moods, port=collectors[0].port))
+                    listening = not listening
+                app.ask_for(chance.uniform(0.05, 0.4))
+            stages = sensor.stop()
+        finally:
+            sensor.kill()
+        arrived = delivered(*collectors)
+        if listening:
+            collectors[-1].close()
+
+    output = stages["output otlp"]["states"]
+    assert stages["exchanges"]["received"] == app.asked == sum(output.values())
+    assert len(arrived) >= output["exported"]
+    assert app.asked - len(arrived) <= sum(output.values()) - output["exported"]
