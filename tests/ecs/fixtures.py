@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore import loaders
 
 from tests.ecs.fake_ecs import FakeEcs, serving
 from tests.ecs.moto_server import REGION, TEN, MotoServer, write_credentials
@@ -27,12 +30,19 @@ def moto(moto_process: MotoServer) -> MotoServer:
     return moto_process
 
 
+@functools.cache
+def shared_loader(*_: object) -> Any:
+    """botocore reads its service models (megabytes of JSON) for every session; once is enough here."""
+    return loaders.create_loader()
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with credentials in ``~/.aws``, and none of the developer's own settings."""
     for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_CONFIG_FILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("botocore.session.create_loader", shared_loader)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     write_credentials(tmp_path)
     return tmp_path
@@ -40,7 +50,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def fake(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEcs]:
-    """A fake region that every AWS client of this process talks to. Every request must be a valid one of the ten."""
+    """A fake region that every AWS client of this process talks to, and asks for valid things only."""
     region = FakeEcs(REGION)
     with serving(region) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)

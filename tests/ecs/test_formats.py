@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import hcl2
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 
 from levo.ecs.formats import cloudformation, fragment, hcl, template_of, whole
 from levo.ecs.model import Flag, Sidecar
-from levo.ecs.plan import Request
+from levo.ecs.plan import Request, Target, plan_add
+from levo.ecs.sizes import FARGATE_SIZES
 from tests.ecs.definitions import definition
 
 FLAGS = (
@@ -79,14 +81,33 @@ def errors(template: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize(
     "members", [{}, EVERYTHING, {"cpu": "1 vCPU", "memory": "3 GB"}], ids=["plain", "all", "units"]
 )
-@pytest.mark.parametrize("low", [False, True])
-def test_a_definition_with_the_sensor_passes_cfn_lint(members: dict[str, Any], low: bool) -> None:
+def test_a_definition_with_the_sensor_passes_cfn_lint(members: dict[str, Any]) -> None:
     before = definition(**members)
-    request = Request(flags=FLAGS, region="eu-west-1", low_resource=low)
+    request = Request(flags=FLAGS, region="eu-west-1", low_resource=True)
     after = before.with_sensor(request.sidecar_for(before))
 
     assert errors(template_of(before)) == [], "the test's own definition"
     assert errors(template_of(after)) == []
+
+
+def test_the_sensor_in_a_task_of_every_fargate_size_passes_cfn_lint() -> None:
+    """One template with a resource for each, and for each processor, half of them with the preset."""
+    resources = {}
+    for number, (cpu, sizes) in enumerate(FARGATE_SIZES.items()):
+        for memory in {sizes[0], sizes[-1]}:
+            app = {"name": "app", "image": "nginx:1.27", "essential": True, "memory": 128}
+            platform = {
+                "cpuArchitecture": ("X86_64", "ARM64")[number % 2],
+                "operatingSystemFamily": "LINUX",
+            }
+            task = definition(cpu=str(cpu), memory=str(memory), containers=[app], runtimePlatform=platform)
+            request = replace(REQUEST, low_resource=cpu == 256 or number % 2 == 0)
+            plan = plan_add([Target(task)], request)
+            (step,) = plan.steps
+            resources[f"Task{cpu}x{memory}"] = template_of(step.target)["Resources"]["TaskDefinition"]
+
+    assert len(resources) == 2 * len(FARGATE_SIZES)
+    assert errors({"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}) == []
 
 
 def test_cfn_lint_does_look_at_what_we_make() -> None:

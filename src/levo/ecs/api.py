@@ -157,14 +157,14 @@ class Account:
     def ecs(self, region: str) -> Ecs:
         return Ecs(self._client("ecs", region), region, lambda: self._client("ecs", region, attempts=1))
 
-    def _client(self, service: str, region: str, attempts: int = ATTEMPTS) -> Any:
+    def _client(self, service: str, region: str, attempts: int | None = None) -> Any:
         from botocore.config import Config  # type: ignore[import-untyped]
         from botocore.exceptions import BotoCoreError
 
         settings = Config(
             connect_timeout=5,
             read_timeout=30,
-            retries={"mode": "standard", "total_max_attempts": attempts},
+            retries={"mode": "standard", "total_max_attempts": attempts or ATTEMPTS},
             user_agent_extra="levo-sensor",
         )
         try:
