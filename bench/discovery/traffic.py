@@ -3,14 +3,17 @@
 The choices, all plain and none looked up by the learner:
 
 * **operations** are hit with Zipf weights (exponent 1) in random order;
-* **entities**: a parameter of a given name draws from one pool wherever it occurs in the API (bare names such as
+* **entities**: a parameter of a given name draws from one pool wherever it occurs in the API (bare names
+  such as
   ``id`` are told apart by the segment before them). A pool holds 2 to 3,000 values (log-uniform), picked with
   Zipf weights (exponent 1);
 * **values**: what the description declares (enum, integer, number, boolean, uuid, date, date-time, email); a
-  parameter that is only "a string" is one of eleven kinds, each as likely: integer, UUID, 24 hex digits, base62,
+  parameter that is only "a string" is one of eleven kinds, each as likely: integer, UUID, 24 hex digits,
+  base62,
   prefixed identifier, date, e-mail address, slug, plain English word, person's or host's name, short code;
 * **noise**: 5 % requests of scanners and 3 % of unknown paths below real ones, all answered 404; of the real
-  requests 3 % fail with 400, 401, 403, 409, 422 or 500 and 2 % are "not found" for a value that does not exist.
+  requests 3 % fail with 400, 401, 403, 409, 422 or 500 and 2 % are "not found" for a value that does not
+  exist.
 """
 
 from __future__ import annotations
@@ -120,7 +123,7 @@ class _Pool:
         if kind == "date":
             return f"20{rng.randint(10, 29)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}"
         if kind == "date-time":
-            return f"20{rng.randint(10, 29)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}T0{rng.randint(0, 9)}:00:00Z"
+            return f"20{rng.randint(10, 29)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}T0{rng.randint(0, 9)}:00:00Z"  # noqa: E501
         if kind == "email":
             return f"{rng.choice(english_words())}.{rng.choice(english_words())}@example.com"
         if kind == "slug":
@@ -130,7 +133,7 @@ class _Pool:
         if kind == "name":
             name = rng.choice(proper_names())
             return (
-                name, name.lower() + rng.choice("abcdefghijklmnopqrst"), f"{name.lower()}{rng.randint(1, 99)}",
+                name, name.lower() + rng.choice("abcdefghijklmnopqrst"), f"{name.lower()}{rng.randint(1, 99)}",  # noqa: E501
                 f"{rng.choice(english_words())}.{name.lower()}.example",
             )[style]  # fmt: skip
         letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -1,11 +1,12 @@
 """Fit the weights of the decisions on traffic of the teaching providers and write ``weights.py``.
 
 Usage: ``python bench/discovery/train.py PACKAGE_DIRECTORY CACHE_FILE [SEEDS]`` with scikit-learn installed.
-Two logistic regressions over named yes/no features; the second sees the log-odds of the first, cross-fitted by
+Two logistic regressions over named yes/no features; the second sees the log-odds of the first, cross-fitted
+by
 provider so that it sees them as wrong as they will be.
 """
 
-from __future__ import annotations
+from __future__ import annotations  # ruff: noqa: E402 - the folders are not installed
 
 import random
 import sys
@@ -16,6 +17,9 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "src")]
 
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.linear_model import LogisticRegression
+
 from discovery.corpus import Description, read_directory, split_of
 from discovery.score import anonymous
 from discovery.traffic import Traffic
@@ -25,8 +29,6 @@ from levo.satellite.learn.paths.features import Siblings
 from levo.satellite.learn.paths.segments import literal_stem
 from levo.satellite.learn.paths.state import PathState
 from levo.satellite.learn.paths.trie import walk
-from sklearn.feature_extraction import DictVectorizer
-from sklearn.linear_model import LogisticRegression
 
 TARGET = Path(__file__).parents[2] / "src/levo/satellite/learn/paths/weights.py"
 COUNTS = (60, 250, 1000, 1000, 4000)

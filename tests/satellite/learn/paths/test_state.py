@@ -11,7 +11,20 @@ from hypothesis import strategies as st
 from levo.satellite.learn.paths import PathState, merge
 from levo.satellite.learn.paths.trie import DistinctSample
 
-WORDS = ("users", "orders", "v1", "me", "7", "42", "alice", "bob", "9f1b3c4d5e6f7a8b", "a-b", "x.json", "ö%20{")
+WORDS = (
+    "users",
+    "orders",
+    "v1",
+    "me",
+    "7",
+    "42",
+    "alice",
+    "bob",
+    "9f1b3c4d5e6f7a8b",
+    "a-b",
+    "x.json",
+    "ö%20{",
+)
 SEGMENTS = st.sampled_from(WORDS) | st.text(min_size=1, max_size=6)
 REQUESTS = st.tuples(
     st.sampled_from(("GET", "POST", "DELETE", "TRACE")),
@@ -77,7 +90,9 @@ def test_a_long_list_of_names_keeps_a_bounded_part_and_all_counts():
     accounts = state.root.kids["accounts"]
     assert len(accounts.kids) <= 97
     assert sum(kid.kids["cards"].calls["GET"][0] for kid in accounts.kids.values()) == 20_000
-    assert {state.canonical(key) for key in keys if key} <= {f"/accounts/{name}/cards" for name in accounts.kids}
+    assert {state.canonical(key) for key in keys if key} <= {
+        f"/accounts/{name}/cards" for name in accounts.kids
+    }
 
 
 @given(st.lists(REQUESTS, max_size=30))
@@ -99,9 +114,7 @@ def test_other_bytes_are_refused(data):
 def test_every_request_is_learned_or_counted_as_noise(requests):
     state = learn(requests)
     assert state.received == len(requests)
-    assert state.learned == sum(
-        call[0] for _, node in _walk(state.root) for call in node.calls.values()
-    )
+    assert state.learned == sum(call[0] for _, node in _walk(state.root) for call in node.calls.values())
 
 
 def _walk(node, key=""):

@@ -3,7 +3,8 @@
 One ``PathState`` per (organization, environment, application, host)::
 
     state = PathState()
-    key = state.observe("GET", "/users/42/orders", 200, weight=3.0)   # "/users/{integer}/orders", None for noise
+    key = state.observe("GET", "/users/42/orders", 200, weight=3.0)   # "/users/{integer}/orders", None for
+    noise
     state = merge(state, other)                  # any order, any partition: the same bytes
     data = state.to_bytes(); PathState.from_bytes(data)
 
@@ -11,14 +12,18 @@ One ``PathState`` per (organization, environment, application, host)::
     catalog.templates                            # list[Template]: path, methods, parameters, evidence, keys
     catalog.assign("/users/77/orders")           # "/users/{}/orders", the id of its template, or None
 
-**How to keep facts.** What is learned about an endpoint (schemas, statistics) must survive a change of mind, so
-attach it to the *key* that ``observe`` returns (and the method), never to a template. A key is a place in the trie
-before any decision; there is a bounded number of them. When rendering, a template lists its ``keys``: merge the
+**How to keep facts.** What is learned about an endpoint (schemas, statistics) must survive a change of
+mind, so
+attach it to the *key* that ``observe`` returns (and the method), never to a template. A key is a place in
+the trie
+before any decision; there is a bounded number of them. When rendering, a template lists its ``keys``: merge
+the
 facts of all of them. The trie may have folded rare literals into ``{*}`` since: look facts up under
 ``state.canonical(key)``, and re-key what is stored when it differs, which also bounds the number of facts.
 
 Modules: ``segments`` (one segment: typed value or literal), ``trie`` and ``state`` (what is remembered),
-``known`` (overrides and imported templates), ``features`` and ``weights`` (what speaks for a value), ``decide``
+``known`` (overrides and imported templates), ``features`` and ``weights`` (what speaks for a value),
+``decide``
 (trie to branches), ``templates`` (branches to what is shown; the matcher), ``lexicon`` (words of APIs).
 """
 

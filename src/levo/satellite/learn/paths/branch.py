@@ -43,7 +43,8 @@ class Branch:
     parameters: dict[Affix, Branch] = field(default_factory=dict)
     reason: Reason | None = None
     kinds: dict[str, int] = field(default_factory=dict)
-    """Of a parameter: requests by kind of value; ``text`` for literals, ``other`` for those no longer kept."""
+    """Of a parameter: requests by kind of value; ``text`` for literals, ``other`` for those no longer
+    kept."""
     values_seen: int = 0
     """Of a parameter: distinct untyped values kept."""
     known: tuple[KnownNode, ...] = ()

@@ -1,6 +1,7 @@
 """Parameters that span several segments, as the path of a file below ``/contents``.
 
-Ordinary REST paths alternate: a collection, a value, a word, a value. Where values follow values, and requests
+Ordinary REST paths alternate: a collection, a value, a word, a value. Where values follow values, and
+requests
 with like methods end at three depths or more, the segments are parts of one value. Words that recur behind
 such values and end otherwise (``/contents/{path+}/checkpoints``) stay words.
 """
@@ -39,7 +40,7 @@ class _Survey:
         is_open = _is_open(branch)
         for text, kid in branch.literals.items():
             if depth:
-                for key, node in kid.places:
+                for _, node in kid.places:
                     self.parents[text] += 1
                     self.other[text] += bool(node.calls)
             if _is_value_like(kid) or (is_open and not kid.known):
@@ -90,12 +91,14 @@ def find(branch: Branch) -> Branch | None:
     tails = {text for node in known for text in node.literals} | {
         text
         for text, places in survey.parents.items()
-        if places >= LEAST_ENDS and not literal_suffix(text) and _ends_otherwise(branch, text, methods, survey.usual())
+        if places >= LEAST_ENDS
+        and not literal_suffix(text)
+        and _ends_otherwise(branch, text, methods, survey.usual())
     }
     whole = Branch((*branch.pattern, "{+}"), [], catch_all=True, known=known)
     whole.reason = Reason(1.0, (("values end with like methods at several depths", float(len(survey.ends))),))
     behind: dict[str, list[Place]] = {}
-    for affix, kid in sorted(branch.parameters.items()):
+    for affix in sorted(branch.parameters):
         if ":" not in affix.suffix:
             _swallow(branch.parameters.pop(affix), whole, tails, behind)
     for text, kid in sorted(branch.literals.items()):

@@ -1,7 +1,10 @@
-"""From the undecided trie to branches: which literals are values of one parameter. A pure function of the state.
+"""From the undecided trie to branches: which literals are values of one parameter. A pure function of the
+state.
 
-Top down. At each branch the children of all trie nodes that earlier decisions made one are summed by key. Keys of
-recognised types are values. Literals are judged twice with additive weights: by themselves and their siblings,
+Top down. At each branch the children of all trie nodes that earlier decisions made one are summed by key.
+Keys of
+recognised types are values. Literals are judged twice with additive weights: by themselves and their
+siblings,
 then again knowing how the siblings were judged. Values (per ``:verb`` or extension behind them) become one
 parameter branch, so that what lies below them is judged as one.
 """
@@ -13,6 +16,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from levo.satellite.learn.paths import catchall
+from levo.satellite.learn.paths.branch import Affix, Branch, Place, Reason
 from levo.satellite.learn.paths.features import (
     Child,
     Context,
@@ -22,8 +27,6 @@ from levo.satellite.learn.paths.features import (
     group_features,
     spelling,
 )
-from levo.satellite.learn.paths import catchall
-from levo.satellite.learn.paths.branch import Affix, Branch, Place, Reason
 from levo.satellite.learn.paths.known import KnownNode
 from levo.satellite.learn.paths.segments import (
     FORMATS,
@@ -110,7 +113,11 @@ def _grow(top: Branch, context: Context, totals: _Totals, judge: Judge) -> None:
     for branch, context in grown:
         whole = None if id(branch) in gone or branch.catch_all else catchall.find(branch)
         if whole is not None:
-            gone.update(id(b) for b, c in grown if c.depth > context.depth and b.pattern[: len(branch.pattern)] == branch.pattern)
+            gone.update(
+                id(b)
+                for b, c in grown
+                if c.depth > context.depth and b.pattern[: len(branch.pattern)] == branch.pattern
+            )
             for kid in (*branch.literals.values(), *branch.parameters.values()):
                 if kid is not whole:
                     gone.discard(id(kid))

@@ -178,7 +178,8 @@ def child_features(
             "does:" + "".join(m[:2] for m in ("GET", "PUT", "PATCH", "DELETE", "POST") if m in verbs)
         )
         names.append(
-            f"same-methods:{min(size, 3)}:{bucket((methods[verbs] - 1) / max(1, count - 1), 0.01, 0.3, 0.7, 0.95)}"
+            f"same-methods:{min(size, 3)}:"
+            f"{bucket((methods[verbs] - 1) / max(1, count - 1), 0.01, 0.3, 0.7, 0.95)}"
         )
     else:
         names.append("no-end")

@@ -1,4 +1,5 @@
-"""Templates that are given rather than learned: accepted or corrected by a user, or imported from a description."""
+"""Templates that are given rather than learned: accepted or corrected by a user, or imported from a
+description."""
 
 from __future__ import annotations
 
@@ -13,11 +14,15 @@ Kind = Literal["accept", "rename", "split", "merge", "ignore", "import"]
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """One decision of a user, or one path of an imported description. Kept for ever, in order; later names win.
+    """One decision of a user, or one path of an imported description. Kept for ever, in order; later names
+    win.
 
-    ``accept``, ``split``, ``merge`` and ``import`` all say "this template exists as written": a segment written
-    out is a literal, a segment in braces takes every other value at that place. *Split* names a literal that had
-    been taken for a value, *merge* a parameter where literals had been kept apart. ``rename`` gives names to the
+    ``accept``, ``split``, ``merge`` and ``import`` all say "this template exists as written": a segment
+    written
+    out is a literal, a segment in braces takes every other value at that place. *Split* names a literal
+    that had
+    been taken for a value, *merge* a parameter where literals had been kept apart. ``rename`` gives names
+    to the
     parameters, ``ignore`` hides the template (it is still counted). ``{path+}`` spans one or more segments.
     """
 

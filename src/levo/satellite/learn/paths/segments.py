@@ -1,7 +1,9 @@
 """What one path segment says by itself: a literal, or a value of a recognisable type.
 
-``segment_key`` maps a segment to the key of a trie child. A value whose form gives it away (number, UUID, hash,
-date, e-mail address, anything random) becomes a *typed key* such as ``{integer}``, so it is forgotten at once;
+``segment_key`` maps a segment to the key of a trie child. A value whose form gives it away (number, UUID,
+hash,
+date, e-mail address, anything random) becomes a *typed key* such as ``{integer}``, so it is forgotten at
+once;
 everything else is its own key. An extension or a ``:verb`` behind a typed value stays: ``{uuid}.json``,
 ``{integer}:cancel``. All functions are pure; the same segment has the same key in every process.
 """
@@ -123,10 +125,12 @@ _TYPED = re.compile(
   | (?P<number> [+-]?\d*[.,]\d+ )
   | (?P<hex> 0x[0-9a-f]{2,} | (?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{8,} | [0-9a-f]{24,} )
   | (?P<email> [^@\s/]{1,64}@[^@\s/]+\.[^@\s/]+ )
-  | (?P<ip> \d{1,3}(?:\.\d{1,3}){3} | [0-9a-f]{1,4}(?::[0-9a-f]{0,4}){2,7} | (?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2} )
+  | (?P<ip> \d{1,3}(?:\.\d{1,3}){3} | [0-9a-f]{1,4}(?::[0-9a-f]{0,4}){2,7} |
+  (?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2} )
   | (?P<numbers> [+-]?\d+(?:[-_.:,;xX+]+\d+)+ )
   | (?P<code> [A-Za-z]{1,8}[-_:]\d{3,} | [A-Za-z]{1,5}\d{4,} )
-  | (?P<token> [0-7][0-9A-HJKMNP-TV-Z]{25} | eyJ[\w-]{8,}(?:\.[\w-]*){0,2} | [A-Za-z]{1,5}-(?=[a-f]*\d)[0-9a-f]{8,17}
+  | (?P<token> [0-7][0-9A-HJKMNP-TV-Z]{25} | eyJ[\w-]{8,}(?:\.[\w-]*){0,2} |
+  [A-Za-z]{1,5}-(?=[a-f]*\d)[0-9a-f]{8,17}
     | [A-Za-z]{1,8}_(?=\w*\d)[0-9A-Za-z]{10,} )
     """,
     re.VERBOSE | re.IGNORECASE | re.ASCII,
@@ -150,7 +154,8 @@ def split_path(path: str) -> list[str]:
 def segment_key(segment: str, first: bool) -> str:
     """Return the key of *segment* (as sent, not empty); *first* if it opens the path.
 
-    ``;`` parameters go, percent-encoding is undone once. In a literal, what could be mistaken for syntax or is
+    ``;`` parameters go, percent-encoding is undone once. In a literal, what could be mistaken for syntax or
+    is
     not printable stays percent-encoded, so a key never holds ``{``, ``}`` or ``/`` by accident.
     """
     if segment.isalpha() and len(segment) < 12 and segment.isascii():
@@ -242,7 +247,8 @@ def words(segment: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=16384)
 def word_rank(word: str) -> int:
-    """Return the log2 of the providers that use *word* (another number or a compound counts), -1 if unknown."""
+    """Return the log2 of the providers that use *word* (another number or a compound counts), -1 if
+    unknown."""
     known = lexicon()
     found = known.get(word)
     if found is None:

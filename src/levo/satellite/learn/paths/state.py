@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,7 +69,7 @@ class PathState:
     ``received == learned + noise.total`` always holds.
     """
 
-    __slots__ = ("_fresh", "_places", "_threshold", "distinct", "learned", "noise", "root")
+    __slots__ = ("_fresh", "_places", "_threshold", "distinct", "learned", "noise", "pinned", "root")
 
     def __init__(self) -> None:
         self.root = Node()
@@ -77,6 +78,8 @@ class PathState:
         self.noise = Noise()
         self.distinct = DistinctSample()
         """Of learned paths, values of recognised types taken out."""
+        self.pinned: frozenset[str] = frozenset()
+        """Literals that users or descriptions named: kept before all others, from when they were named."""
         self._places: dict[str, tuple[Node, Key, int]] = {}
         self._fresh = 0
         self._threshold = _NODES
@@ -142,7 +145,7 @@ class PathState:
         for key in keys:
             kid = node.kids.get(key)
             if kid is None:
-                if node.bar is not None and "{" not in key and rank(key) > node.bar:
+                if node.bar is not None and "{" not in key and rank(key, self.pinned) > node.bar:
                     key = OVERFLOW
                     kid = node.kids.get(key)
                 if kid is None:
@@ -170,10 +173,16 @@ class PathState:
         """Bring the trie into its normal form, which depends on the set of requests only."""
         self._places.clear()
         self._fresh = 0
-        self.root.fold(self.leaves_allowed())
+        self.root.fold(self.leaves_allowed(), self.pinned)
+
+    def pin(self, literals: Iterable[str]) -> None:
+        """Keep *literals* apart wherever they occur, as far as they are not folded already."""
+        self.pinned |= frozenset(literals)
+        self._places.clear()
 
     def absorb(self, other: PathState) -> None:
         """Take in *other*, which is not changed."""
+        self.pinned |= other.pinned
         self.root.absorb(other.root.copy())
         self.learned += other.learned
         mine, theirs = self.noise, other.noise
@@ -207,6 +216,7 @@ class PathState:
                 self.learned,
                 [noise.absent, noise.assets, noise.probes, noise.methods, noise.absent_paths.hashes],
                 self.distinct.hashes,
+                sorted(self.pinned),
                 _pack(self.root),
             ]
         )
@@ -216,13 +226,14 @@ class PathState:
         """Read what ``to_bytes`` wrote. Raises ``ValueError`` for anything else."""
         state = cls()
         try:
-            version, learned, noise, distinct, root = msgspec.msgpack.decode(data)
+            version, learned, noise, distinct, pinned, root = msgspec.msgpack.decode(data)
             if version != FORMAT:
                 raise ValueError(f"path state has format {version}, not {FORMAT}")
             state.learned = learned
             absent, assets, probes, methods, hashes = noise
             state.noise = Noise(absent, assets, probes, methods, DistinctSample(hashes))
             state.distinct = DistinctSample(distinct)
+            state.pinned = frozenset(pinned)
             state.root = _unpack(root)
         except (msgspec.DecodeError, TypeError, IndexError) as error:
             raise ValueError(f"{len(data)} octets are no path state") from error

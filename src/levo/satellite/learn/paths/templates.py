@@ -1,4 +1,5 @@
-"""What is shown: templates with named, typed parameters, evidence and counts, and the matcher that assigns paths."""
+"""What is shown: templates with named, typed parameters, evidence and counts, and the matcher that assigns
+paths."""
 
 from __future__ import annotations
 
@@ -94,8 +95,9 @@ class Catalog:
     """The result of one decision run over one state: templates and their matcher."""
 
     def __init__(self, state: PathState, overrides: Sequence[Override] = ()) -> None:
-        state.fold()
         given = [override for override in overrides if override.kind not in ("rename", "ignore")]
+        state.pin(s for override in given for s in override.template.split("/") if s and "{" not in s)
+        state.fold()
         self.top = decide(state.root, compile_known(given) if given else None)
         ignored = {anonymous_pattern(o.template) for o in overrides if o.kind == "ignore"}
         names = parameter_names(overrides)
@@ -192,9 +194,7 @@ def _template(trail: tuple[Branch, ...], given: dict[tuple[str, ...], tuple[str,
                     step.catch_all, reason.evidence,
                 )
             )  # fmt: skip
-            segment = (
-                f"{{{name}+}}" if step.catch_all else segment.replace("{}", f"{{{name}}}")
-            )
+            segment = f"{{{name}+}}" if step.catch_all else segment.replace("{}", f"{{{name}}}")
             confidence *= reason.value_probability
         else:
             above = segment

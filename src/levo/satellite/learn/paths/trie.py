@@ -1,11 +1,14 @@
 """Paths of one host as mergeable, bounded state: a trie that decides nothing.
 
-Laws (property-tested). ``learn(A)`` merged with ``learn(B)`` has the same bytes as ``learn(A + B)`` in any order
+Laws (property-tested). ``learn(A)`` merged with ``learn(B)`` has the same bytes as ``learn(A + B)`` in any
+order
 and partition, although the trie is bounded, because every bound is a function of the *set* of paths:
 
-* a node keeps the literals that rank lowest (known words first, then by hash); the rest share the child ``{*}``.
+* a node keeps the literals that rank lowest (known words first, then by hash); the rest share the child
+  ``{*}``.
   What ranks lowest among all ranks lowest among any part, so it was never thrown away on the way;
-* the greatest number of leaves below a node is its parent's divided by the parent's number of children. It only
+* the greatest number of leaves below a node is its parent's divided by the parent's number of children. It
+  only
   shrinks as paths are added. It is without limit until the *estimated number of distinct paths* (the k least
   hashes: a function of the set, too) passes a threshold.
 
@@ -48,7 +51,8 @@ class Node:
         self.calls: dict[str, Call] = {}
         """By method: what ended here."""
         self.bar: tuple[int, int, str] | None = None
-        """Rank of the last literal kept, once some were folded; later ones that rank above it go to ``{*}``."""
+        """Rank of the last literal kept, once some were folded; later ones that rank above it go to
+        ``{*}``."""
 
     def absorb(self, other: Node) -> None:
         """Take in *other*, which is not used afterwards."""
@@ -76,8 +80,9 @@ class Node:
         """Nodes below and including this."""
         return 1 + sum(kid.size() for kid in self.kids.values())
 
-    def fold(self, leaves: int | None, depth: int = 0) -> None:
-        """Bring this subtree into its normal form with at most *leaves* leaves (None: per-node bound only)."""
+    def fold(self, leaves: int | None, pinned: frozenset[str] = frozenset()) -> None:
+        """Bring this subtree into its normal form with at most *leaves* leaves (None: per-node bound
+        only)."""
         kids = self.kids
         if not kids:
             return
@@ -85,23 +90,23 @@ class Node:
             if len(kids) > 1 or OVERFLOW not in kids:
                 self._fold_into_overflow(list(kids))
             self.bar = None
-            kids[OVERFLOW].fold(1, depth + 1)
+            kids[OVERFLOW].fold(1, pinned)
             return
         literals = [key for key in kids if "{" not in key]
         typed = len(kids) - len(literals) - (OVERFLOW in kids)
         bound = LITERALS_PER_NODE if leaves is None else min(LITERALS_PER_NODE, max(0, leaves - typed - 1))
         if self.bar is not None:
-            late = [key for key in literals if rank(key) > self.bar]
+            late = [key for key in literals if rank(key, pinned) > self.bar]
             if late:
                 self._fold_into_overflow(late)
                 literals = [key for key in literals if key in kids]
         if len(literals) > bound:
-            ranks = sorted(map(rank, literals))
+            ranks = sorted(rank(literal, pinned) for literal in literals)
             self._fold_into_overflow([key for _, _, key in ranks[bound:]])
-            self.bar = ranks[bound - 1] if bound else (-1, 0, "")
+            self.bar = ranks[bound - 1] if bound else (-2, 0, "")
         share = None if leaves is None else max(1, leaves // len(kids))
         for kid in kids.values():
-            kid.fold(share, depth + 1)
+            kid.fold(share, pinned)
 
     def _fold_into_overflow(self, keys: list[str]) -> None:
         overflow = self.kids.get(OVERFLOW)
@@ -112,8 +117,10 @@ class Node:
                 overflow.absorb(self.kids.pop(key))
 
 
-def rank(literal: str) -> tuple[int, int, str]:
-    """Return what orders literals: known words first, then an arbitrary but fixed order."""
+def rank(literal: str, pinned: frozenset[str] = frozenset()) -> tuple[int, int, str]:
+    """Return what orders literals: *pinned* ones and known words first, then an arbitrary but fixed order."""
+    if literal in pinned:
+        return (-1, 0, literal)
     return (0 if known_rank(literal) >= 1 else 1, zlib.crc32(literal.encode()), literal)
 
 
