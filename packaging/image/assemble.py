@@ -29,23 +29,26 @@ EPOCH = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
 USER = 65532
 
 PACKAGES = (
-    "base-files netbase ca-certificates tzdata libc6 libgcc-s1 libstdc++6 zlib1g libssl3 libexpat1 libffi8 "
-    "libbz2-1.0 liblzma5 libcrypt1 libuuid1 libpcap0.8 libdbus-1-3 libsystemd0 libcap2 liblz4-1 libzstd1 "
-    "libgcrypt20 libgpg-error0 python3.11-minimal libpython3.11-minimal libpython3.11-stdlib"
-).split()
+    "base-files", "netbase", "ca-certificates", "tzdata", "libc6", "gcc-12-base", "libgcc-s1", "libstdc++6",
+    "zlib1g", "libssl3", "libexpat1", "libffi8", "libbz2-1.0", "liblzma5", "libcrypt1", "libuuid1",
+    "libpcap0.8", "libdbus-1-3", "libsystemd0", "libcap2", "liblz4-1", "libzstd1", "libgcrypt20",
+    "libgpg-error0", "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib",
+)  # fmt: skip
 """What python3.11 and libpcap need at run time."""
 
 DROPPED = (
     # No person works inside: no manuals, translations, shells' helpers.
-    "usr/share/man", "usr/share/locale", "usr/share/lintian", "usr/share/info", "usr/share/bug", "usr/share/gcc",
-    "usr/share/gdb", "usr/share/binfmts", "usr/share/apport", "usr/share/base-files", "usr/share/python3",
+    "usr/share/man", "usr/share/locale", "usr/share/lintian", "usr/share/info", "usr/share/bug",
+    "usr/share/gcc", "usr/share/gdb", "usr/share/binfmts", "usr/share/apport", "usr/share/base-files",
+    "usr/share/python3",
     "usr/share/applications", "usr/share/pixmaps", "usr/lib/*/gconv", "usr/lib/*/audit", "lib/*/audit",
-    "usr/sbin", "sbin", "bin", "etc/ca-certificates*", "etc/cron*", "etc/init.d", "etc/default", "etc/python3*",
+    "usr/sbin", "sbin", "bin", "etc/ca-certificates*", "etc/cron*", "etc/init.d", "etc/default",
+    "etc/python3*",
     "usr/bin/[!p]*", "usr/bin/p[!y]*", "usr/share/zoneinfo/right", "usr/share/zoneinfo/posix",
     # Parts of Python's library that a sensor never loads.
     *(f"usr/lib/python3.11/{name}" for name in (
-        "idlelib", "tkinter", "lib2to3", "ensurepip", "distutils", "pydoc_data", "turtle*", "test", "unittest",
-        "curses", "dbm", "sqlite3", "venv", "wsgiref", "config-3.11-*", "_sysconfigdata*",
+        "idlelib", "tkinter", "lib2to3", "ensurepip", "distutils", "pydoc_data", "turtle*", "test",
+        "unittest", "curses", "dbm", "sqlite3", "venv", "wsgiref", "config-3.11-*", "_sysconfigdata*",
         "lib-dynload/_curses*", "lib-dynload/_dbm*", "lib-dynload/_sqlite3*", "lib-dynload/_tkinter*",
         "lib-dynload/readline*", "lib-dynload/_test*", "lib-dynload/xxlimited*", "lib-dynload/_gdbm*",
         "lib-dynload/ossaudiodev*", "lib-dynload/nis*", "lib-dynload/_crypt*",
@@ -121,7 +124,8 @@ def _debian(root: Path) -> list[dict[str, Any]]:
 
 def _accounts(root: Path) -> None:
     (root / "etc/passwd").write_text(
-        f"root:x:0:0:root:/root:/nonexistent\nlevo:x:{USER}:{USER}:Levo sensor:/var/lib/levo-sensor:/nonexistent\n"
+        "root:x:0:0:root:/root:/nonexistent\n"
+        f"levo:x:{USER}:{USER}:Levo sensor:/var/lib/levo-sensor:/nonexistent\n"
     )
     (root / "etc/group").write_text(f"root:x:0:\nlevo:x:{USER}:\n")
     (root / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files dns\n")

@@ -185,7 +185,7 @@ def booted(folder: Path, files: dict[str, bytes | Path]) -> Iterator[Machine]:
             yield machine
         finally:
             _end(process)
-            _remove_groups(name)
+            remove_groups(name)
 
 
 def _leader(process: subprocess.Popen[bytes], console: Path) -> int:
@@ -215,7 +215,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(timeout=20)
 
 
-def _remove_groups(name: str) -> None:
+def remove_groups(name: str) -> None:
     """Remove the control groups that were made for the machine, deepest first."""
     for _ in range(20):
         left = [

@@ -1,0 +1,147 @@
+"""Runs the image as Fargate would: Docker's default capabilities, limits, the task's network namespace."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import tarfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.packaging.booted import remove_groups
+from tests.system.network import Namespace
+
+DOCKER = (
+    "CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE "
+    "SYS_CHROOT KILL AUDIT_WRITE"
+)
+"""The capabilities that Docker, and so Fargate, gives a container."""
+SPECIAL = {"proc": "proc", "dev": "tmpfs", "sys": "sysfs"}
+
+
+def unpack(archive: Path, folder: Path) -> dict[str, Any]:
+    """Unpack an OCI archive's layers into *folder*/rootfs; its configuration."""
+    with tarfile.open(archive) as image:
+
+        def read(name: str) -> bytes:
+            file = image.extractfile(name)
+            assert file is not None
+            return file.read()
+
+        def blob(descriptor: dict[str, Any]) -> str:
+            return "blobs/" + str(descriptor["digest"]).replace(":", "/")
+
+        [top] = json.loads(read("index.json"))["manifests"]
+        manifest = json.loads(read(blob(top)))
+        for layer in manifest["layers"]:
+            with image.extractfile(blob(layer)) as content, tarfile.open(fileobj=content) as files:  # type: ignore[union-attr]
+                files.extractall(folder / "rootfs", filter="tar", numeric_owner=True)
+        configuration: dict[str, Any] = json.loads(read(blob(manifest["config"])))
+    return configuration
+
+
+class Container:
+    """One container of the image, ready to run."""
+
+    def __init__(self, bundle: Path, name: str) -> None:
+        self.name = name
+        self._bundle = bundle
+        self._runc = ["runc", "--root", str(bundle / "runc")]
+        self.log = bundle / "log"
+
+    def run(self, *, timeout: float = 60) -> tuple[int, str]:
+        """Run it to its end: (status, what it printed)."""
+        process = self.start()
+        try:
+            return process.wait(timeout), self.text
+        finally:
+            self.remove()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        with self.log.open("wb") as log:
+            return subprocess.Popen(
+                [*self._runc, "run", "-b", str(self._bundle), self.name],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def signal(self, name: str) -> None:
+        """Send a signal to its first process."""
+        subprocess.run([*self._runc, "kill", self.name, name], check=True, capture_output=True)
+
+    def processes(self) -> list[int]:
+        """Its processes, by their numbers outside."""
+        done = subprocess.run([*self._runc, "ps", "-f", "json", self.name], check=True, capture_output=True)
+        return [int(number) for number in json.loads(done.stdout)]
+
+    def remove(self) -> None:
+        subprocess.run([*self._runc, "delete", "-f", self.name], capture_output=True)
+        remove_groups(self.name)
+
+
+@contextmanager
+def container(
+    image: tuple[Path, dict[str, Any]],
+    folder: Path,
+    namespace: Namespace,
+    arguments: Sequence[str],
+    *,
+    environment: Sequence[str] = (),
+    cpus: float = 0.5,
+    mebibytes: int = 512,
+    capabilities: str = DOCKER,
+) -> Iterator[Container]:
+    """A container of *image* (root folder, configuration) in *namespace*; removed afterwards."""
+    root, configuration = image
+    name = f"levo-{secrets.token_hex(4)}"
+    held = [f"CAP_{each}" for each in capabilities.split()]
+    settings = configuration["config"]
+    document = {
+        "ociVersion": "1.0.2",
+        "hostname": name,
+        "process": {
+            "terminal": False,
+            "user": {"uid": int(settings["User"]), "gid": 0},
+            "args": [*settings["Entrypoint"], *arguments],
+            "env": [*settings["Env"], *environment],
+            "cwd": settings["WorkingDir"],
+            "capabilities": {kind: held for kind in ("bounding", "effective", "permitted")},
+            "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024}],
+            "noNewPrivileges": False,
+        },
+        "root": {"path": str(root), "readonly": True},
+        "mounts": [
+            {"destination": f"/{name}", "type": kind, "source": kind, "options": ["nosuid"]}
+            for name, kind in SPECIAL.items()
+        ],
+        "linux": {
+            "namespaces": [
+                *({"type": kind} for kind in ("pid", "ipc", "uts", "mount")),
+                {"type": "network", "path": f"/var/run/netns/{namespace.name}"},
+            ],
+            # Relative: below our own group, so that its limits hold.
+            "cgroupsPath": f"levo/{name}",
+            "resources": {
+                "cpu": {"period": 100_000, "quota": round(cpus * 100_000)},
+                "memory": {"limit": mebibytes << 20, "swap": mebibytes << 20},
+                "devices": [{"allow": False, "access": "rwm"}],
+            },
+        },
+    }
+    document["mounts"].append(
+        {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["size=64m"]}
+    )  # type: ignore[attr-defined]
+    (folder / "config.json").write_text(json.dumps(document))
+    found = Container(folder, name)
+    try:
+        yield found
+    finally:
+        found.remove()
