@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -250,3 +251,11 @@ def test_an_address_where_nobody_answers_is_named(home: Path, monkeypatch: pytes
 
     with pytest.raises(ConnectionFailed, match=r"AWS is not reached: .*127\.0\.0\.1:1/"):
         Account(Credentials(endpoint="http://127.0.0.1:1")).ecs("eu-west-1").clusters()
+
+
+def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+
+    for call in (profiles, lambda: Account(Credentials())):
+        with pytest.raises(EcsError, match=r"levo ecs needs the package boto3; .*levo-sensor\[aws\]"):
+            call()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 
+from levo.cli.ecs_change import Change, run_change
 from levo.cli.ecs_options import (
     account_options,
     check_names,
@@ -19,7 +20,8 @@ from levo.cli.ecs_options import (
     sidecar_flags,
     target_options,
 )
-from levo.ecs import discover, formats
+from levo.cli.ecs_status import run_status
+from levo.ecs import formats
 from levo.ecs.arn import region_of
 from levo.ecs.definition import TaskDefinition, read_definition
 from levo.ecs.model import (
@@ -30,7 +32,7 @@ from levo.ecs.model import (
     Sidecar,
     with_flags,
 )
-from levo.ecs.plan import Plan, Target, plan_add, preset_sizes
+from levo.ecs.plan import Target, plan_add, preset_sizes
 from levo.ecs.policy import policy
 from levo.ecs.sizes import sensor_problems
 
@@ -115,16 +117,16 @@ def add_command(**given: Any) -> int:
 
     In a terminal it asks what the flags leave open. With --yes it asks nothing.
     """
-    check_names(given)
-    flags = flags_of(given)
-    if given["low_resource"] or given["cpu"] is not None or given["memory"] is not None:
-        for problem in sensor_problems(*preset_sizes(given["cpu"], given["memory"], given["low_resource"])):
+    request = request_of(given, flags_of(given), given["region"] or "")
+    if request.sized:
+        for problem in sensor_problems(*preset_sizes(request.cpu, request.memory, request.low_resource)):
             raise EcsInputError(problem)
+    return run_change(change_of(given), request)
 
-    def make(found: discover.Found, newer: tuple[Flag, ...], region: str) -> Plan:
-        return plan_add(found.targets, request_of(given, newer, region), others=found.others)
 
-    return _change(given, flags, make, removing=False)
+def change_of(given: dict[str, Any]) -> Change:
+    """The flags that say where and how, out of what click collected."""
+    return Change(**{field.name: given[field.name] for field in fields(Change)})
 
 
 @command.command("remove", short_help="Take the sensor out of an ECS service again.")
@@ -134,16 +136,7 @@ def add_command(**given: Any) -> int:
 def remove_command(**given: Any) -> int:
     """Take the sensor out again: back to the revision before it, where that still is what it was."""
     check_names(given)
-    return _change(given, (), None, removing=True)
-
-
-Make = Callable[[discover.Found, tuple[Flag, ...], str], Plan]
-
-
-def _change(given: dict[str, Any], flags: tuple[Flag, ...], make: Make | None, *, removing: bool) -> int:
-    from levo.cli.ecs_change import run_change  # needs the extra [aws]
-
-    return run_change(given, flags, make, removing=removing)
+    return run_change(change_of(given), None)
 
 
 @command.command("status")
@@ -163,8 +156,6 @@ def status_command(
 ) -> int:
     """List where the sensor runs, at which version, over all clusters."""
     check_names({"region": region})
-    from levo.cli.ecs_status import run_status
-
     return run_status(
         profile,
         region,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import click
 
@@ -14,78 +13,98 @@ from levo.cli.ecs_terminal import LiveView, PlainTerminal, paint
 from levo.ecs import discover
 from levo.ecs.api import Account, Credentials, Ecs
 from levo.ecs.apply import ApplyError, apply, roll_back, unmark
-from levo.ecs.model import EcsError, EcsInputError, Flag
-from levo.ecs.plan import Plan, plan_remove
+from levo.ecs.model import EcsError, EcsInputError
+from levo.ecs.plan import Plan, Request, plan_add, plan_remove
 from levo.ecs.undo import Journal, Update, orphan, way_back
 from levo.ecs.watch import Look, State, Watched, follow
 from levo.ecs.wizard import Choice, Draft, GoBack, Quit, Wizard
 
-Make = Callable[[discover.Found, tuple[Flag, ...], str], Plan]
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the flags say, as far as it is not about the sensor's container."""
+
+    profile: str | None
+    region: str | None
+    endpoint_url: str | None
+    cluster: str | None
+    family: str | None
+    services: tuple[str, ...]
+    all_services: bool
+    yes: bool
+    dry_run: bool
+    register_only: bool
+    rollback_on_failure: bool
+    no_wait: bool
+    timeout: float
+    poll: float
+    """With :attr:`timeout`: seconds."""
 
 
-def run_change(given: dict[str, Any], flags: tuple[Flag, ...], make: Make | None, *, removing: bool) -> int:
-    """Carry a change out. Returns the exit status: 0 done or nothing to do, 1 it failed or AWS refused.
+def run_change(change: Change, request: Request | None) -> int:
+    """Add the sensor as *request* says, or remove it where that is None.
+
+    Returns the exit status: 0 done or nothing to do, 1 it failed or AWS refused.
 
     Raises:
         LevoError: before anything was changed.
     """
-    asking = not given["yes"] and sys.stdin.isatty() and sys.stdout.isatty()
-    if not asking and not given["yes"] and not given["dry_run"]:
+    asking = not change.yes and sys.stdin.isatty() and sys.stdout.isatty()
+    if not asking and not change.yes and not change.dry_run:
         raise EcsInputError(
             "this is no terminal: add --yes to go on without questions, or --dry-run to only look"
         )
-    if asking and not given["register_only"]:
-        return _wizard(given, flags, make, removing=removing)
-    account = Account(Credentials(given["profile"], given["endpoint_url"]))
-    region = given["region"] or account.region
+    if asking and not change.register_only:
+        return _wizard(change, request)
+    account = Account(Credentials(change.profile, change.endpoint_url))
+    region = change.region or account.region
     if region is None:
         raise EcsInputError("--region is missing, and the profile names none")
     ecs = account.ecs(region)
     found = discover.find_targets(
         ecs,
-        cluster=given["cluster"],
-        family=given["family"],
-        services=given["services"],
-        all_services=given["all_services"],
-        register_only=given["register_only"],
+        cluster=change.cluster,
+        family=change.family,
+        services=change.services,
+        all_services=change.all_services,
+        register_only=change.register_only,
     )
-    plan = _plan(ecs, found, flags, region, make)
+    plan = _plan(ecs, found, request)
     _show(plan)
     _stop_if_stopped(plan)
-    if given["dry_run"] or not plan.steps:
+    if change.dry_run or not plan.steps:
         return 0
     if asking and not click.confirm("Write this revision?", default=False):
         raise Quit("nothing was changed")
-    return _carry_out(plan, ecs, given)
+    return _carry_out(plan, ecs, change)
 
 
-def _wizard(given: dict[str, Any], flags: tuple[Flag, ...], make: Make | None, *, removing: bool) -> int:
+def _wizard(change: Change, request: Request | None) -> int:
     terminal = PlainTerminal()
     draft = Draft(
-        profile=given["profile"],
-        region=given["region"],
-        cluster_name=given["cluster"],
-        family=given["family"],
-        service_names=given["services"],
-        all_services=given["all_services"],
-        flags=flags,
-        endpoint=given["endpoint_url"],
-        ask_size=not removing and not given["low_resource"] and given["cpu"] is given["memory"] is None,
+        profile=change.profile,
+        region=change.region,
+        cluster_name=change.cluster,
+        family=change.family,
+        service_names=change.services,
+        all_services=change.all_services,
+        flags=request.flags if request is not None else (),
+        endpoint=change.endpoint_url,
+        ask_size=request is not None and not request.sized,
     )
-    what = "Take the sensor out of an ECS service" if removing else "Put the sensor beside an ECS service"
-    click.echo(paint(what, bold=True))
+    what = (
+        "Take the sensor out of an ECS service" if request is None else "Put the sensor beside an ECS service"
+    )
+    click.echo(paint(f"{what} an ECS service", bold=True))
     click.echo("Nothing is changed before you have seen the plan and said yes.")
-    wizard = Wizard(terminal, draft, removing=removing)
+    wizard = Wizard(terminal, draft, removing=request is None)
     again = False
     while True:
         answers = wizard.run(again=again)
         assert answers.ecs is not None
         found = discover.Found(answers.targets, answers.others)
-        if answers.size is not None:
-            given["cpu"], given["memory"] = answers.size
-            given["low_resource"] = answers.low_resource
         try:
-            plan = _plan(answers.ecs, found, answers.flags, answers.ecs.region, make)
+            plan = _plan(answers.ecs, found, _answered(request, answers))
         except EcsInputError as error:
             if not wizard.can_go_back:
                 raise
@@ -96,7 +115,7 @@ def _wizard(given: dict[str, Any], flags: tuple[Flag, ...], make: Make | None, *
         _show(plan)
         if plan.stops and not wizard.can_go_back:
             _stop_if_stopped(plan)
-        if given["dry_run"] or (not plan.steps and not plan.stops):
+        if change.dry_run or (not plan.steps and not plan.stops):
             return 0
         try:
             choices = [Choice("Go back and change an answer"), Choice("Quit")]
@@ -106,17 +125,24 @@ def _wizard(given: dict[str, Any], flags: tuple[Flag, ...], make: Make | None, *
         except GoBack:
             answer = "Go back and change an answer"
         if answer == "Apply this plan":
-            given["profile"] = answers.profile
-            return _carry_out(plan, answers.ecs, given)
+            return _carry_out(plan, answers.ecs, replace(change, profile=answers.profile))
         if answer == "Quit":
             raise Quit("nothing was changed")
         again = True
 
 
-def _plan(ecs: Ecs, found: discover.Found, flags: tuple[Flag, ...], region: str, make: Make | None) -> Plan:
-    if make is not None:
-        return make(found, flags, region)
-    return plan_remove(found.targets, region, discover.earlier_revision(ecs), others=found.others)
+def _answered(request: Request | None, answers: Draft) -> Request | None:
+    """What the flags say of the sensor, and what was answered in the terminal."""
+    if request is None or answers.size is None:
+        return request and replace(request, flags=answers.flags)
+    cpu, memory = answers.size
+    return replace(request, flags=answers.flags, cpu=cpu, memory=memory, low_resource=answers.low_resource)
+
+
+def _plan(ecs: Ecs, found: discover.Found, request: Request | None) -> Plan:
+    if request is not None:
+        return plan_add(found.targets, replace(request, region=ecs.region), others=found.others)
+    return plan_remove(found.targets, ecs.region, discover.earlier_revision(ecs), others=found.others)
 
 
 def _show(plan: Plan) -> None:
@@ -137,8 +163,8 @@ def _stop_if_stopped(plan: Plan) -> None:
         raise EcsInputError(f"{stops[0].text}{more}; nothing was changed")
 
 
-def _carry_out(plan: Plan, ecs: Ecs, given: dict[str, Any]) -> int:
-    journal = Journal(ecs.region, given["profile"], plan.action)
+def _carry_out(plan: Plan, ecs: Ecs, change: Change) -> int:
+    journal = Journal(ecs.region, change.profile, plan.action)
     try:
         apply(plan, ecs, journal, report=_done, sleep=time.sleep)
     except ApplyError as error:
@@ -150,14 +176,14 @@ def _carry_out(plan: Plan, ecs: Ecs, given: dict[str, Any]) -> int:
                 f"{name} is ready; no service uses it yet. {orphan(arn, ecs.region, journal.profile).undo}"
             )
         return 0
-    if given["no_wait"]:
+    if change.no_wait:
         click.echo("the rollout has begun; levo ecs status shows how it goes")
         return 0
-    looks = _watch(journal.updated, ecs, given)
-    return _conclude(looks, journal, ecs, given)
+    looks = _watch(journal.updated, ecs, change)
+    return _conclude(looks, journal, ecs, change)
 
 
-def _watch(updates: Sequence[Update], ecs: Ecs, given: dict[str, Any]) -> list[Look]:
+def _watch(updates: Sequence[Update], ecs: Ecs, change: Change) -> list[Look]:
     view = LiveView(live=sys.stdout.isatty())
     watched = [Watched(update.service, update.target) for update in updates]
     try:
@@ -167,15 +193,15 @@ def _watch(updates: Sequence[Update], ecs: Ecs, given: dict[str, Any]) -> list[L
             show=view.show,
             clock=time.monotonic,
             sleep=time.sleep,
-            timeout=given["timeout"],
-            poll=given["poll"],
+            timeout=change.timeout,
+            poll=change.poll,
         )
     except KeyboardInterrupt:
         click.echo("\nnot watching any more; the rollout goes on. levo ecs status shows how it goes")
         raise
 
 
-def _conclude(looks: Sequence[Look], journal: Journal, ecs: Ecs, given: dict[str, Any]) -> int:
+def _conclude(looks: Sequence[Look], journal: Journal, ecs: Ecs, change: Change) -> int:
     bad = [look for look in looks if look.state is not State.DONE]
     if not bad:
         done = "has" if journal.action == "add" else "is without"
@@ -191,8 +217,8 @@ def _conclude(looks: Sequence[Look], journal: Journal, ecs: Ecs, given: dict[str
             f"levo: service {look.service}: the rollout of {look.target_name} {look.ended}{reason}", err=True
         )
     by_itself = frozenset(look.arn for look in bad if look.state is State.ROLLED_BACK)
-    if given["rollback_on_failure"] and failed - by_itself:
-        back = _roll_back_watched(failed - by_itself, journal, ecs, given)
+    if change.rollback_on_failure and failed - by_itself:
+        back = _roll_back_watched(failed - by_itself, journal, ecs, change)
         if back is None:
             return 1
         for look in back:
@@ -215,7 +241,7 @@ def _conclude(looks: Sequence[Look], journal: Journal, ecs: Ecs, given: dict[str
 
 
 def _roll_back_watched(
-    services: frozenset[str], journal: Journal, ecs: Ecs, given: dict[str, Any]
+    services: frozenset[str], journal: Journal, ecs: Ecs, change: Change
 ) -> list[Look] | None:
     """Set these services back and watch that too. None when AWS refused; that has been said then."""
     try:
@@ -225,7 +251,7 @@ def _roll_back_watched(
         return None
     now = [replace(update.service, task_definition=update.target) for update in back]
     ways = zip(now, back, strict=True)
-    return _watch([Update(service, update.service.task_definition) for service, update in ways], ecs, given)
+    return _watch([Update(service, update.service.task_definition) for service, update in ways], ecs, change)
 
 
 def _refused(error: ApplyError) -> int:

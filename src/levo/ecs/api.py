@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -113,16 +114,23 @@ class Credentials:
 
 def profiles() -> list[str]:
     """Names of the profiles in the shared AWS files."""
-    import boto3  # type: ignore[import-untyped]
+    return sorted(_boto3().Session().available_profiles)
 
-    return sorted(boto3.Session().available_profiles)
+
+def _boto3() -> Any:
+    """The AWS library, which only the extra ``aws`` installs."""
+    try:
+        return importlib.import_module("boto3")
+    except ModuleNotFoundError as error:
+        fix = "pip install 'levo-sensor[aws]'"
+        raise EcsError(f"levo ecs needs the package {error.name}; install it with: {fix}") from None
 
 
 class Account:
     """An AWS account, seen through one set of credentials; gives one client for each region asked for."""
 
     def __init__(self, credentials: Credentials) -> None:
-        import boto3
+        boto3 = _boto3()
         from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
 
         self._credentials = credentials

@@ -51,6 +51,11 @@ class Request:
     token_secret: str | None = None
     low_resource: bool = False
 
+    @property
+    def sized(self) -> bool:
+        """Whether the sensor's CPU or memory was said."""
+        return self.low_resource or self.cpu is not None or self.memory is not None
+
     def sidecar_for(self, definition: TaskDefinition) -> Sidecar:
         """The container to put into *definition*.
 
