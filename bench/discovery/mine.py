@@ -1,9 +1,10 @@
+# ruff: noqa: E402 - bench and src are put on the path first
 """Write ``src/levo/satellite/learn/paths/lexicon.py``: the words of APIs, from the teaching providers only.
 
 Usage: ``python bench/discovery/mine.py PACKAGE_DIRECTORY CACHE_FILE``
 """
 
-from __future__ import annotations  # ruff: noqa: E402 - the folders are not installed
+from __future__ import annotations
 
 import math
 import sys

@@ -1,7 +1,8 @@
+# ruff: noqa: E402 - bench and src are put on the path first
 """What the drivers of real servers share: calls that are recorded, noise, and the comparison with the
 description."""
 
-from __future__ import annotations  # ruff: noqa: E402 - the folders are not installed
+from __future__ import annotations
 
 import http.client
 import json

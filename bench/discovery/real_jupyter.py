@@ -3,7 +3,7 @@
 Usage: ``python bench/discovery/real_jupyter.py VENV_DIRECTORY [SEED]``. The path of a file spans segments.
 """
 
-from __future__ import annotations  # ruff: noqa: E402 - the folders are not installed
+from __future__ import annotations
 
 import json
 import os

@@ -3,7 +3,7 @@
 Usage: ``python bench/discovery/real_powerdns.py [SEED]``. Ids are zone names, so nothing looks like an id.
 """
 
-from __future__ import annotations  # ruff: noqa: E402 - the folders are not installed
+from __future__ import annotations
 
 import json
 import random

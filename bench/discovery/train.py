@@ -1,3 +1,4 @@
+# ruff: noqa: E402 - bench and src are put on the path first
 """Fit the weights of the decisions on traffic of the teaching providers and write ``weights.py``.
 
 Usage: ``python bench/discovery/train.py PACKAGE_DIRECTORY CACHE_FILE [SEEDS]`` with scikit-learn installed.
@@ -6,7 +7,7 @@ by
 provider so that it sees them as wrong as they will be.
 """
 
-from __future__ import annotations  # ruff: noqa: E402 - the folders are not installed
+from __future__ import annotations
 
 import random
 import sys

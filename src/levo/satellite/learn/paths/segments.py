@@ -177,14 +177,15 @@ def segment_key(segment: str, first: bool) -> str:
     quoted = _QUOTED.fullmatch(segment)
     if quoted is not None and quoted["inside"]:
         return quoted["name"] + "({quoted})"
-    return segment if _CLEAN.fullmatch(segment) else _encode(segment)
+    return segment if segment.isprintable() and _CLEAN.fullmatch(segment) else _encode(segment)
 
 
 def _encode(literal: str) -> str:
-    return "".join(
-        c if c.isprintable() and c not in "{}/% " else "".join(f"%{octet:02X}" for octet in c.encode())
-        for c in literal
-    )
+    return "".join(c if c.isprintable() and c not in "{}/% " else _percent(c) for c in literal)
+
+
+def _percent(character: str) -> str:
+    return "".join(f"%{octet:02X}" for octet in character.encode(errors="surrogatepass"))
 
 
 def _kind(segment: str, first: bool) -> str | None:

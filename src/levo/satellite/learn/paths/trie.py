@@ -167,7 +167,7 @@ class DistinctSample:
 
     def add(self, text: str) -> None:
         """Add one string."""
-        self._add(int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big"))
+        self._add(int.from_bytes(blake2b(text.encode(errors="replace"), digest_size=8).digest(), "big"))
 
     def _add(self, hashed: int) -> None:
         hashes = self.hashes
