@@ -41,10 +41,10 @@ def command(
     def on_ready(where: Listening) -> None:
         Notifier(os.environ).ready(str(where))
         click.echo(f"Satellite ready: {where}")
-        if not settings.listen.is_loopback:
+        if where.setup_code:
             click.echo(
-                f"levo satellite: {settings.listen} can be reached from other machines,"
-                " and the pages ask for no login",
+                f"levo satellite: first run on {settings.listen}: open {where.web_url}setup"
+                f" and enter the code {where.setup_code}",
                 err=True,
             )
 

@@ -10,25 +10,37 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from levo.errors import LevoError
+from levo.satellite.access import Keeper
+from levo.satellite.access.ingestion import IngestionTokens
 from levo.satellite.learner import JOURNAL_NAME, Progress
 from levo.satellite.queue import Journal
 from levo.satellite.receive import GrpcReceiver, Intake
 from levo.satellite.settings import Address, SatelliteSettings
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
+from levo.satellite.store.desk import DESK_NAME, Desk
 from levo.satellite.supervisor import LearnerSupervisor
-from levo.satellite.web import LiveChannel, build_otlp_app, build_site
+from levo.satellite.web import (
+    AlertWatcher,
+    Backup,
+    Insight,
+    LiveChannel,
+    SiteParts,
+    build_otlp_app,
+    build_site,
+)
 
 _LOG = logging.getLogger(__name__)
 LOCK_NAME = "satellite.lock"
 _GRACE_S = 5.0
 _DRAIN_S = 15.0
+_FRESH_EVERY_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,8 @@ class Listening:
     web_url: str
     otlp_grpc: Address
     otlp_http_url: str
+    setup_code: str = field(default="", repr=False)
+    """What the first-run page asks for; empty when none is needed."""
 
     def __str__(self) -> str:
         return f"web {self.web_url}  OTLP/gRPC {self.otlp_grpc}  OTLP/HTTP {self.otlp_http_url}"
@@ -70,8 +84,12 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
         ]
         with CatalogWriter(data_dir / DATABASE_NAME) as writer:
             checkpoint = writer.checkpoint()
-        reader = CatalogReader(data_dir / DATABASE_NAME)
+        desk = Desk(data_dir / DESK_NAME)
+        resources.callback(desk.close)
+        reader = CatalogReader(data_dir / DATABASE_NAME, desk.path)
         resources.callback(reader.close)
+        keeper = Keeper(desk, on_loopback=settings.listen.is_loopback)
+        scheme = "https" if settings.tls_certificate else "http"
         journal = resources.enter_context(
             Journal(data_dir / JOURNAL_NAME, max_bytes=settings.journal_max_bytes)
         )
@@ -88,33 +106,51 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             max_request_bytes=settings.max_request_bytes,
             max_in_flight_bytes=settings.max_in_flight_bytes,
             on_accepted=supervisor.wake,
+            admission=_admission(settings, keeper),
         )
         grpc_receiver = GrpcReceiver(intake)
         web_address, http_address = (
             _bound(s, a) for s, a in zip(sockets, (settings.listen, settings.otlp_http), strict=True)
         )
+        web_url = f"{scheme}://{_reachable(web_address)}"
+        insight = Insight(reader, desk)
         site = build_site(
-            intake=intake,
-            reader=reader,
-            live=live,
-            snapshot=lambda: (intake.statistics(), journal.statistics(), supervisor.statistics()),
-            ready=lambda: supervisor.statistics().running and not stop.is_set(),
-            satellite_url=f"http://{_reachable(web_address)}",
-            loopback_only=settings.listen.is_loopback,
+            SiteParts(
+                intake=intake,
+                reader=reader,
+                insight=insight,
+                keeper=keeper,
+                live=live,
+                snapshot=lambda: (intake.statistics(), journal.statistics(), supervisor.statistics()),
+                ready=lambda: supervisor.statistics().running and not stop.is_set(),
+                backup=Backup(data_dir),
+                satellite_url=web_url,
+                loopback_only=settings.listen.is_loopback,
+            )
         )
         otlp = build_otlp_app(intake=intake, ready=lambda: not stop.is_set())
-        servers = [_server(site), _server(otlp)]
+        servers = [_server(site, settings), _server(otlp, settings)]
+        background = [
+            asyncio.create_task(each, name=name)
+            for each, name in (
+                (AlertWatcher(reader, desk, insight, web_url).run(), "alerts"),
+                (_keep_fresh(insight), "insight"),
+            )
+        ]
         try:
             await supervisor.start()
-            grpc_port = await grpc_receiver.start(settings.otlp_grpc.host, settings.otlp_grpc.port)
+            grpc_port = await grpc_receiver.start(
+                settings.otlp_grpc.host, settings.otlp_grpc.port, _tls(settings)
+            )
             serving = [asyncio.create_task(s.serve([k])) for s, k in zip(servers, sockets, strict=True)]
             while not all(server.started for server in servers):
                 await asyncio.sleep(0.01)
             on_ready(
                 Listening(
-                    f"http://{_reachable(web_address)}/",
+                    f"{web_url}/",
                     Address(settings.otlp_grpc.host, grpc_port),
-                    f"http://{http_address}",
+                    f"{scheme}://{http_address}",
+                    keeper.setup_code,
                 )
             )
             stopping = asyncio.create_task(stop.wait())
@@ -129,6 +165,9 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             if failed:
                 raise LevoError("a server of the Satellite ended by itself")
         finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
             await asyncio.to_thread(journal.close)
             if not await supervisor.stop(_DRAIN_S):
                 _LOG.warning(
@@ -136,9 +175,44 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
                 )
 
 
-def _server(app: ASGIApp) -> _Server:
+async def _keep_fresh(insight: Insight) -> None:
+    """Renew what is dear to work out, a little at a time."""
+    while True:
+        try:
+            done = await asyncio.to_thread(insight.refresh)
+        except Exception as error:
+            # The next look may succeed; the text may name what was captured.
+            _LOG.error("insight: %s", type(error).__name__)
+            done = True
+        await asyncio.sleep(_FRESH_EVERY_S if done else 0.2)
+
+
+def _admission(settings: SatelliteSettings, keeper: Keeper) -> IngestionTokens | None:
+    if settings.ingest_tokens == "off":
+        return None
+    reachable = not all(a.is_loopback for a in (settings.listen, settings.otlp_grpc, settings.otlp_http))
+    return IngestionTokens(keeper, required=settings.ingest_tokens == "required" or reachable)
+
+
+def _tls(settings: SatelliteSettings) -> tuple[bytes, bytes] | None:
+    """Return private key and certificate chain.
+
+    Raises:
+        LevoError: they cannot be read.
+    """
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    try:
+        return settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes()
+    except OSError as error:
+        raise LevoError(f"tls-certificate, tls-key: cannot be read: {error.strerror}") from error
+
+
+def _server(app: ASGIApp, settings: SatelliteSettings) -> _Server:
     config = uvicorn.Config(
         app,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -12,6 +12,7 @@ import yaml
 
 from levo.errors import ConfigError, Problem
 
+INGEST_TOKENS = ("auto", "required", "off")
 ENVIRONMENT_PREFIX = "LEVO_SATELLITE_"
 _UNITS = {"": 1, "kb": 1 << 10, "kib": 1 << 10, "mb": 1 << 20, "mib": 1 << 20, "gb": 1 << 30, "gib": 1 << 30}
 
@@ -48,6 +49,13 @@ class SatelliteSettings:
     """All export requests being received."""
     journal_max_bytes: int = 1 << 30
     """What may wait on disk to be learned."""
+    tls_certificate: Path | None = None
+    """Certificate chain (PEM); with ``tls_key`` all three ports speak TLS."""
+    tls_key: Path | None = None
+    """Private key (PEM)."""
+    ingest_tokens: str = "auto"
+    """``auto``: sensors must send a token on addresses that other machines reach, and everywhere once there
+    is a token; ``required``: always; ``off``: never."""
 
 
 def default_data_dir(environment: Mapping[str, str]) -> Path:
@@ -81,12 +89,14 @@ def load_settings(
         flag = flags.get(name.replace("_", "-"))
         if flag is not None:
             found[name] = Problem("--" + name.replace("_", "-"), ""), flag
-    values: dict[str, Address | Path | int] = {"data_dir": default_data_dir(environment)}
+    values: dict[str, Address | Path | int | str] = {"data_dir": default_data_dir(environment)}
     for name, (place, text) in found.items():
         try:
             values[name] = _parse(name, text)
         except ValueError as error:
             problems.append(dataclasses.replace(place, text=str(error)))
+    if ("tls_certificate" in values) != ("tls_key" in values):
+        problems.append(Problem("tls-certificate", "needs tls-key beside it, and the other way round"))
     if problems:
         raise ConfigError(*problems)
     return SatelliteSettings(**values)  # type: ignore[arg-type]
@@ -125,7 +135,16 @@ def parse_size(text: str) -> int:
     return size
 
 
-def _parse(name: str, text: str) -> Address | Path | int:
+def _parse(name: str, text: str) -> Address | Path | int | str:
+    if name == "ingest_tokens":
+        if text not in INGEST_TOKENS:
+            raise ValueError(f"{text!r}: must be one of {', '.join(INGEST_TOKENS)}")
+        return text
+    if name in ("tls_certificate", "tls_key"):
+        path = Path(text).expanduser()
+        if not path.is_file():
+            raise ValueError(f"{text!r}: no such file")
+        return path
     if name == "data_dir":
         if not text.strip():
             raise ValueError("names no directory")

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from levo.satellite.receive.grpc_server import GrpcReceiver
 from levo.satellite.receive.http_routes import otlp_routes
-from levo.satellite.receive.intake import Intake, IntakeStatistics, Refusal, RefusalReason
+from levo.satellite.receive.intake import Admission, Intake, IntakeStatistics, Refusal, RefusalReason
 
-__all__ = ["GrpcReceiver", "Intake", "IntakeStatistics", "Refusal", "RefusalReason", "otlp_routes"]
+__all__ = ["Admission", "GrpcReceiver", "Intake", "IntakeStatistics", "Refusal", "RefusalReason", "otlp_routes"]

@@ -24,6 +24,8 @@ _CODES = {
     RefusalReason.BUSY: grpc.StatusCode.RESOURCE_EXHAUSTED,
     RefusalReason.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     RefusalReason.TOO_SLOW: grpc.StatusCode.DEADLINE_EXCEEDED,
+    RefusalReason.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
+    RefusalReason.FORBIDDEN: grpc.StatusCode.PERMISSION_DENIED,
 }
 _Context = grpc.aio.ServicerContext[bytes, bytes]
 
@@ -35,8 +37,10 @@ class GrpcReceiver:
         self._intake = intake
         self._server: grpc.aio.Server | None = None
 
-    async def start(self, host: str, port: int) -> int:
+    async def start(self, host: str, port: int, tls: tuple[bytes, bytes] | None = None) -> int:
         """Listen; return the port, which differs from *port* when that is 0.
+
+        *tls* is private key and certificate chain (PEM).
 
         Raises:
             LevoError: the address cannot be listened on.
@@ -59,7 +63,10 @@ class GrpcReceiver:
             )
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            bound = self._server.add_insecure_port(address)
+            if tls is None:
+                bound = self._server.add_insecure_port(address)
+            else:
+                bound = self._server.add_secure_port(address, grpc.ssl_server_credentials([tls]))
         except RuntimeError:
             bound = 0
         if not bound:
@@ -81,7 +88,10 @@ class GrpcReceiver:
             try:
                 with intake.request() as room:
                     room.take(len(octets))
-                    checked = await intake.accept(kind, octets, _organization(context))
+                    organization = intake.admit(
+                        _metadata(context, "authorization"), _metadata(context, ORGANIZATION_METADATA)
+                    )
+                    checked = await intake.accept(kind, octets, organization)
             except Refusal as refusal:
                 await _abort(context, refusal)
                 raise  # unreachable: abort raises
@@ -90,9 +100,9 @@ class GrpcReceiver:
         return export
 
 
-def _organization(context: _Context) -> str:
+def _metadata(context: _Context, name: str) -> str:
     for key, value in context.invocation_metadata() or ():
-        if key == ORGANIZATION_METADATA:
+        if key == name:
             return value if isinstance(value, str) else value.decode(errors="replace")
     return ""
 

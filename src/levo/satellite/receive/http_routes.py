@@ -6,6 +6,7 @@ import asyncio
 import zlib
 
 from google.protobuf import json_format
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -26,6 +27,8 @@ _HTTP_STATUS = {
     RefusalReason.BUSY: 429,
     RefusalReason.UNAVAILABLE: 503,
     RefusalReason.TOO_SLOW: 408,
+    RefusalReason.UNAUTHENTICATED: 401,
+    RefusalReason.FORBIDDEN: 403,
 }
 _RPC_CODE = {
     RefusalReason.BAD_REQUEST: 3,
@@ -34,6 +37,8 @@ _RPC_CODE = {
     RefusalReason.BUSY: 8,
     RefusalReason.UNAVAILABLE: 14,
     RefusalReason.TOO_SLOW: 4,
+    RefusalReason.UNAUTHENTICATED: 16,
+    RefusalReason.FORBIDDEN: 7,
 }
 
 
@@ -56,12 +61,14 @@ async def _receive(request: Request, kind: RecordKind, intake: Intake) -> Respon
         with intake.request() as room:
             if media_type not in (_PROTOBUF, _JSON):
                 raise Refusal(RefusalReason.BAD_ENCODING, f"Content-Type must be {_PROTOBUF} or {_JSON}")
+            organization = intake.admit(
+                request.headers.get("authorization", ""), request.headers.get(ORGANIZATION_HEADER, "")
+            )
             inflate = _content_coding(request)
             octets = await _read_body(request, intake.max_request_bytes, room)
             if inflate:
                 octets = await _inflate(octets, intake.max_request_bytes)
                 room.take(len(octets))
-            organization = request.headers.get(ORGANIZATION_HEADER, "")
             checked = await intake.accept(kind, octets, organization, json=answer_type == _JSON)
     except Refusal as refusal:
         return _refusal_response(refusal, answer_type)
@@ -83,6 +90,18 @@ def _content_coding(request: Request) -> bool:
     if coding not in ("gzip", "identity", ""):
         raise Refusal(RefusalReason.BAD_ENCODING, "Content-Encoding must be gzip or absent")
     return coding == "gzip"
+
+
+async def read_bounded(request: Request, limit: int) -> bytes:
+    """Return the body of a request that is not for the intake.
+
+    Raises:
+        HTTPException: it is larger than *limit* octets, or did not arrive in time.
+    """
+    try:
+        return await _read_body(request, limit, Room(lambda _size: None))
+    except Refusal as refusal:
+        raise HTTPException(_HTTP_STATUS[refusal.reason], str(refusal)) from None
 
 
 async def _read_body(request: Request, limit: int, room: Room) -> bytes:
@@ -144,6 +163,8 @@ def _refusal_response(refusal: Refusal, media_type: str) -> Response:
     headers = {}
     if refusal.retry_after_s is not None:
         headers["retry-after"] = str(refusal.retry_after_s)
+    if refusal.reason is RefusalReason.UNAUTHENTICATED:
+        headers["www-authenticate"] = "Bearer"
     if media_type == _JSON:
         text = str(refusal).replace("\\", "").replace('"', "'")
         body = f'{{"code":{code},"message":"{text}"}}'.encode()

@@ -34,6 +34,10 @@ class RefusalReason(StrEnum):
     """The disk refuses, or the Satellite is ending. The same may fit later, or elsewhere."""
     TOO_SLOW = "too_slow"
     """The body did not arrive in time."""
+    UNAUTHENTICATED = "unauthenticated"
+    """A token is needed, and there was none that is valid."""
+    FORBIDDEN = "forbidden"
+    """The token is of another organisation."""
 
 
 _RETRYABLE = {RefusalReason.BUSY, RefusalReason.UNAVAILABLE}
@@ -54,6 +58,14 @@ class Handover(Protocol):
 
     def append(self, record: Record) -> Future[Position]:
         """Take *record* in; the future is done once it would survive a crash."""
+        ...
+
+
+class Admission(Protocol):
+    """Who may send."""
+
+    def admit(self, authorization: str, organization: str) -> str:
+        """Return the organisation that the traces are of; raises :class:`Refusal`."""
         ...
 
 
@@ -100,6 +112,7 @@ class Intake:
         max_in_flight_bytes: int,
         on_accepted: Callable[[], None],
         clock_ns: Callable[[], int] = time.time_ns,
+        admission: Admission | None = None,
     ) -> None:
         """Args:
         handover: where accepted records go.
@@ -107,12 +120,14 @@ class Intake:
         max_in_flight_bytes: bound on all requests being received or waiting for the disk.
         on_accepted: called after each durable hand-over.
         clock_ns: the time of day.
+        admission: checks tokens; without it everybody may send as every organisation.
         """
         self.max_request_bytes = max_request_bytes
         self._max_in_flight_bytes = max_in_flight_bytes
         self._handover = handover
         self._on_accepted = on_accepted
         self._clock_ns = clock_ns
+        self._admission = admission
         self._requests = self._accepted = self._in_flight = self._in_flight_bytes = self._rejected = 0
         self._refused: Counter[RefusalReason] = Counter()
         self._items: Counter[RecordKind] = Counter()
@@ -136,6 +151,14 @@ class Intake:
         finally:
             self._in_flight -= 1
             self._in_flight_bytes -= room.size
+
+    def admit(self, authorization: str, organization: str) -> str:
+        """Return the organisation that a request is of; called before its body is read.
+
+        Raises:
+            Refusal: the sender may not.
+        """
+        return self._admission.admit(authorization, organization) if self._admission else organization
 
     async def accept(
         self, kind: RecordKind, octets: bytes, organization: str, *, json: bool = False

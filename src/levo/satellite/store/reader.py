@@ -12,6 +12,14 @@ from pathlib import Path
 import msgspec
 
 from levo.satellite.learn.traffic import Traffic
+from levo.satellite.openapi import Operation
+from levo.satellite.store.learned import (
+    EventRow,
+    read_description,
+    read_events,
+    read_operations,
+    read_operations_of,
+)
 from levo.satellite.store.schema import open_for_reading
 from levo.satellite.store.traffic import WHOLE_CATALOG, read_traffic
 from levo.satellite.store.writer import SensorState
@@ -149,6 +157,11 @@ class CatalogReader:
         self._desk = desk
         self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
 
+    @property
+    def path(self) -> Path:
+        """The catalog's file."""
+        return self._path
+
     def close(self) -> None:
         """Close the idle connections. Legal twice."""
         with contextlib.suppress(queue.Empty):
@@ -193,9 +206,7 @@ class CatalogReader:
                 found[facet] = [FacetValue(str(value), endpoints) for value, endpoints in rows]
         return found
 
-    def traffic(
-        self, size_s: int, since_s: int, endpoint: int = WHOLE_CATALOG
-    ) -> list[tuple[int, Traffic]]:
+    def traffic(self, size_s: int, since_s: int, endpoint: int = WHOLE_CATALOG) -> list[tuple[int, Traffic]]:
         """Return (start in seconds, traffic) of the rollups of *size_s* seconds from *since_s* on, in order."""
         with self._connection() as connection:
             return list(read_traffic(connection, endpoint, size_s, since_s))
@@ -222,6 +233,53 @@ class CatalogReader:
         with self._connection() as connection:
             rows = connection.execute(f"SELECT {_COLUMNS} FROM endpoint WHERE id = ?", (identity,)).fetchall()
             return next(iter(_with_statuses(connection, rows)), None)
+
+    def endpoints_by_id(self, identities: Sequence[int]) -> list[EndpointRow]:
+        """Return those of *identities* that there are."""
+        found: list[EndpointRow] = []
+        with self._connection() as connection:
+            for at in range(0, len(identities), 500):
+                part = list(identities[at : at + 500])
+                rows = connection.execute(
+                    f"SELECT {_COLUMNS} FROM endpoint WHERE id IN ({','.join('?' * len(part))})", part
+                ).fetchall()
+                found += _with_statuses(connection, rows)
+        return found
+
+    def trace_counts(self) -> dict[int, int]:
+        """Return how many traces each endpoint has taught."""
+        with self._connection() as connection:
+            return dict(connection.execute("SELECT id, traces FROM endpoint").fetchall())
+
+    def operations(self, place: tuple[str, str, str]) -> list[Operation]:
+        """Return the operations of (organization, environment, application) in order of path."""
+        with self._connection() as connection:
+            return read_operations(connection, place)
+
+    def operations_of(self, endpoints: Sequence[int]) -> list[tuple[int, Operation]]:
+        """Return (id, operation) of *endpoints*, those that there are."""
+        with self._connection() as connection:
+            return read_operations_of(connection, endpoints)
+
+    def events(
+        self,
+        *,
+        endpoint: int | None = None,
+        kind: str = "",
+        since_ns: int = 0,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> tuple[int, list[EventRow]]:
+        """Return how many changes there are, and some of them, newest first."""
+        with self._connection() as connection:
+            return read_events(
+                connection, endpoint=endpoint, kind=kind, since_ns=since_ns, limit=limit, offset=offset
+            )
+
+    def description(self, place: tuple[str, str, str]) -> tuple[int, str] | None:
+        """Return (time, document) of what was uploaded for (organization, environment, application)."""
+        with self._connection() as connection:
+            return read_description(connection, place)
 
     def applications(self, *, limit: int = 100, offset: int = 0) -> tuple[int, list[ApplicationRow]]:
         """Return how many applications there are, and *limit* of them from *offset* on, by name."""

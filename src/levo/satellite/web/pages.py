@@ -2,126 +2,154 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
-from urllib.parse import urlencode
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from levo import __version__
-from levo.satellite.store import CatalogReader, EndpointFilter, EndpointRow
-from levo.satellite.store.reader import STATUS_CLASSES
+from levo.satellite.store import CatalogReader, EndpointFilter
+from levo.satellite.store.desk import Desk
 from levo.satellite.web import parameters
-from levo.satellite.web.json_body import timestamp
+from levo.satellite.web.charts import RANGES, Chart, chart, range_start
+from levo.satellite.web.insight import Insight, place_of
+from levo.satellite.web.render import SECOND_NS, Renderer, link
+from levo.satellite.web.sensor_view import SensorView, sensor_view
 
-FOLDER = Path(__file__).parent
-PAGE_ROWS = 200
-_DAY_NS = 86_400 * 1_000_000_000
+PAGE_ROWS = 100
+DAY_NS = 86_400 * SECOND_NS
+_YOUNG_S = 3 * 3600
+"""A catalog younger than this is shown by the minute."""
 
 
 class Pages:
-    """Renders the catalog. Values from traffic pass through autoescape, always."""
+    """Overview, catalog, endpoints, sensors."""
 
-    def __init__(
-        self, reader: CatalogReader, satellite_url: str, clock_ns: Callable[[], int] = time.time_ns
-    ) -> None:
-        """*satellite_url* is what a sensor on this machine would be given as ``--satellite-url``."""
+    def __init__(self, reader: CatalogReader, desk: Desk, insight: Insight, renderer: Renderer) -> None:
         self._reader = reader
-        self._satellite_url = satellite_url
-        self._clock_ns = clock_ns
-        self._templates = Environment(
-            loader=FileSystemLoader(FOLDER / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters |= {
-            "amount": amount,
-            "timestamp": timestamp,
-            "ago": self._ago,
-            "path_parts": path_parts,
-        }
-        self._templates.globals |= {"version": __version__, "satellite_url": satellite_url}
+        self._desk = desk
+        self._insight = insight
+        self._renderer = renderer
 
     def routes(self) -> list[Route]:
-        """Return the routes of the pages and of their live parts."""
-        return [Route("/", self._catalog_page), Route("/parts/catalog", self._catalog_part)]
+        """Return the routes of the pages."""
+        return [
+            Route("/", self._overview),
+            Route("/catalog", self._catalog),
+            Route("/endpoints/{identity:int}", self._endpoint),
+            Route("/sensors", self._sensors),
+        ]
 
-    def _catalog_page(self, request: Request) -> Response:
-        return self._render("catalog.html", request)
-
-    def _catalog_part(self, request: Request) -> Response:
-        return self._render("catalog_part.html", request)
-
-    def _render(self, template: str, request: Request) -> Response:
+    def _overview(self, request: Request) -> Response:
         query = request.query_params
-        parameters.only(query, *parameters.FILTERS, "q", "sort", "offset")
-        wanted = parameters.endpoint_filter(query)
+        parameters.only(query, "range", "said")
+        summary = self._reader.summary()
+        now_ns = self._renderer.clock_ns()
+        chosen = self._range(request, summary.first_seen_ns)
+        new_total, newest = self._reader.endpoints(
+            EndpointFilter(new_since_ns=now_ns - DAY_NS), sort="first_seen", limit=6
+        )
+        views = self._sensor_views()
+        return self._renderer.page(
+            request,
+            "overview.html",
+            summary=summary,
+            chart=self._chart(chosen),
+            ranges=list(RANGES),
+            chosen=chosen,
+            link=lambda **changes: link({}, **changes),
+            new_total=new_total,
+            newest=newest or self._reader.endpoints(EndpointFilter(), sort="first_seen", limit=6)[1],
+            failing=self._reader.most_errors(),
+            applications=self._reader.applications(limit=8)[1],
+            sensors=views,
+            silent=sum(view.silent for view in views),
+            lost=sum(view.lost for view in views),
+            sensitive=self._insight.sensitive_fields(),
+        )
+
+    def _catalog(self, request: Request) -> Response:
+        query = request.query_params
+        parameters.only(query, *parameters.FILTERS, "q", "sort", "offset", "new", "review", "said")
+        now_ns = self._renderer.clock_ns()
+        wanted = parameters.endpoint_filter(query, now_ns)
         offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
         sort = parameters.sort_order(query)
         total, rows = self._reader.endpoints(wanted, sort=sort, limit=PAGE_ROWS, offset=offset)
-        kept = {name: value for name, value in query.items() if value and name != "offset"}
-        html = self._templates.get_template(template).render(
+        renamed = self._desk.renamed()
+        kept = {name: value for name, value in query.items() if value and name not in ("offset", "said")}
+        return self._renderer.page(
+            request,
+            "catalog.html",
             rows=rows,
             total=total,
             offset=offset,
             last=offset + len(rows),
+            page_rows=PAGE_ROWS,
             sort=sort,
             wanted=wanted,
+            kept=kept,
+            query=link(kept)[1:],
+            api_query=link(kept)[1:],
             filtered=wanted != EndpointFilter(),
             summary=self._reader.summary(),
-            environments=self._reader.names("environment"),
-            applications=self._reader.names("application"),
-            methods=self._reader.names("method"),
-            status_classes=list(STATUS_CLASSES),
-            is_new=self._is_new,
-            link=lambda **changes: _link(kept, changes),
+            facets=self._reader.facets(wanted),
+            views=self._desk.views(),
+            is_new=lambda row: now_ns - row.first_seen_ns < DAY_NS,
+            shown=(lambda row: renamed.get(place_of(row), row.path)) if renamed else (lambda row: row.path),
+            link=lambda **changes: link(kept, **changes),
         )
-        return HTMLResponse(html, headers={"cache-control": "no-store"})
 
-    def _is_new(self, row: EndpointRow) -> bool:
-        return self._clock_ns() - row.first_seen_ns < 60 * 1_000_000_000
+    def _endpoint(self, request: Request) -> Response:
+        query = request.query_params
+        parameters.only(query, "range", "said")
+        identity = request.path_params["identity"]
+        row = self._reader.endpoint(identity) if identity < 1 << 62 else None
+        if row is None:
+            raise HTTPException(404, "no such endpoint; it may have been merged into another")
+        if row.id != identity:
+            return RedirectResponse(f"/endpoints/{row.id}", 301)
+        place = place_of(row)
+        state, path = self._desk.standing(place)
+        decisions = self._desk.decisions(place)
+        chosen = self._range(request, row.first_seen_ns)
+        operation = self._insight.operation(row)
+        return self._renderer.page(
+            request,
+            "endpoint.html",
+            row=row,
+            path=path or row.path,
+            state=state,
+            confidence=getattr(row, "confidence", 0.0),
+            decisions=decisions,
+            chart=self._chart(chosen, row.id),
+            ranges=list(RANGES),
+            chosen=chosen,
+            link=lambda **changes: link({}, **changes),
+            server_errors=row.status_classes.get("5xx", 0.0),
+            parameters=operation.parameters,
+            operation=operation.messages,
+            findings=self._insight.findings(row),
+            changes=self._insight.changes(endpoint=row.id, limit=20)[1],
+            here=f"/endpoints/{row.id}",
+        )
 
-    def _ago(self, time_ns: int) -> str:
-        return ago(time_ns, self._clock_ns())
+    def _sensors(self, request: Request) -> Response:
+        parameters.only(request.query_params, "said")
+        return self._renderer.page(request, "sensors.html", sensors=self._sensor_views())
 
+    def _sensor_views(self) -> list[SensorView]:
+        now_ns = self._renderer.clock_ns()
+        return [sensor_view(row, now_ns) for row in self._reader.sensors(limit=100)[1]]
 
-def _link(kept: dict[str, str], changes: dict[str, str | int]) -> str:
-    query = urlencode({name: value for name, value in {**kept, **changes}.items() if value not in ("", 0)})
-    return f"?{query}" if query else "/"
+    def _range(self, request: Request, first_seen_ns: int) -> str:
+        now_s = self._renderer.clock_ns() // SECOND_NS
+        young = now_s - first_seen_ns // SECOND_NS < _YOUNG_S
+        chosen = request.query_params.get("range", "1h" if young else "24h")
+        if chosen not in RANGES:
+            raise parameters.BadParameter("range", f"must be one of {', '.join(RANGES)}")
+        return chosen
 
-
-def amount(value: float) -> str:
-    """A count for people: grouped in thousands, from a million on rounded."""
-    for size, unit in ((1e12, " T"), (1e9, " G"), (1e6, " M")):
-        if value >= size:
-            return f"{value / size:.1f}{unit}"
-    return f"{value:,.0f}"
-
-
-def ago(time_ns: int, now_ns: int) -> str:
-    """How long ago, for people; a date after a week."""
-    seconds = max(0, now_ns - time_ns) // 1_000_000_000
-    if seconds < 5:
-        return "now"
-    for size, unit in ((60, "s"), (60, "min"), (24, "h"), (7, "d")):
-        if seconds < size:
-            return f"{seconds} {unit} ago"
-        seconds //= size
-    return datetime.fromtimestamp(time_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d")
-
-
-def path_parts(template: str) -> list[tuple[str, bool]]:
-    """Split a template into (text, whether it is a parameter), to be shown differently."""
-    parts: list[tuple[str, bool]] = []
-    for segment in template.split("/")[1:]:
-        parts.append(("/", False))
-        if segment:
-            parts.append((segment, segment.startswith("{") and segment.endswith("}")))
-    return parts
+    def _chart(self, chosen: str, endpoint: int = 0) -> Chart:
+        now_s = self._renderer.clock_ns() // SECOND_NS
+        size, _ = RANGES[chosen]
+        return chart(self._reader.traffic(size, range_start(chosen, now_s), endpoint), chosen, now_s)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from starlette.datastructures import QueryParams
 
 from levo.satellite.store import EndpointFilter
-from levo.satellite.store.reader import SORTS, STATUS_CLASSES
+from levo.satellite.store.reader import REVIEWS, SORTS, STATUS_CLASSES
 from levo.satellite.web.problems import BadParameter
 
 MAX_LIMIT = 1000
 MAX_OFFSET = 1_000_000
 MAX_CHARACTERS = 300
 FILTERS = ("organization", "environment", "application", "host", "method", "status")
+NEW = {"1h": 3600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400}
+"""Seconds by the value of ``new``."""
 PAGING = ("limit", "offset")
 
 
@@ -37,8 +39,8 @@ def page(query: QueryParams, default_limit: int = 100) -> tuple[int, int]:
     return number(query, "limit", default_limit, MAX_LIMIT, 1), number(query, "offset", 0, MAX_OFFSET)
 
 
-def endpoint_filter(query: QueryParams) -> EndpointFilter:
-    """Return which endpoints are asked for; ``q`` searches."""
+def endpoint_filter(query: QueryParams, now_ns: int = 0) -> EndpointFilter:
+    """Return which endpoints are asked for; ``q`` searches, ``new`` takes those first seen lately."""
     texts = {name: query.get(name, "") for name in (*FILTERS, "q")}
     for name, text in texts.items():
         if len(text) > MAX_CHARACTERS:
@@ -46,7 +48,13 @@ def endpoint_filter(query: QueryParams) -> EndpointFilter:
     search = texts.pop("q").strip()
     if texts["status"] and texts["status"] not in STATUS_CLASSES:
         raise BadParameter("status", f"must be one of {', '.join(STATUS_CLASSES)}")
-    return EndpointFilter(**texts, search=search)
+    new, review = query.get("new", ""), query.get("review", "")
+    if new and new not in NEW:
+        raise BadParameter("new", f"must be one of {', '.join(NEW)}")
+    if review and review not in REVIEWS:
+        raise BadParameter("review", f"must be one of {', '.join(REVIEWS)}")
+    since_ns = max(1, now_ns - NEW[new] * 1_000_000_000) if new else 0
+    return EndpointFilter(**texts, search=search, new_since_ns=since_ns, review=review)
 
 
 def sort_order(query: QueryParams) -> str:
@@ -55,3 +63,11 @@ def sort_order(query: QueryParams) -> str:
     if name not in SORTS:
         raise BadParameter("sort", f"must be one of {', '.join(SORTS)}")
     return name
+
+
+def text(query: QueryParams, name: str) -> str:
+    """Return a bounded text, empty if it is not given."""
+    value = query.get(name, "")
+    if len(value) > MAX_CHARACTERS:
+        raise BadParameter(name, f"is longer than {MAX_CHARACTERS} characters")
+    return value

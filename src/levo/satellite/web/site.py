@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -11,47 +13,85 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ExceptionHandler
 
+from levo.satellite.access import Gate, Keeper
 from levo.satellite.receive import Intake, otlp_routes
 from levo.satellite.store import CatalogReader
+from levo.satellite.web.account_pages import AccountPages
+from levo.satellite.web.backup import Backup
 from levo.satellite.web.guard import Guard
+from levo.satellite.web.insight import Insight
+from levo.satellite.web.insight_pages import InsightPages
 from levo.satellite.web.live import LiveChannel
 from levo.satellite.web.metrics import Snapshot, metrics_route
-from levo.satellite.web.pages import FOLDER, Pages
-from levo.satellite.web.problems import on_http_exception, on_unexpected
+from levo.satellite.web.pages import Pages
+from levo.satellite.web.problems import on_http_exception, on_site_exception, on_unexpected, problem
+from levo.satellite.web.render import FOLDER, Renderer
 from levo.satellite.web.rest import rest_routes
+from levo.satellite.web.triage import Triage
 
 
-def build_site(
-    *,
-    intake: Intake,
-    reader: CatalogReader,
-    live: LiveChannel,
-    snapshot: Callable[[], Snapshot],
-    ready: Callable[[], bool],
-    satellite_url: str,
-    loopback_only: bool,
-) -> Starlette:
+@dataclass(frozen=True, slots=True)
+class SiteParts:
+    """What the site is built over."""
+
+    intake: Intake
+    reader: CatalogReader
+    insight: Insight
+    keeper: Keeper
+    live: LiveChannel
+    snapshot: Callable[[], Snapshot]
+    ready: Callable[[], bool]
+    backup: Backup
+    satellite_url: str
+    """What a sensor on this machine would be given as ``--satellite-url``."""
+    loopback_only: bool
+
+
+def build_site(parts: SiteParts) -> Starlette:
     """Return the application of the main port: pages, REST, health, metrics, and OTLP as well."""
+    reader, desk = parts.reader, parts.keeper.desk
+    renderer = Renderer(parts.satellite_url)
+    insight = parts.insight
     routes: list[BaseRoute] = [
-        *Pages(reader, satellite_url).routes(),
+        *Pages(reader, desk, insight, renderer).routes(),
+        *InsightPages(reader, desk, insight, renderer).routes(),
+        *Triage(reader, desk, renderer).routes(),
+        *AccountPages(parts.keeper, renderer).routes(),
         *rest_routes(reader),
-        live.route(),
-        metrics_route(reader, snapshot),
-        *_health_routes(ready),
-        *otlp_routes(intake),
-        Mount("/static", StaticFiles(directory=FOLDER / "static")),
+        parts.backup.route(),
+        parts.live.route(),
+        metrics_route(reader, parts.snapshot),
+        *_health_routes(parts.ready),
+        *otlp_routes(parts.intake),
+        Mount("/static", _Static(directory=FOLDER / "static")),
     ]
-    return _application(routes, [Middleware(Guard, loopback_only=loopback_only)])
+    middleware = [
+        Middleware(Guard, loopback_only=parts.loopback_only),
+        Middleware(Gate, keeper=parts.keeper, problem=problem),
+    ]
+    return _application(routes, middleware, on_site_exception(renderer))
+
+
+class _Static(StaticFiles):
+    """Files of the package, to be asked for again only when the version changes."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["cache-control"] = "no-cache"
+        return response
 
 
 def build_otlp_app(*, intake: Intake, ready: Callable[[], bool]) -> Starlette:
     """Return the application of the OTLP/HTTP port."""
-    return _application([*otlp_routes(intake), *_health_routes(ready)], [])
+    return _application([*otlp_routes(intake), *_health_routes(ready)], [], on_http_exception)
 
 
-def _application(routes: list[BaseRoute], middleware: list[Middleware]) -> Starlette:
-    handlers = {HTTPException: on_http_exception, Exception: on_unexpected}
+def _application(
+    routes: list[BaseRoute], middleware: list[Middleware], on_exception: ExceptionHandler
+) -> Starlette:
+    handlers: dict[Any, ExceptionHandler] = {HTTPException: on_exception, Exception: on_unexpected}
     return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
 
 

@@ -1,15 +1,11 @@
 "use strict";
-// Keeps a page current. The server renders; this replaces the parts marked data-live, and nothing else.
+// Keeps a page current and gives it keys. The server renders everything; this replaces the parts marked
+// data-live with fresh ones, and nothing else. Without it every page works all the same.
 (() => {
   const root = document.documentElement;
   const live = document.getElementById("live");
   const filters = document.getElementById("filters");
   root.classList.add("scripted");
-
-  function say(state, text) {
-    live.className = "live " + state;
-    live.lastElementChild.textContent = text;
-  }
 
   function ago(then) {
     let left = Math.max(0, Math.floor((Date.now() - then) / 1000));
@@ -29,6 +25,8 @@
     }
   }
 
+  // Fresh parts --------------------------------------------------------------------------------------------
+
   function counts() {
     const rows = document.querySelectorAll("tr[data-id]");
     return new Map(Array.from(rows, (row) => [row.dataset.id, row.dataset.count]));
@@ -42,7 +40,8 @@
     try {
       for (let served = 0; served !== wanted; await new Promise((done) => setTimeout(done, 700))) {
         served = wanted;
-        const answer = await fetch("/parts/catalog" + location.search, { headers: { accept: "text/html" } });
+        if (document.hidden) continue;
+        const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
         if (answer.ok) show(await answer.text());
       }
     } catch { /* the stream below says that the Satellite is away */ } finally {
@@ -50,18 +49,35 @@
     }
   }
 
+  function busy(part) {
+    const active = document.activeElement;
+    return part.contains(active) && active.matches("input, select, textarea") || part.querySelector(".pop[open]");
+  }
+
   function show(html) {
     const before = counts();
     const fresh = new DOMParser().parseFromString(html, "text/html");
     for (const part of fresh.querySelectorAll("[data-live]")) {
       const old = document.getElementById(part.id);
-      if (!old || old.matches("label") && old.contains(document.activeElement)) continue;
+      if (!old || busy(old) || old.innerHTML === part.innerHTML) continue;
       const box = old.querySelector(".scroll");
-      const [left, focused] = [box ? box.scrollLeft : 0, box !== null && box === document.activeElement];
-      old.replaceWith(document.adoptNode(part));
-      const next = part.querySelector(".scroll");
-      if (next) next.scrollLeft = left;
-      if (next && focused) next.focus({ preventScroll: true });
+      const left = box ? box.scrollLeft : 0;
+      const opened = Array.from(old.querySelectorAll("details"), (each) => each.open);
+      const links = Array.from(old.querySelectorAll("a[href]"));
+      const focused = links.indexOf(document.activeElement);
+      const address = focused >= 0 ? links[focused].getAttribute("href") : null;
+      const boxFocused = box !== null && box === document.activeElement;
+      const next = document.adoptNode(part);
+      old.replaceWith(next);
+      const details = next.querySelectorAll("details");
+      if (details.length === opened.length) details.forEach((each, at) => { each.open = opened[at]; });
+      const nextBox = next.querySelector(".scroll");
+      if (nextBox) nextBox.scrollLeft = left;
+      if (nextBox && boxFocused) nextBox.focus({ preventScroll: true });
+      if (address !== null) {
+        const same = Array.from(next.querySelectorAll("a[href]")).find((each) => each.getAttribute("href") === address);
+        if (same) same.focus({ preventScroll: true });
+      }
     }
     for (const row of document.querySelectorAll("tr[data-id]")) {
       if (before.size && before.get(row.dataset.id) !== row.dataset.count) row.classList.add("changed");
@@ -69,47 +85,149 @@
     tellTimes();
   }
 
-  function applyFilters() {
-    const query = new URLSearchParams();
-    for (const [name, value] of new FormData(filters)) if (value) query.set(name, value);
-    const text = query.toString();
-    history.replaceState(null, "", text ? "/?" + text : "/");
-    refresh();
-  }
-
   if (filters) {
     let typing = 0;
-    filters.addEventListener("submit", (event) => { event.preventDefault(); applyFilters(); });
-    filters.addEventListener("change", applyFilters);
-    filters.addEventListener("input", (event) => {
-      if (event.target.name !== "q") return;
-      clearTimeout(typing);
-      typing = setTimeout(applyFilters, 200);
+    const apply = () => {
+      const query = new URLSearchParams();
+      for (const [name, value] of new FormData(filters)) if (value && name !== "offset") query.set(name, value);
+      const text = query.toString();
+      history.replaceState(null, "", filters.getAttribute("action") + (text ? "?" + text : ""));
+      refresh();
+    };
+    filters.addEventListener("submit", (event) => { event.preventDefault(); apply(); });
+    filters.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(apply, 180); });
+  }
+
+  if (live) {
+    const say = (state, text) => {
+      live.className = "live " + state;
+      live.lastElementChild.textContent = text;
+    };
+    const events = new EventSource("/live");
+    let revision = null;
+    events.addEventListener("open", () => say("on", "live"));
+    events.addEventListener("error", () => say("off", "reconnecting"));
+    events.addEventListener("catalog", (event) => {
+      if (revision !== event.data) refresh();
+      revision = event.data;
     });
-    document.addEventListener("keydown", (event) => {
-      if (event.key === "/" && !event.target.matches("input, select, textarea")) {
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+  }
+
+  // Small things -------------------------------------------------------------------------------------------
+
+  document.addEventListener("click", async (event) => {
+    const copy = event.target.closest("[data-copy]");
+    if (copy) {
+      await navigator.clipboard.writeText(document.getElementById(copy.dataset.copy).textContent);
+      copy.textContent = "Copied";
+      setTimeout(() => { copy.textContent = "Copy"; }, 1500);
+    }
+    for (const open of document.querySelectorAll(".pop[open]")) {
+      if (!open.contains(event.target)) open.open = false;
+    }
+  });
+
+  const theme = document.querySelector("[data-theme-button]");
+  if (theme) {
+    const order = ["", "light", "dark"], names = { "": "as the system", light: "light", dark: "dark" };
+    const tell = () => theme.setAttribute("aria-label", "Colours: " + names[root.dataset.theme || ""]);
+    theme.addEventListener("click", () => {
+      const next = order[(order.indexOf(root.dataset.theme || "") + 1) % order.length];
+      if (next) root.dataset.theme = next; else delete root.dataset.theme;
+      try { localStorage.setItem("theme", next); } catch { /* for this page only, then */ }
+      tell();
+    });
+    tell();
+  }
+
+  if (matchMedia("(max-width: 1100px)").matches) {
+    for (const each of document.querySelectorAll("details[data-narrow-closed]")) each.open = false;
+  }
+
+  // The palette --------------------------------------------------------------------------------------------
+
+  const palette = document.getElementById("palette");
+  if (palette) {
+    const input = palette.querySelector("input"), list = palette.querySelector("ul");
+    let chosen = 0, asked = 0, typing = 0;
+    const pages = Array.from(document.querySelectorAll(".side nav a"), (a) => ({ href: a.getAttribute("href"), text: a.textContent.trim(), note: "page" }));
+
+    const mark = () => {
+      Array.from(list.children).forEach((each, at) => each.setAttribute("aria-selected", String(at === chosen)));
+      const now = list.children[chosen];
+      if (now) { input.setAttribute("aria-activedescendant", now.id); now.scrollIntoView({ block: "nearest" }); }
+    };
+    const fill = (items) => {
+      list.replaceChildren(...items.map((item, at) => {
+        const row = document.createElement("li");
+        row.id = "palette-" + at;
+        row.role = "option";
+        row.dataset.href = item.href;
+        if (item.method) {
+          const method = document.createElement("span");
+          method.className = "method " + item.method.toLowerCase();
+          method.textContent = item.method;
+          row.append(method);
+        }
+        const text = document.createElement("span"), note = document.createElement("small");
+        text.textContent = item.text;
+        note.textContent = item.note;
+        row.append(text, note);
+        return row;
+      }));
+      chosen = 0;
+      mark();
+    };
+    const search = async () => {
+      const text = input.value.trim(), mine = ++asked;
+      const found = pages.filter((page) => page.text.toLowerCase().includes(text.toLowerCase()));
+      let endpoints = [];
+      if (text) {
+        const answer = await fetch("/api/endpoints?limit=12&q=" + encodeURIComponent(text));
+        if (answer.ok) endpoints = (await answer.json()).endpoints;
+      }
+      if (mine !== asked) return;
+      fill([...found, ...endpoints.map((each) => ({ href: "/endpoints/" + each.id, text: each.path, note: each.application, method: each.method }))]);
+    };
+    const open = () => { if (!palette.open) { palette.showModal(); input.value = ""; search(); input.focus(); } };
+    input.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(search, 120); });
+    palette.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowDown" || event.key === "ArrowUp") {
         event.preventDefault();
-        filters.elements.q.focus();
+        const size = list.children.length;
+        if (size) chosen = (chosen + (event.key === "ArrowDown" ? 1 : size - 1)) % size;
+        mark();
+      } else if (event.key === "Enter" && list.children[chosen]) {
+        event.preventDefault();
+        location.assign(list.children[chosen].dataset.href);
+      }
+    });
+    palette.addEventListener("click", (event) => {
+      const row = event.target.closest("li");
+      if (row) location.assign(row.dataset.href);
+      else if (event.target === palette) palette.close();
+    });
+    for (const button of document.querySelectorAll("[data-palette]")) button.addEventListener("click", open);
+
+    let prefix = 0;
+    const places = { o: "/", c: "/catalog", s: "/sensitive", h: "/changes", e: "/encrypted", r: "/reference", n: "/sensors" };
+    document.addEventListener("keydown", (event) => {
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); open(); return; }
+      if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea") || document.querySelector("dialog[open]")) return;
+      if (Date.now() - prefix < 1200 && places[event.key]) { location.assign(places[event.key]); return; }
+      if (event.key === "g") prefix = Date.now();
+      else if (event.key === "?") document.getElementById("keys").showModal();
+      else if (event.key === "/" && filters) { event.preventDefault(); filters.elements.q.focus(); filters.elements.q.select(); }
+      else if (event.key === "j" || event.key === "k") {
+        const rows = Array.from(document.querySelectorAll("[data-row]"));
+        const at = rows.indexOf(document.activeElement);
+        const next = rows[event.key === "j" ? at + 1 : Math.max(0, at - 1)];
+        if (next) { event.preventDefault(); next.focus(); }
       }
     });
   }
 
-  document.addEventListener("click", async (event) => {
-    const button = event.target.closest("[data-copy]");
-    if (!button) return;
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 1500);
-  });
-
-  const events = new EventSource("/live");
-  let revision = null;
-  events.addEventListener("open", () => say("on", "live"));
-  events.addEventListener("error", () => say("off", "reconnecting"));
-  events.addEventListener("catalog", (event) => {
-    if (revision !== event.data) refresh();
-    revision = event.data;
-  });
   tellTimes();
   setInterval(tellTimes, 5000);
 })();

@@ -1,0 +1,9 @@
+"""Who may do what: accounts with roles, sessions, bearer tokens, and the gate that every request passes."""
+
+from __future__ import annotations
+
+from levo.satellite.access.gate import Gate, Identity, Role, identity_of
+from levo.satellite.access.keeper import Keeper, LoginRefused
+from levo.satellite.access.passwords import PasswordRefused
+
+__all__ = ["Gate", "Identity", "Keeper", "LoginRefused", "PasswordRefused", "Role", "identity_of"]

@@ -1,0 +1,70 @@
+"""Whose traces come in: bearer tokens of organisations, checked against ``x-levo-organization-id``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from levo.satellite.access.gate import bearer_token
+from levo.satellite.access.keeper import INGEST, Keeper
+from levo.satellite.receive.intake import Refusal, RefusalReason
+
+_BELIEVED_S = 3.0
+"""For so long the answer of the database is believed: a revoked token works no longer than this."""
+_MAX_BELIEVED = 10_000
+
+
+class IngestionTokens:
+    """Says under which organisation a request is taken in. Usable from any thread; cheap enough for each request."""
+
+    def __init__(
+        self, keeper: Keeper, *, required: bool, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        """*required*: refuse what has no token, even while there are none."""
+        self._keeper = keeper
+        self._required = required
+        self._clock_s = clock_s
+        self._believed: dict[str, tuple[float, str | None]] = {}
+        self._any: tuple[float, bool] = (float("-inf"), False)
+
+    def admit(self, authorization: str, organization: str) -> str:
+        """Return the organisation that the traces are of.
+
+        Args:
+            authorization: the Authorization header, may be empty.
+            organization: the organisation header, may be empty.
+
+        Raises:
+            Refusal: there is no token, it is not valid, or it is another organisation's.
+        """
+        secret = bearer_token(authorization)
+        if not secret:
+            if self._required or self._tokens_exist():
+                raise Refusal(
+                    RefusalReason.UNAUTHENTICATED,
+                    "send Authorization: Bearer with a token of your organisation; see Settings of the Satellite",
+                )
+            return organization
+        owner = self._owner(secret)
+        if owner is None:
+            raise Refusal(RefusalReason.UNAUTHENTICATED, "the token is not valid for ingestion")
+        if organization and organization != owner:
+            raise Refusal(RefusalReason.FORBIDDEN, "the token is another organisation's")
+        return owner
+
+    def _owner(self, secret: str) -> str | None:
+        now_s = self._clock_s()
+        known = self._believed.get(secret)
+        if known is not None and now_s - known[0] < _BELIEVED_S:
+            return known[1]
+        if len(self._believed) >= _MAX_BELIEVED:
+            self._believed.clear()
+        owner = self._keeper.organization_of_token(secret)
+        self._believed[secret] = now_s, owner
+        return owner
+
+    def _tokens_exist(self) -> bool:
+        now_s = self._clock_s()
+        if now_s - self._any[0] >= _BELIEVED_S:
+            self._any = now_s, self._keeper.desk.has_tokens(INGEST)
+        return self._any[1]

@@ -1,0 +1,226 @@
+"""Accounts, sessions and tokens: the rules, over what the desk keeps."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from enum import IntEnum
+
+from levo.satellite.access.passwords import PasswordRefused, check_password, hash_password
+from levo.satellite.access.throttle import Throttle
+from levo.satellite.store.desk import Desk
+
+SESSION_S = 12 * 3600
+TOKEN_PREFIX = "levo_"
+INGEST = "ingest"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+_NOBODY = "scrypt$32768$8$1$AAAAAAAAAAAAAAAAAAAAAA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+"""Checked when there is no such account, so that the time does not tell."""
+
+
+class Role(IntEnum):
+    """What somebody may do; each may do all that the ones before may."""
+
+    NOBODY = 0
+    VIEWER = 1
+    EDITOR = 2
+    ADMIN = 3
+
+    @classmethod
+    def named(cls, name: str) -> Role:
+        """Return the role of that name, ``NOBODY`` if there is none."""
+        return {"viewer": cls.VIEWER, "editor": cls.EDITOR, "admin": cls.ADMIN}.get(name, cls.NOBODY)
+
+
+ROLES = ("viewer", "editor", "admin")
+
+
+class LoginRefused(Exception):
+    """No session. The text does not tell whether there is such an account."""
+
+    def __init__(self, text: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
+
+
+def digest(secret: str) -> bytes:
+    """Return what is kept of a token or session that was drawn at random (so that no salt is needed)."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
+
+
+class Keeper:
+    """Usable from any thread."""
+
+    def __init__(self, desk: Desk, *, on_loopback: bool, clock_ns: Callable[[], int] = time.time_ns) -> None:
+        """*on_loopback*: only this machine can reach the pages, so they may be used without a login."""
+        self.desk = desk
+        self._on_loopback = on_loopback
+        self._clock_ns = clock_ns
+        self._throttle = Throttle()
+        self._lock = threading.Lock()
+        self._checking = threading.BoundedSemaphore(2)
+        self._process_secret = secrets.token_bytes(32)
+        self._setup_code = "" if on_loopback or desk.accounts() else secrets.token_urlsafe(9)
+
+    @property
+    def setup_code(self) -> str:
+        """What the first-run page asks for; empty once there is an account."""
+        return self._setup_code
+
+    @property
+    def login_required(self) -> bool:
+        """Whether the pages ask who is there: always, except on loopback while there is no account."""
+        return not self._on_loopback or bool(self.desk.accounts())
+
+    def login(self, name: str, password: str, client: str) -> tuple[str, str]:
+        """Return (secret of a new session, role).
+
+        Raises:
+            LoginRefused: wrong, or too many tries.
+        """
+        keys = (f"account {name[:64]}", f"client {client}")
+        now_s = self._clock_ns() / 1e9
+        with self._lock:
+            wait_s = max(self._throttle.wait_s(key, now_s) for key in keys)
+        if wait_s:
+            raise LoginRefused("too many failed tries; wait and try again", wait_s)
+        account = self.desk.account(name) if _NAME.fullmatch(name) else None
+        with self._checking:
+            good = check_password(password, account.password if account else _NOBODY)
+        if account is None or not good:
+            with self._lock:
+                for key in keys:
+                    self._throttle.failed(key, now_s)
+            self.desk.record(name if account else "", "login refused", client, "", self._clock_ns())
+            raise LoginRefused("name or password is wrong")
+        with self._lock:
+            for key in keys:
+                self._throttle.succeeded(key)
+        self.desk.record(name, "login", client, "", self._clock_ns())
+        return self.open_session(name), account.role
+
+    def open_session(self, name: str) -> str:
+        """Return the secret of a new session of an account that exists."""
+        secret, now_ns = secrets.token_urlsafe(32), self._clock_ns()
+        self.desk.add_session(
+            digest(secret), name, secrets.token_urlsafe(24), now_ns, now_ns + SESSION_S * 1_000_000_000
+        )
+        return secret
+
+    def session(self, secret: str) -> tuple[str, Role, str] | None:
+        """Return (account, role, form token) of a session that is not over."""
+        found = self.desk.session(digest(secret), self._clock_ns()) if secret else None
+        return (found[0], Role.named(found[1]), found[2]) if found else None
+
+    def logout(self, secret: str) -> None:
+        """End a session."""
+        self.desk.end_session(digest(secret))
+
+    def local_form_token(self) -> str:
+        """The form token of whoever uses the pages without a login; of this process."""
+        return hmac.new(self._process_secret, b"forms", "sha256").hexdigest()
+
+    def first_account(self, code: str, name: str, password: str) -> None:
+        """Make the first account, an admin.
+
+        Raises:
+            LoginRefused: the code is not the one on the console, or there is an account already.
+            PasswordRefused: name or password cannot be used.
+        """
+        kept = _checked(name, password)
+        with self._lock:
+            if self.desk.accounts() or not self._setup_code:
+                raise LoginRefused("this Satellite is set up already")
+            now_s = self._clock_ns() / 1e9
+            wait_s = self._throttle.wait_s("setup", now_s)
+            if wait_s:
+                raise LoginRefused("too many failed tries; wait and try again", wait_s)
+            if not hmac.compare_digest(code.strip().encode(), self._setup_code.encode()):
+                self._throttle.failed("setup", now_s)
+                raise LoginRefused("this is not the code that the Satellite printed when it started")
+            self.desk.put_account(name, "admin", kept, self._clock_ns())
+            self._setup_code = ""
+        self.desk.record(name, "set up", name, "admin", self._clock_ns())
+
+    def put_account(self, name: str, role: str, password: str, actor: str) -> None:
+        """Make or change an account; a change ends its sessions.
+
+        Raises:
+            PasswordRefused: name, role or password cannot be used, or no admin would be left.
+        """
+        if role not in ROLES:
+            raise PasswordRefused(f"a role is one of {', '.join(ROLES)}")
+        kept = _checked(name, password)
+        with self.desk.change():
+            accounts = self.desk.accounts()
+            if not accounts and role != "admin":
+                raise PasswordRefused("the first account must be an admin")
+            self._keep_an_admin(name, role)
+            self.desk.put_account(name, role, kept, self._clock_ns())
+            self.desk.record(actor, "put account", name, role, self._clock_ns())
+            self._setup_code = ""
+
+    def remove_account(self, name: str, actor: str) -> bool:
+        """Remove an account; return whether there was one.
+
+        Raises:
+            PasswordRefused: no admin would be left.
+        """
+        with self.desk.change():
+            if len(self.desk.accounts()) > 1:
+                self._keep_an_admin(name, "")
+            elif not self._on_loopback:
+                raise PasswordRefused("the last account stays: this Satellite can be reached from outside")
+            removed = self.desk.remove_account(name)
+            if removed:
+                self.desk.record(actor, "remove account", name, "", self._clock_ns())
+        return removed
+
+    def add_token(self, name: str, scope: str, organization: str, actor: str) -> str:
+        """Return a new token. It cannot be shown again.
+
+        Raises:
+            PasswordRefused: *scope* is neither ``ingest`` nor a role, or no organisation is given.
+        """
+        if scope != INGEST and scope not in ROLES:
+            raise PasswordRefused(f"a scope is one of {', '.join((INGEST, *ROLES))}")
+        if scope == INGEST and not organization.strip():
+            raise PasswordRefused("a token for ingestion belongs to an organisation: name it")
+        secret = TOKEN_PREFIX + secrets.token_urlsafe(30)
+        organization = organization.strip()[:200] if scope == INGEST else ""
+        with self.desk.change():
+            self.desk.add_token(digest(secret), name[:100], scope, organization, actor, self._clock_ns())
+            self.desk.record(
+                actor, "add token", name[:100], f"{scope} {organization}".strip(), self._clock_ns()
+            )
+        return secret
+
+    def role_of_token(self, secret: str) -> tuple[str, Role] | None:
+        """Return (name, role) of a token that gives a role."""
+        token = self.desk.token(digest(secret))
+        if token is None or token.scope == INGEST:
+            return None
+        return f"token {token.name}", Role.named(token.scope)
+
+    def organization_of_token(self, secret: str) -> str | None:
+        """Return whose traces may come with this token, None if none may."""
+        token = self.desk.token(digest(secret))
+        return token.organization if token is not None and token.scope == INGEST else None
+
+    def _keep_an_admin(self, changed: str, role: str) -> None:
+        admins = {account.name for account in self.desk.accounts() if account.role == "admin"}
+        if changed in admins and role != "admin" and len(admins) == 1:
+            raise PasswordRefused("at least one admin must be left")
+
+
+def _checked(name: str, password: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise PasswordRefused(
+            "a name has up to 64 letters, digits and . _ @ + -, and begins with a letter or digit"
+        )
+    return hash_password(password)

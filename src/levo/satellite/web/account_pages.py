@@ -1,0 +1,227 @@
+"""Log in and out, first-run set-up, and the settings: accounts, tokens, alerts, audit log, backup."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from levo.satellite.access import Identity, Keeper, LoginRefused, PasswordRefused, identity_of
+from levo.satellite.access.gate import cookie_name, local_target
+from levo.satellite.access.keeper import ROLES, SESSION_S
+from levo.satellite.access.passwords import check_password
+from levo.satellite.web import parameters
+from levo.satellite.web.alerts import KINDS, WebhookRefused, checked_url
+from levo.satellite.web.forms import Form, back, field, form_route, read_form
+from levo.satellite.web.render import Renderer
+
+AUDIT_ROWS = 50
+
+
+class AccountPages:
+    """Pages about who may do what."""
+
+    def __init__(self, keeper: Keeper, renderer: Renderer) -> None:
+        self._keeper = keeper
+        self._desk = keeper.desk
+        self._renderer = renderer
+
+    def routes(self) -> list[Route]:
+        """Return the routes of the pages and of their forms."""
+        return [
+            Route("/login", self._login_page, methods=["GET"]),
+            Route("/login", self._login, methods=["POST"]),
+            Route("/setup", self._setup_page, methods=["GET"]),
+            Route("/setup", self._setup, methods=["POST"]),
+            form_route("/logout", self._logout, role="viewer"),
+            Route("/settings", self._settings, methods=["GET"]),
+            form_route("/settings/password", self._change_password, role="viewer"),
+            form_route("/settings/accounts", self._put_account, role="admin"),
+            form_route("/settings/accounts/remove", self._remove_account, role="admin"),
+            form_route("/settings/tokens", self._add_token, role="admin"),
+            form_route("/settings/tokens/revoke", self._revoke_token, role="admin"),
+            form_route("/settings/webhooks", self._add_webhook, role="admin"),
+            form_route("/settings/webhooks/remove", self._remove_webhook, role="admin"),
+        ]
+
+    def _login_page(self, request: Request) -> Response:
+        parameters.only(request.query_params, "next")
+        if self._keeper.setup_code:
+            return RedirectResponse("/setup", 303)
+        return self._renderer.page(
+            request, "login.html", error="", next=local_target(request.query_params.get("next", "/")), name=""
+        )
+
+    async def _login(self, request: Request) -> Response:
+        form = await read_form(request, 8 << 10)
+        name, target = form.get("name", "")[:64].strip(), local_target(form.get("next", "/"))
+        client = request.client.host if request.client else ""
+        try:
+            secret, _ = await run_in_threadpool(self._keeper.login, name, form.get("password", ""), client)
+        except LoginRefused as refused:
+            answer = self._renderer.page(
+                request,
+                "login.html",
+                429 if refused.retry_after_s else 403,
+                error=str(refused),
+                next=target,
+                name=name,
+            )
+            if refused.retry_after_s:
+                answer.headers["retry-after"] = str(int(refused.retry_after_s) + 1)
+            return answer
+        old = identity_of(request).session
+        if old:
+            await run_in_threadpool(self._keeper.logout, old)
+        return self._with_session(request, RedirectResponse(target, 303), secret)
+
+    def _setup_page(self, request: Request) -> Response:
+        parameters.only(request.query_params)
+        if not self._keeper.setup_code:
+            return RedirectResponse("/", 303)
+        return self._renderer.page(request, "setup.html", error="", name="")
+
+    async def _setup(self, request: Request) -> Response:
+        form = await read_form(request, 8 << 10)
+        name = form.get("name", "")[:64].strip()
+        try:
+            await run_in_threadpool(
+                self._keeper.first_account, form.get("code", ""), name, form.get("password", "")
+            )
+        except (LoginRefused, PasswordRefused) as refused:
+            return self._renderer.page(request, "setup.html", 403, error=str(refused), name=name)
+        secret = await run_in_threadpool(self._keeper.open_session, name)
+        return self._with_session(request, RedirectResponse("/", 303), secret)
+
+    def _logout(self, request: Request, identity: Identity, _form: Form) -> Response:
+        if identity.session:
+            self._keeper.logout(identity.session)
+            self._record(identity, "logout", identity.name)
+        answer = RedirectResponse("/login", 303)
+        answer.delete_cookie(cookie_name(request.url.scheme), path="/")
+        return answer
+
+    def _settings(self, request: Request) -> Response:
+        return self._settings_page(request)
+
+    def _settings_page(
+        self, request: Request, *, error: str = "", new_token: str = "", status: int = 200
+    ) -> Response:
+        query = request.query_params
+        parameters.only(query, "offset", "said")
+        identity = identity_of(request)
+        admin = identity.may("admin")
+        offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
+        total, audit = self._desk.audit(AUDIT_ROWS, offset) if admin else (0, [])
+        return self._renderer.page(
+            request,
+            "settings.html",
+            status,
+            error=error,
+            new_token=new_token,
+            admin=admin,
+            accounts=self._desk.accounts() if admin else [],
+            tokens=self._desk.tokens() if admin else [],
+            webhooks=self._desk.webhooks() if admin else [],
+            alerts=self._desk.alerts(12) if admin else [],
+            audit=audit,
+            audit_total=total,
+            offset=offset,
+            audit_rows=AUDIT_ROWS,
+            link=lambda **changes: f"?offset={changes.get('offset', 0)}#audit",
+            roles=ROLES,
+            kinds=KINDS,
+        )
+
+    def _change_password(self, request: Request, identity: Identity, form: Form) -> Response:
+        account = self._desk.account(identity.name) if identity.session else None
+        if account is None:
+            raise HTTPException(403, "log in to change a password")
+        try:
+            if not check_password(form.get("old", ""), account.password):
+                raise PasswordRefused("the old password is wrong")
+            self._keeper.put_account(account.name, account.role, form.get("new", ""), identity.name)
+        except PasswordRefused as refused:
+            return self._settings_page(request, error=str(refused), status=400)
+        answer = RedirectResponse("/settings?said=password", 303)
+        return self._with_session(request, answer, self._keeper.open_session(account.name))
+
+    def _put_account(self, request: Request, identity: Identity, form: Form) -> Response:
+        name = field(form, "name", 64)
+        try:
+            self._keeper.put_account(name, form.get("role", ""), form.get("password", ""), identity.name)
+        except PasswordRefused as refused:
+            return self._settings_page(request, error=str(refused), status=400)
+        if identity.session and name != identity.name:
+            return back(form, "/settings", "saved")
+        answer = back(form, "/settings", "saved")
+        return self._with_session(request, answer, self._keeper.open_session(name))
+
+    def _remove_account(self, request: Request, identity: Identity, form: Form) -> Response:
+        try:
+            if not self._keeper.remove_account(field(form, "name", 64), identity.name):
+                raise HTTPException(404, "no such account")
+        except PasswordRefused as refused:
+            return self._settings_page(request, error=str(refused), status=400)
+        return back(form, "/settings", "removed")
+
+    def _add_token(self, request: Request, identity: Identity, form: Form) -> Response:
+        try:
+            secret = self._keeper.add_token(
+                field(form, "name", 100),
+                form.get("scope", "ingest"),
+                field(form, "organization", 200, required=False),
+                identity.name,
+            )
+        except PasswordRefused as refused:
+            return self._settings_page(request, error=str(refused), status=400)
+        return self._settings_page(request, new_token=secret)
+
+    def _revoke_token(self, _request: Request, identity: Identity, form: Form) -> Response:
+        number = field(form, "id", 12)
+        if (
+            not number.isascii()
+            or not number.isdigit()
+            or not self._desk.revoke_token(int(number), self._now())
+        ):
+            raise HTTPException(404, "no such token")
+        self._record(identity, "revoke token", number)
+        return back(form, "/settings", "removed")
+
+    def _add_webhook(self, request: Request, identity: Identity, form: Form) -> Response:
+        kinds = [kind for kind in KINDS if form.get(kind)] or list(KINDS)
+        try:
+            url = checked_url(field(form, "url", 1000))
+        except WebhookRefused as refused:
+            return self._settings_page(request, error=str(refused), status=400)
+        self._desk.add_webhook(url, ",".join(kinds), identity.name, self._now())
+        self._record(identity, "add webhook", url.partition("?")[0])
+        return back(form, "/settings", "saved")
+
+    def _remove_webhook(self, _request: Request, identity: Identity, form: Form) -> Response:
+        number = field(form, "id", 12)
+        if not number.isascii() or not number.isdigit() or not self._desk.remove_webhook(int(number)):
+            raise HTTPException(404, "no such webhook")
+        self._record(identity, "remove webhook", number)
+        return back(form, "/settings", "removed")
+
+    def _record(self, identity: Identity, action: str, subject: str, detail: str = "") -> None:
+        self._desk.record(identity.name, action, subject, detail, self._now())
+
+    def _now(self) -> int:
+        return self._renderer.clock_ns()
+
+    def _with_session(self, request: Request, answer: Response, secret: str) -> Response:
+        scheme = request.url.scheme
+        answer.set_cookie(
+            cookie_name(scheme),
+            secret,
+            max_age=SESSION_S,
+            path="/",
+            secure=scheme == "https",
+            httponly=True,
+            samesite="lax",
+        )
+        return answer

@@ -1,0 +1,206 @@
+"""Pages about what was learned: sensitive data, changes, encrypted traffic, API reference."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from levo.satellite.openapi.diff import operations as described_operations
+from levo.satellite.store import ApplicationRow, CatalogReader
+from levo.satellite.store.desk import Desk
+from levo.satellite.web import parameters
+from levo.satellite.web.insight import Finding, Insight, shown_operation
+from levo.satellite.web.render import Renderer, link
+from levo.satellite.web.sensor_view import sensor_view
+
+FINDING_ROWS = 100
+CHANGE_ROWS = 100
+CHANGE_KINDS = (
+    "endpoint",
+    "property",
+    "status",
+    "authentication",
+    "request-media-type",
+    "response-media-type",
+)
+
+
+class InsightPages:
+    """Sensitive data, changes, encrypted traffic, API reference."""
+
+    def __init__(self, reader: CatalogReader, desk: Desk, insight: Insight, renderer: Renderer) -> None:
+        self._reader = reader
+        self._desk = desk
+        self._insight = insight
+        self._renderer = renderer
+
+    def routes(self) -> list[Route]:
+        """Return the routes of the pages."""
+        return [
+            Route("/sensitive", self._sensitive),
+            Route("/changes", self._changes),
+            Route("/encrypted", self._encrypted),
+            Route("/reference", self._reference),
+        ]
+
+    def _sensitive(self, request: Request) -> Response:
+        query = request.query_params
+        parameters.only(query, "kind", "application", "offset", "said")
+        everything = self._insight.all_findings()
+        kind = parameters.text(query, "kind")
+        application = parameters.text(query, "application")
+        offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
+        chosen = [f for f in everything if kind in ("", f.kind) and application in ("", f.application)]
+        kept = {name: value for name, value in (("kind", kind), ("application", application)) if value}
+        return self._renderer.page(
+            request,
+            "sensitive.html",
+            ready=self._insight.sensitive_fields() is not None,
+            total=len(everything),
+            table=_table(everything),
+            findings=chosen[offset : offset + FINDING_ROWS],
+            chosen=len(chosen),
+            offset=offset,
+            step=FINDING_ROWS,
+            kept=kept,
+            link=lambda **changes: link(kept, **changes),
+            here="/sensitive" + (link(kept) if kept else ""),
+            with_endpoint=True,
+        )
+
+    def _changes(self, request: Request) -> Response:
+        query = request.query_params
+        parameters.only(query, "kind", "offset", "said")
+        kind = parameters.text(query, "kind")
+        if kind and kind not in CHANGE_KINDS:
+            raise parameters.BadParameter("kind", f"must be one of {', '.join(CHANGE_KINDS)}")
+        offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
+        total, changes = self._insight.changes(kind=kind, limit=CHANGE_ROWS, offset=offset)
+        days: dict[int, list[Any]] = defaultdict(list)
+        for change in changes:
+            days[change.time_ns // (86_400 * 1_000_000_000)].append(change)
+        kept = {"kind": kind} if kind else {}
+        return self._renderer.page(
+            request,
+            "changes.html",
+            kind=kind,
+            kinds=CHANGE_KINDS,
+            days=sorted(days.items(), reverse=True),
+            total=total,
+            offset=offset,
+            shown=len(changes),
+            step=CHANGE_ROWS,
+            link=lambda **changed: link(kept, **changed),
+        )
+
+    def _encrypted(self, request: Request) -> Response:
+        parameters.only(request.query_params, "said")
+        now_ns = self._renderer.clock_ns()
+        rows = self._reader.sensors(limit=200)[1]
+        names: Counter[tuple[tuple[str, str], ...]] = Counter()
+        opaque: Counter[tuple[str, str]] = Counter()
+        for row in rows:
+            for metric in row.metrics:
+                if metric.name.startswith(("levo.sensor.encrypted", "levo.sensor.tls.")):
+                    names[tuple(sorted(metric.labels.items()))] += int(metric.value)
+                elif metric.name == "levo.sensor.ledger.units" and _is_opaque(metric.labels):
+                    label = (metric.labels.get("stage", ""), metric.labels.get("state", ""))
+                    opaque[label] += int(metric.value)
+        return self._renderer.page(
+            request,
+            "encrypted.html",
+            sensors=[sensor_view(row, now_ns) for row in rows],
+            names=[(dict(labels), count) for labels, count in names.most_common(200)],
+            opaque=[(stage, state, units) for (stage, state), units in opaque.most_common() if units],
+        )
+
+    def _reference(self, request: Request) -> Response:
+        query = request.query_params
+        parameters.only(query, "organization", "environment", "application", "said")
+        applications = self._reader.applications(limit=200)[1]
+        names = ("organization", "environment", "application")
+        asked = tuple(parameters.text(query, name) for name in names)
+        chosen = _chosen(applications, asked)
+        if chosen is None and any(asked):
+            raise HTTPException(404, "no such application")
+        place = (chosen.organization, chosen.environment, chosen.application) if chosen else ("", "", "")
+        document = self._insight.document(place) if chosen else None
+        uploaded = self._reader.description(place) if chosen else None
+        coverage = None
+        if uploaded is not None:
+            coverage = self._insight.coverage(place, orjson.loads(uploaded[1]))
+        return self._renderer.page(
+            request,
+            "reference.html",
+            applications=applications,
+            chosen=chosen,
+            kept=dict(zip(names, place, strict=True)),
+            document=document,
+            groups=_groups(document) if document else [],
+            uploaded=uploaded,
+            coverage=coverage,
+        )
+
+
+def _chosen(applications: list[ApplicationRow], asked: tuple[str, ...]) -> ApplicationRow | None:
+    for row in applications:
+        have = (row.organization, row.environment, row.application)
+        if all(want in ("", found) for want, found in zip(asked, have, strict=True)):
+            return row
+    return None
+
+
+def _groups(document: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return the operations by their first tag, as the page shows them."""
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for (method, _), (path, _, operation) in sorted(
+        described_operations(document).items(), key=lambda each: (each[1][0], each[0][0])
+    ):
+        shown = shown_operation(operation)
+        groups[next(iter(operation.get("tags") or ()), "other")].append(
+            {
+                "method": method.upper(),
+                "path": path,
+                "id": operation.get("operationId", ""),
+                "parameters": shown.parameters,
+                "messages": shown.messages,
+                "sensitive": operation.get("x-levo-sensitive") or [],
+                "security": [list(each) for each in operation.get("security") or ()],
+            }
+        )
+    return sorted(groups.items())
+
+
+def _table(findings: list[Finding]) -> dict[str, Any]:
+    """Return kinds against applications, with the number of fields and in which direction they flow."""
+    cells: Counter[tuple[str, str]] = Counter()
+    directions: dict[str, Counter[str]] = defaultdict(Counter)
+    categories: dict[str, str] = {}
+    for finding in findings:
+        if finding.verdict != "reject":
+            cells[finding.kind, finding.application] += 1
+            directions[finding.kind][finding.direction] += 1
+            categories[finding.kind] = finding.category
+    applications = sorted({application for _, application in cells})[:12]
+    rows = [
+        (
+            kind,
+            categories[kind],
+            directions[kind]["request"],
+            directions[kind]["response"],
+            [(application, cells[kind, application]) for application in applications],
+        )
+        for kind in sorted(categories, key=lambda k: (categories[k], -sum(directions[k].values()), k))
+    ]
+    return {"applications": applications, "rows": rows}
+
+
+def _is_opaque(labels: dict[str, str]) -> bool:
+    state = labels.get("state", "")
+    return any(word in state for word in ("opaque", "tls", "encrypted"))

@@ -1,0 +1,154 @@
+"""Turns templates into answers: filters for people, and what every page knows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from levo import __version__
+from levo.satellite.access import Identity, identity_of
+from levo.satellite.web.json_body import timestamp
+
+FOLDER = Path(__file__).parent
+SECOND_NS = 1_000_000_000
+
+NAVIGATION = (
+    ("/", "Overview", "overview"),
+    ("/catalog", "Catalog", "catalog"),
+    ("/sensitive", "Sensitive data", "sensitive"),
+    ("/changes", "Changes", "changes"),
+    ("/encrypted", "Encrypted", "encrypted"),
+    ("/reference", "API reference", "reference"),
+    ("/sensors", "Sensors", "sensors"),
+    ("/settings", "Settings", "settings"),
+)
+"""Address, name and icon of the pages in the side bar."""
+
+
+class Renderer:
+    """Renders pages. Values from traffic pass through autoescape, always."""
+
+    def __init__(self, satellite_url: str, clock_ns: Callable[[], int] = time.time_ns) -> None:
+        """*satellite_url* is what a sensor on this machine would be given as ``--satellite-url``."""
+        self.satellite_url = satellite_url
+        self.clock_ns = clock_ns
+        self._templates = Environment(
+            loader=FileSystemLoader(FOLDER / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters |= {
+            "amount": amount,
+            "octets": octets,
+            "milliseconds": milliseconds,
+            "percent": percent,
+            "timestamp": timestamp,
+            "ago": lambda time_ns: ago(time_ns, clock_ns()),
+            "path_parts": path_parts,
+        }
+        self._templates.globals |= {
+            "version": __version__,
+            "satellite_url": satellite_url,
+            "navigation": NAVIGATION,
+        }
+
+    def page(self, request: Request, template: str, status: int = 200, **context: Any) -> Response:
+        """Return *template* as an answer that is not stored anywhere."""
+        identity: Identity = identity_of(request)
+        section = "/" + request.url.path.split("/")[1]
+        section = {"/endpoints": "/catalog"}.get(section, section)
+        html = self._templates.get_template(template).render(
+            section=section,
+            identity=identity,
+            said=_NOTICES.get(request.query_params.get("said", ""), ""),
+            **context,
+        )
+        return HTMLResponse(html, status, headers={"cache-control": "no-store"})
+
+
+_NOTICES = {
+    "saved": "Saved.",
+    "undone": "Undone.",
+    "removed": "Removed.",
+    "sent": "Sent.",
+    "uploaded": "Uploaded.",
+    "password": "The password was changed.",
+}
+"""What a page says after a form was sent, by the value of ``said``."""
+
+
+def link(kept: dict[str, str], **changes: str | int) -> str:
+    """Return a relative link with the query *kept*, changed; empty values leave it."""
+    query = urlencode({name: value for name, value in {**kept, **changes}.items() if value not in ("", 0)})
+    return f"?{query}" if query else "?"
+
+
+def amount(value: float) -> str:
+    """A count for people: grouped in thousands, from a million on rounded."""
+    for size, unit in ((1e12, " T"), (1e9, " G"), (1e6, " M")):
+        if value >= size:
+            return f"{value / size:.1f}{unit}"
+    return f"{value:,.0f}"
+
+
+def octets(value: float) -> str:
+    """A size for people."""
+    for size, unit in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if value >= size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value:.0f} B"
+
+
+def milliseconds(value: float | None) -> str:
+    """A duration for people, with two significant digits."""
+    if value is None:
+        return "–"
+    if value >= 1000:
+        return f"{value / 1000:.1f} s"
+    return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms" if value >= 1 else f"{value:.2f} ms"
+
+
+def percent(share: float) -> str:
+    """A share for people."""
+    value = share * 100
+    return (
+        "0 %"
+        if not value
+        else "< 0.1 %"
+        if value < 0.1
+        else f"{value:.1f} %"
+        if value < 10
+        else f"{value:.0f} %"
+    )
+
+
+def ago(time_ns: int, now_ns: int) -> str:
+    """How long ago, for people; a date after a week."""
+    seconds = max(0, now_ns - time_ns) // SECOND_NS
+    if seconds < 5:
+        return "now"
+    for size, unit in ((60, "s"), (60, "min"), (24, "h"), (7, "d")):
+        if seconds < size:
+            return f"{seconds} {unit} ago"
+        seconds //= size
+    return datetime.fromtimestamp(time_ns // SECOND_NS, UTC).strftime("%Y-%m-%d")
+
+
+def path_parts(template: str) -> list[tuple[str, bool]]:
+    """Split a template into (text, whether it is a parameter), to be shown differently."""
+    parts: list[tuple[str, bool]] = []
+    for segment in template.split("/")[1:]:
+        parts.append(("/", False))
+        if segment:
+            parts.append((segment, "{" in segment and segment.endswith("}")))
+    return parts

@@ -1,0 +1,127 @@
+"""What the sensors page shows of one sensor: its ledger put together from the series it reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from levo.satellite.store import SensorRow
+
+SILENT_NS = 120 * 1_000_000_000
+"""A sensor reports every export interval; after this long without a word it is silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One state of a stage's ledger."""
+
+    state: str
+    fate: str
+    """``kept``, ``intended``, ``lost`` or ``waiting``."""
+    units: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    """One stage of the ledger."""
+
+    name: str
+    received: float
+    entries: tuple[Entry, ...]
+
+    @property
+    def lost(self) -> float:
+        """Units lost in this stage."""
+        return sum(entry.units for entry in self.entries if entry.fate == "lost")
+
+    @property
+    def balances(self) -> bool:
+        """Whether what was received is the sum of the states."""
+        return abs(self.received - sum(entry.units for entry in self.entries)) < 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class SensorView:
+    """One sensor for people."""
+
+    row: SensorRow
+    version: str
+    environment: str
+    application: str
+    place: str
+    """ECS task, else the host name."""
+    stages: tuple[StageView, ...]
+    cpu_s: float | None
+    memory_bytes: float | None
+    held_bytes: float | None
+    connections: float | None
+    encrypted: float
+    """TLS connections seen."""
+    silent: bool
+
+    @property
+    def lost(self) -> float:
+        """Units lost in all stages."""
+        return sum(stage.lost for stage in self.stages)
+
+    @property
+    def received(self) -> float:
+        """Units received in all stages."""
+        return sum(stage.received for stage in self.stages)
+
+
+def sensor_view(row: SensorRow, now_ns: int) -> SensorView:
+    """Return *row* put together."""
+    received: dict[str, float] = {}
+    entries: dict[str, list[Entry]] = {}
+    single: dict[str, float] = {}
+    version = row.attributes.get("service.version", "")
+    for metric in row.metrics:
+        labels = metric.labels
+        stage = " ".join(filter(None, (labels.get("stage", ""), labels.get("output", ""))))
+        if metric.name == "levo.sensor.ledger.received":
+            received[stage] = metric.value
+        elif metric.name in ("levo.sensor.ledger.units", "levo.sensor.ledger.waiting"):
+            fate = labels.get("fate", "waiting" if metric.name.endswith("waiting") else "")
+            entries.setdefault(stage, []).append(Entry(labels.get("state", ""), fate, metric.value))
+        elif metric.name == "levo.sensor.build":
+            version = labels.get("version", version)
+        else:
+            single[metric.name] = single.get(metric.name, 0.0) + metric.value
+    order = {"kept": 0, "intended": 1, "lost": 2, "waiting": 3}
+    stages = tuple(
+        StageView(
+            name,
+            received[name],
+            tuple(
+                sorted(
+                    (entry for entry in entries.get(name, ()) if entry.units),
+                    key=lambda entry: (order.get(entry.fate, 9), -entry.units),
+                )
+            ),
+        )
+        for name in sorted(received, key=_stage_order)
+    )
+    attributes = row.attributes
+    task = attributes.get("aws.ecs.task.arn", "").rpartition("/")[2]
+    return SensorView(
+        row=row,
+        version=version,
+        environment=attributes.get("deployment.environment.name", ""),
+        application=attributes.get("service.name", ""),
+        place=f"ECS task {task}" if task else attributes.get("host.name", ""),
+        stages=stages,
+        cpu_s=single.get("process.cpu.time"),
+        memory_bytes=single.get("process.memory.usage"),
+        held_bytes=single.get("levo.sensor.memory.held"),
+        connections=single.get("levo.sensor.connections"),
+        encrypted=single.get("levo.sensor.connections_tls", 0.0),
+        silent=now_ns - row.last_seen_ns > SILENT_NS,
+    )
+
+
+_STAGES = ("capture", "frames", "payload", "streams", "requests", "exchanges", "traces", "output")
+
+
+def _stage_order(name: str) -> tuple[int, str]:
+    first = name.split(" ")[0]
+    return (_STAGES.index(first) if first in _STAGES else len(_STAGES), name)

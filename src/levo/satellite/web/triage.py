@@ -1,0 +1,143 @@
+"""Triage: what users decide about endpoints and findings. All of it can be taken back, and is audited."""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+from urllib.parse import urlencode
+
+import orjson
+import yaml
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from levo.satellite.access import Identity
+from levo.satellite.learn.paths.known import anonymous_pattern
+from levo.satellite.store import CatalogReader, EndpointRow
+from levo.satellite.store.descriptions import store_description
+from levo.satellite.store.desk import DecisionKind, Desk
+from levo.satellite.web.documents import MAX_DESCRIPTION_BYTES
+from levo.satellite.web.forms import Form, back, field, form_route, html_or_json
+from levo.satellite.web.insight import place_of
+from levo.satellite.web.render import Renderer
+
+_PLACE = ("organization", "environment", "application")
+ENDPOINT_KINDS = ("accept", "ignore", "rename", "split", "merge")
+FINDING_KINDS = ("confirm", "reject")
+_SEGMENT = re.compile(r"[^/{}\s]*(?:\{[A-Za-z_][A-Za-z0-9_]{0,60}\+?\}[^/{}\s]*)?")
+_FINDING = re.compile(r"\S{1,400} [a-z0-9.-]{1,60}")
+
+
+class Triage:
+    """Routes that take decisions."""
+
+    def __init__(self, reader: CatalogReader, desk: Desk, renderer: Renderer) -> None:
+        self._reader = reader
+        self._desk = desk
+        self._clock_ns = renderer.clock_ns
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            form_route("/endpoints/{identity:int}/decide", self._decide, role="editor"),
+            form_route("/decisions/{identity:int}/undo", self._undo, role="editor"),
+            form_route("/views", self._save_view, role="editor"),
+            form_route(
+                "/reference/description", self._describe, role="editor", max_bytes=MAX_DESCRIPTION_BYTES
+            ),
+            form_route("/views/{identity:int}/remove", self._remove_view, role="editor"),
+        ]
+
+    def _decide(self, request: Request, identity: Identity, form: Form) -> Response:
+        number = request.path_params["identity"]
+        row = self._reader.endpoint(number) if number < 1 << 62 else None
+        if row is None:
+            raise HTTPException(404, "no such endpoint")
+        kind, detail = form.get("kind", ""), field(form, "detail", 500, required=False)
+        check_decision(kind, detail, row)
+        if kind in ("accept", "ignore"):
+            detail = ""
+        with self._desk.change():
+            made = self._desk.decide(
+                cast(DecisionKind, kind), place_of(row), detail, identity.name, self._clock_ns()
+            )
+            self._record(identity, kind, f"{row.method} {row.path}", detail)
+        return html_or_json(request, back(form, f"/endpoints/{row.id}", "saved"), {"decision": made})
+
+    def _undo(self, request: Request, identity: Identity, form: Form) -> Response:
+        number = request.path_params["identity"]
+        with self._desk.change():
+            taken = self._desk.undo(number, self._clock_ns()) if number < 1 << 62 else None
+            if taken is None:
+                raise HTTPException(404, "no such decision, or it was taken back already")
+            self._record(identity, f"undo {taken.kind}", f"{taken.method} {taken.place}", taken.detail)
+        return html_or_json(request, back(form, "/catalog", "undone"), {"undone": taken.id})
+
+    def _save_view(self, request: Request, identity: Identity, form: Form) -> Response:
+        name, query = field(form, "name", 60), field(form, "query", 2000)
+        if not name.isprintable() or not re.fullmatch(r"[\w.~%&=+*-]*", query, re.ASCII):
+            raise HTTPException(400, "name or query cannot be used")
+        self._desk.save_view(name, query, identity.name, self._clock_ns())
+        self._record(identity, "save view", name, query)
+        return html_or_json(request, back(form, f"/catalog?{query}", "saved"), {"saved": name})
+
+    def _describe(self, _request: Request, identity: Identity, form: Form) -> Response:
+        place = (
+            field(form, "organization", 200),
+            field(form, "environment", 200),
+            field(form, "application", 200),
+        )
+        text = form.get("document", "")
+        try:
+            document = orjson.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
+        except (orjson.JSONDecodeError, yaml.YAMLError, RecursionError):
+            raise HTTPException(400, "document: is neither JSON nor YAML") from None
+        if not isinstance(document, dict) or not str(document.get("openapi", "")).startswith("3."):
+            raise HTTPException(400, "document: is no OpenAPI 3 description")
+        try:
+            kept = orjson.dumps(document, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        except (TypeError, orjson.JSONEncodeError):
+            raise HTTPException(400, "document: holds what JSON cannot") from None
+        if not any(
+            (row.organization, row.environment, row.application) == place
+            for row in self._reader.applications(limit=1000)[1]
+        ):
+            raise HTTPException(404, "no such application")
+        store_description(self._reader.path, place, self._clock_ns(), kept)
+        self._record(identity, "upload description", "/".join(place))
+        return back(form, f"/reference?{urlencode(dict(zip(_PLACE, place, strict=True)))}", "uploaded")
+
+    def _remove_view(self, request: Request, identity: Identity, form: Form) -> Response:
+        number = request.path_params["identity"]
+        if number >= 1 << 62 or not self._desk.remove_view(number):
+            raise HTTPException(404, "no such view")
+        self._record(identity, "remove view", str(number))
+        return html_or_json(request, back(form, "/catalog", "removed"), {"removed": number})
+
+    def _record(self, identity: Identity, action: str, subject: str, detail: str = "") -> None:
+        self._desk.record(identity.name, action, subject, detail, self._clock_ns())
+
+
+def check_decision(kind: str, detail: str, row: EndpointRow) -> None:
+    """Refuse what cannot be decided about *row*.
+
+    Raises:
+        HTTPException: saying why.
+    """
+    if kind in ("accept", "ignore"):
+        return
+    if kind in FINDING_KINDS:
+        if not _FINDING.fullmatch(detail):
+            raise HTTPException(400, "detail: must be a location and a kind")
+        return
+    if kind not in ENDPOINT_KINDS:
+        raise HTTPException(400, f"kind: must be one of {', '.join((*ENDPOINT_KINDS, *FINDING_KINDS))}")
+    if not detail.startswith("/") or not all(_SEGMENT.fullmatch(s) for s in detail.split("/")[1:]):
+        raise HTTPException(400, "detail: must be a path such as /users/{userId}")
+    same = anonymous_pattern(detail) == anonymous_pattern(row.path)
+    if kind == "rename" and not same:
+        raise HTTPException(400, "detail: a rename changes the names of parameters only; use split or merge")
+    if kind in ("split", "merge") and same:
+        raise HTTPException(400, "detail: this is the template as it is")
