@@ -160,6 +160,96 @@ def unpacked(folder: Path, files: dict[str, bytes | Path]) -> Iterator[Path]:
         shutil.rmtree(root, ignore_errors=True)
 
 
+# Where systemd-nspawn cannot hand over limits (control groups v1), systemd in plain namespaces can.
+BOOT_V1 = r"""
+root=$1
+mount --bind "$root" "$root"
+mount -t proc proc "$root/proc"
+mount -t sysfs sysfs "$root/sys"
+mount -t tmpfs tmpfs "$root/dev"
+for node in null zero full random urandom tty; do
+  : >"$root/dev/$node"; mount --bind "/dev/$node" "$root/dev/$node"
+done
+mkdir "$root/dev/pts" "$root/dev/shm"
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
+mount -t tmpfs tmpfs "$root/dev/shm"
+ln -s pts/ptmx "$root/dev/ptmx"
+ln -s /proc/self/fd "$root/dev/fd"; ln -s fd/0 "$root/dev/stdin"
+ln -s fd/1 "$root/dev/stdout"; ln -s fd/2 "$root/dev/stderr"
+: >"$root/dev/console"
+mount -t tmpfs tmpfs "$root/run"
+mount -t tmpfs tmpfs "$root/tmp"
+mount -t tmpfs tmpfs "$root/sys/fs/cgroup"
+for c in /sys/fs/cgroup/*/; do
+  k=$(basename "$c")
+  case $k in
+  unified) continue ;;
+  systemd) options=none,name=systemd ;;
+  *) options=$k ;;
+  esac
+  if [ -L "${c%/}" ]; then ln -s "$(readlink "${c%/}")" "$root/sys/fs/cgroup/$k"; continue; fi
+  mkdir "$root/sys/fs/cgroup/$k"
+  mount -t cgroup -o "$options" cgroup "$root/sys/fs/cgroup/$k"
+done
+cd "$root"
+mkdir -p mnt/old
+pivot_root . mnt/old
+umount -l /mnt/old
+exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+  /lib/systemd/systemd systemd.unit=multi-user.target
+"""
+
+
+def limits_missing_reason() -> str | None:
+    """Why no machine with limits that hold can be booted here, or None."""
+    if missing_reason() is not None:
+        return missing_reason()
+    if not Path("/sys/fs/cgroup/memory/memory.limit_in_bytes").exists():
+        return "needs the memory controller of control groups v1"
+    return None
+
+
+@contextmanager
+def booted_with_limits(folder: Path, files: dict[str, bytes | Path]) -> Iterator[Machine]:
+    """As :func:`booted`, on a machine where CPUQuota and MemoryMax hold."""
+    name = f"levo-{secrets.token_hex(4)}"
+    with unpacked(folder, files) as root:
+        for unit in ("console-getty.service", "systemd-udevd.service", "systemd-udevd-kernel.socket"):
+            mask = root / "etc/systemd/system" / unit
+            mask.symlink_to("/dev/null")
+        kinds = ("--pid", "--mount", "--uts", "--ipc", "--net", "--cgroup")
+        unshare = ["unshare", *kinds, "--fork", "--kill-child", "--propagation", "private"]
+        with (folder / "console.log").open("wb") as console:
+            process = subprocess.Popen(
+                [
+                    "bash",
+                    "-euc",
+                    ENTER_GROUPS,
+                    "bash",
+                    name,
+                    *unshare,
+                    "bash",
+                    "-euc",
+                    BOOT_V1,
+                    "bash",
+                    str(root),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                env={"PATH": PATH},
+                start_new_session=True,
+            )
+        try:
+            machine = Machine(root, _leader(process, folder / "console.log"))
+            machine.wait_for("systemctl is-system-running --wait | grep -E 'running|degraded'")
+            machine.run("ip link set lo up")
+            yield machine
+        finally:
+            _end(process)
+            remove_groups(name)
+
+
 @contextmanager
 def booted(folder: Path, files: dict[str, bytes | Path]) -> Iterator[Machine]:
     """A running machine."""

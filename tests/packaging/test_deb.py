@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -11,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.booted import PATH, ROOT, Machine, booted, missing_reason, root_archive
+from tests.packaging.booted import PATH, Machine, booted, missing_reason, root_archive
+from tests.packaging.packages import CONFIG, NGINX, SENSOR
 
 REASON = missing_reason()
 pytestmark = [
@@ -21,50 +21,7 @@ pytestmark = [
     pytest.mark.skipif(REASON is not None, reason=REASON or ""),
 ]
 
-SENSOR = "levo-ebpf-sensor"
-CONFIG = "/etc/levo/sensor/config.yaml"
-NGINX = b"""
-daemon off;
-user root;
-worker_processes 1;
-error_log /dev/null;
-events { worker_connections 512; }
-http {
-  access_log off;
-  keepalive_requests 1000000;
-  server { listen 127.0.0.1:8080; location / { default_type application/json; return 200 '{"fine":true}'; } }
-}
-"""
 QUICK = b"LEVO_TRACE_EXPORT_INTERVAL=500ms\nLEVO_RATE_LIMIT=0\n"
-
-
-@pytest.fixture(scope="session")
-def packages() -> dict[str, Path]:
-    """The packages by name: those in the folder LEVO_PACKAGES, or built here (quick when nothing changed)."""
-    folder = Path(os.environ.get("LEVO_PACKAGES", ROOT / "build" / "deb"))
-    if "LEVO_PACKAGES" not in os.environ:
-        done = subprocess.run([ROOT / "packaging/deb/build"], capture_output=True, text=True, timeout=800)
-        assert done.returncode == 0, done.stderr[-3000:]
-    return {file.name.partition("_")[0]: file for file in folder.glob("*.deb")}
-
-
-@pytest.fixture(scope="session")
-def newer(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The sensor's package as two later versions: one the same, one with another default configuration."""
-    folder = tmp_path_factory.mktemp("newer")
-    made = {}
-    for version, changed in (("90.0", False), ("91.0", True)):
-        tree = folder / version
-        subprocess.run(["dpkg-deb", "-R", packages[SENSOR], tree], check=True)
-        control = tree / "DEBIAN/control"
-        control.write_text(re.sub(r"(?m)^Version: .*$", f"Version: {version}", control.read_text()))
-        if changed:
-            with (tree / CONFIG[1:]).open("a") as file:
-                file.write("# Something new.\n")
-        made[version] = folder / f"{version}.deb"
-        subprocess.run(["dpkg-deb", "-b", "-Znone", tree, made[version]], check=True, capture_output=True)
-        shutil.rmtree(tree)
-    return made
 
 
 @pytest.fixture(scope="module")
