@@ -41,6 +41,7 @@ class Application:
     def __init__(self) -> None:
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = 65536  # one segment an answer: no delayed acknowledgement
 
             def do_GET(self) -> None:
                 self.send_response(200)

@@ -117,3 +117,19 @@ def test_octets_that_are_no_text_are_decided_too(tmp_path: Path) -> None:
         ask(tmp_path, "url-filter: {rules: [{action: ignore, host: a}]}", host=b"\xff", method=b"\xff")
         is None
     )
+
+
+@pytest.mark.parametrize("option", ["host-allow", "path-exclusions"])
+def test_hostile_texts_cost_linear_time(tmp_path: Path, option: str) -> None:
+    """``(a+)+$`` takes a backtracking engine 2^n steps; here 200,000 octets are no trouble."""
+    decide = compile_rules(config(tmp_path, f"{option}: ['(a+)+$', '(a|aa){{1,50}},b$']\n"))
+    assert decide is not None
+    hostile = b"a" * 200_000 + b"!"
+
+    def asked(text: bytes) -> int:
+        return decide(b"GET", text, text, text, "192.0.2.9", 1, "10.1.2.3", 80)
+
+    reason = {"host-allow": rules.HOST_NOT_ALLOWED, "path-exclusions": rules.PATH_EXCLUDED}[option]
+    matches, others = (rules.KEEP, reason) if option == "host-allow" else (reason, rules.KEEP)
+    assert asked(hostile) == others
+    assert asked(b"!aaa,b") == asked(b"!aaa") == matches
