@@ -92,9 +92,7 @@ def _wizard(change: Change, request: Request | None) -> int:
         endpoint=change.endpoint_url,
         ask_size=request is not None and not request.sized,
     )
-    what = (
-        "Take the sensor out of an ECS service" if request is None else "Put the sensor beside an ECS service"
-    )
+    what = "Take the sensor out of" if request is None else "Put the sensor beside"
     click.echo(paint(f"{what} an ECS service", bold=True))
     click.echo("Nothing is changed before you have seen the plan and said yes.")
     wizard = Wizard(terminal, draft, removing=request is None)
