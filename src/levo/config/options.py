@@ -341,12 +341,12 @@ rules:
 headers: [x-session]
 fields: [password, ssn]
 patterns: ['\\b\\d{3}-\\d{2}-\\d{4}\\b']""",
-        note="`authorization`, `proxy-authorization`, `cookie`, `set-cookie`, `x-api-key`: always masked. Each "
-        "hidden octet becomes `*`, so lengths stay; in JSON, structure stays, digits of numbers become `1`, "
-        "`true` and `false` become `null`. What lies inside a hidden member is hidden with its names. Patterns "
-        "are searched in bodies, header values and the request target, and with percent-encoding and JSON "
-        "escapes undone. A body whose content coding cannot be undone is withheld when there are fields or "
-        "patterns.",
+        note="`authorization`, `proxy-authorization`, `cookie`, `set-cookie`, `x-api-key`: always masked. "
+        "Each hidden octet becomes `*`, so lengths stay; in JSON, structure stays, digits of numbers become "
+        "`1`, `true` and `false` become `null`. What lies inside a hidden member is hidden with its names. "
+        "Patterns are searched in bodies, header values and the request target, and with percent-encoding "
+        "and JSON escapes undone. A body whose content coding cannot be undone is withheld when there are "
+        "fields or patterns.",
     ),
     Option(
         "no-redact", "Redaction Settings",
