@@ -30,13 +30,22 @@ class UnreadableFile(LevoError):
 @click.command("learn")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option(
-    "--openapi", "version", type=click.Choice(["3.0", "3.1"]), default="3.1", show_default=True, help="Version."
+    "--openapi",
+    "version",
+    type=click.Choice(["3.0", "3.1"]),
+    default="3.1",
+    show_default=True,
+    help="Version.",
 )
 @click.option("--title", default="Learned API", show_default=True, help="Title of the document.")
 @click.option("--host", "hosts", multiple=True, help="Only requests to this host. Repeatable.")
 @click.option("--filter", "expression", metavar="EXPRESSION", help="pcap-filter(7) for captures.")
-@click.option("--detectors", type=click.Path(path_type=Path), help="YAML file with own rules for sensitive data.")
-@click.option("--plain", is_flag=True, help="Leave out counts and times, so that equal traffic gives equal text.")
+@click.option(
+    "--detectors", type=click.Path(path_type=Path), help="YAML file with own rules for sensitive data."
+)
+@click.option(
+    "--plain", is_flag=True, help="Leave out counts and times, so that equal traffic gives equal text."
+)
 @click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
 def command(
     files: tuple[Path, ...],
@@ -59,9 +68,7 @@ def command(
         for trace in read_file(path, expression):
             if not hosts or trace.host in hosts:
                 learn(state, trace, settings)
-    document = render_document(
-        title, operations_of(state), version=version, rules=rules, annotate=not plain
-    )
+    document = render_document(title, operations_of(state), version=version, rules=rules, annotate=not plain)
     click.echo(formatted(document, form))
     found = sum(len(item) for item in document["paths"].values())
     click.echo(f"levo learn: {state.traces} exchanges, {found} operations", err=True)

@@ -31,11 +31,19 @@ def command() -> None:
 @click.option("--environment", default="", help="Needed when the application runs in several.")
 @click.option("--organization", default="", help="Needed when the catalog holds several.")
 @click.option("--openapi", "version", type=click.Choice(["3.0", "3.1"]), default="3.1", show_default=True)
-@click.option("--satellite", default="http://127.0.0.1:9999", show_default=True, help="The Satellite's pages.")
+@click.option(
+    "--satellite", default="http://127.0.0.1:9999", show_default=True, help="The Satellite's pages."
+)
 @click.option("--plain", is_flag=True, help="Leave out counts and times, for version control.")
 @click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
 def export(
-    application: str, environment: str, organization: str, version: str, satellite: str, plain: bool, form: str
+    application: str,
+    environment: str,
+    organization: str,
+    version: str,
+    satellite: str,
+    plain: bool,
+    form: str,
 ) -> None:
     """Print the OpenAPI document of APPLICATION as a running Satellite knows it."""
     wanted = {
@@ -77,7 +85,9 @@ def _read(path: Path) -> Mapping[str, Any]:
     import yaml
 
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        document = yaml.load(
+            path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        )
     except OSError as error:
         raise DocumentError(f"{path}: {error.strerror}") from error
     except (ValueError, yaml.YAMLError) as error:

@@ -103,7 +103,9 @@ def _content(content: Mapping[str, Any]) -> tuple[bytes, bool]:
 
 
 def _har_fields(headers: Any) -> Fields:
-    return tuple((str(h["name"]).lower(), str(h["value"])) for h in headers or () if not h["name"].startswith(":"))
+    return tuple(
+        (str(h["name"]).lower(), str(h["value"])) for h in headers or () if not h["name"].startswith(":")
+    )
 
 
 def _host(named: str, scheme: str, address: str, port: int) -> str:

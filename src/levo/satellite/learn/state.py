@@ -87,6 +87,10 @@ class EndpointFacts:
             self.callers.add(caller_key, trace.client)
 
 
+MAX_THOROUGH_PLACES = 1_000
+"""Places of one host of which all the first messages are looked into."""
+
+
 class BodyBudget:
     """Chooses the exchanges whose messages are looked into: all at first, then fewer of what is known well.
 
@@ -98,17 +102,26 @@ class BodyBudget:
         self._thorough = thorough
         self._least_share = least_share
         self._counts: dict[tuple[EndpointKey, int], int] = {}
+        self._places: dict[Scope, int] = {}
 
     def wants(self, key: EndpointKey, trace: Trace) -> bool:
         """Whether to look into *trace*."""
-        if len(self._counts) > 100_000:
+        if len(self._counts) > 50_000:
             self._counts.clear()
-        count = self._counts.get((key, trace.status), 0)
-        self._counts[key, trace.status] = count + 1
-        if count < self._thorough:
-            return True
-        share = min(self._least_share, count // self._thorough + 1)
-        return zlib.crc32(trace.identity or count.to_bytes(8)) % share == 0
+            self._places.clear()
+        name = (key, trace.status)
+        count = self._counts.get(name, 0)
+        self._counts[name] = count + 1
+        places = self._places.get(key.scope, 0)
+        if not count:
+            self._places[key.scope] = places = places + 1
+        share = 1
+        if count >= self._thorough:
+            share = min(self._least_share, count // self._thorough + 1)
+        elif places > MAX_THOROUGH_PLACES:
+            # A host with so many places is being scanned, or has names for values: one is like another.
+            share = self._least_share
+        return share == 1 or zlib.crc32(trace.identity or count.to_bytes(8)) % share == 0
 
 
 class LearnSettings(NamedTuple):

@@ -33,7 +33,8 @@ class Change:
 
     def __str__(self) -> str:
         mark = "BREAKING" if self.breaking else "ok"
-        return f"{mark:8} {self.method} {self.path}: {self.where}: {self.kind}{f' ({self.detail})' if self.detail else ''}"
+        detail = f" ({self.detail})" if self.detail else ""
+        return f"{mark:8} {self.method} {self.path}: {self.where}: {self.kind}{detail}"
 
 
 def operations(document: Document) -> dict[tuple[str, str], tuple[str, Mapping[str, Any], Mapping[str, Any]]]:

@@ -43,7 +43,8 @@ class SensitiveField:
     """Sensitive data somewhere in an operation."""
 
     position: str
-    """``path``, ``query``, ``request-header``, ``cookie``, ``request-body``, ``response-header``, ``response-body``."""
+    """``path``, ``query``, ``request-header``, ``cookie``, ``request-body``, ``response-header`` or
+    ``response-body``."""
     status: str
     """Of the response; empty for a request."""
     pointer: str

@@ -46,11 +46,11 @@ class Unreadable(Exception):
 def media_type(content_type: str) -> str:
     """Return the media type without parameters, lower case; empty if there is none or it is none."""
     found = content_type.partition(";")[0].strip().lower()
-    return found if _TOKEN.fullmatch(found) and is_name(found.partition("/")[2]) else ""
+    return found if _TOKEN.fullmatch(found) and is_name(found.partition("/")[2].replace("+", "-")) else ""
 
 
 def media_kind(media: str) -> str:
-    """Return how bodies of *media* are read: ``json``, ``form``, ``xml``, ``lines``, ``text``, ``binary`` …"""
+    """Return how bodies of *media* are read: ``json``, ``form``, ``xml``, ``lines``, ``text`` …"""
     if media in ("application/json", "text/json") or media.endswith("+json"):
         return "json"
     if media == "application/x-www-form-urlencoded":

@@ -102,6 +102,7 @@ def scalar(text: str) -> str | int | float | bool:
 
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_$@#.\-][A-Za-z0-9_$@#:.\-\[\]/ ]{0,63}")
+_DIGIT_RUN = re.compile(r"[0-9]+")
 _LONG_RUN = re.compile(r"[A-Za-z0-9]{12,}")
 _VALUE_LIKE = re.compile(
     r".*@.*\..*|.*\d{4,}.*|.*[0-9a-f]{3,8}-[0-9a-f]{4}-.*|[a-z]{1,8}[-_]?\d{3,}|.*\.(?:com|net|org|io|de|uk)",
@@ -120,15 +121,12 @@ def is_name(key: str) -> bool:
         return False
     if key.isalpha() and len(key) <= 24:
         return True
-    if key.count(" ") > 3:
+    if key.count(" ") > 1 or (len(_DIGIT_RUN.findall(key)) > 1 and sum(map(str.isdigit, key)) > 2):
         return False
     return not any(_looks_random(run) for run in _LONG_RUN.findall(key))
 
 
 def _looks_random(run: str) -> bool:
     digits = sum(map(str.isdigit, run))
-    switches = sum(
-        (a.isdigit() != b.isdigit()) or (a.islower() and b.isupper())
-        for a, b in pairwise(run)
-    )
+    switches = sum((a.isdigit() != b.isdigit()) or (a.islower() and b.isupper()) for a, b in pairwise(run))
     return digits * 4 >= len(run) or (digits > 0 and switches * 4 >= len(run)) or switches * 3 >= len(run)

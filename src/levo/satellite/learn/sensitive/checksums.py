@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables of patterns read better unbroken)
 """Validators: arithmetic that a made-up number fails."""
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def luhn(digits: str) -> bool:
 
 def payment_card(digits: str) -> bool:
     """Whether *digits* lie in an issuer's range, have its length and pass Luhn."""
-    return _issuer_takes(digits) and luhn(digits) and len(set(digits)) > 2
+    return _issuer_takes(digits) and luhn(digits) and len(set(digits)) > 1
 
 
 def _issuer_takes(digits: str) -> bool:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables of patterns read better unbroken)
 """Finds sensitive values. A body is scanned once, whole, in linear time; its scalars only after a hit.
 
 A check takes one scalar as text and returns the kinds it is (``email``), or contains (``email~``). It is
@@ -22,7 +23,7 @@ NOTHING: Sequence[str] = ()
 
 _EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+@/:-])[A-Za-z0-9][A-Za-z0-9._%+'-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+"
-    r"[A-Za-z]{2,24}(?![A-Za-z0-9:@/-])"
+    r"[A-Za-z]{2,24}(?![A-Za-z0-9:@/-]|\.[A-Za-z0-9])"
 )
 _NO_MAIL_DOMAIN = re.compile(
     r"\.(?:png|jpe?g|gif|svg|css|js|json|html?|local|internal|invalid)$", re.IGNORECASE
@@ -76,7 +77,7 @@ def check_digits(value: str) -> Sequence[str]:
             return ("payment-card~",)
         return NOTHING
     digits = value if value.isdigit() else _SEPARATORS.sub("", value)
-    if len(set(digits)) < 3 or value.count(".") == 3 or _DATE_TEXT.fullmatch(value):
+    if len(set(digits)) < 2 or value.count(".") == 3 or _DATE_TEXT.fullmatch(value):
         return NOTHING
     plus = value[0] == "+"
     found: list[str] = []
@@ -176,7 +177,7 @@ _VIN_VALUES = {
         (1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 7, 9, 2, 3, 4, 5, 6, 7, 8, 9),
         strict=True,
     )
-}  # noqa: E501
+}
 _VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 _BIC = re.compile(r"[A-Z]{4}([A-Z]{2})[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
 
@@ -288,11 +289,11 @@ _SCAN: tuple[tuple[str, Check], ...] = (
     (
         r"[A-Z]{6}\d\d|\d{7}[A-Z]|\d{6}[-+/A-Y]\d{3}|[A-Z]{5}\d{4}[A-Z]|[A-Z]{4}\d{6}|[STFGXYZ]-?\d{7}|\d{3}-[\dkK]\b|\d{8}-[A-Z]|[A-Z]{2} ?\d\d ?\d\d ?\d\d ?[A-D]\b|\b[A-HJ-NPR-Z0-9]{17}\b|\b[A-Z]{6}[A-Z0-9]{2,5}\b|\d{8} ?\d[A-Z0-9]{2}\d",
         check_identifiers,
-    ),  # noqa: E501
+    ),
     (
         r"eyJ[A-Za-z0-9_-]{8}|PRIVATE KEY-----|\b(?:AKIA|ASIA)[A-Z2-7]{16}|gh[pousr]_[A-Za-z0-9]{36}|github_pat_|glpat-|xox[abeoprs]-|[rs]k_(?:live|test)_|AIza[A-Za-z0-9_-]{35}|\bsk-|SG\.[A-Za-z0-9_-]{22}|npm_[A-Za-z0-9]{36}|pypi-AgE|AccountKey=|://[^\s/:@?#\"]{1,64}:[^\s/:@?#\"]{1,128}@|0x[0-9a-fA-F]{40}",
         check_secrets,
-    ),  # noqa: E501
+    ),
     (
         r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}|[0-9A-Fa-f]{2}[:-][0-9A-Fa-f]{2}[:-]|:[0-9A-Fa-f]{0,4}:",
         check_network,

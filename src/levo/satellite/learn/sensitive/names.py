@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables of patterns read better unbroken)
 """What the name of a field says about its values, in the languages that APIs are written in."""
 
 from __future__ import annotations

@@ -1,0 +1,36 @@
+"""``levo openapi``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from levo.cli.openapi import command
+
+OLD = {"openapi": "3.1.0", "paths": {"/a": {"get": {"responses": {}}}}}
+NEW = {"openapi": "3.1.0", "paths": {"/b": {"get": {"responses": {}}}}}
+
+
+def test_diff(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.json", tmp_path / "new.yaml"
+    old.write_text(json.dumps(OLD))
+    new.write_text(json.dumps(NEW))
+    result = CliRunner().invoke(command, ["diff", str(old), str(new)])
+
+    assert result.stdout.splitlines() == [
+        "BREAKING GET /a: operation: removed",
+        "ok       GET /b: operation: added",
+    ]
+
+
+def test_what_is_no_document_and_no_satellite(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("[]")
+
+    assert "no OpenAPI 3 document" in str(
+        CliRunner().invoke(command, ["diff", str(path), str(path)]).exception
+    )
+    result = CliRunner().invoke(command, ["export", "shop", "--satellite", "http://127.0.0.1:1"])
+    assert "no Satellite answers" in str(result.exception)

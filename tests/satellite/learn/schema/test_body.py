@@ -1,0 +1,55 @@
+"""Bodies of each media type as values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from levo.satellite.learn.schema.body import Body, Unreadable, media_type, observe_body, read_body
+from levo.satellite.learn.schema.text import BINARY
+
+MULTIPART = (
+    b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n\x89PNG\r\n'
+    b'--b\r\nContent-Disposition: form-data; name="title"\r\n\r\nHello\r\n--b--\r\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "octets", "value"),
+    [
+        ("application/json", b'{"a": [1]}', {"a": [1]}),
+        ("application/problem+json; charset=utf-8", b'{"a": 1}', {"a": 1}),
+        ("application/x-www-form-urlencoded", b"a=1&b=x&b=y&c[]=1", {"a": "1", "b": ["x", "y"], "c[]": ["1"]}),
+        ("multipart/form-data; boundary=b", MULTIPART, {"file": BINARY, "title": "Hello"}),
+        ("application/xml", b'<s a="1"><i>1</i><i>2</i></s>', {"s": {"@a": "1", "i": ["1", "2"]}}),
+        ("application/x-ndjson", b'{"a":1}\n{"a":2}\n', [{"a": 1}, {"a": 2}]),
+        ("text/csv", b"a,b\n1,x\n", [{"a": "1", "b": "x"}]),
+        ("text/plain", b"ok", "ok"),
+        ("image/png", b"\x89PNG", BINARY),
+    ],
+)
+def test_each_media_type(content_type: str, octets: bytes, value: Any) -> None:
+    assert read_body(media_type(content_type), content_type, octets) == value
+
+
+def test_entities_are_refused() -> None:
+    with pytest.raises(Unreadable):
+        read_body("text/xml", "text/xml", b'<!DOCTYPE d [<!ENTITY a "aa">]><d>&a;</d>')
+
+
+@given(
+    st.binary(max_size=200),
+    st.sampled_from(["application/json", "text/xml", "multipart/form-data; boundary=b", "text/csv", "text/plain"]),
+)
+def test_any_octets_are_counted_and_none_raises(octets: bytes, content_type: str) -> None:
+    body = Body()
+    read = observe_body(body, media_type(content_type), content_type, octets, ())
+
+    assert (body.seen, body.learned) == (1, int(read))
+
+
+def test_values_in_the_place_of_a_media_type_are_not_kept() -> None:
+    assert media_type("application/kX9aQ2bT7cR4dW1eZZ") == "" == media_type("no type")

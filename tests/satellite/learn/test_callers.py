@@ -1,0 +1,26 @@
+"""The sketch of callers."""
+
+from __future__ import annotations
+
+import pytest
+
+from levo.satellite.learn.callers import Callers
+
+
+def counted(addresses: range) -> Callers:
+    callers = Callers()
+    for number in addresses:
+        callers.add(b"key", f"10.0.{number // 256}.{number % 256}")
+    return callers
+
+
+@pytest.mark.parametrize("count", [0, 1, 10, 1000, 5000])
+def test_estimates(count: int) -> None:
+    assert counted(range(count)).estimate() == pytest.approx(count, rel=0.2)
+
+
+def test_merging_is_counting_together() -> None:
+    both = counted(range(60))
+    both.absorb(counted(range(40, 100)))
+
+    assert both == counted(range(100))

@@ -1,0 +1,58 @@
+"""What messages teach."""
+
+from __future__ import annotations
+
+import orjson
+
+from levo.satellite.learn.knowledge import Knowledge, learn_messages
+from levo.satellite.learn.sensitive.detectors import Detectors
+from levo.satellite.learn.trace import Origin, Trace
+
+DETECTORS = Detectors()
+JSON = (("content-type", "application/json"),)
+
+
+def trace(status: int = 200, **more: object) -> Trace:
+    return Trace(Origin("", "", "", ""), "h", "POST", "/users/7", status, 1.0, 1, 2, **more)  # type: ignore[arg-type]
+
+
+def known(*traces: Trace) -> Knowledge:
+    knowledge = Knowledge()
+    for each in traces:
+        learn_messages(knowledge, each, "/users/{integer}", DETECTORS)
+    return knowledge
+
+
+def test_failed_requests_teach_only_their_response() -> None:
+    knowledge = known(
+        trace(422, query="bad=1", request_headers=JSON, request_body=b'{"wrong": 1}', response_body=b'{"title": "x"}')
+    )
+
+    assert not knowledge.accepted and not knowledge.bodies and not knowledge.query.children
+    assert knowledge.responses["422"].bodies["application/json"].schema.children.keys() == {"title"}
+
+
+def test_each_part_of_a_request_is_learned() -> None:
+    headers = (*JSON, ("x-tenant", "7"), ("cookie", "theme=dark"), ("authorization", "Bearer ***"))
+    knowledge = known(trace(201, query="page=2&page=3", request_headers=headers, request_body=b'{"name": "x"}'))
+
+    assert knowledge.query.children["page"].arrays == 1
+    assert knowledge.headers.children.keys() == {"x-tenant"}
+    assert knowledge.cookies.children.keys() == {"theme"}
+    assert knowledge.segments["1"].integers == 1
+    assert knowledge.auth == {"bearer": 1}
+
+
+def test_a_body_with_a_hole_is_counted_only() -> None:
+    body = known(trace(request_headers=JSON, request_body=b'{"a"', request_whole=False)).bodies["application/json"]
+
+    assert (body.seen, body.learned) == (1, 0)
+
+
+def test_sensitive_values_are_found_in_every_part() -> None:
+    body = orjson.dumps({"items": [{"to": "a@example.org"}]})
+    knowledge = known(trace(query="who=a@example.org", request_headers=JSON, request_body=body))
+
+    assert knowledge.query.children["who"].finds == {"email": 1}
+    items = knowledge.bodies["application/json"].schema.children["items"].items
+    assert items is not None and items.children["to"].finds == {"email": 1}

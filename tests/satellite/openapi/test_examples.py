@@ -1,0 +1,23 @@
+"""Examples are made up, and valid."""
+
+from __future__ import annotations
+
+import jsonschema
+
+from levo.satellite.openapi.examples import example_of
+
+
+def test_an_example_of_everything() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "id": {"type": ["string", "null"], "format": "uuid"},
+            "kind": {"enum": ["a", "b"]},
+            "list": {"type": "array", "items": {"type": "integer"}},
+            "either": {"oneOf": [{"type": "boolean"}]},
+        },
+        "required": ["id", "kind", "list", "either"],
+    }
+    jsonschema.validate(example_of(schema), schema)
+
+    assert example_of({}) is None
