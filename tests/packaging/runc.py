@@ -128,7 +128,7 @@ def container(
                 {"type": "network", "path": f"/var/run/netns/{namespace.name}"},
             ],
             # Relative: below our own group, so that its limits hold.
-            "cgroupsPath": f"levo/{name}",
+            "cgroupsPath": name,
             "resources": {
                 "cpu": {"period": 100_000, "quota": round(cpus * 100_000)},
                 "memory": {"limit": mebibytes << 20, "swap": mebibytes << 20},
