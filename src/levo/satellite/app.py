@@ -77,7 +77,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
         loop.add_signal_handler(number, stop.set)
     data_dir = settings.data_dir
     with contextlib.ExitStack() as resources:
-        resources.enter_context(_only_satellite(data_dir))
+        resources.enter_context(only_satellite(data_dir))
         sockets = [
             resources.enter_context(_bind(a, f))
             for a, f in ((settings.listen, "--listen"), (settings.otlp_http, "--otlp-http"))
@@ -226,7 +226,7 @@ def _server(app: ASGIApp, settings: SatelliteSettings) -> _Server:
 
 
 @contextlib.contextmanager
-def _only_satellite(data_dir: Path) -> Iterator[None]:
+def only_satellite(data_dir: Path) -> Iterator[None]:
     """Make *data_dir* ours while in the context."""
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

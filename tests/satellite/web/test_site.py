@@ -41,9 +41,9 @@ def test_scripts_in_traffic_are_shown_as_text(satellite: RunningSatellite) -> No
     known(satellite, "xss%3Cscript%3Ealert(1)%3C/script%3E")
     for path in (
         "/",
-        "/parts/catalog",
-        "/?q=%3Cscript%3Ealert(1)%3C/script%3E",
-        "/?method=%22%3E%3Cscript%3Ealert(1)",
+        "/catalog",
+        "/catalog?q=%3Cscript%3Ealert(1)%3C/script%3E",
+        "/catalog?method=%22%3E%3Cscript%3Ealert(1)",
     ):
         page = satellite.get(path).body.decode()
         assert "<script>alert" not in page and "<img src=x" not in page

@@ -33,7 +33,7 @@ class Identity:
     name: str
     role: Role
     form_token: str = field(default="", repr=False)
-    """What forms of this identity must bring back; empty for bearer tokens, which no browser adds by itself."""
+    """What its forms must bring back; empty for bearer tokens, which no browser adds by itself."""
     session: str = field(default="", repr=False)
     """Secret of the session; empty without one."""
     login_required: bool = False

@@ -15,7 +15,7 @@ _MAX_BELIEVED = 10_000
 
 
 class IngestionTokens:
-    """Says under which organisation a request is taken in. Usable from any thread; cheap enough for each request."""
+    """Says under which organisation a request is taken in. Usable from any thread, cheaply."""
 
     def __init__(
         self, keeper: Keeper, *, required: bool, clock_s: Callable[[], float] = time.monotonic

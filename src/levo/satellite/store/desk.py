@@ -511,3 +511,20 @@ _DECISION = (
 _SAME_PLACE = (
     "organization = ? AND environment = ? AND application = ? AND host = ? AND method = ? AND place = ?"
 )
+
+
+def read_path_decisions(path: Path, scope: tuple[str, str, str, str]) -> list[tuple[str, str]]:
+    """Return (kind, template) of the decisions in force on the paths of a host, oldest first.
+
+    For the learner, which has its own process: *path* is opened for this call and may be absent.
+    """
+    if not path.exists():
+        return []
+    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        rows = connection.execute(
+            "SELECT kind, CASE detail WHEN '' THEN place ELSE detail END FROM decision WHERE undone_ns = 0"
+            " AND kind IN ('accept', 'rename', 'split', 'merge')"
+            " AND organization = ? AND environment = ? AND application = ? AND host = ? ORDER BY id",
+            scope,
+        )
+        return [(str(kind), str(template)) for kind, template in rows]

@@ -120,7 +120,7 @@ def _bar(traffic: Traffic, step: int, width: float, most: float, moment: str) ->
             parts.append((style, round(top, 2), round(height, 2)))
     text = f"{moment}: {traffic.exchanges:,.0f} exchanges"
     if errors:
-        text += f", {traffic.client_errors:,.0f} × 4xx, {traffic.server_errors:,.0f} × 5xx"
+        text += f", {traffic.client_errors:,.0f} times 4xx, {traffic.server_errors:,.0f} times 5xx"
     return Bar(round(step * width + width * 0.1, 2), round(width * 0.8, 2), tuple(parts), text)
 
 

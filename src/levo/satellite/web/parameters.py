@@ -42,9 +42,8 @@ def page(query: QueryParams, default_limit: int = 100) -> tuple[int, int]:
 def endpoint_filter(query: QueryParams, now_ns: int = 0) -> EndpointFilter:
     """Return which endpoints are asked for; ``q`` searches, ``new`` takes those first seen lately."""
     texts = {name: query.get(name, "") for name in (*FILTERS, "q")}
-    for name, text in texts.items():
-        if len(text) > MAX_CHARACTERS:
-            raise BadParameter(name, f"is longer than {MAX_CHARACTERS} characters")
+    for name in texts:
+        text(query, name)
     search = texts.pop("q").strip()
     if texts["status"] and texts["status"] not in STATUS_CLASSES:
         raise BadParameter("status", f"must be one of {', '.join(STATUS_CLASSES)}")
@@ -70,4 +69,14 @@ def text(query: QueryParams, name: str) -> str:
     value = query.get(name, "")
     if len(value) > MAX_CHARACTERS:
         raise BadParameter(name, f"is longer than {MAX_CHARACTERS} characters")
+    if "\0" in value:
+        raise BadParameter(name, "holds a NUL character")
+    return value
+
+
+def choice(query: QueryParams, name: str, choices: tuple[str, ...]) -> str:
+    """Return one of *choices*; the first if none is given."""
+    value = query.get(name, choices[0])
+    if value not in choices:
+        raise BadParameter(name, f"must be one of {', '.join(choices)}")
     return value

@@ -112,7 +112,7 @@ def octets(value: float) -> str:
 def milliseconds(value: float | None) -> str:
     """A duration for people, with two significant digits."""
     if value is None:
-        return "–"
+        return "\N{EN DASH}"
     if value >= 1000:
         return f"{value / 1000:.1f} s"
     return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms" if value >= 1 else f"{value:.2f} ms"

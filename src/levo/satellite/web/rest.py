@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
+import time
+from dataclasses import asdict
 from typing import Any
 
+import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +18,7 @@ from starlette.routing import Route
 from levo.satellite.store import CatalogReader, EndpointRow
 from levo.satellite.web import parameters
 from levo.satellite.web.documents import document_routes
+from levo.satellite.web.insight import Insight
 from levo.satellite.web.json_body import JsonResponse, count, timestamp
 
 
@@ -35,27 +41,76 @@ def endpoint_document(row: EndpointRow) -> dict[str, Any]:
     }
 
 
+def insight_routes(insight: Insight) -> list[Route]:
+    """Return the routes of findings and changes over all applications."""
+
+    def findings(request: Request) -> Response:
+        query = request.query_params
+        parameters.only(query, "kind", "application", "format", *parameters.PAGING)
+        limit, offset = parameters.page(query)
+        kind, application = parameters.text(query, "kind"), parameters.text(query, "application")
+        found = [
+            f for f in insight.all_findings() if kind in ("", f.kind) and application in ("", f.application)
+        ]
+        documents = [
+            {**asdict(f), "confidence": round(f.confidence, 3)} for f in found[offset : offset + limit]
+        ]
+        return _list(request, "findings", documents, len(found), limit, offset)
+
+    def changes(request: Request) -> Response:
+        query = request.query_params
+        parameters.only(query, "kind", "endpoint", "format", *parameters.PAGING)
+        limit, offset = parameters.page(query)
+        endpoint = parameters.number(query, "endpoint", 0, 999_999_999) or None
+        total, rows = insight.changes(
+            endpoint=endpoint, kind=parameters.text(query, "kind"), limit=limit, offset=offset
+        )
+        documents = [
+            {
+                "time": timestamp(row.time_ns),
+                "endpoint": row.endpoint,
+                "application": row.application,
+                "environment": row.environment,
+                "method": row.method,
+                "path": row.path,
+                "kind": row.kind,
+                "detail": row.detail,
+                "may_break_clients": row.style == "bad",
+            }
+            for row in rows
+        ]
+        return _list(request, "changes", documents, total, limit, offset)
+
+    return [Route("/api/findings", findings), Route("/api/changes", changes)]
+
+
 def rest_routes(reader: CatalogReader) -> list[Route]:
     """Return the routes that answer from *reader*."""
 
     def endpoints(request: Request) -> Response:
         query = request.query_params
-        parameters.only(query, *parameters.FILTERS, "q", "sort", *parameters.PAGING)
+        parameters.only(
+            query, *parameters.FILTERS, "q", "sort", "new", "review", "format", *parameters.PAGING
+        )
         limit, offset = parameters.page(query)
         total, rows = reader.endpoints(
-            parameters.endpoint_filter(query), sort=parameters.sort_order(query), limit=limit, offset=offset
+            parameters.endpoint_filter(query, time.time_ns()),
+            sort=parameters.sort_order(query),
+            limit=limit,
+            offset=offset,
         )
         return _list(request, "endpoints", [endpoint_document(row) for row in rows], total, limit, offset)
 
     def endpoint(request: Request) -> Response:
         parameters.only(request.query_params)
-        row = reader.endpoint(request.path_params["identity"])
+        identity = request.path_params["identity"]
+        row = reader.endpoint(identity) if identity < 1 << 62 else None
         if row is None:
             raise HTTPException(404, "no such endpoint")
         return _answer(request, endpoint_document(row))
 
     def applications(request: Request) -> Response:
-        parameters.only(request.query_params, *parameters.PAGING)
+        parameters.only(request.query_params, "format", *parameters.PAGING)
         limit, offset = parameters.page(request.query_params)
         total, rows = reader.applications(limit=limit, offset=offset)
         documents = [
@@ -73,7 +128,7 @@ def rest_routes(reader: CatalogReader) -> list[Route]:
         return _list(request, "applications", documents, total, limit, offset)
 
     def sensors(request: Request) -> Response:
-        parameters.only(request.query_params, *parameters.PAGING)
+        parameters.only(request.query_params, "format", *parameters.PAGING)
         limit, offset = parameters.page(request.query_params)
         total, rows = reader.sensors(limit=limit, offset=offset)
         documents = [
@@ -123,9 +178,34 @@ def rest_routes(reader: CatalogReader) -> list[Route]:
     ]
 
 
+def csv_response(name: str, documents: list[dict[str, Any]]) -> Response:
+    """Return rows as CSV (RFC 4180); what is nested becomes JSON.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front.
+    """
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    columns = list(documents[0]) if documents else []
+    writer.writerow(columns)
+    for document in documents:
+        writer.writerow([_cell(document[column]) for column in columns])
+    headers = {"content-disposition": f'attachment; filename="{name}.csv"', "cache-control": "no-store"}
+    return Response(out.getvalue(), media_type="text/csv", headers=headers)
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, dict | list):
+        return orjson.dumps(value).decode()
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return "'" + value
+    return value
+
+
 def _list(
     request: Request, name: str, documents: list[dict[str, Any]], total: int, limit: int, offset: int
 ) -> Response:
+    if parameters.choice(request.query_params, "format", ("json", "csv")) == "csv":
+        return csv_response(name, documents)
     following = offset + limit if offset + limit < total else None
     return _answer(
         request, {name: documents, "total": total, "limit": limit, "offset": offset, "next": following}

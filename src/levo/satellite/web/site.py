@@ -28,7 +28,8 @@ from levo.satellite.web.metrics import Snapshot, metrics_route
 from levo.satellite.web.pages import Pages
 from levo.satellite.web.problems import on_http_exception, on_site_exception, on_unexpected, problem
 from levo.satellite.web.render import FOLDER, Renderer
-from levo.satellite.web.rest import rest_routes
+from levo.satellite.web.rest import insight_routes, rest_routes
+from levo.satellite.web.rest_description import description_route
 from levo.satellite.web.triage import Triage
 
 
@@ -60,6 +61,8 @@ def build_site(parts: SiteParts) -> Starlette:
         *Triage(reader, desk, renderer).routes(),
         *AccountPages(parts.keeper, renderer).routes(),
         *rest_routes(reader),
+        *insight_routes(insight),
+        description_route(),
         parts.backup.route(),
         parts.live.route(),
         metrics_route(reader, parts.snapshot),

@@ -1,0 +1,39 @@
+"""Words and numbers for people."""
+
+from __future__ import annotations
+
+import pytest
+
+from levo.satellite.web.render import ago, amount, milliseconds, octets, path_parts, percent
+from tests.satellite.store.catalogs import NOW, SECOND
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "now"), (4, "now"), (59, "59 s ago"), (60, "1 min ago"), (7199, "1 h ago"), (86400, "1 d ago"), (-9, "now")],
+)
+def test_ago(seconds: int, text: str) -> None:
+    assert ago(NOW, NOW + seconds * SECOND) == text
+
+
+def test_ago_becomes_a_date() -> None:
+    assert ago(NOW, NOW + 8 * 86400 * SECOND) == "2023-11-14"
+
+
+@pytest.mark.parametrize(("value", "text"), [(0, "0"), (999, "999"), (12345.4, "12,345"), (2.5e6, "2.5 M")])
+def test_amounts(value: float, text: str) -> None:
+    assert amount(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.5, "0.50 ms"), (4.52, "4.5 ms"), (99.6, "100 ms"), (1500, "1.5 s")])
+def test_durations(value: float, text: str) -> None:
+    assert milliseconds(value) == text
+
+
+def test_shares_and_sizes() -> None:
+    assert [percent(x) for x in (0, 0.0001, 0.015, 0.5)] == ["0 %", "< 0.1 %", "1.5 %", "50 %"]
+    assert [octets(x) for x in (12, 2048, 5 << 20)] == ["12 B", "2.0 KiB", "5.0 MiB"]
+
+
+def test_path_parts() -> None:
+    assert path_parts("/a/{id}/") == [("/", False), ("a", False), ("/", False), ("{id}", True), ("/", False)]
