@@ -1,0 +1,57 @@
+"""Documents over REST."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from openapi_spec_validator import validate
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+
+from levo.satellite.web.documents import document_routes
+from levo.satellite.web.problems import on_http_exception
+from tests.satellite.asgi import call
+from tests.satellite.openapi.learned import shop
+from tests.satellite.store.catalogs import catalog
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Starlette]:
+    reader = catalog(tmp_path / "catalog", shop())
+    yield Starlette(routes=list(document_routes(reader)), exception_handlers={HTTPException: on_http_exception})
+    reader.close()
+
+
+@pytest.mark.parametrize("version", ["3.0", "3.1"])
+def test_the_document_of_an_application(app: Starlette, version: str) -> None:
+    document = call(app, "GET", f"/api/openapi?application=shop&version={version}").json()
+    validate(document)
+
+    assert list(document["paths"]) == ["/events", "/users", "/users/{userId}"]
+    assert call(app, "GET", "/api/openapi?version=2.0").status == 400
+    assert call(app, "GET", "/api/openapi?application=other").status == 404
+
+
+def test_an_uploaded_description_is_compared(app: Starlette) -> None:
+    assert call(app, "GET", "/api/comparison").status == 404
+    description = {"openapi": "3.1.0", "paths": {"/events": {"get": {"responses": {}}}}}
+
+    assert call(app, "PUT", "/api/description", b"[").status == 400
+    assert call(app, "PUT", "/api/description", json.dumps(description).encode()).status == 204
+    found = call(app, "GET", "/api/comparison").json()
+    assert found["shadow"] == [{"method": "GET", "path": "/users/{userId}"}, {"method": "POST", "path": "/users"}]
+    assert found["unused"] == []
+
+
+def test_findings_and_events(app: Starlette) -> None:
+    fields = call(app, "GET", "/api/sensitive").json()["fields"]
+
+    assert {(f["method"], f["direction"], f["field"], f["kind"]) for f in fields} == {
+        ("GET", "response", "email", "email"),
+        ("POST", "request", "email", "email"),
+        ("POST", "response", "email", "email"),
+    }
+    assert call(app, "GET", "/api/events").json()["total"] == 3
