@@ -62,6 +62,9 @@ class ScriptedEngine:
     def ports(self, most: int = 16) -> list[dict[str, Any]]:
         return []
 
+    def encrypted(self) -> list[dict[str, Any]]:
+        return []
+
     def pump(self, source: Any, limit: int, timeout_ms: int) -> int:
         self.threads.add(threading.current_thread().name)
         if not self.script:

@@ -16,6 +16,7 @@ from levo.engine.http2_streams cimport drop_streams, http2_footprint
 from levo.engine.memory cimport buffer_free
 from levo.engine.pairing cimport drop_exchange
 from levo.engine.state cimport Connection, EngineState
+from levo.engine.tls cimport tls_abandon, tls_begin, tls_data, tls_end, tls_footprint, tls_gap, tls_looks
 from levo.engine.websocket cimport websocket_abandon, websocket_data, websocket_end, websocket_gap
 from levo.engine.types cimport (
     DROP_EVICTED,
@@ -53,7 +54,10 @@ cdef void deliver(
             taken = length
             websocket_data(state, conn, direction, data, length, time_ns)
         elif conn.protocol == PROTOCOL_UNKNOWN:
-            taken = detect(state, conn, direction, data, length)
+            taken = detect(state, conn, direction, data, length, time_ns)
+        elif conn.protocol == PROTOCOL_TLS:
+            taken = length
+            tls_data(state, conn, direction, data, length, time_ns, ack)
         else:
             if conn.mid_stream and (65 <= data[0] <= 90 or data[0] == 0) and wakes(conn, direction, data, length):
                 continue
@@ -81,7 +85,7 @@ cdef bint wakes(Connection* conn, int direction, const uint8_t* data, uint32_t l
 
 
 cdef uint32_t detect(
-    EngineState* state, Connection* conn, int direction, const uint8_t* data, uint32_t length
+    EngineState* state, Connection* conn, int direction, const uint8_t* data, uint32_t length, int64_t time_ns
 ) noexcept nogil:
     """Decide what *conn* speaks from a segment's first octets; returns octets passed over as opaque."""
     cdef int looks
@@ -97,11 +101,8 @@ cdef uint32_t detect(
         conn.protocol = PROTOCOL_HTTP1
         state.stats.connections_http1 += 1
         return 0
-    if length >= 6 and data[0] == 22 and data[1] == 3 and data[5] <= 2:
-        conn.protocol = PROTOCOL_TLS
-        conn.mid_stream = 0
-        state.stats.connections_tls += 1
-        return 0
+    if tls_looks(conn, direction, data, length):
+        return 0 if tls_begin(state, conn, direction, time_ns) else become_opaque(state, conn, length)
     if data[0] == 0 and http2_looks(conn, direction, data, length) and http2_begin(state, conn, direction, -1):
         return 0
     conn.unrecognised += length if length > 512 else 512
@@ -130,6 +131,8 @@ cdef void deliver_gap(
         http2_gap(state, conn, direction, size, time_ns)
     elif conn.protocol == PROTOCOL_WEBSOCKET and conn.extension != NULL:
         websocket_gap(state, conn, direction, size)
+    elif conn.protocol == PROTOCOL_TLS:
+        tls_gap(state, conn, direction, size, time_ns)
     elif conn.protocol == PROTOCOL_UNKNOWN:
         conn.tainted = 1
         conn.streams[direction].parser.gap_before = 1
@@ -146,6 +149,8 @@ cdef void deliver_end(
         http2_end(state, conn, direction, time_ns, how)
     elif conn.protocol == PROTOCOL_WEBSOCKET and (conn.streams[1 - direction].ended or how):
         websocket_end(state, conn, time_ns, how)
+    if conn.tls != NULL:
+        tls_end(state, conn, direction)
 
 
 cdef void abandon(EngineState* state, Connection* conn) noexcept nogil:
@@ -164,15 +169,16 @@ cdef void abandon(EngineState* state, Connection* conn) noexcept nogil:
         buffer_free(&state.budget, &conn.streams[side].parser.head)
         conn.streams[side].parser.state = 0
         conn.streams[side].parser.current = NULL
-    conn.protocol = PROTOCOL_OPAQUE
-    conn.mid_stream = 1
+    tls_abandon(state, conn)
+    conn.protocol = PROTOCOL_OPAQUE if conn.tls == NULL else PROTOCOL_TLS
+    conn.mid_stream = conn.tls == NULL
     conn.tainted = 1
 
 
 cdef int64_t footprint(Connection* conn) noexcept nogil:
     """Octets of the budget that *conn* holds, its structure aside (an estimate: bodies and heads)."""
     cdef int side
-    cdef int64_t total = http2_footprint(conn)
+    cdef int64_t total = http2_footprint(conn) + tls_footprint(conn)
     cdef Exchange* exchange = conn.pending_first
     while exchange != NULL:
         total += exchange.request.head.allocated + exchange.request.body.capacity

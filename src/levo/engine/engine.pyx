@@ -15,6 +15,8 @@ from levo.engine.ports cimport ports_exchange, ports_list, ports_new
 from levo.engine.sampling cimport sampler_free, sampler_init, sampler_set_rate
 from levo.engine.source cimport FrameSource
 from levo.engine.state cimport EngineState
+from levo.engine.tls cimport TlsTable, tls_delete, tls_new
+from levo.engine.tls_endpoints cimport endpoints_list
 from levo.engine.types cimport Exchange, Frame, Packet
 
 cdef enum:
@@ -110,6 +112,9 @@ cdef class Engine:
         self.state.ports = ports_new()
         if self.state.ports == NULL:
             raise MemoryError("port table")
+        self.state.tls = tls_new()
+        if self.state.tls == NULL:
+            raise MemoryError("endpoint table")
         if not sampler_init(&self.sampler, traces_per_minute, endpoint_traces_per_minute):
             raise MemoryError("endpoint table")
         self.rules = rules
@@ -128,6 +133,7 @@ cdef class Engine:
         sampler_free(&self.sampler)
         free(self.state.ports)
         table_free(&self.state)
+        tls_delete(<TlsTable*>self.state.tls, &self.state.budget)
         decoder_free(&self.state.decoder)
         exchange = self.state.ready_first
         while exchange != NULL:
@@ -244,6 +250,16 @@ cdef class Engine:
         ``protocols`` (of "http/1", "http/2", "websocket", "tls", "other"; empty as long as none is known).
         """
         return ports_list(self.state.ports, most)
+
+    def encrypted(self) -> list:
+        """What went by over TLS, by endpoint, most connections first: what stays hidden, and where.
+
+        Dicts of ``server_address``, ``server_port``, ``server_name`` (SNI), ``alpn`` (the server's choice; the
+        client's offers joined by commas where that is hidden), ``version`` ("1.3"), ``certificate_names``,
+        ``connections``, ``decrypted_connections`` (those read with keys), ``bytes`` (TCP payload), ``first_ns``
+        and ``last_ns``. Cumulative. The table is bounded: an entry with address None sums what found no room.
+        """
+        return endpoints_list((<TlsTable*>self.state.tls).endpoints)
 
     def statistics(self) -> dict:
         """A snapshot of all counters; the balances they keep are stated in ``levo.ledger``."""

@@ -80,6 +80,7 @@ ctypedef struct Connection:
     Exchange* pending_last
     void* extension               # state of a protocol other than HTTP/1 (its module frees it)
     void* http2                   # Http2 (http2_streams.pxd), possibly inside TLS, or NULL
+    void* tls                     # Tls (tls.pxd), or NULL
     int64_t first_ns
     int64_t last_ns
     int64_t reset_ns              # when a RST was seen; 0: none
@@ -134,6 +135,7 @@ ctypedef struct EngineState:
     int64_t last_tick_ns
     void* sampler                 # consulted at each request head, or NULL
     PortTable* ports              # counts by server port, or NULL
+    void* tls                     # TlsTable (tls.pxd), or NULL
 
 
 cdef inline int32_t seq_diff(uint32_t a, uint32_t b) noexcept nogil:

@@ -29,6 +29,7 @@ STOP_AFTER_S = 4.0
 _STALLED_S = 10.0
 """A capture thread that has not come round for so long hangs: the service manager's watchdog may bite."""
 _REPEAT_WARNING_NS = 30_000_000_000
+_NAMED_ENDPOINTS = 10
 
 
 class Control:
@@ -208,6 +209,7 @@ class Control:
         tail = f"; {lost:,} traces could not be delivered" if lost else ""
         self._log.info(f"stopped after {seconds:.1f} s{tail}")
         self._report_ports()
+        self._report_encrypted()
         if self._log.structured:
             for balance in ledger.stages:
                 self._log.info(
@@ -234,6 +236,37 @@ class Control:
                 self._log.info(sentence, event="port", **port)
             elif int(port["packets"]) * 200 >= total:
                 self._log.plain(f"  {sentence}")
+
+
+    def _report_encrypted(self) -> None:
+        """Endpoints over TLS, those with the most connections; how many others there were."""
+        endpoints = self._sensor.snapshot().encrypted
+        for endpoint in endpoints[:_NAMED_ENDPOINTS]:
+            sentence = encrypted_sentence(endpoint)
+            if self._log.structured:
+                self._log.info(sentence, event="encrypted", **endpoint)
+            else:
+                self._log.plain(f"  {sentence}")
+        if len(endpoints) > _NAMED_ENDPOINTS and not self._log.structured:
+            self._log.plain(f"  and {len(endpoints) - _NAMED_ENDPOINTS:,} more endpoints over TLS")
+
+
+def encrypted_sentence(endpoint: Mapping[str, Any]) -> str:
+    """One endpoint over TLS in plain words."""
+    count = int(endpoint["connections"])
+    where = "other endpoints"
+    if endpoint["server_address"] is not None:
+        host = endpoint["server_address"]
+        where = f"{f'[{host}]' if ':' in host else host}:{endpoint['server_port']}"
+    names = endpoint["server_name"] or ", ".join(endpoint["certificate_names"])
+    told = [f"TLS {endpoint['version']}" if endpoint["version"] else "TLS"]
+    told += [endpoint["alpn"]] if endpoint["alpn"] else []
+    read = int(endpoint["decrypted_connections"])
+    state = f"{read:,} read with keys" if read else "not readable without keys"
+    return (
+        f"encrypted: {where}{f' ({names})' if names else ''}, {', '.join(told)}: {count:,} "
+        f"connection{'' if count == 1 else 's'}, {int(endpoint['bytes']):,} octets, {state}"
+    )
 
 
 def undelivered(ledger: Ledger) -> int:

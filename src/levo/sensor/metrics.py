@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
+from typing import Any
 
 from levo import __version__
 from levo.ledger import MASKED, NOTES, Fate, Ledger
@@ -86,6 +87,7 @@ def measure(ledger: Ledger, seen: Snapshot, process: ProcessUse) -> list[Metric]
     metrics += _held(seen)
     metrics += _interfaces(seen)
     metrics += _exports(seen)
+    metrics += _encrypted(seen)
     metrics.append(_single("process.cpu.time", "CPU time of this process.", "s", True, process.cpu_seconds))
     metrics.append(
         _single(
@@ -145,6 +147,40 @@ def _exports(seen: Snapshot) -> list[Metric]:
     ]
 
 
+def _encrypted(seen: Snapshot) -> list[Metric]:
+    """Endpoints over TLS, so that owners see what is hidden. The engine bounds their number."""
+    texts = {
+        "connections": ("TLS connections to an endpoint.", "{connection}"),
+        "decrypted_connections": ("TLS connections that were read with keys.", "{connection}"),
+        "bytes": ("TCP payload of TLS connections to an endpoint, both directions.", "By"),
+    }
+    return [
+        Metric(
+            f"levo.encrypted.{name}",
+            text,
+            unit,
+            True,
+            tuple((_endpoint_labels(each), int(each[name])) for each in seen.encrypted),
+        )
+        for name, (text, unit) in texts.items()
+        if seen.encrypted
+    ]
+
+
+def _endpoint_labels(endpoint: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    if endpoint["server_address"] is None:
+        return (("server.address", "other"),)
+    labels = (
+        ("server.address", endpoint["server_address"]),
+        ("server.port", str(endpoint["server_port"])),
+        ("tls.server_name", endpoint["server_name"]),
+        ("tls.next_protocol", endpoint["alpn"]),
+        ("tls.protocol.version", endpoint["version"]),
+        ("tls.certificate_names", ",".join(endpoint["certificate_names"])),
+    )
+    return tuple((key, text) for key, text in labels if text)
+
+
 def _single(name: str, text: str, unit: str, monotonic: bool, value: int | float) -> Metric:
     return Metric(name, text, unit, monotonic, (((), value),))
 
@@ -168,7 +204,7 @@ def prometheus(metrics: Iterable[Metric]) -> str:
         lines.append(f"# HELP {name} {metric.help}")
         lines.append(f"# TYPE {name} {'counter' if metric.monotonic else 'gauge'}")
         for labels, value in metric.points:
-            inside = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels)
+            inside = ",".join(f'{key.replace(".", "_")}="{_escaped(text)}"' for key, text in labels)
             lines.append(f"{name}{{{inside}}} {value}" if inside else f"{name} {value}")
     return "\n".join(lines) + "\n"
 

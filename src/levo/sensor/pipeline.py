@@ -46,6 +46,7 @@ class EngineLike(Protocol):
     def drain(self, limit: int = 0, octets_limit: int = 0) -> Any: ...
     def statistics(self) -> Mapping[str, Any]: ...
     def ports(self, most: int = 16) -> Sequence[Mapping[str, Any]]: ...
+    def encrypted(self) -> Sequence[Mapping[str, Any]]: ...
     def set_external(self, nbytes: int) -> None: ...
     def set_policy(
         self, *, traces_per_minute: float, endpoint_traces_per_minute: float, rules: Any
@@ -113,6 +114,8 @@ class Snapshot:
     """The capture thread is at work."""
     ports: tuple[Mapping[str, Any], ...] = ()
     """``Engine.ports()``: the busiest server ports."""
+    encrypted: tuple[Mapping[str, Any], ...] = ()
+    """``Engine.encrypted()``: endpoints that are talked to over TLS."""
 
 
 class Handover:
@@ -270,7 +273,7 @@ class Pipeline:
 
     def snapshot(self) -> Snapshot:
         """At most a second old; exact once :meth:`run` has returned. For any thread."""
-        engine, ready, capture, ports = self._seen
+        engine, ready, capture, ports, encrypted = self._seen
         return Snapshot(
             engine,
             ready,
@@ -280,6 +283,7 @@ class Pipeline:
             self._last_frame_ns,
             not self._ended.is_set(),
             ports,
+            encrypted,
         )
 
     # The capture thread.
@@ -351,9 +355,19 @@ class Pipeline:
     def _publish(self) -> None:
         self._seen = self._look()
 
-    def _look(self) -> tuple[Mapping[str, Any], int, Any, tuple[Mapping[str, Any], ...]]:
+    def _look(
+        self,
+    ) -> tuple[
+        Mapping[str, Any], int, Any, tuple[Mapping[str, Any], ...], tuple[Mapping[str, Any], ...]
+    ]:
         engine = self._engine
-        return dict(engine.statistics()), engine.ready, self._source.statistics(), tuple(engine.ports())
+        return (
+            dict(engine.statistics()),
+            engine.ready,
+            self._source.statistics(),
+            tuple(engine.ports()),
+            tuple(engine.encrypted()),
+        )
 
     # The finishing thread.
 
