@@ -15,7 +15,9 @@ def test_an_exchange() -> None:
     exchange = Exchange(
         client=Address("10.0.0.1", 5),
         server=Address("10.0.0.2", 8080),
-        request=Request(method="POST", path="/a", query="b=1", host="Shop.example:80", headers=(("X", "y"),), body=b"{}"),
+        request=Request(
+            method="POST", path="/a", query="b=1", host="Shop.example:80", headers=(("X", "y"),), body=b"{}"
+        ),
         response=Response(status=201, body=b"cut", truncated=True),
         start_ns=1,
         end_ns=5,
@@ -24,7 +26,12 @@ def test_an_exchange() -> None:
 
     assert trace is not None
     assert (trace.host, trace.method, trace.path, trace.query) == ("shop.example", "POST", "/a", "b=1")
-    assert (trace.status, trace.request_body, trace.request_whole, trace.response_whole) == (201, b"{}", True, False)
+    assert (trace.status, trace.request_body, trace.request_whole, trace.response_whole) == (
+        201,
+        b"{}",
+        True,
+        False,
+    )
     assert trace.request_headers == (("x", "y"),)
     assert trace_of(Exchange(), ORIGIN) is None
 
@@ -39,7 +46,11 @@ def test_a_har_file_and_what_is_none() -> None:
             "headers": [{"name": "Content-Type", "value": "application/json"}],
             "postData": {"text": "{}"},
         },
-        "response": {"status": 200, "headers": [], "content": {"text": "e30=", "encoding": "base64", "size": 2}},
+        "response": {
+            "status": 200,
+            "headers": [],
+            "content": {"text": "e30=", "encoding": "base64", "size": 2},
+        },
     }
     (trace,) = read_har({"log": {"entries": [entry, {"request": 3}]}}, ORIGIN)
 

@@ -25,7 +25,13 @@ def known(*traces: Trace) -> Knowledge:
 
 def test_failed_requests_teach_only_their_response() -> None:
     knowledge = known(
-        trace(422, query="bad=1", request_headers=JSON, request_body=b'{"wrong": 1}', response_body=b'{"title": "x"}')
+        trace(
+            422,
+            query="bad=1",
+            request_headers=JSON,
+            request_body=b'{"wrong": 1}',
+            response_body=b'{"title": "x"}',
+        )
     )
 
     assert not knowledge.accepted and not knowledge.bodies and not knowledge.query.children
@@ -34,7 +40,9 @@ def test_failed_requests_teach_only_their_response() -> None:
 
 def test_each_part_of_a_request_is_learned() -> None:
     headers = (*JSON, ("x-tenant", "7"), ("cookie", "theme=dark"), ("authorization", "Bearer ***"))
-    knowledge = known(trace(201, query="page=2&page=3", request_headers=headers, request_body=b'{"name": "x"}'))
+    knowledge = known(
+        trace(201, query="page=2&page=3", request_headers=headers, request_body=b'{"name": "x"}')
+    )
 
     assert knowledge.query.children["page"].arrays == 1
     assert knowledge.headers.children.keys() == {"x-tenant"}
@@ -44,7 +52,9 @@ def test_each_part_of_a_request_is_learned() -> None:
 
 
 def test_a_body_with_a_hole_is_counted_only() -> None:
-    body = known(trace(request_headers=JSON, request_body=b'{"a"', request_whole=False)).bodies["application/json"]
+    body = known(trace(request_headers=JSON, request_body=b'{"a"', request_whole=False)).bodies[
+        "application/json"
+    ]
 
     assert (body.seen, body.learned) == (1, 0)
 

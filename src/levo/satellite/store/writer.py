@@ -25,8 +25,8 @@ from levo.satellite.learn import (
 )
 from levo.satellite.learn.paths.known import Kind as OverrideKind
 from levo.satellite.queue import Position
-from levo.satellite.store.endpoints import EndpointTable
 from levo.satellite.store.desk import DESK_NAME, read_path_decisions
+from levo.satellite.store.endpoints import EndpointTable
 from levo.satellite.store.schema import open_for_writing
 from levo.satellite.store.traffic import prune_traffic
 

@@ -22,7 +22,11 @@ MULTIPART = (
     [
         ("application/json", b'{"a": [1]}', {"a": [1]}),
         ("application/problem+json; charset=utf-8", b'{"a": 1}', {"a": 1}),
-        ("application/x-www-form-urlencoded", b"a=1&b=x&b=y&c[]=1", {"a": "1", "b": ["x", "y"], "c[]": ["1"]}),
+        (
+            "application/x-www-form-urlencoded",
+            b"a=1&b=x&b=y&c[]=1",
+            {"a": "1", "b": ["x", "y"], "c[]": ["1"]},
+        ),
         ("multipart/form-data; boundary=b", MULTIPART, {"file": BINARY, "title": "Hello"}),
         ("application/xml", b'<s a="1"><i>1</i><i>2</i></s>', {"s": {"@a": "1", "i": ["1", "2"]}}),
         ("application/x-ndjson", b'{"a":1}\n{"a":2}\n', [{"a": 1}, {"a": 2}]),
@@ -42,7 +46,9 @@ def test_entities_are_refused() -> None:
 
 @given(
     st.binary(max_size=200),
-    st.sampled_from(["application/json", "text/xml", "multipart/form-data; boundary=b", "text/csv", "text/plain"]),
+    st.sampled_from(
+        ["application/json", "text/xml", "multipart/form-data; boundary=b", "text/csv", "text/plain"]
+    ),
 )
 def test_any_octets_are_counted_and_none_raises(octets: bytes, content_type: str) -> None:
     body = Body()

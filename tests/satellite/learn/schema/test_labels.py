@@ -7,7 +7,9 @@ import pytest
 from levo.satellite.learn.schema.labels import is_label, may_have_labels
 
 
-@pytest.mark.parametrize("value", ["pending", "IN_TRANSIT", "paymentFailed", "EUR", "de-DE", "credit_card", "XL"])
+@pytest.mark.parametrize(
+    "value", ["pending", "IN_TRANSIT", "paymentFailed", "EUR", "de-DE", "credit_card", "XL"]
+)
 def test_public_words(value: str) -> None:
     assert is_label(value)
 

@@ -19,7 +19,9 @@ SCALARS = (
     | st.sampled_from(["pending", "paid", "x1", "2024-05-17", "user@example.com", ""])
 )
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(KEYS, inner, max_size=5), max_leaves=12
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=12,
 )
 
 
@@ -32,7 +34,9 @@ def learned(values: list[Any]) -> Node:
 
 @given(st.lists(VALUES, max_size=6), st.lists(VALUES, max_size=6), st.lists(VALUES, max_size=6))
 @settings(max_examples=60, deadline=None)
-def test_merging_is_learning_together_in_any_order_and_grouping(a: list[Any], b: list[Any], c: list[Any]) -> None:
+def test_merging_is_learning_together_in_any_order_and_grouping(
+    a: list[Any], b: list[Any], c: list[Any]
+) -> None:
     together = learned(a + b + c)
 
     assert merge(merge(learned(a), learned(b)), learned(c)) == together

@@ -35,21 +35,33 @@ def test_a_text_that_is_called_a_date_or_an_address_is_one(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("12", 12), ("-3", -3), ("007", "007"), ("1.5", 1.5), ("true", True), ("x", "x"), ("", "")]
+    ("text", "value"),
+    [("12", 12), ("-3", -3), ("007", "007"), ("1.5", 1.5), ("true", True), ("x", "x"), ("", "")],
 )
 def test_scalars_that_travel_as_text(text: str, value: object) -> None:
     assert scalar(Text(text)) == value
     assert type(scalar(Text(text))) is type(value)
 
 
-@pytest.mark.parametrize("key", ["firstName", "x-request-id", "page[size]", "@type", "user_id", "q", "address2"])
+@pytest.mark.parametrize(
+    "key", ["firstName", "x-request-id", "page[size]", "@type", "user_id", "q", "address2"]
+)
 def test_names(key: str) -> None:
     assert is_name(key)
 
 
 @pytest.mark.parametrize(
     "key",
-    ["42", "a@example.com", "2024-05-17", str(uuid.UUID(int=77)), "kX9aQ2bT7cR4dW1e", "shop.example.com", "Zoë", "u12345"],
+    [
+        "42",
+        "a@example.com",
+        "2024-05-17",
+        str(uuid.UUID(int=77)),
+        "kX9aQ2bT7cR4dW1e",
+        "shop.example.com",
+        "Zoë",
+        "u12345",
+    ],
 )
 def test_values_in_the_place_of_names(key: str) -> None:
     assert not is_name(key)

@@ -15,7 +15,11 @@ def test_luhn_agrees_with_stdnum(digits: str) -> None:
     assert luhn(digits) == oracle_luhn.is_valid(digits)
 
 
-@given(st.sampled_from(["DE89370400440532013000", "GB82WEST12345698765432"]), st.integers(0, 21), st.integers(0, 9))
+@given(
+    st.sampled_from(["DE89370400440532013000", "GB82WEST12345698765432"]),
+    st.integers(0, 21),
+    st.integers(0, 9),
+)
 def test_iban_is_never_laxer_than_stdnum_on_changed_digits(text: str, place: int, digit: int) -> None:
     changed = text[:place] + str(digit) + text[place + 1 :]
 

@@ -52,7 +52,14 @@ def test_known_values(value: str, kind: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["git@github.com:a/b.git", "icon@2x.png", "2024-05-17T09:30:00Z", "1.22.333", "9999999999999999", "deadbeef" * 5],
+    [
+        "git@github.com:a/b.git",
+        "icon@2x.png",
+        "2024-05-17T09:30:00Z",
+        "1.22.333",
+        "9999999999999999",
+        "deadbeef" * 5,
+    ],
 )
 def test_look_alikes_are_not_found(value: str) -> None:
     assert not kinds(value)

@@ -12,7 +12,9 @@ from levo.satellite.learn.sensitive.rules import load_rules
 
 def test_a_rule_with_all_its_parts(tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
-    path.write_text("rules: [{kind: loyalty, category: personal, pattern: 'L-\\d{8}', field: card, validator: luhn}]")
+    path.write_text(
+        "rules: [{kind: loyalty, category: personal, pattern: 'L-\\d{8}', field: card, validator: luhn}]"
+    )
     (rule,) = load_rules(path)
 
     assert list(rule.check("L-79927395")) == [] and list(rule.check("L-00000018")) == ["loyalty"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-import re2
+import re2  # type: ignore[import-untyped,unused-ignore]
 
 from levo.satellite.learn.sensitive.checksums import aba_routing, iban, luhn, national, payment_card
 from levo.satellite.learn.sensitive.rules import Rule

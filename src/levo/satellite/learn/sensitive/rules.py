@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import re2
+import re2  # type: ignore[import-untyped,unused-ignore]
 import yaml
 
 from levo.errors import ConfigError, Problem
