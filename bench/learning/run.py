@@ -20,8 +20,10 @@ def throughput(traces: int = 20_000, paths: int = 0) -> tuple[float, int]:
     fields = (("content-type", "application/json"), ("x-request-id", "1"), *(("accept", "*/*"),) * 9)
     batch = [
         Trace(
-            origin, "shop.example", "POST", f"/v1/{_word(rng, paths)}/{number}", 200, 1.0, 10**18, 10**18 + 10**7,
-            "page=1", f"10.0.0.{number % 200}", fields, fields, bodies[number % 50], bodies[(number + 7) % 50],
+            origin, "shop.example", "POST", f"/v1/{_word(rng, paths)}/{number}",
+            200, 1.0, 10**18, 10**18 + 10**7,
+            "page=1", f"10.0.0.{number % 200}", fields, fields,
+            bodies[number % 50], bodies[(number + 7) % 50],
             True, True, number.to_bytes(24),
         )
         for number in range(traces)
@@ -59,7 +61,8 @@ def main() -> int:
         print(f"sensitive data, seed {seed}:", flush=True)
         for kind, (precision, recall, fields) in sensitive.measure(seed).items():
             print(f"  {kind:32} precision {precision:.3f} recall {recall:.3f} fields {fields}")
-    print("throughput: %.0f traces per CPU second, %d places" % throughput())
+    rate, places = throughput()
+    print(f"throughput: {rate:.0f} traces per CPU second, {places} places")
     return 0
 
 

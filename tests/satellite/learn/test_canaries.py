@@ -1,4 +1,4 @@
-"""Proof that no value is kept: unique secrets through every input, looked for in all that is stored or shown."""
+"""Proof that no value is kept: unique secrets through every input, looked for in what is stored or shown."""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ def trace(
     method: str, path: str, status: int, sent: Any = None, received: Any = None, query: str = ""
 ) -> Trace:
     return Trace(
-        ORIGIN, "shop.example", method, path, status, 1.0, 1_700_000_000 * 10**9, 1_700_000_001 * 10**9, query, "",
+        ORIGIN, "shop.example", method, path, status, 1.0, 1_700_000_000 * 10**9,
+        1_700_000_001 * 10**9, query, "",
         (*JSON, ("authorization", "Bearer ***")), JSON,
         b"" if sent is None else orjson.dumps(sent), b"" if received is None else orjson.dumps(received),
     )  # fmt: skip

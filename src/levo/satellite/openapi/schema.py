@@ -68,7 +68,7 @@ class SchemaWriter:
         return schema
 
     def write_text(self, node: Node, name: str, parent: str = "", pointer: str = "") -> Schema:
-        """Return the schema of a parameter, whose values travel as text: a string if any of them is no other."""
+        """Return the schema of a parameter, whose values travel as text: a string if any is nothing else."""
         kinds = bool(node.strings) + bool(node.booleans) + bool(node.integers or node.numbers)
         if kinds <= 1:
             return self.write(node, name, parent, pointer)

@@ -141,7 +141,7 @@ def _by_name(name: str, named: frozenset[str], node: Node, rules: Sequence[Rule]
         if kind is None or not _fits(kind_name, node):
             continue
         if kind_name.startswith("national-id.") and node.strings and 8 <= node.longest <= 24:
-            # No value passes its check (test data, masked digits), but the name of a country's number is plain.
+            # No value passes its check (test data, masked digits), but the name of the number is plain.
             return _named(kind, node, 0.75)
         if kind.proof is not Proof.NAME:
             continue
