@@ -34,10 +34,10 @@ bench: setup ## throughput, CPU and memory on this machine, beside other tools
 fuzz: setup ## fuzz the compiled core under AddressSanitizer
 	@tools/run-part fuzz fuzz/run
 
-image: setup ## container image of the sensor
+image: ## container image of the sensor, as an OCI archive
 	@tools/run-part image packaging/image/build
 
-deb: setup ## Debian package levo-ebpf-sensor
+deb: ## Debian packages levo-ebpf-sensor and levo-satellite
 	@tools/run-part deb packaging/deb/build
 
 clean: ## remove everything built, except .venv
