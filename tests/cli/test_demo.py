@@ -33,7 +33,7 @@ def counts(output: str) -> tuple[int, int]:
     """(sent, cataloged) of the last line."""
     line = output.splitlines()[-1]
     found = re.fullmatch(
-        r"sent ([\d,]+) requests, cataloged ([\d,]+) exchanges at \d+ endpoints, nothing lost", line
+        r"sent ([\d,]+) requests, learned from ([\d,]+) exchanges, \d+ endpoints, nothing lost", line
     )
     assert found, output
     sent, cataloged = (int(number.replace(",", "")) for number in found.groups())
@@ -49,7 +49,7 @@ def children_of(pid: int) -> set[int]:
 def test_live_traffic_becomes_a_catalog_until_the_demo_is_interrupted() -> None:
     with levo_demo() as demo:
         endpoints = demo.wait_for_endpoints(EXPECTED)
-        demo.wait_for(r"(cataloged [1-9][\d,]* exchanges at [1-9])")
+        demo.wait_for(r"(learned from [1-9][\d,]* exchanges, [1-9])")
         assert demo.end(signal.SIGINT) == 0
 
     assert "live on lo" in demo.output

@@ -34,7 +34,7 @@ def test_a_free_port_is_used_as_wanted() -> None:
 
 
 def test_the_status_line() -> None:
-    line = "sent 1,240 requests, cataloged 1,234 exchanges at 20 endpoints"
+    line = "sent 1,240 requests, learned from 1,234 exchanges, 20 endpoints"
     lossy = Losses(("3 frames (dropped)", "1 traces (refused)"), True)
 
     assert describe(1240, Seen(1234, 20, None)) == line

@@ -56,6 +56,7 @@ class Seen:
     """What catalog and sensor know at one moment."""
 
     exchanges: int
+    """Learned from, those kept out of the catalog as noise (an answer to nobody's endpoint) included."""
     endpoints: int
     losses: Losses | None
     """By the sensor's account; None while it has given none."""
@@ -302,10 +303,11 @@ def look(port: int, metrics: str | None) -> Seen | None:
     summary = json.loads(answer)
     page = None if metrics is None else fetch(metrics)
     losses = None if page is None else read_metrics(page.decode("utf-8", "replace"))
-    return Seen(round(summary["count"]), summary["endpoints"], losses)
+    learned = summary["count"] + summary["counters"].get("noise_exchanges", 0)
+    return Seen(round(learned), summary["endpoints"], losses)
 
 
 def describe(sent: int, seen: Seen) -> str:
     """The status line."""
-    line = f"sent {sent:,} requests, cataloged {seen.exchanges:,} exchanges at {seen.endpoints} endpoints"
+    line = f"sent {sent:,} requests, learned from {seen.exchanges:,} exchanges, {seen.endpoints} endpoints"
     return line if seen.losses is None else f"{line}, {seen.losses}"
