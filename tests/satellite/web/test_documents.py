@@ -21,7 +21,9 @@ from tests.satellite.store.catalogs import catalog
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Starlette]:
     reader = catalog(tmp_path / "catalog", shop())
-    yield Starlette(routes=list(document_routes(reader)), exception_handlers={HTTPException: on_http_exception})
+    yield Starlette(
+        routes=list(document_routes(reader)), exception_handlers={HTTPException: on_http_exception}
+    )
     reader.close()
 
 
@@ -42,7 +44,10 @@ def test_an_uploaded_description_is_compared(app: Starlette) -> None:
     assert call(app, "PUT", "/api/description", b"[").status == 400
     assert call(app, "PUT", "/api/description", json.dumps(description).encode()).status == 204
     found = call(app, "GET", "/api/comparison").json()
-    assert found["shadow"] == [{"method": "GET", "path": "/users/{userId}"}, {"method": "POST", "path": "/users"}]
+    assert found["shadow"] == [
+        {"method": "GET", "path": "/users/{userId}"},
+        {"method": "POST", "path": "/users"},
+    ]
     assert found["unused"] == []
 
 

@@ -75,7 +75,19 @@ def test_nothing_found_is_not_nothing_known(tmp_path: Path) -> None:
     assert "Nothing matches" in text and "apidump" not in text
 
 
-@pytest.mark.parametrize("query", ["?sort=x", "?nonsense=1", "?new=2h", "?review=x", "?offset=-1", "?q=%00", "?host=a%00b", "?q=" + "x" * 301])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?sort=x",
+        "?nonsense=1",
+        "?new=2h",
+        "?review=x",
+        "?offset=-1",
+        "?q=%00",
+        "?host=a%00b",
+        "?q=" + "x" * 301,
+    ],
+)
 def test_bad_queries_are_refused(tmp_path: Path, query: str) -> None:
     Site(tmp_path, [trace()]).get(f"/catalog{query}", 400)
 

@@ -10,7 +10,15 @@ from tests.satellite.store.catalogs import NOW, SECOND
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "now"), (4, "now"), (59, "59 s ago"), (60, "1 min ago"), (7199, "1 h ago"), (86400, "1 d ago"), (-9, "now")],
+    [
+        (0, "now"),
+        (4, "now"),
+        (59, "59 s ago"),
+        (60, "1 min ago"),
+        (7199, "1 h ago"),
+        (86400, "1 d ago"),
+        (-9, "now"),
+    ],
 )
 def test_ago(seconds: int, text: str) -> None:
     assert ago(NOW, NOW + seconds * SECOND) == text
@@ -25,7 +33,9 @@ def test_amounts(value: float, text: str) -> None:
     assert amount(value) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.5, "0.50 ms"), (4.52, "4.5 ms"), (99.6, "100 ms"), (1500, "1.5 s")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.5, "0.50 ms"), (4.52, "4.5 ms"), (99.6, "100 ms"), (1500, "1.5 s")]
+)
 def test_durations(value: float, text: str) -> None:
     assert milliseconds(value) == text
 

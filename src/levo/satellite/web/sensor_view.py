@@ -119,7 +119,7 @@ def sensor_view(row: SensorRow, now_ns: int) -> SensorView:
     )
 
 
-_STAGES = ("capture", "frames", "payload", "streams", "requests", "exchanges", "traces", "output")
+_STAGES = ("capture", "frames", "payload_bytes", "exchanges", "traces", "output")
 
 
 def _stage_order(name: str) -> tuple[int, str]:

@@ -4,7 +4,6 @@
 (() => {
   const root = document.documentElement;
   const live = document.getElementById("live");
-  const filters = document.getElementById("filters");
   root.classList.add("scripted");
 
   function ago(then) {
@@ -57,6 +56,13 @@
   function show(html) {
     const before = counts();
     const fresh = new DOMParser().parseFromString(html, "text/html");
+    const parts = (page) => Array.from(page.querySelectorAll("[data-live]"), (part) => part.id).join();
+    if (parts(fresh) !== parts(document)) {
+      // Another page by now, as when the first trace has come: take all of it.
+      document.getElementById("main").replaceWith(document.adoptNode(fresh.getElementById("main")));
+      tellTimes();
+      return;
+    }
     for (const part of fresh.querySelectorAll("[data-live]")) {
       const old = document.getElementById(part.id);
       if (!old || busy(old) || old.innerHTML === part.innerHTML) continue;
@@ -85,18 +91,21 @@
     tellTimes();
   }
 
-  if (filters) {
-    let typing = 0;
-    const apply = () => {
-      const query = new URLSearchParams();
-      for (const [name, value] of new FormData(filters)) if (value && name !== "offset") query.set(name, value);
-      const text = query.toString();
-      history.replaceState(null, "", filters.getAttribute("action") + (text ? "?" + text : ""));
-      refresh();
-    };
-    filters.addEventListener("submit", (event) => { event.preventDefault(); apply(); });
-    filters.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(apply, 180); });
+  let pause = 0;
+  function applyFilters(form) {
+    const query = new URLSearchParams();
+    for (const [name, value] of new FormData(form)) if (value && name !== "offset") query.set(name, value);
+    const text = query.toString();
+    history.replaceState(null, "", form.getAttribute("action") + (text ? "?" + text : ""));
+    refresh();
   }
+  document.addEventListener("submit", (event) => {
+    if (event.target.id === "filters") { event.preventDefault(); applyFilters(event.target); }
+  });
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest("#filters");
+    if (form) { clearTimeout(pause); pause = setTimeout(() => applyFilters(form), 180); }
+  });
 
   if (live) {
     const say = (state, text) => {
@@ -215,6 +224,7 @@
     document.addEventListener("keydown", (event) => {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); open(); return; }
       if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea") || document.querySelector("dialog[open]")) return;
+      const filters = document.getElementById("filters");
       if (Date.now() - prefix < 1200 && places[event.key]) { location.assign(places[event.key]); return; }
       if (event.key === "g") prefix = Date.now();
       else if (event.key === "?") document.getElementById("keys").showModal();

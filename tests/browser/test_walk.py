@@ -1,0 +1,126 @@
+"""The main paths, walked by a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from tests.browser.conftest import calls, send
+from tests.satellite.running import RunningSatellite
+
+PASSWORD = "correct horse battery"
+
+
+def opened(browser, base: str):
+    context = browser.new_context(
+        viewport={"width": 1360, "height": 900}, base_url=base, accept_downloads=True
+    )
+    context.set_default_timeout(20_000)
+    return context.new_page()
+
+
+def test_from_first_run_to_triage(browser, tmp_path):
+    with RunningSatellite(tmp_path / "data") as satellite:
+        page = opened(browser, satellite.web)
+        page.goto("/")
+        assert page.locator("#command").inner_text() == f"sudo levo apidump --satellite-url {satellite.web}"
+
+        send(satellite, calls())  # it appears without a reload
+        page.locator(".empty.first").wait_for(state="detached")
+        page.goto("/catalog")
+        page.locator("td.endpoint").first.wait_for()
+
+        page.keyboard.press("/")
+        page.keyboard.type("orders")
+        page.wait_for_url(re.compile("q=orders"))
+        page.locator(".pager", has_text="of 2 ").wait_for()
+        page.goto("/catalog")
+        page.locator(".facets a", has_text="POST").click()
+        assert "method=POST" in page.url
+        assert page.locator("tbody tr").count() == 1
+        page.locator("td.endpoint a").click()
+
+        page.get_by_role("heading", name="Request body").wait_for()
+        assert page.locator(".tree .name", has_text="quantity").count()
+        assert page.locator(".badge.sensitive").count()
+
+        page.goto("/catalog?q=users")
+        page.locator("td.endpoint a").first.click()
+        page.get_by_text("Rename, split, merge").click()
+        page.locator("input[name=detail]").first.fill("/v1/users/{member}")
+        page.get_by_role("button", name="Rename", exact=True).click()
+        page.locator("h1", has_text="{member}").wait_for()
+        page.get_by_role("button", name="Undo").click()
+        page.locator(".undone").wait_for()
+        assert "{member}" not in page.locator("h1").inner_text()
+        page.context.close()
+
+
+def test_reference_downloads_and_compares(browser, shop, tmp_path):
+    page = opened(browser, shop.web)
+    page.goto("/reference")
+    with page.expect_download() as waiting:
+        page.locator(".downloads a", has_text="3.1").click()
+    document = json.loads(waiting.value.path().read_text())
+    assert document["openapi"].startswith("3.1") and "/v1/orders" in document["paths"]
+
+    paths = {"/v1/orders": {"post": {"responses": {}}}, "/v1/gone": {"get": {"responses": {}}}}
+    mine = {"openapi": "3.0.3", "info": {"title": "t", "version": "1"}, "paths": paths}
+    page.locator("input[type=file]").set_input_files(
+        {"name": "mine.json", "mimeType": "application/json", "buffer": json.dumps(mine).encode()}
+    )
+    page.get_by_role("button", name="Upload and compare").click()
+    page.get_by_text("called, not described").wait_for()
+    page.locator("summary", has_text="Unused").click()
+    page.locator("li", has_text="/v1/gone").wait_for()
+    page.context.close()
+
+
+def test_login_roles_and_logout(browser, tmp_path):
+    with RunningSatellite(tmp_path / "data") as satellite:
+        send(satellite, calls())
+        page = opened(browser, satellite.web)
+        page.goto("/settings")
+        for name, role in (("anna", "admin"), ("vera", "viewer")):
+            form = page.locator("form[action='/settings/accounts']")
+            form.locator("input[name=name]").fill(name)
+            form.locator("select").select_option(role)
+            form.locator("input[name=password]").fill(PASSWORD)
+            form.get_by_role("button").click()
+            page.locator("li", has_text=name).first.wait_for()
+        page.get_by_role("button", name="Log out anna").click()
+        page.get_by_role("heading", name="Log in").wait_for()
+
+        page.goto("/catalog?q=users")
+        assert "/login?next=" in page.url
+        page.get_by_label("Name").fill("vera")
+        page.get_by_label("Password").fill("wrong wrong wrong")
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("alert").wait_for()
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(re.compile("/catalog\\?q=users"))
+        page.locator("td.endpoint a").first.click()
+        page.get_by_role("heading", name="Answers").wait_for()
+        assert page.get_by_role("button", name="Accept").count() == 0
+        refused = page.evaluate(
+            "async () => (await fetch(location.pathname + '/decide', {method: 'POST', headers:"
+            " {'content-type': 'application/json', 'x-form-token': document.querySelector('[name=form-token]')"
+            '.content}, body: \'{"kind": "ignore"}\'})).status'
+        )
+        assert refused == 403
+        page.context.close()
+
+
+def test_keys_and_palette(browser, shop):
+    page = opened(browser, shop.web)
+    page.goto("/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("orders")
+    page.locator("#palette li", has_text="/v1/orders").first.wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/endpoints/"))
+    page.keyboard.press("g")
+    page.keyboard.press("n")
+    page.wait_for_url(re.compile("/sensors"))
+    page.context.close()
