@@ -39,8 +39,10 @@ DISTRIBUTIONS = {
     "hcl2": "python-hcl2",
     "google": "protobuf",
     "grpc": "grpcio",
+    "openapi_spec_validator": "openapi-spec-validator",
     "opentelemetry": "opentelemetry-proto",
     "re2": "google-re2",
+    "stdnum": "python-stdnum",
     "yaml": "pyyaml",
 }
 
@@ -54,7 +56,7 @@ def third_party(folder: str) -> set[str]:
                 names |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 names.add(str(node.module).partition(".")[0])
-    ours = {"levo", "tests", "bench", "Cython", "setuptools"}
+    ours = {"levo", "tests", "bench", "fuzz", "Cython", "setuptools"}
     return {DISTRIBUTIONS.get(name, name) for name in names - ours - sys.stdlib_module_names}
 
 
