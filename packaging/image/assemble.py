@@ -283,7 +283,7 @@ def _blobs(root: Path) -> Iterator[tuple[str, bytes]]:
     ours = [path for path in everything if path == app or app in path.parents]
     for chosen in ([path for path in everything if path not in set(ours)], ours):
         layer = _layer(root, chosen)
-        yield f"sha256:{hashlib.sha256(layer).hexdigest()}", gzip.compress(layer, 9, mtime=0)
+        yield f"sha256:{hashlib.sha256(layer).hexdigest()}", gzip.compress(layer, 6, mtime=0)
 
 
 def _archive(root: Path) -> None:
