@@ -114,9 +114,16 @@ cdef uint32_t http1_data(
     cdef Parser* parser = &conn.streams[direction].parser
     cdef int64_t base = conn.streams[direction].offset
     cdef uint32_t at = 0
+    cdef uint32_t taken
     while at < length and conn.protocol == PROTOCOL_HTTP1:
         if parser.state == HEAD:
-            at += take_head_octets(state, conn, direction, data + at, length - at, time_ns, base + at)
+            taken = take_head_octets(state, conn, direction, data + at, length - at, time_ns, base + at)
+            if taken == 0 and parser.state == LOST:
+                # No head begins here, whatever the search says: it goes on behind this octet.
+                state.stats.payload_bytes_skipped += 1
+                state.stats.payload_bytes_parsed -= 1
+                taken = 1
+            at += taken
         elif parser.state == START:
             while at < length and (data[at] == 13 or data[at] == 10):
                 at += 1
