@@ -20,9 +20,10 @@ from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
 class Site:
     """All pages over one catalog."""
 
-    def __init__(self, folder: Path, traces: list) -> None:
+    def __init__(self, folder: Path, traces: list | None) -> None:
         self.desk = Desk(folder / "desk.sqlite3")
-        catalog(folder / "catalog", traces).close()
+        if traces is not None:
+            catalog(folder / "catalog", traces).close()
         self.reader = CatalogReader(folder / "catalog", self.desk.path)
         insight = Insight(self.reader, self.desk)
         insight.refresh()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from levo.satellite.access.gate import Gate, Identity, Role, identity_of
-from levo.satellite.access.keeper import Keeper, LoginRefused
+from levo.satellite.access.gate import Gate, Identity, identity_of
+from levo.satellite.access.keeper import Keeper, LoginRefused, Role
 from levo.satellite.access.passwords import PasswordRefused
 
 __all__ = ["Gate", "Identity", "Keeper", "LoginRefused", "PasswordRefused", "Role", "identity_of"]

@@ -16,6 +16,7 @@ from levo.satellite.store import ApplicationRow, CatalogReader
 from levo.satellite.store.desk import Desk
 from levo.satellite.web import parameters
 from levo.satellite.web.insight import Finding, Insight, shown_operation
+from levo.satellite.web.problems import BadParameter
 from levo.satellite.web.render import Renderer, link
 from levo.satellite.web.sensor_view import sensor_view
 
@@ -79,7 +80,7 @@ class InsightPages:
         parameters.only(query, "kind", "offset", "said")
         kind = parameters.text(query, "kind")
         if kind and kind not in CHANGE_KINDS:
-            raise parameters.BadParameter("kind", f"must be one of {', '.join(CHANGE_KINDS)}")
+            raise BadParameter("kind", f"must be one of {', '.join(CHANGE_KINDS)}")
         offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
         total, changes = self._insight.changes(kind=kind, limit=CHANGE_ROWS, offset=offset)
         days: dict[int, list[Any]] = defaultdict(list)

@@ -12,6 +12,7 @@ from levo.satellite.store.desk import Desk
 from levo.satellite.web import parameters
 from levo.satellite.web.charts import RANGES, Chart, chart, range_start
 from levo.satellite.web.insight import Insight, place_of
+from levo.satellite.web.problems import BadParameter
 from levo.satellite.web.render import SECOND_NS, Renderer, link
 from levo.satellite.web.sensor_view import SensorView, sensor_view
 
@@ -146,7 +147,7 @@ class Pages:
         young = now_s - first_seen_ns // SECOND_NS < _YOUNG_S
         chosen = request.query_params.get("range", "1h" if young else "24h")
         if chosen not in RANGES:
-            raise parameters.BadParameter("range", f"must be one of {', '.join(RANGES)}")
+            raise BadParameter("range", f"must be one of {', '.join(RANGES)}")
         return chosen
 
     def _chart(self, chosen: str, endpoint: int = 0) -> Chart:

@@ -47,7 +47,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters |= {
+        filters: dict[str, Callable[..., Any]] = {
             "amount": amount,
             "octets": octets,
             "milliseconds": milliseconds,
@@ -56,6 +56,7 @@ class Renderer:
             "ago": lambda time_ns: ago(time_ns, clock_ns()),
             "path_parts": path_parts,
         }
+        self._templates.filters.update(filters)
         self._templates.globals |= {
             "version": __version__,
             "satellite_url": satellite_url,
