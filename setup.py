@@ -1,6 +1,7 @@
 """Builds the compiled modules: every .pyx below src/levo. All other metadata is in pyproject.toml.
 
-LEVO_SANITIZE=1 builds them with AddressSanitizer and UndefinedBehaviourSanitizer (``make fuzz``).
+LEVO_SANITIZE=1 builds them with AddressSanitizer and UndefinedBehaviourSanitizer, through C files of their own;
+``fuzz/build.py`` adds what coverage-guided fuzzing needs.
 LEVO_ONLY=levo.engine.frame,... builds only the named modules.
 """
 
@@ -11,11 +12,16 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 SANITIZE = os.environ.get("LEVO_SANITIZE") == "1"
-CHECKS = ["-fsanitize=address,undefined"] if SANITIZE else []
+# Adding nothing to a null pointer is left alone: no compiler makes anything of it, and C2y allows it.
+CHECKS = ["-fsanitize=address,undefined", "-fno-sanitize=pointer-overflow"] if SANITIZE else []
 COMPILE = ["-O1", "-g", "-fno-omit-frame-pointer", *CHECKS] if SANITIZE else ["-O3", "-g0"]
 
 ONLY = {name for name in os.environ.get("LEVO_ONLY", "").split(",") if name}
-LIBRARIES = {"levo.sensor.capture.live": ["pcap"], "levo.engine.coding": ["z"]}
+LIBRARIES = {
+    "levo.sensor.capture.live": ["pcap"],
+    "levo.engine.coding": ["z"],
+    "levo.engine.tls_keys": ["crypto"],
+}
 
 
 def extensions() -> list[Extension]:
@@ -44,7 +50,7 @@ setup(
         extensions(),
         nthreads=JOBS,
         include_path=["src"],
-        build_dir="build/cython",
+        build_dir="build/fuzz/cython" if SANITIZE else "build/cython",
         language_level=3,
         compiler_directives={
             "boundscheck": False,

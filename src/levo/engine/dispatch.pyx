@@ -38,6 +38,18 @@ cdef void deliver(
     const uint8_t* data, uint32_t length, int64_t time_ns, int64_t ack,
 ) noexcept nogil:
     """The next *length* octets of a direction, in order. Advances the stream's offset."""
+    if conn.encrypted:
+        tls_data(state, conn, direction, data, length, time_ns, ack, read_on, gap_on)
+        conn.streams[direction].offset += length
+    else:
+        read_on(state, conn, direction, data, length, time_ns, ack)
+
+
+cdef void read_on(
+    EngineState* state, Connection* conn, int direction,
+    const uint8_t* data, uint32_t length, int64_t time_ns, int64_t ack,
+) noexcept nogil:
+    """The same for octets in the clear: what was captured, or what a record of TLS held."""
     cdef uint32_t taken
     while length:
         if conn.protocol == PROTOCOL_HTTP1:
@@ -57,7 +69,7 @@ cdef void deliver(
             taken = detect(state, conn, direction, data, length, time_ns)
         elif conn.protocol == PROTOCOL_TLS:
             taken = length
-            tls_data(state, conn, direction, data, length, time_ns, ack)
+            tls_data(state, conn, direction, data, length, time_ns, ack, read_on, gap_on)
         else:
             if conn.mid_stream and (65 <= data[0] <= 90 or data[0] == 0) and wakes(conn, direction, data, length):
                 continue
@@ -101,7 +113,7 @@ cdef uint32_t detect(
         conn.protocol = PROTOCOL_HTTP1
         state.stats.connections_http1 += 1
         return 0
-    if tls_looks(conn, direction, data, length):
+    if not conn.encrypted and tls_looks(conn, direction, data, length):
         return 0 if tls_begin(state, conn, direction, time_ns) else become_opaque(state, conn, length)
     if data[0] == 0 and http2_looks(conn, direction, data, length) and http2_begin(state, conn, direction, -1):
         return 0
@@ -125,14 +137,23 @@ cdef void deliver_gap(
     """*size* octets of a direction were never captured. Advances the stream's offset."""
     state.stats.gaps += 1
     state.stats.gap_bytes += size
+    if conn.encrypted or conn.protocol == PROTOCOL_TLS:
+        tls_gap(state, conn, direction, size, time_ns, gap_on)
+        conn.streams[direction].offset += <int64_t>size
+    else:
+        gap_on(state, conn, direction, size, time_ns)
+
+
+cdef void gap_on(
+    EngineState* state, Connection* conn, int direction, uint64_t size, int64_t time_ns
+) noexcept nogil:
+    # A hole in the clear, or in what TLS held.
     if conn.protocol == PROTOCOL_HTTP1:
         http1_gap(state, conn, direction, size, time_ns)
     elif conn.protocol == PROTOCOL_HTTP2:
         http2_gap(state, conn, direction, size, time_ns)
     elif conn.protocol == PROTOCOL_WEBSOCKET and conn.extension != NULL:
         websocket_gap(state, conn, direction, size)
-    elif conn.protocol == PROTOCOL_TLS:
-        tls_gap(state, conn, direction, size, time_ns)
     elif conn.protocol == PROTOCOL_UNKNOWN:
         conn.tainted = 1
         conn.streams[direction].parser.gap_before = 1

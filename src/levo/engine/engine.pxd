@@ -6,3 +6,4 @@ cdef class Engine:
     cdef EngineState state
     cdef Sampler sampler
     cdef object rules
+    cdef object key_source

@@ -17,6 +17,7 @@ from levo.engine.source cimport FrameSource
 from levo.engine.state cimport EngineState
 from levo.engine.tls cimport TlsTable, tls_delete, tls_new
 from levo.engine.tls_endpoints cimport endpoints_list
+from levo.engine.tls_keys cimport Secrets, keys_put
 from levo.engine.types cimport Exchange, Frame, Packet
 
 cdef enum:
@@ -63,6 +64,25 @@ cdef int ask_rules(void* context, const Exchange* exchange) noexcept with gil:
             client.decode("ascii"), exchange.client_port, server.decode("ascii"), exchange.server_port)
     except Exception:
         return 0
+
+
+SECRET_LABELS = {
+    b"CLIENT_RANDOM": 0,
+    b"CLIENT_HANDSHAKE_TRAFFIC_SECRET": 1,
+    b"SERVER_HANDSHAKE_TRAFFIC_SECRET": 2,
+    b"CLIENT_TRAFFIC_SECRET_0": 3,
+    b"SERVER_TRAFFIC_SECRET_0": 4,
+}
+"""Labels of a key log's lines (RFC 9850 section 2.2), by their number in the C enumeration ``SecretKind``."""
+
+
+cdef void ask_secrets(void* context) noexcept with gil:
+    # What cannot be asked leaves connections unread; that is counted.
+    cdef Engine engine = <Engine>context
+    try:
+        engine.add_secrets(engine.key_source())
+    except Exception:
+        return
 
 
 cdef class Engine:
@@ -112,7 +132,7 @@ cdef class Engine:
         self.state.ports = ports_new()
         if self.state.ports == NULL:
             raise MemoryError("port table")
-        self.state.tls = tls_new()
+        self.state.tls = tls_new(max(1024, min(max_memory // 16 // sizeof(Secrets), 1 << 20)))
         if self.state.tls == NULL:
             raise MemoryError("endpoint table")
         if not sampler_init(&self.sampler, traces_per_minute, endpoint_traces_per_minute):
@@ -260,6 +280,47 @@ cdef class Engine:
         and ``last_ns``. Cumulative. The table is bounded: an entry with address None sums what found no room.
         """
         return endpoints_list((<TlsTable*>self.state.tls).endpoints)
+
+    def add_secrets(self, text) -> tuple:
+        """Take over whole lines of a key log (SSLKEYLOGFILE, RFC 9850); the numbers of those used and not.
+
+        Comments, labels that have no use here and lines that are none are left out and counted together.
+        """
+        cdef bytes random, secret
+        cdef const unsigned char* random_at
+        cdef const unsigned char* secret_at
+        cdef TlsTable* table = <TlsTable*>self.state.tls
+        used = unused = 0
+        for line in text.splitlines():
+            parts = line.split()
+            try:
+                kind = SECRET_LABELS[parts[0]]
+                random, secret = bytes.fromhex(parts[1].decode("ascii")), bytes.fromhex(parts[2].decode("ascii"))
+                taken = len(parts) == 3 and len(random) == 32
+            except (LookupError, ValueError):
+                taken = False
+            if taken:
+                random_at = random
+                secret_at = secret
+                taken = keys_put(table.keys, &self.state.budget, random_at, kind, secret_at, <uint32_t>len(secret))
+            if taken:
+                used += 1
+            else:
+                unused += 1
+        return used, unused
+
+    def set_key_source(self, source, *, bint wait=False):
+        """Ask *source* for further lines of a key log (octets, whole lines) where a connection's secrets are missing.
+
+        With *wait*, connections wait for secrets that come up late, 64 KiB a direction at most.
+        """
+        cdef TlsTable* table = <TlsTable*>self.state.tls
+        self.key_source = source
+        table.ask = NULL
+        if source is not None:
+            table.ask = ask_secrets
+        table.ask_context = <void*>self
+        table.wait = wait
 
     def statistics(self) -> dict:
         """A snapshot of all counters; the balances they keep are stated in ``levo.ledger``."""

@@ -1,31 +1,60 @@
-"""TLS as a bystander sees it (RFC 8446, RFC 5246): the handshake is read, then the connection is only counted.
+"""TLS as a bystander sees it (RFC 8446, RFC 5246): the handshake is read; with keys, what follows is too.
 
 Stages of a connection::
 
     HELLO   records are taken apart, handshake messages put together (they may be spread over records and
-            segments) until the server encrypts                                  -> SHUT
+            segments) until the server encrypts                                  -> SHUT, SEALED
+    SEALED  there are keys, or there may be: records are opened, or held until the keys come up; what was
+            in them is read on as if it had come in the clear                    -> SHUT
     SHUT    everything is known that can be: a segment costs one addition
 
 The connection joins the table of encrypted endpoints when HELLO ends, whatever ended it: the last message in
 the clear, a hole, the end of the connection.
+
+Offsets: the octets of a record's content keep the offsets of the encrypted octets that they came from, so
+acknowledgments mean the same behind TLS as in front of it.
+
+Holes: inside one record they cost that record. Otherwise the next record is looked for by its header, and its
+number by trying the next ones: only the right number authenticates.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
+from levo.engine.http2 cimport http2_begin
 from levo.engine.memory cimport buffer_append, buffer_free, give_back, take
 from levo.engine.state cimport Connection, EngineState
 from levo.engine.tls_endpoints cimport endpoint_names, endpoints_find, endpoints_free, endpoints_new
 from levo.engine.tls_hello cimport (
     SEEN_SERVER_HELLO,
+    TLS_1_2,
     TLS_1_3,
     TlsFacts,
     read_certificate,
     read_client_hello,
+    read_encrypted_extensions,
     read_server_hello,
 )
-from levo.engine.types cimport PROTOCOL_TLS, Budget
+from levo.engine.tls_keys cimport (
+    CLIENT_HANDSHAKE,
+    CLIENT_TRAFFIC,
+    MASTER_SECRET,
+    SERVER_HANDSHAKE,
+    SERVER_TRAFFIC,
+    Secrets,
+    keys_find,
+    keys_free,
+    keys_new,
+    opener_classic,
+    opener_free,
+    opener_modern,
+    opener_next,
+    opener_open,
+    opener_overhead,
+    suite_known,
+)
+from levo.engine.types cimport PROTOCOL_OPAQUE, PROTOCOL_TLS, PROTOCOL_UNKNOWN, Budget
 
 cdef enum:
     RECORD_CCS = 20
@@ -38,20 +67,29 @@ cdef enum:
 cdef enum:
     CLIENT_HELLO = 1
     SERVER_HELLO = 2
+    ENCRYPTED_EXTENSIONS = 8
     CERTIFICATE = 11
-    SERVER_HELLO_DONE = 14
+    FINISHED = 20
+    KEY_UPDATE = 24
 
 cdef enum:
     MESSAGE_KEPT = 16384        # octets of a handshake message that are read
+    MOST_HELD = 65536           # octets of a direction that wait for keys
+    MOST_ASKED = 100            # how often secrets are asked for, a connection
+    MOST_TRIES = 256            # record numbers tried behind a hole
+    MOST_FAILURES = 8
 
 
-cdef TlsTable* tls_new() noexcept nogil:
-    """What an engine knows of TLS, empty; NULL when memory is refused."""
+cdef TlsTable* tls_new(uint32_t most_secrets) noexcept nogil:
+    """What an engine knows of TLS, empty, for at most *most_secrets* connections' secrets; NULL when memory is refused."""
     cdef TlsTable* table = <TlsTable*>calloc(1, sizeof(TlsTable))
     if table == NULL:
         return NULL
     table.endpoints = endpoints_new()
-    if table.endpoints == NULL:
+    table.keys = keys_new(most_secrets)
+    if table.endpoints == NULL or table.keys == NULL:
+        free(table.endpoints)
+        free(table.keys)
         free(table)
         return NULL
     return table
@@ -61,6 +99,7 @@ cdef void tls_delete(TlsTable* table, Budget* budget) noexcept nogil:
     if table == NULL:
         return
     endpoints_free(table.endpoints, budget)
+    keys_free(table.keys, budget)
     free(table)
 
 
@@ -116,14 +155,29 @@ cdef bint tls_begin(EngineState* state, Connection* conn, int direction, int64_t
     return True
 
 
+ctypedef struct Arrival:
+    # Where octets came from; what they hold goes on to the inner protocol.
+    EngineState* state
+    Connection* conn
+    int direction
+    int64_t time_ns
+    int64_t ack
+    int64_t base                # offset of the first of them
+    InnerData inner
+    InnerGap inner_gap
+
+
 cdef void tls_data(
     EngineState* state, Connection* conn, int direction,
-    const uint8_t* data, uint32_t length, int64_t time_ns, int64_t ack,
+    const uint8_t* data, uint32_t length, int64_t time_ns, int64_t ack, InnerData inner, InnerGap inner_gap,
 ) noexcept nogil:
     """The next *length* octets of a direction, in order. Consumes and counts them all."""
     cdef Tls* tls = <Tls*>conn.tls
-    state.stats.payload_bytes_opaque += length
+    cdef TlsSide* side
+    cdef Arrival arrival
+    cdef uint8_t stage
     if tls == NULL:
+        state.stats.payload_bytes_opaque += length
         return
     if tls.endpoint != NULL:
         tls.endpoint.octets += length
@@ -131,19 +185,49 @@ cdef void tls_data(
             tls.endpoint.last_ns = time_ns
     else:
         tls.early += length
-    if tls.stage != STAGE_SHUT:
-        read_records(state, conn, direction, data, length, time_ns)
+    if tls.stage == STAGE_SHUT:
+        state.stats.payload_bytes_opaque += length
+        return
+    arrival.state = state
+    arrival.conn = conn
+    arrival.direction = direction
+    arrival.time_ns = time_ns
+    arrival.ack = ack
+    arrival.base = conn.streams[direction].offset
+    arrival.inner = inner
+    arrival.inner_gap = inner_gap
+    side = &tls.sides[direction]
+    stage = tls.stage
+    if stage == STAGE_SEALED:
+        state.stats.payload_bytes_parsed += length
+    else:
+        state.stats.payload_bytes_opaque += length
+    if tls.sides[0].held.length or tls.sides[1].held.length:
+        # The server's first: what it says of the protocol is needed to read the client's.
+        release_held(&arrival, 0 if conn.client == 1 else 1)
+        release_held(&arrival, 1 if conn.client == 1 else 0)
+        if tls.stage == STAGE_SHUT:
+            return
+        if side.held.length:
+            hold(&arrival, data, length, arrival.base)
+            return
+    read_records(&arrival, data, length)
+    if stage == STAGE_HELLO and (tls.stage == STAGE_SEALED or conn.encrypted):
+        state.stats.payload_bytes_opaque -= length
+        state.stats.payload_bytes_parsed += length
 
 
-cdef void read_records(
-    EngineState* state, Connection* conn, int direction, const uint8_t* data, uint32_t length, int64_t time_ns
-) noexcept nogil:
-    cdef Tls* tls = <Tls*>conn.tls
-    cdef TlsSide* side = &tls.sides[direction]
+cdef void read_records(Arrival* from_, const uint8_t* data, uint32_t length) noexcept nogil:
+    cdef Tls* tls = <Tls*>from_.conn.tls
+    cdef TlsSide* side = &tls.sides[from_.direction]
     cdef uint32_t at = 0
-    cdef uint32_t mine
+    cdef uint32_t mine, size
     while at < length and tls.stage != STAGE_SHUT:
         if side.have < RECORD_HEADER:
+            if side.lost:
+                at += search_record(side, data + at, length - at)
+                if at >= length:
+                    return
             mine = RECORD_HEADER - side.have
             if mine > length - at:
                 mine = length - at
@@ -153,30 +237,271 @@ cdef void read_records(
             if side.have < RECORD_HEADER:
                 return
             if not possible_record(side.header):
-                shut(state, conn, time_ns)
+                shut(from_.state, from_.conn, from_.time_ns)
                 return
             side.left = record_length(side.header)
-            if side.header[0] == RECORD_DATA:
-                seal(state, conn, direction, time_ns)
+            if side.header[0] == RECORD_DATA and not side.sealed:
+                seal(from_.state, from_.conn, from_.direction, from_.time_ns)
+            if tls.stage == STAGE_SEALED and side.sealed and side.opener.context == NULL and not (
+                find_keys(from_.state, from_.conn, from_.direction, from_.time_ns)
+            ):
+                side.have = 0
+                if length - at > MOST_HELD - RECORD_HEADER:
+                    shut(from_.state, from_.conn, from_.time_ns)
+                hold(from_, side.header, RECORD_HEADER, from_.base + at - RECORD_HEADER)
+                hold(from_, data + at, length - at, from_.base + at)
+                return
             continue
         mine = side.left if side.left < length - at else length - at
-        if side.header[0] == RECORD_HANDSHAKE and not side.sealed:
-            take_handshake(state, conn, direction, data + at, mine, time_ns)
         side.left -= mine
+        if side.sealed:
+            if side.opener.context == NULL or side.damaged:
+                pass                              # early data, or octets of it were lost
+            elif side.left == 0 and side.record.length == 0:
+                take_record(from_, data + at, mine, from_.base + at)
+            elif not buffer_append(&from_.state.budget, &side.record, data + at, mine):
+                shut(from_.state, from_.conn, from_.time_ns)
+                return
+            elif side.left == 0:
+                size = side.record.length
+                take_record(from_, side.record.data, size, from_.base + at + mine - size)
+                side.record.length = 0
+        elif side.header[0] == RECORD_HANDSHAKE:
+            take_handshake(from_.state, from_.conn, from_.direction, data + at, mine, from_.time_ns)
         at += mine
-        if side.left == 0:
+        if side.left == 0 and tls.stage != STAGE_SHUT:
             side.have = 0
-            if side.header[0] == RECORD_CCS and tls.facts.version < TLS_1_3:
-                seal(state, conn, direction, time_ns)
+            if side.damaged:
+                skip_record(from_)
+            if side.header[0] == RECORD_CCS and tls.facts.version < TLS_1_3 and not side.sealed:
+                seal(from_.state, from_.conn, from_.direction, from_.time_ns)
 
 
 cdef void seal(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil:
-    # Records of this direction are encrypted from here on. Behind the server's first there is nothing to read.
+    # Records of this direction are encrypted from here on.
     cdef Tls* tls = <Tls*>conn.tls
+    cdef TlsTable* table = <TlsTable*>state.tls
     tls.sides[direction].sealed = 1
-    if tls.facts.seen & SEEN_SERVER_HELLO or direction != conn.client:
+    if not tls.facts.seen & SEEN_SERVER_HELLO:
+        if direction != conn.client:
+            shut(state, conn, time_ns)            # joined late; else it is early data
+        return
+    join_endpoint(state, conn, time_ns)
+    if tls.facts.version < TLS_1_2 or not suite_known(tls.facts.suite, tls.facts.version >= TLS_1_3) or (
+        table.keys.count == 0 and table.ask == NULL
+    ):
         shut(state, conn, time_ns)
+    else:
+        tls.stage = STAGE_SEALED
 
+
+# Keys.
+
+cdef bint find_keys(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil:
+    """Set up the opener of a direction; False while there are no keys, and then the connection may be shut."""
+    cdef Tls* tls = <Tls*>conn.tls
+    cdef TlsTable* table = <TlsTable*>state.tls
+    if prepare(state, conn, direction):
+        return True
+    if table.ask != NULL and tls.asked < MOST_ASKED:
+        tls.asked += 1
+        table.ask(table.ask_context)
+        if prepare(state, conn, direction):
+            return True
+    if not table.wait or tls.asked >= MOST_ASKED:
+        shut(state, conn, time_ns)
+    return False
+
+
+cdef bint prepare(EngineState* state, Connection* conn, int direction) noexcept nogil:
+    cdef Tls* tls = <Tls*>conn.tls
+    cdef TlsSide* side = &tls.sides[direction]
+    cdef const Secrets* secrets = keys_find((<TlsTable*>state.tls).keys, tls.facts.client_random)
+    cdef bint client = direction == conn.client
+    cdef bint well
+    cdef int kind
+    if secrets == NULL:
+        return False
+    if tls.facts.version < TLS_1_3:
+        if secrets.lengths[<int>MASTER_SECRET] == 0:
+            return False
+        well = opener_classic(
+            &side.opener, &state.budget, tls.facts.suite, secrets.octets[<int>MASTER_SECRET],
+            secrets.lengths[<int>MASTER_SECRET], tls.facts.client_random, tls.facts.server_random, client)
+    else:
+        kind = CLIENT_HANDSHAKE if client else SERVER_HANDSHAKE
+        if side.traffic or secrets.lengths[kind] == 0:
+            kind = CLIENT_TRAFFIC if client else SERVER_TRAFFIC
+            side.traffic = 1
+        if secrets.lengths[kind] == 0:
+            return False
+        well = opener_modern(&side.opener, &state.budget, tls.facts.suite, secrets.octets[kind])
+    if not well:
+        return False
+    side.opened = 0
+    if not conn.encrypted:
+        conn.encrypted = 1
+        conn.protocol = PROTOCOL_UNKNOWN
+        conn.unrecognised = 0
+        tls.endpoint.decrypted += 1
+    return True
+
+
+cdef void hold(Arrival* from_, const uint8_t* data, uint32_t length, int64_t offset) noexcept nogil:
+    # Until the keys come up.
+    cdef Tls* tls = <Tls*>from_.conn.tls
+    cdef TlsSide* side = &tls.sides[from_.direction]
+    if tls.stage == STAGE_SHUT:
+        return
+    if side.held.length == 0:
+        side.held_offset = offset
+    if side.held.length + length > MOST_HELD or not buffer_append(
+        &from_.state.budget, &side.held, data, length
+    ):
+        shut(from_.state, from_.conn, from_.time_ns)
+
+
+cdef void release_held(Arrival* from_, int direction) noexcept nogil:
+    cdef Tls* tls = <Tls*>from_.conn.tls
+    cdef TlsSide* side = &tls.sides[direction]
+    cdef Arrival earlier
+    cdef Buffer held
+    if tls.stage == STAGE_SHUT or side.held.length == 0:
+        return
+    if not find_keys(from_.state, from_.conn, direction, from_.time_ns):
+        return
+    held = side.held
+    memset(&side.held, 0, sizeof(Buffer))
+    earlier = from_[0]
+    earlier.direction = direction
+    earlier.ack = from_.ack if direction == from_.direction else -1
+    earlier.base = side.held_offset
+    read_records(&earlier, held.data, held.length)
+    buffer_free(&from_.state.budget, &held)
+
+
+# Encrypted records.
+
+cdef void take_record(Arrival* from_, const uint8_t* body, uint32_t length, int64_t offset) noexcept nogil:
+    """One whole record; *offset*: that of its body."""
+    cdef Tls* tls = <Tls*>from_.conn.tls
+    cdef TlsSide* side = &tls.sides[from_.direction]
+    cdef uint8_t* plain = (<TlsTable*>from_.state.tls).plain
+    cdef uint8_t kind = side.header[0]
+    cdef int64_t size
+    if side.opener.modern and kind == RECORD_CCS:
+        return                                    # means nothing (RFC 8446 section 5)
+    size = opener_open(&side.opener, side.header, body, length, side.opener.sequence, plain)
+    if size < 0 and (side.lost or side.opened):
+        size = find_number(from_, body, length, plain)
+    if size < 0:
+        return
+    side.opener.sequence += 1
+    side.opened = 1
+    side.lost = 0
+    if side.opener.modern:
+        # Content, its type, and padding of zeros (RFC 8446 section 5.2).
+        while size and plain[size - 1] == 0:
+            size -= 1
+        if size == 0:
+            return
+        size -= 1
+        kind = plain[size]
+    if kind == RECORD_HANDSHAKE:
+        take_handshake(from_.state, from_.conn, from_.direction, plain, <uint32_t>size, from_.time_ns)
+    elif kind == RECORD_DATA and size:
+        pass_on(from_, plain, <uint32_t>size, offset + side.opener.explicit_octets)
+
+
+cdef int64_t find_number(Arrival* from_, const uint8_t* body, uint32_t length, uint8_t* plain) noexcept nogil:
+    """Open a record behind a hole: its number is one of the next. Passes the hole on; -1 when none fits."""
+    cdef Tls* tls = <Tls*>from_.conn.tls
+    cdef TlsSide* side = &tls.sides[from_.direction]
+    cdef uint64_t most, skipped, overhead
+    cdef int64_t size
+    if not side.lost:
+        side.lost = 1                             # a record that is not what it should be
+        side.lost_octets = 0
+    most = side.lost_octets // (RECORD_HEADER + opener_overhead(&side.opener)) + 1
+    if most > MOST_TRIES:
+        most = MOST_TRIES
+    for skipped in range(1, most + 1):
+        size = opener_open(&side.opener, side.header, body, length, side.opener.sequence + skipped, plain)
+        if size >= 0:
+            side.opener.sequence += skipped
+            side.lost = 0
+            side.failures = 0
+            overhead = skipped * (RECORD_HEADER + opener_overhead(&side.opener))
+            tell_gap(from_, side.lost_octets - overhead if side.lost_octets > overhead else 1)
+            return opener_open(&side.opener, side.header, body, length, side.opener.sequence, plain)
+    side.lost_octets += RECORD_HEADER + length
+    side.failures += 1
+    if side.failures > MOST_FAILURES:
+        tell_gap(from_, side.lost_octets)
+        shut(from_.state, from_.conn, from_.time_ns)
+    return -1
+
+
+cdef uint32_t search_record(TlsSide* side, const uint8_t* data, uint32_t length) noexcept nogil:
+    """Behind a hole: how many octets to pass over until a record seems to begin."""
+    cdef uint32_t at = 0
+    cdef uint32_t end
+    if side.have:
+        return 0
+    while length - at >= RECORD_HEADER:
+        if possible_record(data + at) and data[at + 2] == 3:
+            end = at + RECORD_HEADER + record_length(data + at)
+            if length < RECORD_HEADER + end or possible_record(data + end):
+                side.lost_octets += at
+                return at
+        at += 1
+    side.lost_octets += length
+    return length
+
+
+cdef void skip_record(Arrival* from_) noexcept nogil:
+    # The present record had a hole, and nothing else has.
+    cdef TlsSide* side = &(<Tls*>from_.conn.tls).sides[from_.direction]
+    cdef uint32_t overhead = opener_overhead(&side.opener)
+    cdef uint32_t length = record_length(side.header)
+    side.damaged = 0
+    side.opener.sequence += 1
+    if length > overhead and side.header[0] == RECORD_DATA:
+        tell_gap(from_, length - overhead)
+
+
+cdef void tell_gap(Arrival* from_, uint64_t size) noexcept nogil:
+    from_.conn.tainted = 1
+    if from_.conn.encrypted:
+        pretend(from_, NULL, size, from_.base)
+
+
+cdef void pass_on(Arrival* from_, const uint8_t* plain, uint32_t size, int64_t offset) noexcept nogil:
+    """Content goes to whatever protocol it is in."""
+    cdef Tls* tls = <Tls*>from_.conn.tls
+    if not tls.speaks:
+        tls.speaks = 1
+        if tls.facts.alpn_length == 2 and memcmp(tls.facts.alpn, b"h2", 2) == 0:
+            http2_begin(from_.state, from_.conn, from_.conn.client, 0)
+    pretend(from_, plain, size, offset)
+    if from_.conn.protocol == PROTOCOL_OPAQUE:
+        shut(from_.state, from_.conn, from_.time_ns)
+
+
+cdef void pretend(Arrival* from_, const uint8_t* plain, uint64_t size, int64_t offset) noexcept nogil:
+    # The stream stands where the content stood while it was encrypted; the records count as parsed already.
+    cdef EngineState* state = from_.state
+    cdef int64_t outer = from_.conn.streams[from_.direction].offset
+    from_.conn.streams[from_.direction].offset = offset
+    if plain != NULL:
+        state.stats.payload_bytes_parsed -= size
+        from_.inner(state, from_.conn, from_.direction, plain, <uint32_t>size, from_.time_ns, from_.ack)
+    else:
+        from_.inner_gap(state, from_.conn, from_.direction, size, from_.time_ns)
+    from_.conn.streams[from_.direction].offset = outer
+
+
+# Handshake messages.
 
 cdef void take_handshake(
     EngineState* state, Connection* conn, int direction, const uint8_t* data, uint32_t length, int64_t time_ns
@@ -199,7 +524,7 @@ cdef void take_handshake(
                 continue
         else:
             mine = side.message_left if side.message_left < length - at else length - at
-            if side.message_kind in (CLIENT_HELLO, SERVER_HELLO, CERTIFICATE):
+            if side.message_kind in (CLIENT_HELLO, SERVER_HELLO, ENCRYPTED_EXTENSIONS, CERTIFICATE):
                 room = MESSAGE_KEPT - side.message.length
                 if not buffer_append(&state.budget, &side.message, data + at, mine if mine < room else room):
                     shut(state, conn, time_ns)
@@ -217,17 +542,29 @@ cdef void take_message(EngineState* state, Connection* conn, int direction, int6
     """One whole handshake message."""
     cdef Tls* tls = <Tls*>conn.tls
     cdef TlsSide* side = &tls.sides[direction]
-    if side.message_kind == CLIENT_HELLO:
+    cdef uint8_t kind = side.message_kind
+    if kind == CERTIFICATE:
+        if direction != conn.client and not tls.speaks:
+            read_certificate(tls.facts, side.message.data, side.message.length)
+            if tls.endpoint != NULL:
+                endpoint_names(tls.endpoint, tls.facts)
+    elif side.sealed:
+        if kind == ENCRYPTED_EXTENSIONS:
+            read_encrypted_extensions(tls.facts, side.message.data, side.message.length)
+        elif kind == FINISHED and side.opener.modern:
+            side.traffic = 1
+            opener_free(&side.opener, &state.budget)
+        elif kind == KEY_UPDATE:
+            if not opener_next(&side.opener, &state.budget):
+                shut(state, conn, time_ns)
+        elif kind == CLIENT_HELLO:
+            shut(state, conn, time_ns)            # renegotiation: other keys follow
+    elif kind == CLIENT_HELLO:
         if read_client_hello(tls.facts, side.message.data, side.message.length):
             conn.client = <signed char>direction
-    elif side.message_kind == SERVER_HELLO:
+    elif kind == SERVER_HELLO:
         if read_server_hello(tls.facts, side.message.data, side.message.length):
             conn.client = <signed char>(1 - direction)
-    elif side.message_kind == CERTIFICATE:
-        if direction != conn.client:              # not a client's certificate
-            read_certificate(tls.facts, side.message.data, side.message.length)
-    elif side.message_kind == SERVER_HELLO_DONE:
-        shut(state, conn, time_ns)
 
 
 cdef void join_endpoint(EngineState* state, Connection* conn, int64_t time_ns) noexcept nogil:
@@ -258,15 +595,45 @@ cdef void shut(EngineState* state, Connection* conn, int64_t time_ns) noexcept n
         give_back(&state.budget, tls.facts, sizeof(TlsFacts))
         tls.facts = NULL
     for i in range(2):
+        state.stats.payload_bytes_parsed -= tls.sides[i].held.length
+        state.stats.payload_bytes_opaque += tls.sides[i].held.length
         buffer_free(&state.budget, &tls.sides[i].message)
+        buffer_free(&state.budget, &tls.sides[i].record)
+        buffer_free(&state.budget, &tls.sides[i].held)
+        opener_free(&tls.sides[i].opener, &state.budget)
     tls.stage = STAGE_SHUT
 
 
-cdef void tls_gap(EngineState* state, Connection* conn, int direction, uint64_t size, int64_t time_ns) noexcept nogil:
-    """*size* octets of a direction were never captured: framing is gone."""
+cdef void tls_gap(
+    EngineState* state, Connection* conn, int direction, uint64_t size, int64_t time_ns, InnerGap inner_gap
+) noexcept nogil:
+    """*size* octets of a direction were never captured."""
     cdef Tls* tls = <Tls*>conn.tls
-    if tls != NULL and tls.stage != STAGE_SHUT:
+    cdef TlsSide* side
+    if tls == NULL or tls.stage == STAGE_SHUT:
+        if conn.encrypted:
+            inner_gap(state, conn, direction, size, time_ns)
+        return
+    side = &tls.sides[direction]
+    if tls.stage != STAGE_SEALED or not side.sealed or side.opener.context == NULL:
+        if conn.encrypted:
+            inner_gap(state, conn, direction, size, time_ns)
         shut(state, conn, time_ns)
+        return
+    conn.tainted = 1
+    side.record.length = 0
+    if not side.lost and side.have == RECORD_HEADER and size < side.left:
+        side.left -= <uint32_t>size
+        side.damaged = 1
+        return
+    if not side.lost:
+        side.lost = 1
+        side.lost_octets = 0
+    side.lost_octets += side.have + size
+    if side.have == RECORD_HEADER:
+        side.lost_octets += record_length(side.header) - side.left
+    side.have = 0
+    side.damaged = 0
 
 
 cdef void tls_end(EngineState* state, Connection* conn, int direction) noexcept nogil:
@@ -282,15 +649,19 @@ cdef void tls_end(EngineState* state, Connection* conn, int direction) noexcept 
 
 
 cdef void tls_abandon(EngineState* state, Connection* conn) noexcept nogil:
-    """Give up what *conn* holds for its handshake; its octets go on being counted."""
+    """Give up what *conn* holds for its handshake and its records; its octets go on being counted."""
     if conn.tls != NULL:
         shut(state, conn, conn.last_ns)
+        conn.encrypted = 0
 
 
 cdef int64_t tls_footprint(const Connection* conn) noexcept nogil:
     """Octets of the budget that *conn* holds for TLS."""
     cdef const Tls* tls = <const Tls*>conn.tls
+    cdef int64_t total = sizeof(Tls)
+    cdef int i
     if tls == NULL:
         return 0
-    return sizeof(Tls) + tls.sides[0].message.capacity + tls.sides[1].message.capacity + (
-        sizeof(TlsFacts) if tls.facts != NULL else 0)
+    for i in range(2):
+        total += tls.sides[i].message.capacity + tls.sides[i].record.capacity + tls.sides[i].held.capacity
+    return total + (sizeof(TlsFacts) if tls.facts != NULL else 0)
