@@ -42,7 +42,7 @@ class IngestionTokens:
             if self._required or self._tokens_exist():
                 raise Refusal(
                     RefusalReason.UNAUTHENTICATED,
-                    "send Authorization: Bearer with a token of your organisation; see Settings of the Satellite",
+                    "send Authorization: Bearer with your organisation's token; see the Satellite's Settings",
                 )
             return organization
         owner = self._owner(secret)
