@@ -219,7 +219,7 @@ cdef bint release(EngineState* state, Connection* conn, int direction, int64_t t
         target = stream.held.seq
         if seq_diff(target, stream.rcv_nxt) <= 0:
             # Blocked on the client's direction, not on a hole of its own.
-            if direction != conn.client and release(state, conn, conn.client, time_ns):
+            if conn.client == 1 - direction and release(state, conn, conn.client, time_ns):
                 return True
             stream.held.has_ack = 0               # an acknowledgment that nothing explains
             other.hole_since_ns = 0
