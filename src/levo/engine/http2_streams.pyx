@@ -589,6 +589,13 @@ cdef inline Http2Part* part_of(
     return &stream[0].parts[k]
 
 
+cdef void believe_head(EngineState* state, Http2Stream* stream, Http2Part* part) noexcept nogil:
+    # Content follows only the final head; a loss in between may have taken that one.
+    if stream.doubtful and part.suspect_ns:
+        section_free(&state.budget, &stream.exchange.response.head)
+    stream.doubtful = 0
+
+
 cdef void take_data(
     EngineState* state, Connection* conn, int direction, uint32_t id,
     const uint8_t* data, uint32_t length, int64_t time_ns,
@@ -601,7 +608,7 @@ cdef void take_data(
     if part == NULL or part.ended or length == 0:
         return
     if direction != conn.client:
-        stream.doubtful = 0                       # content follows only the final head
+        believe_head(state, stream, part)
     message.wire_body_size += length
     message.end_ns = time_ns
     count_messages(&part.grpc, data, length)
@@ -629,7 +636,7 @@ cdef void data_lost(
     if message.missing_bytes == 0:
         message.body_gap_at = message.body.length
     if direction != conn.client:
-        stream.doubtful = 0
+        believe_head(state, stream, part)
     message.missing_bytes += length
     message.wire_body_size += length
     message.end_ns = time_ns
