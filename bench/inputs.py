@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 import random
 import struct
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 EXCHANGES = 100_000
 CONNECTIONS = 32
+MTU_PAYLOAD = 1448
+"""TCP payload of a full Ethernet frame with timestamps."""
 
 _HEADER = struct.Struct("!HHIIBBHHH")
+_FILE_HEADER = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1)
+_START_NS = 1_700_000_000_000_000_000
+
+Ends = tuple[bytes, bytes, int, int]
+"""Client address, server address, client port, server port."""
 
 
 def http1(path: Path, *, exchanges: int = EXCHANGES, connections: int = CONNECTIONS, seed: int = 1) -> Path:
@@ -19,41 +27,126 @@ def http1(path: Path, *, exchanges: int = EXCHANGES, connections: int = CONNECTI
     Ethernet, IPv4, TCP with the timestamp option left out; checksums are zero, as offloading network cards
     leave them. Written once; a file that is there already is taken as it is.
     """
-    if path.exists():
-        return path
     chance = random.Random(seed)
     numbers = [[1 + chance.getrandbits(31), 1 + chance.getrandbits(31)] for _ in range(connections)]
-    prefixes = [_addresses(i) for i in range(connections)]
-    time_ns = 1_700_000_000_000_000_000
+    return _written(
+        path,
+        _talk(
+            exchanges,
+            numbers,
+            8080,
+            lambda number: _exchange(number, chance),
+            lambda: chance.randint(2_000, 20_000),
+        ),
+    )
+
+
+def bodies(path: Path, *, size: int, exchanges: int, connections: int = CONNECTIONS, seed: int = 1) -> Path:
+    """Answers with *size* octets of JSON-like text each, cut at Ethernet's MTU; requests without a body."""
+    chance = random.Random(seed)
+    numbers = [[1 + chance.getrandbits(31), 1 + chance.getrandbits(31)] for _ in range(connections)]
+    text = json.dumps(
+        [{"id": chance.getrandbits(40), "text": "lorem ipsum dolor"} for _ in range(size // 45 + 1)]
+    )
+    body = text.encode()[:size]
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s" % (
+        len(body),
+        body,
+    )
+
+    def exchange(number: int) -> tuple[bytes, bytes]:
+        return b"GET /files/%d HTTP/1.1\r\nHost: api.example.com\r\nAccept: */*\r\n\r\n" % number, answer
+
+    return _written(path, _talk(exchanges, numbers, 8080, exchange, lambda: 5_000))
+
+
+def tls(path: Path, *, packets: int = 200_000, connections: int = CONNECTIONS, seed: int = 1) -> Path:
+    """A hello each way, then application data as TLS 1.3 shows it, 200 and 1,285 octets in turn."""
+    chance = random.Random(seed)
+    numbers = [[1 + chance.getrandbits(31), 1 + chance.getrandbits(31)] for _ in range(connections)]
+    small = b"\x17\x03\x03\x00\xc3" + chance.randbytes(195)
+    large = b"\x17\x03\x03\x05\x00" + chance.randbytes(1280)
+
+    def exchange(number: int) -> tuple[bytes, bytes]:
+        if number < connections:
+            return _hello(1, chance), _hello(2, chance)
+        return small, large
+
+    return _written(path, _talk(packets // 2, numbers, 443, exchange, lambda: 5_000))
+
+
+def stream(*, exchanges: int, connections: int) -> Iterator[bytes]:
+    """A capture file in pieces, for a pipe: small exchanges without end over the same connections."""
+    yield _FILE_HEADER
+    numbers = [[1 + way, 1 + way] for way in range(connections)]
+    answer = (
+        b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"text":"'
+        + b"x" * 489
+        + b'"}'
+    )
+
+    def exchange(number: int) -> tuple[bytes, bytes]:
+        return b"GET /api/v1/items/%d HTTP/1.1\r\nHost: api.example.com\r\n\r\n" % number, answer
+
+    yield from _talk(exchanges, numbers, 8080, exchange, lambda: 20_000)
+
+
+def _hello(kind: int, chance: random.Random) -> bytes:
+    # A hello without extensions: legacy version, random, no session, one cipher suite, no compression.
+    suites = b"\x00\x02\x13\x01\x01\x00" if kind == 1 else b"\x13\x01\x00"
+    message = b"\x03\x03" + chance.randbytes(32) + b"\x00" + suites
+    handshake = bytes((kind,)) + len(message).to_bytes(3, "big") + message
+    return b"\x16\x03\x01" + len(handshake).to_bytes(2, "big") + handshake
+
+
+def _written(path: Path, records: Iterator[bytes]) -> Path:
+    if path.exists():
+        return path
     temporary = path.with_suffix(".part")
     with temporary.open("wb") as file:
-        file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1))
-        for number in range(exchanges):
-            way = number % connections
-            client, server = numbers[way]
-            request, response = _exchange(number, chance)
-            for from_client, octets in ((True, request), (False, response)):
-                seq, ack = (client, server) if from_client else (server, client)
-                time_ns += chance.randint(2_000, 20_000)
-                frame = _frame(prefixes[way], from_client, seq, ack, octets)
-                file.write(struct.pack("<IIII", *divmod(time_ns, 10**9), len(frame), len(frame)) + frame)
-                if from_client:
-                    client += len(octets)
-                else:
-                    server += len(octets)
-            numbers[way] = [client % 2**32, server % 2**32]
+        file.write(_FILE_HEADER)
+        file.writelines(records)
     temporary.rename(path)
     return path
 
 
-def _addresses(way: int) -> tuple[bytes, bytes, int]:
-    return bytes((10, 0, 0, 1 + way)), bytes((10, 0, 1, 1)), 40_000 + way
+def _talk(
+    exchanges: int,
+    numbers: list[list[int]],
+    port: int,
+    exchange: Callable[[int], tuple[bytes, bytes]],
+    pause: Callable[[], int],
+) -> Iterator[bytes]:
+    """Records of a capture file: the exchanges go round the connections, whose next numbers are *numbers*."""
+    prefixes = [_addresses(way, port) for way in range(len(numbers))]
+    time_ns = _START_NS
+    for number in range(exchanges):
+        way = number % len(numbers)
+        client, server = numbers[way]
+        request, response = exchange(number)
+        for from_client, octets in ((True, request), (False, response)):
+            for at in range(0, len(octets), MTU_PAYLOAD):
+                piece = octets[at : at + MTU_PAYLOAD]
+                seq, ack = (client, server) if from_client else (server, client)
+                time_ns += pause()
+                frame = _frame(prefixes[way], from_client, seq, ack, piece)
+                yield struct.pack("<IIII", *divmod(time_ns, 10**9), len(frame), len(frame)) + frame
+                if from_client:
+                    client += len(piece)
+                else:
+                    server += len(piece)
+        numbers[way] = [client % 2**32, server % 2**32]
 
 
-def _frame(ends: tuple[bytes, bytes, int], from_client: bool, seq: int, ack: int, octets: bytes) -> bytes:
-    client, server, port = ends
+def _addresses(way: int, port: int) -> Ends:
+    # 250 clients a subnet; a port of its own for each, so that no two connections share both.
+    return bytes((10, 0, way // 250, 1 + way % 250)), bytes((10, 1, 1, 1)), 10_000 + way % 50_000, port
+
+
+def _frame(ends: Ends, from_client: bool, seq: int, ack: int, octets: bytes) -> bytes:
+    client, server, client_port, server_port = ends
     source, destination = (client, server) if from_client else (server, client)
-    ports = (port, 8080) if from_client else (8080, port)
+    ports = (client_port, server_port) if from_client else (server_port, client_port)
     tcp = _HEADER.pack(*ports, seq % 2**32, ack % 2**32, 0x50, 0x18, 65535, 0, 0)
     ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40 + len(octets), 0, 0x4000, 64, 6, 0, source, destination)
     return b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0" + ip + tcp + octets
