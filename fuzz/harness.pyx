@@ -1,0 +1,773 @@
+"""Fuzz targets over the compiled core. Any octets: exchanges or a counted reason, never a crash.
+
+A target is a C function of the input's octets. It raises where an invariant does not hold; ``entry`` turns that, and
+whatever an ordinarily ignored exception is, into an abort that libFuzzer reports. What holds for every target:
+
+* no read or write outside of a block, no undefined behaviour, no leak (the sanitizers see to that);
+* after ``finish`` the ledger balances, nothing is open and nothing is held;
+* what is encoded decodes again, by readers that we did not write.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.stdlib cimport abort, free, malloc
+from libc.string cimport memcpy, memset
+from posix.unistd cimport ftruncate, pwrite
+
+import os
+import sys
+import traceback
+
+from levo.engine.batch cimport Batch
+from levo.engine.engine cimport Engine
+from levo.engine.exchange cimport exchange_footprint, exchange_new, section_allocate
+from levo.engine.frame cimport Decoder, decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
+from levo.engine.hpack cimport HeaderList, Hpack, hpack_decode, hpack_footprint, hpack_forget, hpack_free, hpack_init, list_free, list_init
+from levo.engine.memory cimport buffer_append
+from levo.engine.source cimport FrameSource
+from levo.engine.types cimport (
+    PROTOCOL_HTTP1, PROTOCOL_HTTP2, PROTOCOL_WEBSOCKET,
+    Budget, Exchange, Field, Frame, FrameSink, Message, Packet, Section, Span, Stats,
+)
+
+import orjson
+import re2
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from levo.engine.otlp import encode_resource
+from levo.engine.redact import Redactor
+from levo.errors import CaptureFileError
+from levo.sensor.capture.file import FileSource
+
+
+class Finding(AssertionError):
+    """An invariant does not hold."""
+
+
+cdef int check(bint holds, str what) except -1:
+    if not holds:
+        raise Finding(what)
+    return 0
+
+
+# Octets to segments: 0xFF is a mark, 0xFF 0xFF stands for itself, any other octet behind it is a Mark. What lies
+# between two marks is the payload of one segment. So octets can be inserted or removed anywhere, and the rest of
+# the input keeps its meaning.
+
+cdef enum Mark:
+    MARK_SIDE = 1             # bit 0: who sends the following
+    MARK_KIND = 14            # bits 1 to 3: Event
+    MARK_NO_ACK = 16
+    MARK_OLD_ACK = 32         # the acknowledgment lags by one segment
+
+
+cdef enum Event:
+    EVENT_NONE = 0
+    EVENT_GAP = 1             # octets that the capture never saw
+    EVENT_BACK = 2            # the next segment begins before the last one's end
+    EVENT_HOLD = 3            # the next segment comes one later
+    EVENT_FLAGS = 4           # TCP flags of the next segment
+    EVENT_TIME = 5            # time passes
+    EVENT_CONNECTION = 6      # which connection
+    EVENT_CUT = 7             # the snap length cuts the next segment
+
+
+cdef enum:
+    CONNECTIONS = 4
+    SEGMENT = 16384
+    HEADERS = 54              # Ethernet, IPv4, TCP
+
+
+cdef inline void put16(uint8_t* at, uint32_t value) noexcept nogil:
+    at[0] = <uint8_t>(value >> 8)
+    at[1] = <uint8_t>value
+
+
+cdef inline void put32(uint8_t* at, uint32_t value) noexcept nogil:
+    put16(at, value >> 16)
+    put16(at + 2, value)
+
+
+cdef class Talk(FrameSource):
+    """The segments that an input stands for, as a source of frames. Each frame lies in a block of just its size."""
+
+    cdef const uint8_t* data
+    cdef size_t size
+    cdef size_t at
+    cdef uint32_t seq[CONNECTIONS][2]
+    cdef uint32_t last_seq[CONNECTIONS][2]
+    cdef int64_t time_ns
+    cdef uint8_t segment[SEGMENT]
+    cdef uint32_t length
+    cdef uint8_t* held
+    cdef uint32_t held_length
+    cdef uint32_t held_wire
+    cdef bint hold
+    cdef bint many                # several connections
+    cdef bint handshake
+    cdef int connection
+    cdef int side
+    cdef int flags                # of the next segment; -1: the usual ones
+    cdef uint32_t cut
+    cdef uint8_t mark
+    cdef uint64_t frames
+
+    def __cinit__(self):
+        cdef int i
+        for i in range(CONNECTIONS):
+            self.seq[i][0] = 1000
+            self.seq[i][1] = <uint32_t>0xFFFFFF00    # wraps soon
+            self.last_seq[i][0] = self.seq[i][0]
+            self.last_seq[i][1] = self.seq[i][1]
+        self.flags = -1
+        self.time_ns = 1_700_000_000_000_000_000
+
+    def __dealloc__(self):
+        free(self.held)
+
+    cdef void emit(self, FrameSink sink, void* context, int flags) noexcept nogil:
+        """Pass one segment, of ``segment``, in the direction of ``side``."""
+        cdef uint32_t kept = self.length - (self.cut if self.cut < self.length else self.length)
+        cdef uint32_t* seq = self.seq[self.connection]
+        cdef uint32_t advance = self.length + (flags >> 1 & 1) + (flags & 1)
+        cdef uint8_t* block = <uint8_t*>malloc(HEADERS + kept)
+        cdef uint32_t ack = seq[1 - self.side]
+        if block == NULL:
+            return
+        if self.mark & MARK_OLD_ACK:
+            ack = self.last_seq[self.connection][1 - self.side]
+        memset(block, 0, HEADERS)
+        block[12] = 8
+        block[14] = 0x45
+        put16(block + 16, 40 + self.length)
+        block[22] = 64
+        block[23] = 6
+        block[26] = block[30] = 10
+        block[29] = 1 + self.side
+        block[33] = 2 - self.side
+        put16(block + 34, 40000 + self.connection if self.side == 0 else 8080)
+        put16(block + 36, 8080 if self.side == 0 else 40000 + self.connection)
+        put32(block + 38, seq[self.side])
+        if flags & 16:
+            put32(block + 42, ack)
+        block[46] = 0x50
+        block[47] = <uint8_t>flags
+        put16(block + 48, 65535)
+        if kept:
+            memcpy(block + HEADERS, self.segment, kept)
+        self.last_seq[self.connection][self.side] = seq[self.side]
+        seq[self.side] += advance
+        if self.hold and self.held == NULL:
+            self.held = block
+            self.held_length = HEADERS + kept
+            self.held_wire = HEADERS + self.length
+        else:
+            self.give(sink, context, block, HEADERS + kept, HEADERS + self.length)
+            self.release(sink, context)
+        self.hold = False
+        self.length = 0
+        self.cut = 0
+        self.flags = -1
+
+    cdef void give(self, FrameSink sink, void* context, uint8_t* block, uint32_t length, uint32_t wire) noexcept nogil:
+        cdef Frame frame
+        memset(&frame, 0, sizeof(Frame))
+        frame.data = block
+        frame.captured_length = length
+        frame.wire_length = wire
+        frame.time_ns = self.time_ns
+        frame.link_type = 1
+        sink(context, &frame)
+        self.frames += 1
+        self.time_ns += 100_000
+        free(block)
+
+    cdef void release(self, FrameSink sink, void* context) noexcept nogil:
+        cdef uint8_t* block = self.held
+        if block != NULL:
+            self.held = NULL
+            self.give(sink, context, block, self.held_length, self.held_wire)
+
+    cdef void flush(self, FrameSink sink, void* context) noexcept nogil:
+        """End the segment that is being collected."""
+        cdef int flags = self.flags
+        if self.length == 0 and flags < 0:
+            return
+        if flags < 0:
+            flags = 8 if self.mark & MARK_NO_ACK else 24
+        self.emit(sink, context, flags)
+
+    cdef void begin(self, FrameSink sink, void* context) noexcept nogil:
+        """The handshake of the current connection."""
+        cdef int side = self.side
+        self.side = 0
+        self.emit(sink, context, 2)
+        self.side = 1
+        self.emit(sink, context, 18)
+        self.side = 0
+        self.emit(sink, context, 16)
+        self.side = side
+
+    cdef void obey(self, FrameSink sink, void* context, uint8_t mark) noexcept nogil:
+        cdef uint8_t value = 0
+        cdef int event = (mark & MARK_KIND) >> 1
+        self.mark = mark
+        self.side = mark & MARK_SIDE
+        if event != EVENT_NONE and event != EVENT_HOLD and self.at < self.size:
+            value = self.data[self.at]
+            self.at += 1
+        if event == EVENT_GAP:
+            self.seq[self.connection][self.side] += value if value < 224 else (value - 223) * 1460
+        elif event == EVENT_BACK:
+            self.seq[self.connection][self.side] -= value
+        elif event == EVENT_HOLD:
+            self.hold = True
+        elif event == EVENT_FLAGS:
+            self.flags = value
+        elif event == EVENT_TIME:
+            self.time_ns += <int64_t>1_000_000 << (value & 31) if value < 200 else -<int64_t>1_000_000 << (value & 15)
+        elif event == EVENT_CONNECTION and self.many:
+            self.connection = value % CONNECTIONS
+            if value & 128:
+                self.begin(sink, context)
+        elif event == EVENT_CUT:
+            self.cut = value
+
+    cdef int pump(self, FrameSink sink, void* context, int limit, int timeout_ms) except -2 nogil:
+        cdef uint64_t before = self.frames
+        cdef uint8_t octet
+        if self.at >= self.size and self.held == NULL and self.length == 0:
+            return -1
+        if self.handshake:
+            self.handshake = False
+            self.begin(sink, context)
+        while self.at < self.size and self.frames - before < <uint64_t>limit:
+            octet = self.data[self.at]
+            self.at += 1
+            if octet == 0xFF and self.at < self.size:
+                octet = self.data[self.at]
+                self.at += 1
+                if octet != 0xFF:
+                    self.flush(sink, context)
+                    self.obey(sink, context, octet)
+                    continue
+            if self.length == SEGMENT:
+                self.flush(sink, context)
+            self.segment[self.length] = octet
+            self.length += 1
+        if self.at >= self.size:
+            self.flush(sink, context)
+            self.release(sink, context)
+        return <int>(self.frames - before)
+
+
+cdef enum Option:
+    # Bits of the first octet of a conversation.
+    OPTION_MID_STREAM = 1
+    OPTION_LITTLE_MEMORY = 2
+    OPTION_SHORT_HEADS = 4
+    OPTION_SHORT_BODIES = 8
+    OPTION_FEW_PENDING = 16
+    OPTION_NO_BODIES = 32
+    OPTION_SMALL_SLICES = 64
+    OPTION_RATE = 128
+
+
+cdef bytes RESOURCE = encode_resource({"service.name": "fuzz"})
+
+
+cdef int drain(Engine engine, uint64_t* drained) except -1:
+    cdef Batch batch = engine.drain()
+    if batch.count == 0:
+        return 0
+    drained[0] += batch.count
+    return examine(batch, 65536)
+
+
+cdef int examine(Batch batch, size_t max_size) except -1:
+    """Decode, mask and encode *batch*; read the encodings back."""
+    cdef Exchange* exchange
+    cdef int64_t footprint = 0
+    batch.decode_content(max_size, 1 << 20)
+    batch.mask()
+    exchange = batch.first
+    while exchange != NULL:
+        footprint += exchange_footprint(exchange)
+        exchange = exchange.next
+    check(footprint == batch.budget.used, "a batch's memory is miscounted")
+    request = ExportTraceServiceRequest.FromString(batch.otlp(RESOURCE))
+    check(sum([len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans])
+          == batch.count, "spans are missing")
+    lines = batch.jsonl().splitlines()
+    check(len(lines) == batch.count, "lines are missing")
+    for line in lines:
+        orjson.loads(line)
+    return 0
+
+
+cdef int balanced(const Stats* s, uint64_t drained) except -1:
+    cdef uint64_t dropped = 0
+    cdef int i
+    for i in range(16):
+        dropped += s.exchanges_dropped[i]
+    check(s.frames_received == s.frames_tcp + s.frames_not_ip + s.frames_not_tcp + s.frames_malformed
+          + s.frames_unsupported_link + s.frames_fragment_joined + s.frames_fragment_lost, "frames do not balance")
+    check(s.payload_bytes_received == s.payload_bytes_parsed + s.payload_bytes_duplicate + s.payload_bytes_opaque
+          + s.payload_bytes_skipped + s.payload_bytes_evicted + s.payload_bytes_closed
+          + s.payload_bytes_out_of_window + s.payload_bytes_held, "payload octets do not balance")
+    check(s.exchanges_begun == s.exchanges_emitted + s.exchanges_open + dropped, "exchanges do not balance")
+    check(s.payload_bytes_held == 0, "octets are held behind the end")
+    check(s.exchanges_open == 0, "exchanges are open behind the end")
+    check(s.exchanges_emitted == drained, "an exchange was counted as emitted and is not there, or the reverse")
+    check(s.exchanges_emitted_incomplete <= s.exchanges_emitted, "more are incomplete than there are")
+    return 0
+
+
+cdef int converse(const uint8_t* data, size_t size, bint many, const uint8_t* front, size_t front_size) except -1:
+    """Run the conversation of *data* through an engine, behind the turns of *front*."""
+    cdef Engine engine
+    cdef Talk talk
+    cdef uint8_t options
+    cdef uint64_t drained = 0
+    cdef uint8_t* whole
+    if size < 1:
+        return 0
+    options = data[0]
+    engine = Engine(
+        max_memory=20_000 if options & OPTION_LITTLE_MEMORY else 64 << 20,
+        max_head=500 if options & OPTION_SHORT_HEADS else 262_144,
+        max_message=1000 if options & OPTION_SHORT_BODIES else 10_000_000,
+        max_pending=3 if options & OPTION_FEW_PENDING else 1024,
+        keep_bodies=not options & OPTION_NO_BODIES,
+        traces_per_minute=3.0 if options & OPTION_RATE else 0.0,
+        endpoint_traces_per_minute=2.0 if options & OPTION_RATE else -1.0,
+    )
+    engine.state.hash_seed = 1
+    whole = <uint8_t*>malloc(size - 1 + front_size)
+    if whole == NULL and size - 1 + front_size:
+        raise MemoryError
+    if front_size:
+        memcpy(whole, front, front_size)
+    if size > 1:
+        memcpy(whole + front_size, data + 1, size - 1)
+    try:
+        talk = Talk()
+        talk.data = whole
+        talk.size = size - 1 + front_size
+        talk.many = many
+        talk.handshake = not options & OPTION_MID_STREAM
+        while engine.pump(talk, 3 if options & OPTION_SMALL_SLICES else 4096, 0) >= 0:
+            drain(engine, &drained)
+        engine.finish()
+        drain(engine, &drained)
+        check(engine.state.stats.frames_received == talk.frames, "frames are missing")
+        balanced(&engine.state.stats, drained)
+        check(engine.state.ready_bytes == 0 and engine.state.ready_count == 0, "drained, and something is ready")
+        check(engine.state.budget.used >= 0, "more memory was given back than taken")
+        engine.finish()
+        check(engine.state.ready_count == 0, "finish() again gives something")
+    finally:
+        free(whole)
+    return 0
+
+
+cdef bytes UPGRADE = (
+    b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    b"\xff\x01HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\xff\x00"
+)
+
+
+cdef int target_tcp(const uint8_t* data, size_t size) except -1:
+    return converse(data, size, True, NULL, 0)
+
+
+cdef int target_talk(const uint8_t* data, size_t size) except -1:
+    return converse(data, size, False, NULL, 0)
+
+
+cdef int target_websocket(const uint8_t* data, size_t size) except -1:
+    return converse(data, size, False, <const uint8_t*><const char*>UPGRADE, len(UPGRADE))
+
+
+# Frames
+
+cdef uint16_t[16] LINKS
+LINKS[:] = [1, 0, 12, 101, 105, 108, 113, 127, 141, 192, 228, 229, 276, 9, 50, 7]
+cdef uint64_t[1] SEEN
+
+
+cdef int one_frame(Decoder* decoder, uint8_t* octets, uint32_t length, uint32_t more, int64_t time_ns, int link) except -1:
+    cdef Frame frame
+    cdef Packet packet
+    cdef uint32_t i
+    cdef uint64_t seen = 0
+    cdef uint8_t* block = <uint8_t*>malloc(length)
+    memset(&frame, 0, sizeof(Frame))
+    if length:
+        memcpy(block, octets, length)
+    frame.data = block
+    frame.captured_length = length
+    frame.wire_length = length + more
+    frame.time_ns = time_ns
+    frame.link_type = <uint16_t>link
+    if decode_frame(decoder, &frame, &packet):
+        for i in range(packet.payload_length):
+            seen += packet.payload[i]
+        for i in range(packet.options_length):
+            seen += packet.options[i]
+        SEEN[0] += seen
+        if packet.family != 4 and packet.family != 6:
+            free(block)
+            raise Finding("an address family that is none")
+    free(block)
+    return 0
+
+
+cdef int target_frame(const uint8_t* data, size_t size) except -1:
+    """Link type, then frames; 0xFF and an octet other than 0xFF ends one."""
+    cdef Decoder decoder
+    cdef Budget budget
+    cdef Stats stats
+    cdef uint8_t frame[SEGMENT]
+    cdef uint32_t length = 0
+    cdef size_t at = 1
+    cdef int link
+    cdef int64_t time_ns = 0
+    cdef uint8_t octet
+    if size < 1:
+        return 0
+    memset(&budget, 0, sizeof(Budget))
+    memset(&stats, 0, sizeof(Stats))
+    budget.limit = 4096 if data[0] & 128 else 1 << 24
+    link = LINKS[data[0] & 15]
+    decoder_init(&decoder, &budget, &stats)
+    try:
+        while at < size:
+            octet = data[at]
+            at += 1
+            if octet == 0xFF and at < size:
+                octet = data[at]
+                at += 1
+                if octet != 0xFF:
+                    one_frame(&decoder, frame, length, octet & 31, time_ns, link)
+                    length = 0
+                    time_ns += <int64_t>1_000_000 << (octet >> 3)
+                    if octet & 1:
+                        decoder_tick(&decoder, time_ns)
+                    continue
+            if length < SEGMENT:
+                frame[length] = octet
+                length += 1
+        one_frame(&decoder, frame, length, 0, time_ns, link)
+        decoder_finish(&decoder)
+        check(stats.frames_received == stats.frames_tcp + stats.frames_not_ip + stats.frames_not_tcp
+              + stats.frames_malformed + stats.frames_unsupported_link + stats.frames_fragment_joined
+              + stats.frames_fragment_lost, "frames do not balance")
+        check(budget.used == 0, "fragments are held behind the end")
+    finally:
+        decoder_free(&decoder)
+    return 0
+
+
+# HPACK
+
+cdef int target_hpack(const uint8_t* data, size_t size) except -1:
+    """Options, how many blocks, where they are cut; then the blocks."""
+    cdef Hpack table
+    cdef HeaderList fields
+    cdef Budget budget
+    cdef uint32_t i, k, limit, start, end, left
+    cdef uint8_t* block
+    if size < 5:
+        return 0
+    memset(&budget, 0, sizeof(Budget))
+    limit = 200 if data[0] & 2 else 262_144
+    hpack_init(&table, data[0] & 1)
+    left = <uint32_t>size - 5
+    start = 0
+    for i in range(1, 6):
+        end = left if i == 5 else <uint32_t>(<uint64_t>left * data[i] >> 8)
+        if end < start:
+            end = start
+        block = <uint8_t*>malloc(end - start)
+        if end > start:
+            memcpy(block, data + 5 + start, end - start)
+        list_init(&fields, limit)
+        hpack_decode(&budget, &table, block, end - start, &fields)
+        free(block)
+        for k in range(fields.count):
+            check(fields.fields[k].name.at + fields.fields[k].name.length <= fields.length
+                  and fields.fields[k].value.at + fields.fields[k].value.length <= fields.length,
+                  "a field lies outside of its list")
+        check(fields.length <= limit, "a list passes its bound")
+        list_free(&budget, &fields)
+        check(budget.used == hpack_footprint(&table), "a table's memory is miscounted")
+        if data[0] & 4 and i == 2:
+            hpack_forget(&budget, &table)
+        start = end
+    hpack_free(&budget, &table)
+    return check(budget.used == 0, "a table leaves memory behind")
+
+
+# Records
+
+cdef Exchange* new_exchange(Batch batch) except NULL:
+    cdef Exchange* exchange = exchange_new(&batch.budget)
+    if exchange == NULL:
+        raise MemoryError
+    if batch.last == NULL:
+        batch.first = exchange
+    else:
+        batch.last.next = exchange
+    batch.last = exchange
+    batch.count += 1
+    exchange.client[10] = exchange.client[11] = exchange.server[10] = exchange.server[11] = 0xFF
+    exchange.family = 4
+    exchange.sampled = 1
+    exchange.protocol = PROTOCOL_HTTP1
+    return exchange
+
+
+cdef int put_section(Batch batch, Section* section, list lines, list more, Span* spans) except -1:
+    """Field lines, then octets that *spans* are set to."""
+    cdef bytes text = b"".join([name + value for name, value in lines]) + b"".join(more)
+    cdef uint32_t at = 0, i = 0
+    if not section_allocate(&batch.budget, section, <uint32_t>len(text), <uint32_t>len(lines)):
+        raise MemoryError
+    memcpy(section.text, <const char*>text, len(text))
+    for name, value in lines:
+        section.fields[i].name.at = at
+        section.fields[i].name.length = <uint32_t>len(name)
+        at += <uint32_t>len(name)
+        section.fields[i].value.at = at
+        section.fields[i].value.length = <uint32_t>len(value)
+        at += <uint32_t>len(value)
+        i += 1
+    for i in range(len(more)):
+        spans[i].at = at
+        spans[i].length = <uint32_t>len(more[i])
+        at += spans[i].length
+    return 0
+
+
+cdef int put_body(Batch batch, Message* message, bytes body) except -1:
+    if not buffer_append(&batch.budget, &message.body, <const uint8_t*><const char*>body, <uint32_t>len(body)):
+        raise MemoryError
+    message.wire_body_size = len(body)
+    return 0
+
+
+CODINGS = (
+    b"gzip", b"deflate", b"br", b"zstd", b"x-gzip", b"identity", b"gzip, br", b"br, gzip", b"deflate, gzip, zstd",
+    b"GZIP ,, deflate", b"zstd,zstd", b"compress", b"", b"gzip, gzip, gzip, gzip, gzip, gzip", b"deflate, br", b"aws-chunked",
+)
+
+
+cdef int target_coding(const uint8_t* data, size_t size) except -1:
+    """Which codings are claimed, the bound; then the body."""
+    cdef Batch batch = Batch()
+    cdef Exchange* exchange
+    cdef Span spans[3]
+    cdef size_t bound
+    if size < 2:
+        return 0
+    exchange = new_exchange(batch)
+    exchange.response.present = exchange.response.complete = 1
+    put_section(batch, &exchange.response.head, [(b"Content-Encoding", CODINGS[data[0] & 15])], [], spans)
+    put_body(batch, &exchange.response, data[2:size])
+    bound = <size_t>1 << (data[1] & 15) << 4
+    exchange.response.truncated = data[1] >> 7
+    batch.decode_content(bound, 1 << 20)
+    check(exchange.response.body.length <= bound or exchange.response.body.length <= size, "a body passes its bound")
+    return check(exchange_footprint(exchange) == batch.budget.used, "a body's memory is miscounted")
+
+
+cdef int target_encode(const uint8_t* data, size_t size) except -1:
+    """Ten octets of numbers, then texts with 0xFF behind each: method, target, scheme, authority, reason, two
+    bodies, then names and values."""
+    cdef Batch batch = Batch()
+    cdef Exchange* exchange
+    cdef Span spans[4]
+    cdef list texts, lines
+    if size < 10:
+        return 0
+    texts = (<bytes>data[10:size]).split(b"\xff")
+    texts += [b""] * (7 - len(texts))
+    lines = list(zip(texts[7::2], texts[8::2]))
+    exchange = new_exchange(batch)
+    exchange.protocol = (PROTOCOL_HTTP1, PROTOCOL_HTTP2, PROTOCOL_WEBSOCKET)[data[0] % 3]
+    exchange.family = 6 if data[0] & 64 else 4
+    if data[0] & 64:
+        memcpy(exchange.client, data, 10)
+    exchange.encrypted = data[0] >> 7
+    exchange.incomplete = data[1] % 14
+    exchange.grpc = data[2]
+    exchange.interim = data[3]
+    exchange.weight = (1.0, 0.0, 1e300, -1.0)[data[4] & 3]
+    exchange.request.present = data[5] & 1
+    exchange.response.present = data[5] >> 1 & 1
+    exchange.request.truncated = data[5] >> 2 & 1
+    exchange.response.truncated = data[5] >> 3 & 1
+    exchange.request.complete = data[5] >> 4 & 1
+    exchange.response.complete = data[5] >> 5 & 1
+    exchange.request.content_decoded = exchange.response.content_decoded = data[5] >> 6 & 1
+    exchange.response.status = <uint16_t>(data[6] << 8 | data[7])
+    exchange.request.findings = data[8]
+    exchange.request.missing_bytes = data[9]
+    exchange.request.version_major = data[3] & 3
+    exchange.request.version_minor = data[4] >> 4
+    exchange.response.data_messages = data[9]
+    if exchange.request.present:
+        put_section(batch, &exchange.request.head, lines[:len(lines) // 2], texts[:4], spans)
+        exchange.request.method, exchange.request.target = spans[0], spans[1]
+        if exchange.protocol == PROTOCOL_HTTP2:
+            exchange.request.scheme, exchange.request.authority = spans[2], spans[3]
+        put_body(batch, &exchange.request, texts[5])
+    if exchange.response.present:
+        put_section(batch, &exchange.response.head, lines[len(lines) // 2:], texts[4:5], spans)
+        exchange.response.reason = spans[0]
+        put_body(batch, &exchange.response, texts[6])
+    exchange.footprint = exchange_footprint(exchange)
+    examine(batch, 65536)
+    batch.exchanges()
+    return 0
+
+
+# Masking
+
+NAMES = ("password", "ssn", "Card-Number", "k")
+cdef object BY_NAME = Redactor(NAMES)
+cdef object BY_BOTH = Redactor(
+    NAMES, [re2.compile(rb"[a-z0-9.]{1,20}@[a-z0-9.]{1,20}"), re2.compile(rb"\d{3}-?\d{2}-?\d{4}")])
+KINDS = (
+    b"application/json", b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=X", b"text/plain",
+    b"application/xml", b"", b"application/x-ndjson", b"application/grpc",
+)
+
+
+cdef int target_redact(const uint8_t* data, size_t size) except -1:
+    """Content type; then what is body of the response and target of the request."""
+    cdef Batch batch = Batch()
+    cdef Exchange* exchange
+    cdef Span spans[4]
+    cdef bytes body, masked
+    if size < 1:
+        return 0
+    body = data[1:size]
+    exchange = new_exchange(batch)
+    exchange.request.present = exchange.response.present = 1
+    put_section(batch, &exchange.request.head, [(b"Cookie", body[:64])], [b"GET", body[:256]], spans)
+    exchange.request.method, exchange.request.target = spans[0], spans[1]
+    put_section(batch, &exchange.response.head, [(b"Content-Type", KINDS[data[0] & 7])], [], spans)
+    put_body(batch, &exchange.response, body)
+    exchange.response.truncated = data[0] >> 6 & 1
+    (BY_BOTH if data[0] & 128 else BY_NAME).redact(batch)
+    masked = exchange.response.body.data[:exchange.response.body.length] if exchange.response.body.length else b""
+    if not exchange.response.truncated:
+        check(len(masked) == len(body), "masking changes the length")
+    batch.exchanges()
+    return 0
+
+
+# Capture files
+
+cdef int FILE = os.memfd_create("capture", 0)
+PATH = f"/proc/self/fd/{FILE}"
+
+
+cdef void count_frame(void* context, const Frame* frame) noexcept nogil:
+    cdef uint64_t* seen = <uint64_t*>context
+    cdef uint32_t i
+    for i in range(frame.captured_length):
+        seen[1] += frame.data[i]
+    seen[0] += 1
+
+
+cdef int target_capture(const uint8_t* data, size_t size) except -1:
+    """A capture file."""
+    cdef uint64_t seen[2]
+    cdef FrameSource source
+    cdef int passed
+    memset(seen, 0, sizeof(seen))
+    if ftruncate(FILE, 0) or pwrite(FILE, data, size, 0) != <ssize_t>size:
+        raise OSError("cannot write the file")
+    try:
+        source = FileSource(PATH)
+    except CaptureFileError:
+        return 0
+    try:
+        while source.pump(count_frame, seen, 64, 0) >= 0:
+            pass
+    except CaptureFileError:
+        pass
+    statistics = source.statistics()
+    check(statistics.received == statistics.delivered + statistics.filtered, "records do not balance")
+    check(statistics.delivered == seen[0], "frames are miscounted")
+    check(sum(map(len, source.secrets)) == statistics.secrets_bytes, "secrets are miscounted")
+    source.close()
+    return 0
+
+
+ctypedef int (*Target)(const uint8_t*, size_t) except -1
+
+cdef Target target = NULL
+
+
+cdef int run(const uint8_t* data, size_t size) noexcept:
+    try:
+        target(data, size)
+    except BaseException:
+        traceback.print_exc()
+        abort()
+    return 0
+
+
+def _unraisable(problem):
+    traceback.print_exception(problem.exc_type, problem.exc_value, problem.exc_traceback)
+    sys.stderr.write(f"fuzz: an exception was ignored in {problem.object!r}\n")
+    abort()
+
+
+cdef int choose(str name) except -1:
+    """Raises ValueError when there is no target of that name."""
+    global target
+    if name == "frame":
+        target = target_frame
+    elif name == "tcp":
+        target = target_tcp
+    elif name in ("http1", "http2", "tls"):
+        target = target_talk
+    elif name == "websocket":
+        target = target_websocket
+    elif name == "hpack":
+        target = target_hpack
+    elif name == "coding":
+        target = target_coding
+    elif name == "encode":
+        target = target_encode
+    elif name == "redact":
+        target = target_redact
+    elif name == "capture":
+        target = target_capture
+    else:
+        raise ValueError(f"no target {name!r}")
+    return 0
+
+
+def play(str name, bytes octets):
+    """Run one input. Raises ``Finding``, or whatever else goes wrong."""
+    cdef uint8_t* block = <uint8_t*>malloc(len(octets) + 1)
+    choose(name)
+    memcpy(block, <const char*>octets, len(octets))
+    try:
+        target(block, len(octets))
+    finally:
+        free(block)
+
+
+def entry(str name):
+    """Address of the C function that runs the target of that name."""
+    choose(name)
+    sys.unraisablehook = _unraisable
+    return <uintptr_t><void*>run

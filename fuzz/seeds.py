@@ -1,0 +1,433 @@
+"""The seed corpus, made afresh: our capture cases, and conversations that other implementations wrote.
+
+Each target reads octets in its own way (``harness.pyx``); here is the other direction, from segments, frames
+and messages to octets.
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import brotli
+import hpack
+import wsproto.extensions
+import wsproto.frame_protocol as ws
+import zstandard
+from tests.engine.frame_samples import samples
+from tests.helpers.http2_peers import Peers, request_head, response_head, simple_exchanges
+from tests.helpers.packets import FIN, SYN
+from tests.helpers.pcap import read_pcap
+
+ROOT = Path(__file__).resolve().parents[1]
+CASES = sorted((ROOT / "tests" / "cases").glob("*/input.pcap"))
+LINKS = (1, 0, 12, 101, 105, 108, 113, 127, 141, 192, 228, 229, 276, 9, 50, 7)
+"""As in ``harness.pyx``."""
+
+GAP, BACK, HOLD, FLAGS, TIME, CONNECTION, CUT = range(1, 8)
+LARGEST = 4_096
+"""Octets of one seed; longer ones only slow the search down."""
+
+
+def escaped(octets: bytes) -> bytes:
+    """*octets* with the mark doubled."""
+    return octets.replace(b"\xff", b"\xff\xff")
+
+
+def mark(side: int, event: int = 0, value: int | None = None) -> bytes:
+    """The end of a segment, and what comes before the next one of *side*."""
+    return bytes([0xFF, side | event << 1]) + (b"" if value is None else bytes([value]))
+
+
+def turns(conversation: Iterable[tuple[bool, bytes]], options: int = 0) -> bytes:
+    """(from the client?, octets) pairs, one segment each."""
+    return bytes([options]) + b"".join(mark(int(not side)) + escaped(octets) for side, octets in conversation)
+
+
+def seed_frames() -> Iterator[bytes]:
+    for link, octets in samples().values():
+        if link in LINKS:
+            yield bytes([LINKS.index(link)]) + escaped(octets) + b"\xff\x00" + escaped(octets)
+    for path in CASES:
+        link, frames = read_pcap(path)
+        if link in LINKS:
+            joined = b"\xff\x00".join(escaped(octets) for _, octets, _ in frames[:12])
+            yield bytes([LINKS.index(link)]) + joined
+
+
+def segments(frames: Iterable[tuple[int, bytes, int]]) -> Iterator[tuple[int, bytes, int, int, int, int]]:
+    """(time_ns, connection, side, seq, flags, payload) of plain IPv4 over Ethernet; the rest is left out."""
+    known: dict[bytes, tuple[int, bytes]] = {}
+    for time_ns, octets, _ in frames:
+        if (
+            octets[12:14] != b"\x08\x00"
+            or octets[14:15] != b"\x45"
+            or octets[23:24] != b"\x06"
+            or len(octets) < 54
+        ):
+            continue
+        source, target = octets[26:30] + octets[34:36], octets[30:34] + octets[36:38]
+        both = min(source, target) + max(source, target)
+        number, client = known.setdefault(both, (len(known) % 4, source))
+        seq, _, offset, flags = struct.unpack_from(">IIBB", octets, 38)
+        total = struct.unpack_from(">H", octets, 16)[0]
+        payload = octets[34 + (offset >> 4) * 4 : 14 + total]
+        yield time_ns, payload, number, int(source != client), seq, flags
+
+
+def seed_conversations() -> Iterator[bytes]:
+    """Our capture cases in the harness's notation: gaps, repetitions, flags and time as they are there."""
+    for path in CASES:
+        _, frames = read_pcap(path)
+        expected: dict[tuple[int, int], int] = {}
+        parts, connection, clock = [b"\1"], 0, 0
+        for time_ns, payload, number, side, seq, flags in segments(frames):
+            if number != connection:
+                parts.append(mark(side, CONNECTION, number))
+                connection = number
+            if clock and time_ns - clock > 10**9:
+                parts.append(mark(side, TIME, 11))
+            clock = time_ns
+            ahead = seq - expected.get((number, side), seq)
+            while 0 < ahead < 20_000:
+                step = min(ahead, 223) if ahead < 1460 else min(ahead // 1460, 32) + 223
+                parts.append(mark(side, GAP, step))
+                ahead -= step if step < 224 else (step - 223) * 1460
+            while -5000 < ahead < 0:
+                parts.append(mark(side, BACK, min(-ahead, 255)))
+                ahead += min(-ahead, 255)
+            parts.append(mark(side, FLAGS, flags) if flags & ~24 or not payload else mark(side))
+            parts.append(escaped(payload))
+            expected[number, side] = seq + len(payload) + bool(flags & SYN) + bool(flags & FIN)
+        yield b"".join(parts)[:LARGEST]
+
+
+REQUESTS = (
+    b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"POST /a?b=c HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+    b"PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: t\r\n\r\n"
+    b"3;e=1\r\nabc\r\n0\r\nt: 1\r\n\r\n",
+    b"HEAD /h HTTP/1.0\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: a\r\nX: 1\r\n folded\r\n\r\n",
+    b"CONNECT b:443 HTTP/1.1\r\nHost: b:443\r\n\r\n",
+    b"POST /s HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nG",
+    b"GET http://user@h:8/p?q#f HTTP/1.1\nHost: a\nExpect: 100-continue\n\n",
+    b"GET /h2 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    b"HTTP2-Settings: AAMAAABk\r\n\r\n",
+)
+RESPONSES = (
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    b"HTTP/1.1 204 No Content\r\n\r\n",
+    b"HTTP/1.1 200\r\nTransfer-Encoding: gzip, chunked\r\n\r\n5\r\n12345\r\n00\r\n\r\n",
+    b"HTTP/1.0 404 Not Found\r\nConnection: close\r\n\r\nuntil the end",
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 200 Connection established\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\ndata: 2\n\n",
+    b"HTTP/1.1 302 Found\nLocation: /x\nContent-Length: 0, 0\n\n",
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+)
+
+
+def seed_http1() -> Iterator[bytes]:
+    for i, request in enumerate(REQUESTS):
+        yield turns([(True, request), (False, RESPONSES[i]), (True, REQUESTS[0]), (False, RESPONSES[0])])
+        yield turns([(True, request + REQUESTS[1]), (False, RESPONSES[i] + RESPONSES[0])], 64)
+    plain, content = b"content that is coded " * 20, [gzip.compress, zlib.compress, brotli.compress]
+    for name, code in zip((b"gzip", b"deflate", b"br"), content, strict=True):
+        coded = code(plain)
+        head = b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (name, len(coded))
+        yield turns([(True, REQUESTS[0]), (False, head + coded)])
+    yield from seed_conversations()
+
+
+def seed_http2() -> Iterator[bytes]:
+    for count in (1, 3, 8):
+        yield turns(simple_exchanges(count).turns)[:LARGEST]
+        yield turns(list(simple_exchanges(count + 2).turns)[3:], 1)[:LARGEST]
+    peers = Peers()
+    for stream in (1, 3, 5):
+        grpc = (b"content-type", b"application/grpc")
+        peers.head(True, stream, request_head("POST", "/a.B/C", grpc, (b"cookie", b"c" * (stream * 400))))
+        peers.data(True, stream, b"\0\0\0\0\5hello" * stream, end=True, pad=stream)
+        peers.head(False, stream, response_head(103))
+        peers.head(False, stream, response_head(200, grpc))
+        peers.data(False, stream, b"\1\0\0\0\3abc" * stream)
+        peers.trailers(False, stream, [(b"grpc-status", b"0")])
+        peers.flush(False)
+    yield turns(peers.turns)[:LARGEST]
+    upgrade = [(True, REQUESTS[8]), (False, RESPONSES[8])]
+    yield turns([*upgrade, *simple_exchanges(2).turns])[:LARGEST]
+
+
+def seed_hpack() -> Iterator[bytes]:
+    encoder = hpack.Encoder()
+    blocks = [
+        encoder.encode(
+            [(":method", "GET"), (":path", f"/items/{i}"), ("x-tenant", f"t{i % 3}"), ("cookie", "c" * i * 9)]
+        )
+        for i in range(5)
+    ]
+    whole = b"".join(blocks)
+    for exact in range(2):
+        cuts, at = [], 0
+        for block in blocks[:4]:
+            at += len(block)
+            cuts.append(min(-(-at * 256 // len(whole)), 255))
+        yield bytes([exact, *cuts]) + whole
+        for block in blocks:
+            yield bytes([exact, 255, 255, 255, 255]) + block
+    yield b"\1\x80\x80\x80\x80" + b"\x3f\xe1\x1f\x20\x82\x40\x01a\x01b\x10\x01c\x01d\x00\x01e\x01f\xbe"
+
+
+def seed_websocket() -> Iterator[bytes]:
+    for extensions in ([], [wsproto.extensions.PerMessageDeflate()]):
+        for extension in extensions:
+            extension.finalize("permessage-deflate")
+        client, server = ws.FrameProtocol(True, extensions), ws.FrameProtocol(False, extensions)
+        said = [
+            (True, bytes(client.send_data("hello", fin=True))),
+            (False, bytes(server.send_data(b"x" * 300, fin=False))),
+            (False, bytes(server.ping(b"p"))),
+            (False, bytes(server.send_data(b"end", fin=True))),
+            (True, bytes(client.pong(b"p"))),
+            (True, bytes(client.close(1000, "bye"))),
+        ]
+        yield turns(said)
+        yield turns([(side, bytes([octet])) for side, octets in said for octet in octets][:400])
+
+
+def hello(kind: int, extensions: bytes) -> bytes:
+    """A ClientHello (1) or ServerHello (2) as a record (RFC 8446 section 4.1)."""
+    suites = b"\0\4\x13\1\xc0\x2f\1\0" if kind == 1 else b"\x13\1\0"
+    body = b"\3\3" + bytes(range(32)) + b"\0" + suites + struct.pack(">H", len(extensions)) + extensions
+    message = bytes([kind]) + len(body).to_bytes(3, "big") + body
+    return record(22, message)
+
+
+def record(kind: int, content: bytes) -> bytes:
+    return struct.pack(">BHH", kind, 0x303, len(content)) + content
+
+
+def seed_tls() -> Iterator[bytes]:
+    name = b"\0\0\0\x11\0\x0f\0\0\x0capi.test.dev"
+    asked = name + b"\0\x10\0\x0e\0\x0c\2h2\x08http/1.1" + b"\0\x2b\0\3\2\3\4"
+    agreed = b"\0\x2b\0\2\3\4" + b"\0\x10\0\5\0\3\2h2"
+    certificate = bytes.fromhex("0b00001a000017000014") + b"0\x12\xa0\3\2\1\2\2\1\1" + bytes(10)
+    first, second = hello(1, asked), hello(2, agreed)
+    sealed = record(20, b"\1") + record(23, bytes(100))
+    yield turns([(True, first), (False, second + sealed), (True, sealed), (False, record(21, b"\1\0"))])
+    yield turns(
+        [(True, first[:40]), (True, first[40:]), (False, second + record(22, certificate)), (True, sealed)]
+    )
+    yield turns([(True, record(22, first[5:60]) + record(22, first[60:])), (False, record(21, b"\2\x28"))])
+    yield turns([(True, sealed), (False, sealed)], 1)
+
+
+def seed_coding() -> Iterator[bytes]:
+    plain = b"".join(b"line %d of what was sent\n" % i for i in range(40))
+    raw = zlib.compressobj(9, zlib.DEFLATED, -15)
+    coded = (
+        (0, gzip.compress(plain)),
+        (0, gzip.compress(plain[:99]) * 2),
+        (1, zlib.compress(plain)),
+        (1, raw.compress(plain) + raw.flush()),
+        (2, brotli.compress(plain)),
+        (3, zstandard.ZstdCompressor().compress(plain)),
+        (6, brotli.compress(gzip.compress(plain))),
+        (7, gzip.compress(brotli.compress(plain))),
+        (8, zstandard.ZstdCompressor().compress(gzip.compress(zlib.compress(plain)))),
+        (13, gzip.compress(gzip.compress(gzip.compress(bytes(5000))))),
+        (5, plain),
+    )
+    for number, body in coded:
+        for bound in (12, 2):
+            yield bytes([number, bound]) + body
+        yield bytes([number, 140]) + body[: len(body) // 2]
+
+
+def seed_encode() -> Iterator[bytes]:
+    trace = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    lines = [
+        b"host",
+        b"shop.example:8080",
+        b"traceparent",
+        trace,
+        b"tracestate",
+        b"a=1",
+        b"cookie",
+        b"k=v; s=t",
+    ]
+    answer = [
+        b"content-type",
+        b"application/json",
+        b"set-cookie",
+        b"a=b",
+        b"x-odd",
+        "\u00fc\u4e2d".encode(),
+        b"e",
+        b"\xe4",
+    ]
+    for kind in range(3):
+        numbers = bytes([kind, kind * 4, 7 * kind, 1, 0x10, 0x73, 0, 200, 255, 5])
+        texts = [
+            b"GET",
+            b"http://h/a%20b?x=1",
+            b"https",
+            b"auth",
+            b"OK",
+            b'{"a":"\x01"}',
+            "t\u00e9xt".encode(),
+            *lines,
+            *answer,
+        ]
+        yield numbers + b"\xff".join(texts)
+        yield numbers + b"\xff".join(
+            [b"M\x00", b"*", b"", b"[::1]:9", b"", b"\x80\xfe", b"\xed\xa0\x80", *lines]
+        )
+
+
+def seed_redact() -> Iterator[bytes]:
+    secret = b'{"user":{"password":"s3\\"cr\\u0041et","SSN":123,"k":[1,{"a":null}],"mail":"a@b.example"}}'
+    form = b"a=1&password=s3cret&card%2Dnumber=4111&k[]=2;ssn=078-05-1120&b"
+    part = b'--X\r\nContent-Disposition: form-data; name="ssn"\r\n\r\n078-05-1120\r\n--X--\r\n'
+    xml = b'<user password="x"><ssn>123</ssn><k a="1">v</k></user>'
+    for kind, body in enumerate(
+        (secret, form, part, form, xml, secret, secret + b"\n" + secret, b"\0\0\0\0\5" + secret)
+    ):
+        yield bytes([kind]) + body
+        yield bytes([kind | 128]) + body
+        yield bytes([kind | 64]) + body[:-9]
+    yield b"\0/pay?password=x&ssn=1"
+    yield b"\0" + secret.decode().encode("utf-16")
+
+
+def seed_captures() -> Iterator[bytes]:
+    for path in CASES[::6]:
+        octets = path.read_bytes()[:4096]
+        yield octets
+        yield gzip.compress(octets)
+        _, frames = read_pcap(path)
+        yield pcapng(frames[:6], "<")
+        yield pcapng(frames[:6], ">")
+
+
+def pcapng(frames: Iterable[tuple[int, bytes, int]], order: str) -> bytes:
+    """A capture file of every kind of block that our reader knows."""
+
+    def block(kind: int, body: bytes) -> bytes:
+        body += bytes(-len(body) % 4)
+        size = len(body) + 12
+        return struct.pack(order + "II", kind, size) + body + struct.pack(order + "I", size)
+
+    interface = struct.pack(order + "HHIHHB3xHHqHH", 1, 0, 65535, 9, 1, 9, 14, 8, 1, 0, 0)
+    parts = [
+        block(0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1)),
+        block(1, interface),
+        block(10, struct.pack(order + "II", 0x544C534B, 30) + b"CLIENT_RANDOM 00 00 #" + bytes(9)),
+    ]
+    for time_ns, octets, wire in frames:
+        high, low = time_ns >> 32, time_ns & 0xFFFFFFFF
+        head = struct.pack(order + "IIIII", 0, high, low, len(octets), wire)
+        parts.append(block(6, head + octets))
+        parts.append(block(3, struct.pack(order + "I", len(octets)) + octets))
+    parts += [block(5, struct.pack(order + "III", 0, 0, 0)), block(4, bytes(4)), block(0xBAD, b"custom")]
+    return b"".join(parts)
+
+
+SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
+    "frame": seed_frames,
+    "tcp": seed_conversations,
+    "http1": seed_http1,
+    "http2": seed_http2,
+    "hpack": seed_hpack,
+    "websocket": seed_websocket,
+    "tls": seed_tls,
+    "coding": seed_coding,
+    "encode": seed_encode,
+    "redact": seed_redact,
+    "capture": seed_captures,
+}
+"""Target -> what makes its seeds."""
+
+
+def write_seeds(folder: Path, target: str) -> int:
+    """Write the seeds of *target* into *folder*; returns how many there are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        path.unlink()
+    made = list(dict.fromkeys(SEEDS[target]()))
+    for number, octets in enumerate(made):
+        (folder / f"{number:04}").write_bytes(octets)
+    return len(made)
+
+
+DICTIONARIES: dict[str, tuple[bytes, ...]] = {
+    "http": (
+        b"HTTP/1.1",
+        b"HTTP/1.0",
+        b"GET ",
+        b"POST ",
+        b"HEAD ",
+        b"CONNECT ",
+        b"\r\n",
+        b"\r\n\r\n",
+        b"0\r\n\r\n",
+        b"chunked",
+        b"Transfer-Encoding: ",
+        b"Content-Length: ",
+        b"Content-Encoding: ",
+        b"Connection: ",
+        b"Upgrade: ",
+        b"close",
+        b"keep-alive",
+        b"Expect: 100-continue",
+        b"Host: ",
+        b" 200 OK\r\n",
+        b"HTTP/1.1 101 ",
+        b"HTTP/1.1 204 ",
+    ),
+    "marks": tuple(bytes([0xFF, side | event << 1]) for side in range(2) for event in range(8)),
+    "http2": (
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\0\0\4\x08\0\0\0\0\0\0\0\0\1",
+        b"\0\0\0\4\1\0\0\0\0",
+        b"\0\0\x08\6\0\0\0\0\0",
+        b"\0\0\1\1\5\0\0\0\1\x82",
+        b"\0\0\1\x09\4\0\0\0\1",
+        b"\0\0\5\0\1\0\0\0\1",
+        b"\0\0\4\3\0\0\0\0\1\0\0\0\x08",
+        b"\0\0\x08\7\0\0\0\0\0",
+        b"application/grpc",
+    ),
+    "websocket": (
+        b"\x81\x85",
+        b"\x82\x7e",
+        b"\x82\x7f",
+        b"\x89\x00",
+        b"\x8a\x80",
+        b"\x88\x02\x03\xe8",
+        b"\xc1\x05",
+        b"\0\0",
+    ),
+}
+"""Pieces that a mutation may insert."""
+
+USES = {
+    "tcp": ("marks", "http"),
+    "http1": ("marks", "http"),
+    "http2": ("marks", "http2"),
+    "websocket": ("marks", "websocket"),
+    "tls": ("marks",),
+    "encode": ("http",),
+}
+
+
+def write_dictionary(path: Path, target: str) -> bool:
+    """Write the dictionary of *target* in libFuzzer's form; False when it has none."""
+    words = [word for name in USES.get(target, ()) for word in DICTIONARIES[name]]
+    lines = ['"' + "".join(f"\\x{octet:02x}" for octet in word) + '"' for word in words]
+    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    return bool(words)
