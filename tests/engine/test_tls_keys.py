@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from levo.engine.engine import Engine
 
 from tests.helpers.conversation import Conversation
-from tests.helpers.engine_runs import run_frames
+from tests.helpers.engine_runs import assert_balanced
+from tests.helpers.http2_peers import simple_exchanges
+from tests.helpers.lines import Exchange, body
 from tests.helpers.packets import CapturedFrame, Ends, capture_segments
-from tests.helpers.tls_peers import TlsPeers
+from tests.helpers.tls_peers import Talk, TlsPeers
 
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 SUITES = [
@@ -20,42 +27,205 @@ SUITES = [
     (V12, "ECDHE-ECDSA-CHACHA20-POLY1305"),
     (V13, None),
 ]
+COUNT = 6
+END = 0x0A
 
 
-def exchange(number: int, size: int) -> tuple[bytes, bytes]:
-    body = bytes(number + i & 0xFF for i in range(size))
-    return (
-        b"GET /%d HTTP/1.1\r\nHost: api.example\r\n\r\n" % number,
-        b"HTTP/1.1 200 OK\r\nX-N: %d\r\nContent-Length: %d\r\n\r\n" % (number, size) + body,
-    )
+def request_of(number: int) -> bytes:
+    return b"GET /%d HTTP/1.1\r\nHost: api.example\r\n\r\n" % number
 
 
-def http1_talk(folder: Path, version: ssl.TLSVersion, ciphers: str | None, count: int = 5) -> TlsPeers:
+def content_of(number: int) -> bytes:
+    return bytes(number + i & 0xFF for i in range(7000 * number))
+
+
+def response_of(number: int) -> bytes:
+    content = content_of(number)
+    return b"HTTP/1.1 200 OK\r\nX-N: %d\r\nContent-Length: %d\r\n\r\n" % (number, len(content)) + content
+
+
+def http1_peers(folder: Path, version: ssl.TLSVersion, ciphers: str | None = None) -> TlsPeers:
     peers = TlsPeers(folder, version=version, ciphers=ciphers).handshake()
-    for number in range(count):
-        request, response = exchange(number, 7000 * number)
-        peers.send(True, request).send(False, response)
+    for number in range(COUNT):
+        peers.send(True, request_of(number)).send(False, response_of(number))
     return peers
 
 
-def frames_of(peers: TlsPeers, mss: int = 1460) -> list[CapturedFrame]:
+def frames_of(talk: Talk, mss: int = 1460) -> list[CapturedFrame]:
     conversation = Conversation(mss=mss).handshake()
-    for from_client, octets in peers.talk:
+    for from_client, octets in talk:
         conversation.send(from_client, octets)
     return list(capture_segments(conversation.close().segments, Ends(server_port=8443)))
 
 
-@pytest.mark.parametrize(("version", "ciphers"), SUITES)
-@pytest.mark.parametrize("mss", [1, 1460, 60_000])
-def test_http_1_is_read_through_each_suite(tmp_path, version, ciphers, mss) -> None:
-    peers = http1_talk(tmp_path, version, ciphers)
-    engine = Engine()
-    used, _ = engine.add_secrets(peers.key_log.read_bytes())
-    engine.feed(frames_of(peers, mss))
+def read(frames: Sequence[CapturedFrame], engine: Engine) -> list[Exchange]:
+    """What *engine* makes of *frames*, every octet and exchange counted once."""
+    engine.feed(frames)
     engine.finish()
-    print(engine.statistics())
-    batch = engine.drain()
+    lines = engine.drain().jsonl().splitlines()
+    seen = engine.statistics()
+    assert_balanced(seen)
+    assert seen["exchanges_open"] == 0
+    assert all(count < 1 << 60 for name, count in seen.items() if name.startswith("payload_bytes"))
+    return [orjson.loads(line) for line in lines]
+
+
+def engine_with(secrets: bytes, **options: Any) -> Engine:
+    engine = Engine(**options)
+    engine.add_secrets(secrets)
+    return engine
+
+
+def assert_http1_exact(exchanges: Sequence[Exchange]) -> None:
+    assert [x["incomplete"] for x in exchanges] == [None] * COUNT
+    assert [x["request"]["target"] for x in exchanges] == [f"/{number}" for number in range(COUNT)]
+    assert [body(x["response"]) for x in exchanges] == [content_of(number) for number in range(COUNT)]
+
+
+@pytest.fixture(scope="module", params=[V12, V13], ids=["1.2", "1.3"])
+def recorded(request, tmp_path_factory) -> tuple[Talk, bytes]:
+    """HTTP/1.1 over one connection, and its key log."""
+    peers = http1_peers(tmp_path_factory.mktemp("tls"), request.param)
+    return peers.talk, peers.key_log.read_bytes()
+
+
+@pytest.mark.parametrize(("version", "ciphers"), SUITES)
+def test_http_1_is_read_through_each_suite(tmp_path, version, ciphers) -> None:
+    peers = http1_peers(tmp_path, version, ciphers)
+    engine = engine_with(peers.key_log.read_bytes())
+
+    assert_http1_exact(read(frames_of(peers.talk), engine))
+
     (found,) = engine.encrypted()
-    assert used
-    assert found["decrypted_connections"] == 1
-    assert len(batch) == 5
+    assert (found["connections"], found["decrypted_connections"]) == (1, 1)
+    assert found["certificate_names"] == ("api.example", "*.api.example")
+
+
+@pytest.mark.parametrize("mss", [1, 333, 60_000])
+def test_records_are_read_however_segments_cut_them(recorded, mss: int) -> None:
+    talk, secrets = recorded
+
+    assert_http1_exact(read(frames_of(talk, mss), engine_with(secrets)))
+
+
+@pytest.mark.parametrize("version", [V12, V13])
+def test_http_2_is_known_by_its_alpn(tmp_path, version) -> None:
+    peers = TlsPeers(tmp_path, version=version, offers=["h2"], accepts=["h2"]).handshake()
+    turns = simple_exchanges(40).turns
+    for from_client, octets in turns:
+        peers.send(from_client, octets)
+
+    engine = engine_with(peers.key_log.read_bytes())
+    exchanges = read(frames_of(peers.talk), engine)
+
+    clear = read(frames_of(list(turns)), Engine())
+    assert [seen_in(x) for x in exchanges] == [seen_in(x) for x in clear]
+    assert [x["incomplete"] for x in exchanges] == [None] * 40
+    assert engine.encrypted()[0]["alpn"] == "h2"
+
+
+def seen_in(exchange: Exchange) -> tuple[Any, ...]:
+    request, response = exchange["request"], exchange["response"]
+    return (
+        exchange["protocol"], request["method"], request["path"], request["headers"], body(request),
+        response["status"], response["headers"], body(response),
+    )  # fmt: skip
+
+
+def test_exchanges_say_that_they_were_encrypted(recorded) -> None:
+    talk, secrets = recorded
+    engine = engine_with(secrets)
+    engine.feed(frames_of(talk))
+    engine.finish()
+
+    assert b"https" in engine.drain().jsonl()
+
+
+def test_without_the_secrets_nothing_is_read(recorded) -> None:
+    talk, secrets = recorded
+    other = secrets.replace(b"0", b"1").replace(b"a", b"b")
+    engine = engine_with(other)
+
+    assert read(frames_of(talk), engine) == []
+
+    assert engine.statistics()["payload_bytes_opaque"] == sum(len(octets) for _, octets in talk)
+
+
+@pytest.mark.parametrize("behind", [5, 9, 14])
+def test_secrets_that_come_up_late_are_waited_for(recorded, behind: int) -> None:
+    """They are asked for again with each segment; what came before them is held."""
+    talk, secrets = recorded
+    asked = 0
+
+    def source() -> bytes:
+        nonlocal asked
+        asked += 1
+        return secrets if asked == behind else b""
+
+    engine = Engine()
+    engine.set_key_source(source, wait=True)
+
+    assert_http1_exact(read(frames_of(talk, 400), engine))
+
+
+def test_secrets_that_never_come_cost_no_memory_afterwards(recorded) -> None:
+    talk, _ = recorded
+    engine = Engine(linger_ns=0)
+    engine.set_key_source(lambda: b"", wait=True)
+
+    assert read(frames_of(talk), engine) == []
+
+    engine.tick(engine.now_ns + 10_000_000_000)
+    assert engine.memory_used < 2000
+
+
+def test_what_is_no_key_log_is_counted_and_left_alone() -> None:
+    line = b"CLIENT_RANDOM " + b"0" * 64 + b" " + b"1" * 96
+    text = b"# comment\n" + line + b"\nCLIENT_RANDOM 00 11\nRSA x y\n\xff\xfe\n" + line + b" more\n"
+
+    assert Engine().add_secrets(text) == (1, 5)
+
+
+def test_one_lost_packet_costs_at_most_the_exchange_it_belongs_to(recorded) -> None:
+    """Each packet of the conversation that carries records is left out once."""
+    talk, secrets = recorded
+    frames = frames_of(talk)
+    first = next(i for i, x in enumerate(read_targets(frames, secrets)) if x)
+    wrong = {}
+    for lost in range(first, len(frames) - 3, 3):
+        exchanges = read([*frames[:lost], *frames[lost + 1 :]], engine_with(secrets))
+        whole = [x for x in exchanges if x["incomplete"] is None]
+        for x in whole:
+            number = int(x["request"]["target"][1:])
+            assert body(x["response"]) == content_of(number), lost
+        if len(whole) < COUNT - 1:
+            wrong[lost] = len(whole)
+    assert wrong == {}
+
+
+def read_targets(frames: Sequence[CapturedFrame], secrets: bytes) -> list[bool]:
+    """For each frame, whether an exchange has begun by then."""
+    engine = engine_with(secrets)
+    begun = []
+    for frame in frames:
+        engine.feed([frame])
+        begun.append(engine.statistics()["exchanges_begun"] > 0)
+    return begun
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_damage_is_never_read_as_content(recorded, data) -> None:
+    """Whatever is changed, cut or lost behind the handshake: what is whole is right, and all is counted."""
+    talk, secrets = recorded
+    damaged = [(way, bytearray(octets)) for way, octets in talk]
+    for _ in range(data.draw(st.integers(1, 3))):
+        _, octets = damaged[data.draw(st.integers(0, len(damaged) - 1))]
+        at = data.draw(st.integers(0, len(octets) - 1))
+        octets[at : at + data.draw(st.integers(0, 30))] = data.draw(st.binary(max_size=8)) or b"\x17"
+    frames = frames_of([(way, bytes(octets)) for way, octets in damaged])
+    kept = [x for x in frames if data.draw(st.integers(0, 30)) or x is frames[0]]
+
+    for x in read(kept, engine_with(secrets)):
+        if x["incomplete"] is None:
+            assert body(x["response"]) == content_of(int(x["request"]["target"][1:]))

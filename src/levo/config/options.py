@@ -122,6 +122,15 @@ def _readable(value: str) -> str:
     return written
 
 
+def _key_log(value: str) -> str:
+    written = values.text(value)
+    if not os.path.exists(written):
+        if os.path.isdir(os.path.dirname(written) or "."):
+            return written
+        raise BadValue(f"{values.shown(value)} is no file, and there is no such folder")
+    return _readable(value)
+
+
 def _source(value: str) -> str:
     if not value.strip():
         raise BadValue("is empty; name a capture file, or - for standard input")
@@ -280,6 +289,12 @@ OPTIONS: tuple[Option, ...] = (
         "stream-timeout-seconds", "Capture Settings",
         "How long a missing TCP segment is waited for.",
         values.duration_ns, 10_000_000_000, values.show_duration, metavar="TIME",
+    ),
+    Option(
+        "tls-keylog", "Capture Settings",
+        "TLS key log (the format of SSLKEYLOGFILE) to read TLS 1.2 and 1.3 with; may still grow.",
+        _key_log, metavar="FILE", example="/run/app/tls-keys.log",
+        note="AES-GCM and ChaCha20-Poly1305. Secrets inside a pcapng file are used without it.",
     ),
     Option(
         "host-allow", "Host and Path Filters",

@@ -11,8 +11,8 @@ Stages of a connection::
 The connection joins the table of encrypted endpoints when HELLO ends, whatever ended it: the last message in
 the clear, a hole, the end of the connection.
 
-Offsets: the octets of a record's content keep the offsets of the encrypted octets that they came from, so
-acknowledgments mean the same behind TLS as in front of it.
+Offsets: the first octet of a record's content stands where the record begins, its last one where the record
+ends. So acknowledgments, which fall between records, mean the same behind TLS as in front of it.
 
 Holes: inside one record they cost that record. Otherwise the next record is looked for by its header, and its
 number by trying the next ones: only the right number authenticates.
@@ -203,9 +203,10 @@ cdef void tls_data(
     else:
         state.stats.payload_bytes_opaque += length
     if tls.sides[0].held.length or tls.sides[1].held.length:
-        # The server's first: what it says of the protocol is needed to read the client's.
-        release_held(&arrival, 0 if conn.client == 1 else 1)
-        release_held(&arrival, 1 if conn.client == 1 else 0)
+        # The client's first: requests before responses.
+        release_held(&arrival, conn.client)
+        if tls.sides[conn.client].held.length == 0:
+            release_held(&arrival, 1 - conn.client)
         if tls.stage == STAGE_SHUT:
             return
         if side.held.length:
@@ -221,7 +222,7 @@ cdef void read_records(Arrival* from_, const uint8_t* data, uint32_t length) noe
     cdef Tls* tls = <Tls*>from_.conn.tls
     cdef TlsSide* side = &tls.sides[from_.direction]
     cdef uint32_t at = 0
-    cdef uint32_t mine, size
+    cdef uint32_t mine
     while at < length and tls.stage != STAGE_SHUT:
         if side.have < RECORD_HEADER:
             if side.lost:
@@ -258,13 +259,12 @@ cdef void read_records(Arrival* from_, const uint8_t* data, uint32_t length) noe
             if side.opener.context == NULL or side.damaged:
                 pass                              # early data, or octets of it were lost
             elif side.left == 0 and side.record.length == 0:
-                take_record(from_, data + at, mine, from_.base + at)
+                take_record(from_, data + at, mine, from_.base + at + mine)
             elif not buffer_append(&from_.state.budget, &side.record, data + at, mine):
                 shut(from_.state, from_.conn, from_.time_ns)
                 return
             elif side.left == 0:
-                size = side.record.length
-                take_record(from_, side.record.data, size, from_.base + at + mine - size)
+                take_record(from_, side.record.data, side.record.length, from_.base + at + mine)
                 side.record.length = 0
         elif side.header[0] == RECORD_HANDSHAKE:
             take_handshake(from_.state, from_.conn, from_.direction, data + at, mine, from_.time_ns)
@@ -374,7 +374,7 @@ cdef void release_held(Arrival* from_, int direction) noexcept nogil:
     memset(&side.held, 0, sizeof(Buffer))
     earlier = from_[0]
     earlier.direction = direction
-    earlier.ack = from_.ack if direction == from_.direction else -1
+    earlier.ack = -1
     earlier.base = side.held_offset
     read_records(&earlier, held.data, held.length)
     buffer_free(&from_.state.budget, &held)
@@ -382,8 +382,8 @@ cdef void release_held(Arrival* from_, int direction) noexcept nogil:
 
 # Encrypted records.
 
-cdef void take_record(Arrival* from_, const uint8_t* body, uint32_t length, int64_t offset) noexcept nogil:
-    """One whole record; *offset*: that of its body."""
+cdef void take_record(Arrival* from_, const uint8_t* body, uint32_t length, int64_t end) noexcept nogil:
+    """One whole record; *end*: the offset behind it."""
     cdef Tls* tls = <Tls*>from_.conn.tls
     cdef TlsSide* side = &tls.sides[from_.direction]
     cdef uint8_t* plain = (<TlsTable*>from_.state.tls).plain
@@ -410,7 +410,7 @@ cdef void take_record(Arrival* from_, const uint8_t* body, uint32_t length, int6
     if kind == RECORD_HANDSHAKE:
         take_handshake(from_.state, from_.conn, from_.direction, plain, <uint32_t>size, from_.time_ns)
     elif kind == RECORD_DATA and size:
-        pass_on(from_, plain, <uint32_t>size, offset + side.opener.explicit_octets)
+        pass_on(from_, plain, <uint32_t>size, end - length - RECORD_HEADER, end)
 
 
 cdef int64_t find_number(Arrival* from_, const uint8_t* body, uint32_t length, uint8_t* plain) noexcept nogil:
@@ -471,33 +471,36 @@ cdef void skip_record(Arrival* from_) noexcept nogil:
 
 
 cdef void tell_gap(Arrival* from_, uint64_t size) noexcept nogil:
+    cdef int64_t outer
     from_.conn.tainted = 1
     if from_.conn.encrypted:
-        pretend(from_, NULL, size, from_.base)
+        outer = from_.conn.streams[from_.direction].offset
+        from_.inner_gap(from_.state, from_.conn, from_.direction, size, from_.time_ns)
+        from_.conn.streams[from_.direction].offset = outer
 
 
-cdef void pass_on(Arrival* from_, const uint8_t* plain, uint32_t size, int64_t offset) noexcept nogil:
+cdef void pass_on(Arrival* from_, const uint8_t* plain, uint32_t size, int64_t start, int64_t end) noexcept nogil:
     """Content goes to whatever protocol it is in."""
     cdef Tls* tls = <Tls*>from_.conn.tls
     if not tls.speaks:
         tls.speaks = 1
         if tls.facts.alpn_length == 2 and memcmp(tls.facts.alpn, b"h2", 2) == 0:
             http2_begin(from_.state, from_.conn, from_.conn.client, 0)
-    pretend(from_, plain, size, offset)
+    pretend(from_, plain, size, start, end)
     if from_.conn.protocol == PROTOCOL_OPAQUE:
         shut(from_.state, from_.conn, from_.time_ns)
 
 
-cdef void pretend(Arrival* from_, const uint8_t* plain, uint64_t size, int64_t offset) noexcept nogil:
-    # The stream stands where the content stood while it was encrypted; the records count as parsed already.
+cdef void pretend(Arrival* from_, const uint8_t* plain, uint32_t size, int64_t start, int64_t end) noexcept nogil:
+    # The stream stands where the record did meanwhile; the record counts as parsed already.
     cdef EngineState* state = from_.state
     cdef int64_t outer = from_.conn.streams[from_.direction].offset
-    from_.conn.streams[from_.direction].offset = offset
-    if plain != NULL:
-        state.stats.payload_bytes_parsed -= size
-        from_.inner(state, from_.conn, from_.direction, plain, <uint32_t>size, from_.time_ns, from_.ack)
-    else:
-        from_.inner_gap(state, from_.conn, from_.direction, size, from_.time_ns)
+    state.stats.payload_bytes_parsed -= size
+    if size > 1:
+        from_.conn.streams[from_.direction].offset = start
+        from_.inner(state, from_.conn, from_.direction, plain, size - 1, from_.time_ns, from_.ack)
+    from_.conn.streams[from_.direction].offset = end - 1
+    from_.inner(state, from_.conn, from_.direction, plain + size - 1, 1, from_.time_ns, from_.ack)
     from_.conn.streams[from_.direction].offset = outer
 
 
@@ -615,7 +618,9 @@ cdef void tls_gap(
             inner_gap(state, conn, direction, size, time_ns)
         return
     side = &tls.sides[direction]
-    if tls.stage != STAGE_SEALED or not side.sealed or side.opener.context == NULL:
+    if tls.stage != STAGE_SEALED or not side.sealed or side.held.length or (
+        side.opener.context == NULL and not find_keys(state, conn, direction, time_ns)
+    ):
         if conn.encrypted:
             inner_gap(state, conn, direction, size, time_ns)
         shut(state, conn, time_ns)

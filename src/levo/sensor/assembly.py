@@ -101,6 +101,7 @@ def open_sensor(merged: Merged, environ: Mapping[str, str]) -> Sensor:
         resource = _encode_resource(attributes)
         outputs = _open_outputs(config, resource, shares)
         engine = _engine(config)
+        _give_keys(engine, config, source)
         pipeline = Pipeline(
             engine,
             source,
@@ -220,6 +221,23 @@ def _engine(config: SensorConfig) -> Any:
         keep_bodies=config.max_http_length > 0,
         **policy(config),
     )
+
+
+def _give_keys(engine: Any, config: SensorConfig, source: Any) -> None:
+    """Let *engine* ask for TLS secrets: of ``--tls-keylog``, and of the capture file itself."""
+    from levo.sensor.capture.keylog import CaptureSecrets, KeyLogFile
+
+    log = None
+    if config.tls_keylog is not None:
+        log = KeyLogFile(config.tls_keylog, finished=config.read is not None)
+    if config.read is None:
+        if log is not None:
+            engine.set_key_source(log, wait=True)
+        return
+    if log is not None:
+        while lines := log():
+            engine.add_secrets(lines)
+    engine.set_key_source(CaptureSecrets(source))
 
 
 def _refuse_overwriting(config: SensorConfig) -> None:
