@@ -213,7 +213,7 @@ def test_a_sensor_shows_up_with_the_last_values_of_its_ledger(tmp_path: Path) ->
     resource = {**RESOURCE, "host.name": "box-7", "secret.note": "not for the catalog"}
     with RunningSatellite(tmp_path) as satellite:
         for value, time_ns in ((5, 2_000_000_000), (9, 3_000_000_000), (7, 1_000_000_000)):
-            body = metrics({"levo.packets": value, "process.cpu": 1}, resource, time_ns).SerializeToString()
+            body = metrics({"levo.packets": value, "other.cpu": 1}, resource, time_ns).SerializeToString()
             answer = satellite.post("/v1/metrics", body, base=satellite.otlp_http, **PROTOBUF)
             assert answer.status == 200
         with grpc.insecure_channel(satellite.grpc) as channel:

@@ -11,7 +11,7 @@ import click
 
 from levo.satellite.app import Listening, only_satellite, run_satellite
 from levo.satellite.settings import load_settings
-from levo.satellite.web.backup import restore_backup, write_backup
+from levo.satellite.store.backup import restore_backup, write_backup
 from levo.sensor.notify import Notifier
 
 

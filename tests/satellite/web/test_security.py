@@ -195,7 +195,7 @@ def test_downloads_stay_in_their_folder(site: Open, path: str) -> None:
 
 
 def test_a_backup_is_whole_and_comes_back(site: Open, tmp_path: Path) -> None:
-    from levo.satellite.web.backup import restore_backup
+    from levo.satellite.store.backup import restore_backup
 
     answer = site.admin.post("/api/backup", {})
     assert answer.status == 200

@@ -69,7 +69,7 @@ class _NoRedirects(HTTPRedirectHandler):
 
 
 class AlertWatcher:
-    """Looks for what is worth telling and delivers it. ``look`` is told the time and never waits for a network."""
+    """Looks for what is worth telling, and delivers it. ``look`` never waits for a network."""
 
     def __init__(
         self,

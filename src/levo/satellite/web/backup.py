@@ -1,15 +1,11 @@
-"""Backup of both databases as one file, taken while everything runs, and its restore."""
+"""The route that sends a backup."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
-import sqlite3
-import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from starlette.background import BackgroundTask
@@ -20,13 +16,8 @@ from starlette.routing import Route
 
 from levo.errors import LevoError
 from levo.satellite.access import Identity
-from levo.satellite.store import DATABASE_NAME
-from levo.satellite.store.desk import DESK_NAME
+from levo.satellite.store.backup import write_backup
 from levo.satellite.web.forms import Form, form_route
-
-FORMAT_NAME = "levo-satellite-backup-1"
-_NAMES = (DATABASE_NAME, DESK_NAME)
-_MAX_BYTES = 1 << 40
 
 
 class Backup:
@@ -57,92 +48,3 @@ class Backup:
             background=BackgroundTask(path.unlink, missing_ok=True),
             headers={"cache-control": "no-store"},
         )
-
-
-def write_backup(data_dir: Path, target: Path) -> None:
-    """Write the databases of *data_dir*, which may be in use, to *target*: each as it is at one moment.
-
-    What was received but not learned yet stays in the journal and is not part of it.
-
-    Raises:
-        LevoError: there is no Satellite's data there, or it cannot be copied.
-    """
-    if not (data_dir / DATABASE_NAME).is_file():
-        raise LevoError(f"{data_dir}: holds no data of a Satellite")
-    with tempfile.TemporaryDirectory(prefix="backup-", dir=data_dir) as folder:
-        copies = []
-        try:
-            for name in _NAMES:
-                if (data_dir / name).is_file():
-                    copies.append(Path(folder) / name)
-                    _copy(data_dir / name, copies[-1])
-        except sqlite3.Error as error:
-            raise LevoError(f"{data_dir}: cannot be copied: {error}") from error
-        old = os.umask(0o077)
-        try:
-            with tarfile.open(target, "w") as archive:
-                for copy in copies:
-                    archive.add(copy, f"{FORMAT_NAME}/{copy.name}")
-        finally:
-            os.umask(old)
-
-
-def restore_backup(source: Path, data_dir: Path, *, replace: bool) -> None:
-    """Put the databases of a backup into *data_dir*, which no Satellite may be using.
-
-    Raises:
-        LevoError: *source* is no backup, or *data_dir* holds data already and *replace* is not set.
-    """
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not replace and any((data_dir / name).exists() for name in _NAMES):
-        raise LevoError(f"{data_dir}: holds data already; --replace moves it aside first")
-    with tempfile.TemporaryDirectory(prefix="restore-", dir=data_dir) as folder:
-        found = list(_unpack(source, Path(folder)))
-        if DATABASE_NAME not in {path.name for path in found}:
-            raise LevoError(f"{source}: is no backup of a Satellite")
-        for path in found:
-            with contextlib.closing(sqlite3.connect(path)) as connection:
-                try:
-                    good = connection.execute("PRAGMA quick_check").fetchone()[0] == "ok"
-                except sqlite3.DatabaseError:
-                    good = False
-            if not good:
-                raise LevoError(f"{source}: {path.name} in it is damaged")
-        aside = data_dir / f"replaced-{time.strftime('%Y%m%d-%H%M%S')}"
-        for name in (*_NAMES, "journal"):
-            for suffix in ("", "-wal", "-shm"):
-                old = data_dir / f"{name}{suffix}"
-                if old.exists():
-                    aside.mkdir(mode=0o700, exist_ok=True)
-                    old.rename(aside / old.name)
-        for path in found:
-            path.rename(data_dir / path.name)
-
-
-def _unpack(source: Path, folder: Path) -> Iterator[Path]:
-    """Yield the databases in *source*, by their names only: no path in an archive leads anywhere."""
-    wanted = {f"{FORMAT_NAME}/{name}": name for name in _NAMES}
-    try:
-        with tarfile.open(source, "r:*") as archive:
-            for member in archive:
-                name = wanted.get(member.name)
-                stream = archive.extractfile(member) if name and member.isreg() else None
-                if name is None or stream is None or member.size > _MAX_BYTES:
-                    continue
-                target = folder / name
-                with open(target, "xb") as out:
-                    os.fchmod(out.fileno(), 0o600)
-                    shutil.copyfileobj(stream, out, 1 << 20)
-                yield target
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise LevoError(f"{source}: cannot be read as a backup: {error}") from error
-
-
-def _copy(source: Path, target: Path) -> None:
-    with (
-        contextlib.closing(
-            sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
-        ) as old,
-        contextlib.closing(sqlite3.connect(target)) as new,
-    ):
-        old.backup(new)

@@ -16,7 +16,7 @@ QUANTILES = (0.5, 0.95, 0.99)
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One step, in units of the drawing. Parts are stacked from the bottom: good, client error, server error."""
+    """One step, in units of the drawing. Parts are stacked from the bottom, errors on top."""
 
     x: float
     width: float
@@ -83,7 +83,7 @@ def chart(points: Sequence[tuple[int, Traffic]], name: str, now_s: int) -> Chart
     lines = tuple(
         (f"p{round(share * 100)}", _polyline(curve, slowest)) for share, curve in curves.items() if curve
     )
-    labels = tuple(_moment(first + steps * size * n // 4, name) for n in range(4)) + ("now",)
+    labels = (*(_moment(first + steps * size * n // 4, name) for n in range(4)), "now")
     return Chart(tuple(bars), lines, most, slowest, labels, total_traffic(by_step.values()), size * steps)
 
 

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from levo.satellite.access import Keeper, LoginRefused, PasswordRefused, Role
+from levo.satellite.access.ingestion import IngestionTokens
+from levo.satellite.access.keeper import SESSION_S
+from levo.satellite.receive import Refusal
+from levo.satellite.store.desk import Desk
+
+PASSWORD = "correct horse battery"
+
+
+class Clock:
+    now_ns = 10**18
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def keeper(tmp_path: Path, clock: Clock) -> Keeper:
+    return Keeper(Desk(tmp_path / "desk"), on_loopback=True, clock_ns=clock)
+
+
+def test_sessions_end(keeper: Keeper, clock: Clock) -> None:
+    keeper.put_account("anna", "admin", PASSWORD, "local")
+    secret, _ = keeper.login("anna", PASSWORD, "127.0.0.1")
+    assert keeper.session(secret)[:2] == ("anna", Role.ADMIN)
+    clock.now_ns += SESSION_S * 10**9
+    assert keeper.session(secret) is None
+
+
+def test_a_new_password_ends_sessions(keeper: Keeper) -> None:
+    keeper.put_account("anna", "admin", PASSWORD, "local")
+    secret, _ = keeper.login("anna", PASSWORD, "127.0.0.1")
+    keeper.put_account("anna", "admin", PASSWORD + "!", "anna")
+    assert keeper.session(secret) is None
+
+
+def test_an_admin_is_always_left(keeper: Keeper) -> None:
+    with pytest.raises(PasswordRefused):
+        keeper.put_account("vera", "viewer", PASSWORD, "local")
+    keeper.put_account("anna", "admin", PASSWORD, "local")
+    keeper.put_account("vera", "viewer", PASSWORD, "anna")
+    for change in (
+        lambda: keeper.remove_account("anna", "anna"),
+        lambda: keeper.put_account("anna", "viewer", PASSWORD, "anna"),
+    ):
+        with pytest.raises(PasswordRefused):
+            change()
+
+
+def test_a_login_is_asked_for_once_there_is_an_account(keeper: Keeper) -> None:
+    assert not keeper.login_required
+    keeper.put_account("anna", "admin", PASSWORD, "local")
+    assert keeper.login_required
+    with pytest.raises(LoginRefused):
+        keeper.login("nobody", PASSWORD, "127.0.0.1")
+
+
+def test_tokens_of_organizations(keeper: Keeper) -> None:
+    admission = IngestionTokens(keeper, required=False, clock_s=iter(range(0, 1000, 10)).__next__)
+    assert admission.admit("", "any") == "any"
+    secret = keeper.add_token("t", "ingest", "acme", "local")
+    assert admission.admit(f"Bearer {secret}", "") == "acme"
+    for authorization, organization in (("", "acme"), ("Bearer wrong", ""), (f"Bearer {secret}", "other")):
+        with pytest.raises(Refusal):
+            admission.admit(authorization, organization)
+    keeper.desk.revoke_token(1, 1)
+    with pytest.raises(Refusal):
+        IngestionTokens(keeper, required=True).admit(f"Bearer {secret}", "")

@@ -1,0 +1,71 @@
+"""Alerts over a real catalog and a real receiver of webhooks."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from levo.satellite.store import CatalogReader
+from levo.satellite.store.desk import Desk
+from levo.satellite.web.alerts import AlertWatcher, WebhookRefused, checked_url
+from levo.satellite.web.insight import Insight
+from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
+
+
+class Clock:
+    now_ns = NOW - SECOND
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+
+def watcher(folder: Path, clock: Clock) -> tuple[AlertWatcher, Desk]:
+    desk = Desk(folder / "desk.sqlite3")
+    catalog(
+        folder / "catalog", [trace("/old", end_ns=NOW - 60 * SECOND), trace("/new", host="b.example")]
+    ).close()
+    reader = CatalogReader(folder / "catalog", desk.path)
+    return AlertWatcher(reader, desk, Insight(reader, desk), "http://satellite/", clock), desk
+
+
+def test_only_what_is_new_is_told_and_only_once(tmp_path: Path) -> None:
+    received: list[dict] = []
+    answers = [503, 200, 200, 200]
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(answers.pop(0))
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Hook)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    clock = Clock()
+    watching, desk = watcher(tmp_path, clock)
+    desk.add_webhook(f"http://127.0.0.1:{server.server_port}/", "new-endpoint", "anna", NOW)
+    watching.step()  # refused by the receiver: kept
+    clock.now_ns = NOW + 60 * SECOND
+    for _ in range(3):
+        watching.step()
+    server.shutdown()
+    server.server_close()
+
+    assert len(received) == 2 and received[0] == received[1]
+    assert [alert["kind"] for alert in received[1]["alerts"]] == ["new-endpoint"]
+    assert "/new" in received[1]["text"] and "/old" not in received[1]["text"]
+    assert desk.webhooks()[0].last_status.endswith("delivered") and not desk.untold_alerts()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ftp://x", "http://", "https://u:p@x", "http://x y", "file:///etc/passwd"]
+)
+def test_bad_addresses_are_refused(url: str) -> None:
+    with pytest.raises(WebhookRefused):
+        checked_url(url)
