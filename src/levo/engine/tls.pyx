@@ -148,6 +148,8 @@ cdef bint tls_begin(EngineState* state, Connection* conn, int direction, int64_t
         return False
     memset(tls.facts, 0, sizeof(TlsFacts))
     tls.first_ns = time_ns
+    tls.sides[0].ended = conn.streams[0].ended     # a side may have ended before anybody knew what was spoken
+    tls.sides[1].ended = conn.streams[1].ended
     conn.tls = tls
     conn.protocol = PROTOCOL_TLS
     conn.mid_stream = 0
