@@ -25,5 +25,5 @@ def test_everything_is_inside_the_drawing_and_adds_up(name, now_s, steps):
 
     assert drawn.total.exchanges == 10 * len(steps)
     for bar in drawn.bars:
-        assert 0 <= bar.x and bar.x + bar.width <= WIDTH + 1
+        assert bar.x >= 0 and bar.x + bar.width <= WIDTH + 1
         assert all(-1 <= y <= HEIGHT and y + h <= HEIGHT + 1 for _, y, h in bar.parts)
