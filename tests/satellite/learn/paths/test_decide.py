@@ -1,0 +1,115 @@
+"""Which segments are values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from levo.satellite.learn.paths.branch import Branch, Reason
+from levo.satellite.learn.paths.decide import decide, first_features, judge_by_weights, second_features
+from levo.satellite.learn.paths.features import Child, Context, Siblings
+from levo.satellite.learn.paths.known import Override, compile_known
+from levo.satellite.learn.paths.trie import walk
+from tests.satellite.learn.paths.trees import branches, ends, learned
+
+NAMES = ("kowalski", "oyelaran", "brzezinski", "takahashi", "ndiaye", "xiomara", "thorvald", "quispe")
+
+
+def everything(probability: float) -> object:
+    def judge(_branch: Branch, siblings: Siblings) -> Sequence[Reason]:
+        return [Reason(probability, ()) for _ in siblings.children]
+
+    return judge
+
+
+@pytest.mark.parametrize(
+    ("requests", "expected"),
+    [
+        (["GET /users/1", "GET /users/2/orders"], ["/users/{}", "/users/{}/orders"]),
+        (["GET /health", "GET /version"], ["/health", "/version"]),
+        (["GET /users/1", "GET /users/me"], ["/users/me", "/users/{}"]),
+        (["GET /jobs/7:cancel", "GET /jobs/7"], ["/jobs/{}", "/jobs/{}:cancel"]),
+        (["GET /report.json", "GET /report.xml"], ["/report.{}"]),
+        (["GET /v1/a", "GET /v2/a"], ["/v1/a", "/v2/a"]),
+    ],
+)
+def test_typed_values_and_formats_are_parameters_and_words_are_not(
+    requests: list[str], expected: list[str]
+) -> None:
+    assert ends(decide(learned(requests))) == expected
+
+
+def test_names_below_a_collection_become_one_parameter() -> None:
+    requests = [f"{method} /users/{name}" for name in NAMES for method in ("GET", "DELETE")]
+    requests += [f"GET /users/{name}/orders" for name in NAMES]
+
+    assert ends(decide(learned(requests))) == ["/users/{}", "/users/{}/orders"]
+
+
+def test_one_unknown_name_alone_stays_as_it_is() -> None:
+    assert ends(decide(learned(["GET /users/kowalski"]), judge=everything(1.0))) == ["/users/kowalski"]
+
+
+@pytest.mark.parametrize(("probability", "expected"), [(1.0, ["/{}"]), (0.94, ["/aa", "/bb"])])
+def test_the_judge_has_to_be_sure(probability: float, expected: list[str]) -> None:
+    assert ends(decide(learned(["GET /aa", "GET /bb"]), judge=everything(probability))) == expected
+
+
+def test_what_a_user_or_a_description_says_goes_before_any_judge() -> None:
+    known = compile_known([Override("import", "/teams/{team}/info"), Override("split", "/teams/ours")])
+    root = learned(["GET /teams/red/info", "GET /teams/ours"])
+
+    assert ends(decide(root, known, everything(0.0))) == ["/teams/ours", "/teams/{}/info"]
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from(("users", "7", "me", *NAMES[:4], "a.json", "x:do")), min_size=1, max_size=4),
+        max_size=25,
+    ),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=40, deadline=None)
+def test_every_place_is_in_one_branch_and_the_order_does_not_matter(paths, rng) -> None:
+    requests = ["GET /" + "/".join(path) for path in paths]
+    root = learned(requests)
+    decided = decide(root)
+    found = [id(node) for branch in branches(decided) for _, node in branch.places if node.calls]
+    rng.shuffle(requests)
+
+    assert sorted(found) == sorted(id(node) for _, node in walk(root))
+    assert ends(decide(learned(requests))) == ends(decided)
+    assert ends(decide(root)) == ends(decided)
+
+
+def siblings() -> Siblings:
+    get = frozenset({"GET"})
+    children = [Child(name, 3, get, frozenset(), 1) for name in ("users", *NAMES)]
+    return Siblings(Context("word", "people", 1), children, 0, frozenset(), frozenset(), False)
+
+
+def test_judging_gives_each_child_a_probability_and_its_weightiest_reasons() -> None:
+    given = siblings()
+    reasons = judge_by_weights(Branch((), []), given)
+
+    assert len(reasons) == len(given.children)
+    for reason in reasons:
+        weights = [abs(weight) for _, weight in reason.evidence]
+        assert 0 <= reason.value_probability <= 1
+        assert weights == sorted(weights, reverse=True) and len(weights) <= 6
+    assert reasons[0].value_probability < min(each.value_probability for each in reasons[1:])
+
+
+def test_the_second_look_knows_how_the_others_were_judged() -> None:
+    given = siblings()
+    count = len(given.children)
+
+    assert len(first_features(given)) == count
+    assert second_features(given, [-9.0] + [9.0] * (count - 1), 0) != second_features(
+        given, [-9.0] * count, 0
+    )
+    lone = Siblings(given.context, given.children[:1], 0, frozenset(), frozenset(), False)
+    assert "alone" in second_features(lone, [0.0], 0)
