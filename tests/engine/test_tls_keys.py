@@ -28,7 +28,6 @@ SUITES = [
     (V13, None),
 ]
 COUNT = 6
-END = 0x0A
 
 
 def request_of(number: int) -> bytes:
