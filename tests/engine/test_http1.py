@@ -127,3 +127,19 @@ def test_odd_heads_give_at_most_one_exchange(lines, end, body):
     """Every mix of line ends and framing fields: one exchange, balanced counters."""
     run = run_frames(conversation_frames([(True, REQUEST), (False, OK + end.join([*lines, b"", b""]) + body)]))
     assert len([x for x in run.exchanges if x["request"]]) == 1
+
+
+def test_a_rejected_head_where_the_next_response_was_expected_is_passed_over():
+    """Found by fuzzing: the search found the rejected head again, without an end."""
+    turns = [
+        (True, REQUEST),
+        (False, OK + b"Content-Length: 2\r\n\r\nok"),
+        (True, REQUEST),
+        (False, b"HTTP/nonsense\r\n\r\n"),
+    ]
+
+    run = run_frames(conversation_frames(turns))
+
+    assert [exchange["incomplete"] for exchange in run.exchanges] == [None, "response_gap"]
+    assert run.statistics["heads_rejected"] == 1
+    assert run.statistics["payload_bytes_skipped"] == len(b"HTTP/nonsense\r\n\r\n")

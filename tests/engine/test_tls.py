@@ -201,3 +201,21 @@ def test_shared_captures() -> None:
     assert (found["suricata-verify"]["alpn"], found["suricata-verify"]["version"]) == ("http/1.1", "1.2")
     assert found["zeek"]["server_name"] == "heise.de"
     assert found["zeek"]["certificate_names"] == ("heise.de",)
+
+
+def test_memory_is_given_back_where_a_side_ended_before_the_first_octets(talk_12: Talk) -> None:
+    """Found by fuzzing: the side that had ended was waited for."""
+
+    def held(ends_first: bool) -> int:
+        engine = Engine(linger_ns=0)
+        conversation = Conversation().handshake()
+        if ends_first:
+            conversation.fin(False).send(True, talk_12[0][1]).fin(True)
+        else:
+            conversation.send(True, talk_12[0][1]).fin(False).fin(True)
+        engine.feed(capture_segments(conversation.segments, Ends(client_port=40_000, server_port=443)))
+        engine.finish()
+        engine.tick(engine.now_ns + 10_000_000_000)
+        return int(engine.memory_used)
+
+    assert held(True) == held(False)
