@@ -152,7 +152,11 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
         [("2", 2_000_000_000), ("1.5", 1_500_000_000), ("250ms", 250_000_000)],
         [("1 s x", "not a time")],
     ),
-    "tls-keylog": (None, [("k.log", "k.log"), ("/tmp/k", "/tmp/k"), ("a b", "a b")], [("/no/such/k", "folder")]),
+    "tls-keylog": (
+        None,
+        [("k.log", "k.log"), ("/tmp/k", "/tmp/k"), ("a b", "a b")],
+        [("/no/such/k", "folder")],
+    ),
     "host-allow": (
         (),
         [("a,b", "a,b"), ("^x$", "^x$"), ("(a+)+$", "(a+)+$")],

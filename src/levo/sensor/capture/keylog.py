@@ -1,4 +1,4 @@
-"""A TLS key log file (SSLKEYLOGFILE, RFC 9850) that grows while it is read, and key logs inside capture files."""
+"""TLS key logs: a file that grows while it is read (SSLKEYLOGFILE, RFC 9850), blocks of a capture file."""
 
 from __future__ import annotations
 
