@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,14 +84,6 @@ def test_hello_spread_over_records(talk_12: Talk) -> None:
     assert endpoint(overheard([(from_client, records), *others]))["server_name"] == "api.example"
 
 
-def test_common_name_where_there_is_no_other(tmp_path: Path) -> None:
-    peers = TlsPeers(tmp_path, version=V12, names=(), server_name=None).handshake()
-
-    found = endpoint(overheard(peers.talk))
-
-    assert (found["certificate_names"], found["server_name"], found["alpn"]) == (("cn.example",), "", "")
-
-
 def test_connections_to_one_endpoint_are_counted_together(talk_12: Talk, talk_13: Talk) -> None:
     engine = Engine()
     for port, talk in enumerate((talk_12, talk_12, talk_13), 40_000):
@@ -103,21 +94,6 @@ def test_connections_to_one_endpoint_are_counted_together(talk_12: Talk, talk_13
     engine.finish()
 
     assert [(each["version"], each["connections"]) for each in engine.encrypted()] == [("1.2", 2), ("1.3", 1)]
-
-
-def test_the_table_is_bounded_and_says_what_found_no_room(talk_12: Talk) -> None:
-    engine = Engine()
-    for port in range(2000, 2600):
-        segments = Conversation().handshake().client(talk_12[0][1]).close().segments
-        engine.feed(capture_segments(segments, Ends(client_port=50_000, server_port=port)))
-    engine.finish()
-
-    found = engine.encrypted()
-
-    assert len(found) == 513
-    assert found[-1]["server_address"] is None
-    assert sum(each["connections"] for each in found) == 600
-    assert sum(each["bytes"] for each in found) == 600 * len(talk_12[0][1])
 
 
 def test_a_connection_joined_late_is_known_as_encrypted(talk_13: Talk) -> None:
