@@ -35,9 +35,11 @@ def read(path: Path, mode: str, traces_per_minute: float) -> Reading:
     """Read a whole file in this process."""
     from levo.engine.engine import Engine
 
+    from levo.engine.allocator import keep_pages
     from levo.engine.otlp import encode_resource
     from levo.sensor.capture.file import FileSource
 
+    keep_pages()
     described = encode_resource({"service.name": "bench"})
     started = process_time()
     engine, source, count = Engine(traces_per_minute=traces_per_minute), FileSource(str(path)), 0

@@ -89,6 +89,9 @@ def open_sensor(merged: Merged, environ: Mapping[str, str]) -> Sensor:
         ConfigError: the filter, an interface, an output or a certificate cannot be used.
         CaptureFileError, PrivilegeError, CaptureError: the source cannot be opened.
     """
+    from levo.engine.allocator import keep_pages
+
+    keep_pages()
     config = merged.config
     task, warning = read_task_metadata(environ)
     attributes = resource_attributes(config, environ, task)

@@ -1,0 +1,3 @@
+KEPT_BYTES: int
+
+def keep_pages() -> bool: ...
