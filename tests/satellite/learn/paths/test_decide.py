@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from levo.satellite.learn.paths.branch import Branch, Reason
-from levo.satellite.learn.paths.decide import decide, first_features, judge_by_weights, second_features
+from levo.satellite.learn.paths.decide import Judge, decide, first_features, judge_by_weights, second_features
 from levo.satellite.learn.paths.features import Child, Context, Siblings
 from levo.satellite.learn.paths.known import Override, compile_known
 from levo.satellite.learn.paths.trie import walk
@@ -18,8 +19,8 @@ from tests.satellite.learn.paths.trees import branches, ends, learned
 NAMES = ("kowalski", "oyelaran", "brzezinski", "takahashi", "ndiaye", "xiomara", "thorvald", "quispe")
 
 
-def everything(probability: float) -> object:
-    def judge(_branch: Branch, siblings: Siblings) -> Sequence[Reason]:
+def everything(probability: float) -> Judge:
+    def judge(branch: Branch, siblings: Siblings) -> Sequence[Reason]:
         return [Reason(probability, ()) for _ in siblings.children]
 
     return judge
@@ -73,7 +74,9 @@ def test_what_a_user_or_a_description_says_goes_before_any_judge() -> None:
     st.randoms(use_true_random=False),
 )
 @settings(max_examples=40, deadline=None)
-def test_every_place_is_in_one_branch_and_the_order_does_not_matter(paths, rng) -> None:
+def test_every_place_is_in_one_branch_and_the_order_does_not_matter(
+    paths: list[list[str]], rng: random.Random
+) -> None:
     requests = ["GET /" + "/".join(path) for path in paths]
     root = learned(requests)
     decided = decide(root)

@@ -112,7 +112,9 @@ def test_an_inner_child_tells_what_it_shares_with_its_siblings() -> None:
     st.integers(0, 9),
     st.booleans(),
 )
-def test_features_are_short_names_without_repetition_or_order(literals, typed, overflow) -> None:
+def test_features_are_short_names_without_repetition_or_order(
+    literals: list[str], typed: int, overflow: bool
+) -> None:
     siblings = group(*literals, typed=typed, overflow=overflow)
     names = group_features(siblings) + of_child(siblings)
     back = group(*reversed(literals), typed=typed, overflow=overflow)
