@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bench.inputs import http1
+from bench.inputs import bodies, http1, stream, tls
 
 from tests.helpers.engine_runs import run_file
 from tests.helpers.lines import body
@@ -33,3 +33,30 @@ def test_the_same_seed_gives_the_same_octets(tmp_path: Path):
 
     assert http1(tmp_path / "two.pcap", exchanges=100, seed=3).read_bytes() == one
     assert http1(tmp_path / "other.pcap", exchanges=100, seed=4).read_bytes() != one
+
+
+def test_large_answers_are_cut_at_the_mtu_and_whole(tmp_path: Path):
+    run = run_file(bodies(tmp_path / "bodies.pcap", size=100_000, exchanges=6, connections=2))
+
+    assert [len(body(exchange["response"])) for exchange in run.complete] == [100_000] * 6
+    # One packet for the request, 70 for 100,000 octets and their head.
+    assert run.statistics["frames_received"] == 6 * 71
+
+
+def test_tls_is_recognised_on_every_connection_and_shows_no_exchange(tmp_path: Path):
+    run = run_file(tls(tmp_path / "tls.pcap", packets=200, connections=4))
+
+    assert run.exchanges == []
+    assert run.statistics["connections_tls"] == 4
+    assert run.statistics["frames_received"] == 200
+
+
+def test_a_stream_is_a_capture_file_over_so_many_connections(tmp_path: Path):
+    path = tmp_path / "stream.pcap"
+    path.write_bytes(b"".join(stream(exchanges=600, connections=300)))
+
+    run = run_file(path)
+
+    assert len(run.complete) == 600
+    assert run.statistics["connections_opened"] == 300
+    assert {len(body(exchange["response"])) for exchange in run.exchanges} == {500}
