@@ -5,7 +5,7 @@ from __future__ import annotations
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from levo.satellite.learn import merge_sensor, read_metrics, read_senders
-from levo.satellite.learn.sensors import MAX_SERIES
+from levo.satellite.learn.sensors import MAX_ENCRYPTED_SERIES, MAX_SERIES
 from tests.satellite.requests import RESOURCE, Call, attribute, metrics, traces
 
 NOW = 1_700_000_000_000_000_000
@@ -57,3 +57,14 @@ def test_series_are_bounded() -> None:
     ((_, other),) = read_metrics(metrics({f"levo.z{number}": 1 for number in range(50)}), "", NOW)
 
     assert len(report.values) == MAX_SERIES == len(merge_sensor(report, other).values)
+
+
+def test_encrypted_endpoints_never_crowd_out_the_ledger() -> None:
+    many = {f"levo.encrypted.m{number}": 1 for number in range(MAX_ENCRYPTED_SERIES + 5)}
+    ((_, first),) = read_metrics(metrics({**many, "process.cpu.time": 1}, time_ns=5), "", NOW)
+    ((_, later),) = read_metrics(metrics({"levo.encrypted.later": 1, "levo.z": 2}, time_ns=6), "", NOW)
+    merged = merge_sensor(first, later).values
+
+    assert len(first.values) == MAX_ENCRYPTED_SERIES + 1
+    assert len(merged) == MAX_ENCRYPTED_SERIES + 2
+    assert {name for name, _ in merged} >= {"process.cpu.time", "levo.z", "levo.encrypted.later"}

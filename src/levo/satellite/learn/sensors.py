@@ -13,7 +13,10 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from levo.satellite.learn.trace import Origin, clean_name, read_origin
 
 MAX_SERIES = 512
-"""Series kept of one sensor; the ledger has fewer than a hundred."""
+"""Series kept of one sensor, without those of encrypted endpoints; the ledger has fewer than a hundred."""
+MAX_ENCRYPTED_SERIES = 3 * 1024
+"""Series kept of one sensor's encrypted endpoints, apart, so that they never crowd out the ledger."""
+ENCRYPTED = "levo.encrypted."
 _MAX_LABELS = 8
 _DESCRIBES_SENSOR = frozenset(
     (
@@ -58,7 +61,7 @@ def merge_sensor(a: SensorReport, b: SensorReport) -> SensorReport:
     for series, (time_ns, value) in b.values.items():
         values[series] = max(values.get(series, (0, 0.0)), (time_ns, value))
     if len(values) > MAX_SERIES:
-        values = dict(sorted(values.items())[:MAX_SERIES])
+        values = _bounded(values)
     attributes = dict(a.attributes)
     for name, timed in b.attributes.items():
         attributes[name] = max(attributes.get(name, (0, "")), timed)
@@ -67,23 +70,38 @@ def merge_sensor(a: SensorReport, b: SensorReport) -> SensorReport:
     )
 
 
+def _bounded(values: Mapping[Series, tuple[int, float]]) -> dict[Series, tuple[int, float]]:
+    """Return the first series by name, those of encrypted endpoints, which come and go, by time."""
+    own = sorted(each for each in values.items() if not each[0][0].startswith(ENCRYPTED))
+    encrypted = sorted(
+        (each for each in values.items() if each[0][0].startswith(ENCRYPTED)),
+        key=lambda each: (-each[1][0], each[0]),
+    )
+    return dict(own[:MAX_SERIES] + encrypted[:MAX_ENCRYPTED_SERIES])
+
+
 def read_metrics(
     request: ExportMetricsServiceRequest, organization: str, received_ns: int
 ) -> Iterator[tuple[Origin, SensorReport]]:
-    """Yield one report per resource that names its sensor. Metrics outside ``levo.`` and ``process.`` are left out."""
+    """Yield one report per resource that names its sensor, with its metrics in ``levo.`` and ``process.``."""
     for resource_metrics in request.resource_metrics:
         origin = read_origin(resource_metrics.resource, organization)
         if not origin.sensor:
             continue
         values: dict[Series, tuple[int, float]] = {}
+        hidden: dict[Series, tuple[int, float]] = {}
         for scope_metrics in resource_metrics.scope_metrics:
             for metric in scope_metrics.metrics:
                 if metric.name.startswith(("levo.", "process.")):
-                    _read_metric(metric, received_ns, values)
+                    encrypted = metric.name.startswith(ENCRYPTED)
+                    _read_metric(metric, received_ns, hidden if encrypted else values)
         yield (
             origin,
             SensorReport(
-                received_ns, received_ns, describe_sensor(resource_metrics.resource, received_ns), values
+                received_ns,
+                received_ns,
+                describe_sensor(resource_metrics.resource, received_ns),
+                values | hidden,
             ),
         )
 
@@ -111,6 +129,7 @@ def describe_sensor(resource: Resource, received_ns: int) -> dict[str, tuple[int
 
 
 def _read_metric(metric: Metric, received_ns: int, values: dict[Series, tuple[int, float]]) -> None:
+    most = MAX_ENCRYPTED_SERIES if metric.name.startswith(ENCRYPTED) else MAX_SERIES
     kind = metric.WhichOneof("data")
     if kind == "sum":
         points = metric.sum.data_points
@@ -120,7 +139,7 @@ def _read_metric(metric: Metric, received_ns: int, values: dict[Series, tuple[in
         return
     for point in points:
         series = (clean_name(metric.name), _labels(point))
-        if series not in values and len(values) >= MAX_SERIES:
+        if series not in values and len(values) >= most:
             return
         time_ns = point.time_unix_nano if 0 < point.time_unix_nano < 1 << 62 else received_ns
         value = float(point.as_int) if point.WhichOneof("value") == "as_int" else point.as_double

@@ -18,10 +18,11 @@ from levo.satellite.web import parameters
 from levo.satellite.web.insight import Finding, Insight, shown_operation
 from levo.satellite.web.problems import BadParameter
 from levo.satellite.web.render import Renderer, link
-from levo.satellite.web.sensor_view import sensor_view
+from levo.satellite.web.sensor_view import encrypted_endpoints, sensor_view
 
 FINDING_ROWS = 100
 CHANGE_ROWS = 100
+ENCRYPTED_ROWS = 200
 CHANGE_KINDS = (
     "endpoint",
     "property",
@@ -104,20 +105,17 @@ class InsightPages:
         parameters.only(request.query_params, "said")
         now_ns = self._renderer.clock_ns()
         rows = self._reader.sensors(limit=200)[1]
-        names: Counter[tuple[tuple[str, str], ...]] = Counter()
         opaque: Counter[tuple[str, str]] = Counter()
         for row in rows:
             for metric in row.metrics:
-                if metric.name.startswith(("levo.sensor.encrypted", "levo.sensor.tls.")):
-                    names[tuple(sorted(metric.labels.items()))] += int(metric.value)
-                elif metric.name == "levo.sensor.ledger.units" and _is_opaque(metric.labels):
+                if metric.name == "levo.sensor.ledger.units" and _is_opaque(metric.labels):
                     label = (metric.labels.get("stage", ""), metric.labels.get("state", ""))
                     opaque[label] += int(metric.value)
         return self._renderer.page(
             request,
             "encrypted.html",
             sensors=[sensor_view(row, now_ns) for row in rows],
-            names=[(dict(labels), count) for labels, count in names.most_common(200)],
+            endpoints=encrypted_endpoints(rows)[:ENCRYPTED_ROWS],
             opaque=[(stage, state, units) for (stage, state), units in opaque.most_common() if units],
         )
 

@@ -1,0 +1,139 @@
+"""One sensor put together from the series that it reported."""
+
+from __future__ import annotations
+
+from levo.satellite.store import SensorRow
+from levo.satellite.store.reader import MetricValue
+from levo.satellite.web.sensor_view import SILENT_NS, encrypted_endpoints, sensor_view
+from tests.satellite.store.catalogs import NOW, SECOND
+
+API = {"server.address": "10.0.0.7", "server.port": "443", "tls.server_name": "api.example"}
+
+
+def value(name: str, number: float, time_ns: int = NOW, **labels: str) -> MetricValue:
+    return MetricValue(name, labels, time_ns, number)
+
+
+def encrypted(what: str, number: float, labels: dict[str, str], time_ns: int = NOW) -> MetricValue:
+    return MetricValue(f"levo.encrypted.{what}", labels, time_ns, number)
+
+
+def sensor(*metrics: MetricValue, name: str = "s", **attributes: str) -> SensorRow:
+    named = {key.replace("__", "."): text for key, text in attributes.items()}
+    return SensorRow("acme", name, NOW - SECOND, NOW, named, list(metrics))
+
+
+def test_a_stage_shows_its_states_kept_first_and_whether_they_add_up() -> None:
+    view = sensor_view(
+        sensor(
+            value("levo.sensor.ledger.received", 10, stage="frames"),
+            value("levo.sensor.ledger.units", 2, stage="frames", state="too_big", fate="lost"),
+            value("levo.sensor.ledger.units", 7, stage="frames", state="tcp", fate="kept"),
+            value("levo.sensor.ledger.units", 0, stage="frames", state="never", fate="lost"),
+            value("levo.sensor.ledger.waiting", 1, stage="frames", state="held"),
+        ),
+        NOW,
+    )
+    (stage,) = view.stages
+
+    assert [(e.state, e.fate, e.units) for e in stage.entries] == [
+        ("tcp", "kept", 7),
+        ("too_big", "lost", 2),
+        ("held", "waiting", 1),
+    ]
+    assert stage.balances and (view.lost, view.received) == (2, 10)
+
+
+def test_a_missing_unit_is_seen() -> None:
+    view = sensor_view(
+        sensor(
+            value("levo.sensor.ledger.received", 10, stage="frames"),
+            value("levo.sensor.ledger.units", 9, stage="frames", state="tcp", fate="kept"),
+        ),
+        NOW,
+    )
+
+    assert not view.stages[0].balances
+
+
+def test_stages_come_in_the_order_of_the_pipeline_and_unknown_ones_last() -> None:
+    names = ("zeta", "output", "capture", "exchanges")
+    rows = [value("levo.sensor.ledger.received", 1, stage=name) for name in names]
+    rows.append(value("levo.sensor.ledger.received", 1, stage="output", output="otlp"))
+
+    assert [stage.name for stage in sensor_view(sensor(*rows), NOW).stages] == [
+        "capture",
+        "exchanges",
+        "output",
+        "output otlp",
+        "zeta",
+    ]
+
+
+def test_a_task_is_named_rather_than_its_host() -> None:
+    arn = "arn:aws:ecs:eu-west-1:1:task/cluster/abc"
+    view = sensor_view(sensor(aws__ecs__task__arn=arn, host__name="ip-10"), NOW)
+
+    assert view.place == "ECS task abc"
+    assert sensor_view(sensor(host__name="ip-10"), NOW).place == "ip-10"
+
+
+def test_single_values_and_the_version_of_the_build() -> None:
+    view = sensor_view(
+        sensor(
+            value("process.cpu.time", 1.5),
+            value("levo.sensor.memory.held", 3, pool="a"),
+            value("levo.sensor.memory.held", 4, pool="b"),
+            value("levo.sensor.build", 1, version="2.0"),
+            service__version="1.0",
+        ),
+        NOW,
+    )
+
+    assert (view.cpu_s, view.held_bytes, view.memory_bytes, view.version) == (1.5, 7, None, "2.0")
+
+
+def test_a_sensor_is_silent_only_after_the_limit() -> None:
+    assert not sensor_view(sensor(), NOW + SILENT_NS).silent
+    assert sensor_view(sensor(), NOW + SILENT_NS + 1).silent
+
+
+def test_what_sensors_saw_of_an_encrypted_endpoint_adds_up() -> None:
+    rows = [
+        sensor(
+            encrypted("connections", 5, API),
+            encrypted("decrypted_connections", 2, API),
+            encrypted("bytes", 1000, API),
+            name=name,
+        )
+        for name in ("a", "b")
+    ]
+    (found,) = encrypted_endpoints(rows)
+
+    assert (found.address, found.port, found.server_name) == ("10.0.0.7", "443", "api.example")
+    assert (found.connections, found.decrypted, found.unread, found.octets) == (10, 4, 6, 2000)
+
+
+def test_a_certificate_seen_later_does_not_count_connections_twice() -> None:
+    named = {**API, "tls.certificate_names": "api.example,www.example"}
+    (found,) = encrypted_endpoints(
+        [sensor(encrypted("connections", 3, API), encrypted("connections", 4, named, NOW + SECOND))]
+    )
+
+    assert (found.connections, found.certificate_names) == (4, "api.example,www.example")
+
+
+def test_endpoints_with_the_most_unread_connections_come_first() -> None:
+    read = {"server.address": "10.0.0.1"}
+    found = encrypted_endpoints(
+        [
+            sensor(
+                encrypted("connections", 50, read),
+                encrypted("decrypted_connections", 50, read),
+                encrypted("connections", 1, {"server.address": "other"}),
+                encrypted("connections", 9, API),
+            )
+        ]
+    )
+
+    assert [each.address for each in found] == ["10.0.0.7", "other", "10.0.0.1"]
