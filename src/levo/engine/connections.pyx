@@ -20,6 +20,7 @@ from levo.engine.pairing cimport finish_exchange, finish_pending
 from levo.engine.ports cimport ports_packet
 from levo.engine.state cimport Connection, EngineState, Stream, seq_diff
 from levo.engine.stream cimport stream_ack, stream_fin, stream_flush, stream_free, stream_look, stream_segment
+from levo.engine.tls cimport tls_end
 from levo.engine.types cimport NO_RESPONSE, PROTOCOL_UNKNOWN, STILL_OPEN, Packet
 
 cdef enum:
@@ -220,6 +221,9 @@ cdef void close(EngineState* state, Connection* conn, int64_t now_ns, int how) n
         deliver_end(state, conn, side, now_ns, how)
     if not conn.streams[1 - side].ended:
         deliver_end(state, conn, 1 - side, now_ns, how)
+    if conn.tls != NULL:                          # begun by octets that were held behind both ends
+        tls_end(state, conn, 0)
+        tls_end(state, conn, 1)
     finish_pending(state, conn, NO_RESPONSE)
     for side in range(2):
         if conn.streams[side].parser.current != NULL:
