@@ -45,7 +45,7 @@ def kept(tmp_path: Path) -> Keeper:
     made = keeper(tmp_path)
     made.desk.put_account("anna", "admin", "no hash", 1)
     made.desk.put_account("vera", "viewer", "no hash", 1)
-    return made
+    return keeper(tmp_path)
 
 
 def test_a_stranger_gets_the_login_page_and_a_program_a_401(kept: Keeper) -> None:
