@@ -16,7 +16,7 @@ if sys.argv[1] == "kept":
 held = bytearray(1 << 20)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(50):
-    first, second = bytearray(3_000_000), bytearray(900_000)
+    first, second = bytearray(9_000_000), bytearray(900_000)
     del first, second
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
@@ -29,6 +29,6 @@ def test_pages_of_freed_blocks_are_used_again():
         environment = {"MALLOC_MMAP_THRESHOLD_": "131072"} if how == "default" else {}
         return int(subprocess.run(argv, check=True, capture_output=True, text=True, env=environment).stdout)
 
-    pages = (3_000_000 + 900_000) // 4096
+    pages = (9_000_000 + 900_000) // 4096
     assert faults("default") > 10 * pages
     assert faults("kept") < 3 * pages

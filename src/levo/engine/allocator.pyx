@@ -19,7 +19,7 @@ cdef extern from *:
     """
     int levo_keep_pages(int octets) nogil
 
-KEPT_BYTES = 4 * 1024 * 1024
+KEPT_BYTES = 16 * 1024 * 1024      # batches with large bodies are some MiB; with 4 they were mapped again
 """Blocks from this size on are mapped for themselves; as much free memory stays with the process."""
 
 
