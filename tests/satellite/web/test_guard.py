@@ -47,4 +47,4 @@ def test_headers_are_added_and_stricter_ones_of_a_route_kept() -> None:
     answer = call(Guard(app, loopback_only=True), "GET", "/")
 
     assert answer.headers["x-frame-options"] == "SAMEORIGIN"
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
