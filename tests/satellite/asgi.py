@@ -33,8 +33,12 @@ def call(
     }
     sent: list[Message] = []
 
+    requests = [{"type": "http.request", "body": body, "more_body": False}]
+
     async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
+        if not requests:
+            await asyncio.Event().wait()  # the client stays until it has its answer
+        return requests.pop()
 
     async def send(message: Message) -> None:
         sent.append(message)

@@ -36,6 +36,8 @@ def document_routes(reader: CatalogReader) -> list[Route]:
         version = query.get("version", "3.1")
         if version not in VERSIONS:
             raise BadParameter("version", f"must be one of {', '.join(VERSIONS)}")
+        if query.get("plain", "1") != "1":
+            raise BadParameter("plain", "must be 1 or left out")
         place = _place(reader, query)
         document = render_document(
             place[2], reader.operations(place), version=version, annotate=query.get("plain", "") != "1"
@@ -124,6 +126,8 @@ def _place(reader: CatalogReader, query: QueryParams) -> tuple[str, str, str]:
     Raises:
         HTTPException: there is none, or more than one.
     """
+    for name in _PLACE:
+        parameters.text(query, name)
     found = [
         (row.organization, row.environment, row.application)
         for row in reader.applications(limit=1000)[1]
