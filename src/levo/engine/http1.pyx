@@ -113,16 +113,13 @@ cdef uint32_t http1_data(
     """
     cdef Parser* parser = &conn.streams[direction].parser
     cdef int64_t base = conn.streams[direction].offset
-    cdef uint32_t at = 0
-    cdef uint32_t taken
+    cdef uint32_t at = 0, taken
     while at < length and conn.protocol == PROTOCOL_HTTP1:
         if parser.state == HEAD:
             taken = take_head_octets(state, conn, direction, data + at, length - at, time_ns, base + at)
             if taken == 0 and parser.state == LOST:
-                # No head begins here, whatever the search says: it goes on behind this octet.
-                state.stats.payload_bytes_skipped += 1
-                state.stats.payload_bytes_parsed -= 1
-                taken = 1
+                # No head begins here, whatever the search would say.
+                taken = search_message(state, conn, direction, data + at, length - at, time_ns, base + at, ack, True)
             at += taken
         elif parser.state == START:
             while at < length and (data[at] == 13 or data[at] == 10):
@@ -153,7 +150,7 @@ cdef uint32_t http1_data(
             keep_body(state, conn, direction, data + at, length - at, time_ns)
             at = length
         else:
-            at += search_message(state, conn, direction, data + at, length - at, time_ns, base + at, ack)
+            at += search_message(state, conn, direction, data + at, length - at, time_ns, base + at, ack, False)
     return at
 
 
@@ -731,14 +728,19 @@ cdef void http1_gap(
 
 cdef uint32_t search_message(
     EngineState* state, Connection* conn, int direction,
-    const uint8_t* data, uint32_t length, int64_t time_ns, int64_t offset, int64_t ack,
+    const uint8_t* data, uint32_t length, int64_t time_ns, int64_t offset, int64_t ack, bint rejected,
 ) noexcept nogil:
-    """Pass over octets until a believable message begins; returns how many were passed over."""
+    """Pass over octets until a believable message begins; returns how many were passed over.
+
+    *rejected*: what begins at the first octet was looked at and is none; then at least one is passed over.
+    """
     cdef Parser* parser = &conn.streams[direction].parser
-    cdef int64_t known = -1
-    cdef int64_t found = -1
+    cdef int64_t known = -1, found = -1
+    cdef uint32_t first
     if direction != conn.client:
         known = next_request_after(conn, offset)
+    if rejected and known == offset:
+        known = -1
     if known == -2 or known - offset > <int64_t>length:
         found = <int64_t>length + 1
     elif known >= 0:
@@ -746,10 +748,13 @@ cdef uint32_t search_message(
         found = known - offset
         if found < <int64_t>length and not plausible_start(False, data + found, length - <uint32_t>found):
             found = -1
-    if found < 0 and direction == conn.client:
-        found = find_request(data, length)
-    elif found < 0:
-        found = find_response(data, length)
+    if found < 0:
+        first = rejected
+        if direction == conn.client:
+            found = find_request(data + first, length - first)
+        else:
+            found = find_response(data + first, length - first)
+        found = found + first if found >= 0 else -1
     if found < 0 or found >= <int64_t>length:
         state.stats.payload_bytes_skipped += length
         state.stats.payload_bytes_parsed -= length
