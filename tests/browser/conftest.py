@@ -51,7 +51,8 @@ def send(satellite: RunningSatellite, made: list[Call], resource: dict[str, str]
     assert answer.status == 200, answer
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright keeps an event loop running in this thread while it is open.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[object]:
     if not CHROMIUM:
         pytest.skip("no Chromium here; LEVO_CHROMIUM names one")
@@ -61,7 +62,7 @@ def browser() -> Iterator[object]:
         opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSatellite]:
     """A Satellite that knows the shop."""
     with RunningSatellite(tmp_path_factory.mktemp("shop")) as running:
@@ -73,7 +74,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSatellite]
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The source of axe-core, from LEVO_AXE or the npm package."""
     named = os.environ.get("LEVO_AXE", "")

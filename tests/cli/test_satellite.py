@@ -32,7 +32,7 @@ def test_ports_that_were_chosen_are_told(tmp_path: Path) -> None:
 
 def test_an_address_that_others_can_reach_is_pointed_out(tmp_path: Path) -> None:
     with RunningSatellite(tmp_path, "--listen", "0.0.0.0:0") as satellite:
-        assert satellite.get("/api/summary").status == 200
+        assert satellite.get("/api/summary").status == 401
         assert satellite.web.startswith("http://127.0.0.1:")
         satellite.terminate()
 
