@@ -36,7 +36,7 @@ def test_an_address_that_others_can_reach_is_pointed_out(tmp_path: Path) -> None
         assert satellite.web.startswith("http://127.0.0.1:")
         satellite.terminate()
 
-        assert "can be reached from other machines" in satellite.errors
+        assert "first run on 0.0.0.0" in satellite.errors and "enter the code" in satellite.errors
 
 
 @pytest.mark.parametrize(
