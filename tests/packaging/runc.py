@@ -38,7 +38,9 @@ def unpack(archive: Path, folder: Path) -> dict[str, Any]:
         manifest = json.loads(read(blob(top)))
         for layer in manifest["layers"]:
             with image.extractfile(blob(layer)) as content, tarfile.open(fileobj=content) as files:  # type: ignore[union-attr]
-                files.extractall(folder / "rootfs", filter="tar", numeric_owner=True)
+                # Python 3.11.2 has no extraction filters yet; the archive is our own.
+                careful = {"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}
+                files.extractall(folder / "rootfs", numeric_owner=True, **careful)
         configuration: dict[str, Any] = json.loads(read(blob(manifest["config"])))
     return configuration
 
