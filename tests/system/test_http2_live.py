@@ -120,7 +120,7 @@ def test_started_mid_connection(tmp_path: Path):
         nghttpd(here, tmp_path) as base,
         serving(here, tmp_path / "nginx") as nginx,
     ):
-        busy = here.popen(load(base, 8_000, clients=4, rate=400), stdout=subprocess.DEVNULL)
+        busy = here.popen(load(base, 24_000, clients=4, rate=400), stdout=subprocess.DEVNULL)
         try:
             with capturing(here, tmp_path, nginx.base) as sensor:
                 early = busy.poll() is None
