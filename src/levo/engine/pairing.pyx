@@ -227,7 +227,7 @@ cdef Exchange* find_by_causality(
         return candidate if candidate.request.peer_ack == start else NULL
     if ack <= candidate.request.stream_start:
         return NULL
-    if candidate.after_gap and (candidate != first or candidate.request.peer_ack <= conn.paired_end):
+    if candidate.after_gap and candidate.request.peer_ack <= conn.paired_end:
         return NULL                               # what was lost before it may be what is answered here
     if conn.pipelines or (candidate.next != NULL and candidate.next.request.peer_ack == candidate.request.peer_ack):
         # Only the first response of a batch starts where the batch's acknowledgment points.
