@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from levo.engine.engine import Engine
+
 from levo.engine.source import FrameSource
 
 
