@@ -69,12 +69,14 @@ class Sensor:
 
     def _see(self, target: str, seconds: float) -> None:
         fetch = f"import urllib.request as u; u.urlopen({self._probe + target!r}, timeout=5).read()"
+        offset = self._lines.stat().st_size if self._lines.exists() else 0
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             assert self.is_running(), self.log[-3000:]
             self._client.run([sys.executable, "-c", fetch])
             for _ in range(10):
-                if self._lines.exists() and _tail_has(self._lines, f'"{target}"'.encode()):
+                found, offset = _grew_by(self._lines, offset, f'"{target}"'.encode())
+                if found:
                     return
                 time.sleep(0.1)
         raise AssertionError(f"the sensor did not report {target} in {seconds} s: {self.log[-3000:]}")
@@ -124,8 +126,16 @@ def capturing(
             process.wait()
 
 
-def _tail_has(path: Path, octets: bytes) -> bool:
-    """Whether the last 256 KiB of the file hold *octets*."""
+def _grew_by(path: Path, offset: int, octets: bytes) -> tuple[bool, int]:
+    """Whether *octets* are in the whole lines from *offset* on; and where those lines end."""
+    if not path.exists():
+        return False, offset
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 262_144))
-        return octets in file.read()
+        file.seek(offset)
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            offset += len(line)
+            if octets in line:
+                return True, offset
+    return False, offset
