@@ -7,13 +7,14 @@ not reached.
 
 from __future__ import annotations
 
-import gzip
 import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from isal import igzip
 
 from levo.sensor.export.batch import EncodedRequest, ExportBatch
 from levo.sensor.export.destination import Destination, Receipt
@@ -289,7 +290,7 @@ class Output:
         """Move a request from memory to disk, or, when the disk refuses, hand it to the sender directly."""
         assert self._spool is not None
         if not request.gzipped:
-            body = gzip.compress(request.body, _SPOOL_GZIP_LEVEL, mtime=0)
+            body = igzip.compress(request.body, _SPOOL_GZIP_LEVEL, mtime=0)
             request = EncodedRequest(request.traces, body, gzipped=True)
         with self._changed:
             if self._abandoned:
