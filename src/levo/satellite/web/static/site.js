@@ -37,7 +37,9 @@
     if (running) return;
     running = true;
     try {
-      for (let served = 0; served !== wanted; await new Promise((done) => setTimeout(done, 700))) {
+      // Many may be watching: not all of them ask in the same moment.
+      const rest = () => new Promise((done) => setTimeout(done, 500 + 400 * Math.random()));
+      for (let served = 0; served !== wanted; await rest()) {
         served = wanted;
         if (document.hidden) continue;
         const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
@@ -112,14 +114,29 @@
       live.className = "live " + state;
       live.lastElementChild.textContent = text;
     };
-    const events = new EventSource("/live");
     let revision = null;
-    events.addEventListener("open", () => say("on", "live"));
-    events.addEventListener("error", () => say("off", "reconnecting"));
-    events.addEventListener("catalog", (event) => {
-      if (revision !== event.data) refresh();
-      revision = event.data;
-    });
+    const heard = (state, now) => {
+      if (state !== "wait") say(state, state === "on" ? "live" : "reconnecting");
+      if (now !== null && now !== revision) refresh();
+      if (now !== null) revision = now;
+    };
+    const listen = () => {
+      if (window.SharedWorker) {
+        // Named by the session: whoever logs in next starts another.
+        const { port } = new SharedWorker("/static/live.js", { name: live.dataset.channel });
+        port.addEventListener("message", (event) => heard(event.data.state, event.data.revision));
+        port.start();
+        return () => port.postMessage("bye");
+      }
+      const events = new EventSource("/live");
+      events.addEventListener("open", () => heard("on", null));
+      events.addEventListener("error", () => heard("off", null));
+      events.addEventListener("catalog", (event) => heard("on", event.data));
+      return () => events.close();
+    };
+    let leave = listen();
+    addEventListener("pagehide", () => leave());
+    addEventListener("pageshow", (event) => { if (event.persisted) leave = listen(); });
     document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
   }
 
