@@ -267,6 +267,16 @@ def test_an_oversized_block_is_skipped_without_being_held(tmp_path):
             assert source.statistics().ignored_blocks == 1
 
 
+def test_an_oversized_block_that_the_end_cuts_is_said_to_be_cut(tmp_path):
+    writer = Pcapng()
+    huge = writer.block(0x80000001, bytes(40 * 1024 * 1024))[:1_000_000]
+    data = writer.section() + writer.interface(tsresol=9) + huge
+    for source in (FileSource(write(tmp_path, data)), through_a_pipe(data, tmp_path, 65536)):
+        with source:
+            assert record(source) == []
+            assert source.statistics().truncated_records == 1
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     form=st.sampled_from(sorted(FORMS)),

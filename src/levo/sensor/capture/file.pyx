@@ -235,7 +235,9 @@ cdef class FileSource(Window):
 
     cdef int _pass_skip(self) noexcept nogil:
         if self._skip > self._end - self._at:
+            # A part of the record may have been passed over before: it is cut even where nothing is left of it.
             self._skip = 0
+            self._counters.truncated += self._end == self._at
             return self._cut()
         self._skip_buffered()
         return AGAIN

@@ -20,6 +20,7 @@ from cpython.pythread cimport (
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset, strncpy
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from levo.engine.source cimport FrameSource
 from levo.engine.types cimport Frame, FrameSink
@@ -100,7 +101,14 @@ cdef double RESOLVE_EVERY_S = 60.0
 cdef enum:
     PACKET_IGNORE_OUTGOING = 23     # packet(7), Linux 4.20
     MOST_INTERFACES = 1024
+    GATHERED_BYTES = 4 << 20        # passed in one call: what the engine may hold before it is drained
     MOST_ADDRESSES = 64
+
+cdef inline int64_t monotonic_ms() noexcept nogil:
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return <int64_t>now.tv_sec * 1000 + now.tv_nsec // 1000000
+
 
 cdef struct Handle:
     pcap_t* pcap                # NULL: closed; the slot and its counters stay
@@ -111,6 +119,7 @@ cdef struct Handle:
     bint failed
     FrameSink sink              # of the current dispatch
     void* context
+    int64_t octets              # passed by it
     uint64_t received
     uint64_t delivered
     uint64_t dropped
@@ -133,6 +142,7 @@ cdef void on_frame(unsigned char* user, const pcap_pkthdr* header, const unsigne
     frame.link_type = handle.link_type
     frame.interface = handle.number
     handle.delivered += 1
+    handle.octets += header.caplen
     handle.sink(handle.context, &frame)
 
 
@@ -221,16 +231,28 @@ cdef class LiveSource(FrameSource):
     # Handing over
 
     cdef int pump(self, FrameSink sink, void* context, int limit, int timeout_ms) except -2 nogil:
-        cdef int passed = self._dispatch(sink, context, limit)
-        cdef int count
-        if passed != 0:
-            return passed
-        count = self._collect()
-        poll(self._entries, <unsigned long>count, timeout_ms)
-        return self._dispatch(sink, context, limit)
+        """Gathers: returns after *limit* frames, some MiB or *timeout_ms*, so that a busy caller comes round seldom."""
+        cdef int64_t until = monotonic_ms() + timeout_ms
+        cdef int64_t now
+        cdef int64_t octets = 0
+        cdef int passed = 0
+        cdef int got
+        while True:
+            got = self._dispatch(sink, context, limit - passed, &octets)
+            if got < 0:
+                return passed if passed else got
+            passed += got
+            now = monotonic_ms()
+            if passed >= limit or octets >= GATHERED_BYTES or now >= until:
+                return passed
+            if got == 0:
+                poll(self._entries, <unsigned long>self._collect(), <int>(until - now))
 
-    cdef int _dispatch(self, FrameSink sink, void* context, int limit) noexcept nogil:
-        """Pass what the rings hold, a different interface first each time; -1 when closed."""
+    cdef int _dispatch(self, FrameSink sink, void* context, int limit, int64_t* octets) noexcept nogil:
+        """Pass what the rings hold, a different interface first each time; -1 when closed.
+
+        Adds the octets passed to *octets*.
+        """
         cdef int passed = 0
         cdef int index
         cdef int got
@@ -247,7 +269,9 @@ cdef class LiveSource(FrameSource):
                 continue
             handle.sink = sink
             handle.context = context
+            handle.octets = 0
             got = pcap_dispatch(handle.pcap, limit - passed, on_frame, <unsigned char*>handle)
+            octets[0] += handle.octets
             if got >= 0:
                 passed += got
             else:
