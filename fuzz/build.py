@@ -28,6 +28,7 @@ TARGETS = (
     "hpack",
     "websocket",
     "tls",
+    "sealed",
     "coding",
     "encode",
     "redact",
@@ -118,7 +119,7 @@ def _build_program() -> None:
     source, program = ROOT / "fuzz" / "main.c", BUILD / "levo-fuzz"
     if _newer(program, source):
         return
-    places = [f"-DLEVO_FUZZ_PYTHON={_quoted(sys.executable)}", f"-DLEVO_FUZZ_LIB={_quoted(str(LIB))}"]
+    places = [f"-DLEVO_FUZZ_PYTHON={_quoted(sys.executable)}", f"-DLEVO_FUZZ_LIB={_quoted(f'{LIB}:{ROOT}')}"]
     folder = str(sysconfig.get_config_var("LIBDIR"))
     version = str(sysconfig.get_config_var("LDVERSION"))
     link = [

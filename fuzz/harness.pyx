@@ -33,6 +33,7 @@ import orjson
 import re2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from fuzz.sealer import Sealer
 from levo.engine.otlp import encode_resource
 from levo.engine.redact import Redactor
 from levo.errors import CaptureFileError
@@ -110,6 +111,8 @@ cdef class Talk(FrameSource):
     cdef uint32_t cut
     cdef uint8_t mark
     cdef uint64_t frames
+    cdef bint sealing
+    cdef object sealer            # makes a TLS record of each segment, or None
 
     def __cinit__(self):
         cdef int i
@@ -124,8 +127,18 @@ cdef class Talk(FrameSource):
     def __dealloc__(self):
         free(self.held)
 
+    cdef void seal(self) noexcept with gil:
+        cdef bytes sealed = self.sealer.seal(self.side, self.segment[:self.length])
+        self.length = min(<uint32_t>len(sealed), <uint32_t>SEGMENT)
+        memcpy(self.segment, <const char*>sealed, self.length)
+
     cdef void emit(self, FrameSink sink, void* context, int flags) noexcept nogil:
         """Pass one segment, of ``segment``, in the direction of ``side``."""
+        if self.sealing and self.length:
+            self.seal()
+        self.pass_segment(sink, context, flags)
+
+    cdef void pass_segment(self, FrameSink sink, void* context, int flags) noexcept nogil:
         cdef uint32_t kept = self.length - (self.cut if self.cut < self.length else self.length)
         cdef uint32_t* seq = self.seq[self.connection]
         cdef uint32_t advance = self.length + (flags >> 1 & 1) + (flags & 1)
@@ -275,12 +288,11 @@ cdef enum Option:
 cdef bytes RESOURCE = encode_resource({"service.name": "fuzz"})
 
 
-cdef int drain(Engine engine, uint64_t* drained) except -1:
+cdef int drain(Engine engine, uint64_t* drained, bint closely) except -1:
+    """Take what is ready; *closely*: its encodings are examined, which takes as long as all the rest."""
     cdef Batch batch = engine.drain()
-    if batch.count == 0:
-        return 0
     drained[0] += batch.count
-    return examine(batch, 65536)
+    return examine(batch, 65536) if closely and batch.count else 0
 
 
 cdef int examine(Batch batch, size_t max_size) except -1:
@@ -322,17 +334,8 @@ cdef int balanced(const Stats* s, uint64_t drained) except -1:
     return 0
 
 
-cdef int converse(const uint8_t* data, size_t size, bint many, const uint8_t* front, size_t front_size) except -1:
-    """Run the conversation of *data* through an engine, behind the turns of *front*."""
-    cdef Engine engine
-    cdef Talk talk
-    cdef uint8_t options
-    cdef uint64_t drained = 0
-    cdef uint8_t* whole
-    if size < 1:
-        return 0
-    options = data[0]
-    engine = Engine(
+cdef Engine engine_of(uint8_t options):
+    cdef Engine engine = Engine(
         max_memory=20_000 if options & OPTION_LITTLE_MEMORY else 64 << 20,
         max_head=500 if options & OPTION_SHORT_HEADS else 262_144,
         max_message=1000 if options & OPTION_SHORT_BODIES else 10_000_000,
@@ -342,11 +345,35 @@ cdef int converse(const uint8_t* data, size_t size, bint many, const uint8_t* fr
         endpoint_traces_per_minute=2.0 if options & OPTION_RATE else -1.0,
     )
     engine.state.hash_seed = 1
+    return engine
+
+
+cdef int converse(const uint8_t* data, size_t size, bint many, bytes front=b"", sealer=None, bint late=False) except -1:
+    """Run the conversation of *data* through an engine, behind the turns of *front*, sealed by *sealer*.
+
+    *late*: the key log is there only when it is asked for the third time.
+    """
+    cdef Engine engine
+    cdef Talk talk
+    cdef uint8_t options
+    cdef uint64_t drained = 0
+    cdef uint8_t* whole
+    cdef size_t front_size = len(front)
+    cdef bint closely = size % 4 == 0
+    if size < 1:
+        return 0
+    options = data[0]
+    engine = engine_of(options)
+    if late:
+        answers = iter([b"", b"", sealer.key_log()])
+        engine.set_key_source(lambda: next(answers, b""), wait=True)
+    elif sealer is not None:
+        check(engine.add_secrets(sealer.key_log())[0] > 0, "a key log is not read")
     whole = <uint8_t*>malloc(size - 1 + front_size)
     if whole == NULL and size - 1 + front_size:
         raise MemoryError
     if front_size:
-        memcpy(whole, front, front_size)
+        memcpy(whole, <const char*>front, front_size)
     if size > 1:
         memcpy(whole + front_size, data + 1, size - 1)
     try:
@@ -355,10 +382,12 @@ cdef int converse(const uint8_t* data, size_t size, bint many, const uint8_t* fr
         talk.size = size - 1 + front_size
         talk.many = many
         talk.handshake = not options & OPTION_MID_STREAM
+        talk.sealer = sealer
+        talk.sealing = sealer is not None
         while engine.pump(talk, 3 if options & OPTION_SMALL_SLICES else 4096, 0) >= 0:
-            drain(engine, &drained)
+            drain(engine, &drained, closely)
         engine.finish()
-        drain(engine, &drained)
+        drain(engine, &drained, closely)
         check(engine.state.stats.frames_received == talk.frames, "frames are missing")
         balanced(&engine.state.stats, drained)
         check(engine.state.ready_bytes == 0 and engine.state.ready_count == 0, "drained, and something is ready")
@@ -379,15 +408,25 @@ cdef bytes UPGRADE = (
 
 
 cdef int target_tcp(const uint8_t* data, size_t size) except -1:
-    return converse(data, size, True, NULL, 0)
+    return converse(data, size, True)
 
 
 cdef int target_talk(const uint8_t* data, size_t size) except -1:
-    return converse(data, size, False, NULL, 0)
+    return converse(data, size, False)
 
 
 cdef int target_websocket(const uint8_t* data, size_t size) except -1:
-    return converse(data, size, False, <const uint8_t*><const char*>UPGRADE, len(UPGRADE))
+    return converse(data, size, False, UPGRADE)
+
+
+cdef int target_sealed(const uint8_t* data, size_t size) except -1:
+    """Suite and how the keys come, options, and the segments of what is said behind TLS."""
+    cdef bytes front
+    if size < 2:
+        return 0
+    sealer = Sealer(data[0] & 7, handshake=bool(data[0] & 8), h2=bool(data[0] & 32))
+    front = b"".join([bytes((255, side)) + octets.replace(b"\xff", b"\xff\xff") for side, octets in sealer.opening()])
+    return converse(data + 1, size - 1, False, front, sealer, data[0] & 16)
 
 
 # Frames
@@ -738,6 +777,8 @@ cdef int choose(str name) except -1:
         target = target_tcp
     elif name in ("http1", "http2", "tls"):
         target = target_talk
+    elif name == "sealed":
+        target = target_sealed
     elif name == "websocket":
         target = target_websocket
     elif name == "hpack":

@@ -22,6 +22,8 @@ from tests.helpers.http2_peers import Peers, request_head, response_head, simple
 from tests.helpers.packets import FIN, SYN
 from tests.helpers.pcap import read_pcap
 
+from fuzz.sealer import SUITES, hello, record
+
 ROOT = Path(__file__).resolve().parents[1]
 CASES = sorted((ROOT / "tests" / "cases").glob("*/input.pcap"))
 LINKS = (1, 0, 12, 101, 105, 108, 113, 127, 141, 192, 228, 229, 276, 9, 50, 7)
@@ -196,19 +198,7 @@ def seed_websocket() -> Iterator[bytes]:
             (True, bytes(client.close(1000, "bye"))),
         ]
         yield turns(said)
-        yield turns([(side, bytes([octet])) for side, octets in said for octet in octets][:400])
-
-
-def hello(kind: int, extensions: bytes) -> bytes:
-    """A ClientHello (1) or ServerHello (2) as a record (RFC 8446 section 4.1)."""
-    suites = b"\0\4\x13\1\xc0\x2f\1\0" if kind == 1 else b"\x13\1\0"
-    body = b"\3\3" + bytes(range(32)) + b"\0" + suites + struct.pack(">H", len(extensions)) + extensions
-    message = bytes([kind]) + len(body).to_bytes(3, "big") + body
-    return record(22, message)
-
-
-def record(kind: int, content: bytes) -> bytes:
-    return struct.pack(">BHH", kind, 0x303, len(content)) + content
+        yield turns([(side, bytes([octet])) for side, octets in said for octet in octets][:90])
 
 
 def seed_tls() -> Iterator[bytes]:
@@ -216,7 +206,7 @@ def seed_tls() -> Iterator[bytes]:
     asked = name + b"\0\x10\0\x0e\0\x0c\2h2\x08http/1.1" + b"\0\x2b\0\3\2\3\4"
     agreed = b"\0\x2b\0\2\3\4" + b"\0\x10\0\5\0\3\2h2"
     certificate = bytes.fromhex("0b00001a000017000014") + b"0\x12\xa0\3\2\1\2\2\1\1" + bytes(10)
-    first, second = hello(1, asked), hello(2, agreed)
+    first, second = hello(1, b"\0\4\x13\1\xc0\x2f\1\0", asked), hello(2, b"\x13\1\0", agreed)
     sealed = record(20, b"\1") + record(23, bytes(100))
     yield turns([(True, first), (False, second + sealed), (True, sealed), (False, record(21, b"\1\0"))])
     yield turns(
@@ -224,6 +214,27 @@ def seed_tls() -> Iterator[bytes]:
     )
     yield turns([(True, record(22, first[5:60]) + record(22, first[60:])), (False, record(21, b"\2\x28"))])
     yield turns([(True, sealed), (False, sealed)], 1)
+
+
+def seed_sealed() -> Iterator[bytes]:
+    """HTTP/1.1 and HTTP/2 behind TLS with keys: the harness seals them as it goes."""
+    plain = [(True, REQUESTS[1]), (False, RESPONSES[0]), (True, REQUESTS[0]), (False, RESPONSES[2])]
+    update = bytes([24, 0, 0, 1, 0])
+    for number in range(len(SUITES)):
+        for options in (0, 8, 16, 24):
+            said = [(side, b"\0" + octets) for side, octets in plain]
+            yield bytes([number | options]) + turns(said)
+        said = [(side, b"\0" + octets) for side, octets in simple_exchanges(2).turns]
+        yield bytes([number | 8 | 32]) + turns(said)[:LARGEST]
+    for number in range(3):
+        said = [
+            (side, kind + octets)
+            for side, octets in plain
+            for kind, octets in ((b"\1", update), (b"\0", octets))
+        ]
+        yield bytes([number]) + turns([*said, (True, b"\2\1\0"), (False, b"\x0c" + RESPONSES[1])])
+        holes = turns([(side, b"\0" + octets) for side, octets in plain * 3])
+        yield bytes([number]) + holes.replace(mark(1), mark(1, HOLD), 1).replace(mark(0), mark(0, GAP, 30), 2)
 
 
 def seed_coding() -> Iterator[bytes]:
@@ -345,6 +356,7 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "hpack": seed_hpack,
     "websocket": seed_websocket,
     "tls": seed_tls,
+    "sealed": seed_sealed,
     "coding": seed_coding,
     "encode": seed_encode,
     "redact": seed_redact,
@@ -421,6 +433,7 @@ USES = {
     "http2": ("marks", "http2"),
     "websocket": ("marks", "websocket"),
     "tls": ("marks",),
+    "sealed": ("marks", "http", "http2"),
     "encode": ("http",),
 }
 

@@ -34,6 +34,7 @@ ctypedef struct Sampler:
     uint32_t capacity             # of kept_times
     uint32_t ring_head
     uint32_t ring_used
+    uint32_t table                # entries of endpoints; a power of two
     uint32_t endpoint_count
     uint32_t kept_since_review
     RequestFilter request_filter

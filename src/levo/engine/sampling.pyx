@@ -23,8 +23,8 @@ from levo.engine.state cimport EngineState
 from levo.engine.types cimport COMPLETE, DROP_NONE, UNSAMPLED_BODY, Exchange
 
 cdef enum:
-    TABLE = 8192                # endpoints; a power of two
-    MOST_ENDPOINTS = 6144       # further ones share a single entry
+    FIRST_TABLE = 128           # entries of the table of endpoints; it doubles whenever it is three quarters full
+    LAST_TABLE = 8192           # ... up to this; further endpoints share a single entry
     MOST_SLOTS = 262144
     OVERFLOW_KEY = 1
 
@@ -44,9 +44,10 @@ cdef double MEMORY_NS = 10e9    # time constant of the smoothed rates
 cdef bint sampler_init(Sampler* sampler, double per_minute, double cap) noexcept nogil:
     """*per_minute* traces at most (0: no limit); *cap* of one endpoint per minute (< 0: none)."""
     memset(sampler, 0, sizeof(Sampler))
-    sampler.endpoints = <Endpoint*>calloc(TABLE, sizeof(Endpoint))
+    sampler.endpoints = <Endpoint*>calloc(FIRST_TABLE, sizeof(Endpoint))
     if sampler.endpoints == NULL:
         return False
+    sampler.table = FIRST_TABLE
     sampler_set_rate(sampler, per_minute, cap)
     return per_minute <= 0 or sampler.kept_times != NULL
 
@@ -131,38 +132,47 @@ cdef uint64_t endpoint_key(const Facts* facts) noexcept nogil:
     return hash if hash > OVERFLOW_KEY else OVERFLOW_KEY + 1
 
 
+cdef inline bint is_full(const Sampler* sampler) noexcept nogil:
+    return sampler.endpoint_count >= sampler.table // 4 * 3
+
+
 cdef Endpoint* find(Sampler* sampler, uint64_t key) noexcept nogil:
-    cdef uint32_t at = <uint32_t>(key ^ (key >> 32)) & (TABLE - 1)
+    """The entry of *key*, made when it is new; the common one where there is no room. Moves the others."""
+    cdef uint32_t at = <uint32_t>(key ^ (key >> 32)) & (sampler.table - 1)
     while sampler.endpoints[at].key != 0 and sampler.endpoints[at].key != key:
-        at = (at + 1) & (TABLE - 1)
+        at = (at + 1) & (sampler.table - 1)
     if sampler.endpoints[at].key == 0:
-        if sampler.endpoint_count >= MOST_ENDPOINTS and key != OVERFLOW_KEY:
+        if is_full(sampler) and key != OVERFLOW_KEY:
+            if sampler.table < LAST_TABLE and rebuild(sampler, 2 * sampler.table, 0):
+                return find(sampler, key)
             return find(sampler, OVERFLOW_KEY)
         sampler.endpoints[at].key = key
         sampler.endpoint_count += 1
     return &sampler.endpoints[at]
 
 
-cdef void forget_idle(Sampler* sampler, int64_t now_ns) noexcept nogil:
-    # Too many endpoints: those that have not been asked for in a while go, the table is built anew.
+cdef bint rebuild(Sampler* sampler, uint32_t size, int64_t idle_before_ns) noexcept nogil:
+    """A table of *size* entries, without those last kept before a time. False, and unchanged, without memory."""
     cdef uint32_t i, at
     cdef Endpoint* old = sampler.endpoints
-    cdef Endpoint* fresh = <Endpoint*>calloc(TABLE, sizeof(Endpoint))
+    cdef Endpoint* fresh = <Endpoint*>calloc(size, sizeof(Endpoint))
     if fresh == NULL:
-        return
+        return False
     sampler.endpoint_count = 0
-    for i in range(TABLE):
+    for i in range(sampler.table):
         if old[i].key == 0 or (
-            old[i].waiting == 0 and old[i].recent == 0 and now_ns - old[i].kept_ns > 2 * MINUTE_NS
+            old[i].waiting == 0 and old[i].recent == 0 and old[i].kept_ns < idle_before_ns
         ):
             continue
-        at = <uint32_t>(old[i].key ^ (old[i].key >> 32)) & (TABLE - 1)
+        at = <uint32_t>(old[i].key ^ (old[i].key >> 32)) & (size - 1)
         while fresh[at].key != 0:
-            at = (at + 1) & (TABLE - 1)
+            at = (at + 1) & (size - 1)
         fresh[at] = old[i]
         sampler.endpoint_count += 1
     sampler.endpoints = fresh
+    sampler.table = size
     free(old)
+    return True
 
 
 cdef void review(Sampler* sampler, int64_t now_ns) noexcept nogil:
@@ -175,11 +185,12 @@ cdef void review(Sampler* sampler, int64_t now_ns) noexcept nogil:
     cdef Endpoint* endpoint
     if passed <= 0:
         return
-    if sampler.endpoint_count >= MOST_ENDPOINTS:
-        forget_idle(sampler, now_ns)
+    if sampler.table == LAST_TABLE and is_full(sampler):
+        # Too many endpoints: those that have not been asked for in a while go.
+        rebuild(sampler, LAST_TABLE, now_ns - 2 * MINUTE_NS)
     minutes = <double>passed / MINUTE_NS
     keep = exp(-<double>passed / MEMORY_NS)
-    for i in range(TABLE):
+    for i in range(sampler.table):
         if sampler.endpoints[i].key:
             recent += sampler.endpoints[i].recent
     fresh = recent / minutes
@@ -187,7 +198,7 @@ cdef void review(Sampler* sampler, int64_t now_ns) noexcept nogil:
         keep = 0.0                                # a surge, or the beginning: believe what is seen
     total = 0.0
     high = 0.0
-    for i in range(TABLE):
+    for i in range(sampler.table):
         endpoint = &sampler.endpoints[i]
         if endpoint.key == 0:
             continue
@@ -207,7 +218,7 @@ cdef void review(Sampler* sampler, int64_t now_ns) noexcept nogil:
     for step in range(24):
         middle = (low + high) / 2
         total = 0.0
-        for i in range(TABLE):
+        for i in range(sampler.table):
             endpoint = &sampler.endpoints[i]
             if endpoint.key:
                 total += endpoint.rate if endpoint.rate < middle else middle
