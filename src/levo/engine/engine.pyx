@@ -11,7 +11,7 @@ from levo.engine.connections cimport connections_finish, connections_tick, table
 from levo.engine.exchange cimport Facts, address_text, exchange_facts, exchange_free
 from levo.engine.frame cimport decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
 from levo.engine.output cimport Text
-from levo.engine.ports cimport ports_exchange, ports_list, ports_new
+from levo.engine.ports cimport ports_list, ports_new
 from levo.engine.sampling cimport sampler_free, sampler_init, sampler_set_rate
 from levo.engine.source cimport FrameSource
 from levo.engine.state cimport EngineState
@@ -83,6 +83,17 @@ cdef void ask_secrets(void* context) noexcept with gil:
         engine.add_secrets(engine.key_source())
     except Exception:
         return
+
+
+cdef Batch drain_all(EngineState* state):
+    # Without a look at each exchange: they are cold by now.
+    cdef Exchange* first = state.ready_first
+    cdef uint32_t count = state.ready_count
+    state.budget.used -= state.ready_bytes
+    state.ready_first = state.ready_last = NULL
+    state.ready_count = 0
+    state.ready_bytes = 0
+    return batch_adopt(first, count)
 
 
 cdef class Engine:
@@ -246,14 +257,16 @@ cdef class Engine:
             return batch_adopt(NULL, 0)
         octets = first.footprint
         count = 1
-        ports_exchange(self.state.ports, last.server_port)
+        if (limit == 0 or self.state.ready_count <= limit) and (
+            octets_limit == 0 or self.state.ready_bytes <= octets_limit
+        ):
+            return drain_all(&self.state)
         while last.next != NULL and (limit == 0 or count < limit) and (
             octets_limit == 0 or octets < octets_limit
         ):
             last = last.next
             octets += last.footprint
             count += 1
-            ports_exchange(self.state.ports, last.server_port)
         self.state.ready_first = last.next
         if last.next == NULL:
             self.state.ready_last = NULL
@@ -266,7 +279,7 @@ cdef class Engine:
     def ports(self, most: int = 16) -> list:
         """What came by, by server port: the *most* with the most packets, then all others under port None.
 
-        Dicts of ``port``, ``packets``, ``bytes`` (TCP payload), ``connections``, ``exchanges`` (drained) and
+        Dicts of ``port``, ``packets``, ``bytes`` (TCP payload), ``connections``, ``exchanges`` (finished) and
         ``protocols`` (of "http/1", "http/2", "websocket", "tls", "other"; empty as long as none is known).
         """
         return ports_list(self.state.ports, most)

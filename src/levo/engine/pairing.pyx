@@ -22,6 +22,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from levo.engine.exchange cimport exchange_footprint, exchange_free, exchange_new
+from levo.engine.ports cimport ports_exchange
 from levo.engine.state cimport Connection, EngineState
 from levo.engine.types cimport (
     AMBIGUOUS,
@@ -313,6 +314,8 @@ cdef void finish_exchange(
     exchange.footprint = exchange_footprint(exchange)
     state.ready_bytes += exchange.footprint
     state.ready_count += 1
+    if state.ports != NULL:
+        ports_exchange(state.ports, exchange.server_port)
     exchange.next = NULL
     exchange.previous = NULL
     if state.ready_last == NULL:

@@ -54,7 +54,7 @@ class RequestLimits:
 
     bytes: int = 4 * 1024 * 1024
     """Octets before compression. A single trace above it still goes, alone."""
-    traces: int = 1000
+    traces: int = 2000
 
 
 def otlp_slices(batch: ExportBatch, resource: bytes, limits: RequestLimits) -> Iterator[tuple[int, bytes]]:
