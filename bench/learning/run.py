@@ -15,7 +15,7 @@ from levo.satellite.learn import BodyBudget, Detectors, LearnSettings, Origin, S
 def throughput(traces: int = 20_000, paths: int = 0) -> tuple[float, int]:
     """Return traces per second of CPU with two JSON bodies of 4 kB, and the places kept."""
     rng = Random(1)
-    bodies = [orjson.dumps({"items": [_item(rng) for _ in range(14)], "total": 14}) for _ in range(50)]
+    bodies = [orjson.dumps({"items": [item(rng) for _ in range(14)], "total": 14}) for _ in range(50)]
     origin = Origin("acme", "production", "shop", "sensor")
     fields = (("content-type", "application/json"), ("x-request-id", "1"), *(("accept", "*/*"),) * 9)
     batch = [
@@ -38,7 +38,8 @@ def _word(rng: Random, paths: int) -> str:
     return f"w{rng.randrange(paths):x}q" if paths else rng.choice(("orders", "users", "items", "carts"))
 
 
-def _item(rng: Random) -> dict[str, object]:
+def item(rng: Random) -> dict[str, object]:
+    """Return an object as shops have them, about 280 octets of JSON."""
     return {
         "id": rng.randbytes(8).hex(),
         "email": f"user{rng.randrange(1000)}@example.com",

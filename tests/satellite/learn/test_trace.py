@@ -8,6 +8,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from levo.satellite.learn import Trace, read_traces
+from levo.satellite.learn.trace import clean_host
 from tests.satellite.requests import RESOURCE, Call, traces
 
 NOW = 1_700_000_000_000_000_000
@@ -108,3 +109,24 @@ def test_names_are_bounded_and_printable() -> None:
 
 def test_a_trace_does_not_show_its_content() -> None:
     assert "canary" not in repr(read(Call(path="/canary")))
+
+
+@pytest.mark.parametrize(
+    ("host", "kept"),
+    [
+        ("Shop.Example.", "shop.example"),
+        ("10.20.30.40", "10.20.30.40"),
+        ("[2001:db8::17]", "[2001:db8::17]"),
+        (
+            "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com",
+            "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com",
+        ),
+        ("ip-10-0-12-34.eu-central-1.compute.internal", "ip-10-0-12-34.eu-central-1.compute.internal"),
+        ("internal-frontend.shop.example", "internal-frontend.shop.example"),
+        ("9f86d081884c7d659a2feaa0c55ad015.shop.example", "*.shop.example"),
+        ("e58ed763-928c-4155-bee9-fdbaaadc15f3.shop.example", "*.shop.example"),
+        ("4111111111111111.shop.example", "*.shop.example"),
+    ],
+)
+def test_a_random_label_of_a_host_is_not_kept(host: str, kept: str) -> None:
+    assert clean_host(host) == kept

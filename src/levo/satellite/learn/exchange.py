@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from levo.model.exchange import Exchange, Message
-from levo.satellite.learn.trace import DEFAULT_PORTS, METHODS, Fields, Origin, Trace, clean_name
+from levo.satellite.learn.trace import DEFAULT_PORTS, METHODS, Fields, Origin, Trace, clean_host
 
 
 def trace_of(exchange: Exchange, origin: Origin) -> Trace | None:
@@ -109,7 +109,7 @@ def _har_fields(headers: Any) -> Fields:
 
 
 def _host(named: str, scheme: str, address: str, port: int) -> str:
-    host = clean_name(named).lower().rstrip(".")
+    host = clean_host(named)
     if not host and address:
         host = f"[{address}]" if ":" in address else address
         return host if port == DEFAULT_PORTS.get(scheme) else f"{host}:{port}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -11,14 +12,14 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from levo.satellite.learn.paths.segments import segment_key
+
 MAX_NAME_CHARACTERS = 200
 """Bound on names that become part of the catalog's keys (organization, application, host …)."""
 MAX_WEIGHT = 1e9
 _CLOCK_TOLERANCE_NS = 300 * 1_000_000_000
 DEFAULT_PORTS = {"http": 80, "https": 443, "": 80}
-METHODS = frozenset(
-    ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"]
-)
+METHODS = frozenset(["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"])
 _WANTED = frozenset(
     (
         "http.request.method",
@@ -128,6 +129,25 @@ def clean_name(name: str) -> str:
     return name
 
 
+_MIN_TOKEN_CHARACTERS = 16
+_TOKEN_KINDS = ("{hex}", "{integer}", "{long}", "{token}", "{uuid}")
+
+
+@lru_cache(maxsize=4096)
+def clean_host(host: str) -> str:
+    """Return *host* as the catalog names it: lower case, and ``*`` for labels that are random tokens.
+
+    A host name is part of the catalog, but a label that nobody chose (a UUID, a key, a session) is a value.
+    """
+    host = clean_name(host).lower().rstrip(".")
+    if len(host) < _MIN_TOKEN_CHARACTERS or host.startswith("["):
+        return host
+    return ".".join(
+        "*" if len(label) >= _MIN_TOKEN_CHARACTERS and segment_key(label, False) in _TOKEN_KINDS else label
+        for label in host.split(".")
+    )
+
+
 def _read_span(span: Span, origin: Origin, received_ns: int) -> Trace | None:
     if span.kind != Span.SPAN_KIND_SERVER:
         return None
@@ -204,7 +224,7 @@ def _is_whole(values: dict[str, AnyValue], side: str) -> bool:
 
 
 def _host(values: dict[str, AnyValue]) -> str:
-    host = clean_name(_text_of(values, "server.address")).lower().rstrip(".")
+    host = clean_host(_text_of(values, "server.address"))
     port = _int_of(values, "server.port")
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"

@@ -21,7 +21,7 @@ from levo.satellite.learn import (
 )
 from levo.satellite.learn.traffic import TrafficByMinute, merge_traffic
 from levo.satellite.store.changes import changes
-from levo.satellite.store.traffic import WHOLE_CATALOG, add_traffic, move_traffic
+from levo.satellite.store.traffic import WHOLE_CATALOG, add_traffic, move_traffic, whole_of
 
 MAX_EVENTS = 100_000
 
@@ -51,7 +51,10 @@ class EndpointTable:
         """Add the endpoints of *delta*; return the exchanges that the full catalog refused, and the noise."""
         refused = noise = 0.0
         whole: TrafficByMinute = {}
+        by_organization: dict[str, TrafficByMinute] = {}
         joined: dict[tuple[Scope, str, str], tuple[Assignment, str, EndpointFacts]] = {}
+        own: set[tuple[Scope, str, str]] = set()
+        """Those whose facts are not those of *delta*, which must not change."""
         for key, facts in delta.endpoints.items():
             scope = key.scope
             assignment = _assign(key, facts, decisions.get(scope), delta.paths.get(scope))
@@ -62,7 +65,10 @@ class EndpointTable:
             known = joined.get(name)
             if known is None:
                 joined[name] = (assignment, key.place, facts)
+            elif name in own:
+                known[2].add(facts)
             else:
+                own.add(name)
                 both = EndpointFacts()
                 both.add(known[2])
                 both.add(facts)
@@ -75,7 +81,10 @@ class EndpointTable:
             self._add_messages(row, facts)
             add_traffic(self._connection, row, facts.traffic)
             merge_traffic(whole, facts.traffic)
+            merge_traffic(by_organization.setdefault(scope.organization, {}), facts.traffic)
         add_traffic(self._connection, WHOLE_CATALOG, whole)
+        for name, traffic in by_organization.items():
+            add_traffic(self._connection, whole_of(self._connection, name), traffic)
         return refused, noise
 
     def follow(self, scope: Scope, decision: Decision, paths: PathState | None) -> None:
@@ -109,7 +118,7 @@ class EndpointTable:
     def _row(
         self, scope: Scope, method: str, assignment: Assignment, place: str, facts: EndpointFacts
     ) -> int | None:
-        """Count *facts* in the row of an endpoint, made if need be; return its id, None if there is no room."""
+        """Count *facts* in the row of an endpoint, made if need be; return its id, None without room."""
         execute = self._connection.execute
         row = execute(
             "SELECT id, callers FROM endpoint WHERE organization = ? AND environment = ? AND application = ?"

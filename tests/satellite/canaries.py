@@ -1,0 +1,295 @@
+"""Secrets for every input, exchanges that carry them, and the search for them in whatever was written."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import random
+import string
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.satellite.requests import Call
+
+REPEATS = 8
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+
+
+@dataclass
+class Secrets:
+    """Makes secrets and remembers where each was put."""
+
+    seed: int
+    made: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._rng = random.Random(self.seed)
+
+    def __call__(self, place: str) -> str:
+        """A random token of letters and digits, in base 62, hexadecimal or as a number, in turn."""
+        alphabets = (string.ascii_letters + string.digits, "0123456789abcdef", "0123456789")
+        return self._token(place, alphabets[len(self.made) % 3])
+
+    def hexadecimal(self, place: str) -> str:
+        """A random token of hexadecimal digits."""
+        return self._token(place, "0123456789abcdef")
+
+    def name(self, place: str) -> str:
+        """A secret that reads like a name: letters only, which no classifier knows for a value."""
+        syllables = [a + b for a in "bdfgklmnprstvz" for b in "aeiou"]
+        return self._keep(place, "".join(self._rng.choices(syllables, k=6)).capitalize())
+
+    def _token(self, place: str, alphabet: str) -> str:
+        token = ""
+        while sum(map(str.isdigit, token)) < 4 or token[0] == "0":
+            token = "".join(self._rng.choices(alphabet, k=24))
+        return self._keep(place, token)
+
+    def _keep(self, place: str, secret: str) -> str:
+        self.made[place] = secret
+        return secret
+
+
+def forms(secret: str) -> Iterator[tuple[str, bytes]]:
+    """The octets that would give *secret* away, by the name of the encoding."""
+    raw = secret.encode()
+    yield "raw", raw
+    yield "a part of it", raw[4:20]
+    yield "reversed", raw[::-1]
+    yield "URL-encoded", "".join(f"%{octet:02X}" for octet in raw).encode()
+    yield "quoted", urllib.parse.quote(secret, safe="").encode()
+    yield "hexadecimal", raw.hex().encode()
+    yield "UTF-16", secret.encode("utf-16-le")
+    for shift in range(3):
+        inner = base64.b64encode(bytes(shift) + raw)[4:-4]
+        yield "base64", inner
+        yield "base64", inner.replace(b"+", b"-").replace(b"/", b"_")
+    for name in ("md5", "sha1", "sha256", "sha512", "blake2b"):
+        yield from _digest(name, hashlib.new(name, raw).digest())
+    for size in (8, 16, 32):
+        yield from _digest(f"blake2b-{size}", hashlib.blake2b(raw, digest_size=size).digest())
+
+
+def _digest(name: str, digest: bytes) -> Iterator[tuple[str, bytes]]:
+    yield name, digest[:8]
+    yield name, digest[:8].hex().encode()
+    yield name, base64.b64encode(digest[:9])
+    yield name, str(int.from_bytes(digest[:8])).encode()
+
+
+def leaks(secrets: Secrets, written: dict[str, bytes]) -> list[str]:
+    """What of *written* (by where it was found) holds which secret, in which form; letters of any case."""
+    lowered = {where: octets.lower() for where, octets in written.items()}
+    return [
+        f"{place}: {form} in {where}"
+        for place, secret in secrets.made.items()
+        for form, octets in forms(secret)
+        for where in written
+        if octets in written[where] or octets.lower() in lowered[where]
+    ]
+
+
+def calls(new: Secrets) -> list[Call]:
+    """Exchanges with a secret of its own in every place; each exchange comes several times."""
+    made = [*_parameters(new), *_bodies(new), *_paths(new), *_failures(new)]
+    return [call for call in made for _ in range(REPEATS)]
+
+
+def har(new: Secrets) -> str:
+    """The same places in a HAR document."""
+    entries = [_entry(call) for call in calls(new)]
+    for number, entry in enumerate(entries):
+        if number % REPEATS == 0:
+            entry["request"]["postData"] = entry["request"].get("postData") or {
+                "mimeType": FORM,
+                "params": [{"name": "field", "value": new(f"posted parameter {number}")}],
+            }
+            entry["comment"] = new(f"comment {number}")
+            entry["serverIPAddress"] = new(f"server address {number}")
+            entry["request"]["cookies"] = [{"name": "sid", "value": new(f"HAR cookie {number}")}]
+            entry["request"]["queryString"] = [{"name": "q", "value": new(f"HAR query {number}")}]
+            entry["pageref"] = new(f"page {number}")
+    return json.dumps({"log": {"version": "1.2", "creator": {"name": new("creator")}, "entries": entries}})
+
+
+def _entry(call: Call) -> dict[str, dict[str, object]]:
+    more = {k: v.decode("latin-1") if isinstance(v, bytes) else v for k, v in call.more.items()}
+
+    def headers(side: str) -> list[dict[str, str]]:
+        start = f"http.{side}.header."
+        return [{"name": k[len(start) :], "value": v} for k, v in more.items() if k.startswith(start)]
+
+    query = more.get("url.query", "")
+    request: dict[str, object] = {
+        "method": call.method,
+        "url": f"http://{call.host}:{call.port}{call.path}" + (f"?{query}#{query}" if query else ""),
+        "headers": headers("request"),
+    }
+    if body := more.get("levo.http.request.body"):
+        kind = more.get("http.request.header.content-type", "")
+        request["postData"] = {"mimeType": kind, "text": body}
+    response: dict[str, object] = {"status": call.status, "headers": headers("response")}
+    if body := more.get("levo.http.response.body"):
+        response["content"] = {"size": len(body), "text": body, "mimeType": JSON}
+    return {
+        "startedDateTime": "2026-01-01T00:00:00Z",  # type: ignore[dict-item]
+        "time": 3,  # type: ignore[dict-item]
+        "request": request,
+        "response": response,
+    }
+
+
+def _parameters(new: Secrets) -> Iterator[Call]:
+    names = ("q", "page", "status", "user_id", "email", "token")
+    query = "&".join(f"{name}={new(f'query {name}')}" for name in names)
+    yield Call(
+        path="/v1/search",
+        host=f"{new.hexadecimal('label of the host')}.shop.example",
+        more={
+            "url.query": f"{query}&{new('name of a query parameter')}=1&name={new.name('query, a name')}",
+            "url.full": f"http://shop.example/?{new('full URL')}",
+            "client.address": new("client address"),
+            "user_agent.original": new("user agent"),
+            "http.request.header.user-agent": f"Mozilla/5.0 ({new('user agent header')})",
+            "http.request.header.referer": f"http://a/{new('referer')}",
+            "http.request.header.authorization": f"Bearer {new('bearer')}",
+            "http.request.header.cookie": f"sid={new('cookie')}; {new('name of a cookie')}=1",
+            "http.request.header.x-request-id": new("request id"),
+            "http.request.header.x-customer": new.name("header, a name"),
+            f"http.request.header.x-{new('name of a header')}": "1",
+            "http.request.header.x-api-key": new("API key"),
+            "http.response.header.set-cookie": f"sid={new('set-cookie')}",
+            "http.response.header.location": f"/next/{new('location')}",
+            "http.response.header.etag": f'"{new("etag")}"',
+            "http.response.header.x-out": new("response header"),
+            "levo.http.request.trailer.x-sum": new("request trailer"),
+            "levo.http.response.trailer.x-sum": new("response trailer"),
+            "levo.anything": new("unknown attribute"),
+        },
+    )
+    credentials = base64.b64encode(f"user:{new('basic')}".encode()).decode()
+    claims = base64.urlsafe_b64encode(
+        json.dumps({"iss": f"https://{new('issuer')}.example", "sub": new("subject")}).encode()
+    ).decode()
+    token = f"eyJhbGciOiJSUzI1NiJ9.{claims.rstrip('=')}.{new('signature')}"
+    for number, value in enumerate(
+        (f"Basic {credentials}", f"Bearer {token}", f"{new('scheme')} x", new("lone credential"))
+    ):
+        yield Call(path=f"/v1/account/{number}", more={"http.request.header.authorization": value})
+
+
+def _document(new: Secrets, place: str) -> str:
+    return json.dumps(
+        {
+            "id": new(f"{place}, id"),
+            "status": new(f"{place}, status"),
+            "type": new(f"{place}, type"),
+            "number": 17,
+            "name": new.name(f"{place}, name"),
+            "items": [{"sku": new(f"{place}, item"), "note": f"see {new(f'{place}, inside a text')} there"}],
+            "byId": {new(f"{place}, key"): {"x": new.name(f"{place}, below a key")}},
+            "embedded": json.dumps({"password": new(f"{place}, embedded")}),
+        }
+    )
+
+
+def _bodies(new: Secrets) -> Iterator[Call]:
+    for kind, make in (
+        (JSON, lambda p: _document(new, p)),
+        ("application/problem+json", lambda p: _document(new, p)),
+        (f"application/vnd.{new('media type')}+json", lambda p: _document(new, p)),
+        (FORM, lambda p: f"user={new(p)}&{new(p + ', name')}=2&tags[]={new.name(p + ', a name')}"),
+        ("application/xml", lambda p: _xml(new, p)),
+        ("application/x-ndjson", lambda p: f"{_document(new, p)}\n{_document(new, p + ', second')}\n"),
+        ("text/csv", lambda p: f"id,{new(p + ', column')}\n{new(p)},{new.name(p + ', a name')}\n"),
+        ("text/plain", lambda p: f"hello {new(p)}"),
+        ("text/html", lambda p: f"<html><body title='{new(p)}'>{new.name(p + ', a name')}</body></html>"),
+        ("application/octet-stream", lambda p: f"\0\1{new(p)}"),
+        ("application/grpc", lambda p: f"\0\0\0\0\x1a\n\x18{new(p)}"),
+        ("image/png", lambda p: f"\x89PNG{new(p)}"),
+        ("", lambda p: new(p)),
+        (JSON, lambda p: '{"broken": "' + new(p)),
+    ):
+        place = kind or "no media type"
+        yield Call(
+            method="POST",
+            path=f"/v1/bodies/{kind.partition('.')[0].replace('/', '-').replace('+', '-')}",
+            more={
+                "http.request.header.content-type": kind,
+                "http.response.header.content-type": kind,
+                "levo.http.request.body": make(f"request {place}").encode(),
+                "levo.http.response.body": make(f"response {place}").encode(),
+            },
+        )
+    boundary = new("boundary")
+    parts = (
+        f'name="field"\r\n\r\n{new("multipart field")}',
+        f'name="{new("multipart name")}"\r\n\r\n1',
+        f'name="file"; filename="{new("file name")}"\r\nContent-Type: text/plain\r\n\r\n{new("file")}',
+    )
+    body = "".join(f"--{boundary}\r\nContent-Disposition: form-data; {part}\r\n" for part in parts)
+    yield Call(
+        method="POST",
+        path="/v1/upload",
+        more={
+            "http.request.header.content-type": f"multipart/form-data; boundary={boundary}",
+            "levo.http.request.body": f"{body}--{boundary}--\r\n".encode(),
+        },
+    )
+    yield Call(
+        method="POST",
+        path="/graphql",
+        more={
+            "http.request.header.content-type": JSON,
+            "levo.http.request.body": json.dumps(
+                {
+                    "operationName": "CreateUser",
+                    "query": f'mutation CreateUser {{ user(id: "{new("GraphQL literal")}", in: $a) }}',
+                    "variables": {"a": {"email": new("GraphQL variable"), "name": new.name("GraphQL name")}},
+                }
+            ),
+            "levo.http.response.body": json.dumps({"data": {"user": {"id": new("GraphQL answer")}}}),
+        },
+    )
+
+
+def _xml(new: Secrets, place: str) -> str:
+    return (
+        f'<?xml version="1.0"?><order xmlns:a="urn:{new(place + ", namespace")}" id="{new(place + ", id")}">'
+        f"<name>{new.name(place + ', a name')}</name><!-- {new(place + ', comment')} -->"
+        f"<![CDATA[{new(place + ', CDATA')}]]></order>"
+    )
+
+
+def _paths(new: Secrets) -> Iterator[Call]:
+    yield Call(path=f"/v1/files/{new('path segment')}")
+    yield Call(path=f"/v1/files/{new('path before another')}/content/{new('second path segment')}.json")
+    yield Call(path=f"/v1/files/a%20{new('URL-encoded path segment')}%2Fb")
+    yield Call(path=f"/v1/files;version={new('path parameter')}/x")
+    yield Call(path=f"/v1/odata({new('quoted key')})")
+    yield Call(path=f"/{new('first segment')}/orders")
+
+
+def named_paths(new: Secrets) -> list[Call]:
+    """Exchanges whose paths hold names of customers, that only their number tells from names of resources."""
+    paths = [f"/v1/customers/{new.name(f'name in a path {number}')}/orders" for number in range(40)]
+    return [Call(path=path) for path in paths for _ in range(3)]
+
+
+def _failures(new: Secrets) -> Iterator[Call]:
+    for status in (301, 400, 401, 403, 404, 405, 422, 500, None):
+        yield Call(
+            method="PUT" if status != 404 else "GET",
+            path=f"/v1/failing/{new(f'path of {status}')}",
+            status=status,
+            more={
+                "url.query": f"q={new(f'query of {status}')}",
+                "http.response.header.content-type": JSON,
+                "levo.http.request.body": json.dumps({"a": new(f"request of {status}")}),
+                "levo.http.response.body": json.dumps({"error": f"no {new(f'response of {status}')}"}),
+            },
+        )
+    yield Call(path=f"/{new('scanner')}/wp-login.php", status=404)
+    yield Call(method=new("method"), path="/v1/search")
