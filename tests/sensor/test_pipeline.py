@@ -242,6 +242,26 @@ def test_live_capture_does_not_wait_for_a_slow_output() -> None:
     assert ledger_of(pipeline.snapshot()).balanced
 
 
+def test_frames_that_the_kernel_still_gathers_when_it_is_stopped_are_waited_for() -> None:
+    """A ring hands its current block over only after the block's timeout."""
+
+    class Gathering(ScriptedEngine):
+        def pump(self, source: Any, limit: int, timeout_ms: int) -> int:
+            if pipeline.stopping and timeout_ms >= 50 and not self.script:
+                self.script = [7]
+            elif not pipeline.stopping:
+                pipeline.stop()
+            return super().pump(source, limit, timeout_ms) if self.script else 0
+
+    sink = Sink()
+    pipeline = Pipeline(Gathering([]), Source(), [sink], live=True, finish=finish, pace=PACE, clock=lambda: 1)
+
+    pipeline.run(stop_after_s=0.1)
+
+    assert sink.received >= 7
+    assert ledger_of(pipeline.snapshot()).balanced
+
+
 def test_stop_ends_a_replay_that_waits_for_a_stuck_output() -> None:
     engine, sink = ScriptedEngine([10] * 50), Sink(limit=20, stuck=True)
     pipeline = Pipeline(engine, Source(), [sink], live=False, finish=finish, pace=PACE, clock=lambda: 1)

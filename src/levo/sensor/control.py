@@ -237,7 +237,6 @@ class Control:
             elif int(port["packets"]) * 200 >= total:
                 self._log.plain(f"  {sentence}")
 
-
     def _report_encrypted(self) -> None:
         """Endpoints over TLS, those with the most connections; how many others there were."""
         endpoints = self._sensor.snapshot().encrypted

@@ -328,7 +328,10 @@ class Pipeline:
                 self._publish()
                 next_publish = now + _NS // 2
         if live:
-            # What the kernel has already captured belongs to us; a busy interface must not hold us up.
+            # What the kernel has already captured belongs to us. It hands over its last frames when their block
+            # times out, after half of the first wait. A busy interface must not hold us up.
+            if engine.pump(source, _FRAMES_PER_PUMP, _PUMP_WAIT_MS) < 0:
+                return
             for _ in range(64):
                 if engine.pump(source, _FRAMES_PER_PUMP, 0) <= 0:
                     break
@@ -359,9 +362,7 @@ class Pipeline:
 
     def _look(
         self,
-    ) -> tuple[
-        Mapping[str, Any], int, Any, tuple[Mapping[str, Any], ...], tuple[Mapping[str, Any], ...]
-    ]:
+    ) -> tuple[Mapping[str, Any], int, Any, tuple[Mapping[str, Any], ...], tuple[Mapping[str, Any], ...]]:
         engine = self._engine
         return (
             dict(engine.statistics()),
