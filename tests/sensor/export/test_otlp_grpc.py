@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import grpc
 import pytest
 
+from levo.sensor.export import RequestLimits, RetryPolicy, Spool
 from tests.sensor.export.batches import NumberedBatch
 from tests.sensor.export.helpers import balanced, otlp_output, wait_until
 from tests.sensor.export.receivers import Answer, GrpcReceiver, free_port
@@ -49,6 +52,55 @@ def test_resource_exhausted_is_retried_only_with_retry_info() -> None:
         assert output.flush(20)
         seen = balanced(output)
         assert (seen.exported, seen.failed, seen.retries) == (1, 1, 2)
+    finally:
+        output.close()
+        receiver.close()
+
+
+def test_what_is_on_disk_waits_for_an_exhausted_receiver_that_promises_nothing(tmp_path: Path) -> None:
+    without = Answer(code=CODE.RESOURCE_EXHAUSTED)
+    receiver = GrpcReceiver([without] * 5)
+    output = otlp_output(f"127.0.0.1:{receiver.port}", spool=Spool(tmp_path))
+    try:
+        output.submit(NumberedBatch(range(4)))
+        wait_until(lambda: output.statistics().exported == 4)
+        assert balanced(output).retries == 5
+        assert receiver.seen.numbers == [0, 1, 2, 3]
+    finally:
+        output.close()
+        receiver.close()
+
+
+def test_but_not_for_ever(tmp_path: Path) -> None:
+    """One that refuses for longer than the policy waits costs a request, not the spool."""
+    without = Answer(code=CODE.RESOURCE_EXHAUSTED)
+    receiver = GrpcReceiver([without] * 2)
+    retry = RetryPolicy(initial_s=0.05, multiplier=1.0, jitter=0.0, total_s=0.001)
+    output = otlp_output(f"127.0.0.1:{receiver.port}", spool=Spool(tmp_path), retry=retry)
+    try:
+        output.submit(NumberedBatch([1]))
+        wait_until(lambda: output.statistics().failed == 1)
+        output.submit(NumberedBatch([2]))
+        wait_until(lambda: output.statistics().exported == 1)
+        assert balanced(output).retries == 1
+        assert receiver.seen.numbers == [2]
+    finally:
+        output.close()
+        receiver.close()
+
+
+def test_a_trace_above_the_bound_is_not_tried_again_when_it_exhausts_the_receiver(tmp_path: Path) -> None:
+    receiver = GrpcReceiver([Answer(code=CODE.RESOURCE_EXHAUSTED)])
+    limits = RequestLimits(bytes=2_000)
+    output = otlp_output(f"127.0.0.1:{receiver.port}", spool=Spool(tmp_path), requests=limits)
+    try:
+        output.submit(NumberedBatch([1], padding=3_000))
+        output.submit(NumberedBatch([2]))
+        wait_until(lambda: output.statistics().exported == 1)
+        seen = balanced(output)
+        assert (seen.failed, seen.retries) == (1, 0)
+        assert "too large" in (seen.last_error or "")
+        assert receiver.seen.numbers == [2]
     finally:
         output.close()
         receiver.close()

@@ -27,5 +27,10 @@ class PermanentExportError(ExportError):
         """The server knows neither the organisation nor its token (HTTP 401, 403 and their gRPC kin)."""
 
 
+class ExhaustedError(PermanentExportError):
+    """The receiver has no room and does not say that trying again would help: gRPC RESOURCE_EXHAUSTED without
+    RetryInfo. Given up from memory, as the OTLP specification wants it; what is on disk may wait."""
+
+
 class SpoolError(ExportError):
     """The spool directory cannot be used; names the path and the system's reason."""

@@ -10,7 +10,7 @@ from isal import isal_zlib
 from levo.errors import ConfigError, Problem
 from levo.sensor.export.batch import EncodedRequest, ExportBatch, RequestLimits, otlp_slices
 from levo.sensor.export.destination import Receipt
-from levo.sensor.export.failure import PermanentExportError, RetryableExportError
+from levo.sensor.export.failure import ExhaustedError, PermanentExportError, RetryableExportError
 from levo.sensor.export.peer import fetch_certificate
 from levo.sensor.export.proxy import proxy_of
 from levo.sensor.export.target import OtlpSettings
@@ -77,7 +77,7 @@ class OtlpGrpc:
                 body, timeout=limit_s, metadata=self._metadata, compression=grpc.Compression.Gzip
             )
         except grpc.RpcError as exc:
-            failure = self._failure(where, exc)
+            failure = self._failure(where, exc, len(body))
             if self._settings.ignore_ssl_verify and isinstance(failure, RetryableExportError):
                 self.abandon()  # the server may come back with another certificate
             raise failure from None
@@ -130,7 +130,9 @@ class OtlpGrpc:
             options.append(("grpc.ssl_target_name_override", shown.name))
         return shown.pem
 
-    def _failure(self, where: str, exc: grpc.RpcError) -> RetryableExportError | PermanentExportError:
+    def _failure(
+        self, where: str, exc: grpc.RpcError, size: int
+    ) -> RetryableExportError | PermanentExportError:
         code = exc.code().name
         asked: float | None = None
         trailers: Any = exc.trailing_metadata()
@@ -139,6 +141,13 @@ class OtlpGrpc:
                 asked = retry_delay_s(value)
         if code in _RETRYABLE or (code == "RESOURCE_EXHAUSTED" and asked is not None):
             return RetryableExportError(f"{where}: gRPC {code}", asked)
+        if code == "RESOURCE_EXHAUSTED" and size > self._limits.bytes:
+            # A single trace above the bound. Receivers refuse it with this code for its size, for good.
+            return PermanentExportError(
+                f"{where}: gRPC {code}: a trace of {size:,} octets is too large for it"
+            )
+        if code == "RESOURCE_EXHAUSTED":
+            return ExhaustedError(f"{where}: gRPC {code}, without saying when to try again")
         if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
             who = self._settings.organization_id
             organization = "without an organisation id" if not who else f"organisation {who!r}"

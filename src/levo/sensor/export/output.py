@@ -18,7 +18,13 @@ from isal import igzip
 
 from levo.sensor.export.batch import EncodedRequest, ExportBatch
 from levo.sensor.export.destination import Destination, Receipt
-from levo.sensor.export.failure import ExportError, PermanentExportError, RetryableExportError, SpoolError
+from levo.sensor.export.failure import (
+    ExhaustedError,
+    ExportError,
+    PermanentExportError,
+    RetryableExportError,
+    SpoolError,
+)
 from levo.sensor.export.retry import Backoff, RetryPolicy
 from levo.sensor.export.spool import Lease, Spool
 from levo.sensor.export.statistics import OutputStatistics
@@ -74,6 +80,7 @@ class Output:
         self._abandoned = False
         self._writer_done = False
         self._backing_off = False
+        self._exhausted_since: float | None = None  # monotonic; the sender's own
         self._received = self._exported = self._queue_full = self._failed = self._rejected = 0
         self._held = self._held_bytes = 0
         self._spooled = self._recovered = 0
@@ -350,7 +357,7 @@ class Output:
                 self._changed.wait(left)
 
     def _deliver_lease(self, lease: Lease, backoff: Backoff) -> None:
-        """One attempt; a retryable failure leaves the record where it was and waits."""
+        """One attempt; a failure that may pass leaves the record where it was and waits."""
         assert self._spool is not None
         receipt: Receipt | None = None
         error: str | None = None
@@ -358,19 +365,35 @@ class Output:
         try:
             receipt = self._attempt(lease.request)
         except RetryableExportError as exc:
-            self._spool.release(lease)
-            self._collect_losses()
-            self._pause(backoff.delay_s(exc.retry_after_s), str(exc))
+            self._exhausted_since = None
+            self._put_back(lease, backoff.delay_s(exc.retry_after_s), str(exc))
             return
         except PermanentExportError as exc:
+            if isinstance(exc, ExhaustedError) and self._may_wait_for_room():
+                self._put_back(lease, backoff.delay_s(), str(exc))
+                return
             error, rejected = str(exc), exc.organization_rejected
         backoff.reset()
+        self._exhausted_since = None
         self._spool.settle(lease)
         with self._changed:
             if not self._abandoned:
                 self._spooled -= lease.request.traces
                 self._count(lease.request.traces, receipt, error, rejected)
                 self._changed.notify_all()
+
+    def _put_back(self, lease: Lease, delay_s: float, error: str) -> None:
+        assert self._spool is not None
+        self._spool.release(lease)
+        self._collect_losses()
+        self._pause(delay_s, error)
+
+    def _may_wait_for_room(self) -> bool:
+        """Whether the receiver is exhausted for less than the policy's time: no record blocks for ever."""
+        now = time.monotonic()
+        if self._exhausted_since is None:
+            self._exhausted_since = now
+        return now - self._exhausted_since < self._retry.total_s
 
     # Shared by the threads.
 
@@ -380,7 +403,7 @@ class Output:
         if self._stop_at is not None:
             remaining = self._stop_at - time.monotonic()
             if remaining <= 0:
-                raise PermanentExportError("closed before everything was delivered")
+                raise RetryableExportError("closed before everything was delivered")
         try:
             return self._destination.send(request, remaining)
         except ExportError:
