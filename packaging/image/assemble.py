@@ -131,6 +131,7 @@ def _accounts(root: Path) -> None:
     (root / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files dns\n")
     for folder in ("tmp", "var/lib/levo-sensor", "etc/levo/sensor", "proc", "sys", "dev", "run"):
         (root / folder).mkdir(parents=True, exist_ok=True)
+    (root / "tmp").chmod(0o1777)
 
 
 def _sensor(root: Path) -> list[dict[str, Any]]:

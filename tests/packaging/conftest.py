@@ -25,6 +25,16 @@ def packages() -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
+def archive() -> Path:
+    """The image as an OCI archive: LEVO_IMAGE, or built here (quick when nothing changed)."""
+    if "LEVO_IMAGE" in os.environ:
+        return Path(os.environ["LEVO_IMAGE"])
+    done = subprocess.run([ROOT / "packaging/image/build"], capture_output=True, text=True, timeout=800)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return ROOT / done.stdout.splitlines()[-1].split()[0]
+
+
+@pytest.fixture(scope="session")
 def newer(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The sensor's package as two later versions: one the same, one with another default configuration."""
     folder = tmp_path_factory.mktemp("newer")

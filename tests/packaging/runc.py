@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import subprocess
 import tarfile
@@ -19,6 +20,7 @@ DOCKER = (
     "SYS_CHROOT KILL AUDIT_WRITE"
 )
 """The capabilities that Docker, and so Fargate, gives a container."""
+COUNTERS = {"cpuacct.usage", "cpu.stat", "memory.max_usage_in_bytes", "memory.peak"}
 SPECIAL = {"proc": "proc", "dev": "tmpfs", "sys": "sysfs"}
 
 
@@ -83,6 +85,20 @@ class Container:
         """Its processes, by their numbers outside."""
         done = subprocess.run([*self._runc, "ps", "-f", "json", self.name], check=True, capture_output=True)
         return [int(number) for number in json.loads(done.stdout)]
+
+    def used(self) -> str:
+        """CPU time so far and the greatest memory, as its control groups count them (cgroup v1 or v2)."""
+        found = {}
+        for folder, _, names in os.walk("/sys/fs/cgroup"):
+            if Path(folder).name == self.name:
+                found |= {name: (Path(folder) / name).read_text().split() for name in COUNTERS & set(names)}
+        if "cpuacct.usage" in found:
+            cpu_s = int(found["cpuacct.usage"][0]) / 1e9
+        else:
+            pairs = found["cpu.stat"]
+            cpu_s = int(pairs[pairs.index("usage_usec") + 1]) / 1e6
+        peak = int((found.get("memory.max_usage_in_bytes") or found["memory.peak"])[0])
+        return f"{cpu_s:.1f} s of CPU, {peak / 1e6:.0f} MB at most"
 
     def remove(self) -> None:
         subprocess.run([*self._runc, "delete", "-f", self.name], capture_output=True)

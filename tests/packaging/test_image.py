@@ -7,21 +7,35 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tarfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.packaging.booted import ROOT
+from levo.ecs.model import (
+    CPU_UNITS,
+    LOW_RESOURCE_CPU_UNITS,
+    LOW_RESOURCE_FLAGS,
+    LOW_RESOURCE_MEMORY_MIB,
+    MEMORY_MIB,
+    Sidecar,
+    flags_from,
+)
 from tests.packaging.metadata import ADDRESS, TASK_ARN
 from tests.packaging.runc import DOCKER, container, unpack
-from tests.system.load import answered, wrk
-from tests.system.network import Namespace, loopback_namespace, missing_reason, veth_pair
+from tests.packaging.sidecar import (
+    CONNECTIONS,
+    ORGANIZATION,
+    Satellite,
+    answered,
+    application,
+    load,
+    task,
+    until,
+)
+from tests.system.network import loopback_namespace, missing_reason
 
 REASON = missing_reason("runc", "dpkg-deb") or (
     None if Path("/usr/bin/python3.11").exists() else "the image is built from Debian 12"
@@ -33,30 +47,11 @@ pytestmark = [
     pytest.mark.skipif(REASON is not None, reason=REASON or ""),
 ]
 
-COLLECTOR_PORT = 4318
-NGINX = """
-daemon off; user root; worker_processes 1; error_log /dev/null; pid {folder}/nginx.pid;
-events {{ worker_connections 512; }}
-http {{ access_log off; keepalive_requests 10000000;
-  server {{ listen 8080; location / {{ default_type application/json; return 200 '{{"fine":true}}'; }} }} }}
-"""
-FETCH = (
-    "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1], timeout=10).read().decode())"
-)
-
-
-@pytest.fixture(scope="session")
-def archive() -> Path:
-    """The OCI archive: LEVO_IMAGE, or built here."""
-    if "LEVO_IMAGE" in os.environ:
-        return Path(os.environ["LEVO_IMAGE"])
-    return build()
-
-
-def build() -> Path:
-    done = subprocess.run([ROOT / "packaging/image/build"], capture_output=True, text=True, timeout=800)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return ROOT / done.stdout.splitlines()[-1].split()[0]
+REGION = "us-west-2"
+LOST = ("kernel_dropped", "malformed", "queue_full", "unfinished", "failed", "rejected", "spool_evicted")
+"""States of the ledger that are a loss."""
+SECONDS = int(os.environ.get("LEVO_SIDECAR_SECONDS", "4"))
+"""Length of each of two loads. Given, the rate is asserted too, which takes an idle machine."""
 
 
 @pytest.fixture(scope="session")
@@ -67,67 +62,18 @@ def image(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     return folder / "rootfs", configuration
 
 
-@contextmanager
-def running(namespace: Namespace, argv: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = namespace.popen(argv, stdin=subprocess.DEVNULL, cwd=ROOT)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def until(what: str, condition: Callable[[], bool], seconds: float = 40) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
-
-
-def answers(namespace: Namespace, url: str) -> bool:
-    done = subprocess.run(namespace.command([sys.executable, "-c", FETCH, url]), capture_output=True)
-    return done.returncode == 0
-
-
-def summary(namespace: Namespace) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(
-        namespace.run([sys.executable, "-c", FETCH, f"http://{namespace.address}:{COLLECTOR_PORT}/summary"])
-    )
-    return found
-
-
-@contextmanager
-def task(folder: Path) -> Iterator[tuple[Namespace, Namespace]]:
-    """(a task's namespace with its metadata endpoint, a collector's namespace), joined."""
-    with veth_pair(offloads=True) as (inside, outside):
-        subprocess.run(["ip", "-n", inside.name, "addr", "add", f"{ADDRESS}/32", "dev", "lo"], check=True)
-        collector = [sys.executable, "-m", "tests.packaging.collector", outside.address, str(COLLECTOR_PORT)]
-        with (
-            running(outside, collector),
-            running(inside, [sys.executable, "-m", "tests.packaging.metadata"]),
-        ):
-            until("collector", lambda: answers(outside, f"http://{outside.address}:{COLLECTOR_PORT}/summary"))
-            until("metadata", lambda: answers(inside, f"http://{ADDRESS}/v4/x/task"))
-            yield inside, outside
-
-
-@contextmanager
-def application(inside: Namespace, folder: Path) -> Iterator[None]:
-    configuration = folder / "nginx.conf"
-    configuration.write_text(NGINX.format(folder=folder))
-    with running(inside, ["nginx", "-c", str(configuration)]):
-        until("nginx", lambda: answers(inside, "http://127.0.0.1:8080/ready"))
-        yield
-
-
-def sidecar_arguments(outside: Namespace) -> list[str]:
-    """As in the container definition of ``levo ecs snippet``."""
-    url = f"http://{outside.address}:{COLLECTOR_PORT}"
-    return [
-        "apidump", "--satellite-url", url, "--levo-env", "staging",
-        "--levoai-org-id", "11111111-2222-3333-4444-555555555555", "--rate-limit", "0",
-        "--trace-export-interval", "500ms", "--path-exclusions", "^/ready",
-    ]  # fmt: skip
+def sidecar_arguments(reached: Satellite, *, low_resource: bool) -> list[str]:
+    """The entry point of ``levo ecs snippet``, of its own preset; but without a limit of traces."""
+    flags = {
+        "satellite-url": reached.url,
+        "levo-env": "staging",
+        "levoai-org-id": ORGANIZATION,
+        "trace-export-interval": "2s",
+        **(dict(LOW_RESOURCE_FLAGS) if low_resource else {}),
+        "rate-limit": "0",
+        "path-exclusions": "^/ready",
+    }
+    return Sidecar(flags=flags_from(flags), region=REGION).container()["entryPoint"][1:]
 
 
 def test_size_and_contents(archive: Path, image: tuple[Path, dict[str, Any]]) -> None:
@@ -149,13 +95,6 @@ def test_size_and_contents(archive: Path, image: tuple[Path, dict[str, Any]]) ->
     assert len((root / "etc/ssl/certs/ca-certificates.crt").read_text().split("BEGIN")) > 100
     assert not [path for path in files if path.stat().st_mode & 0o6000], "no setuid programs"
     assert not [name for name in ("bin/sh", "usr/bin/sh", "usr/bin/apt") if (root / name).exists()]
-
-
-@pytest.mark.skipif("LEVO_IMAGE" in os.environ, reason="LEVO_IMAGE: tests an image that is already there")
-def test_two_builds_are_identical(archive: Path) -> None:
-    first = hashlib.sha256(archive.read_bytes()).hexdigest()
-    archive.unlink()
-    assert hashlib.sha256(build().read_bytes()).hexdigest() == first
 
 
 def test_archive_is_an_oci_layout(archive: Path) -> None:
@@ -192,48 +131,70 @@ def test_without_net_raw_it_explains_itself(image: tuple[Path, dict[str, Any]], 
 
 
 @pytest.mark.skipif(missing_reason("nginx", "wrk") is not None, reason=missing_reason("nginx", "wrk") or "")
-@pytest.mark.parametrize(("cpus", "mebibytes", "rate"), [(0.5, 512, 5000), (0.25, 200, 1000)])
-def test_sidecar(
-    image: tuple[Path, dict[str, Any]], tmp_path: Path, cpus: float, mebibytes: int, rate: int
-) -> None:
-    """Traces leave the task, with its attributes and none lost; the application comes and goes."""
-    environment = [f"ECS_CONTAINER_METADATA_URI_V4=http://{ADDRESS}/v4/x", "LEVO_AWS_REGION=us-west-2"]
-    with task(tmp_path) as (inside, outside):
-        arguments = sidecar_arguments(outside)
-        with container(
-            image, tmp_path, inside, arguments, environment=environment, cpus=cpus, mebibytes=mebibytes
-        ) as sidecar:
+@pytest.mark.parametrize("low_resource", [False, True], ids=["standard", "low-resource"])
+def test_sidecar(image: tuple[Path, dict[str, Any]], tmp_path: Path, low_resource: bool) -> None:
+    """Every request reaches the Satellite, with the task's attributes; the application comes and goes."""
+    cpus, mebibytes = (
+        (LOW_RESOURCE_CPU_UNITS, LOW_RESOURCE_MEMORY_MIB) if low_resource else (CPU_UNITS, MEMORY_MIB)
+    )
+    rate = 1000 if low_resource else 5000
+    with task(tmp_path) as (inside, reached):
+        environment = [
+            f"ECS_CONTAINER_METADATA_URI_V4=http://{ADDRESS}/v4/x",
+            f"LEVO_AWS_REGION={REGION}",
+            f"LEVO_SATELLITE_TOKEN={reached.token}",
+        ]
+        arguments = sidecar_arguments(reached, low_resource=low_resource)
+        limits = {"cpus": cpus / 1024, "mebibytes": mebibytes}
+        with container(image, tmp_path, inside, arguments, environment=environment, **limits) as sidecar:
             started = time.monotonic()
             process = sidecar.start()
-            until("capture", lambda: "capturing on" in sidecar.text)
+            until("capture", lambda: "capturing on" in sidecar.text, pause_s=0.02)
             took = time.monotonic() - started
             assert process.poll() is None, sidecar.text
             user = [Path(f"/proc/{each}/status").read_text() for each in sidecar.processes()]
             assert any("Uid:\t65532\t65532\t65532\t65532" in text for text in user), "not root"
-            made = 0
+            rates = []
             for path in ("/first", "/second"):
                 with application(inside, tmp_path):
-                    pause = 24 * 1000 // rate  # 32 connections: more than rate, less what the answers take
-                    report = wrk(
-                        inside, f"http://127.0.0.1:8080{path}", seconds=5, folder=tmp_path, pause_ms=pause
-                    )
-                made += answered(report)
-            until("all traces", lambda: summary(outside)["spans"] >= made)
-            sidecar.signal("TERM")
+                    rates.append(load(inside, path, rate=rate, seconds=SECONDS, folder=tmp_path))
+            used = sidecar.used()
+            # At once: what the sensor still holds must be delivered on its way out.
             stopping = time.monotonic()
+            sidecar.signal("TERM")
             assert process.wait(20) == 0
-            assert time.monotonic() - stopping < 5
+            stopped = time.monotonic() - stopping
             text = sidecar.text
-        seen = summary(outside)
-    assert seen["paths"].keys() == {"/first", "/second"}
-    assert made <= seen["spans"] <= made + 64, (
-        "wrk leaves requests in flight when it ends; none else may be missing"
+        made = answered(tmp_path)
+        until("all traces", lambda: reached.traces() >= made.total(), 20 + 4 * SECONDS, pause_s=1)
+        found, sensor = reached.endpoints(), reached.sensor()
+    learned = sum(each["traces"] for each in found.values())
+    print(
+        f"{cpus / 1024} CPU, {mebibytes} MiB: capturing after {took:.2f} s; {min(rates):.0f} requests a "
+        f"second or more, {made.total()} answered, {learned} learned; stopped in {stopped:.2f} s; {used}"
     )
-    assert seen["resource"]["aws.ecs.task.arn"] == TASK_ARN
-    assert seen["resource"]["cloud.region"] == "us-west-2"
-    assert seen["resource"]["aws.ecs.task.family"] == "orders"
-    assert '"kernel_dropped": 0' in text.replace('":0', '": 0') and "OOM" not in text
-    print(f"{cpus} CPU, {mebibytes} MiB: capturing after {took:.2f} s, {made / 10:.0f} requests a second")
+    assert made.keys() == found.keys() == {"/first", "/second"}
+    for path, requests in made.items():
+        # A request that wrk breaks off at its end may be seen by the sensor and not by nginx.
+        assert requests <= found[path]["traces"] <= requests + CONNECTIONS, path
+        assert found[path]["count"] == found[path]["traces"], "each stands for itself alone"
+        assert requests - CONNECTIONS <= found[path]["statuses"]["200"] <= requests
+        assert found[path]["environment"] == "staging" and found[path]["organization"] == ORGANIZATION
+    told = sensor["attributes"]
+    assert (
+        told["aws.ecs.task.arn"] == TASK_ARN
+        and told["aws.ecs.cluster.arn"] == TASK_ARN.replace(":task/", ":cluster/").rpartition("/")[0]
+    )
+    assert told["cloud.region"] == REGION and told["aws.ecs.launchtype"] == "fargate"
+    assert told["aws.ecs.task.family"] == "orders" and told["aws.ecs.task.revision"] == "7"
+    assert stopped < 5
+    ledgers = [json.loads(line) for line in text.splitlines() if '"balanced"' in line]
+    states = {name: units for ledger in ledgers for name, units in ledger["states"].items()}
+    assert len(ledgers) >= 6 and all(ledger["balanced"] for ledger in ledgers)
+    assert states["exported"] == learned
+    assert {name: states[name] for name in LOST} == dict.fromkeys(LOST, 0)
+    if "LEVO_SIDECAR_SECONDS" in os.environ:
+        assert min(rates) >= 0.98 * rate, "the machine is too busy to make the load"
 
 
 def test_init_reaps_what_is_left_over(image: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:

@@ -1,0 +1,117 @@
+"""Two image builds are identical octet for octet, in folders, umasks, languages and times that are not.
+
+Always: from one set of libraries and Debian files, with a few modules compiled in each folder. With
+LEVO_IMAGE_FULL=1: nothing is shared; each build makes its own Python environment, compiles every module and
+fetches every package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.booted import ROOT
+
+FULL = os.environ.get("LEVO_IMAGE_FULL") == "1"
+if not (Path("/usr/bin/python3.11").exists() and shutil.which("dpkg-deb")):
+    REASON = "the image is built from Debian 12"
+elif "LEVO_IMAGE" in os.environ and not FULL:
+    REASON = "LEVO_IMAGE: tests an image that is already there"
+else:
+    REASON = ""
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(5400 if FULL else 900),
+    pytest.mark.skipif(bool(REASON), reason=REASON),
+]
+
+FEW = "levo.engine.fragments,levo.engine.link,levo.engine.hpack"
+SHARED = ("packaging/venv", "packaging/site-sensor", "packaging/site-satellite", "image/debs")
+PARTS = ("LICENSE", "README.md", "packaging", "pyproject.toml", "setup.py", "src", "tools")
+"""What a build reads, below the root of the repository."""
+
+
+def checkout(folder: Path, *, source: Path, seconds: int) -> Path:
+    """A clean tree in *folder*, out of *source*; every file was changed *seconds* after 1970."""
+    for part in PARTS:
+        if (source / part).is_dir():
+            ignored = shutil.ignore_patterns(
+                "__pycache__", "*.so", "*.c" if part == "src" else "", "*.egg-info"
+            )
+            shutil.copytree(source / part, folder / part, ignore=ignored)
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / part, folder / part)
+    for path in folder.rglob("*"):
+        os.utime(path, (seconds, seconds))
+    return folder
+
+
+def share(folder: Path) -> None:
+    """Give the tree in *folder* what earlier builds of this checkout have fetched."""
+    for name in SHARED:
+        (folder / "build" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "build" / name).symlink_to(ROOT / "build" / name)
+    for stamp in (ROOT / "build/packaging").glob("*.stamp"):
+        if stamp.name != "lib.stamp":
+            shutil.copyfile(stamp, folder / "build/packaging" / stamp.name)
+    shutil.copyfile(ROOT / "build/packaging/python", folder / "build/packaging/python")
+
+
+def build(folder: Path, *, umask: int, environment: dict[str, str]) -> Path:
+    """The archive that the tree in *folder* builds to."""
+    few = {} if FULL else {"LEVO_ONLY": FEW}
+    done = subprocess.run(
+        ["packaging/image/build"],
+        cwd=folder,
+        umask=umask,
+        env={**os.environ, **few, **environment},
+        capture_output=True,
+        text=True,
+        timeout=2600 if FULL else 400,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    print(done.stdout)
+    return folder / done.stdout.splitlines()[-1].split()[0]
+
+
+def differing(first: Path, second: Path) -> list[str]:
+    """Names of the files whose octets differ between two trees."""
+
+    def octets(root: Path) -> dict[str, str]:
+        files = (path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
+        return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    a, b = octets(first), octets(second)
+    return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
+
+
+def test_two_builds_are_identical(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    if not FULL:
+        request.getfixturevalue("archive")
+    source = checkout(tmp_path / "source", source=ROOT, seconds=1_000_000_000)
+    trees = (
+        checkout(tmp_path / "a", source=source, seconds=1_100_000_000),
+        checkout(tmp_path / "another folder/with a longer name", source=source, seconds=1_700_000_000),
+    )
+    if not FULL:
+        for tree in trees:
+            share(tree)
+    one = build(trees[0], umask=0o022, environment={"TZ": "UTC", "LANG": "C", "USER": "ann"})
+    two = build(
+        trees[1],
+        umask=0o077,
+        environment={"TZ": "Asia/Tokyo", "LANG": "C.UTF-8", "USER": "bob", "PYTHONHASHSEED": "7"},
+    )
+    with tarfile.open(one) as image:
+        assert len(image.getnames()) >= 7
+    compiled = list((trees[0] / "build/image/rootfs/app/levo").rglob("*.so"))
+    assert len(compiled) == len(FEW.split(",")) if not FULL else len(compiled) > 30
+    assert differing(trees[0] / "build/image/rootfs", trees[1] / "build/image/rootfs") == []
+    assert one.read_bytes() == two.read_bytes()
