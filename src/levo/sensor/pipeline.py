@@ -328,8 +328,8 @@ class Pipeline:
                 self._publish()
                 next_publish = now + _NS // 2
         if live:
-            # What the kernel has already captured belongs to us. It hands over its last frames when their block
-            # times out, after half of the first wait. A busy interface must not hold us up.
+            # What the kernel has captured belongs to us. It hands over its last frames when their block times
+            # out, after half of the first wait. A busy interface must not hold us up.
             if engine.pump(source, _FRAMES_PER_PUMP, _PUMP_WAIT_MS) < 0:
                 return
             for _ in range(64):
