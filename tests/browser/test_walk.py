@@ -105,7 +105,8 @@ def test_login_roles_and_logout(browser, tmp_path):
         assert page.get_by_role("button", name="Accept").count() == 0
         refused = page.evaluate(
             "async () => (await fetch(location.pathname + '/decide', {method: 'POST', headers:"
-            " {'content-type': 'application/json', 'x-form-token': document.querySelector('[name=form-token]')"
+            " {'content-type': 'application/json',"
+            " 'x-form-token': document.querySelector('[name=form-token]')"
             '.content}, body: \'{"kind": "ignore"}\'})).status'
         )
         assert refused == 403

@@ -36,7 +36,7 @@ _TRACE, _SPAN = b"\xf0\xf1\xf2trace-here\xf3\xf4\xf5", b"\xf0span-me\xf1"[:8]
 
 
 def bodies() -> Iterator[bytes]:
-    """Requests without end, each of :data:`SPANS` spans that were not sent before; made at next to no cost."""
+    """Requests without end, each of :data:`SPANS` spans that were not sent before, at next to no cost."""
     made = []
     for number in range(SPANS):
         more = {"levo.http.response.body": BODY % number, "levo.http.request.body": '{"quantity": 2}'}
@@ -134,5 +134,8 @@ def test_many_pages_of_one_browser_share_one_stream(browser, shop) -> None:
     context.close()
 
 
-_REFRESHED = "performance.getEntriesByType('resource').filter((e) => e.initiatorType === 'fetch').map((e) => e.duration)"
+_REFRESHED = (
+    "performance.getEntriesByType('resource').filter((e) => e.initiatorType === 'fetch')"
+    ".map((e) => e.duration)"
+)
 _OPENED = "performance.getEntriesByType('navigation')[0].duration"

@@ -29,12 +29,13 @@ from levo.satellite.supervisor import LearnerSupervisor
 from levo.satellite.web import (
     AlertWatcher,
     Backup,
-    Insight,
+    Catalogs,
     LiveChannel,
     SiteParts,
     build_otlp_app,
     build_site,
 )
+from levo.satellite.web.insight import Insight
 
 _LOG = logging.getLogger(__name__)
 LOCK_NAME = "satellite.lock"
@@ -94,7 +95,8 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             Journal(data_dir / JOURNAL_NAME, max_bytes=settings.journal_max_bytes)
         )
         journal.skip_past(checkpoint.position)
-        live = LiveChannel()
+        catalogs = Catalogs(reader, desk)
+        live = LiveChannel(catalogs.revision)
 
         def on_progress(progress: Progress) -> None:
             journal.release(progress.position)
@@ -113,12 +115,11 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             _bound(s, a) for s, a in zip(sockets, (settings.listen, settings.otlp_http), strict=True)
         )
         web_url = f"{scheme}://{_reachable(web_address)}"
-        insight = Insight(reader, desk)
         site = build_site(
             SiteParts(
                 intake=intake,
                 reader=reader,
-                insight=insight,
+                catalogs=catalogs,
                 keeper=keeper,
                 live=live,
                 snapshot=lambda: (intake.statistics(), journal.statistics(), supervisor.statistics()),
@@ -133,8 +134,8 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
         background = [
             asyncio.create_task(each, name=name)
             for each, name in (
-                (AlertWatcher(reader, desk, insight, web_url).run(), "alerts"),
-                (_keep_fresh(insight), "insight"),
+                (AlertWatcher(reader, desk, catalogs.whole, web_url).run(), "alerts"),
+                (_keep_fresh(catalogs.whole), "insight"),
             )
         ]
         try:

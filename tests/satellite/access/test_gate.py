@@ -107,7 +107,7 @@ def test_a_change_needs_the_role_the_form_token_and_a_page_of_this_site(
     secret = kept.open_session(account)
     session = kept.session(secret)
     assert session is not None
-    sent = {name: session[2] if value == "right" else value for name, value in headers.items()}
+    sent = {name: session.form_token if value == "right" else value for name, value in headers.items()}
 
     assert ask(kept, "/api/decisions", "POST", cookie=f"levo_session={secret}", **sent).status == status
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from levo.satellite.access import Keeper, LoginRefused, PasswordRefused, Role
+from levo.satellite.access import Keeper, LoginRefused, PasswordRefused
 from levo.satellite.access.ingestion import IngestionTokens
 from levo.satellite.access.keeper import SESSION_S
 from levo.satellite.receive import Refusal
@@ -33,7 +33,8 @@ def keeper(tmp_path: Path, clock: Clock) -> Keeper:
 def test_sessions_end(keeper: Keeper, clock: Clock) -> None:
     keeper.put_account("anna", "admin", PASSWORD, "local")
     secret, _ = keeper.login("anna", PASSWORD, "127.0.0.1")
-    assert keeper.session(secret)[:2] == ("anna", Role.ADMIN)
+    session = keeper.session(secret)
+    assert session is not None and (session.account, session.role) == ("anna", "admin")
     clock.now_ns += SESSION_S * 10**9
     assert keeper.session(secret) is None
 

@@ -38,7 +38,7 @@ class Browser:
 
     def post(self, target: str, **fields: str) -> Answer:
         session = self.keeper.session(self.cookie.partition("=")[2])
-        body = urlencode({"form_token": session[2] if session else "", **fields}).encode()
+        body = urlencode({"form_token": session.form_token if session else "", **fields}).encode()
         kind = {"content-type": "application/x-www-form-urlencoded", "cookie": self.cookie}
         answer = call(self.app, "POST", target, body, kind)
         found = re.match(r"[^;]*", answer.headers.get("set-cookie", ""))

@@ -11,6 +11,8 @@ from openapi_spec_validator import validate
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
+from levo.satellite.store.desk import Desk
+from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.documents import document_routes
 from levo.satellite.web.problems import on_http_exception
 from tests.satellite.asgi import call
@@ -22,7 +24,8 @@ from tests.satellite.store.catalogs import catalog
 def app(tmp_path: Path) -> Iterator[Starlette]:
     reader = catalog(tmp_path / "catalog", shop())
     yield Starlette(
-        routes=list(document_routes(reader)), exception_handlers={HTTPException: on_http_exception}
+        routes=document_routes(Catalogs(reader, Desk(tmp_path / "desk"))),
+        exception_handlers={HTTPException: on_http_exception},
     )
     reader.close()
 

@@ -23,7 +23,7 @@ async def open_stream(channel: LiveChannel) -> AsyncIterator[str]:
 
 def test_a_watcher_is_told_the_newest_number_and_no_number_twice() -> None:
     async def run() -> None:
-        channel = LiveChannel()
+        channel = LiveChannel(lambda organization: 0)
         channel.publish(4)
         stream = await open_stream(channel)
         assert await anext(stream) == "event: catalog\nid: 4\ndata: 4\n\n"
@@ -42,7 +42,7 @@ def test_a_watcher_is_told_the_newest_number_and_no_number_twice() -> None:
 
 def test_closing_ends_all_streams_and_takes_no_new_ones() -> None:
     async def run() -> None:
-        channel = LiveChannel()
+        channel = LiveChannel(lambda organization: 0)
         streams = [await open_stream(channel) for _ in range(3)]
         for stream in streams:
             await anext(stream)
@@ -60,7 +60,7 @@ def test_closing_ends_all_streams_and_takes_no_new_ones() -> None:
 
 def test_watchers_are_bounded() -> None:
     async def run() -> None:
-        channel = LiveChannel()
+        channel = LiveChannel(lambda organization: 0)
         streams = [await open_stream(channel) for _ in range(MAX_SUBSCRIBERS)]
         answer = await channel.events(REQUEST)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")

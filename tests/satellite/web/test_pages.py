@@ -9,7 +9,8 @@ from starlette.applications import Starlette
 
 from levo.satellite.store import CatalogReader, EndpointFilter
 from levo.satellite.store.desk import Desk
-from levo.satellite.web.insight import Insight, place_of
+from levo.satellite.web.catalogs import Catalogs
+from levo.satellite.web.insight import place_of
 from levo.satellite.web.insight_pages import InsightPages
 from levo.satellite.web.pages import PAGE_ROWS, Pages
 from levo.satellite.web.render import Renderer
@@ -25,11 +26,11 @@ class Site:
         if traces is not None:
             catalog(folder / "catalog", traces).close()
         self.reader = CatalogReader(folder / "catalog", self.desk.path)
-        insight = Insight(self.reader, self.desk)
-        insight.refresh()
+        catalogs = Catalogs(self.reader, self.desk)
+        catalogs.whole.refresh()
         renderer = Renderer("http://127.0.0.1:9999", lambda: NOW + SECOND)
-        pages = Pages(self.reader, self.desk, insight, renderer)
-        more = InsightPages(self.reader, self.desk, insight, renderer)
+        pages = Pages(catalogs, self.desk, renderer)
+        more = InsightPages(catalogs, self.desk, renderer)
         self.app = Starlette(routes=[*pages.routes(), *more.routes()])
 
     def get(self, target: str, status: int = 200) -> str:

@@ -9,6 +9,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
+from levo.satellite.store.desk import Desk
+from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.problems import on_http_exception
 from levo.satellite.web.rest import rest_routes
 from tests.satellite.asgi import call
@@ -21,7 +23,10 @@ def app(tmp_path: Path) -> Iterator[Starlette]:
         tmp_path / "catalog",
         [trace(), trace(status=503, weight=2.5, end_ns=NOW + SECOND), trace("/orders", method="POST")],
     )
-    yield Starlette(routes=list(rest_routes(reader)), exception_handlers={HTTPException: on_http_exception})
+    yield Starlette(
+        routes=rest_routes(Catalogs(reader, Desk(tmp_path / "desk"))),
+        exception_handlers={HTTPException: on_http_exception},
+    )
     reader.close()
 
 

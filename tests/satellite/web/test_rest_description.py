@@ -16,7 +16,7 @@ from starlette.routing import Route
 from levo import __version__
 from levo.satellite.store import CatalogReader
 from levo.satellite.store.desk import Desk
-from levo.satellite.web.insight import Insight
+from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.problems import on_http_exception
 from levo.satellite.web.rest import insight_routes, rest_routes
 from levo.satellite.web.rest_description import description_route, rest_description
@@ -32,7 +32,8 @@ def routes(folder: Path) -> list[Route]:
     catalog(folder / "catalog", shop(5)).close()
     desk = Desk(folder / "desk.sqlite3")
     reader = CatalogReader(folder / "catalog", desk.path)
-    return [*rest_routes(reader), *insight_routes(Insight(reader, desk)), description_route()]
+    catalogs = Catalogs(reader, desk)
+    return [*rest_routes(catalogs), *insight_routes(catalogs), description_route()]
 
 
 @pytest.fixture(scope="module")

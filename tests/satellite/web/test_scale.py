@@ -37,8 +37,9 @@ def seed(path: Path) -> None:
         for number in range(1, ENDPOINTS + 1):
             template = f"/v1/items{number}/{{}}"
             connection.execute(
-                "INSERT INTO endpoint (id, organization, environment, application, host, method, template, traces,"
-                " exchanges, first_seen_ns, last_seen_ns, path, place) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                "INSERT INTO endpoint (id, organization, environment, application, host, method, template,"
+                " traces, exchanges, first_seen_ns, last_seen_ns, path, place)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     *(number, "acme", ("production", "staging")[number % 2], f"app {number % 20}"),
                     *(

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from levo.satellite.store import CatalogReader, EndpointFilter, EndpointRow
 from levo.satellite.store.desk import Desk
+from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.insight import place_of
 from levo.satellite.web.problems import on_http_exception
 from levo.satellite.web.render import Renderer
@@ -27,7 +28,9 @@ class Desks:
         self.desk = Desk(folder / "desk.sqlite3")
         catalog(folder / "catalog", [trace()]).close()
         self.reader = CatalogReader(folder / "catalog", self.desk.path)
-        triage = Triage(self.reader, self.desk, Renderer("http://localhost", lambda: NOW))
+        triage = Triage(
+            Catalogs(self.reader, self.desk), self.desk, Renderer("http://localhost", lambda: NOW)
+        )
         self.app = Starlette(routes=triage.routes(), exception_handlers={HTTPException: on_http_exception})
         (self.row,) = self.reader.endpoints(EndpointFilter())[1]
 

@@ -36,6 +36,8 @@ class Identity:
     """What its forms must bring back; empty for bearer tokens, which no browser adds by itself."""
     session: str = field(default="", repr=False)
     """Secret of the session; empty without one."""
+    organization: str = ""
+    """Whose part of the catalog it may see; empty for all of it."""
     login_required: bool = False
 
     def may(self, role: str) -> bool:
@@ -79,12 +81,22 @@ class Gate:
         required = keeper.login_required
         bearer = bearer_token(headers.get("authorization", ""))
         if bearer:
-            found = keeper.role_of_token(bearer)
-            return Identity(*found, login_required=required) if found else NOBODY
+            token = keeper.role_token(bearer)
+            if token is None:
+                return NOBODY
+            role, place = Role.named(token.scope), token.organization
+            return Identity(f"token {token.name}", role, organization=place, login_required=required)
         secret = session_cookie(headers.getlist("cookie"), scheme)
         session = keeper.session(secret)
         if session is not None:
-            return Identity(*session, session=secret, login_required=required)
+            return Identity(
+                session.account,
+                Role.named(session.role),
+                session.form_token,
+                secret,
+                organization=session.organization,
+                login_required=required,
+            )
         if required:
             return NOBODY
         return Identity("local", Role.ADMIN, keeper.local_form_token())

@@ -13,7 +13,7 @@ from enum import IntEnum
 
 from levo.satellite.access.passwords import PasswordRefused, check_password, hash_password
 from levo.satellite.access.throttle import Throttle
-from levo.satellite.store.desk import Desk
+from levo.satellite.store.desk import Desk, Session, Token
 
 SESSION_S = 12 * 3600
 TOKEN_PREFIX = "levo_"
@@ -65,17 +65,17 @@ class Keeper:
         self._lock = threading.Lock()
         self._checking = threading.BoundedSemaphore(2)
         self._process_secret = secrets.token_bytes(32)
-        self._setup_code = "" if on_loopback or desk.accounts() else secrets.token_urlsafe(9)
+        self._setup_code = "" if on_loopback else secrets.token_urlsafe(9)
 
     @property
     def setup_code(self) -> str:
-        """What the first-run page asks for; empty once there is an account."""
-        return self._setup_code
+        """What the first-run page asks for; empty once there is an account, whoever made it."""
+        return "" if not self._setup_code or self.desk.has_accounts() else self._setup_code
 
     @property
     def login_required(self) -> bool:
         """Whether the pages ask who is there: always, except on loopback while there is no account."""
-        return not self._on_loopback or bool(self.desk.accounts())
+        return not self._on_loopback or self.desk.has_accounts()
 
     def login(self, name: str, password: str, client: str) -> tuple[str, str]:
         """Return (secret of a new session, role).
@@ -112,10 +112,9 @@ class Keeper:
         )
         return secret
 
-    def session(self, secret: str) -> tuple[str, Role, str] | None:
-        """Return (account, role, form token) of a session that is not over."""
-        found = self.desk.session(digest(secret), self._clock_ns()) if secret else None
-        return (found[0], Role.named(found[1]), found[2]) if found else None
+    def session(self, secret: str) -> Session | None:
+        """Return a session that is not over."""
+        return self.desk.session(digest(secret), self._clock_ns()) if secret else None
 
     def logout(self, secret: str) -> None:
         """End a session."""
@@ -134,7 +133,7 @@ class Keeper:
         """
         kept = _checked(name, password)
         with self._lock:
-            if self.desk.accounts() or not self._setup_code:
+            if not self.setup_code:
                 raise LoginRefused("this Satellite is set up already")
             now_s = self._clock_ns() / 1e9
             wait_s = self._throttle.wait_s("setup", now_s)
@@ -144,26 +143,27 @@ class Keeper:
                 self._throttle.failed("setup", now_s)
                 raise LoginRefused("this is not the code that the Satellite printed when it started")
             self.desk.put_account(name, "admin", kept, self._clock_ns())
-            self._setup_code = ""
         self.desk.record(name, "set up", name, "admin", self._clock_ns())
 
-    def put_account(self, name: str, role: str, password: str, actor: str) -> None:
+    def put_account(self, name: str, role: str, password: str, actor: str, organization: str = "") -> None:
         """Make or change an account; a change ends its sessions.
+
+        With an *organization*, it sees nothing of the others.
 
         Raises:
             PasswordRefused: name, role or password cannot be used, or no admin would be left.
         """
         if role not in ROLES:
             raise PasswordRefused(f"a role is one of {', '.join(ROLES)}")
+        organization = _checked_organization(organization, role)
         kept = _checked(name, password)
         with self.desk.change():
             accounts = self.desk.accounts()
             if not accounts and role != "admin":
                 raise PasswordRefused("the first account must be an admin")
             self._keep_an_admin(name, role)
-            self.desk.put_account(name, role, kept, self._clock_ns())
-            self.desk.record(actor, "put account", name, role, self._clock_ns())
-            self._setup_code = ""
+            self.desk.put_account(name, role, kept, self._clock_ns(), organization)
+            self.desk.record(actor, "put account", name, f"{role} {organization}".strip(), self._clock_ns())
 
     def remove_account(self, name: str, actor: str) -> bool:
         """Remove an account; return whether there was one.
@@ -191,8 +191,8 @@ class Keeper:
             raise PasswordRefused(f"a scope is one of {', '.join((INGEST, *ROLES))}")
         if scope == INGEST and not organization.strip():
             raise PasswordRefused("a token for ingestion belongs to an organisation: name it")
+        organization = _checked_organization(organization, scope)
         secret = TOKEN_PREFIX + secrets.token_urlsafe(30)
-        organization = organization.strip()[:200] if scope == INGEST else ""
         with self.desk.change():
             self.desk.add_token(digest(secret), name[:100], scope, organization, actor, self._clock_ns())
             self.desk.record(
@@ -200,12 +200,10 @@ class Keeper:
             )
         return secret
 
-    def role_of_token(self, secret: str) -> tuple[str, Role] | None:
-        """Return (name, role) of a token that gives a role."""
+    def role_token(self, secret: str) -> Token | None:
+        """Return a token that gives a role, which is its scope."""
         token = self.desk.token(digest(secret))
-        if token is None or token.scope == INGEST:
-            return None
-        return f"token {token.name}", Role.named(token.scope)
+        return token if token is not None and token.scope != INGEST else None
 
     def organization_of_token(self, secret: str) -> str | None:
         """Return whose traces may come with this token, None if none may."""
@@ -216,6 +214,15 @@ class Keeper:
         admins = {account.name for account in self.desk.accounts() if account.role == "admin"}
         if changed in admins and role != "admin" and len(admins) == 1:
             raise PasswordRefused("at least one admin must be left")
+
+
+def _checked_organization(organization: str, role: str) -> str:
+    organization = organization.strip()
+    if len(organization) > 200 or not organization.isprintable():
+        raise PasswordRefused("an organisation has up to 200 printable characters")
+    if organization and role == "admin":
+        raise PasswordRefused("an admin runs the whole Satellite and belongs to no organisation")
+    return organization
 
 
 def _checked(name: str, password: str) -> str:

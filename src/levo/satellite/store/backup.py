@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import sqlite3
@@ -70,15 +71,25 @@ def restore_backup(source: Path, data_dir: Path, *, replace: bool) -> None:
                     good = False
             if not good:
                 raise LevoError(f"{source}: {path.name} in it is damaged")
-        aside = data_dir / f"replaced-{time.strftime('%Y%m%d-%H%M%S')}"
+        aside: Path | None = None
         for name in (*_NAMES, "journal"):
             for suffix in ("", "-wal", "-shm"):
                 old = data_dir / f"{name}{suffix}"
                 if old.exists():
-                    aside.mkdir(mode=0o700, exist_ok=True)
+                    aside = aside or _new_folder(data_dir, f"replaced-{time.strftime('%Y%m%d-%H%M%S')}")
                     old.rename(aside / old.name)
         for path in found:
             path.rename(data_dir / path.name)
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    """Make a folder that was not there: what was moved aside before stays as it is."""
+    for number in itertools.count(1):
+        folder = parent / (name if number == 1 else f"{name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            return folder
+    raise AssertionError("unreachable")
 
 
 def _unpack(source: Path, folder: Path) -> Iterator[Path]:

@@ -65,6 +65,18 @@ _STEPS = (
     ) STRICT;
     CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     """,
+    # 2: accounts and views of one organisation
+    """
+    ALTER TABLE account ADD COLUMN organization TEXT NOT NULL DEFAULT '';
+    ALTER TABLE view RENAME TO old_view;
+    CREATE TABLE view (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL, query TEXT NOT NULL, created_by TEXT NOT NULL,
+        created_ns INTEGER NOT NULL, organization TEXT NOT NULL DEFAULT '', UNIQUE (organization, name)
+    ) STRICT;
+    INSERT INTO view (id, name, query, created_by, created_ns)
+        SELECT id, name, query, created_by, created_ns FROM old_view;
+    DROP TABLE old_view;
+    """,
 )
 
 DecisionKind = Literal["accept", "rename", "split", "merge", "ignore", "confirm", "reject"]
@@ -81,6 +93,17 @@ class Account(msgspec.Struct, frozen=True):
     password: str
     """As ``access.passwords`` stores it."""
     created_ns: int
+    organization: str
+    """Whose part of the catalog it may see; empty for all of it."""
+
+
+class Session(msgspec.Struct, frozen=True):
+    """Somebody who is logged in."""
+
+    account: str
+    role: str
+    organization: str
+    form_token: str
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -91,7 +114,7 @@ class Token(msgspec.Struct, frozen=True):
     scope: str
     """``ingest``, or a role."""
     organization: str
-    """Whose traces it may bring; empty for a role."""
+    """Whose traces it may bring; for a role, whose part of the catalog it may see, empty for all of it."""
     created_ns: int
     created_by: str
     revoked_ns: int
@@ -230,24 +253,26 @@ class Desk:
 
     def accounts(self) -> list[Account]:
         """Return all accounts by name."""
-        return [
-            Account(*row)
-            for row in self._rows("SELECT name, role, password, created_ns FROM account ORDER BY 1")
-        ]
+        return [Account(*row) for row in self._rows(f"SELECT {_ACCOUNT} FROM account ORDER BY 1")]
 
     def account(self, name: str) -> Account | None:
         """Return one account."""
-        rows = self._rows("SELECT name, role, password, created_ns FROM account WHERE name = ?", name)
+        rows = self._rows(f"SELECT {_ACCOUNT} FROM account WHERE name = ?", name)
         return Account(*rows[0]) if rows else None
 
-    def put_account(self, name: str, role: str, password: str, now_ns: int) -> None:
+    def has_accounts(self) -> bool:
+        """Whether there is any account."""
+        return bool(self._rows("SELECT 1 FROM account LIMIT 1"))
+
+    def put_account(self, name: str, role: str, password: str, now_ns: int, organization: str = "") -> None:
         """Make an account, or change it and end its sessions."""
         with self.change():
             self._run("DELETE FROM session WHERE account = ?", name)
             self._run(
-                "INSERT INTO account VALUES (?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET role = excluded.role, password = excluded.password",
-                name, role, password, now_ns,
+                "INSERT INTO account (name, role, password, created_ns, organization) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET role = excluded.role, password = excluded.password,"
+                " organization = excluded.organization",
+                name, role, password, now_ns, organization,
             )  # fmt: skip
 
     def remove_account(self, name: str) -> bool:
@@ -262,14 +287,14 @@ class Desk:
                 "INSERT INTO session VALUES (?, ?, ?, ?, ?)", digest, account, form_token, now_ns, expires_ns
             )
 
-    def session(self, digest: bytes, now_ns: int) -> tuple[str, str, str] | None:
-        """Return (account, role, form token) of a session that is not over."""
+    def session(self, digest: bytes, now_ns: int) -> Session | None:
+        """Return a session that is not over."""
         rows = self._rows(
-            "SELECT name, role, form_token FROM session JOIN account ON account = name"
+            "SELECT name, role, organization, form_token FROM session JOIN account ON account = name"
             " WHERE digest = ? AND expires_ns > ?",
             digest, now_ns,
         )  # fmt: skip
-        return (str(rows[0][0]), str(rows[0][1]), str(rows[0][2])) if rows else None
+        return Session(*rows[0]) if rows else None
 
     def end_session(self, digest: bytes) -> None:
         """Forget a session."""
@@ -340,12 +365,16 @@ class Desk:
             self._stand(endpoint)
         return int(rows[0][0])
 
-    def undo(self, identity: int, now_ns: int) -> Decision | None:
-        """Take a decision back; return it, None if there is none or it was taken back already."""
+    def undo(self, identity: int, now_ns: int, organization: str = "") -> Decision | None:
+        """Take a decision back; return it, None if there is none or it was taken back already.
+
+        With an *organization*, only what is about an endpoint of that one.
+        """
         with self.change():
             rows = self._rows(
-                f"UPDATE decision SET undone_ns = ? WHERE id = ? AND undone_ns = 0 RETURNING {_DECISION}",
-                now_ns, identity,
+                "UPDATE decision SET undone_ns = ? WHERE id = ? AND undone_ns = 0"
+                f" AND ? IN ('', organization) RETURNING {_DECISION}",
+                now_ns, identity, organization,
             )  # fmt: skip
             if not rows:
                 return None
@@ -401,22 +430,28 @@ class Desk:
 
     # saved views
 
-    def save_view(self, name: str, query: str, actor: str, now_ns: int) -> None:
-        """Keep a query under *name*, in place of the one that had it."""
+    def save_view(self, name: str, query: str, actor: str, now_ns: int, organization: str = "") -> None:
+        """Keep a query under *name*, in place of the one of *organization* that had it."""
         self._run(
-            "INSERT INTO view (name, query, created_by, created_ns) VALUES (?, ?, ?, ?)"
+            "INSERT INTO view (name, query, created_by, created_ns, organization) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET query = excluded.query, created_by = excluded.created_by",
-            name, query, actor, now_ns,
+            name, query, actor, now_ns, organization,
         )  # fmt: skip
 
-    def views(self) -> list[SavedView]:
-        """Return the saved views by name."""
-        rows = self._rows("SELECT id, name, query, created_by, created_ns FROM view ORDER BY name LIMIT 200")
+    def views(self, organization: str = "") -> list[SavedView]:
+        """Return the saved views by name: those of *organization*, or all if it is empty."""
+        rows = self._rows(
+            "SELECT id, name, query, created_by, created_ns FROM view WHERE ? IN ('', organization)"
+            " ORDER BY name, id LIMIT 200",
+            organization,
+        )
         return [SavedView(*row) for row in rows]
 
-    def remove_view(self, identity: int) -> bool:
-        """Forget a view; return whether there was one."""
-        return self._run("DELETE FROM view WHERE id = ?", identity) > 0
+    def remove_view(self, identity: int, organization: str = "") -> bool:
+        """Forget a view, of *organization* if one is named; return whether there was one."""
+        return (
+            self._run("DELETE FROM view WHERE id = ? AND ? IN ('', organization)", identity, organization) > 0
+        )
 
     # alerts
 
@@ -504,6 +539,7 @@ class Desk:
             return self._connection.execute(sql, values).rowcount
 
 
+_ACCOUNT = "name, role, password, created_ns, organization"
 _TOKEN = "id, name, scope, organization, created_ns, created_by, revoked_ns"
 _DECISION = (
     "id, time_ns, actor, kind, organization, environment, application, host, method, place, detail, undone_ns"

@@ -83,8 +83,8 @@ class EndpointTable:
             merge_traffic(whole, facts.traffic)
             merge_traffic(by_organization.setdefault(scope.organization, {}), facts.traffic)
         add_traffic(self._connection, WHOLE_CATALOG, whole)
-        for name, traffic in by_organization.items():
-            add_traffic(self._connection, whole_of(self._connection, name), traffic)
+        for organization, traffic in by_organization.items():
+            add_traffic(self._connection, whole_of(self._connection, organization), traffic)
         return refused, noise
 
     def follow(self, scope: Scope, decision: Decision, paths: PathState | None) -> None:

@@ -76,8 +76,8 @@ def read_events(
     where = " AND ".join(parts)
     (total,) = connection.execute(f"SELECT count(*) FROM event WHERE {where}", [*values, *extra]).fetchone()
     rows = connection.execute(
-        "SELECT event.id, event.time_ns, event.endpoint, organization, environment, application, method, path,"
-        f" kind, detail FROM event JOIN endpoint ON endpoint.id = event.endpoint WHERE {where}"
+        "SELECT event.id, event.time_ns, event.endpoint, organization, environment, application, method,"
+        f" path, kind, detail FROM event JOIN endpoint ON endpoint.id = event.endpoint WHERE {where}"
         " ORDER BY event.time_ns DESC, event.id DESC LIMIT ? OFFSET ?",
         [*values, *extra, limit, offset],
     ).fetchall()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +143,10 @@ class Summary(msgspec.Struct, frozen=True):
     counters: dict[str, float]
 
 
+_MAX_PARTS = 200
+"""Organisations whose connections are kept open."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Where:
     text: str
@@ -151,11 +156,36 @@ class _Where:
 class CatalogReader:
     """Queries; usable from any thread. Keeps as many connections as there are concurrent calls at most."""
 
-    def __init__(self, path: Path, desk: Path | None = None) -> None:
-        """*desk* is the database of the users' decisions (``store.desk``); without it there are none."""
+    def __init__(self, path: Path, desk: Path | None = None, organization: str = "") -> None:
+        """Args:
+        path: the catalog.
+        desk: the database of the users' decisions (``store.desk``); without it there are none.
+        organization: whose part of the catalog is read; empty for all of it.
+        """
         self._path = path
         self._desk = desk
+        self._organization = organization
         self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        self._parts: dict[str, CatalogReader] = {}
+        self._lock = threading.Lock()
+
+    def within(self, organization: str) -> CatalogReader:
+        """Return a reader to which nothing exists but what is *organization*'s; this one if it is empty.
+
+        Close this one to close it.
+        """
+        if organization == self._organization:
+            return self
+        if self._organization:
+            raise ValueError("a part of the catalog has no other parts")
+        with self._lock:
+            found = self._parts.get(organization)
+            if found is None:
+                if len(self._parts) >= _MAX_PARTS:
+                    self._parts.pop(next(iter(self._parts))).close()
+                found = CatalogReader(self._path, self._desk, organization)
+                self._parts[organization] = found
+        return found
 
     @property
     def path(self) -> Path:
@@ -164,6 +194,9 @@ class CatalogReader:
 
     def close(self) -> None:
         """Close the idle connections. Legal twice."""
+        with self._lock:
+            for part in self._parts.values():
+                part.close()
         with contextlib.suppress(queue.Empty):
             while True:
                 self._idle.get_nowait().close()
@@ -207,8 +240,13 @@ class CatalogReader:
         return found
 
     def traffic(self, size_s: int, since_s: int, endpoint: int = WHOLE_CATALOG) -> list[tuple[int, Traffic]]:
-        """Return (start in seconds, traffic) of the rollups of *size_s* seconds from *since_s* on, in order."""
+        """Return (start in seconds, traffic) of the rollups of *size_s* seconds from *since_s* on."""
         with self._connection() as connection:
+            if endpoint == WHOLE_CATALOG and self._organization:
+                row = connection.execute("SELECT -id FROM organization").fetchone()
+                if row is None:
+                    return []
+                endpoint = row[0]
             return list(read_traffic(connection, endpoint, size_s, since_s))
 
     def most_errors(self, limit: int = 5) -> list[tuple[EndpointRow, float]]:
@@ -229,9 +267,13 @@ class CatalogReader:
         return sorted(found, key=lambda each: -each[1])
 
     def endpoint(self, identity: int) -> EndpointRow | None:
-        """Return one endpoint, or None."""
+        """Return one endpoint, or the one that it was merged into, or None."""
         with self._connection() as connection:
-            rows = connection.execute(f"SELECT {_COLUMNS} FROM endpoint WHERE id = ?", (identity,)).fetchall()
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM endpoint"
+                " WHERE id = ifnull((SELECT new FROM redirect WHERE old = ?), ?)",
+                (identity, identity),
+            ).fetchall()
             return next(iter(_with_statuses(connection, rows)), None)
 
     def endpoints_by_id(self, identities: Sequence[int]) -> list[EndpointRow]:
@@ -338,7 +380,7 @@ class CatalogReader:
         try:
             connection = self._idle.get_nowait()
         except queue.Empty:
-            connection = open_for_reading(self._path, self._desk)
+            connection = open_for_reading(self._path, self._desk, self._organization)
         try:
             yield connection
         except BaseException:

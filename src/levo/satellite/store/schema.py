@@ -105,7 +105,42 @@ _STEPS = (
         PRIMARY KEY (organization, environment, application)
     ) STRICT, WITHOUT ROWID;
     """,
+    # 4: organisations, each with a revision and a sum of traffic of its own
+    """
+    CREATE TABLE organization (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO organization (name, revision)
+        SELECT name, (SELECT revision FROM checkpoint)
+        FROM (SELECT organization AS name FROM endpoint UNION SELECT organization FROM sensor);
+    INSERT INTO rollup
+        SELECT -1, size_s, start_s, exchanges, client_errors, server_errors, latency FROM rollup
+        WHERE endpoint = 0 AND (SELECT count(*) FROM organization) = 1;
+    """,
 )
+
+_ITS_ENDPOINTS = "(SELECT id FROM main.endpoint WHERE organization = {1})"
+_OF_ENDPOINT = f"SELECT * FROM main.{{0}} WHERE endpoint IN {_ITS_ENDPOINTS}"
+_OF_ORGANIZATION = "SELECT * FROM main.{0} WHERE organization = {1}"
+_OF_NOBODY = "SELECT * FROM main.{0} WHERE 0"
+_SEEN_BY_ONE = {
+    "endpoint": _OF_ORGANIZATION,
+    "sensor": _OF_ORGANIZATION,
+    "description": _OF_ORGANIZATION,
+    "paths": _OF_ORGANIZATION,
+    "endpoint_status": _OF_ENDPOINT,
+    "knowledge": _OF_ENDPOINT,
+    "event": _OF_ENDPOINT,
+    "rollup": _OF_ENDPOINT + " UNION ALL SELECT * FROM main.{0} WHERE endpoint ="
+    " (SELECT -id FROM main.organization WHERE name = {1})",
+    "redirect": f"SELECT * FROM main.{{0}} WHERE new IN {_ITS_ENDPOINTS}",
+    "organization": "SELECT * FROM main.{0} WHERE name = {1}",
+    "checkpoint": "SELECT one, segment, offset,"
+    " ifnull((SELECT revision FROM main.organization WHERE name = {1}), 0) AS revision FROM main.{0}",
+    "counter": _OF_NOBODY,
+    "delivery": _OF_NOBODY,
+}
+"""By table, what one organisation sees of it. A table that is missing here cannot be read for one at all."""
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
@@ -129,11 +164,12 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def open_for_reading(path: Path, desk: Path | None = None) -> sqlite3.Connection:
+def open_for_reading(path: Path, desk: Path | None = None, organization: str = "") -> sqlite3.Connection:
     """Open the database at *path*, which exists, for queries only; usable from any one thread at a time.
 
     The users' decisions of *desk* are there as ``desk.standing``, and ``anonymous`` takes the parameters'
-    names from a template.
+    names from a template. With an *organization*, every table is only what that one sees of it: the names
+    lead to views of this connection, so that no query can forget to ask whose rows it reads.
     """
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, check_same_thread=False
@@ -146,8 +182,17 @@ def open_for_reading(path: Path, desk: Path | None = None) -> sqlite3.Connection
     else:
         connection.execute("ATTACH ? AS desk", (f"{desk.absolute().as_uri()}?mode=ro",))
     connection.create_function("anonymous", 1, anonymous_template, deterministic=True)
+    if organization:
+        _restrict(connection, organization)
     connection.execute("PRAGMA query_only = ON")
     return connection
+
+
+def _restrict(connection: sqlite3.Connection, organization: str) -> None:
+    quoted = "'" + organization.replace("\0", "").replace("'", "''") + "'"
+    for (table,) in connection.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'").fetchall():
+        query = _SEEN_BY_ONE.get(table, _OF_NOBODY).format(table, quoted)
+        connection.execute(f"CREATE TEMP VIEW {table} AS {query}")
 
 
 def anonymous_template(template: str) -> str:

@@ -51,6 +51,16 @@ def add_traffic(connection: sqlite3.Connection, endpoint: int, by_minute: Mappin
             _add(connection, endpoint, size, start, traffic)
 
 
+def whole_of(connection: sqlite3.Connection, organization: str) -> int:
+    """Return what stands in the place of an endpoint's id for the sum over all of *organization*."""
+    row = connection.execute("SELECT id FROM organization WHERE name = ?", (organization,)).fetchone()
+    if row is None:
+        row = connection.execute(
+            "INSERT INTO organization (name, revision) VALUES (?, 0) RETURNING id", (organization,)
+        ).fetchone()
+    return -int(row[0])
+
+
 def move_traffic(connection: sqlite3.Connection, source: int, target: int) -> None:
     """Add the rollups of one endpoint to those of another, which takes its place."""
     rows = connection.execute(f"SELECT size_s, {_COLUMNS} FROM rollup WHERE endpoint = ?", (source,))

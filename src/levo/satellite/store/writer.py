@@ -162,6 +162,7 @@ class CatalogWriter:
                 "UPDATE checkpoint SET segment = ?, offset = ?, revision = revision + ?",
                 (position.segment, position.offset, not delta.is_empty),
             )
+            self._tell_organizations(delta)
             result = self.checkpoint()
             connection.execute("COMMIT")
         except BaseException as error:
@@ -173,6 +174,14 @@ class CatalogWriter:
                 raise LevoError(f"{self._path}: cannot be written: {error}") from error
             raise
         return result
+
+    def _tell_organizations(self, delta: State) -> None:
+        changed = {key.scope.organization for key in delta.endpoints} | {name for name, _ in delta.sensors}
+        self._connection.executemany(
+            "INSERT INTO organization (name, revision) VALUES (?, (SELECT revision FROM checkpoint))"
+            " ON CONFLICT DO UPDATE SET revision = excluded.revision",
+            [(name,) for name in sorted(changed)],
+        )
 
     def _add_deliveries(self, digests: Iterable[bytes]) -> None:
         (number,) = self._connection.execute("SELECT ifnull(max(number), 0) FROM delivery").fetchone()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from levo.satellite.web.alerts import AlertWatcher
 from levo.satellite.web.backup import Backup
-from levo.satellite.web.insight import Insight
+from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.live import LiveChannel
 from levo.satellite.web.site import SiteParts, build_otlp_app, build_site
 
-__all__ = ["AlertWatcher", "Backup", "Insight", "LiveChannel", "SiteParts", "build_otlp_app", "build_site"]
+__all__ = ["AlertWatcher", "Backup", "Catalogs", "LiveChannel", "SiteParts", "build_otlp_app", "build_site"]

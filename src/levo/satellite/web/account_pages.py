@@ -142,7 +142,9 @@ class AccountPages:
         try:
             if not check_password(form.get("old", ""), account.password):
                 raise PasswordRefused("the old password is wrong")
-            self._keeper.put_account(account.name, account.role, form.get("new", ""), identity.name)
+            self._keeper.put_account(
+                account.name, account.role, form.get("new", ""), identity.name, account.organization
+            )
         except PasswordRefused as refused:
             return self._settings_page(request, error=str(refused), status=400)
         answer = RedirectResponse("/settings?said=password", 303)
@@ -151,7 +153,13 @@ class AccountPages:
     def _put_account(self, request: Request, identity: Identity, form: Form) -> Response:
         name = field(form, "name", 64)
         try:
-            self._keeper.put_account(name, form.get("role", ""), form.get("password", ""), identity.name)
+            self._keeper.put_account(
+                name,
+                form.get("role", ""),
+                form.get("password", ""),
+                identity.name,
+                field(form, "organization", 200, required=False),
+            )
         except PasswordRefused as refused:
             return self._settings_page(request, error=str(refused), status=400)
         if identity.session and name != identity.name:

@@ -20,14 +20,15 @@ from levo.satellite.openapi.schema import sensitive_note
 from levo.satellite.store import CatalogReader
 from levo.satellite.store.descriptions import store_description
 from levo.satellite.web import parameters
-from levo.satellite.web.json_body import JsonResponse, timestamp
+from levo.satellite.web.catalogs import Catalogs
+from levo.satellite.web.json_body import etagged, timestamp
 from levo.satellite.web.problems import BadParameter
 
 _PLACE = ("organization", "environment", "application")
 MAX_DESCRIPTION_BYTES = 16 << 20
 
 
-def document_routes(reader: CatalogReader) -> list[Route]:
+def document_routes(catalogs: Catalogs) -> list[Route]:
     """Return the routes about documents and what is in them."""
 
     def openapi(request: Request) -> Response:
@@ -38,11 +39,12 @@ def document_routes(reader: CatalogReader) -> list[Route]:
             raise BadParameter("version", f"must be one of {', '.join(VERSIONS)}")
         if query.get("plain", "1") != "1":
             raise BadParameter("plain", "must be 1 or left out")
+        reader = catalogs.reader(request)
         place = _place(reader, query)
         document = render_document(
             place[2], reader.operations(place), version=version, annotate=query.get("plain", "") != "1"
         )
-        return JsonResponse(document)
+        return etagged(request, document)
 
     async def upload(request: Request) -> Response:
         parameters.only(request.query_params, *_PLACE)
@@ -57,6 +59,7 @@ def document_routes(reader: CatalogReader) -> list[Route]:
             raise HTTPException(400, "the description is not JSON") from None
         if not isinstance(document, Mapping) or not str(document.get("openapi", "")).startswith("3."):
             raise HTTPException(400, "the description is no OpenAPI 3 document")
+        reader = catalogs.reader(request)
         place = await run_in_threadpool(_place, reader, request.query_params)
         text = orjson.dumps(document).decode()
         await run_in_threadpool(store_description, reader.path, place, time.time_ns(), text)
@@ -64,12 +67,14 @@ def document_routes(reader: CatalogReader) -> list[Route]:
 
     def comparison(request: Request) -> Response:
         parameters.only(request.query_params, *_PLACE)
+        reader = catalogs.reader(request)
         place = _place(reader, request.query_params)
         found = reader.description(place)
         if found is None:
             raise HTTPException(404, "no description was uploaded for this application")
         covered = compare(orjson.loads(found[1]), reader.operations(place))
-        return JsonResponse(
+        return etagged(
+            request,
             {
                 "uploaded": timestamp(found[0]),
                 "shadow": _endpoints(covered.shadow),
@@ -86,7 +91,7 @@ def document_routes(reader: CatalogReader) -> list[Route]:
                     }
                     for change in covered.drift
                 ],
-            }
+            },
         )
 
     def events(request: Request) -> Response:
@@ -94,7 +99,7 @@ def document_routes(reader: CatalogReader) -> list[Route]:
         parameters.only(query, *parameters.PAGING, "endpoint")
         limit, offset = parameters.page(query)
         endpoint = parameters.number(query, "endpoint", 0, 999_999_999) or None
-        total, rows = reader.events(endpoint=endpoint, limit=limit, offset=offset)
+        total, rows = catalogs.reader(request).events(endpoint=endpoint, limit=limit, offset=offset)
         documents = [
             {
                 "id": row.id,
@@ -105,11 +110,13 @@ def document_routes(reader: CatalogReader) -> list[Route]:
             }
             for row in rows
         ]
-        return JsonResponse({"events": documents, "total": total, "limit": limit, "offset": offset})
+        return etagged(request, {"events": documents, "total": total, "limit": limit, "offset": offset})
 
     def sensitive(request: Request) -> Response:
         parameters.only(request.query_params, *_PLACE)
-        return JsonResponse({"fields": _sensitive(reader.operations(_place(reader, request.query_params)))})
+        reader = catalogs.reader(request)
+        fields = _sensitive(reader.operations(_place(reader, request.query_params)))
+        return etagged(request, {"fields": fields})
 
     return [
         Route("/api/openapi", openapi),

@@ -100,9 +100,15 @@ class Insight:
     def __init__(self, reader: CatalogReader, desk: Desk) -> None:
         self._reader = reader
         self._desk = desk
-        self._lock = threading.Lock()
-        self._known: dict[int, _Known] = {}
-        self._ready = False
+        self._looked = _Looked()
+
+    def through(self, reader: CatalogReader) -> Insight:
+        """Return the same as *reader* may see it."""
+        if reader is self._reader:
+            return self
+        part = Insight(reader, self._desk)
+        part._looked = self._looked
+        return part
 
     def refresh(self, budget_s: float = 0.5, stopwatch: Callable[[], float] = time.monotonic) -> bool:
         """Look again at endpoints that have learned much since the last look; return whether all were.
@@ -110,15 +116,16 @@ class Insight:
         An endpoint is looked at anew when it has a quarter more traces, so that all looks together cost
         little however long it runs.
         """
-        with self._lock:
+        with self._looked.lock:
+            known_by_id = self._looked.known
             end = stopwatch() + budget_s
             traces = self._reader.trace_counts()
-            for gone in self._known.keys() - traces.keys():
-                del self._known[gone]
+            for gone in known_by_id.keys() - traces.keys():
+                del known_by_id[gone]
             due = [
                 identity
                 for identity, count in traces.items()
-                if (known := self._known.get(identity)) is None or count > known.traces * 1.25
+                if (known := known_by_id.get(identity)) is None or count > known.traces * 1.25
             ]
             for at in range(0, len(due), _BATCH):
                 if stopwatch() > end:
@@ -128,25 +135,25 @@ class Insight:
                 for identity in batch:
                     operation = found.get(identity)
                     fields = tuple(sensitive_fields(operation)) if operation is not None else ()
-                    self._known[identity] = _Known(traces[identity], fields)
-            self._ready = True
+                    known_by_id[identity] = _Known(traces[identity], fields)
+            self._looked.ready = True
             return True
 
     def sensitive_fields(self) -> int | None:
         """Return how many fields hold sensitive data, None while that is not known yet."""
-        if not self._ready:
+        if not self._looked.ready:
             return None
-        return sum(len(known.fields) for known in list(self._known.values()))
+        mine = self._reader.trace_counts()
+        return sum(len(known.fields) for at, known in list(self._looked.known.items()) if at in mine)
 
     def all_findings(self) -> list[Finding]:
         """Return the sensitive data of all endpoints, by kind, then surest first."""
-        rows = self._reader.endpoints_by_id([i for i, known in list(self._known.items()) if known.fields])
+        fields = {at: known.fields for at, known in list(self._looked.known.items()) if known.fields}
         verdicts = self._verdicts()
         found = [
             _finding(row, field, verdicts)
-            for row in rows
-            for field in self._known[row.id].fields
-            if row.id in self._known
+            for row in self._reader.endpoints_by_id(list(fields))
+            for field in fields[row.id]
         ]
         return sorted(found, key=lambda f: (f.kind, -f.confidence, f.path, f.location))
 
@@ -193,7 +200,7 @@ class Insight:
                 subject = f"{row.endpoint} {row.kind} {row.detail}"
                 text = f"{change.title}: {row.detail} at {row.method} {row.path} of {row.application}"
                 found.append(("breaking-change", subject, text))
-        if self._ready:
+        if self._looked.ready:
             found += [
                 (
                     "new-sensitive-field",
@@ -212,6 +219,15 @@ class Insight:
 
 _BATCH = 20
 _SURE = 0.6
+
+
+class _Looked:
+    """What was found in the whole catalog, by endpoint."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.known: dict[int, _Known] = {}
+        self.ready = False
 
 
 @dataclass(frozen=True, slots=True)

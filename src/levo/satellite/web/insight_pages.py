@@ -12,12 +12,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.openapi.diff import operations as described_operations
-from levo.satellite.store import ApplicationRow, CatalogReader
-from levo.satellite.store.desk import Desk
+from levo.satellite.store import ApplicationRow
 from levo.satellite.web import parameters
-from levo.satellite.web.insight import Finding, Insight, shown_operation
+from levo.satellite.web.catalogs import CatalogPages
+from levo.satellite.web.insight import Finding, shown_operation
 from levo.satellite.web.problems import BadParameter
-from levo.satellite.web.render import Renderer, link
+from levo.satellite.web.render import link
 from levo.satellite.web.sensor_view import encrypted_endpoints, sensor_view
 
 FINDING_ROWS = 100
@@ -33,14 +33,8 @@ CHANGE_KINDS = (
 )
 
 
-class InsightPages:
+class InsightPages(CatalogPages):
     """Sensitive data, changes, encrypted traffic, API reference."""
-
-    def __init__(self, reader: CatalogReader, desk: Desk, insight: Insight, renderer: Renderer) -> None:
-        self._reader = reader
-        self._desk = desk
-        self._insight = insight
-        self._renderer = renderer
 
     def routes(self) -> list[Route]:
         """Return the routes of the pages."""
@@ -54,7 +48,8 @@ class InsightPages:
     def _sensitive(self, request: Request) -> Response:
         query = request.query_params
         parameters.only(query, "kind", "application", "offset", "said")
-        everything = self._insight.all_findings()
+        insight = self._catalogs.insight(request)
+        everything = insight.all_findings()
         kind = parameters.text(query, "kind")
         application = parameters.text(query, "application")
         offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
@@ -63,7 +58,7 @@ class InsightPages:
         return self._renderer.page(
             request,
             "sensitive.html",
-            ready=self._insight.sensitive_fields() is not None,
+            ready=insight.sensitive_fields() is not None,
             total=len(everything),
             table=_table(everything),
             findings=chosen[offset : offset + FINDING_ROWS],
@@ -83,7 +78,7 @@ class InsightPages:
         if kind and kind not in CHANGE_KINDS:
             raise BadParameter("kind", f"must be one of {', '.join(CHANGE_KINDS)}")
         offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
-        total, changes = self._insight.changes(kind=kind, limit=CHANGE_ROWS, offset=offset)
+        total, changes = self._catalogs.insight(request).changes(kind=kind, limit=CHANGE_ROWS, offset=offset)
         days: dict[int, list[Any]] = defaultdict(list)
         for change in changes:
             days[change.time_ns // (86_400 * 1_000_000_000)].append(change)
@@ -104,7 +99,7 @@ class InsightPages:
     def _encrypted(self, request: Request) -> Response:
         parameters.only(request.query_params, "said")
         now_ns = self._renderer.clock_ns()
-        rows = self._reader.sensors(limit=200)[1]
+        rows = self._catalogs.reader(request).sensors(limit=200)[1]
         opaque: Counter[tuple[str, str]] = Counter()
         for row in rows:
             for metric in row.metrics:
@@ -122,18 +117,19 @@ class InsightPages:
     def _reference(self, request: Request) -> Response:
         query = request.query_params
         parameters.only(query, "organization", "environment", "application", "said")
-        applications = self._reader.applications(limit=200)[1]
+        reader, insight = self._catalogs.reader(request), self._catalogs.insight(request)
+        applications = reader.applications(limit=200)[1]
         names = ("organization", "environment", "application")
         asked = tuple(parameters.text(query, name) for name in names)
         chosen = _chosen(applications, asked)
         if chosen is None and any(asked):
             raise HTTPException(404, "no such application")
         place = (chosen.organization, chosen.environment, chosen.application) if chosen else ("", "", "")
-        document = self._insight.document(place) if chosen else None
-        uploaded = self._reader.description(place) if chosen else None
+        document = insight.document(place) if chosen else None
+        uploaded = reader.description(place) if chosen else None
         coverage = None
         if uploaded is not None:
-            coverage = self._insight.coverage(place, orjson.loads(uploaded[1]))
+            coverage = insight.coverage(place, orjson.loads(uploaded[1]))
         return self._renderer.page(
             request,
             "reference.html",

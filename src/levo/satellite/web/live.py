@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from levo.satellite.access import identity_of
 from levo.satellite.web.problems import problem
 
 MAX_SUBSCRIBERS = 200
@@ -18,7 +20,9 @@ _KEEP_ALIVE_S = 15.0
 class LiveChannel:
     """One number, watched by many. Lives on one event loop; slow watchers skip numbers, never queue them."""
 
-    def __init__(self) -> None:
+    def __init__(self, revision_of: Callable[[str], int]) -> None:
+        """*revision_of* returns the number that one organisation is told; it may wait for a disk."""
+        self._revision_of = revision_of
         self._revision = 0
         self._closed = False
         self._changed = asyncio.Event()
@@ -41,11 +45,16 @@ class LiveChannel:
         self._signal()
 
     async def events(self, request: Request) -> Response:
-        """Answer with the stream: an event ``catalog`` with the revision, now and after each change."""
+        """Answer with the stream: an event ``catalog`` with the revision, now and after each change.
+
+        Who sees one organisation only is told of changes in that one.
+        """
         if self._closed or self._subscribers >= MAX_SUBSCRIBERS:
             return problem(503, "too many pages are watching", {"retry-after": "10"})
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(self._stream(), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(
+            self._stream(identity_of(request).organization), media_type="text/event-stream", headers=headers
+        )
 
     def route(self) -> Route:
         """Return the route of the stream."""
@@ -55,17 +64,18 @@ class LiveChannel:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    async def _stream(self) -> AsyncIterator[str]:
+    async def _stream(self, organization: str) -> AsyncIterator[str]:
         self._subscribers += 1
         try:
             yield "retry: 2000\n\n"
             told = -1
             while not self._closed:
-                changed = self._changed
-                if told != self._revision:
-                    told = self._revision
+                changed, revision = self._changed, self._revision
+                if organization:
+                    revision = await run_in_threadpool(self._revision_of, organization)
+                if told != revision:
+                    told = revision
                     yield f"event: catalog\nid: {told}\ndata: {told}\n\n"
-                    continue
                 try:
                     await asyncio.wait_for(changed.wait(), _KEEP_ALIVE_S)
                 except TimeoutError:

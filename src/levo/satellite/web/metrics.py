@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from levo.satellite.access import identity_of
 from levo.satellite.queue import JournalStatistics
 from levo.satellite.receive import IntakeStatistics
 from levo.satellite.store import CatalogReader, Summary
@@ -20,7 +22,9 @@ _Samples = Iterable[tuple[str, float]]
 def metrics_route(reader: CatalogReader, snapshot: Callable[[], Snapshot]) -> Route:
     """Return the route ``/metrics``."""
 
-    def metrics(_request: Request) -> Response:
+    def metrics(request: Request) -> Response:
+        if identity_of(request).organization:
+            raise HTTPException(403, "these numbers are of all organisations together")
         text = render(*snapshot(), reader.summary())
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 

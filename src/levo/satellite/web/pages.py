@@ -7,13 +7,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from levo.satellite.access import identity_of
 from levo.satellite.store import CatalogReader, EndpointFilter
-from levo.satellite.store.desk import Desk
+from levo.satellite.store.traffic import WHOLE_CATALOG
 from levo.satellite.web import parameters
+from levo.satellite.web.catalogs import CatalogPages
 from levo.satellite.web.charts import RANGES, Chart, chart, range_start
-from levo.satellite.web.insight import Insight, place_of
+from levo.satellite.web.insight import place_of
 from levo.satellite.web.problems import BadParameter
-from levo.satellite.web.render import SECOND_NS, Renderer, link
+from levo.satellite.web.render import SECOND_NS, link
 from levo.satellite.web.sensor_view import SensorView, sensor_view
 
 PAGE_ROWS = 100
@@ -22,14 +24,8 @@ _YOUNG_S = 3 * 3600
 """A catalog younger than this is shown by the minute."""
 
 
-class Pages:
+class Pages(CatalogPages):
     """Overview, catalog, endpoints, sensors."""
-
-    def __init__(self, reader: CatalogReader, desk: Desk, insight: Insight, renderer: Renderer) -> None:
-        self._reader = reader
-        self._desk = desk
-        self._insight = insight
-        self._renderer = renderer
 
     def routes(self) -> list[Route]:
         """Return the routes of the pages."""
@@ -43,29 +39,30 @@ class Pages:
     def _overview(self, request: Request) -> Response:
         query = request.query_params
         parameters.only(query, "range", "said")
-        summary = self._reader.summary()
+        reader = self._catalogs.reader(request)
+        summary = reader.summary()
         now_ns = self._renderer.clock_ns()
         chosen = self._range(request, summary.first_seen_ns)
-        new_total, newest = self._reader.endpoints(
+        new_total, newest = reader.endpoints(
             EndpointFilter(new_since_ns=now_ns - DAY_NS), sort="first_seen", limit=6
         )
-        views = self._sensor_views()
+        views = self._sensor_views(reader)
         return self._renderer.page(
             request,
             "overview.html",
             summary=summary,
-            chart=self._chart(chosen),
+            chart=self._chart(reader, chosen),
             ranges=list(RANGES),
             chosen=chosen,
             link=lambda **changes: link({}, **changes),
             new_total=new_total,
-            newest=newest or self._reader.endpoints(EndpointFilter(), sort="first_seen", limit=6)[1],
-            failing=self._reader.most_errors(),
-            applications=self._reader.applications(limit=8)[1],
+            newest=newest or reader.endpoints(EndpointFilter(), sort="first_seen", limit=6)[1],
+            failing=reader.most_errors(),
+            applications=reader.applications(limit=8)[1],
             sensors=views,
             silent=sum(view.silent for view in views),
             lost=sum(view.lost for view in views),
-            sensitive=self._insight.sensitive_fields(),
+            sensitive=self._catalogs.insight(request).sensitive_fields(),
         )
 
     def _catalog(self, request: Request) -> Response:
@@ -75,7 +72,8 @@ class Pages:
         wanted = parameters.endpoint_filter(query, now_ns)
         offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
         sort = parameters.sort_order(query)
-        total, rows = self._reader.endpoints(wanted, sort=sort, limit=PAGE_ROWS, offset=offset)
+        reader = self._catalogs.reader(request)
+        total, rows = reader.endpoints(wanted, sort=sort, limit=PAGE_ROWS, offset=offset)
         renamed = self._desk.renamed()
         kept = {name: value for name, value in query.items() if value and name not in ("offset", "said")}
         return self._renderer.page(
@@ -92,9 +90,9 @@ class Pages:
             query=link(kept)[1:],
             api_query=link(kept)[1:],
             filtered=wanted != EndpointFilter(),
-            summary=self._reader.summary(),
-            facets=self._reader.facets(wanted),
-            views=self._desk.views(),
+            summary=reader.summary(),
+            facets=reader.facets(wanted),
+            views=self._desk.views(identity_of(request).organization),
             is_new=lambda row: now_ns - row.first_seen_ns < DAY_NS,
             shown=(lambda row: renamed.get(place_of(row), row.path)) if renamed else (lambda row: row.path),
             link=lambda **changes: link(kept, **changes),
@@ -104,7 +102,8 @@ class Pages:
         query = request.query_params
         parameters.only(query, "range", "said")
         identity = request.path_params["identity"]
-        row = self._reader.endpoint(identity) if identity < 1 << 62 else None
+        reader, insight = self._catalogs.reader(request), self._catalogs.insight(request)
+        row = reader.endpoint(identity) if identity < 1 << 62 else None
         if row is None:
             raise HTTPException(404, "no such endpoint; it may have been merged into another")
         if row.id != identity:
@@ -113,7 +112,7 @@ class Pages:
         state, path = self._desk.standing(place)
         decisions = self._desk.decisions(place)
         chosen = self._range(request, row.first_seen_ns)
-        operation = self._insight.operation(row)
+        operation = insight.operation(row)
         return self._renderer.page(
             request,
             "endpoint.html",
@@ -122,25 +121,27 @@ class Pages:
             state=state,
             confidence=getattr(row, "confidence", 0.0),
             decisions=decisions,
-            chart=self._chart(chosen, row.id),
+            chart=self._chart(reader, chosen, row.id),
             ranges=list(RANGES),
             chosen=chosen,
             link=lambda **changes: link({}, **changes),
             server_errors=row.status_classes.get("5xx", 0.0),
             parameters=operation.parameters,
             operation=operation.messages,
-            findings=self._insight.findings(row),
-            changes=self._insight.changes(endpoint=row.id, limit=20)[1],
+            findings=insight.findings(row),
+            changes=insight.changes(endpoint=row.id, limit=20)[1],
             here=f"/endpoints/{row.id}",
         )
 
     def _sensors(self, request: Request) -> Response:
         parameters.only(request.query_params, "said")
-        return self._renderer.page(request, "sensors.html", sensors=self._sensor_views())
+        return self._renderer.page(
+            request, "sensors.html", sensors=self._sensor_views(self._catalogs.reader(request))
+        )
 
-    def _sensor_views(self) -> list[SensorView]:
+    def _sensor_views(self, reader: CatalogReader) -> list[SensorView]:
         now_ns = self._renderer.clock_ns()
-        return [sensor_view(row, now_ns) for row in self._reader.sensors(limit=100)[1]]
+        return [sensor_view(row, now_ns) for row in reader.sensors(limit=100)[1]]
 
     def _range(self, request: Request, first_seen_ns: int) -> str:
         now_s = self._renderer.clock_ns() // SECOND_NS
@@ -150,7 +151,7 @@ class Pages:
             raise BadParameter("range", f"must be one of {', '.join(RANGES)}")
         return chosen
 
-    def _chart(self, chosen: str, endpoint: int = 0) -> Chart:
+    def _chart(self, reader: CatalogReader, chosen: str, endpoint: int = WHOLE_CATALOG) -> Chart:
         now_s = self._renderer.clock_ns() // SECOND_NS
         size, _ = RANGES[chosen]
-        return chart(self._reader.traffic(size, range_start(chosen, now_s), endpoint), chosen, now_s)
+        return chart(reader.traffic(size, range_start(chosen, now_s), endpoint), chosen, now_s)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import time
 from dataclasses import asdict
@@ -15,11 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from levo.satellite.store import CatalogReader, EndpointRow
+from levo.satellite.store import EndpointRow
 from levo.satellite.web import parameters
+from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.documents import document_routes
-from levo.satellite.web.insight import Insight
-from levo.satellite.web.json_body import JsonResponse, count, timestamp
+from levo.satellite.web.json_body import count, etagged, timestamp
 
 
 def endpoint_document(row: EndpointRow) -> dict[str, Any]:
@@ -41,7 +40,7 @@ def endpoint_document(row: EndpointRow) -> dict[str, Any]:
     }
 
 
-def insight_routes(insight: Insight) -> list[Route]:
+def insight_routes(catalogs: Catalogs) -> list[Route]:
     """Return the routes of findings and changes over all applications."""
 
     def findings(request: Request) -> Response:
@@ -50,7 +49,9 @@ def insight_routes(insight: Insight) -> list[Route]:
         limit, offset = parameters.page(query)
         kind, application = parameters.text(query, "kind"), parameters.text(query, "application")
         found = [
-            f for f in insight.all_findings() if kind in ("", f.kind) and application in ("", f.application)
+            f
+            for f in catalogs.insight(request).all_findings()
+            if kind in ("", f.kind) and application in ("", f.application)
         ]
         documents = [
             {**asdict(f), "confidence": round(f.confidence, 3)} for f in found[offset : offset + limit]
@@ -62,7 +63,7 @@ def insight_routes(insight: Insight) -> list[Route]:
         parameters.only(query, "kind", "endpoint", "format", *parameters.PAGING)
         limit, offset = parameters.page(query)
         endpoint = parameters.number(query, "endpoint", 0, 999_999_999) or None
-        total, rows = insight.changes(
+        total, rows = catalogs.insight(request).changes(
             endpoint=endpoint, kind=parameters.text(query, "kind"), limit=limit, offset=offset
         )
         documents = [
@@ -84,8 +85,8 @@ def insight_routes(insight: Insight) -> list[Route]:
     return [Route("/api/findings", findings), Route("/api/changes", changes)]
 
 
-def rest_routes(reader: CatalogReader) -> list[Route]:
-    """Return the routes that answer from *reader*."""
+def rest_routes(catalogs: Catalogs) -> list[Route]:
+    """Return the routes that answer from the catalog."""
 
     def endpoints(request: Request) -> Response:
         query = request.query_params
@@ -93,7 +94,7 @@ def rest_routes(reader: CatalogReader) -> list[Route]:
             query, *parameters.FILTERS, "q", "sort", "new", "review", "format", *parameters.PAGING
         )
         limit, offset = parameters.page(query)
-        total, rows = reader.endpoints(
+        total, rows = catalogs.reader(request).endpoints(
             parameters.endpoint_filter(query, time.time_ns()),
             sort=parameters.sort_order(query),
             limit=limit,
@@ -104,15 +105,15 @@ def rest_routes(reader: CatalogReader) -> list[Route]:
     def endpoint(request: Request) -> Response:
         parameters.only(request.query_params)
         identity = request.path_params["identity"]
-        row = reader.endpoint(identity) if identity < 1 << 62 else None
+        row = catalogs.reader(request).endpoint(identity) if identity < 1 << 62 else None
         if row is None:
             raise HTTPException(404, "no such endpoint")
-        return _answer(request, endpoint_document(row))
+        return etagged(request, endpoint_document(row))
 
     def applications(request: Request) -> Response:
         parameters.only(request.query_params, "format", *parameters.PAGING)
         limit, offset = parameters.page(request.query_params)
-        total, rows = reader.applications(limit=limit, offset=offset)
+        total, rows = catalogs.reader(request).applications(limit=limit, offset=offset)
         documents = [
             {
                 "organization": row.organization,
@@ -130,7 +131,7 @@ def rest_routes(reader: CatalogReader) -> list[Route]:
     def sensors(request: Request) -> Response:
         parameters.only(request.query_params, "format", *parameters.PAGING)
         limit, offset = parameters.page(request.query_params)
-        total, rows = reader.sensors(limit=limit, offset=offset)
+        total, rows = catalogs.reader(request).sensors(limit=limit, offset=offset)
         documents = [
             {
                 "organization": row.organization,
@@ -154,7 +155,7 @@ def rest_routes(reader: CatalogReader) -> list[Route]:
 
     def summary(request: Request) -> Response:
         parameters.only(request.query_params)
-        found = reader.summary()
+        found = catalogs.reader(request).summary()
         document = {
             "revision": found.revision,
             "endpoints": found.endpoints,
@@ -166,7 +167,7 @@ def rest_routes(reader: CatalogReader) -> list[Route]:
             "last_seen": timestamp(found.last_seen_ns) if found.endpoints else None,
             "counters": {name: count(value) for name, value in found.counters.items()},
         }
-        return _answer(request, document)
+        return etagged(request, document)
 
     return [
         Route("/api/endpoints", endpoints),
@@ -174,7 +175,7 @@ def rest_routes(reader: CatalogReader) -> list[Route]:
         Route("/api/applications", applications),
         Route("/api/sensors", sensors),
         Route("/api/summary", summary),
-        *document_routes(reader),
+        *document_routes(catalogs),
     ]
 
 
@@ -207,15 +208,6 @@ def _list(
     if parameters.choice(request.query_params, "format", ("json", "csv")) == "csv":
         return csv_response(name, documents)
     following = offset + limit if offset + limit < total else None
-    return _answer(
+    return etagged(
         request, {name: documents, "total": total, "limit": limit, "offset": offset, "next": following}
     )
-
-
-def _answer(request: Request, document: dict[str, Any]) -> Response:
-    response = JsonResponse(document, headers={"cache-control": "no-cache"})
-    etag = '"' + hashlib.blake2b(response.body, digest_size=12).hexdigest() + '"'
-    if etag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers={"etag": etag, "cache-control": "no-cache"})
-    response.headers["etag"] = etag
-    return response

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from levo import __version__
 from levo.satellite.store.reader import REVIEWS, SORTS, STATUS_CLASSES
 from levo.satellite.web import parameters
-from levo.satellite.web.json_body import JsonResponse
+from levo.satellite.web.json_body import etagged
 
 _TEXT = {"type": "string", "maxLength": parameters.MAX_CHARACTERS}
 _PLACE = ("organization", "environment", "application")
@@ -22,7 +22,7 @@ def description_route() -> Route:
 
     def describe(request: Request) -> Response:
         parameters.only(request.query_params)
-        return JsonResponse(rest_description())
+        return etagged(request, rest_description())
 
     return Route("/api", describe)
 

@@ -20,8 +20,8 @@ from levo.satellite.receive import Intake, otlp_routes
 from levo.satellite.store import CatalogReader
 from levo.satellite.web.account_pages import AccountPages
 from levo.satellite.web.backup import Backup
+from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.guard import Guard
-from levo.satellite.web.insight import Insight
 from levo.satellite.web.insight_pages import InsightPages
 from levo.satellite.web.live import LiveChannel
 from levo.satellite.web.metrics import Snapshot, metrics_route
@@ -39,7 +39,7 @@ class SiteParts:
 
     intake: Intake
     reader: CatalogReader
-    insight: Insight
+    catalogs: Catalogs
     keeper: Keeper
     live: LiveChannel
     snapshot: Callable[[], Snapshot]
@@ -52,20 +52,19 @@ class SiteParts:
 
 def build_site(parts: SiteParts) -> Starlette:
     """Return the application of the main port: pages, REST, health, metrics, and OTLP as well."""
-    reader, desk = parts.reader, parts.keeper.desk
+    catalogs, desk = parts.catalogs, parts.keeper.desk
     renderer = Renderer(parts.satellite_url)
-    insight = parts.insight
     routes: list[BaseRoute] = [
-        *Pages(reader, desk, insight, renderer).routes(),
-        *InsightPages(reader, desk, insight, renderer).routes(),
-        *Triage(reader, desk, renderer).routes(),
+        *Pages(catalogs, desk, renderer).routes(),
+        *InsightPages(catalogs, desk, renderer).routes(),
+        *Triage(catalogs, desk, renderer).routes(),
         *AccountPages(parts.keeper, renderer).routes(),
-        *rest_routes(reader),
-        *insight_routes(insight),
+        *rest_routes(catalogs),
+        *insight_routes(catalogs),
         description_route(),
         parts.backup.route(),
         parts.live.route(),
-        metrics_route(reader, parts.snapshot),
+        metrics_route(parts.reader, parts.snapshot),
         *_health_routes(parts.ready),
         *otlp_routes(parts.intake),
         Mount("/static", _Static(directory=FOLDER / "static")),

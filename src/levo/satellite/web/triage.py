@@ -15,13 +15,13 @@ from starlette.routing import Route
 
 from levo.satellite.access import Identity
 from levo.satellite.learn.paths.known import anonymous_pattern
-from levo.satellite.store import CatalogReader, EndpointRow
+from levo.satellite.store import EndpointRow
 from levo.satellite.store.descriptions import store_description
-from levo.satellite.store.desk import DecisionKind, Desk
+from levo.satellite.store.desk import DecisionKind
+from levo.satellite.web.catalogs import CatalogPages
 from levo.satellite.web.documents import MAX_DESCRIPTION_BYTES
 from levo.satellite.web.forms import Form, back, field, form_route, html_or_json
 from levo.satellite.web.insight import place_of
-from levo.satellite.web.render import Renderer
 
 _PLACE = ("organization", "environment", "application")
 ENDPOINT_KINDS = ("accept", "ignore", "rename", "split", "merge")
@@ -30,13 +30,8 @@ _SEGMENT = re.compile(r"[^/{}\s]*(?:\{[A-Za-z_][A-Za-z0-9_]{0,60}\+?\}[^/{}\s]*)
 _FINDING = re.compile(r"\S{1,400} [a-z0-9.-]{1,60}")
 
 
-class Triage:
+class Triage(CatalogPages):
     """Routes that take decisions."""
-
-    def __init__(self, reader: CatalogReader, desk: Desk, renderer: Renderer) -> None:
-        self._reader = reader
-        self._desk = desk
-        self._clock_ns = renderer.clock_ns
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -52,7 +47,7 @@ class Triage:
 
     def _decide(self, request: Request, identity: Identity, form: Form) -> Response:
         number = request.path_params["identity"]
-        row = self._reader.endpoint(number) if number < 1 << 62 else None
+        row = self._catalogs.reader(request).endpoint(number) if number < 1 << 62 else None
         if row is None:
             raise HTTPException(404, "no such endpoint")
         kind, detail = form.get("kind", ""), field(form, "detail", 500, required=False)
@@ -61,7 +56,7 @@ class Triage:
             detail = ""
         with self._desk.change():
             made = self._desk.decide(
-                cast(DecisionKind, kind), place_of(row), detail, identity.name, self._clock_ns()
+                cast(DecisionKind, kind), place_of(row), detail, identity.name, self._renderer.clock_ns()
             )
             self._record(identity, kind, f"{row.method} {row.path}", detail)
         return html_or_json(request, back(form, f"/endpoints/{row.id}", "saved"), {"decision": made})
@@ -69,7 +64,9 @@ class Triage:
     def _undo(self, request: Request, identity: Identity, form: Form) -> Response:
         number = request.path_params["identity"]
         with self._desk.change():
-            taken = self._desk.undo(number, self._clock_ns()) if number < 1 << 62 else None
+            taken = None
+            if number < 1 << 62:
+                taken = self._desk.undo(number, self._renderer.clock_ns(), identity.organization)
             if taken is None:
                 raise HTTPException(404, "no such decision, or it was taken back already")
             self._record(identity, f"undo {taken.kind}", f"{taken.method} {taken.place}", taken.detail)
@@ -79,11 +76,11 @@ class Triage:
         name, query = field(form, "name", 60), field(form, "query", 2000)
         if not name.isprintable() or not re.fullmatch(r"[\w.~%&=+*-]*", query, re.ASCII):
             raise HTTPException(400, "name or query cannot be used")
-        self._desk.save_view(name, query, identity.name, self._clock_ns())
+        self._desk.save_view(name, query, identity.name, self._renderer.clock_ns(), identity.organization)
         self._record(identity, "save view", name, query)
         return html_or_json(request, back(form, f"/catalog?{query}", "saved"), {"saved": name})
 
-    def _describe(self, _request: Request, identity: Identity, form: Form) -> Response:
+    def _describe(self, request: Request, identity: Identity, form: Form) -> Response:
         place = (
             field(form, "organization", 200),
             field(form, "environment", 200),
@@ -100,24 +97,25 @@ class Triage:
             kept = orjson.dumps(document, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
         except (TypeError, orjson.JSONEncodeError):
             raise HTTPException(400, "document: holds what JSON cannot") from None
+        reader = self._catalogs.reader(request)
         if not any(
             (row.organization, row.environment, row.application) == place
-            for row in self._reader.applications(limit=1000)[1]
+            for row in reader.applications(limit=1000)[1]
         ):
             raise HTTPException(404, "no such application")
-        store_description(self._reader.path, place, self._clock_ns(), kept)
+        store_description(reader.path, place, self._renderer.clock_ns(), kept)
         self._record(identity, "upload description", "/".join(place))
         return back(form, f"/reference?{urlencode(dict(zip(_PLACE, place, strict=True)))}", "uploaded")
 
     def _remove_view(self, request: Request, identity: Identity, form: Form) -> Response:
         number = request.path_params["identity"]
-        if number >= 1 << 62 or not self._desk.remove_view(number):
+        if number >= 1 << 62 or not self._desk.remove_view(number, identity.organization):
             raise HTTPException(404, "no such view")
         self._record(identity, "remove view", str(number))
         return html_or_json(request, back(form, "/catalog", "removed"), {"removed": number})
 
     def _record(self, identity: Identity, action: str, subject: str, detail: str = "") -> None:
-        self._desk.record(identity.name, action, subject, detail, self._clock_ns())
+        self._desk.record(identity.name, action, subject, detail, self._renderer.clock_ns())
 
 
 def check_decision(kind: str, detail: str, row: EndpointRow) -> None:

@@ -1,0 +1,41 @@
+"""The catalog as whoever asks may see it. Nothing else in ``web`` decides whose rows are shown."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from levo.satellite.access import identity_of
+from levo.satellite.store import CatalogReader
+from levo.satellite.store.desk import Desk
+from levo.satellite.web.insight import Insight
+from levo.satellite.web.render import Renderer
+
+
+class Catalogs:
+    """Gives each request the reader of its organisation, or of everything to those who may see it."""
+
+    def __init__(self, reader: CatalogReader, desk: Desk) -> None:
+        self._reader = reader
+        self.whole = Insight(reader, desk)
+        """Of all organisations; for what works behind the pages."""
+
+    def reader(self, request: Request) -> CatalogReader:
+        """Return the reader for *request*."""
+        return self._reader.within(identity_of(request).organization)
+
+    def insight(self, request: Request) -> Insight:
+        """Return the insight for *request*."""
+        return self.whole.through(self.reader(request))
+
+    def revision(self, organization: str) -> int:
+        """Return the number that grows with every change that *organization* can see."""
+        return self._reader.within(organization).revision()
+
+
+class CatalogPages:
+    """What all pages over the catalog are built from."""
+
+    def __init__(self, catalogs: Catalogs, desk: Desk, renderer: Renderer) -> None:
+        self._catalogs = catalogs
+        self._desk = desk
+        self._renderer = renderer
