@@ -1,4 +1,6 @@
 # A batch of finished exchanges.
+from libc.stdint cimport int64_t
+
 from levo.engine.types cimport Budget, Exchange
 
 
@@ -7,8 +9,10 @@ cdef class Batch:
     cdef Exchange* last
     cdef size_t count
     cdef Budget budget
+    cdef Exchange** marks       # every MARK_EVERY-th exchange, or NULL
 
-    cdef void adopt(self, Exchange* first, size_t count)
+cdef enum:
+    MARK_EVERY = 256
 
 
-cdef Batch batch_adopt(Exchange* first, size_t count)
+cdef Batch batch_adopt(Exchange* first, Exchange* last, size_t count, int64_t octets)

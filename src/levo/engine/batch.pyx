@@ -20,6 +20,7 @@ from levo.engine.exchange cimport (
     exchange_footprint,
     exchange_free,
     exchange_new,
+    fetch_ahead,
     finding_name,
     incomplete_name,
     mask_credentials,
@@ -59,6 +60,7 @@ cdef class Batch:
     def __dealloc__(self):
         cdef Exchange* exchange = self.first
         cdef Exchange* after
+        free(self.marks)
         while exchange != NULL:
             after = exchange.next
             exchange_free(&self.budget, exchange)
@@ -74,29 +76,6 @@ cdef class Batch:
     def nbytes(self) -> int:
         """Octets of memory that the records take."""
         return self.budget.used
-
-    cdef void adopt(self, Exchange* first, size_t count):
-        """Append *count* chained exchanges; their memory is counted here from now on."""
-        cdef Exchange* exchange = first
-        if first == NULL:
-            return
-        if self.last == NULL:
-            self.first = first
-            first.previous = NULL
-        else:
-            self.last.next = first
-            first.previous = self.last
-        while exchange != NULL:
-            exchange.owner = NULL
-            exchange.footprint = exchange_footprint(exchange)
-            self.budget.used += exchange.footprint
-            self.count += 1
-            count -= 1
-            self.last = exchange
-            if count == 0:
-                break
-            exchange = exchange.next
-        self.last.next = NULL
 
     def mask(self, names=()) -> int:
         """Hide credentials: the built-in header fields and those in *names* (bytes or str, any case).
@@ -119,6 +98,7 @@ cdef class Batch:
             texts[i].length = <uint32_t>len(name)
         with nogil:
             while exchange != NULL:
+                fetch_ahead(exchange)
                 hidden += mask_credentials(exchange, texts, count)
                 exchange = exchange.next
         free(texts)
@@ -133,12 +113,18 @@ cdef class Batch:
         cdef Exchange* exchange = self.first
         cdef Inflater* inflater = inflater_new()
         cdef int64_t limit = self.budget.used + <int64_t>(max_growth if max_growth < <size_t>1 << 40 else <size_t>1 << 40)
-        cdef size_t bound
+        cdef size_t bound, place = 0
         cdef int cut = 0
         if inflater == NULL:
             raise MemoryError
+        if self.marks == NULL:
+            self.marks = <Exchange**>calloc(self.count // MARK_EVERY + 1, sizeof(Exchange*))
         with nogil:
             while exchange != NULL:
+                fetch_ahead(exchange)
+                if place % MARK_EVERY == 0 and self.marks != NULL:
+                    self.marks[place // MARK_EVERY] = exchange
+                place += 1
                 bound = max_size if self.budget.used < limit else 65536 if max_size > 65536 else max_size
                 cut += decode_message(&self.budget, inflater, &exchange.request, bound)
                 bound = max_size if self.budget.used < limit else 65536 if max_size > 65536 else max_size
@@ -168,6 +154,9 @@ cdef class Batch:
         version_text.length = <uint32_t>len(version)
         memset(&out, 0, sizeof(Output))
         with nogil:
+            if self.marks != NULL and start < self.count:
+                first = self.marks[start // MARK_EVERY]
+                skipped = start % MARK_EVERY
             while skipped and first != NULL:
                 first = first.next
                 skipped -= 1
@@ -226,10 +215,16 @@ cdef class Batch:
         return batch
 
 
-cdef Batch batch_adopt(Exchange* first, size_t count):
-    """A batch that owns the *count* exchanges chained from *first*, which the caller's budget no longer counts."""
+cdef Batch batch_adopt(Exchange* first, Exchange* last, size_t count, int64_t octets):
+    """A batch that owns the *count* exchanges chained from *first* to *last*, whose footprints sum to *octets*.
+
+    The caller's budget no longer counts them. Looks at none of them: they are cold by now.
+    """
     cdef Batch batch = Batch()
-    batch.adopt(first, count)
+    batch.first = first
+    batch.last = last
+    batch.count = count
+    batch.budget.used = octets
     return batch
 
 

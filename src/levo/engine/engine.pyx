@@ -86,14 +86,13 @@ cdef void ask_secrets(void* context) noexcept with gil:
 
 
 cdef Batch drain_all(EngineState* state):
-    # Without a look at each exchange: they are cold by now.
-    cdef Exchange* first = state.ready_first
-    cdef uint32_t count = state.ready_count
+    # Without a look at each exchange, as a batch takes them.
+    cdef Batch batch = batch_adopt(state.ready_first, state.ready_last, state.ready_count, state.ready_bytes)
     state.budget.used -= state.ready_bytes
     state.ready_first = state.ready_last = NULL
     state.ready_count = 0
     state.ready_bytes = 0
-    return batch_adopt(first, count)
+    return batch
 
 
 cdef class Engine:
@@ -254,7 +253,7 @@ cdef class Engine:
         cdef size_t count
         cdef int64_t octets = 0
         if first == NULL:
-            return batch_adopt(NULL, 0)
+            return batch_adopt(NULL, NULL, 0, 0)
         octets = first.footprint
         count = 1
         if (limit == 0 or self.state.ready_count <= limit) and (
@@ -274,7 +273,7 @@ cdef class Engine:
         self.state.ready_count -= <uint32_t>count
         self.state.ready_bytes -= octets
         self.state.budget.used -= octets
-        return batch_adopt(first, count)
+        return batch_adopt(first, last, count, octets)
 
     def ports(self, most: int = 16) -> list:
         """What came by, by server port: the *most* with the most packets, then all others under port None.

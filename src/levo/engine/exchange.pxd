@@ -8,6 +8,17 @@ from levo.engine.output cimport Text
 from levo.engine.types cimport Budget, Exchange, Field, Message, Section, Span
 
 
+cdef extern from *:
+    """
+    /* The first octets only: the processor follows a run that was begun. */
+    static inline void levo_fetch(const void *at, size_t size) {
+        size_t i, most = size < 1024 ? size : 1024;
+        for (i = 0; i < most; i += 64) __builtin_prefetch((const char *)at + i);
+    }
+    """
+    void fetch "levo_fetch" (const void* at, size_t size) noexcept nogil
+
+
 ctypedef struct Facts:
     # What follows from an exchange, the same for every output. Borrowed from the exchange.
     Text method
@@ -57,6 +68,19 @@ cdef inline int64_t exchange_footprint(const Exchange* exchange) noexcept nogil:
             + exchange.request.body.capacity
             + exchange.response.head.allocated + exchange.response.trailers.allocated
             + exchange.response.body.capacity)
+
+
+cdef inline void fetch_ahead(const Exchange* exchange) noexcept nogil:
+    """Have the memory of the exchanges behind *exchange* brought near: another core has written it."""
+    cdef const Exchange* after = exchange.next
+    if after == NULL:
+        return
+    fetch(after.request.head.text, after.request.head.allocated)
+    fetch(after.request.body.data, after.request.body.length)
+    fetch(after.response.head.text, after.response.head.allocated)
+    fetch(after.response.body.data, after.response.body.length)
+    if after.next != NULL:
+        fetch(after.next, sizeof(Exchange))
 
 
 cdef inline Text section_text(const Section* section, Span span) noexcept nogil:

@@ -39,6 +39,7 @@ from levo.engine.exchange cimport (
     Facts,
     address_text,
     exchange_facts,
+    fetch_ahead,
     finding_name,
     grpc_streaming_name,
     incomplete_name,
@@ -700,10 +701,11 @@ cdef size_t otlp_encode(
     cdef uint64_t spans, scope, scope_spans, resource_spans
     cdef size_t header, start
     cdef uint8_t* at
-    if first == NULL or count == 0 or not output_need(out, front):
+    if first == NULL or count == 0 or not output_need(out, front + (count if count < 1024 else 1024) * 1024):
         return 0
     out.length = front
     while first != NULL and count and not out.failed:
+        fetch_ahead(first)
         put_span(out, first)
         first = first.next
         count -= 1

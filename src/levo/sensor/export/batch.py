@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ class RequestLimits:
     bytes: int = 4 * 1024 * 1024
     """Octets before compression. A single trace above it still goes, alone."""
     traces: int = 2000
+
+    def sliced(self, traces: int) -> RequestLimits:
+        """The same with at most *traces* in one."""
+        return replace(self, traces=min(traces, self.traces))
 
 
 def otlp_slices(batch: ExportBatch, resource: bytes, limits: RequestLimits) -> Iterator[tuple[int, bytes]]:

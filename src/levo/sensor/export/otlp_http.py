@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 import urllib3
-from isal import igzip
+from isal import igzip, isal_zlib
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout, make_headers
 
@@ -21,6 +21,9 @@ from levo.sensor.export.wire import rejected_items
 
 GZIP_LEVEL = 1
 """ISA-L's level 1 makes what zlib's makes (a 24th of repetitive traces) in an eighth of its time."""
+_GZIP_FORM = 31
+"""zlib's *wbits* for a gzip header around a window of 32 KiB."""
+_ENCODED_TOGETHER = 256
 _RETRYABLE = frozenset({429, 502, 503, 504})
 _MAX_RESPONSE = 64 * 1024
 """Octets read of an answer; a longer one is cut off with its connection."""
@@ -45,8 +48,27 @@ class OtlpHttp:
         self._pool = _pool(settings)
 
     def encode(self, batch: ExportBatch, resource: bytes) -> Iterator[EncodedRequest]:
-        for traces, body in otlp_slices(batch, resource, self._limits):
-            yield EncodedRequest(traces, igzip.compress(body, GZIP_LEVEL, mtime=0), gzipped=True)
+        """Requests whose body is several messages in a row, which protobuf reads as one.
+
+        Each is encoded and compressed while the processor's cache still holds it.
+        """
+        limits = self._limits
+        pieces: list[bytes] = []
+        packer = isal_zlib.compressobj(GZIP_LEVEL, wbits=_GZIP_FORM)
+        traces = size = 0
+        for count, body in otlp_slices(batch, resource, limits.sliced(_ENCODED_TOGETHER)):
+            if pieces and (size + len(body) > limits.bytes or traces + count > limits.traces):
+                pieces.append(packer.flush())
+                yield EncodedRequest(traces, b"".join(pieces), gzipped=True)
+                pieces = []
+                packer = isal_zlib.compressobj(GZIP_LEVEL, wbits=_GZIP_FORM)
+                traces = size = 0
+            pieces.append(packer.compress(body))
+            traces += count
+            size += len(body)
+        if pieces:
+            pieces.append(packer.flush())
+            yield EncodedRequest(traces, b"".join(pieces), gzipped=True)
 
     def send(self, request: EncodedRequest, timeout_s: float | None = None) -> Receipt:
         body = request.body if request.gzipped else igzip.compress(request.body, GZIP_LEVEL, mtime=0)
