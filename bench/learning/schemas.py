@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import re
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,9 +17,11 @@ import orjson
 from levo.cli.learn import read_file
 from levo.demo.capture_file import write_capture
 from levo.satellite.learn import State, Trace, learn
+from levo.satellite.learn.paths.state import ABSENT_STATUSES
 from levo.satellite.openapi import render_document
 from levo.satellite.openapi.catalog import operations_of
 
+KINDS = ("removed", "type", "unknown")
 START_NS = 1_700_000_000 * 10**9
 
 
@@ -35,7 +38,7 @@ def mutants(rng: Random, value: Any) -> Iterator[tuple[str, Any]]:
     spots = list(_objects(value))
     if not spots:
         return
-    for kind in ("removed", "type", "unknown"):
+    for kind in KINDS:
         changed = copy.deepcopy(value)
         spot = rng.choice([s for s in _objects(changed) if s] or [{}])
         if not spot:
@@ -61,29 +64,54 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def measure(seed: int = 1, learned: int = 5000, held_out: int = 3000) -> dict[str, float]:
-    """Return shares: ``valid`` of held-out responses, ``rejected`` of mutants, in all and by kind."""
+    """Return the figures of :func:`compare` for the sample API."""
     with tempfile.TemporaryDirectory() as name:
-        state = State()
-        for trace in capture(Path(name), seed, learned):
-            learn(state, trace)
-        document = render_document("demo", operations_of(state), annotate=False)
-        validators = list(_validators(document))
-        counts: dict[str, int] = {}
-        for trace in capture(Path(name), seed + 1000, held_out):
-            _check(Random(f"{seed}"), trace, validators, counts)
-    figures = {"valid": counts["valid"] / counts["checked"], "checked": float(counts["checked"])}
-    kinds = ("removed", "type", "unknown")
-    for kind in kinds:
-        figures[f"rejected {kind}"] = counts.get(f"{kind} rejected", 0) / max(1, counts.get(kind, 0))
-    figures["rejected"] = sum(counts.get(f"{k} rejected", 0) for k in kinds) / sum(
-        counts.get(k, 0) for k in kinds
-    )
+        folder = Path(name)
+        return compare(capture(folder, seed, learned), capture(folder, seed + 1000, held_out), seed)
+
+
+def compare(
+    learned: Iterable[Trace], held_out: Iterable[Trace], seed: int, show: bool = False
+) -> dict[str, float]:
+    """Return shares: ``valid`` of the *held_out* responses, ``rejected`` of mutants, in all and by kind.
+
+    A response to an operation or with a status that was never learned from is no valid one, but those are
+    counted as ``unlearned`` too. With *show*, what is wrong is printed by place, without values.
+    """
+    state = State()
+    for trace in learned:
+        learn(state, trace)
+    operations = operations_of(state)
+    document = render_document("learned", operations, annotate=False)
+    validators = list(_validators(document, {operation.path for operation in operations}))
+    counts: Counter[str] = Counter()
+    rng = Random(f"{seed}")
+    for trace in held_out:
+        _check(rng, trace, validators, counts, show)
+    figures = {
+        "valid": counts["valid"] / counts["checked"],
+        "checked": float(counts["checked"]),
+        "unlearned": float(counts["unlearned"]),
+    }
+    for kind in KINDS:
+        figures[f"rejected {kind}"] = counts[f"{kind} rejected"] / max(1, counts[kind])
+    figures["rejected"] = sum(counts[f"{k} rejected"] for k in KINDS) / sum(counts[k] for k in KINDS)
+    if show:
+        for name, count in counts.most_common():
+            if "accepted" in name:
+                print(f"    {count:5} {name}")
+    figures["mutants"] = float(sum(counts[k] for k in KINDS))
     return figures
 
 
-def _validators(document: dict[str, Any]) -> Iterator[tuple[re.Pattern[str], str, str, Any]]:
-    for path, item in sorted(document["paths"].items(), key=lambda each: each[0].count("{")):
-        pattern = re.compile(re.sub(r"\\\{[^{}]*\\\}", "[^/]+", re.escape(path)))
+def _validators(
+    document: dict[str, Any], templates: set[str]
+) -> Iterator[tuple[re.Pattern[str], str, str, Any]]:
+    """Yield (paths, method, status, validator); *templates* tell which parameters span segments (``+``)."""
+    spanning = {template.replace("+}", "}") for template in templates if "+}" in template}
+    for path, item in sorted(document["paths"].items(), key=lambda each: _generality(each[0])):
+        value = ".+" if path in spanning else "[^/]+"
+        pattern = re.compile(re.sub(r"\\\{[^{}]*\\\}", value, re.escape(path)))
         for method, operation in item.items():
             for status, response in operation["responses"].items():
                 for media, content in response.get("content", {}).items():
@@ -94,24 +122,36 @@ def _validators(document: dict[str, Any]) -> Iterator[tuple[re.Pattern[str], str
                         yield pattern, method.upper(), status, validator
 
 
-def _check(rng: Random, trace: Trace, validators: list[Any], counts: dict[str, int]) -> None:
-    if (
-        not trace.response_body
-        or b"json" not in dict(trace.response_headers).get("content-type", "").encode()
-    ):
+def _generality(path: str) -> tuple[int, int]:
+    return path.count("{"), -len(path)
+
+
+def _check(rng: Random, trace: Trace, validators: list[Any], counts: Counter[str], show: bool) -> None:
+    if not trace.response_body or "json" not in dict(trace.response_headers).get("content-type", ""):
         return
-    if trace.status == 404 or trace.status == 405:
+    if trace.status in ABSENT_STATUSES:
         return
     body = orjson.loads(trace.response_body)
+    counts["checked"] += 1
+    place = f"{trace.method} {trace.status}"
     for pattern, method, status, validator in validators:  # noqa: B007
         if method == trace.method and status == str(trace.status) and pattern.fullmatch(trace.path):
             break
     else:
-        counts["checked"] = counts.get("checked", 0) + 1
+        counts["unlearned"] += 1
+        if show:
+            print(f"    unlearned: {place} {trace.path}")
         return
-    counts["checked"] = counts.get("checked", 0) + 1
-    counts["valid"] = counts.get("valid", 0) + validator.is_valid(body)
-    if trace.status < 300:
+    place += f" {pattern.pattern}"
+    valid = validator.is_valid(body)
+    counts["valid"] += valid
+    if not valid and show:
+        error = next(validator.iter_errors(body))
+        print(f"    invalid: {place}: {error.schema_path}")
+    if valid and trace.status < 300:
         for kind, changed in mutants(rng, body):
-            counts[kind] = counts.get(kind, 0) + 1
-            counts[f"{kind} rejected"] = counts.get(f"{kind} rejected", 0) + (not validator.is_valid(changed))
+            counts[kind] += 1
+            rejected = not validator.is_valid(changed)
+            counts[f"{kind} rejected"] += rejected
+            if show and not rejected:
+                counts[f"{kind} accepted: {place}"] += 1

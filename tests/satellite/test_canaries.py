@@ -17,9 +17,20 @@ from tests.satellite.running import RunningSatellite
 PROTOBUF = {"content_type": "application/x-protobuf"}
 PLACE = "application=shop&environment=staging"
 STARTS = (
-    *"/ /catalog /sensors /sensitive /changes /encrypted /reference /settings /metrics /api".split(),
-    *"/api/summary /api/endpoints?limit=1000 /api/applications /api/sensors /api/events".split(),
-    *"/api/sensitive /api/findings /api/changes /api/endpoints?format=csv /api/doesnotexist".split(),
+    *[
+        "/",
+        "/catalog",
+        "/sensors",
+        "/sensitive",
+        "/changes",
+        "/encrypted",
+        "/reference",
+        "/settings",
+        "/metrics",
+        "/api",
+    ],
+    *["/api/summary", "/api/endpoints?limit=1000", "/api/applications", "/api/sensors", "/api/events"],
+    *["/api/sensitive", "/api/findings", "/api/changes", "/api/endpoints?format=csv", "/api/doesnotexist"],
     *(
         f"/api/openapi?{PLACE}&version={version}{more}"
         for version in ("3.0", "3.1")

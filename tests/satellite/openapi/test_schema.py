@@ -37,6 +37,18 @@ def test_required_optional_nullable_and_closed() -> None:
     assert "additionalProperties" not in written([{"a": 1}] * 3)
 
 
+def test_few_objects_are_closed_if_they_are_all_alike() -> None:
+    assert written([{"a": 1, "b": 2}] * 10)["additionalProperties"] is False
+    assert "additionalProperties" not in written([{"a": 1, "b": 2}] * 9 + [{"a": 1}])
+
+
+def test_what_was_never_anything_but_null_is_null_in_responses_of_the_new_version() -> None:
+    assert written([None] * 50) == {"type": "null"}
+    assert written([None] * 49) == {}
+    assert written([None] * 50, "3.0") == {"nullable": True}
+    assert SchemaWriter("3.1", closed=False).write(learned([None] * 50)) == {}
+
+
 def test_nullable_in_the_old_version() -> None:
     assert written([1, None], "3.0") == {"type": "integer", "nullable": True}
 

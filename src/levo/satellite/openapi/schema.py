@@ -13,7 +13,11 @@ Schema = dict[str, Any]
 REQUIRED_FROM = 5
 """Objects after which a property that was always there is required."""
 CLOSED_FROM = 20
-"""Objects after which one without surprises is closed."""
+"""Objects after which one without surprises is closed …"""
+ALIKE_FROM = 10
+"""… or so many, if all have the same properties."""
+NULL_FROM = 50
+"""Nulls after which a property of a response that was never anything else is one."""
 ENUM_FROM = 30
 LONE_ENUM_FROM = 200
 MAX_ENUM = 20
@@ -62,6 +66,8 @@ class SchemaWriter:
             options.append(self._number(node))
         if node.booleans:
             options.append({"type": "boolean"})
+        if not options and self._closed and not self._old and node.nulls >= NULL_FROM:
+            return {"type": "null"}
         schema = self._joined(options, bool(node.nulls))
         if finding is not None:
             schema["x-levo-sensitive"] = sensitive_note(finding)
@@ -141,8 +147,12 @@ class SchemaWriter:
 
     def _is_closed(self, node: Node) -> bool:
         """Whether the next object hardly has a property that none had (Good and Turing's estimate)."""
-        if node.objects < CLOSED_FROM or not node.children:
+        if not node.children:
             return False
+        if node.objects < CLOSED_FROM:
+            return node.objects >= ALIKE_FROM and all(
+                child.total >= node.objects for child in node.children.values()
+            )
         singles = sum(child.total == 1 for child in node.children.values())
         return singles * 200 <= node.objects
 
