@@ -142,7 +142,7 @@ def _collector(value: str) -> SatelliteUrl:
 
 
 def _show_collector(value: SatelliteUrl) -> str:
-    return str(value.address) if value.transport == "grpc" and not value.tls else str(value)
+    return value.authority if value.transport == "grpc" and not value.tls else str(value)
 
 
 def _truth(value: bool) -> str:

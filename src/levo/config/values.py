@@ -70,8 +70,9 @@ class SatelliteUrl:
     """Path in front of ``/v1/traces``, without a final slash; always empty for gRPC."""
 
     @property
-    def address(self) -> HostPort:
-        return HostPort(self.host, self.port)
+    def authority(self) -> str:
+        """``host:port``, IPv6 in brackets."""
+        return str(HostPort(self.host, self.port))
 
     @property
     def traces_url(self) -> str:
@@ -84,7 +85,7 @@ class SatelliteUrl:
 
     def __str__(self) -> str:
         scheme = self.transport + ("s" if self.tls else "")
-        return f"{scheme}://{self.address}{self.prefix}"
+        return f"{scheme}://{self.authority}{self.prefix}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from levo.config import Merged, SatelliteUrl, SensorConfig
+from levo.config import Merged, SensorConfig
 from levo.errors import ConfigError, Problem
 from levo.ledger import Ledger
 from levo.sensor.health import not_ready
@@ -275,7 +275,7 @@ def _open_outputs(config: SensorConfig, resource: bytes, shares: Shares) -> list
             spool = None
             if spec.kind == "otlp" and config.spool_dir is not None:
                 spool = Spool(Path(config.spool_dir), max_bytes=config.spool_max_size)
-            destination = open_destination(_target(spec), otlp_settings(config))
+            destination = open_destination(spec, otlp_settings(config))
             outputs.append(
                 Output(
                     destination,
@@ -292,24 +292,16 @@ def _open_outputs(config: SensorConfig, resource: bytes, shares: Shares) -> list
     return outputs
 
 
-def _target(spec: Any) -> Any:
-    from pathlib import Path
-
-    from levo.sensor.export.target import OutputKind, OutputTarget
-
-    return OutputTarget(OutputKind(spec.kind), None if spec.path is None else Path(spec.path))
-
-
 def otlp_settings(config: SensorConfig) -> Any:
     from pathlib import Path
 
-    from levo.sensor.export.target import OtlpSettings
+    from levo.sensor.export.settings import OtlpSettings
 
     def path(text: str | None) -> Path | None:
         return None if text is None else Path(text)
 
     return OtlpSettings(
-        _address(config.satellite),
+        config.satellite,
         organization_id=config.levoai_org_id,
         token=config.satellite_token,
         ca_cert_path=path(config.tls_ca_cert_path),
@@ -319,9 +311,3 @@ def otlp_settings(config: SensorConfig) -> Any:
         http_proxy=config.http_proxy,
         https_proxy=config.https_proxy,
     )
-
-
-def _address(url: SatelliteUrl) -> Any:
-    from levo.sensor.export.target import SatelliteAddress, Transport
-
-    return SatelliteAddress(Transport(url.transport), url.host, url.port, url.tls, url.prefix)

@@ -7,32 +7,23 @@ import threading
 import time
 from collections.abc import Callable
 
+from levo.config import OutputSpec
 from levo.config.values import satellite_url
 from levo.sensor.export import (
     Destination,
     OtlpSettings,
     Output,
-    OutputKind,
     OutputStatistics,
-    OutputTarget,
     QueueLimits,
     RequestLimits,
     RetryPolicy,
-    SatelliteAddress,
     Spool,
-    Transport,
     open_destination,
 )
 from tests.sensor.export.batches import RESOURCE
 
 QUICK = RetryPolicy(initial_s=0.01, ceiling_s=0.05, total_s=20.0, server_ceiling_s=0.05)
 """Retries at once, as far as a test is concerned."""
-
-
-def satellite(url: str) -> SatelliteAddress:
-    """The address that a user writes as *url*."""
-    read = satellite_url(url)
-    return SatelliteAddress(Transport(read.transport), read.host, read.port, read.tls, read.prefix)
 
 
 def otlp_output(
@@ -46,9 +37,9 @@ def otlp_output(
     **settings: object,
 ) -> Output:
     """An output to *url* with short waits; more settings of ``OtlpSettings`` by name."""
-    address = satellite(url)
+    address = satellite_url(url)
     otlp = OtlpSettings(address, request_timeout_s=timeout_s, connect_timeout_s=timeout_s, **settings)  # type: ignore[arg-type]
-    destination = open_destination(OutputTarget(OutputKind.OTLP), otlp, requests)
+    destination = open_destination(OutputSpec("otlp"), otlp, requests)
     return output_to(destination, spool=spool, retry=retry, queue=queue)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from levo.config.values import satellite_url
 from levo.engine.batch import Batch
 from levo.model.exchange import Address, Exchange, Request, Response
 from levo.sensor.export import Destination, ExportBatch, OtlpSettings, RequestLimits
@@ -19,15 +20,15 @@ from levo.sensor.export.null import Null
 from levo.sensor.export.otlp_grpc import OtlpGrpc
 from levo.sensor.export.otlp_http import OtlpHttp
 from tests.sensor.export.batches import RESOURCE
-from tests.sensor.export.helpers import balanced, otlp_output, output_to, satellite
+from tests.sensor.export.helpers import balanced, otlp_output, output_to
 from tests.sensor.export.receivers import GrpcReceiver, HttpReceiver
 
 LIMITS = RequestLimits(bytes=4_000, traces=10)
 NOWHERE = "127.0.0.1:1"
 
 DESTINATIONS: dict[str, Callable[[], Destination]] = {
-    "otlp over http": lambda: OtlpHttp(OtlpSettings(satellite(f"http://{NOWHERE}")), LIMITS),
-    "otlp over grpc": lambda: OtlpGrpc(OtlpSettings(satellite(NOWHERE)), LIMITS),
+    "otlp over http": lambda: OtlpHttp(OtlpSettings(satellite_url(f"http://{NOWHERE}")), LIMITS),
+    "otlp over grpc": lambda: OtlpGrpc(OtlpSettings(satellite_url(NOWHERE)), LIMITS),
     "jsonl": lambda: JsonLines(None, io.BytesIO()),
     "har": lambda: HarFile(None, io.BytesIO()),
     "null": Null,
@@ -69,7 +70,7 @@ def test_closing_before_any_delivery_and_abandoning_are_harmless(make: Callable[
 
 
 def test_bounded_requests_add_up_to_the_batch() -> None:
-    destination = OtlpHttp(OtlpSettings(satellite(f"http://{NOWHERE}")), LIMITS)
+    destination = OtlpHttp(OtlpSettings(satellite_url(f"http://{NOWHERE}")), LIMITS)
     targets = []
     for request in destination.encode(batch(57), RESOURCE):
         body = gzip.decompress(request.body)

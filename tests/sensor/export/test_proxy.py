@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from levo.config.values import satellite_url
 from levo.errors import ConfigError
 from levo.sensor.export import OtlpSettings
 from levo.sensor.export.proxy import Proxy, proxy_of
-from tests.sensor.export.helpers import satellite
 
-PLAIN, SECURE = satellite("http://s:1"), satellite("https://s:1")
+PLAIN, SECURE = satellite_url("http://s:1"), satellite_url("https://s:1")
 
 
 def test_the_proxy_follows_the_scheme_of_the_address() -> None:

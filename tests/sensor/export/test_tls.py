@@ -16,12 +16,13 @@ from pathlib import Path
 import grpc
 import pytest
 
+from levo.config.values import satellite_url
 from levo.errors import ConfigError
 from levo.sensor.export import OtlpSettings, Output
 from levo.sensor.export.tls import client_context
 from tests.sensor.export.batches import NumberedBatch
 from tests.sensor.export.certificates import Pair, make_authority, make_leaf
-from tests.sensor.export.helpers import balanced, otlp_output, satellite, wait_until
+from tests.sensor.export.helpers import balanced, otlp_output, wait_until
 from tests.sensor.export.receivers import GrpcReceiver, HttpReceiver
 
 TRANSPORTS = pytest.mark.parametrize("transport", ["http", "grpc"])
@@ -140,7 +141,7 @@ def test_a_client_certificate_is_shown(transport: str, certificates: Certificate
 
 
 def test_files_that_are_no_certificates_are_named(certificates: Certificates, tmp_path: Path) -> None:
-    address = satellite("https://localhost:1")
+    address = satellite_url("https://localhost:1")
     absent, garbage = tmp_path / "absent.pem", tmp_path / "garbage.pem"
     garbage.write_text("-----BEGIN CERTIFICATE-----\nsecret\n")
     client, server = certificates.client, certificates.server

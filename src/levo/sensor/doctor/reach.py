@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from levo.config import SensorConfig
+from levo.config import OutputSpec, SensorConfig
 from levo.sensor.export.failure import ExportError, PermanentExportError
 
 _TIMEOUT_S = 5.0
@@ -32,9 +32,8 @@ def reach(config: SensorConfig) -> Reached | None:
     from levo.sensor.assembly import otlp_settings
     from levo.sensor.export.batch import EncodedRequest
     from levo.sensor.export.opening import open_destination
-    from levo.sensor.export.target import OutputKind, OutputTarget
 
-    destination: Any = open_destination(OutputTarget(OutputKind.OTLP, None), otlp_settings(config))
+    destination: Any = open_destination(OutputSpec("otlp"), otlp_settings(config))
     address = str(config.satellite)
     try:
         destination.send(EncodedRequest(0, b""), _TIMEOUT_S)

@@ -9,15 +9,9 @@ from levo.sensor.export.failure import ExportError, PermanentExportError, Retrya
 from levo.sensor.export.opening import open_destination
 from levo.sensor.export.output import Output, QueueLimits
 from levo.sensor.export.retry import RetryPolicy
+from levo.sensor.export.settings import OtlpSettings
 from levo.sensor.export.spool import Spool
 from levo.sensor.export.statistics import OutputStatistics
-from levo.sensor.export.target import (
-    OtlpSettings,
-    OutputKind,
-    OutputTarget,
-    SatelliteAddress,
-    Transport,
-)
 
 __all__ = [
     "Destination",
@@ -26,18 +20,14 @@ __all__ = [
     "ExportError",
     "OtlpSettings",
     "Output",
-    "OutputKind",
     "OutputStatistics",
-    "OutputTarget",
     "PermanentExportError",
     "QueueLimits",
     "Receipt",
     "RequestLimits",
     "RetryPolicy",
     "RetryableExportError",
-    "SatelliteAddress",
     "Spool",
     "SpoolError",
-    "Transport",
     "open_destination",
 ]

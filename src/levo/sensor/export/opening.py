@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from levo.config import OutputSpec
 from levo.errors import ConfigError, Problem
 from levo.sensor.export.batch import RequestLimits
 from levo.sensor.export.destination import Destination
-from levo.sensor.export.target import OtlpSettings, OutputKind, OutputTarget, Transport
+from levo.sensor.export.settings import OtlpSettings
 
 
 def open_destination(
-    target: OutputTarget, otlp: OtlpSettings | None = None, limits: RequestLimits | None = None
+    spec: OutputSpec, otlp: OtlpSettings | None = None, limits: RequestLimits | None = None
 ) -> Destination:
-    """Open what *target* names: files at once, connections at the first send.
+    """Open what *spec* names: files at once, connections at the first send.
 
     *otlp* says how to reach the Satellite, which only ``otlp`` needs. Raises ConfigError with one line that
     names the value and the fix. Client libraries are imported here, not before: a sensor that writes files
     needs none.
     """
-    match target.kind:
-        case OutputKind.NULL:
+    path = None if spec.path is None else Path(spec.path)
+    match spec.kind:
+        case "null":
             from levo.sensor.export.null import Null
 
             return Null()
-        case OutputKind.JSONL:
+        case "jsonl":
             from levo.sensor.export.jsonl import JsonLines
 
-            return JsonLines(target.path)
-        case OutputKind.HAR:
+            return JsonLines(path)
+        case "har":
             from levo.sensor.export.har import HarFile
 
-            return HarFile(target.path)
+            return HarFile(path)
     if otlp is None:
         raise ConfigError(Problem("--satellite-url", "is needed for --output otlp"))
-    if otlp.address.transport is Transport.HTTP:
+    if otlp.address.transport == "http":
         from levo.sensor.export.otlp_http import OtlpHttp
 
         return OtlpHttp(otlp, limits)

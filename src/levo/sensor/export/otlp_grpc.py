@@ -13,7 +13,7 @@ from levo.sensor.export.destination import Receipt
 from levo.sensor.export.failure import ExhaustedError, PermanentExportError, RetryableExportError
 from levo.sensor.export.peer import fetch_certificate
 from levo.sensor.export.proxy import proxy_of
-from levo.sensor.export.target import OtlpSettings
+from levo.sensor.export.settings import OtlpSettings
 from levo.sensor.export.tls import check_pair, client_context, read_pem
 from levo.sensor.export.wire import rejected_items, retry_delay_s
 

@@ -15,7 +15,7 @@ from levo.sensor.export.destination import Receipt
 from levo.sensor.export.failure import PermanentExportError, RetryableExportError
 from levo.sensor.export.proxy import proxy_of
 from levo.sensor.export.retry import retry_after_s
-from levo.sensor.export.target import OtlpSettings
+from levo.sensor.export.settings import OtlpSettings
 from levo.sensor.export.tls import client_context
 from levo.sensor.export.wire import rejected_items
 
@@ -36,8 +36,8 @@ class OtlpHttp:
         """Raises ConfigError on unreadable certificates, an unsendable id or token, or a bad proxy."""
         self._settings = settings
         self._limits = limits or RequestLimits()
-        self._traces_url = settings.address.url("/v1/traces")
-        self._metrics_url = settings.address.url("/v1/metrics")
+        self._traces_url = settings.address.traces_url
+        self._metrics_url = settings.address.metrics_url
         self._headers = {
             "content-type": "application/x-protobuf",
             "content-encoding": "gzip",

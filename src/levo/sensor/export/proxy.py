@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from levo.errors import ConfigError, Problem
-from levo.sensor.export.target import OtlpSettings
+from levo.sensor.export.settings import OtlpSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import ssl
 from pathlib import Path
 
 from levo.errors import ConfigError, Problem
-from levo.sensor.export.target import OtlpSettings
+from levo.sensor.export.settings import OtlpSettings
 
 
 def client_context(settings: OtlpSettings) -> ssl.SSLContext:

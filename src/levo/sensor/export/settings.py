@@ -1,75 +1,19 @@
-"""Where to send and how to connect there, as values. ``levo.config`` reads them from what users write."""
+"""Where to send, how to connect there, and who we are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
+from levo.config import SatelliteUrl
 from levo.errors import ConfigError, Problem
-
-
-class OutputKind(StrEnum):
-    """The kinds of ``--output``."""
-
-    OTLP = "otlp"
-    JSONL = "jsonl"
-    HAR = "har"
-    NULL = "null"
-
-
-class Transport(StrEnum):
-    """How OTLP travels."""
-
-    HTTP = "http"
-    GRPC = "grpc"
-
-
-@dataclass(frozen=True, slots=True)
-class OutputTarget:
-    """One ``--output``."""
-
-    kind: OutputKind
-    path: Path | None = None
-    """File of ``jsonl`` and ``har``; None is standard output."""
-
-    def __str__(self) -> str:
-        return self.kind.value if self.path is None else f"{self.kind.value}:{self.path}"
-
-
-@dataclass(frozen=True, slots=True)
-class SatelliteAddress:
-    """Where the Satellite, or any OpenTelemetry collector, listens."""
-
-    transport: Transport
-    host: str
-    """Name or address; IPv6 without brackets."""
-    port: int
-    tls: bool = False
-    prefix: str = ""
-    """Path in front of ``/v1/traces``, empty or with a leading and without a trailing slash."""
-
-    @property
-    def authority(self) -> str:
-        """``host:port``, IPv6 in brackets."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-    def url(self, path: str) -> str:
-        """The URL of an OTLP/HTTP signal, such as ``/v1/traces``."""
-        return f"{'https' if self.tls else 'http'}://{self.authority}{self.prefix}{path}"
-
-    def __str__(self) -> str:
-        if self.transport is Transport.HTTP:
-            return self.url("")
-        return f"{'grpcs' if self.tls else 'grpc'}://{self.authority}"
 
 
 @dataclass(frozen=True, slots=True)
 class OtlpSettings:
     """How to reach the Satellite and who we are there."""
 
-    address: SatelliteAddress
+    address: SatelliteUrl
     organization_id: str | None = None
     """Sent as header or metadata ``x-levo-organization-id``."""
     token: str | None = field(default=None, repr=False)
