@@ -23,8 +23,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-BUILT = Path("build/packaging")
 OUT = Path("build/image")
+TRIPLES = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
+HERE = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+ARCHITECTURE = os.environ.get("LEVO_ARCHITECTURE", HERE)
+FOREIGN = ARCHITECTURE != HERE
+"""Built for another machine than this one: nothing of it can be run."""
+BUILT = Path(f"build/packaging-{ARCHITECTURE}" if FOREIGN else "build/packaging")
 EPOCH = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
 USER = 65532
 
@@ -59,7 +64,7 @@ DROPPED = (
 def main() -> None:
     """Write the root, and unless only that was asked for, the archive."""
     only_root = sys.argv[1:2] == ["--rootfs"]
-    root = Path(sys.argv[2]) if only_root else OUT / "rootfs"
+    root = Path(sys.argv[2]) if only_root else OUT / (f"rootfs-{ARCHITECTURE}" if FOREIGN else "rootfs")
     if root.exists() and not only_root:
         shutil.rmtree(root)
     root.mkdir(parents=True, exist_ok=True)
@@ -88,10 +93,14 @@ def _version() -> str:
 
 def _debian(root: Path) -> list[dict[str, Any]]:
     """Unpack Debian's files; the list of what was unpacked."""
-    cache = (OUT / "debs").resolve()
+    cache = (OUT / (f"debs-{ARCHITECTURE}" if FOREIGN else "debs")).resolve()
     cache.mkdir(parents=True, exist_ok=True)
     missing = [name for name in PACKAGES if not list(cache.glob(f"{name}_*.deb"))]
-    if missing:
+    if missing and FOREIGN:
+        script = f'. "$0"; fetch_foreign {ARCHITECTURE} "$@"'
+        argv = ["bash", "-c", script, Path("packaging/cross").resolve(), (BUILT / "apt").resolve(), *missing]
+        _run(*argv, cwd=cache)
+    elif missing:
         _run("apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", *missing, cwd=cache)
     contents = []
     for name in PACKAGES:
@@ -160,9 +169,9 @@ def _sensor(root: Path) -> list[dict[str, Any]]:
         "-D_FORTIFY_SOURCE=2",
     ]
     flags += ["-fPIE", "-pie", "-Wl,-z,relro,-z,now", "-s", f'-DLEVO_VERSION="{_version()}"']
-    _run("gcc", *flags, "packaging/image/init.c", "-o", app / "bin/init")
+    _run(f"{TRIPLES[ARCHITECTURE]}-gcc", *flags, "packaging/image/init.c", "-o", app / "bin/init")
     for library in sorted(app.rglob("*.so*")):
-        _run("strip", "--strip-unneeded", "--enable-deterministic-archives", library)
+        _run(f"{TRIPLES[ARCHITECTURE]}-strip", "--strip-unneeded", "--enable-deterministic-archives", library)
     contents = []
     for folder in sorted((app / "vendor").glob("*.dist-info")):
         name, _, version = folder.name.removesuffix(".dist-info").partition("-")
@@ -289,7 +298,6 @@ def _blobs(root: Path) -> Iterator[tuple[str, bytes]]:
 
 def _archive(root: Path) -> None:
     """OCI image layout in a tar, with a manifest.json beside it for engines that know only that."""
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
     blobs: dict[str, bytes] = {}
 
     def add(content: bytes, kind: str) -> dict[str, Any]:
@@ -309,7 +317,7 @@ def _archive(root: Path) -> None:
     }
     configuration = {
         "created": "1970-01-01T00:00:00Z",
-        "architecture": machine,
+        "architecture": ARCHITECTURE,
         "os": "linux",
         "config": {
             "User": "0",
@@ -336,7 +344,7 @@ def _archive(root: Path) -> None:
         "annotations": labels,
     }
     top = add(json.dumps(manifest).encode(), "application/vnd.oci.image.manifest.v1+json")
-    top["platform"] = {"architecture": machine, "os": "linux"}
+    top["platform"] = {"architecture": ARCHITECTURE, "os": "linux"}
     top["annotations"] = {"org.opencontainers.image.ref.name": version}
     index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [top]}
 
@@ -352,7 +360,7 @@ def _archive(root: Path) -> None:
     ]
     files = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": json.dumps(index).encode()}
     files |= {"manifest.json": json.dumps(older).encode()} | blobs
-    target = OUT / f"levo-sensor-{version}-{machine}.oci.tar"
+    target = OUT / f"levo-sensor-{version}-{ARCHITECTURE}.oci.tar"
     with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as archive:
         for name in sorted(files):
             entry = tarfile.TarInfo(name)
