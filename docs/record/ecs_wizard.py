@@ -69,6 +69,7 @@ def add(terminal: PseudoTerminal) -> None:
         ("organization id", "b"),
         ("Application environment", ""),
         ("organization id", "3f1c6f0e-0000-4000-8000-000000000000"),
+        ("Satellite's token", "arn:aws:ssm:eu-west-1:123456789012:parameter/levo-token"),
         ("Traces per minute", ""),
         ("How much of the task", ""),
         ("What now?", "1"),

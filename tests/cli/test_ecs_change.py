@@ -175,6 +175,7 @@ class TestWithMoto:
             "Which cluster?": "prod",
             "Which task definition?": "web",
             "organization id": "",
+            "the Satellite's token": "",
             "How much of the task": "",
             "What now?": "1",
         }

@@ -56,7 +56,9 @@ def test_regions_of_every_form_pass(region: str) -> None:
     check_names({"region": region, "log_group": "/ecs/a_b-c.d#1", "image": "r:5000/x@sha256:0"})
 
 
-@pytest.mark.parametrize("given", [{"region": "us_west_2"}, {"log_group": "a:b"}, {"image": "a b"}])
+@pytest.mark.parametrize(
+    "given", [{"region": "us_west_2"}, {"log_group": "a:b"}, {"image": "a b"}, {"token_secret": "levo_x"}]
+)
 def test_other_names_are_refused(given: dict[str, str]) -> None:
     with pytest.raises(EcsInputError):
         check_names(given)

@@ -13,6 +13,7 @@ from levo.ecs.model import (
     EcsInputError,
     Flag,
     Sidecar,
+    check_token_secret,
     flags_from,
     image_version,
     is_sensor,
@@ -167,6 +168,25 @@ def test_a_container_is_read_back_as_the_model_it_was_made_from(
 
     assert read.container() == Sidecar(**{**_fields(read), "template": True}).container()
     assert _fields(read) | {"template": False} == _fields(made)
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:ssm:eu-west-1:111122223333:parameter/levo/token",
+        "arn:aws-cn:secretsmanager:cn-north-1:111122223333:secret:levo-AbCdEf",
+        "arn:aws:secretsmanager:us-west-2:111122223333:secret:levo-AbCdEf:token::",
+    ],
+)
+def test_a_secret_is_named_by_its_arn(arn: str) -> None:
+    assert check_token_secret(arn) == arn
+
+
+@pytest.mark.parametrize("text", ["", "levo_0123456789", "levo-token", "arn:aws:s3:::bucket/token"])
+def test_anything_else_is_no_secret_and_is_not_repeated(text: str) -> None:
+    with pytest.raises(EcsInputError, match="no ARN") as refused:
+        check_token_secret(text)
+    assert not text or text not in str(refused.value)
 
 
 def _fields(sidecar: Sidecar) -> dict[str, object]:

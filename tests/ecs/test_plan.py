@@ -153,6 +153,19 @@ def test_a_secret_needs_the_execution_role_with_or_without_logs() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("secret", "action"),
+    [
+        ("arn:aws:ssm:eu-west-1:1:parameter/t", "ssm:GetParameters"),
+        ("arn:aws:secretsmanager:eu-west-1:1:secret:t", "secretsmanager:GetSecretValue"),
+    ],
+)
+def test_what_the_execution_role_needs_for_a_secret_is_said(secret: str, action: str) -> None:
+    notes = add(definition(), request=replace(REQUEST, token_secret=secret)).findings
+
+    assert [action in note.text for note in notes if note.code == "token-secret"] == [True]
+
+
 def test_awsvpc_on_ec2_takes_the_sensor_as_fargate_does() -> None:
     before = definition(requiresCompatibilities=["EC2"], cpu=None, memory=None)
     plan = add(before, service(launch_type="EC2"))

@@ -78,7 +78,8 @@ REGION, CLUSTER, FAMILY, SERVICES, WHAT_NOW = (
     "What now?",
 )
 URL = "Satellite address (http(s)://host[:port] or host:port)"
-SETTINGS = ("https://s:9999", "staging", "org", "500", "Standard")
+SECRET = "arn:aws:ssm:eu-west-1:123456789012:parameter/levo"
+SETTINGS = ("https://s:9999", "staging", "org", SECRET, "500", "Standard")
 
 
 @pytest.fixture
@@ -163,6 +164,7 @@ def test_what_the_flags_gave_is_not_asked(account: FakeEcs) -> None:
         cluster_name="prod",
         service_names=("api",),
         flags=(Flag("satellite-url", "https://s:9999"), Flag("levoai-org-id", "o")),
+        token_secret=SECRET,
     )
     script = Script("staging", "5", "Standard")
 
@@ -188,9 +190,27 @@ def test_an_installed_sensors_settings_are_the_defaults(account: FakeEcs) -> Non
 
 
 def test_an_optional_answer_may_be_empty(account: FakeEcs) -> None:
-    draft = run(Script("eu-west-1", "prod", "pay", "https://s:1", "staging", "", "1", "Standard"))
+    draft = run(Script("eu-west-1", "prod", "pay", "https://s:1", "staging", "", "", "1", "Standard"))
 
     assert [flag.name for flag in draft.flags] == ["satellite-url", "levo-env", "rate-limit"]
+    assert not draft.token_secret
+
+
+def test_a_token_is_given_as_a_secret_only(account: FakeEcs) -> None:
+    assert run(Script("eu-west-1", "prod", "pay", *SETTINGS)).token_secret == SECRET
+    with pytest.raises(EcsError, match="never into the task definition") as refused:
+        run(Script("eu-west-1", "prod", "pay", *SETTINGS[:3], "levo_the-token-itself"))
+    assert "levo_the" not in str(refused.value)
+
+
+def test_an_installed_sensor_keeps_its_secret(fake: FakeEcs) -> None:
+    sensor = {**SENSOR, "secrets": [{"name": "LEVO_SATELLITE_TOKEN", "valueFrom": SECRET}]}
+    fake.add_definition("web", containerDefinitions=[APP, sensor])
+    fake.add_service("web", definition="web:1")
+    script = Script("eu-west-1", "prod", "web", *SETTINGS)
+    run(script)
+
+    assert script.defaults["Secret with the Satellite's token, an ARN (empty: none)"] == SECRET
 
 
 def test_removing_offers_the_services_that_have_the_sensor(account: FakeEcs) -> None:
@@ -366,7 +386,7 @@ def test_sizes_are_offered_by_what_the_task_has_left(
 def test_a_task_without_room_is_said_so(fake: FakeEcs) -> None:
     fake.add_definition("full", cpu="256", memory="1024")
     fake.add_service("full", definition="full:1")
-    script = Script("eu-west-1", "prod", "full", *SETTINGS[:-1], BACK, BACK, BACK, BACK)
+    script = Script("eu-west-1", "prod", "full", *SETTINGS[:-1], BACK, BACK, BACK, BACK, BACK)
     with pytest.raises(Quit):
         run(script)
 

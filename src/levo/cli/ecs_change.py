@@ -89,6 +89,7 @@ def _wizard(change: Change, request: Request | None) -> int:
         service_names=change.services,
         all_services=change.all_services,
         flags=request.flags if request is not None else (),
+        token_secret=request.token_secret if request is not None else None,
         endpoint=change.endpoint_url,
         ask_size=request is not None and not request.sized,
     )
@@ -131,10 +132,13 @@ def _wizard(change: Change, request: Request | None) -> int:
 
 def _answered(request: Request | None, answers: Draft) -> Request | None:
     """What the flags say of the sensor, and what was answered in the terminal."""
-    if request is None or answers.size is None:
-        return request and replace(request, flags=answers.flags)
+    if request is None:
+        return None
+    request = replace(request, flags=answers.flags, token_secret=answers.token_secret or None)
+    if answers.size is None:
+        return request
     cpu, memory = answers.size
-    return replace(request, flags=answers.flags, cpu=cpu, memory=memory, low_resource=answers.low_resource)
+    return replace(request, cpu=cpu, memory=memory, low_resource=answers.low_resource)
 
 
 def _plan(ecs: Ecs, found: discover.Found, request: Request | None) -> Plan:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from levo.config import BY_NAME
-from levo.ecs.model import SIDECAR_FLAGS, EcsInputError, Flag, flags_from
+from levo.ecs.model import SIDECAR_FLAGS, EcsInputError, Flag, check_token_secret, flags_from
 from levo.ecs.plan import Request
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -141,6 +141,8 @@ def request_of(given: Mapping[str, Any], flags: tuple[Flag, ...], region: str) -
 def check_names(given: Mapping[str, Any]) -> None:
     """Refuse what AWS would refuse for its form alone."""
     region, group, image = given.get("region"), given.get("log_group"), given.get("image")
+    if given.get("token_secret") is not None:
+        check_token_secret(given["token_secret"])
     if region is not None and not _REGION.fullmatch(region):
         raise EcsInputError(f"--region: '{region}' is no AWS region; write for example us-west-2")
     if group is not None and not _LOG_GROUP.fullmatch(group):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -188,6 +189,23 @@ def flags_from(given: Mapping[str, str | Sequence[str] | bool | None]) -> tuple[
         if name not in SIDECAR_FLAGS and value not in (None, False, ()):
             raise EcsInputError(f"--{name} makes no sense in a sidecar; leave it out")
     return tuple(flags)
+
+
+_SECRET = re.compile(r"arn:aws[a-z-]*:(secretsmanager:[^:]*:\d*:secret:.+|ssm:[^:]*:\d*:parameter/.+)")
+
+
+def check_token_secret(text: str) -> str:
+    """*text*, if it names a secret.
+
+    Raises:
+        EcsInputError: it does not. It is not repeated: it may be the token itself.
+    """
+    if _SECRET.fullmatch(text) is None:
+        raise EcsInputError(
+            "--token-secret is no ARN of a Secrets Manager secret or an SSM parameter; put the token there, "
+            "never into the task definition: arn:aws:ssm:REGION:ACCOUNT:parameter/NAME"
+        )
+    return text
 
 
 def is_sensor(container: Json) -> bool:

@@ -429,6 +429,13 @@ def _notes(definition: TaskDefinition, sidecar: Sidecar, services: Sequence[Serv
             "logs:CreateLogGroup unless the group exists; without it the task does not start"
         )
         yield Finding("log-group", text, False)
+    if sidecar.token_secret is not None:
+        action = "ssm:GetParameters" if ":ssm:" in sidecar.token_secret else "secretsmanager:GetSecretValue"
+        text = (
+            f"the execution role reads {sidecar.token_secret} and needs {action} for it; without it the task "
+            "does not start"
+        )
+        yield Finding("token-secret", text, False)
     address = sidecar.value("satellite-url") or ""
     if _host(address) in ("localhost", "127.0.0.1", "::1"):
         text = (

@@ -32,6 +32,8 @@ from levo.ecs.model import (
     EcsError,
     EcsInputError,
     Flag,
+    Sidecar,
+    check_token_secret,
     read_container,
 )
 from levo.ecs.plan import Target, service_problem
@@ -41,6 +43,8 @@ from levo.ecs.state import Cluster, Service
 LEAST_CPU_UNITS = 32
 """Below this share the wizard does not offer what is left; --cpu may still say so."""
 SEARCH_ALL = "Search all regions"
+TOKEN_SECRET = "token-secret"
+"""A setting that is no flag of the sensor."""
 
 
 class GoBack(Exception):
@@ -91,6 +95,8 @@ class Draft:
     all_services: bool = False
     flags: tuple[Flag, ...] = ()
     endpoint: str | None = None
+    token_secret: str | None = None
+    """ARN; empty: none."""
     size: tuple[int, int] | None = None
     """CPU units and MiB of the sensor; None: as the flags say."""
     low_resource: bool = False
@@ -119,6 +125,7 @@ class Wizard:
             service_names=draft.service_names,
             all_services=draft.all_services,
             flags=draft.flags,
+            token_secret=draft.token_secret,
         )
         self._services: list[Service] = []
         # Each returns whether it asked anything: one that did not is not stopped at on the way back.
@@ -341,6 +348,8 @@ class Wizard:
     def _settings(self) -> bool:
         """What the sensor must be told; from an installed sensor where there is one."""
         given = {flag.name for flag in self._given.flags}
+        if self._given.token_secret is not None:
+            given.add(TOKEN_SECRET)
         installed = next(
             (item for item in (target.definition.sensor() for target in self.draft.targets) if item), None
         )
@@ -349,6 +358,7 @@ class Wizard:
             ("satellite-url", "Satellite address (http(s)://host[:port] or host:port)", None, False),
             ("levo-env", "Application environment (staging, production, ...)", "default", False),
             ("levoai-org-id", "Levo organization id (empty: none)", None, True),
+            (TOKEN_SECRET, "Secret with the Satellite's token, an ARN (empty: none)", None, True),
             ("rate-limit", "Traces per minute (0 = no limit)", "1000", False),
         )
         flags = list(self._given.flags)
@@ -356,7 +366,7 @@ class Wizard:
         at = 0
         while at < len(pending):
             name, text, default, optional = pending[at]
-            start = self.draft.answered.get(name) or (before.value(name) if before else None) or default
+            start = self.draft.answered.get(name) or (_setting(before, name) if before else None) or default
             try:
                 answer = self.terminal.ask(text, start, _checker(name), optional)
             except GoBack:
@@ -367,7 +377,9 @@ class Wizard:
             self.draft.answered[name] = answer
             at += 1
         for name, *_ in pending:
-            if self.draft.answered[name]:
+            if name == TOKEN_SECRET:
+                self.draft.token_secret = self.draft.answered[name]
+            elif self.draft.answered[name]:
                 flags.append(Flag(name, self.draft.answered[name]))
         self.draft.flags = tuple(flags)
         return bool(pending)
@@ -427,7 +439,14 @@ class Wizard:
         return family.partition(":")[0]
 
 
+def _setting(installed: Sidecar, name: str) -> str | None:
+    return installed.token_secret if name == TOKEN_SECRET else installed.value(name)
+
+
 def _checker(name: str) -> Callable[[str], object]:
+    if name == TOKEN_SECRET:
+        return check_token_secret
+
     def check(text: str) -> object:
         try:
             return BY_NAME[name].parse(text)
