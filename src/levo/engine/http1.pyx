@@ -21,8 +21,10 @@ from libc.string cimport memcmp, memset
 
 from levo.engine.http1_head cimport (
     Framing,
+    HeadMap,
     find_head_end,
     first_line_length,
+    map_head,
     needs_normalising,
     next_line,
     normalise_head,
@@ -161,7 +163,13 @@ cdef uint32_t take_head_octets(
     cdef Parser* parser = &conn.streams[direction].parser
     cdef uint32_t lines = 0
     cdef uint32_t end, before
+    cdef HeadMap map
     if parser.head.length == 0:
+        end = map_head(data, length, &map)
+        if end:
+            if not take_plain_head(state, conn, direction, data, end, map.count, &map, 0, time_ns, offset + end):
+                return after_rejection(state, conn, direction, data, length, time_ns)
+            return end
         end = find_head_end(data, length, 0, &lines)
         if end:
             if not take_head(state, conn, direction, data, end, lines, time_ns, offset + end):
@@ -248,7 +256,7 @@ cdef bint take_head(
     cdef uint32_t size, i
     cdef bint good
     if not needs_normalising(data, length, lines):
-        return take_plain_head(state, conn, direction, data, length, lines, 0, time_ns, end_offset)
+        return take_plain_head(state, conn, direction, data, length, lines, NULL, 0, time_ns, end_offset)
     plain = <uint8_t*>take(&state.budget, length + 16)
     if plain == NULL:
         reject_head(state, conn, direction)
@@ -257,17 +265,17 @@ cdef bint take_head(
     lines = 0
     for i in range(size):
         lines += plain[i] == 10
-    good = take_plain_head(state, conn, direction, plain, size, lines, findings, time_ns, end_offset)
+    good = take_plain_head(state, conn, direction, plain, size, lines, NULL, findings, time_ns, end_offset)
     give_back(&state.budget, plain, length + 16)
     return good
 
 
 cdef bint take_plain_head(
     EngineState* state, Connection* conn, int direction, const uint8_t* data, uint32_t length,
-    uint32_t lines, uint8_t findings, int64_t time_ns, int64_t end_offset,
+    uint32_t lines, const HeadMap* map, uint8_t findings, int64_t time_ns, int64_t end_offset,
 ) noexcept nogil:
     cdef Parser* parser = &conn.streams[direction].parser
-    cdef uint32_t line = first_line_length(data, length)
+    cdef uint32_t line = first_line_length(data, length) if map == NULL else map.end[0] - 1
     cdef Message message
     cdef Framing framing
     cdef bint good
@@ -294,7 +302,7 @@ cdef bint take_plain_head(
         parser.state = START
         return True
     if not read_section(&state.budget, &message.head, data, length, lines,
-                        next_line(data, line, length), &framing):
+                        next_line(data, line, length), map, &framing):
         reject_head(state, conn, direction)
         return True
     message.present = 1
@@ -639,7 +647,7 @@ cdef uint32_t take_trailers(
             memset(&framing, 0, sizeof(Framing))
             read_section(
                 &state.budget, &message_of(conn, direction, exchange).trailers,
-                parser.head.data, parser.head.length, lines, 0, &framing)
+                parser.head.data, parser.head.length, lines, 0, NULL, &framing)
         end_head(state, parser)
         end_message(state, conn, direction, time_ns, offset + at)
     return at

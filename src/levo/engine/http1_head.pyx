@@ -68,7 +68,68 @@ cdef extern from *:
         }
         return odd ? 0xFFFFFFFFu : count;
     }
+
+    #if defined(__SSE2__)
+    #include <emmintrin.h>
+    /* The length of the head at *data* if it is whole and plain: lines end with CRLF, there is no other CR, no
+       NUL and no folded line. 0 for any other, and for one with more lines than the map has room for. */
+    static uint32_t levo_map_head(const uint8_t *data, uint32_t length, levo_head_map *map) {
+        const __m128i feeds = _mm_set1_epi8(10), returns = _mm_set1_epi8(13), colons = _mm_set1_epi8(58);
+        const __m128i zero = _mm_setzero_si128();
+        __m128i counted = zero, here, is_return;
+        uint32_t at, place, start = 0, colon = LEVO_NO_COLON, lines = 0, found, total, i;
+        uint8_t last[16];
+        uint64_t sums[2];
+        if (length > 4000) length = 4000;          /* 250 blocks: a count fits an octet */
+        for (at = 0; at < length; at += 16) {
+            if (length - at >= 16) {
+                here = _mm_loadu_si128((const __m128i *)(data + at));
+            } else {
+                memset(last, 'x', 16);
+                memcpy(last, data + at, length - at);
+                here = _mm_loadu_si128((const __m128i *)last);
+            }
+            is_return = _mm_cmpeq_epi8(here, returns);
+            found = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(here, feeds),
+                _mm_cmpeq_epi8(here, colons)), _mm_cmpeq_epi8(here, zero)));
+            while (found) {
+                place = at + (uint32_t)__builtin_ctz(found);
+                found &= found - 1;
+                if (data[place] == 58) {
+                    if (colon == LEVO_NO_COLON) colon = place;
+                    continue;
+                }
+                if (data[place] == 0 || place == 0 || data[place - 1] != 13) return 0;
+                if (place - 1 == start) {
+                    if (lines == 0) return 0;
+                    counted = _mm_sad_epu8(counted, zero);
+                    _mm_storeu_si128((__m128i *)sums, counted);
+                    total = (uint32_t)(sums[0] + sums[1]);
+                    for (i = at; i <= place; i++) total += data[i] == 13;
+                    map->count = lines;
+                    return total == lines + 1 ? place + 1 : 0;
+                }
+                if (lines == LEVO_MAP_LINES || (place + 1 < length && (data[place + 1] == 32 || data[place + 1] == 9)))
+                    return 0;
+                map->end[lines] = place;
+                map->colon[lines++] = colon;
+                colon = LEVO_NO_COLON;
+                start = place + 1;
+            }
+            counted = _mm_sub_epi8(counted, is_return);
+        }
+        return 0;
+    }
+    #else
+    /* Elsewhere every head is read the general way. */
+    static uint32_t levo_map_head(const uint8_t *data, uint32_t length, levo_head_map *map) {
+        (void)data; (void)length; (void)map;
+        return 0;
+    }
+    #endif
     """
+    uint32_t levo_map_head(const uint8_t* data, uint32_t length, HeadMap* map) nogil
+    uint32_t NO_COLON "LEVO_NO_COLON"
     uint32_t levo_count_odd(const uint8_t* data, uint32_t length) nogil
     const unsigned char[256] levo_token
     const char* levo_methods[]
@@ -141,6 +202,14 @@ cdef uint32_t find_head_end(
             return <uint32_t>(next + 1 - data)
     lines[0] = count
     return 0
+
+
+cdef uint32_t map_head(const uint8_t* data, uint32_t length, HeadMap* map) noexcept nogil:
+    """The length of the head at *data*, its lines in *map*; 0 when it is not whole, or not as plain as most are.
+
+    A plain head ends where ``find_head_end`` says, and ``normalise_head`` would change nothing in it.
+    """
+    return levo_map_head(data, length, map)
 
 
 cdef bint needs_normalising(const uint8_t* data, uint32_t length, uint32_t lines) noexcept nogil:
@@ -353,12 +422,13 @@ cdef bint read_status_line(const uint8_t* data, uint32_t length, Message* messag
 
 cdef bint read_section(
     Budget* budget, Section* section, const uint8_t* data, uint32_t length, uint32_t lines,
-    uint32_t first_line, Framing* framing,
+    uint32_t first_line, const HeadMap* map, Framing* framing,
 ) noexcept nogil:
     """Copy a section of *length* octets and find its field lines; False when memory is refused.
 
     *lines* bounds the number of line ends in it; *first_line* is the offset behind the start line
-    (0 for a trailer section). Folded lines are joined by then (``normalise_head``).
+    (0 for a trailer section). Folded lines are joined by then (``normalise_head``). *map* is that of the
+    section, or NULL when nobody made one.
     """
     cdef uint32_t padded = (length + 7) & ~7
     cdef uint32_t size = padded + (lines + 1) * <uint32_t>sizeof(Field)
@@ -368,11 +438,23 @@ cdef bint read_section(
     cdef uint32_t count = 0
     cdef uint32_t at = first_line
     cdef uint32_t end, name, value
+    cdef uint32_t line = 1
     cdef const uint8_t* found
     if text == NULL:
         return False
     memcpy(text, data, length)
     fields = <Field*>(text + padded)
+    if map != NULL:
+        while line < map.count:
+            if map.colon[line] == NO_COLON:
+                framing.findings |= FINDING_BAD_FIELD
+            else:
+                field = fields + count
+                count += 1
+                set_field(field, text, map.end[line - 1] + 1, map.colon[line], map.end[line] - 1, framing)
+                note_field(text, field, framing)
+            line += 1
+        at = length
     while at < length:
         found = <const uint8_t*>memchr(text + at, 10, length - at)
         end = length if found == NULL else <uint32_t>(found - text)
@@ -396,22 +478,7 @@ cdef bint read_section(
             break
         field = fields + count
         count += 1
-        field.name.at = name
-        field.name.length = value - name
-        while field.name.length and text[name + field.name.length - 1] <= 32:
-            field.name.length -= 1
-            framing.findings |= FINDING_BAD_FIELD
-        while field.name.length and text[field.name.at] <= 32:
-            field.name.at += 1
-            field.name.length -= 1
-            framing.findings |= FINDING_BAD_FIELD
-        value += 1
-        while value < end and (text[value] == 32 or text[value] == 9):
-            value += 1
-        while end > value and (text[end - 1] == 32 or text[end - 1] == 9 or text[end - 1] == 13):
-            end -= 1
-        field.value.at = value
-        field.value.length = end - value
+        set_field(field, text, name, value, end, framing)
         note_field(text, field, framing)
     section.text = text
     section.fields = fields
@@ -421,7 +488,29 @@ cdef bint read_section(
     return True
 
 
-cdef void note_field(const uint8_t* text, const Field* field, Framing* framing) noexcept nogil:
+cdef inline void set_field(
+    Field* field, const uint8_t* text, uint32_t name, uint32_t colon, uint32_t end, Framing* framing
+) noexcept nogil:
+    """The line from *name* to *end*, without its line end: name and value without the white space around them."""
+    cdef uint32_t value = colon + 1
+    field.name.at = name
+    field.name.length = colon - name
+    while field.name.length and text[name + field.name.length - 1] <= 32:
+        field.name.length -= 1
+        framing.findings |= FINDING_BAD_FIELD
+    while field.name.length and text[field.name.at] <= 32:
+        field.name.at += 1
+        field.name.length -= 1
+        framing.findings |= FINDING_BAD_FIELD
+    while value < end and (text[value] == 32 or text[value] == 9):
+        value += 1
+    while end > value and (text[end - 1] == 32 or text[end - 1] == 9 or text[end - 1] == 13):
+        end -= 1
+    field.value.at = value
+    field.value.length = end - value
+
+
+cdef inline void note_field(const uint8_t* text, const Field* field, Framing* framing) noexcept nogil:
     cdef const uint8_t* name = text + field.name.at
     cdef const uint8_t* value = text + field.value.at
     cdef uint32_t size = field.value.length
