@@ -14,7 +14,9 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
 from levo.engine.dispatch cimport abandon, deliver_end, footprint
-from levo.engine.http1 cimport ENDED_GIVEN_UP, ENDED_RESET, http1_tick
+from levo.engine.http1 cimport ENDED_GIVEN_UP, ENDED_RESET
+from levo.engine.http1_switch cimport http1_tick
+from levo.engine.http2_lasting cimport http2_tick
 from levo.engine.memory cimport buffer_free, give_back, over_budget, take
 from levo.engine.pairing cimport finish_exchange, finish_pending
 from levo.engine.ports cimport ports_packet
@@ -466,8 +468,8 @@ cdef void connections_tick(EngineState* state, int64_t now_ns) noexcept nogil:
     while conn != NULL:
         following = conn.waiting_next
         still = stream_look(state, conn, now_ns)
-        if conn.streaming_ns and http1_tick(state, conn, now_ns):
-            still = True
+        if conn.streaming_ns:
+            still |= http1_tick(state, conn, now_ns) if conn.http2 == NULL else http2_tick(state, conn, now_ns)
         if conn.reset_ns and now_ns - conn.reset_ns >= state.settings.acked_gap_ns:
             close(state, conn, now_ns, ENDED_RESET)
         elif conn.streams[0].ended and conn.streams[1].ended:

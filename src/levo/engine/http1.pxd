@@ -8,7 +8,6 @@ cdef uint32_t http1_data(
     const uint8_t* data, uint32_t length, int64_t time_ns, int64_t ack) noexcept nogil
 cdef void http1_gap(
     EngineState* state, Connection* conn, int direction, uint64_t size, int64_t time_ns) noexcept nogil
-cdef bint http1_tick(EngineState* state, Connection* conn, int64_t now_ns) noexcept nogil
 cdef void http1_end(
     EngineState* state, Connection* conn, int direction, int64_t time_ns, int how) noexcept nogil
 

@@ -429,21 +429,6 @@ cdef void take_response(
         note_event_stream(conn, &message.head, time_ns)
 
 
-cdef bint http1_tick(EngineState* state, Connection* conn, int64_t now_ns) noexcept nogil:
-    """Time has passed: report an event stream that lasts too long. True while there is one to look at."""
-    cdef Exchange* exchange
-    if conn.streaming_ns == 0:
-        return False
-    if now_ns - conn.streaming_ns < state.settings.stream_timeout_ns:
-        return True
-    conn.streaming_ns = 0
-    exchange = conn.streams[0 if conn.client == 1 else 1].parser.current
-    if exchange != NULL:
-        # Framing goes on without it: nothing more is kept, the next response is read as ever.
-        finish_exchange(state, conn, exchange, STILL_OPEN)
-    return False
-
-
 cdef inline void begin_chunks(Parser* parser, int64_t fallback) noexcept nogil:
     parser.state = CHUNK_SIZE
     parser.remaining = 0
@@ -492,6 +477,8 @@ cdef void keep_body(
         length = room
         message.truncated = 1
         state.stats.bodies_truncated += 1
+        if conn.streaming_ns and direction != conn.client:
+            conn.streaming_ns = 1                 # more of an event stream is not kept: it is reported now
     if message.body.capacity == 0:
         block = length
         if message.body_framing == BODY_LENGTH and parser.remaining > length:

@@ -7,9 +7,9 @@ from levo.engine.exchange cimport section_find, section_text
 from levo.engine.http2 cimport http2_upgrade
 from levo.engine.memory cimport buffer_free
 from levo.engine.output cimport Text, equals_lower
-from levo.engine.pairing cimport finish_pending
+from levo.engine.pairing cimport finish_exchange, finish_pending
 from levo.engine.state cimport Connection, EngineState
-from levo.engine.types cimport NO_RESPONSE, PROTOCOL_OPAQUE, Exchange, Field, Section
+from levo.engine.types cimport NO_RESPONSE, PROTOCOL_OPAQUE, RESPONSE_CUT, STILL_OPEN, Exchange, Field, Section
 
 
 cdef void begin_tunnel(EngineState* state, Connection* conn, int protocol) noexcept nogil:
@@ -52,15 +52,37 @@ cdef void leave_http1(EngineState* state, Connection* conn, Exchange* exchange) 
         if conn.streams[side].parser.current == exchange:
             conn.streams[side].parser.current = NULL
     finish_pending(state, conn, NO_RESPONSE)
+    for side in range(2):
+        if conn.streams[side].parser.current != NULL:
+            # A response without a request: its end cannot be told any more.
+            finish_exchange(state, conn, conn.streams[side].parser.current, RESPONSE_CUT)
+
+
+cdef bint says_events(const Section* head) noexcept nogil:
+    cdef Field* field = section_find(head, b"content-type", 12)
+    cdef Text text
+    if field == NULL:
+        return False
+    text = section_text(head, field.value)
+    return text.length >= 17 and equals_lower(text.data, <const uint8_t*>b"text/event-stream", 17)
 
 
 cdef void note_event_stream(Connection* conn, const Section* head, int64_t time_ns) noexcept nogil:
     # Server-sent events last as long as somebody listens: they are reported while they do.
-    cdef Field* field = section_find(head, b"content-type", 12)
-    cdef Text text
-    if field == NULL:
-        return
-    text = section_text(head, field.value)
-    if text.length >= 17 and equals_lower(text.data, <const uint8_t*>b"text/event-stream", 17):
+    if says_events(head):
         conn.streaming_ns = time_ns
         conn.waiting |= 2
+
+
+cdef bint http1_tick(EngineState* state, Connection* conn, int64_t now_ns) noexcept nogil:
+    """Time has passed: report an event stream that lasts too long. True while there is one to look at."""
+    cdef Exchange* exchange = conn.streams[0 if conn.client == 1 else 1].parser.current
+    if exchange == NULL or not says_events(&exchange.response.head):
+        conn.streaming_ns = 0                     # it has ended in the meantime
+        return False
+    if now_ns - conn.streaming_ns < state.settings.stream_timeout_ns:
+        return True
+    conn.streaming_ns = 0
+    # Framing goes on without it: nothing more is kept, the next response is read as ever.
+    finish_exchange(state, conn, exchange, STILL_OPEN)
+    return False

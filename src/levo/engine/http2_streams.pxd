@@ -39,6 +39,7 @@ ctypedef struct Http2Stream:
     Http2Stream* newer
     Exchange* exchange
     uint32_t id
+    int64_t lasting_ns        # since when it may last: an event stream, a gRPC call; 0: it is neither
     uint8_t pushed
     uint8_t doubtful          # the response's head has an unknown status: it may be an interim one
     Http2Part parts[2]
@@ -86,6 +87,7 @@ ctypedef struct Http2:
 cdef Http2* http2_new(EngineState* state, Connection* conn) noexcept nogil
 cdef void http2_free(EngineState* state, Connection* conn) noexcept nogil
 cdef Http2Stream* find_stream(const Http2* h2, uint32_t id) noexcept nogil
+cdef void finish_stream(EngineState* state, Connection* conn, Http2Stream* stream, int reason) noexcept nogil
 cdef Http2Stream* adopt_stream(EngineState* state, Connection* conn, Exchange* exchange, uint32_t id) noexcept nogil
 cdef bint take_section(
     EngineState* state, Connection* conn, int direction, uint32_t id, HeaderList* fields, bint ends,

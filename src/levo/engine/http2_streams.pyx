@@ -366,14 +366,14 @@ cdef int64_t content_length(const Section* head) noexcept nogil:
     return number
 
 
-cdef bint says_grpc(const Section* head) noexcept nogil:
-    """Content-Type is ``application/grpc``, or that with ``+`` and a message format."""
+cdef bint says(const Section* head, const char* content_type, uint32_t length) noexcept nogil:
+    """Whether Content-Type begins with *content_type*: gRPC's may go on with ``+`` and a message format."""
     cdef Field* field = section_find(head, b"content-type", 12)
     cdef Text text
     if field == NULL:
         return False
     text = section_text(head, field.value)
-    return text.length >= 16 and equals_lower(text.data, <const uint8_t*>b"application/grpc", 16)
+    return text.length >= length and equals_lower(text.data, <const uint8_t*>content_type, length)
 
 
 cdef void fill_head(
@@ -399,8 +399,15 @@ cdef void fill_head(
     stream.parts[k].content_length = content_length(&message.head)
     stream.parts[k].suspect_ns = 0
     note_unknown(exchange, fields)
-    if not exchange.grpc and says_grpc(&message.head):
+    if not exchange.grpc and says(&message.head, b"application/grpc", 16):
         exchange.grpc = GRPC_CALL
+    if not ends and stream.lasting_ns == 0 and (
+        exchange.grpc or k == OF_RESPONSE and says(&message.head, b"text/event-stream", 17)
+    ):
+        stream.lasting_ns = time_ns if time_ns else 1
+        if conn.streaming_ns == 0:
+            conn.streaming_ns = stream.lasting_ns
+        conn.waiting |= 2
 
 
 cdef inline void note_unknown(Exchange* exchange, const HeaderList* fields) noexcept nogil:
@@ -619,6 +626,8 @@ cdef void take_data(
         length = room
         message.truncated = 1
         state.stats.bodies_truncated += 1
+        if stream.lasting_ns and (not stream.exchange.grpc or part.grpc.messages > 1):
+            stream.lasting_ns = conn.streaming_ns = 1    # more of it is not kept: it is reported now
     if not buffer_append(&state.budget, &message.body, data, length):
         message.truncated = 1
         state.stats.bodies_truncated += 1

@@ -38,6 +38,7 @@ cdef extern from *:
 
 cdef double EVEN = 0.93         # of the budget, spread over the endpoints' shares
 cdef double ORDINARY = 0.97     # of the budget, at most, before only precedence counts
+cdef double CAREFREE = 0.1      # of the budget: as long as no more is used up, a few requests in a second are no rate
 cdef double MEMORY_NS = 10e9    # time constant of the smoothed rates
 
 
@@ -211,7 +212,7 @@ cdef void review(Sampler* sampler, int64_t now_ns) noexcept nogil:
     sampler.reviewed_ns = now_ns
     sampler.kept_since_review = 0
     room = EVEN * sampler.per_minute * catch_up(sampler, now_ns)
-    if total <= room:
+    if total <= room or used(sampler, now_ns) < CAREFREE * sampler.capacity:
         sampler.share = -1.0
         return
     low = 0.0

@@ -84,7 +84,7 @@ ctypedef struct Connection:
     int64_t first_ns
     int64_t last_ns
     int64_t reset_ns              # when a RST was seen; 0: none
-    int64_t streaming_ns          # since when a response of server-sent events lasts; 0: none
+    int64_t streaming_ns          # since when a stream of events or messages lasts; 0: none
     uint64_t packets
     uint64_t unrecognised         # octets seen while the protocol was unknown
     uint32_t pending_count
