@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from levo.satellite.openapi import Coverage, compare, render_document
+from levo.satellite.openapi import Operation as StoredOperation
 from levo.satellite.openapi.document import SensitiveField, sensitive_fields
 from levo.satellite.store import CatalogReader, EndpointRow
 from levo.satellite.store.desk import Desk, EndpointPlace
 from levo.satellite.store.learned import EventRow
 from levo.satellite.store.schema import anonymous_template
+from levo.satellite.web.kept import Kept
 
 
 def place_of(row: EndpointRow) -> EndpointPlace:
@@ -134,7 +136,7 @@ class Insight:
                 found = dict(self._reader.operations_of(batch))
                 for identity in batch:
                     operation = found.get(identity)
-                    fields = tuple(sensitive_fields(operation)) if operation is not None else ()
+                    fields = _known_fields(operation) if operation is not None else ()
                     known_by_id[identity] = _Known(traces[identity], fields)
             self._looked.ready = True
             return True
@@ -151,9 +153,9 @@ class Insight:
         fields = {at: known.fields for at, known in list(self._looked.known.items()) if known.fields}
         verdicts = self._verdicts()
         found = [
-            _finding(row, field, verdicts)
+            finding
             for row in self._reader.endpoints_by_id(list(fields))
-            for field in fields[row.id]
+            for finding in _findings(row, fields[row.id], verdicts)
         ]
         return sorted(found, key=lambda f: (f.kind, -f.confidence, f.path, f.location))
 
@@ -172,7 +174,7 @@ class Insight:
         if operation is None:
             return []
         verdicts = self._verdicts()
-        found = [_finding(row, field, verdicts) for field in sensitive_fields(operation)]
+        found = _findings(row, _known_fields(operation), verdicts)
         return sorted(found, key=lambda f: (-f.confidence, f.location))
 
     def changes(
@@ -187,9 +189,18 @@ class Insight:
         operations = self._reader.operations(place)
         return render_document(place[2], operations, version=version) if operations else None
 
-    def coverage(self, place: tuple[str, str, str], description: Mapping[str, Any]) -> Coverage:
-        """Return an uploaded description compared with traffic."""
-        return compare(description, self._reader.operations(place))
+    def document_of(self, rows: Sequence[EndpointRow]) -> dict[str, Any]:
+        """Return the OpenAPI document of these endpoints only."""
+        found = self._reader.operations_of([row.id for row in rows])
+        return render_document("", [operation for _, operation in found], annotate=False)
+
+    def coverage(self, place: tuple[str, str, str], uploaded_ns: int, description: str) -> Coverage:
+        """Return an uploaded description (JSON) compared with traffic, up to a minute old if that is dear."""
+
+        def make() -> Coverage:
+            return compare(orjson.loads(description), self._reader.operations(place))
+
+        return self._looked.coverages.get((*place, str(uploaded_ns)), make)
 
     def alerts(self, since_ns: int) -> list[tuple[str, str, str]]:
         """Return (kind, subject, text) of what is worth an alert since a time."""
@@ -228,12 +239,21 @@ class _Looked:
         self.lock = threading.Lock()
         self.known: dict[int, _Known] = {}
         self.ready = False
+        self.coverages: Kept[Coverage] = Kept()
+
+
+class _Field(NamedTuple):
+    kind: str
+    category: str
+    location: str
+    direction: str
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
     traces: int
-    fields: tuple[SensitiveField, ...]
+    fields: tuple[_Field, ...]
 
 
 def location_of(field: SensitiveField) -> str:
@@ -242,23 +262,36 @@ def location_of(field: SensitiveField) -> str:
     return f"{where}:{field.pointer or '(whole)'}".replace(" ", "_")
 
 
-def _finding(row: EndpointRow, field: SensitiveField, verdicts: Mapping[tuple[object, str], str]) -> Finding:
-    location, kind = location_of(field), field.finding.kind
-    return Finding(
-        row.id,
-        row.organization,
-        row.environment,
-        row.application,
-        row.host,
-        row.method,
-        row.path,
-        kind,
-        str(field.finding.category),
-        location,
-        field.direction,
-        field.finding.confidence,
-        verdicts.get((place_of(row), f"{location} {kind}"), ""),
+def _known_fields(operation: StoredOperation) -> tuple[_Field, ...]:
+    return tuple(
+        _Field(
+            field.finding.kind,
+            str(field.finding.category),
+            location_of(field),
+            field.direction,
+            field.finding.confidence,
+        )
+        for field in sensitive_fields(operation)
     )
+
+
+def _findings(
+    row: EndpointRow, fields: Sequence[_Field], verdicts: Mapping[tuple[object, str], str]
+) -> list[Finding]:
+    place = place_of(row) if verdicts else None
+    names = row.id, row.organization, row.environment, row.application, row.host, row.method, row.path
+    return [
+        Finding(
+            *names,
+            kind,
+            category,
+            location,
+            direction,
+            confidence,
+            verdicts.get((place, f"{location} {kind}"), "") if verdicts else "",
+        )
+        for kind, category, location, direction, confidence in fields
+    ]
 
 
 def shown_operation(written: Mapping[str, Any]) -> Operation:

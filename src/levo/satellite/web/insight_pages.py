@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
-import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.openapi.diff import operations as described_operations
-from levo.satellite.store import ApplicationRow
+from levo.satellite.store import ApplicationRow, EndpointFilter
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import CatalogPages
 from levo.satellite.web.insight import Finding, shown_operation
@@ -23,6 +22,8 @@ from levo.satellite.web.sensor_view import encrypted_endpoints, sensor_view
 FINDING_ROWS = 100
 CHANGE_ROWS = 100
 ENCRYPTED_ROWS = 200
+OPERATION_ROWS = 25
+"""In full, so fewer than elsewhere."""
 CHANGE_KINDS = (
     "endpoint",
     "property",
@@ -116,7 +117,7 @@ class InsightPages(CatalogPages):
 
     def _reference(self, request: Request) -> Response:
         query = request.query_params
-        parameters.only(query, "organization", "environment", "application", "said")
+        parameters.only(query, "organization", "environment", "application", "q", "offset", "said")
         reader, insight = self._catalogs.reader(request), self._catalogs.insight(request)
         applications = reader.applications(limit=200)[1]
         names = ("organization", "environment", "application")
@@ -125,19 +126,31 @@ class InsightPages(CatalogPages):
         if chosen is None and any(asked):
             raise HTTPException(404, "no such application")
         place = (chosen.organization, chosen.environment, chosen.application) if chosen else ("", "", "")
-        document = insight.document(place) if chosen else None
+        search = parameters.text(query, "q").strip()
+        offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
+        total, groups = 0, []
+        if chosen:
+            wanted = EndpointFilter(*place, search=search)
+            total, rows = reader.endpoints(wanted, limit=OPERATION_ROWS, offset=offset)
+            groups = _groups(insight.document_of(rows))
         uploaded = reader.description(place) if chosen else None
         coverage = None
         if uploaded is not None:
-            coverage = insight.coverage(place, orjson.loads(uploaded[1]))
+            coverage = insight.coverage(place, *uploaded)
+        kept = dict(zip(names, place, strict=True))
         return self._renderer.page(
             request,
             "reference.html",
             applications=applications,
             chosen=chosen,
-            kept=dict(zip(names, place, strict=True)),
-            document=document,
-            groups=_groups(document) if document else [],
+            kept=kept,
+            search=search,
+            total=total,
+            offset=offset,
+            step=OPERATION_ROWS,
+            last=min(offset + OPERATION_ROWS, total),
+            link=lambda **changed: link({**kept, **({"q": search} if search else {})}, **changed),
+            groups=groups,
             uploaded=uploaded,
             coverage=coverage,
         )

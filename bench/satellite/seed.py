@@ -1,0 +1,158 @@
+"""A large catalog, written straight into the tables: what it holds was learned once and is there often."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import msgspec
+
+from levo.satellite.learn import (
+    BodyBudget,
+    Detectors,
+    LearnSettings,
+    Origin,
+    SensorReport,
+    State,
+    Trace,
+    learn_all,
+    learn_sensor,
+)
+from levo.satellite.queue import Position
+from levo.satellite.store import CatalogWriter
+from levo.satellite.store.traffic import DAY_S, HOUR_S, WHOLE_CATALOG
+
+SECOND = 1_000_000_000
+NOUNS = ("orders", "users", "invoices", "carts", "devices", "reports", "teams", "rooms", "parcels", "notes")
+KINDS = ("property", "status", "authentication", "request-media-type", "response-media-type")
+_JSON = (("content-type", "application/json"),)
+
+
+def seed(
+    path: Path, *, endpoints: int = 5000, days: int = 90, applications: int = 20, events: int = 20_000,
+    sensors: int = 40, now_ns: int, organization: str = "acme",
+) -> None:  # fmt: skip
+    """Make a catalog at *path*: rollups of *days* days for each endpoint, and of the last day by the hour."""
+    latency = msgspec.msgpack.encode([{40: 5.0, 48: 2.0, 56: 1.0}])
+    now_s = now_ns // SECOND
+    with CatalogWriter(path) as writer:
+        state = learn_all(
+            State(), _traces(organization, now_ns), LearnSettings(Detectors(), b"k", BodyBudget())
+        )
+        for number in range(sensors):
+            learn_sensor(state, organization, f"sensor-{number:02}", _report(number, now_ns))
+        writer.commit(state, Position(1, 1))
+    with sqlite3.connect(path) as connection:
+        shapes = connection.execute(
+            "SELECT state, method, callers FROM knowledge JOIN endpoint ON id = endpoint ORDER BY id"
+        ).fetchall()
+        for table in ("rollup", "event", "knowledge", "endpoint_status", "endpoint"):
+            connection.execute(f"DELETE FROM {table}")
+        for number in range(1, endpoints + 1):
+            state_of, method, callers = shapes[number % len(shapes)]
+            noun = NOUNS[number % len(NOUNS)]
+            place = f"/v1/{noun}{number // len(NOUNS)}/{{}}"
+            row = (
+                number, organization, ("production", "staging")[number % 2], f"app {number % applications}",
+                f"h{number % 50}.example", method, place, 100, 100.0 + number, now_ns - number * 10**12,
+                now_ns,
+                place.replace("{}", f"{{{noun[:-1]}Id}}"), place, 0.9, callers,
+            )  # fmt: skip
+            connection.execute(
+                "INSERT INTO endpoint (id, organization, environment, application, host, method, template,"
+                " traces, exchanges, first_seen_ns, last_seen_ns, path, place, confidence, callers)"
+                f" VALUES ({','.join('?' * len(row))})",
+                row,
+            )
+            connection.execute("INSERT INTO knowledge VALUES (?, ?)", (number, state_of))
+            statuses = [(number, 200, 90.0), (number, 500 if number % 7 == 0 else 404, 10.0)]
+            connection.executemany("INSERT INTO endpoint_status VALUES (?, ?, ?)", statuses)
+        connection.executemany(
+            "INSERT INTO rollup VALUES (?, ?, ?, 8, 1, 1, ?)",
+            (
+                (endpoint, size, now_s // size * size - at * size, latency)
+                for endpoint in (-1, *range(WHOLE_CATALOG, endpoints + 1))
+                for size, times in ((DAY_S, days), (HOUR_S, 24))
+                for at in range(times)
+            ),
+        )
+        connection.executemany(
+            "INSERT INTO event (time_ns, endpoint, kind, detail) VALUES (?, ?, ?, ?)",
+            (
+                (
+                    now_ns - at * 10**11,
+                    at % endpoints + 1,
+                    KINDS[at % len(KINDS)],
+                    f"response 200 /field{at % 97}",
+                )
+                for at in range(events)
+            ),
+        )
+
+
+def _traces(organization: str, now_ns: int) -> list[Trace]:
+    """Ten shapes of endpoints, each with parameters, nested bodies, errors, and some with personal data."""
+    origin = Origin(organization, "production", "shop", "sensor")
+    made = []
+    for number in range(len(NOUNS) * 30):
+        noun, shape = NOUNS[number % len(NOUNS)], number % len(NOUNS)
+        body: dict[str, object] = {
+            "id": number, "status": ("active", "closed")[number % 2], "created": "2024-05-01T10:00:00Z",
+            "lines": [{"sku": f"a-{number}", "quantity": 2, "price": {"amount": 1.5, "currency": "EUR"}}],
+            **{f"field{at}": at for at in range(shape * 2)},
+        }  # fmt: skip
+        if shape % 2:
+            body |= {"email": f"u{number}@example.org", "iban": "DE89370400440532013000"}
+        octets = json.dumps(body).encode()
+        method = ("GET", "POST", "PUT")[shape % 3]
+        path, status = f"/v1/{noun}/{number + 1000}", 200 if number % 5 else 404
+        made.append(
+            Trace(
+                origin,
+                "shop.example",
+                method,
+                path,
+                status,
+                1.0,
+                now_ns - 10**7,
+                now_ns,
+                "expand=lines&page=2",
+                "",
+                (*_JSON, ("authorization", "Bearer ***")),
+                _JSON,
+                octets if method != "GET" else b"",
+                octets,
+            )
+        )
+    return made
+
+
+def _report(number: int, now_ns: int) -> SensorReport:
+    values = {}
+    for stage in ("frames", "payload_bytes", "exchanges", "traces"):
+        values["levo.sensor.ledger.received", (("stage", stage),)] = (now_ns, 1e6)
+        for state, fate in (
+            ("exported", "kept"),
+            ("filtered", "intended"),
+            ("gap", "lost"),
+            ("opaque_tls", "lost"),
+        ):
+            labels = (("fate", fate), ("stage", stage), ("state", state))
+            values["levo.sensor.ledger.units", labels] = (now_ns, 2.5e5)
+    for server in range(10):
+        labels = (
+            ("server.address", f"10.0.{number}.{server}"), ("server.port", "443"),
+            ("tls.next_protocol", "h2"), ("tls.protocol.version", "1.3"),
+            ("tls.server_name", f"s{server}.example"),
+        )  # fmt: skip
+        values["levo.encrypted.connections", labels] = (now_ns, 12.0)
+        values["levo.encrypted.bytes", labels] = (now_ns, 1e6)
+    attributes = {
+        "service.name": f"app {number % 20}",
+        "host.name": f"web-{number}",
+        "service.version": "0.1.0",
+    }
+    return SensorReport(
+        now_ns - DAY_S * SECOND, now_ns, {k: (now_ns, v) for k, v in attributes.items()}, values
+    )
