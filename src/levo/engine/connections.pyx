@@ -302,8 +302,10 @@ cdef bint take_syn(EngineState* state, Connection* conn, int side, const Packet*
             return False                          # answers another SYN than the one that was seen
         if stream.syn and stream.has_data:
             return False
-        if conn.closed or (not stream.syn and stream.has_data):
-            reopen(state, conn, packet)
+        if conn.closed or (not stream.syn and stream.has_data) or (
+            conn.protocol != PROTOCOL_UNKNOWN and conn.client == side
+        ):
+            reopen(state, conn, packet)           # what was read so far took this side for the client
         conn.client = <signed char>(1 - side)
         # A RST or FIN before it was not the server's: that one has just agreed.
         conn.reset_ns = 0
