@@ -21,7 +21,6 @@ from pathlib import Path
 
 import msgspec
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from levo.errors import LevoError
 from levo.satellite.decider import Decider
@@ -38,9 +37,9 @@ from levo.satellite.learn import (
     learn_all,
     learn_sensor,
     load_rules,
+    read_delivery,
     read_metrics,
     read_senders,
-    read_traces,
 )
 from levo.satellite.queue import JournalReader, Position, Record, RecordKind
 from levo.satellite.store import DATABASE_NAME, CatalogWriter
@@ -101,9 +100,8 @@ def learn_record(
     traces: list[Trace | None] = []
     try:
         if record.kind is RecordKind.TRACES:
-            request = ExportTraceServiceRequest.FromString(record.payload)
-            reports.extend(read_senders(request, record.organization, record.received_ns))
-            traces.extend(read_traces(request, record.organization, record.received_ns))
+            resources, traces = read_delivery(record.payload, record.organization, record.received_ns)
+            reports.extend(read_senders(resources, record.organization, record.received_ns))
         else:
             metrics = ExportMetricsServiceRequest.FromString(record.payload)
             reports.extend(read_metrics(metrics, record.organization, record.received_ns))
@@ -115,7 +113,7 @@ def learn_record(
         state.unreadable_records += 1
         return state
     if recent is not None and any(trace is not None and trace.identity for trace in traces):
-        if not recent.is_new_delivery(record.payload):
+        if not recent.is_new_delivery(_identity_of(record.payload, traces)):
             state.duplicate_deliveries += 1
             return state
     for origin, report in reports:
@@ -126,6 +124,12 @@ def learn_record(
         else:
             learn_all(state, (trace,), settings)
     return state
+
+
+def _identity_of(payload: bytes, traces: list[Trace | None]) -> bytes:
+    """Return what a delivery and its repetition have in common and no other has: the ids of its exchanges."""
+    identities = [trace.identity for trace in traces if trace is not None]
+    return b"".join(identities) if all(len(each) == 24 for each in identities) else payload
 
 
 class Learner:
@@ -146,6 +150,8 @@ class Learner:
         self._recent = RecentDeliveries(writer.is_known)
         self._decider = Decider(writer.overrides)
         self._paths = writer.load_paths()
+        for paths in self._paths.values():
+            paths.key = settings.caller_key
         self._delta = State(paths=self._paths)
         self._committed = writer.checkpoint()
         self._last_commit_s = self._last_prune_s = float("-inf")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from levo.satellite.learn.paths.known import Override
 from levo.satellite.learn.paths.state import PathState
-from levo.satellite.learn.paths.templates import Catalog, Template
+from levo.satellite.learn.paths.templates import Catalog, Template, shown_path
 
 _VALUE = re.compile(r"\{[^{}]*\}")
 
@@ -57,4 +57,5 @@ def decide_templates(paths: PathState, overrides: Sequence[Override] = ()) -> De
 
 def undecided(place: str, method: str) -> Assignment:
     """Return the assignment of a place that is newer than the last decision."""
-    return Assignment(_VALUE.sub("{}", place), _VALUE.sub("{id}", place), 0.5, frozenset((method,)))
+    path = shown_path([part for part in place.split("/") if part])
+    return Assignment(_VALUE.sub("{}", path), _VALUE.sub("{id}", path), 0.5, frozenset((method,)))

@@ -34,6 +34,8 @@ def trace_of(exchange: Exchange, origin: Origin) -> Trace | None:
         b"" if response is None else response.body,
         _is_whole(request),
         response is not None and _is_whole(response),
+        exchange.grpc,
+        -1 if response is None else _grpc_status(response),
     )
 
 
@@ -119,6 +121,13 @@ def _host(named: str, scheme: str, address: str, port: int) -> str:
 
 def _fields(message: Message) -> Fields:
     return tuple((name.lower(), value) for name, value in message.headers)
+
+
+def _grpc_status(message: Message) -> int:
+    for name, value in (*message.trailers, *message.headers):
+        if name.lower() == "grpc-status":
+            return int(value) if value.isascii() and value.isdigit() else -1
+    return -1
 
 
 def _is_whole(message: Message) -> bool:

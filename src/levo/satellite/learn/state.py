@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from levo.satellite.learn.callers import Callers
 from levo.satellite.learn.knowledge import Knowledge, learn_messages
+from levo.satellite.learn.operations import parts_of
 from levo.satellite.learn.paths.state import PathState
+from levo.satellite.learn.paths.statement import read_statement
 from levo.satellite.learn.paths.trie import path_keys
 from levo.satellite.learn.sensitive.detectors import Detectors
 from levo.satellite.learn.sensors import SensorReport, merge_sensor
@@ -175,11 +177,22 @@ def learn(state: State, trace: Trace, settings: LearnSettings = DEFAULT_SETTINGS
     scope = Scope(origin.organization, origin.environment, origin.application, trace.host)
     paths = state.paths.get(scope)
     if paths is None:
-        paths = state.paths[scope] = PathState()
-    place = paths.observe(trace.method, trace.path, trace.status, trace.weight)
+        paths = state.paths[scope] = PathState(settings.caller_key)
+    for part, keys in parts_of(trace) or ((trace, ()),):
+        _learn_part(state, paths, scope, part, keys, settings)
+    state.traces += 1
+    state.exchanges += trace.weight
+    return state
+
+
+def _learn_part(
+    state: State, paths: PathState, scope: Scope, trace: Trace, keys: tuple[str, ...], settings: LearnSettings
+) -> None:
+    """Add one operation; *keys* is its place, empty where that is the path's."""
+    found = place = paths.observe(trace.method, trace.path, trace.status, trace.weight, keys)
     if place is None:
         # An answer such as 404 does not make an endpoint, but belongs to one that others make.
-        place = "/" + "/".join(path_keys(trace.path))
+        place = "/" + "/".join(keys or path_keys(trace.path))
     key = EndpointKey(*scope, trace.method, place)
     facts = state.endpoints.get(key)
     if facts is None:
@@ -187,11 +200,12 @@ def learn(state: State, trace: Trace, settings: LearnSettings = DEFAULT_SETTINGS
     facts.add_trace(trace, settings.caller_key)
     if settings.budget is None or settings.budget.wants(key, trace):
         learn_messages(facts.knowledge, trace, place, settings.detectors)
+        if found is not None and 200 <= trace.status < 300 and trace.response_whole:
+            statement = read_statement(trace.path, trace.request_body, trace.response_body)
+            if statement is not None:
+                paths.hear(trace.method, found, statement)
     else:
         facts.knowledge.skipped += 1
-    state.traces += 1
-    state.exchanges += trace.weight
-    return state
 
 
 def learn_all(
@@ -225,7 +239,7 @@ def absorb(state: State, other: State) -> State:
     for scope, paths in other.paths.items():
         mine = state.paths.get(scope)
         if mine is None:
-            mine = state.paths[scope] = PathState()
+            mine = state.paths[scope] = paths.empty()
         mine.absorb(paths)
     for (organization, sensor), report in other.sensors.items():
         learn_sensor(state, organization, sensor, report)

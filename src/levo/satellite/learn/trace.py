@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import msgspec
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from levo.satellite.learn.paths.segments import segment_key
+from levo.satellite.learn.spans import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    SpanReader,
+    read_spans,
+)
 
 MAX_NAME_CHARACTERS = 200
 """Bound on names that become part of the catalog's keys (organization, application, host …)."""
@@ -38,6 +43,8 @@ _WANTED = frozenset(
         "levo.http.response.body.truncated",
         "levo.http.response.body.missing_bytes",
         "levo.exchange.incomplete",
+        "rpc.system",
+        "rpc.grpc.status_code",
     )
 )
 _REQUEST_HEADER, _RESPONSE_HEADER = "http.request.header.", "http.response.header."
@@ -79,11 +86,43 @@ class Trace(msgspec.Struct, frozen=True, gc=False):
     request_whole: bool = True
     """The body is all there; learned from only then."""
     response_whole: bool = True
+    grpc: bool = False
+    """A gRPC call."""
+    grpc_status: int = -1
+    """``grpc-status``; -1 when unknown."""
     identity: bytes = b""
     """Trace and span id; empty when there is none. Deliveries of the same span have the same."""
 
     def __repr__(self) -> str:
         return f"Trace({self.method}, path of {len(self.path)} characters, status {self.status})"
+
+
+def read_delivery(
+    octets: bytes, organization: str, received_ns: int
+) -> tuple[list[Resource], list[Trace | None]]:
+    """Return the resources of an encoded trace request, and one item per span as ``read_traces`` yields them.
+
+    Raises:
+        ValueError: *octets* are no such request.
+    """
+
+    def reader_of(encoded: bytes) -> SpanReader:
+        resource = Resource.FromString(encoded)
+        resources.append(resource)
+        origin = read_origin(resource, organization)
+        return SpanReader(Trace, origin, METHODS, host_of, _HALF_READ, received_ns, _CLOCK_TOLERANCE_NS)
+
+    resources: list[Resource] = []
+    traces: list[Trace | None] | None
+    try:
+        traces = read_spans(octets, reader_of)
+        if traces is None:
+            request = ExportTraceServiceRequest.FromString(octets)
+            resources = [each.resource for each in request.resource_spans]
+            traces = list(read_traces(request, organization, received_ns))
+    except DecodeError as error:
+        raise ValueError("not a trace request") from error
+    return resources, traces
 
 
 def read_traces(
@@ -133,7 +172,6 @@ _MIN_TOKEN_CHARACTERS = 16
 _TOKEN_KINDS = ("{hex}", "{integer}", "{long}", "{token}", "{uuid}")
 
 
-@lru_cache(maxsize=4096)
 def clean_host(host: str) -> str:
     """Return *host* as the catalog names it: lower case, and ``*`` for labels that are random tokens.
 
@@ -188,6 +226,8 @@ def _read_span(span: Span, origin: Origin, received_ns: int) -> Trace | None:
         _octets_of(values, "levo.http.response.body"),
         _is_whole(values, "request"),
         _is_whole(values, "response"),
+        _text_of(values, "rpc.system") == "grpc",
+        _int_of(values, "rpc.grpc.status_code") if "rpc.grpc.status_code" in values else -1,
         span.trace_id + span.span_id,
     )
 
@@ -224,11 +264,18 @@ def _is_whole(values: dict[str, AnyValue], side: str) -> bool:
 
 
 def _host(values: dict[str, AnyValue]) -> str:
-    host = clean_host(_text_of(values, "server.address"))
-    port = _int_of(values, "server.port")
+    return host_of(
+        _text_of(values, "server.address"), _int_of(values, "server.port"), _text_of(values, "url.scheme")
+    )
+
+
+@lru_cache(maxsize=4096)
+def host_of(address: str, port: int, scheme: str) -> str:
+    """Return how the catalog names a server: *port* is left out if it is the default of *scheme*."""
+    host = clean_host(address)
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"
-    default = DEFAULT_PORTS.get(_text_of(values, "url.scheme"))
+    default = DEFAULT_PORTS.get(scheme)
     return f"{host}:{port}" if 0 < port < 65536 and port != default else host
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import random
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from levo.satellite.learn.paths import PathState, merge
+from levo.satellite.learn.paths.statement import Statement, read_statement
 from levo.satellite.learn.paths.trie import DistinctSample
 
 WORDS = (
@@ -169,3 +172,62 @@ def test_values_of_recognised_types_are_forgotten(requests):
     state.observe("GET", "/users/3b1f8b7e-6f0c-4a8e-9d0c-2f1e5a7b9c3d", 200)
     data = state.to_bytes()
     assert b"jane" not in data and b"3b1f8b7e" not in data
+
+
+STATEMENTS = st.tuples(
+    st.sampled_from(("GET", "POST")),
+    st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(lambda parts: "/" + "/".join(parts)),
+    st.dictionaries(
+        st.sampled_from(("id", "name", "status")), st.sampled_from((*WORDS, 7, "open")), max_size=3
+    ),
+)
+
+
+def hear(exchanges: list[tuple[str, str, dict[str, object]]]) -> PathState:
+    state = PathState(b"key")
+    for method, path, answer in exchanges:
+        place = state.observe(method, path, 200)
+        statement = read_statement(path, b"", json.dumps(answer).encode())
+        if place is not None and statement is not None:
+            state.hear(method, place, statement)
+    return state
+
+
+@given(st.lists(STATEMENTS, max_size=30), st.randoms(use_true_random=False), st.integers(1, 8))
+def test_what_bodies_say_does_not_depend_on_order_or_partition_either(exchanges, rng, parts):
+    """A value given out in one part and asked for in another, earlier or later."""
+    expected = hear(exchanges).to_bytes()
+    rng.shuffle(exchanges)
+    states = [hear(exchanges[i::parts]) for i in range(parts)]
+    while len(states) > 1:
+        a, b = states.pop(rng.randrange(len(states))), states.pop(rng.randrange(len(states)))
+        states.append(merge(a, b))
+    assert states[0].to_bytes() == expected
+
+
+def test_values_given_out_are_not_stored_unless_they_are_asked_for():
+    state = hear([("GET", "/flows", {"id": "nightly", "name": "weekly"}), ("GET", "/flows/nightly", {})])
+
+    assert b"weekly" not in state.to_bytes()
+    assert state.root.kids["flows"].kids["nightly"].given_out
+    assert not PathState.from_bytes(state.to_bytes()).root.kids["flows"].given_out
+
+
+def test_more_values_than_the_filter_holds_are_recognised_before_it_is_cleared():
+    state = PathState()
+    for n in range(60):
+        state.observe("GET", f"/flows/name{chr(97 + n % 26)}{chr(97 + n // 26)}", 200)
+    for start in range(0, 60_000, 500):
+        texts = [f"other{n}x" for n in range(start, start + 499)] + [f"name{chr(97 + start // 500 % 26)}a"]
+        state.hear("GET", "/flows", Statement(None, frozenset(texts), 0))
+    state.fold()
+    flows = state.root.kids["flows"].kids
+
+    assert sum(flows[f"name{chr(97 + n)}a"].given_out for n in range(26)) == 26
+    assert sum(flows[f"name{chr(97 + n)}b"].given_out for n in range(26)) < 3
+
+
+def test_states_written_before_bodies_were_heard_are_read():
+    old = msgspec.msgpack.encode([1, 1, [0, 0, 0, 0, []], [], [], [[["GET", [1, 1000, 4, 1, 0]]], [], None]])
+
+    assert PathState.from_bytes(old).root.calls == {"GET": [1, 1000, 4, 1, 0, 0]}

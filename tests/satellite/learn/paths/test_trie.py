@@ -21,7 +21,7 @@ from levo.satellite.learn.paths.trie import (
 )
 
 NAMES = st.lists(st.text("abcdxyz", min_size=1, max_size=5), unique=True, max_size=12)
-CALLS = st.lists(st.integers(0, 63), min_size=5, max_size=5)
+CALLS = st.lists(st.integers(0, 63), min_size=6, max_size=6)
 
 
 def trie(*paths: str) -> Node:
@@ -30,7 +30,7 @@ def trie(*paths: str) -> Node:
         node = root
         for key in path.split("/"):
             node = node.kids.setdefault(key, Node())
-        add_call(node.calls, "GET", [1, 1000, 4, 1, 0])
+        add_call(node.calls, "GET", [1, 1000, 4, 1, 0, 0])
     return root
 
 
@@ -62,16 +62,16 @@ def test_calls_add_up_and_classes_unite(a: list[int], b: list[int]) -> None:
     add_call(calls, "GET", a)
     add_call(calls, "GET", b)
 
-    assert calls == {"GET": [a[0] + b[0], a[1] + b[1], a[2] | b[2], a[3] + b[3], a[4] + b[4]]}
+    assert calls == {"GET": [a[0] + b[0], a[1] + b[1], a[2] | b[2], a[3] + b[3], a[4] + b[4], a[5] | b[5]]}
 
 
 def test_a_call_that_was_added_is_not_shared() -> None:
-    call = [1, 1000, 4, 1, 0]
+    call = [1, 1000, 4, 1, 0, 0]
     calls: dict[str, list[int]] = {}
     add_call(calls, "GET", call)
     add_call(calls, "GET", call)
 
-    assert call == [1, 1000, 4, 1, 0]
+    assert call == [1, 1000, 4, 1, 0, 0]
 
 
 def test_a_copy_is_equal_and_apart() -> None:

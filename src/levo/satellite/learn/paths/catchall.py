@@ -39,6 +39,8 @@ class _Survey:
     def _follow(self, branch: Branch, depth: int) -> None:
         is_open = _is_open(branch)
         for text, kid in branch.literals.items():
+            if text[0] == "#":
+                continue
             if depth:
                 for _, node in kid.places:
                     self.parents[text] += 1
@@ -81,6 +83,8 @@ def find(branch: Branch) -> Branch | None:
 
     *branch* gives up the children that became part of it. The result's literal children are not split yet.
     """
+    if any(segment[0] == "#" for segment in branch.pattern):
+        return None
     known = tuple(node for kid in branch.parameters.values() for node in kid.known if node.catch_all)
     if not known and (not branch.pattern or not _is_open(branch)):
         return None
@@ -103,7 +107,7 @@ def find(branch: Branch) -> Branch | None:
             _swallow(branch.parameters.pop(affix), whole, tails, behind)
     for text, kid in sorted(branch.literals.items()):
         page = kid.reason is not None and kid.reason.value_probability < 0.1 and not _has_children(kid)
-        if not kid.known and not page:
+        if not kid.known and not page and text[0] != "#":
             _swallow(branch.literals.pop(text), whole, tails, behind)
     whole.kinds["text"] = sum(survey.count.values())
     whole.values_seen = survey.text

@@ -21,6 +21,7 @@ from levo.satellite.learn.paths.branch import Affix, Branch, Place, Reason
 from levo.satellite.learn.paths.features import (
     Child,
     Context,
+    Heard,
     Siblings,
     bucket,
     child_features,
@@ -36,7 +37,8 @@ from levo.satellite.learn.paths.segments import (
     literal_suffix,
     split_key,
 )
-from levo.satellite.learn.paths.trie import REQUESTS, Node
+from levo.satellite.learn.paths.trie import GRPC, OPERATIONS, REQUESTS, SHAPE, Node
+from levo.satellite.learn.paths.weigh import weigh
 from levo.satellite.learn.paths.weights import FIRST, SECOND
 
 NEW_FROM = 0.95
@@ -105,7 +107,7 @@ def _grow(top: Branch, context: Context, totals: _Totals, judge: Judge) -> None:
         _split(branch, context, totals, judge)
         deeper = context.depth + 1
         for literal, kid in branch.literals.items():
-            kind = "version" if is_version(literal) else "word"
+            kind = _kind(context, literal)
             stack.append((kid, Context(kind, literal, deeper, context.value_above)))
         for kid in branch.parameters.values():
             stack.append((kid, Context("param", "", deeper, True)))
@@ -125,6 +127,14 @@ def _grow(top: Branch, context: Context, totals: _Totals, judge: Judge) -> None:
                 _grow(kid, Context("word", text, context.depth + 2, True), totals, judge)
 
 
+def _kind(context: Context, literal: str) -> str:
+    if literal == OPERATIONS or context.kind == "services":
+        return "operations"
+    if literal == GRPC:
+        return "services"
+    return "version" if is_version(literal) else "word"
+
+
 def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> None:
     """Give *branch* its children."""
     kids: dict[str, list[Place]] = {}
@@ -137,8 +147,14 @@ def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> N
     typed = sorted(name for name in kids if "{" in name)
     values: list[tuple[str, Reason]] = [(name, _TYPED) for name in typed]
     named = {text: tuple(n.literals[text] for n in branch.known if text in n.literals) for text in literals}
-    formats = _formats(text for text in literals if not named[text])
-    free = [text for text in literals if not named[text] and text not in formats]
+    if context.kind in ("operations", "services"):
+        fixed = [text for text in literals if not named[text]]
+    else:
+        fixed = [text for text in literals if text[0] == "#"]
+    for text in fixed:
+        branch.literals[text] = _literal(branch, text, kids[text], _NAMED)
+    formats = _formats(text for text in literals if not named[text] and text not in fixed)
+    free = [text for text in literals if not named[text] and text not in formats and text not in fixed]
     named_formats = [text for text in free if text.lower() in FORMATS]
     if len(named_formats) > 1:
         formats.update(dict.fromkeys(named_formats, Affix("", "")))
@@ -157,7 +173,7 @@ def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> N
         for text in free:
             stems.setdefault(literal_stem(text), []).append(text)
         siblings = _siblings(context, kids, stems, typed, totals)
-        judged = list(zip(stems.values(), judge(branch, siblings), strict=True))
+        judged = list(zip(stems.values(), weigh(siblings, judge(branch, siblings)), strict=True))
         clear = sum(reason.value_probability >= CERTAIN for _, reason in judged)
         least = JOIN_FROM if typed or clear >= CERTAIN_VALUES else NEW_FROM
         like = _like_clear(siblings, judged)
@@ -283,6 +299,7 @@ def _siblings(
                 frozenset(_signature(nodes)),
                 totals.homes(stem),
                 len(texts) if texts != [stem] else 0,
+                _heard(nodes),
             )
         )
     recognised = [name for name in typed if name != OVERFLOW]
@@ -295,7 +312,20 @@ def _siblings(
         frozenset(method for _, node in places for method in node.calls),
         OVERFLOW in kids,
         frozenset(_signature(kids.get(OVERFLOW, ()))),
+        _heard(places),
     )
+
+
+def _heard(places: Iterable[Place]) -> Heard:
+    heard = Heard()
+    for _, node in places:
+        heard.looked += node.looked
+        heard.came_back += node.came_back
+        heard.given_out |= node.given_out
+        for method, call in node.calls.items():
+            if call[SHAPE]:
+                heard.shapes[method] = heard.shapes.get(method, 0) | call[SHAPE]
+    return heard
 
 
 def _signature(places: Iterable[Place]) -> Iterable[str]:
@@ -309,6 +339,7 @@ def _signature(places: Iterable[Place]) -> Iterable[str]:
 
 
 _TYPED = Reason(1.0, (("value of a recognised type", math.inf),))
+_NAMED = Reason(0.0, (("operation named within the request", -math.inf),))
 _FORMAT = Reason(1.0, (("same name with several extensions", math.inf),))
 _DESCRIBED_VALUE = Reason(1.0, (("described as a parameter", math.inf),))
 _DESCRIBED_LITERAL = Reason(0.0, (("described as fixed", -math.inf),))

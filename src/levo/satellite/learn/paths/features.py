@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from levo.satellite.learn.paths.segments import (
@@ -41,6 +41,20 @@ class Context:
 
 
 @dataclass(slots=True)
+class Heard:
+    """What bodies said about one or several segments (``statement``)."""
+
+    looked: int = 0
+    """Responses searched for the segment."""
+    came_back: int = 0
+    """Of ``looked``: it was there, as the name or id of something."""
+    given_out: bool = False
+    """Another call gave it out as the name or id of something."""
+    shapes: dict[str, int] = field(default_factory=dict)
+    """By method: sketch of the properties of the bodies; none that is 0."""
+
+
+@dataclass(slots=True)
 class Child:
     """One literal child, summed over all places that are the same after the decisions above it."""
 
@@ -55,6 +69,7 @@ class Child:
     """Different segments of this host under which the same literal occurs."""
     verbs: int = 0
     """Different ``:verb`` suffixes behind it."""
+    heard: Heard = field(default_factory=Heard)
 
 
 @dataclass(slots=True)
@@ -69,6 +84,7 @@ class Siblings:
     typed_methods: frozenset[str]
     overflow: bool
     overflow_below: frozenset[str] = frozenset()
+    typed_heard: Heard = field(default_factory=Heard)
 
 
 def bucket(value: float, *limits: float) -> int:

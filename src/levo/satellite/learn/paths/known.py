@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from levo.satellite.learn.paths.trie import OPERATIONS
+
 _PARAMETER = re.compile(r"\{([^{}]*)\}")
 Kind = Literal["accept", "rename", "split", "merge", "ignore", "import"]
 
@@ -60,9 +62,12 @@ def compile_known(overrides: Iterable[Override]) -> KnownNode:
         if override.kind in ("rename", "ignore"):
             continue
         node = root
-        for segment in override.template.split("/"):
+        path, marker, operation = override.template.partition("#")
+        for segment in path.split("/"):
             if segment:
                 node = _child(node, segment)
+        if marker:
+            _child(_child(node, OPERATIONS), operation)
     return root
 
 

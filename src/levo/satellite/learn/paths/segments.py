@@ -142,7 +142,7 @@ _VERSION = re.compile(
 )
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_]+")
 _QUOTED = re.compile(r"(?P<name>[A-Za-z]\w*)\((?P<inside>[^()]*)\)", re.ASCII)
-_CLEAN = re.compile(r"[^\x00-\x1f\x7f{}/%\s]+")
+_CLEAN = re.compile(r"[^\x00-\x1f\x7f{}/%#\s]+")
 
 
 def split_path(path: str) -> list[str]:
@@ -181,7 +181,7 @@ def segment_key(segment: str, first: bool) -> str:
 
 
 def _encode(literal: str) -> str:
-    return "".join(c if c.isprintable() and c not in "{}/% " else _percent(c) for c in literal)
+    return "".join(c if c.isprintable() and c not in "{}/%# " else _percent(c) for c in literal)
 
 
 def _percent(character: str) -> str:

@@ -10,8 +10,10 @@ from typing import Any
 import msgspec
 
 from levo.satellite.learn.paths.segments import OVERFLOW
+from levo.satellite.learn.paths.statement import GivenOut, Statement
 from levo.satellite.learn.paths.trie import (
     BUDGETS,
+    SHAPE,
     WEIGHT_UNIT,
     DistinctSample,
     Node,
@@ -69,9 +71,14 @@ class PathState:
     ``received == learned + noise.total`` always holds.
     """
 
-    __slots__ = ("_fresh", "_places", "_threshold", "distinct", "learned", "noise", "pinned", "root")
+    __slots__ = (
+        "_fresh", "_given_out", "_places", "_threshold", "distinct", "key", "learned", "noise", "pinned",
+        "root",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, key: bytes = b"levo") -> None:
+        self.key = key
+        """Of this installation, at most 64 octets: hashes the values that responses give out."""
         self.root = Node()
         self.learned = 0
         """Requests in the trie."""
@@ -80,32 +87,37 @@ class PathState:
         """Of learned paths, values of recognised types taken out."""
         self.pinned: frozenset[str] = frozenset()
         """Literals that users or descriptions named: kept before all others, from when they were named."""
-        self._places: dict[str, tuple[Node, Key, int]] = {}
+        self._places: dict[str | tuple[str, ...], tuple[Node, Key, int]] = {}
         self._fresh = 0
         self._threshold = _NODES
+        self._given_out = GivenOut()
 
     @property
     def received(self) -> int:
         """Requests seen."""
         return self.learned + self.noise.total
 
-    def observe(self, method: str, path: str, status: int, weight: float = 1.0) -> Key | None:
+    def observe(
+        self, method: str, path: str, status: int, weight: float = 1.0, keys: tuple[str, ...] = ()
+    ) -> Key | None:
         """Learn one exchange; return the key its facts belong to, None if it teaches nothing.
 
         *path* as sent, without query; *status* 0 if no response was seen; *weight*: exchanges it stands for.
+        *keys*: its place, where that is not the path's (an operation that is named within the request).
         """
         if status in ABSENT_STATUSES or method not in METHODS:
             self._count_noise(method, path, status)
             return None
-        place = self._places.get(path)
+        name: str | tuple[str, ...] = keys or path
+        place = self._places.get(name)
         if place is None:
-            place = self._find(path)
+            place = self._find(path, keys)
             if place is None:
                 return None
         node, key, slash = place
         call = node.calls.get(method)
         if call is None:
-            call = node.calls[method] = [0, 0, 0, 0, 0]
+            call = node.calls[method] = [0, 0, 0, 0, 0, 0]
         # REQUESTS, WEIGHT, CLASSES, SUCCESSES, SLASHES of trie.Call, spelt out as this runs for each request.
         call[0] += 1
         call[1] += round(weight * WEIGHT_UNIT)
@@ -115,6 +127,42 @@ class PathState:
         self.learned += 1
         return key
 
+    def empty(self) -> PathState:
+        """Return a state without anything learned that can be merged with this one."""
+        return PathState(self.key)
+
+    def hear(self, method: str, place: Key, statement: Statement) -> None:
+        """Learn what the bodies of one successful exchange say; ``observe`` returned *place* for it."""
+        node = self.root
+        came_back = statement.came_back or ()
+        for position, key in enumerate(part for part in place.split("/") if part):
+            kid = node.kids.get(key) or node.kids.get(OVERFLOW)
+            if kid is None:
+                break
+            node = kid
+            if position < len(came_back):
+                node.looked += 1
+                node.came_back += came_back[position]
+        else:
+            call = node.calls.get(method)
+            if call is not None:
+                call[SHAPE] |= statement.shape
+        for text in statement.given_out:
+            self._given_out.add(text, self.key)
+        if self._given_out.is_full:
+            self._recall()
+            self._given_out.clear()
+
+    def _recall(self) -> None:
+        """Mark the literals that were given out."""
+        stack = [self.root] if self._given_out else []
+        while stack:
+            node = stack.pop()
+            for key, kid in node.kids.items():
+                if not kid.given_out and "{" not in key and self._given_out.holds(key, self.key):
+                    kid.given_out = True
+                stack.append(kid)
+
     def _count_noise(self, method: str, path: str, status: int) -> None:
         noise = self.noise
         if status in ABSENT_STATUSES:
@@ -123,9 +171,11 @@ class PathState:
         else:
             noise.methods += 1
 
-    def _find(self, path: str) -> tuple[Node, Key, int] | None:
+    def _find(self, path: str, known: tuple[str, ...]) -> tuple[Node, Key, int] | None:
         """Return the node of *path*, made if need be; None for noise, which is counted."""
-        if "." in path:
+        if known:
+            pass
+        elif "." in path:
             if _PROBE.search(path) is not None:
                 self.noise.probes += 1
                 return None
@@ -141,7 +191,7 @@ class PathState:
                 self.fold()
                 self._threshold = max(_NODES, 2 * self.root.size())
         node = self.root
-        keys = path_keys(path)
+        keys = known or path_keys(path)
         for key in keys:
             kid = node.kids.get(key)
             if kid is None:
@@ -157,7 +207,7 @@ class PathState:
         place = (node, name, int(len(path) > 1 and path.endswith("/")))
         if len(self._places) >= _MEMORY:
             self._places.clear()
-        self._places[path] = place
+        self._places[known or path] = place
         return place
 
     def leaves_allowed(self) -> int | None:
@@ -173,6 +223,7 @@ class PathState:
         """Bring the trie into its normal form, which depends on the set of requests only."""
         self._places.clear()
         self._fresh = 0
+        self._recall()
         self.root.fold(self.leaves_allowed(), self.pinned)
 
     def pin(self, literals: Iterable[str]) -> None:
@@ -192,7 +243,10 @@ class PathState:
         mine.methods += theirs.methods
         mine.absent_paths.merge(theirs.absent_paths)
         self.distinct.merge(other.distinct)
+        self._given_out.merge(other._given_out)
         self.fold()
+        if self._given_out.is_full:
+            self._given_out.clear()
 
     def canonical(self, key: Key) -> Key:
         """Return the key under which the facts of *key* are found now that some literals share ``{*}``."""
@@ -242,23 +296,30 @@ class PathState:
 
 def merge(a: PathState, b: PathState) -> PathState:
     """Return what *a* and *b* teach together. Commutative and associative; neither is changed."""
-    state = PathState()
+    state = a.empty()
     state.absorb(a)
     state.absorb(b)
     return state
 
 
 def _pack(node: Node) -> list[Any]:
-    return [
+    packed: list[Any] = [
         sorted(node.calls.items()),
         [(key, _pack(kid)) for key, kid in sorted(node.kids.items())],
         node.bar,
     ]
+    if node.looked or node.given_out:
+        packed.append([node.looked, node.came_back, node.given_out])
+    return packed
 
 
 def _unpack(raw: list[Any]) -> Node:
     node = Node()
-    node.calls = {method: list(map(int, call)) for method, call in raw[0]}
+    for method, call in raw[0]:
+        numbers = node.calls[method] = list(map(int, call))
+        numbers.extend([0] * (SHAPE + 1 - len(numbers)))  # states written before there were sketches
+    if len(raw) > 3:
+        node.looked, node.came_back, node.given_out = raw[3]
     node.kids = {key: _unpack(kid) for key, kid in raw[1]}
     node.bar = tuple(raw[2]) if raw[2] is not None else None
     return node

@@ -14,6 +14,8 @@ from levo.satellite.learn.paths.segments import KIND_TYPES, split_key, words
 from levo.satellite.learn.paths.state import Key, PathState
 from levo.satellite.learn.paths.trie import (
     CLASSES,
+    GRPC,
+    OPERATIONS,
     REQUESTS,
     SLASHES,
     SUCCESSES,
@@ -88,7 +90,7 @@ class Matcher:
     def assign(self, path: str) -> str | None:
         """Return the id of the template of *path* (as sent, without query), None if there is none."""
         found = _match(self._top, path_keys(path), 0)
-        return None if found is None else "/" + "/".join(found.pattern)
+        return None if found is None else shown_path(found.pattern)
 
 
 class Catalog:
@@ -99,7 +101,7 @@ class Catalog:
         state.pin(s for override in given for s in override.template.split("/") if s and "{" not in s)
         state.fold()
         self.top = decide(state.root, compile_known(given) if given else None)
-        ignored = {anonymous_pattern(o.template) for o in overrides if o.kind == "ignore"}
+        ignored = {shown_path(anonymous_pattern(o.template)) for o in overrides if o.kind == "ignore"}
         names = parameter_names(overrides)
         self.matcher = Matcher(self.top)
         self.templates: list[Template] = []
@@ -107,7 +109,7 @@ class Catalog:
         """Hidden by the user; still counted."""
         for trail in _ends(self.top, ()):
             template = _template(trail, names)
-            (self.ignored if trail[-1].pattern in ignored else self.templates).append(template)
+            (self.ignored if template.id in ignored else self.templates).append(template)
 
     def assign(self, path: str) -> str | None:
         """Return the id of the template of *path*, None if there is none."""
@@ -117,6 +119,16 @@ class Catalog:
 def templates(state: PathState, overrides: Sequence[Override] = ()) -> list[Template]:
     """Return what *state* teaches, in order of path."""
     return Catalog(state, overrides).templates
+
+
+def shown_path(segments: Sequence[str]) -> str:
+    """Return *segments* as one path; an operation named within the request stands behind ``#``."""
+    if segments and segments[0] == GRPC:
+        return "/" + "/".join(segments[1:])
+    if OPERATIONS in segments:
+        at = list(segments).index(OPERATIONS)
+        return "/" + "/".join(segments[:at]) + "#" + "/".join(segments[at + 1 :])
+    return "/" + "/".join(segments)
 
 
 def _match(branch: Branch, keys: list[str], at: int) -> Branch | None:
@@ -203,9 +215,9 @@ def _template(trail: tuple[Branch, ...], given: dict[tuple[str, ...], tuple[str,
         segments.append(segment)
     requests = sum(call[REQUESTS] for call in calls.values())
     slashes = sum(call[SLASHES] for call in calls.values()) / requests
-    path = "/" + "/".join(segments) + ("/" if segments and slashes > 0.5 else "")
+    path = shown_path(segments) + ("/" if segments and slashes > 0.5 else "")
     return Template(
-        id="/" + "/".join(branch.pattern),
+        id=shown_path(branch.pattern),
         path=path,
         segments=tuple(segments),
         methods={method: _counts(call) for method, call in sorted(calls.items())},

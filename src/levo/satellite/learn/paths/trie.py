@@ -26,6 +26,12 @@ from levo.satellite.learn.paths.segments import OVERFLOW, REST, known_rank, segm
 
 LITERALS_PER_NODE = 96
 """Literal children a node keeps."""
+OPERATIONS_PER_NODE = 512
+"""Operations kept that are named within requests."""
+OPERATIONS = "#"
+"""Key of the child that holds the operations of a path (GraphQL)."""
+GRPC = "#grpc"
+"""Key of the child of the root that holds the services of gRPC."""
 MAX_DEPTH = 16
 """Segments told apart; what is below shares one child."""
 DISTINCT_SAMPLE = 64
@@ -36,15 +42,16 @@ SMALLEST_SHARE = 16
 """A node with fewer leaves than this keeps no children apart."""
 WEIGHT_UNIT = 1000
 
-# A call: [requests, weight in thousandths, status classes as bits, successful requests, trailing slashes].
-REQUESTS, WEIGHT, CLASSES, SUCCESSES, SLASHES = range(5)
+# A call: [requests, weight in thousandths, status classes as bits, successful requests, trailing slashes,
+# sketch of the properties of its bodies (``statement.Statement.shape``)].
+REQUESTS, WEIGHT, CLASSES, SUCCESSES, SLASHES, SHAPE = range(6)
 Call = list[int]
 
 
 class Node:
     """A prefix of paths."""
 
-    __slots__ = ("bar", "calls", "kids")
+    __slots__ = ("bar", "calls", "came_back", "given_out", "kids", "looked")
 
     def __init__(self) -> None:
         self.kids: dict[str, Node] = {}
@@ -53,11 +60,20 @@ class Node:
         self.bar: tuple[int, int, str] | None = None
         """Rank of the last literal kept, once some were folded; later ones that rank above it go to
         ``{*}``."""
+        self.looked = 0
+        """Exchanges through here whose response was searched for the segment that leads here …"""
+        self.came_back = 0
+        """… and those in which it was found."""
+        self.given_out = False
+        """Whether some other call gave out the segment that leads here."""
 
     def absorb(self, other: Node) -> None:
         """Take in *other*, which is not used afterwards."""
         for method, call in other.calls.items():
             add_call(self.calls, method, call)
+        self.looked += other.looked
+        self.came_back += other.came_back
+        self.given_out |= other.given_out
         if other.bar is not None and (self.bar is None or other.bar < self.bar):
             self.bar = other.bar
         kids = self.kids
@@ -72,6 +88,7 @@ class Node:
         """Return a deep copy."""
         twin = Node()
         twin.bar = self.bar
+        twin.looked, twin.came_back, twin.given_out = self.looked, self.came_back, self.given_out
         twin.calls = {method: list(call) for method, call in self.calls.items()}
         twin.kids = {key: kid.copy() for key, kid in self.kids.items()}
         return twin
@@ -80,8 +97,10 @@ class Node:
         """Nodes below and including this."""
         return 1 + sum(kid.size() for kid in self.kids.values())
 
-    def fold(self, leaves: int | None, pinned: frozenset[str] = frozenset()) -> None:
-        """Bring this subtree into its normal form with at most *leaves* leaves (None: per-node bound
+    def fold(
+        self, leaves: int | None, pinned: frozenset[str] = frozenset(), most: int = LITERALS_PER_NODE
+    ) -> None:
+        """Bring this subtree into its normal form with at most *leaves* leaves (None: *most* literals a node
         only)."""
         kids = self.kids
         if not kids:
@@ -94,7 +113,7 @@ class Node:
             return
         literals = [key for key in kids if "{" not in key]
         typed = len(kids) - len(literals) - (OVERFLOW in kids)
-        bound = LITERALS_PER_NODE if leaves is None else min(LITERALS_PER_NODE, max(0, leaves - typed - 1))
+        bound = most if leaves is None else min(most, max(0, leaves - typed - 1))
         if self.bar is not None:
             late = [key for key in literals if rank(key, pinned) > self.bar]
             if late:
@@ -105,8 +124,8 @@ class Node:
             self._fold_into_overflow([key for _, _, key in ranks[bound:]])
             self.bar = ranks[bound - 1] if bound else (-2, 0, "")
         share = None if leaves is None else max(1, leaves // len(kids))
-        for kid in kids.values():
-            kid.fold(share, pinned)
+        for key, kid in kids.items():
+            kid.fold(share, pinned, OPERATIONS_PER_NODE if key[0] == "#" else LITERALS_PER_NODE)
 
     def _fold_into_overflow(self, keys: list[str]) -> None:
         overflow = self.kids.get(OVERFLOW)
@@ -135,6 +154,7 @@ def add_call(calls: dict[str, Call], method: str, call: Call) -> None:
     mine[CLASSES] |= call[CLASSES]
     mine[SUCCESSES] += call[SUCCESSES]
     mine[SLASHES] += call[SLASHES]
+    mine[SHAPE] |= call[SHAPE]
 
 
 def path_keys(path: str) -> list[str]:

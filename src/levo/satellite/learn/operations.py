@@ -1,0 +1,137 @@
+"""Operations that are named within a request: GraphQL operations and gRPC methods, endpoints of their own.
+
+Where many operations share one path, the path says little. Such an exchange is learned at a place whose keys
+contain a marker: ``/graphql/#/query.GetUser``, shown as ``/graphql#query.GetUser``, and
+``/#grpc/shop.Orders/Get``, shown as ``/shop.Orders/Get``. What stands behind a marker is never taken for a
+value. A batch of GraphQL operations is as many parts as it has operations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+import msgspec
+import orjson
+
+from levo.satellite.learn import graphql
+from levo.satellite.learn.paths.segments import OVERFLOW, segment_key
+from levo.satellite.learn.paths.trie import GRPC, OPERATIONS, path_keys
+from levo.satellite.learn.trace import Trace
+
+MAX_BATCH = 100
+"""Operations of a batch that are told apart; those beyond are one part, at the place of all others."""
+UNIMPLEMENTED = 12
+"""gRPC status of a method that does not exist."""
+NOT_THERE = 501
+_SIGNS = (b'"query"', b'"operationName"', b'"persistedQuery"')
+_METHOD = re.compile(r"/([A-Za-z_][\w.]{0,199})/([A-Za-z_]\w{0,99})", re.ASCII)
+
+
+class Part(NamedTuple):
+    """One operation of an exchange."""
+
+    trace: Trace
+    """With the part of the bodies that is this operation's."""
+    keys: tuple[str, ...]
+    """The place in the tree of paths."""
+
+
+def parts_of(trace: Trace) -> Sequence[Part]:
+    """Return the operations that *trace* names; none if it is an ordinary exchange."""
+    if trace.grpc:
+        found = _METHOD.fullmatch(trace.path)
+        if found is None:
+            return ()
+        if trace.grpc_status == UNIMPLEMENTED:
+            trace = msgspec.structs.replace(trace, status=NOT_THERE)
+        return (Part(trace, (GRPC, found[1], found[2])),)
+    if trace.method == "POST":
+        return _posted(trace) if trace.request_whole else ()
+    if trace.method in ("GET", "QUERY") and ("query=" in trace.query or "operationName=" in trace.query):
+        return _asked(trace)
+    return ()
+
+
+def _posted(trace: Trace) -> Sequence[Part]:
+    body = trace.request_body
+    content_type = next((value for name, value in trace.request_headers if name == "content-type"), "")
+    if content_type.partition(";")[0].strip().lower() == "application/graphql":
+        name = _name({"query": body.decode(errors="replace")})
+        return (Part(trace, _place(trace, name)),) if name else ()
+    if not any(sign in body for sign in _SIGNS):
+        return ()
+    try:
+        document = orjson.loads(body)
+    except ValueError:
+        return ()
+    if isinstance(document, list):
+        return _batch(trace, document)
+    name = _name(document)
+    return (Part(trace, _place(trace, name)),) if name else ()
+
+
+def _batch(trace: Trace, items: list[Any]) -> Sequence[Part]:
+    names = [_name(item) for item in items]
+    if not names or not all(names):
+        return ()
+    answers: list[Any] = []
+    if trace.response_body[:1] == b"[":
+        try:
+            answers = orjson.loads(trace.response_body)
+        except ValueError:
+            answers = []
+    parts = []
+    for number, (item, name) in enumerate(zip(items[:MAX_BATCH], names, strict=False)):
+        response = orjson.dumps(answers[number]) if len(answers) == len(items) else b""
+        part = msgspec.structs.replace(trace, request_body=orjson.dumps(item), response_body=response)
+        parts.append(Part(part, _place(trace, name)))
+    if len(items) > MAX_BATCH:
+        others = msgspec.structs.replace(trace, request_body=b"", response_body=b"")
+        parts.append(Part(others, _place(trace, OVERFLOW)))
+    return parts
+
+
+def _asked(trace: Trace) -> Sequence[Part]:
+    try:
+        found = parse_qs(trace.query, max_num_fields=100)
+    except ValueError:
+        return ()
+    asked: dict[str, Any] = {name: values[0] for name, values in found.items()}
+    if "extensions" in asked:
+        try:
+            asked["extensions"] = orjson.loads(asked["extensions"])
+        except ValueError:
+            del asked["extensions"]
+    name = _name(asked)
+    return (Part(trace, _place(trace, name)),) if name else ()
+
+
+def _name(request: Any) -> str:
+    """Return type and name of the operation that *request* (GraphQL over HTTP) asks for, empty for none."""
+    if not isinstance(request, Mapping):
+        return ""
+    document, named = request.get("query"), request.get("operationName")
+    wanted = named if isinstance(named, str) and graphql.is_name(named) else ""
+    if isinstance(document, str) and document:
+        operations = graphql.read_operations(document)
+        operation = next((o for o in operations if o.name == wanted), operations[0] if operations else None)
+        if operation is None:
+            return ""
+        return f"{operation.type}.{_told(operation.name) or '~' + '+'.join(operation.fields)}"
+    extensions = request.get("extensions")
+    if isinstance(extensions, Mapping) and "persistedQuery" in extensions:
+        # Only its hash is sent: the type is not known.
+        return f"operation.{_told(wanted) or '~'}"
+    return ""
+
+
+def _told(name: str) -> str:
+    """Return *name* unless it looks like a value, which a hostile client may send."""
+    return "" if "{" in segment_key(name or "_", False) else name
+
+
+def _place(trace: Trace, name: str) -> tuple[str, ...]:
+    return (*path_keys(trace.path), OPERATIONS, name)

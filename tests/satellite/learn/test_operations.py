@@ -1,0 +1,152 @@
+"""GraphQL operations and gRPC methods become endpoints of their own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import pytest
+
+from levo.satellite.learn import State, Trace, decide_templates, learn, learn_all
+from levo.satellite.learn.operations import MAX_BATCH, parts_of
+from levo.satellite.learn.trace import Origin
+from levo.satellite.openapi import render_document
+from levo.satellite.openapi.catalog import operations_of
+
+ORIGIN = Origin("acme", "default", "shop", "s")
+JSON = (("content-type", "application/json"),)
+
+
+def posted(body: object, answer: object = None, path: str = "/graphql", **more: Any) -> Trace:
+    octets = body if isinstance(body, bytes) else json.dumps(body).encode()
+    more.setdefault("request_headers", JSON)
+    return Trace(
+        ORIGIN, "shop.example", "POST", path, 200, 1.0, 1, 2, request_body=octets,
+        response_body=b"" if answer is None else json.dumps(answer).encode(), response_headers=JSON, **more,
+    )  # fmt: skip
+
+
+def called(path: str, status: int = 0, http: int = 200) -> Trace:
+    return Trace(ORIGIN, "shop.example", "POST", path, http, 1.0, 1, 2, grpc=True, grpc_status=status)
+
+
+def shown(traces: list[Trace]) -> dict[str, set[str]]:
+    """Return the methods of each template that *traces* teach."""
+    state = learn_all(State(), traces)
+    (paths,) = state.paths.values()
+    return {t.path: set(t.methods) for t in decide_templates(paths).templates}
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ({"query": "query GetUser { user { id } }"}, "query.GetUser"),
+        ({"query": "mutation Add { add }", "variables": {"a": 1}}, "mutation.Add"),
+        ({"query": "query A { a } mutation B { b }", "operationName": "B"}, "mutation.B"),
+        ({"query": "{ user { id } posts { id } }"}, "query.~posts+user"),
+        ({"operationName": "Feed", "extensions": {"persistedQuery": {"sha256Hash": "x"}}}, "operation.Feed"),
+        ({"query": "query Zk4qT9xLm2Wv8RbY { a }"}, "query.~a"),
+    ],
+)
+def test_posted_operations(body: object, name: str) -> None:
+    (part,) = parts_of(posted(body))
+
+    assert part.keys == ("graphql", "#", name)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"query": "shoes"},
+        {"query": {"match": {"a": 1}}},
+        {"query": "", "operationName": "a"},
+        [],
+        [1],
+        b"{",
+        {},
+    ],
+)
+def test_bodies_that_only_look_alike_are_ordinary(body: object) -> None:
+    assert parts_of(posted(body, path="/search")) == ()
+
+
+def test_operations_asked_for_with_get_and_as_a_document_alone() -> None:
+    query = "query=" + quote("query Feed { posts { id } }") + "&variables=%7B%7D"
+    asked = Trace(ORIGIN, "shop.example", "GET", "/graphql", 200, 1.0, 1, 2, query)
+    sent = posted(b"{ posts { id } }", request_headers=(("content-type", "application/graphql"),))
+
+    assert parts_of(asked)[0].keys == ("graphql", "#", "query.Feed")
+    assert parts_of(sent)[0].keys == ("graphql", "#", "query.~posts")
+
+
+def test_a_batch_is_as_many_endpoints_with_their_own_bodies() -> None:
+    batch = [{"query": "query A { a }"}, {"query": "mutation B { b }", "variables": {"x": 1}}]
+    state = learn(State(), posted(batch, [{"data": {"a": 1}}, {"data": {"b": "t"}}]))
+    paths = render_document("t", operations_of(state))["paths"]
+    data = {
+        path: set(
+            item["post"]["responses"]["200"]["content"]["application/json"]["schema"]["properties"]["data"][
+                "properties"
+            ]
+        )
+        for path, item in paths.items()
+    }
+
+    assert data == {"/graphql#query.A": {"a"}, "/graphql#mutation.B": {"b"}}
+    assert state.traces == 1 and state.exchanges == 1.0
+
+
+def test_a_large_batch_keeps_its_count() -> None:
+    parts = parts_of(posted([{"query": f"query Q{'x' * n} {{ a }}"} for n in range(60)] * 2))
+
+    assert len(parts) == MAX_BATCH + 1
+    assert parts[-1].keys == ("graphql", "#", "{*}")
+
+
+def test_operations_are_never_taken_for_values() -> None:
+    names = ["Kowalski", "Brzezinski", "Oyelaran", "Takahashi", "Ndiaye", "Xiomara", "Thorvald", "Quispe"]
+    traces = [posted({"query": f"query {name} {{ a }}"}) for name in names for _ in range(3)]
+
+    assert shown(traces) == {f"/graphql#query.{name}": {"POST"} for name in names}
+
+
+def test_three_hundred_operations_are_told_apart_and_a_flood_is_bounded() -> None:
+    def number(n: int) -> str:
+        return "".join("abcdefghij"[int(digit)] for digit in str(n))
+
+    some = shown([posted({"query": f"query Op{number(n)} {{ a }}"}) for n in range(300)])
+    many = shown([posted({"query": f"query Op{number(n)} {{ a }}"}) for n in range(3_000)])
+
+    assert len(some) == 300
+    assert len(many) == 513
+
+
+def test_grpc_methods_are_endpoints_whatever_their_names() -> None:
+    methods = ("Get", "List", "Kowalski", "Oyelaran", "Brzezinski", "Takahashi")
+    traces = [called(f"/shop.v1.Orders/{method}") for method in methods for _ in range(3)]
+    traces += [called(f"/{name}.Health/Check") for name in ("alpha", "quispe", "ndiaye")]
+    expected = {f"/shop.v1.Orders/{method}" for method in methods}
+
+    assert set(shown(traces)) == expected | {
+        f"/{name}.Health/Check" for name in ("alpha", "quispe", "ndiaye")
+    }
+
+
+def test_a_grpc_method_that_is_not_implemented_is_no_endpoint() -> None:
+    state = learn_all(State(), [called("/shop.Orders/Get"), called("/shop.Orders/Scan", 12)])
+    (paths,) = state.paths.values()
+
+    assert [t.path for t in decide_templates(paths).templates] == ["/shop.Orders/Get"]
+    assert paths.noise.absent == 1
+
+
+def test_the_document_has_one_path_for_each_operation() -> None:
+    traces = [posted({"query": "query GetUser { user }"}, {"data": {"user": 1}}), called("/shop.Orders/Get")]
+    traces.append(msgspec.structs.replace(traces[0], request_body=b'{"a":1}', path="/users"))
+    state = learn_all(State(), traces)
+
+    assert sorted(render_document("t", operations_of(state))["paths"]) == [
+        "/graphql#query.GetUser", "/shop.Orders/Get", "/users",
+    ]  # fmt: skip
