@@ -8,11 +8,12 @@ import http.client
 import json
 import random
 import re
+import select
 import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,7 +23,8 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / 
 from discovery.corpus import Operation
 from discovery.score import anonymous, called_operations, score
 from discovery.traffic import Request
-from levo.satellite.learn.paths.state import ABSENT_STATUSES, PathState
+from levo.satellite.learn import State, Trace, learn_all
+from levo.satellite.learn.paths.state import ABSENT_STATUSES
 from levo.satellite.learn.paths.templates import Catalog
 
 
@@ -52,6 +54,8 @@ class Caller:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
         self._headers = headers
         self.calls: list[tuple[str, str, int]] = []
+        self.broken = 0
+        """Calls that ended without an answer, which are not among ``calls``."""
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
         """Send one request; return status and body."""
@@ -59,9 +63,18 @@ class Caller:
         headers = dict(self._headers)
         if octets is not None:
             headers["Content-Type"] = "application/json"
-        self._connection.request(method, path, octets, headers)
-        response = self._connection.getresponse()
-        content = response.read()
+        if self._connection.sock is not None and select.select([self._connection.sock], [], [], 0)[0]:
+            self._connection.close()  # the server has closed it meanwhile
+        try:
+            self._connection.request(method, path, octets, headers)
+            response = self._connection.getresponse()
+            content = response.read()
+        except (ConnectionError, http.client.HTTPException):
+            self._connection.close()
+            self.broken += 1
+            return 0, b""
+        if response.status >= 500:
+            self._connection.close()
         self.calls.append((method, path.partition("?")[0], response.status))
         return response.status, content
 
@@ -93,9 +106,13 @@ def operations_of(document: dict[str, Any], base: str) -> tuple[Operation, ...]:
 
 
 def compare(
-    name: str, operations: tuple[Operation, ...], calls: list[tuple[str, str, int]], catch_all: frozenset[str]
+    name: str,
+    operations: tuple[Operation, ...],
+    calls: list[tuple[str, str, int]],
+    catch_all: frozenset[str],
+    traces: Sequence[Trace],
 ) -> None:
-    """Learn *calls* and print how the templates match the operations that were called.
+    """Learn *traces*, which the sensor made of *calls*, and print how the templates match what was called.
 
     A call belongs to the first operation whose template matches it; parameters named in *catch_all* span
     several
@@ -104,10 +121,15 @@ def compare(
     """
     shapes = [(o, _regex(o.template, catch_all)) for o in sorted(operations, key=_specific)]
     index = {id(o): i for i, o in enumerate(operations)}
-    state = PathState()
+    seen = Counter((trace.method, trace.path, trace.status) for trace in traces)
+    if seen != Counter(calls):
+        lost, made_up = Counter(calls) - seen, seen - Counter(calls)
+        print(f"    the sensor lost {lost.total()} calls and showed {made_up.total()} that were not made")
+    state = learn_all(State(), traces)
+    if len(state.paths) != 1:
+        raise SystemExit(f"{len(state.paths)} hosts were seen, not one")
     requests, outside = [], Counter[tuple[str, str]]()
     for method, path, status in calls:
-        state.observe(method, path, status)
         if status in ABSENT_STATUSES:
             continue
         match = next((o for o, r in shapes if o.method == method and r.fullmatch(path)), None)
@@ -115,7 +137,7 @@ def compare(
             outside[method, path] += 1
         else:
             requests.append(Request(method, _cut(path, match.template, catch_all), status, index[id(match)]))
-    catalog = Catalog(state)
+    catalog = Catalog(next(iter(state.paths.values())))
     called = called_operations(operations, requests)
     beyond = {(method, catalog.assign(path)) for method, path in outside}
     learned = [

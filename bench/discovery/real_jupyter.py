@@ -18,6 +18,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from discovery.real import Caller, compare, free_port, operations_of, wait_for
+from discovery.watch import Watch
 
 
 def main() -> None:
@@ -39,16 +40,19 @@ def main() -> None:
         )  # fmt: skip
         try:
             wait_for(port)
-            drive(port, seed, yaml.safe_load(description.read_text()))
+            caller = Caller(port, {"Authorization": "token bench"})
+            with Watch(port, Path(folder), free_port()) as watch:
+                drive(caller, seed)
+            operations = operations_of(yaml.safe_load(description.read_text()), "")
+            compare("jupyter-server", operations, caller.calls, frozenset({"path"}), watch.traces())
         finally:
             server.terminate()
             server.wait(15)
 
 
-def drive(port: int, seed: int, document: dict[str, object]) -> None:
+def drive(caller: Caller, seed: int) -> None:
     """Work with files at several depths, sessions, kernels, terminals, with noise."""
     rng = random.Random(seed)
-    caller = Caller(port, {"Authorization": "token bench"})
     call = caller.call
     words = [
         w.lower() for w in Path("/usr/share/dict/words").read_text().split() if w.isascii() and w.isalpha()
@@ -141,7 +145,6 @@ def drive(port: int, seed: int, document: dict[str, object]) -> None:
         call("DELETE", f"/api/sessions/{session}")
     for kernel in kernels:
         call("DELETE", f"/api/kernels/{kernel}")
-    compare("jupyter-server", operations_of(document, ""), caller.calls, frozenset({"path"}))
 
 
 if __name__ == "__main__":

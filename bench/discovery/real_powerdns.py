@@ -18,6 +18,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from discovery.real import Caller, compare, free_port, operations_of, wait_for
+from discovery.watch import Watch
 
 SCHEMA = Path("/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql")
 SCHEMA_ELSEWHERE = Path("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql")
@@ -48,22 +49,25 @@ def main() -> None:
         )  # fmt: skip
         try:
             wait_for(port)
-            drive(port, seed)
+            caller = Caller(port, {"X-API-Key": "bench"})
+            status, content = caller.call("GET", "/api/docs")
+            if status != 200:
+                raise SystemExit(f"/api/docs answered {status}")
+            caller.calls.clear()
+            document = yaml.safe_load(content)
+            with Watch(port, Path(folder), free_port()) as watch:
+                drive(caller, seed)
+            operations = operations_of(document, document.get("basePath", "/api/v1"))
+            compare("PowerDNS", operations, caller.calls, frozenset(), watch.traces())
         finally:
             server.terminate()
             server.wait(10)
 
 
-def drive(port: int, seed: int) -> None:
+def drive(caller: Caller, seed: int) -> None:
     """Create, read, change and delete what the API offers, in random order, with noise."""
     rng = random.Random(seed)
-    caller = Caller(port, {"X-API-Key": "bench"})
     call = caller.call
-    status, content = call("GET", "/api/docs")
-    if status != 200:
-        raise SystemExit(f"/api/docs answered {status}")
-    document = yaml.safe_load(content)
-    caller.calls.clear()
     words = Path("/usr/share/dict/words").read_text().split()
     names = [w.lower() for w in words if w.isascii() and w.isalpha()]
     zones = [f"{rng.choice(names)}.{rng.choice(('example', 'test', 'example.org'))}." for _ in range(60)]
@@ -153,9 +157,6 @@ def drive(port: int, seed: int) -> None:
             call("DELETE", f"{API}/zones/{zones.pop()}")
     for name in tsig[:3]:
         call("DELETE", f"{API}/tsigkeys/{name}")
-    compare(
-        "PowerDNS", operations_of(document, document.get("basePath", "/api/v1")), caller.calls, frozenset()
-    )
 
 
 if __name__ == "__main__":
