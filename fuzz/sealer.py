@@ -9,9 +9,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+
+Digest = Callable[..., Any]
 
 SUITES = (0x1301, 0x1302, 0x1303, 0xC02F, 0xC030, 0xCCA8)
 """Three of TLS 1.3, then three of TLS 1.2: AES-128-GCM, AES-256-GCM and ChaCha20-Poly1305 of each."""
@@ -39,6 +43,24 @@ def hello(kind: int, suites: bytes, extensions: bytes) -> bytes:
 def secret_of(kind: int, side: int, size: int) -> bytes:
     """The secret of a key log's label: 0 master, 1 handshake, 2 traffic."""
     return bytes((kind * 67 + side * 31 + i) & 0xFF for i in range(size))
+
+
+@lru_cache(maxsize=256)
+def expanded(secret: bytes, label: bytes, size: int, digest: Digest) -> bytes:
+    """HKDF-Expand-Label without context, at most one digest long (RFC 8446 section 7.1)."""
+    info = struct.pack(">HB", size, 6 + len(label)) + b"tls13 " + label + b"\0\1"
+    return hmac.new(secret, info, digest).digest()[:size]
+
+
+@lru_cache(maxsize=16)
+def key_block(size: int, digest: Digest) -> bytes:
+    """The key block of TLS 1.2 (RFC 5246 section 6.3)."""
+    seed, master = b"key expansion" + RANDOMS[1] + RANDOMS[0], secret_of(0, 0, 48)
+    chain, block = seed, b""
+    while len(block) < size:
+        chain = hmac.new(master, chain, digest).digest()
+        block += hmac.new(master, chain + seed, digest).digest()
+    return block
 
 
 class Sealer:
@@ -132,20 +154,14 @@ class Sealer:
         self._keys[side] = self._schedule(side)
 
     def _expand(self, secret: bytes, label: bytes, size: int) -> bytes:
-        info = struct.pack(">HB", size, 6 + len(label)) + b"tls13 " + label + b"\0\1"
-        return hmac.new(secret, info, self._digest).digest()[:size]
+        return expanded(secret, label, size, self._digest)
 
     def _schedule(self, side: int) -> tuple[bytes, bytes]:
         secret = self._secrets[side]
         return self._expand(secret, b"key", self._key_size), self._expand(secret, b"iv", 12)
 
     def _expansion(self, side: int) -> tuple[bytes, bytes]:
-        # RFC 5246 section 6.3.
-        seed = b"key expansion" + RANDOMS[1] + RANDOMS[0]
-        master, iv_size = secret_of(0, 0, 48), 4 if self._explicit else 12
-        chain, block = seed, b""
-        while len(block) < 2 * (self._key_size + iv_size):
-            chain = hmac.new(master, chain, self._digest).digest()
-            block += hmac.new(master, chain + seed, self._digest).digest()
+        iv_size = 4 if self._explicit else 12
+        block = key_block(2 * (self._key_size + iv_size), self._digest)
         ivs = 2 * self._key_size + side * iv_size
         return block[side * self._key_size :][: self._key_size], block[ivs : ivs + iv_size]

@@ -220,6 +220,11 @@ cdef bint http2_begin(EngineState* state, Connection* conn, int direction, int p
         if side == direction and preface >= 0:
             h2.sides[side].state = PREFACE
             h2.sides[side].have = <uint8_t>preface
+        elif side == direction == conn.client:
+            # Frames at once where a preface must be: what came before them went by unread.
+            hpack_forget(&state.budget, &h2.sides[side].hpack)
+            h2.sides[side].state = HEADER
+            h2.lost = 1
         elif fresh and (conn.streams[side].syn or preface >= 0):
             h2.sides[side].state = PREFACE if side == conn.client else HEADER
         else:
