@@ -155,6 +155,10 @@ BAD = [
     (("--output", "csv"), "--output: 'csv' is no output"),
     (("--output", "jsonl:/nonexistent/x"), "/nonexistent/x"),
     (("--no-redact",), "--no-redact: sends credentials"),
+    (("--output", "otlp", "--spool-dir", "/proc/nope"), "--spool-dir: spool directory /proc/nope"),
+    (("--config", ""), "--config: is empty"),
+    (("--rate-limit", "--dry-run", "10"), "levo apidump --help"),
+    (("two.pcap",), "two.pcap"),
 ]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from levo.config import SatelliteUrl, Surroundings, check_file, load
 from levo.config.merge import Merged
-from levo.errors import ConfigError
+from levo.errors import ConfigError, Problem
 
 AROUND = Surroundings()
 
@@ -63,7 +63,7 @@ def test_config_is_also_a_variable(tmp_path: Path) -> None:
         ("levo-env: *x\n", "is no YAML: found undefined alias"),
         (
             "organization-id: a\nlevoai-org-id: b\n",
-            ":2:1: levoai-org-id: means the same as levoai-org-id above",
+            ":2:1: levoai-org-id: means the same as organization-id above",
         ),
         (
             "url-filter:\n  rules:\n    - action: stop\n      host: x\n",
@@ -115,7 +115,7 @@ def test_organization_id_is_a_key_too(tmp_path: Path) -> None:
         ({"output": ("otlp", "otlp")}, "--output: otlp is given twice"),
         ({"no_redact": True}, "--no-redact: sends credentials to the Satellite"),
         ({"no_redact": True, "output": ("jsonl", "otlp")}, "--no-redact: sends credentials"),
-        ({"read": "a", "interfaces": ("lo",)}, "--interfaces: and --read exclude each other"),
+        ({"read": "a", "interfaces": ("lo",)}, "--interfaces: cannot go with --read"),
         ({"max_http_length": "64MiB", "max_memory": "16MiB"}, "--max-http-length: is larger than max-memory"),
         ({"host_allow": ("",)}, "--host-allow: is an empty regex"),
         ({"satellite_url": ""}, "--satellite-url: is empty"),
@@ -132,8 +132,61 @@ def test_contradictions(flags: dict[str, object], says: str) -> None:
 def test_a_contradiction_in_the_file_has_its_line(tmp_path: Path) -> None:
     path = write(tmp_path, f"levo-env: x\ntls-client-key-path: {__file__}\n")
 
-    with pytest.raises(ConfigError, match=r":2:1: tls-client-key-path: needs tls-client-cert-path"):
+    with pytest.raises(ConfigError, match=r":2:22: tls-client-key-path: needs tls-client-cert-path"):
         merge(path)
+
+
+def refuse(expression: str) -> None:
+    raise ConfigError(Problem("--filter", f"{expression!r} cannot be compiled"))
+
+
+def test_a_filter_that_cannot_be_compiled_is_named_where_it_stands(tmp_path: Path) -> None:
+    path = write(tmp_path, "levo-env: x\nfilter: port\n")
+    around = Surroundings()
+
+    with pytest.raises(ConfigError, match=r"config.yaml:2:9: filter: 'port' cannot be compiled"):
+        load({}, {}, path=str(path), surroundings=around, check_filter=refuse)
+    with pytest.raises(ConfigError, match=r"^LEVO_FILTER: 'x' cannot be compiled"):
+        load({}, {"LEVO_FILTER": "x"}, path=str(path), surroundings=around, check_filter=refuse)
+    assert check_file(str(path), refuse)[0].line == 2
+    # A capture file says only later what kind of frames it has.
+    assert load({"read": "f"}, {}, path=str(path), surroundings=around, check_filter=refuse).config.filter
+
+
+def test_a_missing_file_is_blamed_on_whoever_named_it() -> None:
+    with pytest.raises(ConfigError, match=r"^LEVO_CONFIG: '/nonexistent/x': no such file"):
+        load({}, {"LEVO_CONFIG": "/nonexistent/x"}, surroundings=Surroundings())
+    with pytest.raises(ConfigError, match=r"^--config: '/nonexistent/y': no such file"):
+        load({}, {"LEVO_CONFIG": "/x"}, path="/nonexistent/y", surroundings=Surroundings())
+    with pytest.raises(ConfigError, match=r"^--config: is empty"):
+        load({}, {}, path="", surroundings=Surroundings())
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "says"),
+    [
+        (
+            {"output": ("null",), "spool_dir": "/x"},
+            {},
+            ("--spool-dir: spool-dir has no effect: no output is otlp",),
+        ),
+        ({"output": ("null",)}, {"LEVO_SATELLITE_URL": "s:1"}, ("LEVO_SATELLITE_URL: satellite-url has no",)),
+        (
+            {"output": ("null",), "no_redact": True},
+            {"LEVO_REDACT": "fields: [a]"},
+            ("LEVO_REDACT: redact has",),
+        ),
+        ({"satellite_url": "s:1", "spool_dir": "/x", "output": ("null", "otlp")}, {}, ()),
+        ({"output": ("null",)}, {}, ()),
+    ],
+)
+def test_what_has_no_effect_is_said(
+    flags: dict[str, object], environ: dict[str, str], says: tuple[str, ...]
+) -> None:
+    warnings = merge(None, environ, **flags).warnings
+
+    assert len(warnings) == len(says)
+    assert all(warning.startswith(start) for warning, start in zip(warnings, says, strict=True))
 
 
 def test_all_errors_are_collected_flags_first(tmp_path: Path) -> None:

@@ -271,7 +271,7 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
     "log-level": (
         "info",
         [("debug", "debug"), ("error", "error"), ("warning", "warning")],
-        [("loud", "debug or")],
+        [("loud", "warning or error")],
     ),
     "dry-run": (False, [("true", True)], [("x", "neither true nor false")]),
 }

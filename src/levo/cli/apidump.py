@@ -74,8 +74,12 @@ def _unknown_interface(name: str, known: list[str]) -> Problem:
 
 def _compiled(expression: str | None, own: tuple[Any, ...]) -> list[str]:
     from levo.sensor.capture.bpf import compile_expression
-    from levo.sensor.capture.filters import live_program, resolve
+    from levo.sensor.capture.filters import describe, live_program, resolve
 
-    program = live_program(expression, resolve(own).addresses, compile_expression)
-    lines = [f"compiled filter ({len(program)} instructions, Ethernet):"]
+    addresses = resolve(own).addresses
+    program = live_program(expression, addresses, compile_expression)
+    lines = [
+        f"filter: {describe(expression, addresses)}",
+        f"compiled filter ({len(program)} instructions, Ethernet):",
+    ]
     return lines + [f"  {code:#06x} {yes:3d} {no:3d} {value:#010x}" for code, yes, no, value in program]

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from levo.cli.sensor_options import merged, sensor_options
+from levo.cli.sensor_options import check_filter, merged, sensor_options
 from levo.config import DEFAULT_PATH, check_file
 from levo.config.render import reference_file, reference_page, show, show_json
 from levo.ledger import reference as ledger_reference
@@ -33,9 +33,9 @@ def show_command(as_json: bool, **given: Any) -> None:
 @click.pass_context
 def check_command(ctx: click.Context, file: str) -> int:
     """Check a configuration file: one line with line and column for each error. Exit status 2 if any."""
-    problems = check_file(file)
+    problems = check_file(file, check_filter)
     for problem in problems:
-        click.echo(str(problem), err=True)
+        click.echo(str(problem) if problem.path else f"levo: {problem.text}", err=True)
     if not problems:
         click.echo(f"{file}: no errors")
     return 2 if problems else 0

@@ -100,7 +100,7 @@ def invoke(arguments: Sequence[str] | None = None) -> int:
         if type(error).__name__ == "NoArgsIsHelpError" and error.ctx is not None:  # click 8.2 and later
             click.echo(error.ctx.get_help(), err=True)
             return 2
-        return fail(_usage(error), 2)
+        return fail(_usage(error, sys.argv[1:] if arguments is None else arguments), 2)
     except click.ClickException as error:
         return fail(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -117,13 +117,15 @@ def fail(line: str, status: int) -> int:
     return status
 
 
-def _usage(error: click.UsageError) -> str:
+def _usage(error: click.UsageError, arguments: Sequence[str]) -> str:
     message = error.format_message()
     message = message[:1].lower() + message[1:]
-    command = error.ctx.command_path if error.ctx else "levo"
+    command = error.ctx.command_path if error.ctx else " ".join(["levo", *arguments[:1]])
     if isinstance(error, click.NoSuchOption):
         close = f"; did you mean {error.possibilities[0]}?" if error.possibilities else ""
         return f"{error.option_name}: no such option{close or f'; {command} --help lists them'}"
     if isinstance(error, click.BadOptionUsage):
         return f"{message.rstrip('.')}; {command} --help explains it"
+    if message.startswith("got unexpected extra argument"):
+        return f"{message}; {command} --help shows what it takes"
     return message.rstrip(".").replace(". Did you mean", "; did you mean")

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from levo.config import OPTIONS, Merged, Option, load
+from levo.config import DEFAULT_PATH, OPTIONS, Merged, Option, load
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -32,9 +32,17 @@ def merged(given: Mapping[str, Any], *, ignore_default_file: bool = False) -> Me
         ConfigError: one line about the first problem.
     """
     flags = {option.name: given.get(option.field) for option in OPTIONS if option.on_command_line}
-    if ignore_default_file:
-        return load(flags, os.environ, path=given.get("config"), default_path=os.devnull)
-    return load(flags, os.environ, path=given.get("config"))
+    default_path = os.devnull if ignore_default_file else DEFAULT_PATH
+    return load(
+        flags, os.environ, path=given.get("config"), default_path=default_path, check_filter=check_filter
+    )
+
+
+def check_filter(expression: str) -> None:
+    """Raise ConfigError when *expression* cannot be compiled. Loads libpcap, so only where there is one."""
+    from levo.sensor.capture.filters import check_expression
+
+    check_expression(expression)
 
 
 def _decorator(option: Option) -> Callable[[Function], Function]:

@@ -45,8 +45,8 @@ class Document:
         self.path = path
         self.problems: list[Problem] = []
 
-    def read_file(self, path: Path) -> list[Entry]:
-        """The top-level entries of the file.
+    def read_file(self, path: Path, named_by: str) -> list[Entry]:
+        """The top-level entries of the file; *named_by* is the flag or variable that names it.
 
         Raises:
             ConfigError: it cannot be read, is no YAML, or holds no mapping.
@@ -56,7 +56,7 @@ class Document:
                 raw = stream.read(MOST_BYTES + 1)
         except OSError as error:
             reason = (error.strerror or "cannot be read").lower()
-            raise ConfigError(Problem("--config", f"{shown(str(path))}: {reason}")) from None
+            raise ConfigError(Problem(named_by, f"{shown(str(path))}: {reason}")) from None
         if len(raw) > MOST_BYTES:
             raise ConfigError(Problem("", "is larger than 1MiB: no configuration file", self.path))
         return self.entries(self.compose(raw))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from levo.config.options import BY_KEY, BY_VARIABLE, DEFAULT_PATH, OPTIONS, Option, Surroundings
+from levo.config.rules import Redaction
 from levo.config.sensor_config import SensorConfig
 from levo.config.values import BadValue, shown
 from levo.errors import ConfigError, Problem
@@ -23,12 +24,15 @@ class Origin:
     kind: str
     """``flag``, ``environment``, ``file`` or ``default``."""
     detail: str
-    """The flag, the variable, ``path:line``, or the reason of a default (else empty)."""
+    """The flag, the variable, the path of the file, or the reason of a default (else empty)."""
+    line: int | None = None
+    """In the file, from 1; with :attr:`column`."""
+    column: int | None = None
 
     def __str__(self) -> str:
         if self.kind == "default":
             return f"default ({self.detail})" if self.detail else "default"
-        return self.detail
+        return self.detail if self.line is None else f"{self.detail}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,10 @@ class Merged:
     warnings: tuple[str, ...]
     """Things that are legal and probably meant otherwise."""
 
+    def problem(self, name: str, text: str) -> Problem:
+        """What is wrong with the value of the option *name*, at the place where the user wrote it."""
+        return _problem(self.origins, name, text)
+
 
 def load(
     flags: Mapping[str, str | Sequence[str] | bool | None],
@@ -51,14 +59,18 @@ def load(
     path: str | None = None,
     default_path: str = DEFAULT_PATH,
     surroundings: Surroundings | None = None,
+    check_filter: Callable[[str], None] | None = None,
 ) -> Merged:
     """Merge *flags* (text as given, by option name; None or () is not given), *environ* and the file.
 
     *path* is ``--config``; without it ``LEVO_CONFIG``, else *default_path* where that exists.
+    *check_filter* raises ConfigError for a filter of live capture that cannot be compiled.
 
     Raises:
         ConfigError: with everything that is wrong, not only the first.
     """
+    if path is not None and not path.strip():
+        raise ConfigError(Problem("--config", "is empty; name a file or leave it out"))
     around = surroundings or Surroundings.here()
     problems: list[Problem] = []
     found: dict[str, tuple[Any, Origin]] = {}
@@ -68,7 +80,7 @@ def load(
 
     file = path or environ.get(CONFIG_VARIABLE) or (default_path if Path(default_path).exists() else None)
     if file is not None:
-        found |= _from_file(file, problems)
+        found |= _from_file(file, "--config" if path else CONFIG_VARIABLE, problems)
     found |= _from_environment(environ, problems)
     found |= _from_flags(flags, problems)
 
@@ -76,15 +88,20 @@ def load(
     origins = {name: origin for name, (_, origin) in found.items()}
     config = SensorConfig(**settings)
     problems += _contradictions(config, origins)
+    if check_filter is not None and config.filter is not None and config.read is None:
+        try:
+            check_filter(config.filter)
+        except ConfigError as error:
+            problems += [_problem(origins, "filter", problem.text) for problem in error.problems]
     if problems:
         raise ConfigError(*sorted(problems, key=lambda problem: problem.path is not None))
-    return Merged(config, origins, file, _warnings(environ))
+    return Merged(config, origins, file, (*_misspelt(environ), *_without_effect(config, origins)))
 
 
-def check_file(path: str) -> list[Problem]:
+def check_file(path: str, check_filter: Callable[[str], None] | None = None) -> list[Problem]:
     """Everything that is wrong with one file, in the order of its lines; flags and variables play no part."""
     try:
-        load({}, {}, path=path, surroundings=Surroundings())
+        load({}, {}, path=path, surroundings=Surroundings(), check_filter=check_filter)
     except ConfigError as error:
         return sorted(error.problems, key=lambda problem: (problem.line or 0, problem.column or 0))
     return []
@@ -133,20 +150,20 @@ def _from_environment(environ: Mapping[str, str], problems: list[Problem]) -> di
     return found
 
 
-def _from_file(file: str, problems: list[Problem]) -> dict[str, tuple[Any, Origin]]:
+def _from_file(file: str, named_by: str, problems: list[Problem]) -> dict[str, tuple[Any, Origin]]:
     from levo.config.document import Document  # YAML costs 20 ms: only for those who have a file
 
     found: dict[str, tuple[Any, Origin]] = {}
+    keys: dict[str, str] = {}
     document = Document(file)
-    for entry in document.read_file(Path(file)):
+    for entry in document.read_file(Path(file), named_by):
         option = BY_KEY.get(entry.key)
         if option is None:
             document.unknown(entry, BY_KEY)
             continue
-        if option.name in found:
-            document.at(
-                entry.key, f"means the same as {option.name} above; keep one", entry.line, entry.column
-            )
+        first = keys.setdefault(option.name, entry.key)
+        if first != entry.key:
+            document.at(entry.key, f"means the same as {first} above; keep one", entry.line, entry.column)
             continue
         before = len(document.problems)
         if option.structured:
@@ -166,7 +183,7 @@ def _from_file(file: str, problems: list[Problem]) -> dict[str, tuple[Any, Origi
                     document.problem(entry.key, str(error), node)
             value = items[0] if items and not option.many else tuple(part for item in items for part in item)
         if len(document.problems) == before:
-            found[option.name] = (value, Origin("file", f"{file}:{entry.line}"))
+            found[option.name] = (value, Origin("file", file, entry.line, entry.node.start_mark.column + 1))
     problems += document.problems
     return found
 
@@ -196,12 +213,7 @@ def _contradictions(config: SensorConfig, origins: Mapping[str, Origin]) -> list
     problems = []
 
     def complain(name: str, what: str) -> None:
-        origin = origins[name]
-        if origin.kind == "file":
-            path, _, line = origin.detail.rpartition(":")
-            problems.append(Problem(name, what, path, int(line), 1))
-        else:
-            problems.append(Problem(str(origin) if origin.kind != "default" else f"--{name}", what))
+        problems.append(_problem(origins, name, what))
 
     on_stdout = [spec for spec in config.output if spec.on_stdout]
     if len(on_stdout) > 1:
@@ -221,17 +233,36 @@ def _contradictions(config: SensorConfig, origins: Mapping[str, Origin]) -> list
     if config.tls_client_key_path and not config.tls_client_cert_path:
         complain("tls-client-key-path", "needs tls-client-cert-path beside it")
     if config.read is not None and config.interfaces:
-        complain("interfaces", "and --read exclude each other: capture, or read a file")
+        complain("interfaces", "cannot go with --read: capture, or read a file")
     if config.max_http_length > config.max_memory and origins["max-http-length"].kind != "default":
         complain("max-http-length", "is larger than max-memory; no such message could be kept")
     return problems
 
 
-def _warnings(environ: Mapping[str, str]) -> tuple[str, ...]:
+def _problem(origins: Mapping[str, Origin], name: str, text: str) -> Problem:
+    origin = origins[name]
+    if origin.kind == "file":
+        return Problem(name, text, origin.detail, origin.line, origin.column)
+    return Problem(str(origin) if origin.kind != "default" else f"--{name}", text)
+
+
+def _without_effect(config: SensorConfig, origins: Mapping[str, Origin]) -> list[str]:
+    """Settings that were written and that the others leave nothing to do."""
+    warnings = []
+    if all(spec.kind != "otlp" for spec in config.output):
+        for name in ("satellite-url", "spool-dir"):
+            if origins[name].kind != "default":
+                warnings.append(f"{origins[name]}: {name} has no effect: no output is otlp")
+    if config.no_redact and config.redact != Redaction():
+        warnings.append(f"{origins['redact']}: redact has no effect: --no-redact masks nothing")
+    return warnings
+
+
+def _misspelt(environ: Mapping[str, str]) -> list[str]:
     warnings = []
     for name in sorted(environ):
         if name.startswith("LEVO_") and name not in BY_VARIABLE and name != CONFIG_VARIABLE:
             close = get_close_matches(name, BY_VARIABLE, 1, 0.85)
             if close:
                 warnings.append(f"environment variable {shown(name)} is not known; did you mean {close[0]}?")
-    return tuple(warnings)
+    return warnings

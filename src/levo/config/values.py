@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -147,7 +148,7 @@ def flag(value: str) -> bool:
 
 def duration_ns(value: str) -> int:
     """A time above zero, nanoseconds: ``10``, ``10s``, ``1.0``, ``500ms``, ``2m``, ``1h``, ``1m30s``."""
-    written = value.strip().lower()
+    written = text(value).lower()
     total, at = 0.0, 0
     while at < len(written):
         found = _DURATION.match(written, at)
@@ -167,7 +168,7 @@ def duration_ns(value: str) -> int:
 
 def size_bytes(value: str, least: int = 0, most: int = 1 << 40) -> int:
     """A number of octets: ``10000000``, ``64MiB`` (2**20), ``10MB`` (10**6)."""
-    found = _SIZE.fullmatch(value.strip().replace("_", ""))
+    found = _SIZE.fullmatch(text(value).replace("_", ""))
     unit = _SIZE_UNITS.get(found[2].lower()) if found else None
     if found is None or unit is None:
         if found is not None and found[2].lower() in ("k", "m", "g"):
@@ -185,7 +186,7 @@ def size_bytes(value: str, least: int = 0, most: int = 1 << 40) -> int:
 def rate(value: str) -> float:
     """A number of things per unit of time, 0 or above, decimals allowed."""
     try:
-        number = float(value.strip())
+        number = float(text(value))
     except ValueError:
         raise BadValue(f"{shown(value)} is not a number; for example 1000 or 0.5 (0 = no limit)") from None
     if not math.isfinite(number) or number < 0:
@@ -230,6 +231,8 @@ def satellite_url(value: str) -> SatelliteUrl:
     scheme, mark, rest = written.partition("://")
     scheme = scheme.lower()
     if not mark:
+        if "/" in written:
+            raise BadValue(f"{shown(value)} has a path; write http:// in front of it, or host:port")
         host, port = _split_host_port(written)
         if not host or port is None:
             raise BadValue(
@@ -299,7 +302,7 @@ def choice(*allowed: str) -> Any:
     def parse(value: str) -> str:
         lowered = value.strip().lower()
         if lowered not in allowed:
-            raise BadValue(f"{shown(value)} is not known; write {' or '.join(allowed)}")
+            raise BadValue(f"{shown(value)} is not known; write {_either(allowed)}")
         return lowered
 
     return parse
@@ -356,6 +359,10 @@ def without_password(url: str) -> str:
     """A proxy's URL for people's eyes."""
     parts = urlsplit(url)
     return url if "@" not in parts.netloc else url.replace(parts.netloc.rpartition("@")[0], "***", 1)
+
+
+def _either(words: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _one_line(value: str) -> str:

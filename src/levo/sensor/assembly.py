@@ -102,7 +102,7 @@ def open_sensor(merged: Merged, environ: Mapping[str, str]) -> Sensor:
     try:
         _refuse_overwriting(config)
         resource = _encode_resource(attributes)
-        outputs = _open_outputs(config, resource, shares)
+        outputs = _open_outputs(merged, resource, shares)
         engine = _engine(config)
         _give_keys(engine, config, source)
         pipeline = Pipeline(
@@ -262,20 +262,16 @@ def _encode_resource(attributes: Mapping[str, str]) -> bytes:
     return encoded
 
 
-def _open_outputs(config: SensorConfig, resource: bytes, shares: Shares) -> list[Any]:
-    from pathlib import Path
-
+def _open_outputs(merged: Merged, resource: bytes, shares: Shares) -> list[Any]:
     from levo.sensor.export.opening import open_destination
     from levo.sensor.export.output import Output, QueueLimits
-    from levo.sensor.export.spool import Spool
 
+    config = merged.config
     outputs: list[Any] = []
     try:
         for spec in config.output:
-            spool = None
-            if spec.kind == "otlp" and config.spool_dir is not None:
-                spool = Spool(Path(config.spool_dir), max_bytes=config.spool_max_size)
             destination = open_destination(spec, otlp_settings(config))
+            spool = _open_spool(merged) if spec.kind == "otlp" else None
             outputs.append(
                 Output(
                     destination,
@@ -290,6 +286,21 @@ def _open_outputs(config: SensorConfig, resource: bytes, shares: Shares) -> list
             output.close(0.0)
         raise
     return outputs
+
+
+def _open_spool(merged: Merged) -> Any:
+    from pathlib import Path
+
+    from levo.sensor.export.failure import SpoolError
+    from levo.sensor.export.spool import Spool
+
+    config = merged.config
+    if config.spool_dir is None:
+        return None
+    try:
+        return Spool(Path(config.spool_dir), max_bytes=config.spool_max_size)
+    except SpoolError as error:
+        raise ConfigError(merged.problem("spool-dir", str(error))) from None
 
 
 def otlp_settings(config: SensorConfig) -> Any:
