@@ -1,5 +1,9 @@
+import fcntl
 import io
 import json
+import os
+import struct
+import termios
 
 import pytest
 
@@ -44,6 +48,17 @@ def test_the_status_line_stays_below_the_log_and_only_in_a_terminal() -> None:
 
     assert terminal.getvalue() == "\r\033[K12 frames\r\033[Klevo: hello\n12 frames\r\033[K"
     assert file.getvalue() == "levo: hello\n"
+
+
+@pytest.mark.parametrize(("columns", "shown"), [(0, 79), (20, 19), (300, 100)])
+def test_the_status_line_is_as_long_as_the_terminal_is_wide(columns: int, shown: int) -> None:
+    """Without a window, as under some container runtimes, a terminal says it has no columns."""
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with open(slave, "w") as terminal, open(master, "rb", buffering=0) as screen:
+        Log("text", stream=terminal).status("x" * 100)
+
+        assert screen.read(1000) == b"\r\033[K" + b"x" * shown
 
 
 def test_a_reader_that_has_gone_stops_nothing() -> None:

@@ -264,6 +264,7 @@ def test_without_a_satellite_the_loss_is_counted(tmp_path: Path) -> None:
             sensor.kill()
 
     output = stages["output otlp"]["states"]
+    assert "otlp: its queue is full; " in sensor.log
     assert output["exported"] == 0
     assert output["failed"] + output["queue_full"] + stages["traces"]["states"]["queue_full"] == app.asked
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
 
@@ -32,6 +32,14 @@ _REPEAT_WARNING_NS = 30_000_000_000
 _NAMED_ENDPOINTS = 10
 
 
+@dataclass(frozen=True, slots=True)
+class _Complaint:
+    """What was said last about one thing that goes wrong."""
+
+    amount: int = 0
+    time_ns: int = 0
+
+
 class Control:
     """Runs one sensor to its end. Owns nothing: the caller closes the source."""
 
@@ -53,7 +61,8 @@ class Control:
         self._reload = threading.Event()
         self._ended = threading.Event()
         self._live = merged.config.read is None
-        self._complaints: dict[str, int] = {}
+        self._complaints: dict[str, _Complaint] = {}
+        self._said_goodbye = False
         self._started_ns = time.time_ns()
         self._next_metrics_ns = self._started_ns + merged.config.trace_export_interval
 
@@ -131,19 +140,39 @@ class Control:
             output.submit_metrics(encoded)
 
     def _show_progress(self) -> None:
-        seen = self._sensor.pipeline.snapshot()
+        pipeline = self._sensor.pipeline
+        seen = pipeline.snapshot()
+        goes_on = "capture goes on" if self._live else "trying again"
         for output in seen.outputs:
-            said = self._complaints.get(output.name)
-            if output.last_error_ns and (said is None or output.last_error_ns - said > _REPEAT_WARNING_NS):
-                self._complaints[output.name] = output.last_error_ns
-                goes_on = "capture goes on" if self._live else "trying again"
-                self._log.warning(f"{output.name}: {output.last_error}; {goes_on}")
+            self._complain(
+                f"{output.name} failed",
+                output.last_error_ns or 0,
+                f"{output.name}: {output.last_error}; {goes_on}",
+            )
+            full = output.queue_full + output.spool_evicted
+            what = "spool" if output.spool_evicted else "queue"
+            self._complain(
+                f"{output.name} full", full, f"{output.name}: its {what} is full; {full:,} traces lost so far"
+            )
+        lost = seen.pipeline.queue_full
+        self._complain("masking", lost, f"masking cannot follow; {lost:,} traces lost so far")
+        if pipeline.stopping and not self._said_goodbye and any(output.held for output in seen.outputs):
+            self._said_goodbye = True
+            self._log.info(f"stopping: delivering what is left, for at most {STOP_AFTER_S:g} s")
         if self._live:
             sent = ", ".join(f"{output.exported:,} traces to {output.name}" for output in seen.outputs)
             self._log.status(
                 f"{seen.engine['frames_received']:,} frames, {seen.engine['exchanges_emitted']:,} exchanges, "
                 f"{sent}; the kernel dropped {getattr(seen.capture, 'dropped', 0):,}"
             )
+
+    def _complain(self, about: str, amount: int, text: str) -> None:
+        """Warn when *amount* has grown, but about the same thing only now and then."""
+        said = self._complaints.get(about, _Complaint())
+        now = time.time_ns()
+        if amount > said.amount and now - said.time_ns > _REPEAT_WARNING_NS:
+            self._complaints[about] = _Complaint(amount, now)
+            self._log.warning(text)
 
     def _apply_changes(self) -> None:
         try:

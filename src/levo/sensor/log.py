@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TextIO
 
+_USUAL_COLUMNS = 80
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -53,8 +54,10 @@ class Log:
         """Show *line* in place at the bottom of a terminal; an empty one takes it away."""
         if self._json or not self._stream.isatty():
             return
-        with suppress(OSError, ValueError):  # a terminal of unknown width
-            line = line[: max(1, os.get_terminal_size(self._stream.fileno()).columns - 1)]
+        columns = 0
+        with suppress(OSError, ValueError):
+            columns = os.get_terminal_size(self._stream.fileno()).columns
+        line = line[: (columns or _USUAL_COLUMNS) - 1]  # some terminals do not know their width and say 0
         self._status = line
         self._put(f"\r\033[K{line}")
 
