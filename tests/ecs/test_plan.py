@@ -50,7 +50,7 @@ def test_the_plain_case_registers_one_revision_and_updates_the_service() -> None
     assert [item["name"] for item in step.target.containers] == ["app", CONTAINER_NAME]
     assert step.target.tags == before.tags
     assert not plan.stops
-    assert codes(plan) == {"log-group", "no-circuit-breaker"}
+    assert codes(plan) == {"log-group", "no-circuit-breaker", "no-token"}
     assert tags_for(step, step.services[0]) == {TAG_VERSION: "0.1.1", TAG_PREVIOUS: "web:7"}
     assert plan.describe()[-2:] == [
         "  1. register a new revision of web",

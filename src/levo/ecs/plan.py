@@ -436,6 +436,12 @@ def _notes(definition: TaskDefinition, sidecar: Sidecar, services: Sequence[Serv
             "does not start"
         )
         yield Finding("token-secret", text, False)
+    else:
+        text = (
+            "no --token-secret: a Satellite takes traces from other machines with a token only, unless its "
+            "ingest-tokens is off"
+        )
+        yield Finding("no-token", text, False)
     address = sidecar.value("satellite-url") or ""
     if _host(address) in ("localhost", "127.0.0.1", "::1"):
         text = (
