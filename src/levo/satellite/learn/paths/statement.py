@@ -9,7 +9,6 @@ the values given out, in memory only (:class:`GivenOut`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -22,11 +21,13 @@ from levo.satellite.learn.paths.segments import segment_key, split_path
 
 MAX_BODY_BYTES = 1 << 18
 """Larger bodies are not looked into here."""
-MAX_VALUES = 2_000
-"""Objects, arrays and scalars of one body that are looked at."""
+MAX_VALUES = 1_000
+"""Members of the objects and arrays of one body that are looked at."""
 MAX_VALUE_CHARACTERS = 80
 MAX_NAMES = 24
 """Properties of one object that make its sketch."""
+_CONTAINERS = (dict, list)
+_SCALARS = (str, int)
 _LAST_WORD = re.compile(r"[A-Z]?[a-z]+$|[A-Z]+$")
 _IDENTIFYING = frozenset(
     [
@@ -53,7 +54,7 @@ def read_statement(path: str, request_body: bytes, response_body: bytes) -> Stat
     response = _json(response_body)
     if response is None:
         return None
-    texts = set(_identifying(response))
+    texts = _identifying(response)
     segments = [unquote(s.partition(";")[0], errors="replace") for s in split_path(path)]
     keys = (segment_key(text, False) for text in texts.difference(segments))
     given_out = frozenset(key for key in keys if "{" not in key)
@@ -70,23 +71,27 @@ def _json(body: bytes) -> Any:
         return None
 
 
-def _identifying(document: Any) -> Iterable[str]:
-    """Yield the texts and integers that stand at properties whose name says that they identify."""
-    stack = [(document, False)]
+def _identifying(document: Any) -> set[str]:
+    """Return the texts and integers that stand at properties whose name says that they identify."""
+    found: set[str] = set()
+    stack = [document]
     left = MAX_VALUES
-    while stack and left:
-        value, named = stack.pop()
-        left -= 1
-        if isinstance(value, dict):
-            stack.extend((kid, is_identifying(name)) for name, kid in value.items())
-        elif isinstance(value, list):
-            stack.extend((kid, named) for kid in value[:MAX_VALUES])
-        elif named:
-            if isinstance(value, str):
-                if 0 < len(value) <= MAX_VALUE_CHARACTERS:
-                    yield value
-            elif isinstance(value, int) and not isinstance(value, bool):
-                yield str(value)
+    while stack and left > 0:
+        value = stack.pop()
+        left -= len(value)
+        if type(value) is list:
+            stack.extend([kid for kid in value[:MAX_VALUES] if type(kid) in _CONTAINERS and kid])
+            continue
+        for name, kid in value.items():
+            kind = type(kid)
+            if kind in _CONTAINERS:
+                if kid:
+                    stack.append(kid)
+                    if kind is list and type(kid[0]) in _SCALARS and is_identifying(name):
+                        found.update(str(one) for one in kid[:MAX_VALUES] if type(one) in _SCALARS)
+            elif kind in _SCALARS and is_identifying(name):
+                found.add(kid if kind is str else str(kid))
+    return {text for text in found if 0 < len(text) <= MAX_VALUE_CHARACTERS}
 
 
 @lru_cache(maxsize=4096)
