@@ -112,10 +112,10 @@ def learn_record(
         )
         state.unreadable_records += 1
         return state
-    if recent is not None and any(trace is not None and trace.identity for trace in traces):
-        if not recent.is_new_delivery(_identity_of(record.payload, traces)):
-            state.duplicate_deliveries += 1
-            return state
+    identified = any(trace is not None and trace.identity for trace in traces)
+    if recent and identified and not recent.is_new_delivery(_identity_of(record.payload, traces)):
+        state.duplicate_deliveries += 1
+        return state
     for origin, report in reports:
         learn_sensor(state, origin.organization, origin.sensor, report)
     for trace in traces:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from levo.satellite.learn import merge_sensor, read_metrics, read_senders
 from levo.satellite.learn.sensors import MAX_ENCRYPTED_SERIES, MAX_SERIES
@@ -10,6 +12,10 @@ from tests.satellite.requests import RESOURCE, Call, attribute, metrics, traces
 
 NOW = 1_700_000_000_000_000_000
 STATE = (("state", "exported"),)
+
+
+def resources(request: ExportTraceServiceRequest) -> list[Resource]:
+    return [each.resource for each in request.resource_spans]
 
 
 def test_the_last_values_of_own_metrics() -> None:
@@ -38,11 +44,12 @@ def test_gauges_count_and_histograms_do_not() -> None:
 
 def test_a_resource_without_a_sensor_is_left_out() -> None:
     assert not list(read_metrics(metrics({"levo.a": 1}, {"service.name": "x"}), "", NOW))
-    assert not list(read_senders(traces([Call()], {"service.name": "x"}), "", NOW))
+    assert not list(read_senders(resources(traces([Call()], {"service.name": "x"})), "", NOW))
 
 
 def test_traces_name_their_sensor_too() -> None:
-    ((origin, report),) = read_senders(traces([Call()], {**RESOURCE, "host.name": "box"}), "", NOW)
+    request = traces([Call()], {**RESOURCE, "host.name": "box"})
+    ((origin, report),) = read_senders(resources(request), "", NOW)
 
     assert (origin.sensor, report.attributes["host.name"], report.last_seen_ns) == (
         "sensor-1",

@@ -29,7 +29,7 @@ from levo.satellite.learn.state import (
     merge,
 )
 from levo.satellite.learn.template import path_template
-from levo.satellite.learn.trace import Origin, Trace, read_traces
+from levo.satellite.learn.trace import Origin, Trace, read_delivery, read_traces
 
 __all__ = [
     "DEFAULT_SETTINGS",
@@ -59,6 +59,7 @@ __all__ = [
     "merge",
     "merge_sensor",
     "path_template",
+    "read_delivery",
     "read_metrics",
     "read_senders",
     "read_traces",

@@ -11,9 +11,9 @@ MAX_SPANS = 200_000
 
 
 class RecentDeliveries:
-    """What came lately: whole deliveries, also before a restart, and single spans. A learner's, not the state's.
+    """What came lately: whole deliveries, also before a restart, and single spans. Not part of the state.
 
-    Both are recognised by what their sender gave them: a retry of an exporter has the same octets, a span its
+    Both are recognised by what their sender gave them: a retry of an exporter has the same spans, a span its
     trace and span id. Spans without ids are always new.
     """
 
@@ -35,9 +35,9 @@ class RecentDeliveries:
         """Note that the fresh deliveries are known to the catalog."""
         self._fresh.clear()
 
-    def is_new_delivery(self, payload: bytes) -> bool:
-        """Whether these octets have not come before; then remember their digest."""
-        digest = hashlib.blake2b(payload, digest_size=16).digest()
+    def is_new_delivery(self, identity: bytes) -> bool:
+        """Whether *identity*, which a repetition shares, has not come before; then remember its digest."""
+        digest = hashlib.blake2b(identity, digest_size=16).digest()
         if digest in self._fresh or self._is_known(digest):
             return False
         self._fresh[digest] = None

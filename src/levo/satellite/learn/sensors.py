@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, NumberDataPoint
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
@@ -107,16 +106,13 @@ def read_metrics(
 
 
 def read_senders(
-    request: ExportTraceServiceRequest, organization: str, received_ns: int
+    resources: Iterable[Resource], organization: str, received_ns: int
 ) -> Iterator[tuple[Origin, SensorReport]]:
-    """Yield one report, without values, per resource of a trace request that names its sensor."""
-    for resource_spans in request.resource_spans:
-        origin = read_origin(resource_spans.resource, organization)
+    """Yield one report, without values, for each of *resources* of a trace request that names its sensor."""
+    for resource in resources:
+        origin = read_origin(resource, organization)
         if origin.sensor:
-            yield (
-                origin,
-                SensorReport(received_ns, received_ns, describe_sensor(resource_spans.resource, received_ns)),
-            )
+            yield origin, SensorReport(received_ns, received_ns, describe_sensor(resource, received_ns))
 
 
 def describe_sensor(resource: Resource, received_ns: int) -> dict[str, tuple[int, str]]:
