@@ -237,8 +237,13 @@ def test_the_drill(transport: Transport, spooling: bool, tmp_path: Path) -> None
                 app.ask_for(PHASE_S, lambda refused=refused: second.refused > refused)  # type: ignore[misc]
             moods.answer = transport.fine
             app.ask_for(PHASE_S)
-            if not gives_up:
-                sensor.wait_until(lambda: len(delivered.look(first, second)) == app.asked, 30 + PHASE_S)
+            recovered = app.asked
+
+            def is_back() -> bool:
+                app.ask()
+                return max(delivered.look(first, second)) >= recovered
+
+            sensor.wait_until(is_back, 30 + PHASE_S)
             stages = sensor.stop()
         finally:
             sensor.kill()
@@ -250,7 +255,9 @@ def test_the_drill(transport: Transport, spooling: bool, tmp_path: Path) -> None
     assert stages["exchanges"]["received"] == app.asked
     assert len(arrived) == app.asked - lost
     assert output["spooled"] == 0
-    assert lost == output["failed"] > 0 if gives_up else lost == 0
+    # Without a spool a long outage may be more than the queue holds.
+    assert lost == 0 if spooling else lost == output["failed"] + output["queue_full"]
+    assert output["failed"] > 0 or not gives_up
 
 
 def test_without_a_satellite_the_loss_is_counted(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,8 @@ class OtlpGrpc:
             channel.close()
 
     def _call(self, method: str, body: bytes, timeout_s: float | None) -> int:
+        # The library's own lines on standard error would stand between our log's. It looks once, at import.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         import grpc
 
         limit_s = self._settings.request_timeout_s
