@@ -13,7 +13,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
-from levo.engine.dispatch cimport abandon, deliver_end, footprint
+from levo.engine.dispatch cimport abandon, deliver_end, deliver_late, footprint
+from levo.engine.exchange cimport fetch
 from levo.engine.http1 cimport ENDED_GIVEN_UP, ENDED_RESET
 from levo.engine.http1_switch cimport http1_tick
 from levo.engine.http2_lasting cimport http2_tick
@@ -22,8 +23,8 @@ from levo.engine.pairing cimport finish_exchange, finish_pending
 from levo.engine.ports cimport ports_packet
 from levo.engine.state cimport Connection, EngineState, Stream, seq_diff
 from levo.engine.stream cimport stream_ack, stream_fin, stream_flush, stream_free, stream_look, stream_segment
-from levo.engine.tls cimport tls_end
-from levo.engine.types cimport NO_RESPONSE, PROTOCOL_UNKNOWN, STILL_OPEN, Packet
+from levo.engine.tls cimport tls_end, tls_waits
+from levo.engine.types cimport NO_RESPONSE, PROTOCOL_UNKNOWN, STILL_OPEN, Exchange, Packet
 
 cdef enum:
     FIN = 1
@@ -38,7 +39,7 @@ cdef enum:
     EVICT_LOOKS = 32            # connections looked at for one that is worth least
     SMALL = 2048                # below this, giving up a connection's messages frees too little
     RESET_WINDOW = 1 << 20      # how far behind the last octet seen a RST is believed
-    ORDER_NS = 250000000        # how exact the order by activity is kept
+    ORDER_SHIFT = 5             # the order by activity is exact to idle_ns >> this
 
 
 cdef bint table_init(EngineState* state) noexcept nogil:
@@ -88,6 +89,7 @@ cdef Connection* find(
     x = mix(x ^ word(b + 8))
     hash[0] = <uint32_t>x
     conn = state.buckets[hash[0] & state.bucket_mask]
+    fetch(conn, sizeof(Connection))
     while conn != NULL:
         if (conn.hash == hash[0] and conn.a_port == a_port and conn.b_port == b_port
                 and memcmp(conn.a, a, 16) == 0 and memcmp(conn.b, b, 16) == 0):
@@ -153,6 +155,7 @@ cdef void begin(EngineState* state, Connection* conn, const Packet* packet) noex
     conn.protocol = PROTOCOL_UNKNOWN
     conn.first_ns = packet.time_ns
     conn.last_ns = packet.time_ns
+    conn.placed_ns = packet.time_ns
     conn.mid_stream = not packet.flags & SYN
     conn.tainted = conn.mid_stream
     state.stats.connections_opened += 1
@@ -181,13 +184,14 @@ cdef inline void unlink_open(EngineState* state, Connection* conn) noexcept nogi
 
 
 cdef inline void touch(EngineState* state, Connection* conn, int64_t now_ns) noexcept nogil:
-    # The order by activity is kept to a quarter of a second: it serves idleness and eviction.
-    if now_ns - conn.last_ns > ORDER_NS and conn != state.newest:
+    # The order by activity is kept to a part of the idle time: moving a connection touches its cold neighbours.
+    if now_ns - conn.placed_ns > state.settings.idle_ns >> ORDER_SHIFT and conn != state.newest:
         unlink_open(state, conn)
         conn.older = state.newest
         conn.newer = NULL
         state.newest.newer = conn
         state.newest = conn
+        conn.placed_ns = now_ns
     conn.last_ns = now_ns
 
 
@@ -217,6 +221,7 @@ cdef void close(EngineState* state, Connection* conn, int64_t now_ns, int how) n
     if conn.reset_ns:
         how = ENDED_RESET
     stream_flush(state, conn, now_ns)
+    deliver_late(state, conn, now_ns, True)
     # The client's side first: a request that is cut must say so before its response's end closes it.
     side = 1 if conn.client == 1 else 0
     if not conn.streams[side].ended:
@@ -359,6 +364,8 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
             ports_packet(state.ports, server_port(conn), conn.protocol, packet.payload_length, False)
         late_packet(state, conn, side, packet)
         return
+    if conn.pending_first != NULL:
+        fetch(conn.pending_first, sizeof(Exchange))
     touch(state, conn, packet.time_ns)
     conn.packets += 1
     conn.streams[side].visible = 1
@@ -383,7 +390,7 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
             stream_fin(state, conn, side, seq + packet.payload_length + packet.missing_length, packet.time_ns)
     if state.ports != NULL:
         ports_packet(state.ports, server_port(conn), conn.protocol, packet.payload_length, conn.packets == 1)
-    if conn.streams[0].ended and conn.streams[1].ended:
+    if conn.streams[0].ended and conn.streams[1].ended and not tls_waits(conn):
         close(state, conn, packet.time_ns, 0)
     elif conn.waiting == 2:
         link_waiting(state, conn)
@@ -470,9 +477,13 @@ cdef void connections_tick(EngineState* state, int64_t now_ns) noexcept nogil:
     while conn != NULL:
         following = conn.waiting_next
         still = stream_look(state, conn, now_ns)
+        if conn.tls != NULL and deliver_late(state, conn, now_ns, False):
+            still = True
         if conn.streaming_ns:
             still |= http1_tick(state, conn, now_ns) if conn.http2 == NULL else http2_tick(state, conn, now_ns)
-        if conn.reset_ns and now_ns - conn.reset_ns >= state.settings.acked_gap_ns:
+        if tls_waits(conn):
+            conn.waiting = 1
+        elif conn.reset_ns and now_ns - conn.reset_ns >= state.settings.acked_gap_ns:
             close(state, conn, now_ns, ENDED_RESET)
         elif conn.streams[0].ended and conn.streams[1].ended:
             close(state, conn, now_ns, 0)

@@ -83,6 +83,7 @@ ctypedef struct Connection:
     void* tls                     # Tls (tls.pxd), or NULL
     int64_t first_ns
     int64_t last_ns
+    int64_t placed_ns             # when it took its place in the order by activity
     int64_t reset_ns              # when a RST was seen; 0: none
     int64_t streaming_ns          # since when a stream of events or messages lasts; 0: none
     uint64_t packets
