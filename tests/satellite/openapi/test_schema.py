@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 
-from levo.satellite.learn.schema.node import Node, Observer
+from levo.satellite.learn.schema import Node, Observer
 from levo.satellite.openapi.examples import example_of
 from levo.satellite.openapi.schema import SchemaWriter
 from tests.satellite.learn.schema.test_node import VALUES, learned

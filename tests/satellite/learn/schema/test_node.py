@@ -8,7 +8,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from levo.satellite.learn.schema.node import MAX_CHILDREN, Node, Observer, merge
+from levo.satellite.learn.schema import Node, Observer, merge
+from levo.satellite.learn.schema.node import MAX_CHILDREN
 
 KEYS = st.sampled_from(["type", "name", "id", "items", "password", "8f14e45fceea167a", "a@b.example.com"])
 SCALARS = (

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from levo.satellite.learn.schema.node import Node, Observer
+from levo.satellite.learn.schema import Node, Observer
 from levo.satellite.learn.sensitive.decide import above_half, decide
 from levo.satellite.learn.sensitive.detectors import Detectors
 

@@ -1,20 +1,18 @@
 """A schema as a mergeable value: what has been seen at one place of a message, counted.
 
 A node never holds a value. It holds how many values of each JSON type were there, the lattice of their
-formats and sizes, and the nodes of what is inside. ``observe`` adds a value, ``absorb`` adds another node;
-both only add, take the greater, the lesser or the union, so any order and partition gives the same node.
+formats and sizes, and the nodes of what is inside. ``Observer`` (``observe.pyx``) adds a value, ``absorb`` adds
+another node; both only add, take the greater, the lesser or the union, so any order and partition gives the same node.
 What it all means (required, map, enum, closed) is decided by ``levo.satellite.openapi``, never here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import msgspec
 
-from levo.satellite.learn.schema.labels import is_label, may_have_labels
-from levo.satellite.learn.schema.text import MIXED, Binary, Text, is_name, scalar, text_format
+from levo.satellite.learn.schema.text import MIXED
 
 MAX_DEPTH = 20
 """Deeper values are counted, not looked into."""
@@ -127,163 +125,6 @@ class Node(msgspec.Struct, array_like=True, omit_defaults=True):
                 stack.append(node.other)
             if node.items is not None:
                 stack.append(node.items)
-
-
-class Observer:
-    """Adds values to nodes. One per body or parameter set: it knows which checks can matter there."""
-
-    __slots__ = ("_budget", "_checks", "_scan")
-
-    def __init__(self, checks: Sequence[Check] = (), budget: int = MAX_NODES) -> None:
-        """*checks* are applied to every scalar; *budget* bounds the new nodes."""
-        self._checks = checks
-        self._scan = True
-        self._budget = budget
-
-    def observe(self, node: Node, value: Any, depth: int = 0) -> None:
-        """Add *value*, as ``orjson`` returns it (or :class:`Text`, :class:`Binary`), to *node*."""
-        kind = type(value)
-        if kind is str:
-            self._string(node, value)
-        elif kind is int:
-            node.integers += 1
-            bits = value.bit_length()
-            if bits > node.bits:
-                node.bits = bits
-            if value < 0:
-                node.negative = True
-            if self._scan:
-                node.scanned += 1
-                if bits > 19 and self._checks:
-                    self._check(node, str(value))
-        elif kind is dict:
-            node.objects += 1
-            if depth < MAX_DEPTH:
-                self._object(node, value, depth)
-        elif kind is list:
-            node.arrays += 1
-            count = len(value)
-            if node.fewest < 0 or count < node.fewest:
-                node.fewest = count
-            if count > node.most:
-                node.most = count
-            if count and depth < MAX_DEPTH:
-                items = node.items
-                if items is None:
-                    items = node.items = Node(open=node.private, private=node.private)
-                    self._budget -= 1
-                observe = self.observe
-                scan = self._scan
-                for index, item in enumerate(value):
-                    if index == SCANNED_ITEMS:
-                        self._scan = False
-                    observe(items, item, depth + 1)
-                self._scan = scan
-        elif value is None:
-            node.nulls += 1
-        elif kind is bool:
-            node.booleans += 1
-        elif kind is float:
-            node.numbers += 1
-            if value < 0:
-                node.negative = True
-            if self._scan:
-                node.scanned += 1
-        elif kind is Text:
-            self._text(node, value)
-        elif kind is Binary:
-            node.strings += 1
-            node.open = True
-            node.format = "binary" if node.format in ("", "binary") else MIXED
-
-    def _object(self, node: Node, value: dict[str, Any], depth: int) -> None:
-        observe, children, depth = self.observe, node.children, depth + 1
-        keyed = False
-        for key, item in value.items():
-            child = children.get(key)
-            if child is None:
-                if node.folded or self._budget <= 0 or not is_name(key):
-                    keyed = True
-                    if node.other is None:
-                        node.other = Node(open=True)
-                    observe(node.other, item, depth)
-                    continue
-                private = not may_have_labels(key)
-                child = children[key] = Node(open=private, private=private)
-                self._budget -= 1
-                if len(children) > MAX_CHILDREN:
-                    observe(child, item, depth)
-                    fold(node)
-                    children = node.children
-                    keyed = True
-                    continue
-            observe(child, item, depth)
-        if keyed and not node.folded:
-            node.keyed += 1
-        if not node.many_variants:
-            for name in DISCRIMINATORS:
-                if name in value:
-                    self._variant(node, name, value)
-                    break
-
-    def _variant(self, node: Node, name: str, value: dict[str, Any]) -> None:
-        label = value[name]
-        if type(label) is not str or not is_label(label) or node.folded:
-            node.many_variants = True
-            node.variants = {}
-            return
-        key = f"{name}={label}"
-        variant = node.variants.get(key)
-        if variant is None:
-            variant = node.variants[key] = Variant()
-        variant.objects += 1
-        present = variant.present
-        for each in value:
-            if each in node.children:
-                present[each] = present.get(each, 0) + 1
-        if len(node.variants) > MAX_VARIANTS:
-            node.many_variants = True
-            node.variants = {}
-
-    def _string(self, node: Node, value: str) -> None:
-        node.strings += 1
-        size = len(value)
-        if size > node.longest:
-            node.longest = size
-        if size < node.shortest or node.shortest < 0:
-            node.shortest = size
-        if node.format != MIXED:
-            name = text_format(value)
-            if name != node.format:
-                node.format = MIXED if node.format else name
-        if not node.open:
-            if is_label(value):
-                labels = node.labels
-                labels[value] = labels.get(value, 0) + 1
-                if len(labels) > MAX_LABELS:
-                    node.open = True
-                    node.labels = {}
-            else:
-                node.open = True
-                node.labels = {}
-        if self._scan:
-            node.scanned += 1
-            if self._checks and size > 6:
-                self._check(node, value)
-
-    def _text(self, node: Node, value: Text) -> None:
-        plain = scalar(value)
-        if type(plain) is str:
-            self._string(node, plain)
-        elif type(plain) is bool:
-            node.booleans += 1
-        else:
-            self.observe(node, plain)
-
-    def _check(self, node: Node, value: str) -> None:
-        for check in self._checks:
-            for kind in check(value):
-                node.finds[kind] = node.finds.get(kind, 0) + 1
 
 
 def fold(node: Node) -> None:

@@ -169,6 +169,7 @@ _ALNUM: tuple[tuple[str, re.Pattern[str], bool], ...] = tuple(
         ("fr.nir", r"[12]\d{2}(?:0[1-9]|1[0-2]|[2-9]\d)(?:\d{2}|2[AB])\d{8}", True),
     )
 )
+_ANY_ALNUM = re.compile("|".join(f"(?:{pattern.pattern})" for _, pattern, _ in _ALNUM))
 _VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
 _VIN_VALUES = {
     c: v
@@ -187,11 +188,13 @@ def check_identifiers(value: str) -> Sequence[str]:
     size = len(value)
     if not 8 <= size <= 20:
         return NOTHING
-    found = [
-        f"national-id.{kind}"
-        for kind, pattern, checked in _ALNUM
-        if pattern.fullmatch(value) and (not checked or national(kind, value))
-    ]
+    found = []
+    if _ANY_ALNUM.fullmatch(value):
+        found = [
+            f"national-id.{kind}"
+            for kind, pattern, checked in _ALNUM
+            if pattern.fullmatch(value) and (not checked or national(kind, value))
+        ]
     if size == 17 and _VIN.fullmatch(value) and _is_vin(value):
         found.append("vehicle-number")
     if size in (8, 11) and _BIC.fullmatch(value) and not value.isdigit():

@@ -1,0 +1,367 @@
+"""Adds values to nodes, and tells the format of a string: what runs for every scalar of every body.
+
+The nodes themselves, their meaning and how they merge are in ``node.py``.
+"""
+
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_GET_LENGTH
+
+from levo.satellite.learn.schema.labels import is_label, may_have_labels
+from levo.satellite.learn.schema.node import (
+    DISCRIMINATORS,
+    MAX_CHILDREN,
+    MAX_DEPTH,
+    MAX_LABELS,
+    MAX_NODES,
+    MAX_VARIANTS,
+    SCANNED_ITEMS,
+    Node,
+    Variant,
+    fold,
+)
+from levo.satellite.learn.schema.text import MIXED, Binary, Text, is_name, rare_format, scalar
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_ASCII(object text)
+
+cdef enum:
+    LONGEST = 2048
+    MOST_LABELS = 24
+    SCANNED = 3
+    DEEPEST = 20
+
+cdef object _Node = Node, _Text = Text, _Binary = Binary
+cdef str _MIXED = MIXED
+cdef tuple _DISCRIMINATORS = DISCRIMINATORS
+assert (MOST_LABELS, SCANNED, DEEPEST) == (MAX_LABELS, SCANNED_ITEMS, MAX_DEPTH)
+
+
+cdef inline bint is_digit(char c) noexcept nogil:
+    return c"0" <= c <= c"9"
+
+
+cdef inline bint is_letter(char c) noexcept nogil:
+    return c"a" <= (c | 0x20) <= c"z"
+
+
+cdef inline int pair(const char* at) noexcept nogil:
+    """The number that two digits make, -1 if they are none."""
+    if not is_digit(at[0]) or not is_digit(at[1]):
+        return -1
+    return (at[0] - c"0") * 10 + at[1] - c"0"
+
+
+cdef bint is_date(const char* at) noexcept nogil:
+    """Ten characters: ``full-date`` (RFC 3339) of the years 1600 to 2199."""
+    cdef int century = pair(at), month, day
+    if not 16 <= century <= 21 or pair(at + 2) < 0 or at[4] != c"-" or at[7] != c"-":
+        return False
+    month, day = pair(at + 5), pair(at + 8)
+    return 1 <= month <= 12 and 1 <= day <= 31
+
+
+cdef bint is_time(const char* at, Py_ssize_t size) noexcept nogil:
+    """``full-time`` (RFC 3339), without leap seconds."""
+    cdef Py_ssize_t i = 8
+    if size < 9 or at[2] != c":" or at[5] != c":":
+        return False
+    if not (0 <= pair(at) <= 23 and 0 <= pair(at + 3) <= 59 and 0 <= pair(at + 6) <= 59):
+        return False
+    if at[i] == c".":
+        i += 1
+        while i < size and is_digit(at[i]):
+            i += 1
+        if not 1 <= i - 9 <= 9:
+            return False
+    if i == size:
+        return False
+    if at[i] == c"Z" or at[i] == c"z":
+        return i + 1 == size
+    if (at[i] != c"+" and at[i] != c"-") or size - i != 6 or at[i + 3] != c":":
+        return False
+    return 0 <= pair(at + i + 1) <= 23 and 0 <= pair(at + i + 4) <= 59
+
+
+cdef bint is_ipv4(const char* at, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t i = 0, start
+    cdef int parts = 0, number
+    if size > 15:
+        return False
+    while True:
+        start, number = i, 0
+        while i < size and is_digit(at[i]) and i - start < 3:
+            number = number * 10 + at[i] - c"0"
+            i += 1
+        if i == start or number > 255 or (i - start == 3 and number < 100):
+            return False
+        parts += 1
+        if i == size:
+            return parts == 4
+        if at[i] != c"." or parts == 4:
+            return False
+        i += 1
+
+
+cdef bint is_uuid(const char* at) noexcept nogil:
+    """36 characters (RFC 9562), of any version."""
+    cdef int i
+    for i in range(36):
+        if i == 8 or i == 13 or i == 18 or i == 23:
+            if at[i] != c"-":
+                return False
+        elif not is_digit(at[i]) and not c"a" <= (at[i] | 0x20) <= c"f":
+            return False
+    return True
+
+
+cdef str numeric_format(const char* at, Py_ssize_t size):
+    """The format of what starts with a digit, None if it has none of this kind."""
+    cdef Py_ssize_t i = 0
+    while i < size and is_digit(at[i]):
+        i += 1
+    if i == size:
+        return "digits" if size <= 40 else None
+    if size == 10 and is_date(at):
+        return "date"
+    if size > 11 and (at[10] == c"T" or at[10] == c"t") and is_date(at) and is_time(at + 11, size - 11):
+        return "date-time"
+    if at[i] == c".":
+        if is_ipv4(at, size):
+            return "ipv4"
+        if i <= 20 and 1 <= size - i - 1 <= 20:
+            i += 1
+            while i < size and is_digit(at[i]):
+                i += 1
+            if i == size:
+                return "decimal"
+    return None
+
+
+cpdef str text_format(str value):
+    """Return the name of the format that all of *value* has, or ``MIXED``.
+
+    ``date``, ``date-time``, ``uuid``, ``email``, ``uri``, ``ipv4`` and ``ipv6`` are those of OpenAPI;
+    ``digits``, ``decimal``, ``hex`` and ``jwt`` are ours.
+    """
+    cdef Py_ssize_t size = 0, i
+    cdef const char* at
+    cdef str found
+    cdef bint rare = False, hexadecimal = True, digit = False, lower = False, upper = False, letters = True
+    cdef char c
+    if not PyUnicode_IS_ASCII(value):
+        return _MIXED
+    at = PyUnicode_AsUTF8AndSize(value, &size)
+    if not 0 < size <= LONGEST:
+        return _MIXED
+    if size == 36 and at[8] == c"-" and is_uuid(at):
+        return "uuid"
+    if is_digit(at[0]):
+        found = numeric_format(at, size)
+        if found is not None:
+            return found
+    for i in range(size):
+        c = at[i]
+        if is_digit(c):
+            digit = True
+            letters = False
+        elif is_letter(c):
+            if (c | 0x20) > c"f":
+                hexadecimal = False
+            elif c >= c"a":
+                lower = True
+            else:
+                upper = True
+        else:
+            hexadecimal = letters = False
+            if c == c"@" or c == c":" or c == c".":
+                rare = True
+    if letters:
+        return _MIXED
+    if rare:
+        return rare_format(value)
+    if size >= 16 and hexadecimal and digit and not (lower and upper):
+        return "hex"
+    return _MIXED
+
+
+cdef class Observer:
+    """Adds values to nodes. One per body or parameter set: it knows which checks can matter there."""
+
+    cdef tuple _checks
+    cdef bint _scan
+    cdef int _budget
+
+    def __init__(self, checks=(), budget=MAX_NODES):
+        """*checks* are applied to every scalar; *budget* bounds the new nodes."""
+        self._checks = tuple(checks)
+        self._scan = True
+        self._budget = budget
+
+    def observe(self, node, value):
+        """Add *value*, as ``orjson`` returns it (or :class:`Text`, :class:`Binary`), to *node*."""
+        self._observe(node, value, 0)
+
+    cdef int _observe(self, object node, object value, int depth) except -1:
+        cdef object kind = type(value)
+        cdef int bits
+        if kind is str:
+            self._string(node, <str>value)
+        elif kind is int:
+            node.integers += 1
+            bits = value.bit_length()
+            if bits > node.bits:
+                node.bits = bits
+            if value < 0:
+                node.negative = True
+            if self._scan:
+                node.scanned += 1
+                if bits > 19 and self._checks:
+                    self._check(node, str(value))
+        elif kind is dict:
+            node.objects += 1
+            if depth < DEEPEST:
+                self._object(node, <dict>value, depth)
+        elif kind is list:
+            node.arrays += 1
+            self._array(node, <list>value, depth)
+        elif value is None:
+            node.nulls += 1
+        elif kind is bool:
+            node.booleans += 1
+        elif kind is float:
+            node.numbers += 1
+            if value < 0:
+                node.negative = True
+            if self._scan:
+                node.scanned += 1
+        elif kind is _Text:
+            self._text(node, value)
+        elif kind is _Binary:
+            node.strings += 1
+            node.open = True
+            node.format = "binary" if node.format in ("", "binary") else _MIXED
+        return 0
+
+    cdef int _array(self, object node, list value, int depth) except -1:
+        cdef Py_ssize_t count = len(value), index
+        cdef Py_ssize_t fewest = node.fewest
+        cdef bint scan
+        if fewest < 0 or count < fewest:
+            node.fewest = count
+        if count > <Py_ssize_t>node.most:
+            node.most = count
+        if not count or depth >= DEEPEST:
+            return 0
+        items = node.items
+        if items is None:
+            items = node.items = _Node(open=node.private, private=node.private)
+            self._budget -= 1
+        scan = self._scan
+        for index in range(count):
+            if index == SCANNED:
+                self._scan = False
+            self._observe(items, value[index], depth + 1)
+        self._scan = scan
+        return 0
+
+    cdef int _object(self, object node, dict value, int depth) except -1:
+        cdef dict children = node.children
+        cdef bint folded = node.folded, keyed = False
+        cdef object child, other
+        cdef str name
+        depth += 1
+        for key, item in value.items():
+            child = children.get(key)
+            if child is None:
+                if folded or self._budget <= 0 or not is_name(key):
+                    keyed = True
+                    other = node.other
+                    if other is None:
+                        other = node.other = _Node(open=True)
+                    self._observe(other, item, depth)
+                    continue
+                private = not may_have_labels(key)
+                child = children[key] = _Node(open=private, private=private)
+                self._budget -= 1
+                if len(children) > <Py_ssize_t>MAX_CHILDREN:
+                    self._observe(child, item, depth)
+                    fold(node)
+                    children = node.children
+                    folded = keyed = True
+                    continue
+            self._observe(child, item, depth)
+        if keyed and not folded:
+            node.keyed += 1
+        if not node.many_variants:
+            for name in _DISCRIMINATORS:
+                if name in value:
+                    self._variant(node, name, value)
+                    break
+        return 0
+
+    cdef int _variant(self, object node, str name, dict value) except -1:
+        cdef dict children, present
+        label = value[name]
+        if type(label) is not str or not is_label(label) or node.folded:
+            node.many_variants = True
+            node.variants = {}
+            return 0
+        key = f"{name}={label}"
+        variant = node.variants.get(key)
+        if variant is None:
+            variant = node.variants[key] = Variant()
+        variant.objects += 1
+        present, children = variant.present, node.children
+        for each in value:
+            if each in children:
+                present[each] = present.get(each, 0) + 1
+        if len(node.variants) > <Py_ssize_t>MAX_VARIANTS:
+            node.many_variants = True
+            node.variants = {}
+        return 0
+
+    cdef int _string(self, object node, str value) except -1:
+        cdef Py_ssize_t size = PyUnicode_GET_LENGTH(value)
+        cdef Py_ssize_t shortest = node.shortest
+        cdef str known, name
+        cdef dict labels
+        node.strings += 1
+        if size > <Py_ssize_t>node.longest:
+            node.longest = size
+        if size < shortest or shortest < 0:
+            node.shortest = size
+        known = node.format
+        if known != _MIXED:
+            name = text_format(value)
+            if name != known:
+                node.format = _MIXED if known else name
+        if not node.open:
+            if is_label(value):
+                labels = node.labels
+                labels[value] = labels.get(value, 0) + 1
+                if len(labels) > MOST_LABELS:
+                    node.open = True
+                    node.labels = {}
+            else:
+                node.open = True
+                node.labels = {}
+        if self._scan:
+            node.scanned += 1
+            if self._checks and size > 6:
+                self._check(node, value)
+        return 0
+
+    cdef int _text(self, object node, object value) except -1:
+        plain = scalar(value)
+        if type(plain) is str:
+            self._string(node, <str>plain)
+        elif type(plain) is bool:
+            node.booleans += 1
+        else:
+            self._observe(node, plain, 0)
+        return 0
+
+    cdef int _check(self, object node, str value) except -1:
+        for check in self._checks:
+            for kind in check(value):
+                node.finds[kind] = node.finds.get(kind, 0) + 1
+        return 0
