@@ -45,7 +45,8 @@ class RunningSatellite:
         assert self.process.stdout is not None
         self.first_line = self.process.stdout.readline()
         found = re.fullmatch(
-            r"Satellite ready: web (http://\S+)/  OTLP/gRPC (\S+)  OTLP/HTTP (http://\S+)\n", self.first_line
+            r"Satellite ready: web (https?://\S+)/  OTLP/gRPC (\S+)  OTLP/HTTP (https?://\S+)\n",
+            self.first_line,
         )
         if found is None:
             self.process.wait(10)

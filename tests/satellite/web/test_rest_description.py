@@ -16,10 +16,14 @@ from starlette.routing import Route
 from levo import __version__
 from levo.satellite.store import CatalogReader
 from levo.satellite.store.desk import Desk
+from levo.satellite.web.backup import Backup
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.problems import on_http_exception
+from levo.satellite.web.render import Renderer
 from levo.satellite.web.rest import insight_routes, rest_routes
+from levo.satellite.web.rest_decisions import decision_routes
 from levo.satellite.web.rest_description import description_route, rest_description
+from levo.satellite.web.triage import Triage
 from tests.satellite.asgi import call
 from tests.satellite.openapi.learned import shop
 from tests.satellite.store.catalogs import catalog
@@ -33,7 +37,13 @@ def routes(folder: Path) -> list[Route]:
     desk = Desk(folder / "desk.sqlite3")
     reader = CatalogReader(folder / "catalog", desk.path)
     catalogs = Catalogs(reader, desk)
-    return [*rest_routes(catalogs), *insight_routes(catalogs), description_route()]
+    return [
+        *rest_routes(catalogs),
+        *insight_routes(catalogs),
+        *decision_routes(catalogs, desk, Triage(catalogs, desk, Renderer("http://localhost"))),
+        Backup(folder).route(),
+        description_route(),
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,24 @@ from pathlib import Path
 from levo.errors import LevoError
 
 
+def remove_description(path: Path, place: tuple[str, str, str]) -> bool:
+    """Forget what was uploaded for an application; return whether there was something.
+
+    Raises:
+        LevoError: the catalog at *path* cannot be written.
+    """
+    try:
+        with closing(sqlite3.connect(path, timeout=30)) as connection, connection:
+            connection.execute("PRAGMA secure_delete = ON")
+            done = connection.execute(
+                "DELETE FROM description WHERE organization = ? AND environment = ? AND application = ?",
+                place,
+            )
+            return done.rowcount > 0
+    except sqlite3.Error as error:
+        raise LevoError(f"{path}: cannot be written: {error}") from error
+
+
 def store_description(path: Path, place: tuple[str, str, str], uploaded_ns: int, document: str) -> None:
     """Store *document* (JSON) for (organization, environment, application) in the place of an earlier one.
 

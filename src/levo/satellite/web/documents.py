@@ -18,7 +18,7 @@ from levo.satellite.openapi import Operation, compare, render_document
 from levo.satellite.openapi.document import VERSIONS, SensitiveField, sensitive_fields
 from levo.satellite.openapi.schema import sensitive_note
 from levo.satellite.store import CatalogReader
-from levo.satellite.store.descriptions import store_description
+from levo.satellite.store.descriptions import remove_description, store_description
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.json_body import etagged, timestamp
@@ -63,6 +63,13 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
         place = await run_in_threadpool(_place, reader, request.query_params)
         text = orjson.dumps(document).decode()
         await run_in_threadpool(store_description, reader.path, place, time.time_ns(), text)
+        return Response(status_code=204)
+
+    def remove(request: Request) -> Response:
+        parameters.only(request.query_params, *_PLACE)
+        reader = catalogs.reader(request)
+        if not remove_description(reader.path, _place(reader, request.query_params)):
+            raise HTTPException(404, "no description was uploaded for this application")
         return Response(status_code=204)
 
     def comparison(request: Request) -> Response:
@@ -121,6 +128,7 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
     return [
         Route("/api/openapi", openapi),
         Route("/api/description", upload, methods=["PUT"]),
+        Route("/api/description", remove, methods=["DELETE"]),
         Route("/api/comparison", comparison),
         Route("/api/events", events),
         Route("/api/sensitive", sensitive),

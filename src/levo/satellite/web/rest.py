@@ -14,11 +14,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from levo.satellite.learn.traffic import latency_quantile
 from levo.satellite.store import EndpointRow
+from levo.satellite.store.traffic import WHOLE_CATALOG
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import Catalogs
+from levo.satellite.web.charts import QUANTILES, RANGES, range_start
 from levo.satellite.web.documents import document_routes
 from levo.satellite.web.json_body import count, etagged, timestamp
+from levo.satellite.web.render import SECOND_NS
+from levo.satellite.web.sensor_view import encrypted_endpoints
 
 
 def endpoint_document(row: EndpointRow) -> dict[str, Any]:
@@ -41,7 +46,17 @@ def endpoint_document(row: EndpointRow) -> dict[str, Any]:
 
 
 def insight_routes(catalogs: Catalogs) -> list[Route]:
-    """Return the routes of findings and changes over all applications."""
+    """Return the routes of operations, findings and changes over all applications."""
+
+    def operation(request: Request) -> Response:
+        parameters.only(request.query_params)
+        identity = request.path_params["identity"]
+        row = catalogs.reader(request).endpoint(identity) if identity < 1 << 62 else None
+        if row is None:
+            raise HTTPException(404, "no such endpoint")
+        insight = catalogs.insight(request)
+        findings = [{**asdict(f), "confidence": round(f.confidence, 3)} for f in insight.findings(row)]
+        return etagged(request, {"openapi": insight.document_of([row]), "findings": findings})
 
     def findings(request: Request) -> Response:
         query = request.query_params
@@ -82,7 +97,11 @@ def insight_routes(catalogs: Catalogs) -> list[Route]:
         ]
         return _list(request, "changes", documents, total, limit, offset)
 
-    return [Route("/api/findings", findings), Route("/api/changes", changes)]
+    return [
+        Route("/api/endpoints/{identity:int}/operation", operation),
+        Route("/api/findings", findings),
+        Route("/api/changes", changes),
+    ]
 
 
 def rest_routes(catalogs: Catalogs) -> list[Route]:
@@ -109,6 +128,51 @@ def rest_routes(catalogs: Catalogs) -> list[Route]:
         if row is None:
             raise HTTPException(404, "no such endpoint")
         return etagged(request, endpoint_document(row))
+
+    def traffic(request: Request) -> Response:
+        parameters.only(request.query_params, "range")
+        asked = request.path_params.get("identity")
+        name = parameters.choice(request.query_params, "range", tuple(RANGES))
+        reader = catalogs.reader(request)
+        row = reader.endpoint(asked) if asked is not None and asked < 1 << 62 else None
+        if asked is not None and row is None:
+            raise HTTPException(404, "no such endpoint")
+        identity = WHOLE_CATALOG if row is None else row.id
+        size, _ = RANGES[name]
+        points = reader.traffic(size, range_start(name, time.time_ns() // SECOND_NS), identity)
+        documents = [
+            {
+                "start": timestamp(start * SECOND_NS),
+                "count": count(step.exchanges),
+                "client_errors": count(step.client_errors),
+                "server_errors": count(step.server_errors),
+                "latency_ms": {
+                    f"p{share * 100:.0f}": latency_quantile(step.latency, share) for share in QUANTILES
+                },
+            }
+            for start, step in points
+        ]
+        return etagged(request, {"range": name, "step_seconds": size, "steps": documents})
+
+    def encrypted(request: Request) -> Response:
+        parameters.only(request.query_params, "format", *parameters.PAGING)
+        limit, offset = parameters.page(request.query_params)
+        found = encrypted_endpoints(catalogs.reader(request).sensors(limit=1000)[1])
+        documents = [
+            {
+                "address": each.address,
+                "port": each.port,
+                "server_name": each.server_name,
+                "protocol": each.protocol,
+                "version": each.version,
+                "certificate_names": each.certificate_names,
+                "connections": count(each.connections),
+                "decrypted": count(each.decrypted),
+                "bytes": count(each.octets),
+            }
+            for each in found[offset : offset + limit]
+        ]
+        return _list(request, "encrypted", documents, len(found), limit, offset)
 
     def applications(request: Request) -> Response:
         parameters.only(request.query_params, "format", *parameters.PAGING)
@@ -172,6 +236,9 @@ def rest_routes(catalogs: Catalogs) -> list[Route]:
     return [
         Route("/api/endpoints", endpoints),
         Route("/api/endpoints/{identity:int}", endpoint),
+        Route("/api/endpoints/{identity:int}/traffic", traffic),
+        Route("/api/traffic", traffic),
+        Route("/api/encrypted", encrypted),
         Route("/api/applications", applications),
         Route("/api/sensors", sensors),
         Route("/api/summary", summary),

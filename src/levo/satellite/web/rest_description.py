@@ -11,10 +11,40 @@ from starlette.routing import Route
 from levo import __version__
 from levo.satellite.store.reader import REVIEWS, SORTS, STATUS_CLASSES
 from levo.satellite.web import parameters
+from levo.satellite.web.charts import RANGES
 from levo.satellite.web.json_body import etagged
+from levo.satellite.web.triage import ENDPOINT_KINDS, FINDING_KINDS
 
 _TEXT = {"type": "string", "maxLength": parameters.MAX_CHARACTERS}
 _PLACE = ("organization", "environment", "application")
+_DECISION = {
+    "type": "object",
+    "required": ["kind"],
+    "properties": {
+        "kind": {"enum": [*ENDPOINT_KINDS, *FINDING_KINDS]},
+        "detail": {
+            "type": "string",
+            "maxLength": 500,
+            "description": "rename, split, merge: a path such as /users/{userId};"
+            " confirm, reject: location and kind of a finding",
+        },
+    },
+    "additionalProperties": {"type": "string"},
+}
+_VIEW = {
+    "type": "object",
+    "required": ["name", "query"],
+    "properties": {
+        "name": {"type": "string", "minLength": 1, "maxLength": 60},
+        "query": {"type": "string", "minLength": 1, "maxLength": 2000, "pattern": r"^[A-Za-z0-9_.~%&=+*-]+$"},
+    },
+    "additionalProperties": {"type": "string"},
+}
+_OPENAPI = {
+    "type": "object",
+    "required": ["openapi"],
+    "properties": {"openapi": {"type": "string", "pattern": r"^3\."}},
+}
 
 
 def description_route() -> Route:
@@ -45,6 +75,7 @@ def rest_description() -> dict[str, Any]:
     ]
     number = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
     identity = {"name": "id", "in": "path", "required": True, "schema": number}
+    range_of = _query("range", {"enum": list(RANGES), "default": "1h"})
     endpoint_of = _query("endpoint", {"type": "integer", "minimum": 0, "maximum": 999_999_999})
     paths: dict[str, Any] = {
         "/api": {"get": _get("This description.")},
@@ -75,17 +106,49 @@ def rest_description() -> dict[str, Any]:
             )
         },
         "/api/comparison": {"get": _get("Traffic beside the uploaded description.", place, missing=True)},
+        "/api/endpoints/{id}/operation": {
+            "get": _get("What one endpoint accepts and returns.", [identity], missing=True)
+        },
+        "/api/endpoints/{id}/traffic": {
+            "get": _get("Traffic of one endpoint over time.", [identity, range_of], missing=True)
+        },
+        "/api/traffic": {"get": _get("Traffic over time.", [range_of])},
+        "/api/encrypted": {"get": _get("Endpoints over TLS, which stay unread.", table, csv=True)},
+        "/api/endpoints/{id}/decisions": {
+            "get": _get("Decisions about one endpoint, newest first.", [identity], missing=True),
+            "post": _change(
+                "Take a decision (role editor).",
+                "201",
+                [identity],
+                {"application/json": _DECISION},
+                json=True,
+            ),
+        },
+        "/api/decisions/{id}": {"delete": _change("Take a decision back (role editor).", "204", [identity])},
+        "/api/views": {
+            "get": _get("Saved queries of the catalog."),
+            "post": _change("Save a query (role editor).", "201", [], {"application/json": _VIEW}, json=True),
+        },
+        "/api/views/{id}": {"delete": _change("Forget a saved query (role editor).", "204", [identity])},
+        "/api/audit": {"get": _get("Who did what, newest first (role admin).", paging)},
         "/api/description": {
-            "put": {
-                "summary": "Upload the description of an application (role editor).",
-                "parameters": place,
-                "requestBody": {
-                    "required": True,
-                    "content": {"application/json": {"schema": {"type": "object"}}},
-                },
+            "put": _change(
+                "Upload the description of an application (role editor).",
+                "204",
+                place,
+                {"application/json": _OPENAPI},
+            ),
+            "delete": _change("Forget the uploaded description (role editor).", "204", place),
+        },
+        "/api/backup": {
+            "post": {
+                **_change("A backup of everything, as a tar archive (role admin).", "200", []),
                 "responses": {
-                    "204": {"description": "Kept."},
-                    **_problems("400", "401", "403", "404", "413"),
+                    "200": {
+                        "description": "The archive.",
+                        "content": {"application/x-tar": {"schema": {"type": "string", "format": "binary"}}},
+                    },
+                    **_problems("400", "401", "403", "408", "413", "415", "503"),
                 },
             }
         },
@@ -115,7 +178,7 @@ def _get(
     content: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
     if csv:
         content["text/csv"] = {"schema": {"type": "string"}}
-    codes = ("400", "401", "404") if missing else ("400", "401")
+    codes = ("400", "401", "403", "404") if missing else ("400", "401", "403")
     return {
         "summary": summary,
         "parameters": query or [],
@@ -125,6 +188,27 @@ def _get(
             **_problems(*codes),
         },
     }
+
+
+def _change(
+    summary: str,
+    status: str,
+    places: list[dict[str, Any]],
+    body: dict[str, dict[str, Any]] | None = None,
+    *,
+    json: bool = False,
+) -> dict[str, Any]:
+    done: dict[str, Any] = {"description": "Done."}
+    if json:
+        done["content"] = {"application/json": {"schema": {"type": "object"}}}
+    described: dict[str, Any] = {"summary": summary, "parameters": places}
+    codes = ["400", "401", "403", "404"]
+    if body is not None:
+        content = {media: {"schema": schema} for media, schema in body.items()}
+        described["requestBody"] = {"required": True, "content": content}
+        codes += ["408", "413", "415"]
+    described["responses"] = {status: done, **_problems(*codes)}
+    return described
 
 
 def _problems(*codes: str) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from levo.satellite.web.pages import Pages
 from levo.satellite.web.problems import on_http_exception, on_site_exception, on_unexpected, problem
 from levo.satellite.web.render import FOLDER, Renderer
 from levo.satellite.web.rest import insight_routes, rest_routes
+from levo.satellite.web.rest_decisions import decision_routes
 from levo.satellite.web.rest_description import description_route
 from levo.satellite.web.triage import Triage
 
@@ -54,13 +55,15 @@ def build_site(parts: SiteParts) -> Starlette:
     """Return the application of the main port: pages, REST, health, metrics, and OTLP as well."""
     catalogs, desk = parts.catalogs, parts.keeper.desk
     renderer = Renderer(parts.satellite_url)
+    triage = Triage(catalogs, desk, renderer)
     routes: list[BaseRoute] = [
         *Pages(catalogs, desk, renderer).routes(),
         *InsightPages(catalogs, desk, renderer).routes(),
-        *Triage(catalogs, desk, renderer).routes(),
+        *triage.routes(),
         *AccountPages(parts.keeper, renderer).routes(),
         *rest_routes(catalogs),
         *insight_routes(catalogs),
+        *decision_routes(catalogs, desk, triage),
         description_route(),
         parts.backup.route(),
         parts.live.route(),

@@ -45,11 +45,12 @@ class Triage(CatalogPages):
             form_route("/views/{identity:int}/remove", self._remove_view, role="editor"),
         ]
 
-    def _decide(self, request: Request, identity: Identity, form: Form) -> Response:
-        number = request.path_params["identity"]
-        row = self._catalogs.reader(request).endpoint(number) if number < 1 << 62 else None
-        if row is None:
-            raise HTTPException(404, "no such endpoint")
+    def decide(self, identity: Identity, row: EndpointRow, form: Form) -> int:
+        """Take the decision in *form* about *row*; return its number.
+
+        Raises:
+            HTTPException: it cannot be decided.
+        """
         kind, detail = form.get("kind", ""), field(form, "detail", 500, required=False)
         check_decision(kind, detail, row)
         if kind in ("accept", "ignore"):
@@ -59,10 +60,14 @@ class Triage(CatalogPages):
                 cast(DecisionKind, kind), place_of(row), detail, identity.name, self._renderer.clock_ns()
             )
             self._record(identity, kind, f"{row.method} {row.path}", detail)
-        return html_or_json(request, back(form, f"/endpoints/{row.id}", "saved"), {"decision": made})
+        return made
 
-    def _undo(self, request: Request, identity: Identity, form: Form) -> Response:
-        number = request.path_params["identity"]
+    def undo(self, identity: Identity, number: int) -> int:
+        """Take a decision back; return its number.
+
+        Raises:
+            HTTPException: there is none, or it was taken back already.
+        """
         with self._desk.change():
             taken = None
             if number < 1 << 62:
@@ -70,14 +75,45 @@ class Triage(CatalogPages):
             if taken is None:
                 raise HTTPException(404, "no such decision, or it was taken back already")
             self._record(identity, f"undo {taken.kind}", f"{taken.method} {taken.place}", taken.detail)
-        return html_or_json(request, back(form, "/catalog", "undone"), {"undone": taken.id})
+        return taken.id
 
-    def _save_view(self, request: Request, identity: Identity, form: Form) -> Response:
+    def save_view(self, identity: Identity, form: Form) -> tuple[str, str]:
+        """Keep the view in *form*; return its name and query.
+
+        Raises:
+            HTTPException: they cannot be used.
+        """
         name, query = field(form, "name", 60), field(form, "query", 2000)
         if not name.isprintable() or not re.fullmatch(r"[\w.~%&=+*-]*", query, re.ASCII):
             raise HTTPException(400, "name or query cannot be used")
         self._desk.save_view(name, query, identity.name, self._renderer.clock_ns(), identity.organization)
         self._record(identity, "save view", name, query)
+        return name, query
+
+    def remove_view(self, identity: Identity, number: int) -> None:
+        """Forget a view.
+
+        Raises:
+            HTTPException: there is none.
+        """
+        if number >= 1 << 62 or not self._desk.remove_view(number, identity.organization):
+            raise HTTPException(404, "no such view")
+        self._record(identity, "remove view", str(number))
+
+    def _decide(self, request: Request, identity: Identity, form: Form) -> Response:
+        number = request.path_params["identity"]
+        row = self._catalogs.reader(request).endpoint(number) if number < 1 << 62 else None
+        if row is None:
+            raise HTTPException(404, "no such endpoint")
+        made = self.decide(identity, row, form)
+        return html_or_json(request, back(form, f"/endpoints/{row.id}", "saved"), {"decision": made})
+
+    def _undo(self, request: Request, identity: Identity, form: Form) -> Response:
+        taken = self.undo(identity, request.path_params["identity"])
+        return html_or_json(request, back(form, "/catalog", "undone"), {"undone": taken})
+
+    def _save_view(self, request: Request, identity: Identity, form: Form) -> Response:
+        name, query = self.save_view(identity, form)
         return html_or_json(request, back(form, f"/catalog?{query}", "saved"), {"saved": name})
 
     def _describe(self, request: Request, identity: Identity, form: Form) -> Response:
@@ -109,9 +145,7 @@ class Triage(CatalogPages):
 
     def _remove_view(self, request: Request, identity: Identity, form: Form) -> Response:
         number = request.path_params["identity"]
-        if number >= 1 << 62 or not self._desk.remove_view(number, identity.organization):
-            raise HTTPException(404, "no such view")
-        self._record(identity, "remove view", str(number))
+        self.remove_view(identity, number)
         return html_or_json(request, back(form, "/catalog", "removed"), {"removed": number})
 
     def _record(self, identity: Identity, action: str, subject: str, detail: str = "") -> None:

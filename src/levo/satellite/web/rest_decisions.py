@@ -1,0 +1,105 @@
+"""``/api/…`` of what users decide and keep: decisions, saved views, the audit log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from levo.satellite.access import Identity, identity_of
+from levo.satellite.store import EndpointRow
+from levo.satellite.store.desk import Decision, Desk
+from levo.satellite.web import parameters
+from levo.satellite.web.catalogs import Catalogs
+from levo.satellite.web.forms import Form, form_route
+from levo.satellite.web.insight import place_of
+from levo.satellite.web.json_body import JsonResponse, etagged, timestamp
+from levo.satellite.web.triage import Triage
+
+
+def decision_document(decision: Decision) -> dict[str, Any]:
+    """One decision as REST shows it."""
+    return {
+        "id": decision.id,
+        "time": timestamp(decision.time_ns),
+        "by": decision.actor,
+        "kind": decision.kind,
+        "detail": decision.detail,
+        "undone": timestamp(decision.undone_ns) if decision.undone_ns else None,
+    }
+
+
+def decision_routes(catalogs: Catalogs, desk: Desk, triage: Triage) -> list[Route]:
+    """Return the routes; *triage* holds the rules, which are those of the pages."""
+
+    def endpoint(request: Request) -> EndpointRow:
+        identity = request.path_params["identity"]
+        row = catalogs.reader(request).endpoint(identity) if identity < 1 << 62 else None
+        if row is None:
+            raise HTTPException(404, "no such endpoint")
+        return row
+
+    def decisions(request: Request) -> Response:
+        parameters.only(request.query_params)
+        found = desk.decisions(place_of(endpoint(request)))
+        return etagged(request, {"decisions": [decision_document(each) for each in found]})
+
+    def decide(request: Request, identity: Identity, form: Form) -> Response:
+        parameters.only(request.query_params)
+        made = triage.decide(identity, endpoint(request), form)
+        return JsonResponse({"decision": made}, 201)
+
+    def undo(request: Request) -> Response:
+        parameters.only(request.query_params)
+        triage.undo(identity_of(request), request.path_params["identity"])
+        return Response(status_code=204)
+
+    def views(request: Request) -> Response:
+        parameters.only(request.query_params)
+        found = [
+            {"id": view.id, "name": view.name, "query": view.query, "by": view.created_by}
+            for view in desk.views(identity_of(request).organization)
+        ]
+        return etagged(request, {"views": found})
+
+    def save_view(request: Request, identity: Identity, form: Form) -> Response:
+        parameters.only(request.query_params)
+        name, _ = triage.save_view(identity, form)
+        return JsonResponse({"saved": name}, 201)
+
+    def remove_view(request: Request) -> Response:
+        parameters.only(request.query_params)
+        triage.remove_view(identity_of(request), request.path_params["identity"])
+        return Response(status_code=204)
+
+    def audit(request: Request) -> Response:
+        parameters.only(request.query_params, *parameters.PAGING)
+        if not identity_of(request).may("admin"):
+            raise HTTPException(403, "this needs the role admin")
+        limit, offset = parameters.page(request.query_params)
+        total, entries = desk.audit(limit, offset)
+        documents = [
+            {
+                "id": entry.id,
+                "time": timestamp(entry.time_ns),
+                "by": entry.actor,
+                "action": entry.action,
+                "subject": entry.subject,
+                "detail": entry.detail,
+            }
+            for entry in entries
+        ]
+        return etagged(request, {"audit": documents, "total": total, "limit": limit, "offset": offset})
+
+    return [
+        Route("/api/endpoints/{identity:int}/decisions", decisions, methods=["GET"]),
+        form_route("/api/endpoints/{identity:int}/decisions", decide, role="editor"),
+        Route("/api/decisions/{identity:int}", undo, methods=["DELETE"]),
+        Route("/api/views", views, methods=["GET"]),
+        form_route("/api/views", save_view, role="editor"),
+        Route("/api/views/{identity:int}", remove_view, methods=["DELETE"]),
+        Route("/api/audit", audit),
+    ]
