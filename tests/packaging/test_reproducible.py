@@ -1,4 +1,5 @@
-"""Two image builds are identical octet for octet, in folders, umasks, languages and times that are not.
+"""Image builds from nothing: two are identical octet for octet, in folders, umasks, languages and times that
+are not; one is for the other machine (amd64, arm64).
 
 Always: from one set of libraries and Debian files, with a few modules compiled in each folder. With
 LEVO_IMAGE_FULL=1: nothing is shared; each build makes its own Python environment, compiles every module and
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.packaging.booted import ROOT
+from tests.packaging.runc import unpack
 
 FULL = os.environ.get("LEVO_IMAGE_FULL") == "1"
 if not (Path("/usr/bin/python3.11").exists() and shutil.which("dpkg-deb")):
@@ -33,6 +35,8 @@ pytestmark = [
 
 FEW = "levo.engine.fragments,levo.engine.link,levo.engine.hpack"
 SHARED = ("packaging/venv", "packaging/site-sensor", "packaging/site-satellite", "image/debs")
+MACHINES = {"amd64": 62, "arm64": 183}
+"""``e_machine`` of an ELF file's head."""
 PARTS = ("LICENSE", "README.md", "packaging", "pyproject.toml", "setup.py", "src", "tools")
 """What a build reads, below the root of the repository."""
 
@@ -64,14 +68,14 @@ def share(folder: Path) -> None:
     shutil.copyfile(ROOT / "build/packaging/python", folder / "build/packaging/python")
 
 
-def build(folder: Path, *, umask: int, environment: dict[str, str]) -> Path:
+def build(folder: Path, *flags: str, umask: int = 0o022, environment: dict[str, str] | None = None) -> Path:
     """The archive that the tree in *folder* builds to."""
     few = {} if FULL else {"LEVO_ONLY": FEW}
     done = subprocess.run(
-        ["packaging/image/build"],
+        ["packaging/image/build", *flags],
         cwd=folder,
         umask=umask,
-        env={**os.environ, **few, **environment},
+        env={**os.environ, **few, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=2600 if FULL else 400,
@@ -115,3 +119,22 @@ def test_two_builds_are_identical(request: pytest.FixtureRequest, tmp_path: Path
     assert len(compiled) == len(FEW.split(",")) if not FULL else len(compiled) > 30
     assert differing(trees[0] / "build/image/rootfs", trees[1] / "build/image/rootfs") == []
     assert one.read_bytes() == two.read_bytes()
+
+
+@pytest.mark.skipif(
+    not FULL, reason="LEVO_IMAGE_FULL=1 compiles everything for the other machine, in minutes"
+)
+def test_an_image_for_the_other_machine(tmp_path: Path) -> None:
+    here = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+    [other] = set(MACHINES) - {here}
+    made = build(checkout(tmp_path, source=ROOT, seconds=1_000_000_000), "--architecture", other)
+    configuration = unpack(made, tmp_path / "image")
+    assert configuration["architecture"] == other
+
+    root = tmp_path / "image/rootfs"
+    programs = [root / "usr/bin/python3.11", root / "app/bin/init", *root.rglob("*.so*")]
+    heads = {path: path.read_bytes()[:20] for path in programs if path.is_file() and not path.is_symlink()}
+    compiled = [path for path in heads if path.is_relative_to(root / "app/levo")]
+    assert len(compiled) > 30 and all(path.name.endswith("-linux-gnu.so") for path in compiled)
+    for path, head in heads.items():
+        assert head[:4] == b"\x7fELF" and int.from_bytes(head[18:20], "little") == MACHINES[other], path
