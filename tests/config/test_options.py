@@ -18,6 +18,7 @@ from levo.config import (
     Option,
     OutputSpec,
     PortRange,
+    ProxyUrl,
     Redaction,
     SatelliteUrl,
     SensorConfig,
@@ -103,13 +104,17 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
     "http-proxy": (
         None,
         [
-            ("http://p:1", "http://p:1"),
-            ("http://u:pw@p:2", "http://u:pw@p:2"),
-            ("https://p:3", "https://p:3"),
+            ("http://p:1", ProxyUrl("http", "p", 1)),
+            ("http://u:pw@p:2", ProxyUrl("http", "p", 2, "u:pw")),
+            ("https://p:3", ProxyUrl("https", "p", 3)),
         ],
         [("p:3128", "write http://host:port"), ("http://p", "write http://host:port")],
     ),
-    "https-proxy": (None, [("http://p:1", "http://p:1")], [("socks5://p:1", "write http://host:port")]),
+    "https-proxy": (
+        None,
+        [("http://p:1", ProxyUrl("http", "p", 1))],
+        [("socks5://p:1", "write http://host:port")],
+    ),
     "rate-limit": (
         1000.0,
         [("0", 0.0), ("0.5", 0.5), ("12000", 12000.0)],

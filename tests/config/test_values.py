@@ -118,5 +118,18 @@ def test_a_pattern_searches_text_and_octets() -> None:
 
 
 def test_a_proxy_is_shown_without_its_password() -> None:
-    assert values.without_password("http://user:hunter2@proxy:3128/") == "http://***@proxy:3128/"
-    assert values.without_password("http://proxy:3128") == "http://proxy:3128"
+    proxy = values.proxy_url("http://bob:hunter%402@[::1]:3128/")
+
+    assert (str(proxy), proxy.url) == ("http://***@[::1]:3128", "http://[::1]:3128")
+    assert proxy.credentials == "bob:hunter@2"
+    assert "hunter" not in repr(proxy)
+    assert str(values.proxy_url("https://proxy:3128")) == "https://proxy:3128"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["", "proxy", "proxy:3128", "ftp://h:1", "http://", "http://h", "http://h:x", "http://[", "http://a b:1"],
+)
+def test_anything_else_is_no_proxy(bad: str) -> None:
+    with pytest.raises(values.BadValue):
+        values.proxy_url(bad)

@@ -4,7 +4,7 @@ from levo.config.merge import Merged, Origin, check_file, load
 from levo.config.options import BY_NAME, DEFAULT_PATH, OPTIONS, Option, Surroundings
 from levo.config.rules import IpFilter, IpRule, Redaction, UrlFilter, UrlRule
 from levo.config.sensor_config import SensorConfig
-from levo.config.values import BadValue, HostPort, OutputSpec, Pattern, PortRange, SatelliteUrl
+from levo.config.values import BadValue, HostPort, OutputSpec, Pattern, PortRange, ProxyUrl, SatelliteUrl
 
 __all__ = [
     "BY_NAME",
@@ -20,6 +20,7 @@ __all__ = [
     "OutputSpec",
     "Pattern",
     "PortRange",
+    "ProxyUrl",
     "Redaction",
     "SatelliteUrl",
     "SensorConfig",

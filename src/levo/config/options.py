@@ -244,13 +244,13 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "http-proxy", "Satellite Settings",
         "Proxy for a Satellite at http://.",
-        values.proxy_url, show=values.without_password, metavar="URL", on_command_line=False, secret=True,
+        values.proxy_url, metavar="URL", on_command_line=False, secret=True,
         example="http://proxy:3128",
     ),
     Option(
         "https-proxy", "Satellite Settings",
         "Proxy for a Satellite at https://.",
-        values.proxy_url, show=values.without_password, metavar="URL", on_command_line=False, secret=True,
+        values.proxy_url, metavar="URL", on_command_line=False, secret=True,
         example="http://proxy:3128",
     ),
     Option(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from levo.config.rules import IpFilter, Redaction, UrlFilter
-from levo.config.values import HostPort, OutputSpec, Pattern, SatelliteUrl
+from levo.config.values import HostPort, OutputSpec, Pattern, ProxyUrl, SatelliteUrl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +52,8 @@ class SensorConfig:
     tls_ca_cert_path: str | None
     tls_client_cert_path: str | None
     tls_client_key_path: str | None
-    http_proxy: str | None = field(repr=False)
-    https_proxy: str | None = field(repr=False)
+    http_proxy: ProxyUrl | None
+    https_proxy: ProxyUrl | None
 
     max_http_length: int
     stream_timeout_seconds: int

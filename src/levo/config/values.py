@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -87,6 +87,28 @@ class SatelliteUrl:
     def __str__(self) -> str:
         scheme = self.transport + ("s" if self.tls else "")
         return f"{scheme}://{self.authority}{self.prefix}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyUrl:
+    """An HTTP proxy. ``str()`` is for people's eyes: without the credentials."""
+
+    scheme: Literal["http", "https"]
+    host: str
+    """A name or an address; IPv6 without its brackets."""
+    port: int
+    credentials: str | None = field(default=None, repr=False)
+    """``user:password`` for basic authentication, percent-decoding undone."""
+    written: str = field(default="", repr=False, compare=False)
+    """As the user wrote it, credentials included."""
+
+    @property
+    def url(self) -> str:
+        """``scheme://host:port``, without credentials."""
+        return f"{self.scheme}://{HostPort(self.host, self.port)}"
+
+    def __str__(self) -> str:
+        return self.url if self.credentials is None else self.url.replace("://", "://***@", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,17 +290,20 @@ def satellite_url(value: str) -> SatelliteUrl:
     return SatelliteUrl("http", host, port if port is not None else (443 if tls else 80), tls, prefix)
 
 
-def proxy_url(value: str) -> str:
-    """``http://[user:password@]host:port``. Never shown in full: it may hold a password."""
+def proxy_url(value: str) -> ProxyUrl:
+    """``http://[user:password@]host:port``. The value is not named when it is bad: it may hold a password."""
     written = text(value)
     try:
         parts = urlsplit(written)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port is not None
+        scheme, host, port = parts.scheme, parts.hostname, parts.port
     except ValueError:
-        good = False
-    if not good:
+        scheme, host, port = "", None, None
+    if scheme not in ("http", "https") or not host or port is None or " " in written:
         raise BadValue("is not the URL of a proxy; write http://host:port")
-    return written
+    credentials = None
+    if parts.username is not None:
+        credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return ProxyUrl("https" if scheme == "https" else "http", host, port, credentials, written)
 
 
 def output(value: str) -> OutputSpec:
@@ -353,12 +378,6 @@ def show_size(size: int) -> str:
 
 def show_rate(number: float) -> str:
     return str(int(number)) if number == int(number) else repr(number)
-
-
-def without_password(url: str) -> str:
-    """A proxy's URL for people's eyes."""
-    parts = urlsplit(url)
-    return url if "@" not in parts.netloc else url.replace(parts.netloc.rpartition("@")[0], "***", 1)
 
 
 def _either(words: Sequence[str]) -> str:

@@ -144,8 +144,6 @@ def open_source(config: SensorConfig, environ: Mapping[str, str], shares: Shares
 
 def own_endpoints(config: SensorConfig, environ: Mapping[str, str]) -> tuple[Any, ...]:
     """What the sensor itself talks to, or is asked at, for the capture to leave out."""
-    from urllib.parse import urlsplit
-
     from levo.sensor.capture.filters import Endpoint
 
     found = []
@@ -153,8 +151,7 @@ def own_endpoints(config: SensorConfig, environ: Mapping[str, str]) -> tuple[Any
         found.append((config.satellite.host, config.satellite.port))
         proxy = config.https_proxy if config.satellite.tls else config.http_proxy
         if proxy is not None:
-            parts = urlsplit(proxy)
-            found.append((parts.hostname or "", parts.port or 80))
+            found.append((proxy.host, proxy.port))
     if config.listen is not None:
         found += [(host, config.listen.port) for host in _listening_hosts(config.listen.host)]
     metadata = metadata_host(environ)

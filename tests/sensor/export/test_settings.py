@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from levo.config import SatelliteUrl
+from levo.config.values import proxy_url, satellite_url
 from levo.errors import ConfigError
 from levo.sensor.export import OtlpSettings
 
@@ -22,5 +23,15 @@ def test_an_id_or_token_that_could_break_a_header_is_refused(bad: str) -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    settings = OtlpSettings(ADDRESS, token="s3cret", http_proxy="http://b:s3cret@p:1", https_proxy="s3cret")
+    settings = OtlpSettings(ADDRESS, token="s3cret", http_proxy=proxy_url("http://b:s3cret@p:1"))
     assert "s3cret" not in repr(settings)
+
+
+def test_the_proxy_follows_the_scheme_of_the_address() -> None:
+    plain, secure = proxy_url("http://plain:3128"), proxy_url("https://secure:3128")
+    both = {"http_proxy": plain, "https_proxy": secure}
+
+    assert OtlpSettings(satellite_url("http://s:1"), **both).proxy == plain
+    assert OtlpSettings(satellite_url("s:1"), **both).proxy == plain
+    assert OtlpSettings(satellite_url("https://s:1"), **both).proxy == secure
+    assert OtlpSettings(satellite_url("https://s:1"), http_proxy=plain).proxy is None

@@ -16,7 +16,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from levo.config.values import satellite_url
+from levo.config.values import proxy_url, satellite_url
 from levo.errors import ConfigError
 from levo.sensor.export import OtlpSettings, Output
 from levo.sensor.export.tls import client_context
@@ -237,11 +237,13 @@ def test_plain_http_goes_through_the_http_proxy(proxy: Proxy) -> None:
     receiver = HttpReceiver()
     try:
         deliver(
-            otlp_output(f"http://127.0.0.1:{receiver.port}", http_proxy=f"http://bob:pa55@{proxy.address}")
+            otlp_output(
+                f"http://127.0.0.1:{receiver.port}", http_proxy=proxy_url(f"http://bob:pa55@{proxy.address}")
+            )
         )
         credentials = "Basic " + base64.b64encode(b"bob:pa55").decode()
         assert proxy.seen == [("POST", f"http://127.0.0.1:{receiver.port}/v1/traces", credentials)]
-        deliver(otlp_output(f"http://127.0.0.1:{receiver.port}", https_proxy="http://127.0.0.1:1"))
+        deliver(otlp_output(f"http://127.0.0.1:{receiver.port}", https_proxy=proxy_url("http://127.0.0.1:1")))
     finally:
         receiver.close()
 
@@ -252,7 +254,11 @@ def test_tls_goes_through_a_tunnel_of_the_https_proxy(
 ) -> None:
     with receiver(transport, certificates.server) as (made, url):
         deliver(
-            otlp_output(url, https_proxy=f"http://{proxy.address}", ca_cert_path=certificates.authority.cert)
+            otlp_output(
+                url,
+                https_proxy=proxy_url(f"http://{proxy.address}"),
+                ca_cert_path=certificates.authority.cert,
+            )
         )
         assert [(method, target) for method, target, _ in proxy.seen] == [
             ("CONNECT", f"localhost:{made.port}")
@@ -262,7 +268,7 @@ def test_tls_goes_through_a_tunnel_of_the_https_proxy(
 def test_plain_grpc_goes_through_a_tunnel_of_the_http_proxy(proxy: Proxy) -> None:
     receiver = GrpcReceiver()
     try:
-        deliver(otlp_output(f"127.0.0.1:{receiver.port}", http_proxy=f"http://{proxy.address}"))
+        deliver(otlp_output(f"127.0.0.1:{receiver.port}", http_proxy=proxy_url(f"http://{proxy.address}")))
         assert [method for method, _, _ in proxy.seen] == ["CONNECT"]
     finally:
         receiver.close()
@@ -282,11 +288,3 @@ def test_proxies_of_the_environment_are_not_taken(transport: str, monkeypatch: p
         deliver(otlp_output(f"{scheme}://127.0.0.1:{made.port}"))
     finally:
         made.close()
-
-
-def test_a_proxy_that_is_no_url_is_refused_and_its_password_not_repeated() -> None:
-    for bad in ("not a url", "socks5://h:1", "bob:hunter2@", "http://"):
-        for url in ("http://localhost:1", "localhost:4317"):
-            with pytest.raises(ConfigError) as caught:
-                otlp_output(url, http_proxy=bad)
-            assert "http-proxy" in str(caught.value) and "hunter2" not in str(caught.value)

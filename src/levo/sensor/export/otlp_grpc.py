@@ -13,7 +13,6 @@ from levo.sensor.export.batch import EncodedRequest, ExportBatch, RequestLimits,
 from levo.sensor.export.destination import Receipt
 from levo.sensor.export.failure import ExhaustedError, PermanentExportError, RetryableExportError
 from levo.sensor.export.peer import fetch_certificate
-from levo.sensor.export.proxy import proxy_of
 from levo.sensor.export.settings import OtlpSettings
 from levo.sensor.export.tls import check_pair, client_context, read_pem
 from levo.sensor.export.wire import rejected_items, retry_delay_s
@@ -37,7 +36,7 @@ class OtlpGrpc:
         self._settings = settings
         self._limits = limits or RequestLimits()
         self._metadata = tuple(settings.headers().items())
-        self._proxy = proxy_of(settings)
+        self._proxy = settings.proxy
         if self._proxy is not None and settings.ignore_ssl_verify and settings.address.tls:
             raise ConfigError(Problem("ignore-ssl-verify", "does not go with OTLP/gRPC through a proxy"))
         self._roots, self._key, self._chain = _credentials(settings)
@@ -105,7 +104,7 @@ class OtlpGrpc:
                 ("grpc.enable_http_proxy", 0 if self._proxy is None else 1),
             ]
             if self._proxy is not None:
-                options.append(("grpc.http_proxy", self._proxy.url_with_credentials))
+                options.append(("grpc.http_proxy", self._proxy.written))
             target = f"dns:///{settings.address.authority}"
             if settings.address.tls:
                 roots = self._roots

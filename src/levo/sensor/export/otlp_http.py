@@ -13,7 +13,6 @@ from urllib3.util import Timeout, make_headers
 from levo.sensor.export.batch import EncodedRequest, ExportBatch, RequestLimits, otlp_slices
 from levo.sensor.export.destination import Receipt
 from levo.sensor.export.failure import PermanentExportError, RetryableExportError
-from levo.sensor.export.proxy import proxy_of
 from levo.sensor.export.retry import retry_after_s
 from levo.sensor.export.settings import OtlpSettings
 from levo.sensor.export.tls import client_context
@@ -168,7 +167,7 @@ def _pool(settings: OtlpSettings) -> urllib3.PoolManager:
     if settings.ignore_ssl_verify:
         # The library would warn on standard error at every request of what the operator asked for.
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    proxy = proxy_of(settings)
+    proxy = settings.proxy
     if proxy is None:
         return urllib3.PoolManager(num_pools=2, maxsize=2, ssl_context=context)
     credentials = make_headers(proxy_basic_auth=proxy.credentials) if proxy.credentials else None

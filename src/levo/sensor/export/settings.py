@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from levo.config import SatelliteUrl
+from levo.config import ProxyUrl, SatelliteUrl
 from levo.errors import ConfigError, Problem
 
 
@@ -23,10 +23,10 @@ class OtlpSettings:
     client_cert_path: Path | None = None
     client_key_path: Path | None = None
     ignore_ssl_verify: bool = False
-    http_proxy: str | None = field(default=None, repr=False)
-    """URL of the proxy for plain HTTP and gRPC; may hold a user and password."""
-    https_proxy: str | None = field(default=None, repr=False)
-    """URL of the proxy for connections under TLS."""
+    http_proxy: ProxyUrl | None = None
+    """For plain HTTP and gRPC."""
+    https_proxy: ProxyUrl | None = None
+    """For connections under TLS."""
     connect_timeout_s: float = 5.0
     request_timeout_s: float = 10.0
     """Longest wait for the answer to one request."""
@@ -43,7 +43,7 @@ class OtlpSettings:
         return headers
 
     @property
-    def proxy(self) -> str | None:
+    def proxy(self) -> ProxyUrl | None:
         """The proxy that applies to the address."""
         return self.https_proxy if self.address.tls else self.http_proxy
 
