@@ -17,6 +17,7 @@ from levo.engine.dispatch cimport abandon, deliver_end, deliver_late, footprint
 from levo.engine.exchange cimport fetch
 from levo.engine.http1 cimport ENDED_GIVEN_UP, ENDED_RESET
 from levo.engine.http1_switch cimport http1_tick
+from levo.engine.http2 cimport http2_end
 from levo.engine.http2_lasting cimport http2_tick
 from levo.engine.memory cimport buffer_free, give_back, over_budget, take
 from levo.engine.pairing cimport finish_exchange, finish_pending
@@ -228,9 +229,10 @@ cdef void close(EngineState* state, Connection* conn, int64_t now_ns, int how) n
         deliver_end(state, conn, side, now_ns, how)
     if not conn.streams[1 - side].ended:
         deliver_end(state, conn, 1 - side, now_ns, how)
-    if conn.tls != NULL:                          # begun by octets that were held behind both ends
-        tls_end(state, conn, 0)
-        tls_end(state, conn, 1)
+    # What octets that were held behind both ends have begun.
+    for side in range(2):
+        http2_end(state, conn, side, now_ns, how)
+        tls_end(state, conn, side)
     finish_pending(state, conn, NO_RESPONSE)
     for side in range(2):
         if conn.streams[side].parser.current != NULL:

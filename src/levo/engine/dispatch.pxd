@@ -10,5 +10,6 @@ cdef void deliver_gap(
     EngineState* state, Connection* conn, int direction, uint64_t size, int64_t time_ns) noexcept nogil
 cdef void deliver_end(
     EngineState* state, Connection* conn, int direction, int64_t time_ns, int how) noexcept nogil
+cdef bint deliver_late(EngineState* state, Connection* conn, int64_t now_ns, bint last) noexcept nogil
 cdef void abandon(EngineState* state, Connection* conn) noexcept nogil
 cdef int64_t footprint(Connection* conn) noexcept nogil

@@ -16,7 +16,18 @@ from levo.engine.http2_streams cimport drop_streams, http2_footprint
 from levo.engine.memory cimport buffer_free
 from levo.engine.pairing cimport drop_exchange
 from levo.engine.state cimport Connection, EngineState
-from levo.engine.tls cimport tls_abandon, tls_begin, tls_data, tls_end, tls_footprint, tls_gap, tls_looks
+from levo.engine.tls cimport (
+    Tls,
+    tls_abandon,
+    tls_begin,
+    tls_data,
+    tls_end,
+    tls_footprint,
+    tls_gap,
+    tls_look,
+    tls_looks,
+    tls_waits,
+)
 from levo.engine.websocket cimport websocket_abandon, websocket_data, websocket_end, websocket_gap
 from levo.engine.types cimport (
     DROP_EVICTED,
@@ -164,6 +175,11 @@ cdef void deliver_end(
     EngineState* state, Connection* conn, int direction, int64_t time_ns, int how
 ) noexcept nogil:
     """No more octets of a direction will come; *how* is one of ENDED_*."""
+    if how == 0 and tls_waits(conn):
+        # What came before is not read yet.
+        (<Tls*>conn.tls).late_ends |= <uint8_t>(1 << direction)
+        conn.waiting |= 2
+        return
     if conn.protocol == PROTOCOL_HTTP1:
         http1_end(state, conn, direction, time_ns, how)
     elif conn.protocol == PROTOCOL_HTTP2:
@@ -172,6 +188,24 @@ cdef void deliver_end(
         websocket_end(state, conn, time_ns, how)
     if conn.tls != NULL:
         tls_end(state, conn, direction)
+
+
+cdef bint deliver_late(EngineState* state, Connection* conn, int64_t now_ns, bint last) noexcept nogil:
+    """Deliver what waited for keys of TLS and may be read now. True while something waits; not after the *last* time."""
+    cdef uint8_t ends
+    cdef int side = 1 if conn.client == 1 else 0
+    cdef int i
+    if conn.tls == NULL:
+        return False
+    if tls_look(state, conn, now_ns, last, read_on, gap_on):
+        return True
+    ends = (<Tls*>conn.tls).late_ends
+    (<Tls*>conn.tls).late_ends = 0
+    for i in range(2):
+        if ends >> side & 1:
+            deliver_end(state, conn, side, now_ns, 0)
+        side = 1 - side
+    return False
 
 
 cdef void abandon(EngineState* state, Connection* conn) noexcept nogil:

@@ -160,6 +160,8 @@ cdef class Engine:
         if self.state.buckets == NULL:
             return
         self.state.sampler = NULL
+        if self.state.tls != NULL:
+            (<TlsTable*>self.state.tls).ask = NULL    # nobody is asked behind the end
         sampler_free(&self.sampler)
         free(self.state.ports)
         table_free(&self.state)

@@ -28,6 +28,7 @@ ctypedef struct TlsSide:
     Buffer record               # encrypted record that is being collected
     Buffer held                 # octets that wait for keys, whole records from their first header on
     int64_t held_offset         # of ``held`` in the direction's byte stream
+    int64_t held_ns             # since when they wait
     uint64_t lost_octets        # octets since the last record that was opened, while ``lost``
     Opener opener
     uint32_t left               # octets left of the record
@@ -50,7 +51,7 @@ ctypedef struct Tls:
     uint64_t early              # octets seen before the endpoint was known
     int64_t first_ns
     uint8_t stage               # TlsStage
-    uint8_t asked               # how often secrets were asked for
+    uint8_t late_ends           # directions that ended while octets waited for keys, a bit each
     uint8_t speaks              # content was passed on
     TlsSide sides[2]
 
@@ -61,6 +62,7 @@ ctypedef struct TlsTable:
     KeyTable* keys
     AskKeys ask                 # NULL: nobody to ask
     void* ask_context
+    int64_t asked_ns            # when it was last asked, while secrets may come up late
     uint8_t wait                # secrets may come up later than their connection
     uint8_t plain[18432]        # one record, opened
 
@@ -76,6 +78,10 @@ cdef void tls_data(
 cdef void tls_gap(
     EngineState* state, Connection* conn, int direction, uint64_t size, int64_t time_ns,
     InnerGap inner_gap) noexcept nogil
+cdef bint tls_waits(const Connection* conn) noexcept nogil
+cdef bint tls_look(
+    EngineState* state, Connection* conn, int64_t now_ns, bint last,
+    InnerData inner, InnerGap inner_gap) noexcept nogil
 cdef void tls_end(EngineState* state, Connection* conn, int direction) noexcept nogil
 cdef void tls_abandon(EngineState* state, Connection* conn) noexcept nogil
 cdef int64_t tls_footprint(const Connection* conn) noexcept nogil

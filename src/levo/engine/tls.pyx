@@ -4,8 +4,9 @@ Stages of a connection::
 
     HELLO   records are taken apart, handshake messages put together (they may be spread over records and
             segments) until the server encrypts                                  -> SHUT, SEALED
-    SEALED  there are keys, or there may be: records are opened, or held until the keys come up; what was
-            in them is read on as if it had come in the clear                    -> SHUT
+    SEALED  there are keys, or there may be: records are opened, or held until the keys come up (looked for
+            with every segment and as time passes, also behind the connection's end); what was in them is
+            read on as if it had come in the clear                               -> SHUT
     SHUT    everything is known that can be: a segment costs one addition
 
 The connection joins the table of encrypted endpoints when HELLO ends, whatever ended it: the last message in
@@ -74,8 +75,8 @@ cdef enum:
 
 cdef enum:
     MESSAGE_KEPT = 16384        # octets of a handshake message that are read
-    MOST_HELD = 65536           # octets of a direction that wait for keys
-    MOST_ASKED = 100            # how often secrets are asked for, a connection
+    MOST_HELD = 262144          # octets of a direction that wait for keys
+    ASK_NS = 1_000_000          # live, secrets are asked for this often at most
     MOST_TRIES = 256            # record numbers tried behind a hole
     MOST_FAILURES = 8
 
@@ -305,12 +306,12 @@ cdef bint find_keys(EngineState* state, Connection* conn, int direction, int64_t
     cdef TlsTable* table = <TlsTable*>state.tls
     if prepare(state, conn, direction):
         return True
-    if table.ask != NULL and tls.asked < MOST_ASKED:
-        tls.asked += 1
+    if table.ask != NULL and not (table.wait and 0 <= time_ns - table.asked_ns < ASK_NS):
+        table.asked_ns = time_ns
         table.ask(table.ask_context)
         if prepare(state, conn, direction):
             return True
-    if not table.wait or tls.asked >= MOST_ASKED:
+    if not table.wait:
         shut(state, conn, time_ns)
     return False
 
@@ -357,6 +358,8 @@ cdef void hold(Arrival* from_, const uint8_t* data, uint32_t length, int64_t off
         return
     if side.held.length == 0:
         side.held_offset = offset
+        side.held_ns = from_.time_ns
+        from_.conn.waiting |= 2
     if side.held.length + length > MOST_HELD or not buffer_append(
         &from_.state.budget, &side.held, data, length
     ):
@@ -380,6 +383,47 @@ cdef void release_held(Arrival* from_, int direction) noexcept nogil:
     earlier.base = side.held_offset
     read_records(&earlier, held.data, held.length)
     buffer_free(&from_.state.budget, &held)
+
+
+cdef bint tls_waits(const Connection* conn) noexcept nogil:
+    """Whether octets of *conn* wait for their keys."""
+    cdef const Tls* tls = <const Tls*>conn.tls
+    return tls != NULL and (tls.sides[0].held.length != 0 or tls.sides[1].held.length != 0)
+
+
+cdef bint tls_look(
+    EngineState* state, Connection* conn, int64_t now_ns, bint last, InnerData inner, InnerGap inner_gap,
+) noexcept nogil:
+    """Time has passed: read on what waits for keys that have come up since. True while something waits.
+
+    What has waited for the stream timeout is given up, with *last* anything.
+    """
+    cdef Tls* tls = <Tls*>conn.tls
+    cdef Arrival arrival
+    cdef int client = conn.client
+    cdef int i
+    if not tls_waits(conn):
+        return False
+    arrival.state = state
+    arrival.conn = conn
+    arrival.direction = client
+    arrival.time_ns = now_ns
+    arrival.ack = -1
+    arrival.base = 0
+    arrival.inner = inner
+    arrival.inner_gap = inner_gap
+    if last:
+        (<TlsTable*>state.tls).asked_ns = 0
+    release_held(&arrival, client)
+    if tls.sides[client].held.length == 0:
+        release_held(&arrival, 1 - client)
+    if tls_waits(conn):
+        for i in range(2):
+            if tls.sides[i].held.length and now_ns - tls.sides[i].held_ns >= state.settings.stream_timeout_ns:
+                last = True
+        if last:
+            shut(state, conn, now_ns)
+    return tls_waits(conn)
 
 
 # Encrypted records.
