@@ -54,6 +54,18 @@ class ProcessUse:
 
 def measure(ledger: Ledger, seen: Snapshot, process: ProcessUse) -> list[Metric]:
     """All metrics of one moment."""
+    return [
+        *_ledger(ledger),
+        *_counters(seen.engine),
+        *_held(seen),
+        *_interfaces(seen),
+        *_exports(seen),
+        *_encrypted(seen),
+        *_process(process),
+    ]
+
+
+def _ledger(ledger: Ledger) -> list[Metric]:
     received: list[Point] = []
     settled: list[Point] = []
     waiting: list[Point] = []
@@ -63,40 +75,34 @@ def measure(ledger: Ledger, seen: Snapshot, process: ProcessUse) -> list[Metric]
         for state, count in balance.counts:
             labels = (*stage, ("state", state.name), ("fate", state.fate.value))
             (waiting if state.fate is Fate.WAITING else settled).append((labels, count))
-    metrics = [
+    return [
         Metric("levo.sensor.ledger.received", "Units that a stage received.", "1", True, tuple(received)),
         Metric("levo.sensor.ledger.units", "Units that ended in a state.", "1", True, tuple(settled)),
         Metric("levo.sensor.ledger.waiting", "Units not decided yet.", "1", False, tuple(waiting)),
     ]
-    for name, text in (NOTES | MASKED).items():
-        if name in seen.engine:
-            metrics.append(_single(f"levo.sensor.{name}", _capital(text), "1", True, int(seen.engine[name])))
+
+
+def _counters(engine: Mapping[str, Any]) -> list[Metric]:
+    """What the engine, and the masking behind it, count beside the balances."""
+    texts = {name: _capital(text) for name, text in (NOTES | MASKED).items()}
     for name in ("connections_opened", "connections_http1", "connections_http2", "connections_tls"):
-        if name in seen.engine:
-            text = f"{_capital(name.replace('_', ' '))}."
-            metrics.append(_single(f"levo.sensor.{name}", text, "1", True, int(seen.engine[name])))
-    metrics.append(
-        _single(
-            "levo.sensor.connections",
-            "Connections that are open.",
-            "1",
-            False,
-            int(seen.engine["connections_open"]),
-        )
-    )
-    metrics += _held(seen)
-    metrics += _interfaces(seen)
-    metrics += _exports(seen)
-    metrics += _encrypted(seen)
-    metrics.append(_single("process.cpu.time", "CPU time of this process.", "s", True, process.cpu_seconds))
-    metrics.append(
-        _single(
-            "process.memory.usage", "Resident memory of this process.", "By", False, process.resident_bytes
-        )
-    )
+        texts[name] = f"{_capital(name.replace('_', ' '))}."
+    counters = [
+        _single(f"levo.sensor.{name}", text, "1", True, int(engine[name]))
+        for name, text in texts.items()
+        if name in engine
+    ]
+    is_open = int(engine["connections_open"])
+    return [*counters, _single("levo.sensor.connections", "Connections that are open.", "1", False, is_open)]
+
+
+def _process(use: ProcessUse) -> list[Metric]:
     version = ((("version", __version__),), 1)
-    metrics.append(Metric("levo.sensor.build", "The sensor's version.", "1", False, (version,)))
-    return metrics
+    return [
+        _single("process.cpu.time", "CPU time of this process.", "s", True, use.cpu_seconds),
+        _single("process.memory.usage", "Resident memory of this process.", "By", False, use.resident_bytes),
+        Metric("levo.sensor.build", "The sensor's version.", "1", False, (version,)),
+    ]
 
 
 def _held(seen: Snapshot) -> list[Metric]:
@@ -129,21 +135,21 @@ def _interfaces(seen: Snapshot) -> list[Metric]:
 
 
 def _exports(seen: Snapshot) -> list[Metric]:
-    texts = {
-        "requests": ("Deliveries answered with success.", "1", True),
-        "retries": ("Attempts that failed and were repeated.", "1", True),
-        "bytes_sent": ("Octets of successful deliveries.", "By", True),
-        "spool_bytes": ("Octets in the spool.", "By", False),
-    }
+    families = (
+        ("requests", "requests", "Deliveries answered with success.", "1", True),
+        ("retries", "retries", "Attempts that failed and were repeated.", "1", True),
+        ("sent", "bytes_sent", "Octets of successful deliveries.", "By", True),
+        ("spool", "spool_bytes", "Octets in the spool.", "By", False),
+    )
     return [
         Metric(
             f"levo.sensor.export.{name}",
             text,
             unit,
             monotonic,
-            tuple(((("output", output.name),), getattr(output, name)) for output in seen.outputs),
+            tuple(((("output", output.name),), getattr(output, field)) for output in seen.outputs),
         )
-        for name, (text, unit, monotonic) in texts.items()
+        for name, field, text, unit, monotonic in families
     ]
 
 
