@@ -46,7 +46,7 @@ def test_an_idle_sensor_balances() -> None:
     )
 
     assert ledger.balanced
-    assert [balance.received for balance in ledger.balances()] == [0] * 6
+    assert [balance.received for balance in ledger.stages] == [0] * 6
     assert ledger.render().endswith("balance: all 6 stages add up")
 
 

@@ -230,9 +230,6 @@ class Ledger:
             notes += _capture_notes(capture)
         return cls(tuple(stages), tuple(notes))
 
-    def balances(self) -> list[Balance]:
-        return list(self.stages)
-
     @property
     def balanced(self) -> bool:
         return all(not balance.missing for balance in self.stages)

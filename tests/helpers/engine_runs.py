@@ -84,5 +84,5 @@ def _finish(engine: Any, frames: int, decode: bool, lines: list[Exchange]) -> Ru
 
 def assert_balanced(statistics: Mapping[str, Any]) -> None:
     """``received == sum of states`` for frames, payload octets and exchanges (specification section 6)."""
-    for balance in Ledger.from_statistics(statistics).balances():
+    for balance in Ledger.from_statistics(statistics).stages:
         assert not balance.missing, str(balance)
