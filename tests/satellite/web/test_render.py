@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from levo.satellite.web.render import ago, amount, milliseconds, octets, path_parts, percent
+from levo.satellite.web.render import ago, amount, milliseconds, octets, path_parts, percent, spoken_place
 from tests.satellite.store.catalogs import NOW, SECOND
 
 
@@ -47,3 +47,17 @@ def test_shares_and_sizes() -> None:
 
 def test_path_parts() -> None:
     assert path_parts("/a/{id}/") == [("/", False), ("a", False), ("/", False), ("{id}", True), ("/", False)]
+
+
+@pytest.mark.parametrize(
+    ("location", "spoken"),
+    [
+        ("response-body:200:items/*/email", ("items/*/email", "200 response body")),
+        ("response-header:404:x-user", ("x-user", "404 response header")),
+        ("request-body:a:b", ("a:b", "request body")),
+        ("query:email", ("email", "query")),
+        ("odd", ("odd", "odd")),
+    ],
+)
+def test_the_place_of_a_finding_in_words(location: str, spoken: tuple[str, str]) -> None:
+    assert spoken_place(location) == spoken

@@ -141,7 +141,12 @@ def test_the_sensor_delivers_over_tls(secured: Secured, tmp_path: Path, kind: st
 
     refusing = Sensor(tmp_path, seed + 10, url, f"untrusting-{kind}", "")
     try:
-        until(lambda: re.search("(?i)certificate|reach|unavailable|answer|fail", refusing.errors.read_text()) is not None)
+        until(
+            lambda: (
+                re.search("(?i)certificate|reach|unavailable|answer|fail", refusing.errors.read_text())
+                is not None
+            )
+        )
     finally:
         refusing.process.kill()
         refusing.process.wait()

@@ -55,6 +55,7 @@ class Renderer:
             "timestamp": timestamp,
             "ago": lambda time_ns: ago(time_ns, clock_ns()),
             "path_parts": path_parts,
+            "spoken_place": spoken_place,
         }
         self._templates.filters.update(filters)
         self._templates.globals |= {
@@ -143,6 +144,17 @@ def ago(time_ns: int, now_ns: int) -> str:
             return f"{seconds} {unit} ago"
         seconds //= size
     return datetime.fromtimestamp(time_ns // SECOND_NS, UTC).strftime("%Y-%m-%d")
+
+
+def spoken_place(location: str) -> tuple[str, str]:
+    """Return where a finding is, for people: (name of the field, what it is part of)."""
+    position, _, rest = location.partition(":")
+    part = position.replace("-", " ")
+    status = ""
+    if position.startswith("response"):
+        status, _, rest = rest.partition(":")
+        part = f"{status} {part}" if status.isdigit() else part
+    return rest or location, part
 
 
 def path_parts(template: str) -> list[tuple[str, bool]]:
