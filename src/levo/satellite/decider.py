@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from levo.satellite.learn import Decision, Override, Scope, State, decide_templates
+from levo.satellite.learn import Decision, Override, Scope, State
+from levo.satellite.learn.decisions import decide_and_forget
 
 _SHARE = 10
 """A decision on a host is not made again before so many times the time that it took."""
@@ -43,7 +44,7 @@ class Decider:
             if now_s < self._next_s.get(scope, 0.0):
                 continue
             start = self._stopwatch()
-            self._decisions[scope] = decide_templates(delta.paths[scope], self._overrides(scope))
+            self._decisions[scope] = decide_and_forget(delta.paths[scope], self._overrides(scope))
             took = self._stopwatch() - start
             self._next_s[scope] = now_s + min(_AT_MOST_S, took * _SHARE)
             moved.append(scope)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from levo.satellite.learn.paths.branch import Branch
 from levo.satellite.learn.paths.known import Override
 from levo.satellite.learn.paths.state import PathState
 from levo.satellite.learn.paths.templates import Catalog, Template, shown_path
@@ -33,6 +34,8 @@ class Decision:
     templates: tuple[Template, ...] = ()
     by_place: dict[str, Assignment] = field(default_factory=dict)
     by_template: dict[str, Template] = field(default_factory=dict)
+    top: Branch | None = field(default=None, repr=False, compare=False)
+    """The decided tree."""
 
     def assign(self, place: str, paths: PathState | None) -> Assignment | None:
         """Return where *place* belongs, None if nothing has proven that it exists."""
@@ -47,11 +50,20 @@ def decide_templates(paths: PathState, overrides: Sequence[Override] = ()) -> De
     decision = Decision()
     catalog = Catalog(paths, overrides)
     decision.templates = tuple(catalog.templates)
+    decision.top = catalog.top
     for template in catalog.templates:
         decision.by_template[template.id] = template
         assignment = Assignment(template.id, template.path, template.confidence, frozenset(template.methods))
         for place in template.keys:
             decision.by_place[place] = assignment
+    return decision
+
+
+def decide_and_forget(paths: PathState, overrides: Sequence[Override] = ()) -> Decision:
+    """Decide on the templates of a host, and make *paths* forget the text of what is certainly a value."""
+    decision = decide_templates(paths, overrides)
+    if decision.top is not None and paths.forget_values(decision.top):
+        decision = decide_templates(paths, overrides)
     return decision
 
 

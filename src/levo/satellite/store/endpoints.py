@@ -64,7 +64,9 @@ class EndpointTable:
             name = (scope, key.method, assignment.template)
             known = joined.get(name)
             if known is None:
-                joined[name] = (assignment, key.place, facts)
+                paths = delta.paths.get(scope)
+                place = key.place if paths is None else paths.canonical(key.place)
+                joined[name] = (assignment, place, facts)
             elif name in own:
                 known[2].add(facts)
             else:
@@ -97,6 +99,9 @@ class EndpointTable:
         by_name = {(method, template): identity for identity, method, template, *_ in rows}
         for identity, method, template, place, path, confidence in rows:
             wanted = decision.assign(place, paths)
+            kept = place if paths is None else paths.canonical(place)
+            if kept != place:  # the text of values was forgotten
+                self._connection.execute("UPDATE endpoint SET place = ? WHERE id = ?", (kept, identity))
             if wanted is None or (wanted.template, wanted.path, wanted.confidence) == (
                 template,
                 path,
@@ -111,6 +116,10 @@ class EndpointTable:
             self._connection.execute(
                 "UPDATE endpoint SET template = ?, path = ?, confidence = ? WHERE id = ?",
                 (wanted.template, wanted.path, wanted.confidence, identity),
+            )
+            self._connection.execute(
+                "UPDATE event SET detail = ? WHERE endpoint = ? AND kind = 'endpoint'",
+                (f"{method} {wanted.path}", identity),
             )
             del by_name[method, template]
             by_name[method, wanted.template] = identity

@@ -249,7 +249,7 @@ def _add_parameters(
             )
         parameter.places.extend(kids[name])
         kind = split_key(name)[1] if "{" in name else "text"
-        kind = "other" if name == OVERFLOW else kind
+        kind = "other" if kind == OVERFLOW[1:-1] else kind
         visits = sum(totals.visits[id(node)] for _, node in kids[name])
         parameter.kinds[kind] = parameter.kinds.get(kind, 0) + visits
         parameter.values_seen += kind == "text"
@@ -312,7 +312,7 @@ def _siblings(
         frozenset(method for _, node in places for method in node.calls),
         OVERFLOW in kids,
         frozenset(_signature(kids.get(OVERFLOW, ()))),
-        _heard(places),
+        _heard((*places, *kids.get(OVERFLOW, ()))),
     )
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
-from levo.satellite.learn.paths.segments import OVERFLOW
+from levo.satellite.learn.paths.branch import Branch
+from levo.satellite.learn.paths.forget import forget_values
+from levo.satellite.learn.paths.segments import OVERFLOW, literal_suffix
 from levo.satellite.learn.paths.statement import GivenOut, Statement
 from levo.satellite.learn.paths.trie import (
     BUDGETS,
@@ -231,6 +233,18 @@ class PathState:
         self.pinned |= frozenset(literals)
         self._places.clear()
 
+    def forget_values(self, top: Branch) -> int:
+        """Forget the text of what the decision *top* on this state took for values; return how many.
+
+        What users or descriptions did not name goes to ``{*}`` with its suffix, as does all below it. This
+        is no part of merging: it is done before storing, and the merge laws hold for what is left.
+        """
+        gone = forget_values(top, self.pinned)
+        if gone:
+            self._places.clear()
+            self.root.fold(self.leaves_allowed(), self.pinned)
+        return gone
+
     def absorb(self, other: PathState) -> None:
         """Take in *other*, which is not changed."""
         self.pinned |= other.pinned
@@ -255,8 +269,10 @@ class PathState:
         for i, part in enumerate(parts):
             if node is None:
                 break
-            if part not in node.kids and OVERFLOW in node.kids:
-                parts[i] = part = OVERFLOW
+            if part not in node.kids:
+                folded = OVERFLOW + literal_suffix(part)
+                if folded in node.kids or OVERFLOW in node.kids:
+                    parts[i] = part = folded if folded in node.kids else OVERFLOW
             node = node.kids.get(part)
         return "/" + "/".join(parts)
 

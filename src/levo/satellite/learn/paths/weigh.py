@@ -26,6 +26,8 @@ LEAST_LOOKED = 5
 """Responses with values searched before silence says anything."""
 LEAST_CLEAR = 4
 """Values before silence about being given out says anything."""
+FORGOTTEN = 5
+"""Values that ``{*}`` counts for, if one of those in it was given out."""
 SHAPED_LIKE = 0.96
 """Probability of each of several siblings that are called alike, answer alike and are values on average."""
 LEAST_ALIKE = 3
@@ -43,13 +45,16 @@ def weigh(siblings: Siblings, reasons: Sequence[Reason]) -> list[Reason]:
     looked = siblings.typed_heard.looked + sum(heard.looked for heard in clear)
     came_back = siblings.typed_heard.came_back + sum(heard.came_back for heard in clear)
     given_out = sum(heard.given_out for heard in clear)
+    # Values that were given out, and whose text was forgotten since.
+    forgotten = FORGOTTEN if siblings.typed_heard.given_out else 0
     weighed = []
     for child, reason, is_certain in zip(children, reasons, certain, strict=True):
         heard = child.heard
         # Measured on the others: none is a witness of itself.
         own = heard if is_certain else _NOTHING
         silence = _silence(came_back - own.came_back, looked - own.looked, LEAST_LOOKED)
-        ungiven = _silence(given_out - own.given_out, len(clear) - is_certain, LEAST_CLEAR)
+        others = len(clear) - is_certain + forgotten
+        ungiven = _silence(given_out - own.given_out + forgotten, others, LEAST_CLEAR)
         found: list[tuple[str, float]] = []
         if heard.came_back:
             often = 2 * heard.came_back >= heard.looked
