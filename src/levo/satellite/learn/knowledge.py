@@ -119,7 +119,7 @@ class Response(msgspec.Struct, array_like=True, omit_defaults=True):
 
 
 class Knowledge(msgspec.Struct, array_like=True, omit_defaults=True):
-    """Everything learned from the messages of one endpoint. Fields are stored in order: add at the end only."""
+    """Everything learned from an endpoint's messages. Fields are stored in order: add at the end only."""
 
     accepted: int = 0
     """Requests that succeeded, all of which taught the request's side."""

@@ -26,7 +26,7 @@ MAX_BATCH = 100
 UNIMPLEMENTED = 12
 """gRPC status of a method that does not exist."""
 NOT_THERE = 501
-_SIGNS = (b'"query"', b'"operationName"', b'"persistedQuery"')
+_SIGN = re.compile(rb'"(?:query|operationName|persistedQuery)"')
 _METHOD = re.compile(r"/([A-Za-z_][\w.]{0,199})/([A-Za-z_]\w{0,99})", re.ASCII)
 
 
@@ -57,11 +57,15 @@ def parts_of(trace: Trace) -> Sequence[Part]:
 
 def _posted(trace: Trace) -> Sequence[Part]:
     body = trace.request_body
-    content_type = next((value for name, value in trace.request_headers if name == "content-type"), "")
+    content_type = ""
+    for name, value in trace.request_headers:  # a loop, as this runs for each POST
+        if name == "content-type":
+            content_type = value
+            break
     if content_type.partition(";")[0].strip().lower() == "application/graphql":
         name = _name({"query": body.decode(errors="replace")})
         return (Part(trace, _place(trace, name)),) if name else ()
-    if not any(sign in body for sign in _SIGNS):
+    if _SIGN.search(body) is None:
         return ()
     try:
         document = orjson.loads(body)

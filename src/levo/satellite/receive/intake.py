@@ -15,8 +15,10 @@ from typing import Protocol
 from levo.satellite.queue import JournalFull, JournalUnavailable, Position, Record, RecordKind
 from levo.satellite.receive.otlp import BadRequest, Checked, check_json, check_protobuf
 
-_WORTH_A_THREAD_BYTES = 256 << 10
-"""Decoding less than this on the event loop is cheaper than handing it to a thread."""
+_WORTH_A_THREAD_BYTES = 8 << 20
+"""Checking less than this on the event loop is cheaper than handing it to a thread …"""
+_JSON_WORTH_A_THREAD_BYTES = 256 << 10
+"""… and so is decoding less JSON than this."""
 
 
 class RefusalReason(StrEnum):
@@ -170,7 +172,7 @@ class Intake:
         """
         check = check_json if json else check_protobuf
         try:
-            if len(octets) > _WORTH_A_THREAD_BYTES:
+            if len(octets) > (_JSON_WORTH_A_THREAD_BYTES if json else _WORTH_A_THREAD_BYTES):
                 checked = await asyncio.to_thread(check, kind, octets)
             else:
                 checked = check(kind, octets)

@@ -1,8 +1,9 @@
 """A schema as a mergeable value: what has been seen at one place of a message, counted.
 
 A node never holds a value. It holds how many values of each JSON type were there, the lattice of their
-formats and sizes, and the nodes of what is inside. ``Observer`` (``observe.pyx``) adds a value, ``absorb`` adds
-another node; both only add, take the greater, the lesser or the union, so any order and partition gives the same node.
+formats and sizes, and the nodes of what is inside. ``Observer`` (``observe.pyx``) adds a value, ``absorb``
+adds another node; both only add, take the greater, the lesser or the union, so any order and partition gives
+the same node.
 What it all means (required, map, enum, closed) is decided by ``levo.satellite.openapi``, never here.
 """
 
