@@ -6,7 +6,9 @@ import json
 import re
 
 from tests.browser.conftest import calls, send
-from tests.satellite.running import RunningSatellite
+from tests.satellite.requests import Call
+from tests.satellite.running import RunningSatellite, until
+from tests.sensor.export.certificates import make_authority, make_leaf
 
 PASSWORD = "correct horse battery"
 
@@ -110,6 +112,60 @@ def test_login_roles_and_logout(browser, tmp_path):
             '.content}, body: \'{"kind": "ignore"}\'})).status'
         )
         assert refused == 403
+        page.context.close()
+
+
+def test_a_login_over_tls(browser, tmp_path):
+    authority, signer = make_authority(tmp_path)
+    pair = make_leaf(tmp_path, "satellite", authority, signer, "localhost")
+    config = tmp_path / "satellite.yaml"
+    config.write_text(f"tls-certificate: {pair.cert}\ntls-key: {pair.key}\n")
+    with RunningSatellite(tmp_path / "data", "--config", str(config)) as satellite:
+        context = browser.new_context(ignore_https_errors=True, base_url=satellite.web)
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        page.goto("/settings")
+        form = page.locator("form[action='/settings/accounts']")
+        form.locator("input[name=name]").fill("anna")
+        form.locator("input[name=password]").fill(PASSWORD)
+        form.get_by_role("button").click()
+        page.get_by_role("button", name="Log out anna").wait_for()
+        page.locator(".live.on").wait_for()
+        (cookie,) = context.cookies()
+        assert cookie["name"] == "__Host-levo_session" and cookie["secure"] and cookie["httpOnly"]
+        page.goto("/catalog")
+        assert page.url.endswith("/catalog")
+        context.close()
+
+
+def test_a_member_sees_the_own_organisation(browser, tmp_path):
+    with RunningSatellite(tmp_path / "data") as satellite:
+        for name in ("acme", "globex"):
+            made = [Call(path=f"/{name}/things", more={}) for _ in range(3)]
+            send(satellite, made, {"service.name": f"{name}-shop", "levo.organization.id": name})
+        until(lambda: len(satellite.endpoints()) == 2)
+        page = opened(browser, satellite.web)
+        page.goto("/settings")
+        for name, role, organization in (("anna", "admin", ""), ("mona", "viewer", "acme")):
+            form = page.locator("form[action='/settings/accounts']")
+            form.locator("input[name=name]").fill(name)
+            form.locator("select").select_option(role)
+            form.locator("input[name=organization]").fill(organization)
+            form.locator("input[name=password]").fill(PASSWORD)
+            form.get_by_role("button").click()
+            page.locator("li", has_text=name).first.wait_for()
+        page.goto("/catalog")
+        assert page.locator("td.endpoint").count() == 2
+        page.get_by_role("button", name="Log out anna").click()
+        page.get_by_label("Name").fill("mona")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.goto("/catalog")
+        assert page.locator("td.endpoint").count() == 1
+        assert "globex" not in page.content()
+        page.locator(".live.on").wait_for()
+        send(satellite, [Call(path="/acme/later", more={})], {"levo.organization.id": "acme"})
+        page.locator("td.endpoint", has_text="/acme/later").wait_for()
         page.context.close()
 
 

@@ -20,6 +20,7 @@ from levo.errors import LevoError
 from levo.satellite.access import Keeper
 from levo.satellite.access.ingestion import IngestionTokens
 from levo.satellite.learner import JOURNAL_NAME, Progress
+from levo.satellite.patience import patient_protocol
 from levo.satellite.queue import Journal
 from levo.satellite.receive import GrpcReceiver, Intake
 from levo.satellite.settings import Address, SatelliteSettings
@@ -212,6 +213,7 @@ def _tls(settings: SatelliteSettings) -> tuple[bytes, bytes] | None:
 def _server(app: ASGIApp, settings: SatelliteSettings) -> _Server:
     config = uvicorn.Config(
         app,
+        http=patient_protocol(),
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
         lifespan="off",

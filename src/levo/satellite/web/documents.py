@@ -17,6 +17,7 @@ from starlette.routing import Route
 from levo.satellite.openapi import Operation, compare, render_document
 from levo.satellite.openapi.document import VERSIONS, SensitiveField, sensitive_fields
 from levo.satellite.openapi.schema import sensitive_note
+from levo.satellite.receive.http_routes import read_bounded
 from levo.satellite.store import CatalogReader
 from levo.satellite.store.descriptions import remove_description, store_description
 from levo.satellite.web import parameters
@@ -48,11 +49,7 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
 
     async def upload(request: Request) -> Response:
         parameters.only(request.query_params, *_PLACE)
-        octets = bytearray()
-        async for part in request.stream():
-            octets += part
-            if len(octets) > MAX_DESCRIPTION_BYTES:
-                raise HTTPException(413, f"a description has at most {MAX_DESCRIPTION_BYTES} octets")
+        octets = await read_bounded(request, MAX_DESCRIPTION_BYTES)
         try:
             document = orjson.loads(octets)
         except ValueError:
