@@ -5,8 +5,11 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 CHURN = """
 import resource, sys
@@ -32,3 +35,37 @@ def test_pages_of_freed_blocks_are_used_again():
     pages = (9_000_000 + 900_000) // 4096
     assert faults("default") > 10 * pages
     assert faults("kept") < 3 * pages
+
+
+ROUND_TRIP = """
+import sys, threading
+from tests.engine.test_connections import exchange, packet
+from levo.engine.engine import Engine
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+
+def freed_elsewhere(batches):
+    thread = threading.Thread(target=batches.clear)
+    thread.start()
+    thread.join()
+
+engine, sizes = Engine(), []
+for turn in range(30):
+    for client in range(1500):
+        for octets in exchange(client, turn * 1000):
+            engine.feed([(1_700_000_000_000_000_000 + turn, octets, None)])
+    assert engine.ready == 1500
+    freed_elsewhere([engine.drain(500), engine.drain(500), engine.drain()])
+    sizes.append(resident())
+engine.finish()
+engine.tick(1_700_000_100_000_000_000)
+assert engine.memory_used == 0, engine.memory_used
+print(max(sizes) - sizes[5])
+"""
+
+
+def test_memory_that_another_thread_gives_back_is_taken_again():
+    argv = [sys.executable, "-c", ROUND_TRIP]
+    grown = int(subprocess.run(argv, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
+    assert grown < 4 << 20

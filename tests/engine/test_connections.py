@@ -72,6 +72,16 @@ def test_an_idle_connection_is_given_up_and_its_request_reported():
     assert engine.statistics()["connections_open"] == 0
 
 
+def test_a_busy_connection_does_not_keep_idle_ones_alive():
+    engine = Engine(idle_ns=60 * SECOND)
+    feed(engine, *exchange(1)[:2], *exchange(2)[:3])
+    for tenth in range(1, 650):
+        feed(engine, packet(1, True, 0, 1, b"", 0x10), at=START + tenth * SECOND // 10)
+    engine.tick(START + 65 * SECOND)
+    assert engine.ready == 1
+    assert engine.statistics()["connections_open"] == 1
+
+
 def test_memory_is_given_back_by_the_largest_and_ordinary_traffic_goes_on():
     """2,000 endless heads and bodies against 2 MiB: every exchange beside them is captured."""
     engine = Engine(max_memory=2 << 20)

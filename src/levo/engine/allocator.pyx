@@ -4,6 +4,8 @@ Batches of encoded traces are some hundred kilobytes and short-lived. With glibc
 faulted in page by page and unmapped again, which measured as a fifth of the cost of an exchange.
 """
 
+from levo.engine.types cimport Pool
+
 cdef extern from *:
     """
     #include <stdlib.h>
@@ -19,8 +21,19 @@ cdef extern from *:
     """
     int levo_keep_pages(int octets) nogil
 
+cdef extern from *:
+    """
+    static levo_pool levo_the_pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    """
+    Pool levo_the_pool
+
 KEPT_BYTES = 16 * 1024 * 1024      # batches with large bodies are some MiB; with 4 they were mapped again
 """Blocks from this size on are mapped for themselves; as much free memory stays with the process."""
+
+
+cdef Pool* the_pool() noexcept nogil:
+    """Spare blocks for all engines and batches of the process (``memory.pxd``). It lives as long as the process."""
+    return &levo_the_pool
 
 
 def keep_pages() -> bool:

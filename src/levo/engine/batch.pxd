@@ -1,7 +1,7 @@
 # A batch of finished exchanges.
 from libc.stdint cimport int64_t
 
-from levo.engine.types cimport Budget, Exchange
+from levo.engine.types cimport Budget, Exchange, Pool
 
 
 cdef class Batch:
@@ -15,4 +15,4 @@ cdef enum:
     MARK_EVERY = 256
 
 
-cdef Batch batch_adopt(Exchange* first, Exchange* last, size_t count, int64_t octets)
+cdef Batch batch_adopt(Exchange* first, Exchange* last, size_t count, int64_t octets, Pool* pool)

@@ -28,7 +28,7 @@ from levo.engine.exchange cimport (
     section_text,
 )
 from levo.engine.jsonl cimport jsonl_encode
-from levo.engine.memory cimport buffer_append
+from levo.engine.memory cimport buffer_append, leave_spares
 from levo.engine.otlp cimport otlp_encode
 from levo.engine.output cimport Output, Text, output_free
 from levo.engine.types cimport (
@@ -40,6 +40,7 @@ from levo.engine.types cimport (
     PROTOCOL_WEBSOCKET,
     Exchange,
     Message,
+    Pool,
     Section,
     Span,
 )
@@ -65,6 +66,7 @@ cdef class Batch:
             after = exchange.next
             exchange_free(&self.budget, exchange)
             exchange = after
+        leave_spares(self.budget.pool, &self.budget.spares)
 
     def __len__(self):
         return self.count
@@ -215,16 +217,17 @@ cdef class Batch:
         return batch
 
 
-cdef Batch batch_adopt(Exchange* first, Exchange* last, size_t count, int64_t octets):
+cdef Batch batch_adopt(Exchange* first, Exchange* last, size_t count, int64_t octets, Pool* pool):
     """A batch that owns the *count* exchanges chained from *first* to *last*, whose footprints sum to *octets*.
 
-    The caller's budget no longer counts them. Looks at none of them: they are cold by now.
+    The caller's budget no longer counts them; *pool* is that budget's. Looks at none of them: they are cold by now.
     """
     cdef Batch batch = Batch()
     batch.first = first
     batch.last = last
     batch.count = count
     batch.budget.used = octets
+    batch.budget.pool = pool
     return batch
 
 

@@ -6,10 +6,12 @@ from libc.string cimport memset
 
 import os
 
+from levo.engine.allocator cimport the_pool
 from levo.engine.batch cimport Batch, batch_adopt
 from levo.engine.connections cimport connections_finish, connections_tick, table_free, table_init, take_packet
 from levo.engine.exchange cimport Facts, address_text, exchange_facts, exchange_free
 from levo.engine.frame cimport decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
+from levo.engine.memory cimport leave_spares
 from levo.engine.output cimport Text
 from levo.engine.ports cimport ports_list, ports_new
 from levo.engine.sampling cimport sampler_free, sampler_init, sampler_set_rate
@@ -87,7 +89,8 @@ cdef void ask_secrets(void* context) noexcept with gil:
 
 cdef Batch drain_all(EngineState* state):
     # Without a look at each exchange, as a batch takes them.
-    cdef Batch batch = batch_adopt(state.ready_first, state.ready_last, state.ready_count, state.ready_bytes)
+    cdef Batch batch = batch_adopt(state.ready_first, state.ready_last, state.ready_count, state.ready_bytes,
+                                   state.budget.pool)
     state.budget.used -= state.ready_bytes
     state.ready_first = state.ready_last = NULL
     state.ready_count = 0
@@ -126,6 +129,7 @@ cdef class Engine:
     ):
         memset(&self.state, 0, sizeof(EngineState))
         self.state.budget.limit = max_memory
+        self.state.budget.pool = the_pool()
         self.state.settings.max_message = min(max_message, 1 << 30)
         self.state.settings.stream_timeout_ns = stream_timeout_ns
         self.state.settings.keep_bodies = keep_bodies
@@ -172,6 +176,7 @@ cdef class Engine:
             following = exchange.next
             exchange_free(&self.state.budget, exchange)
             exchange = following
+        leave_spares(self.state.budget.pool, &self.state.budget.spares)
 
     def feed(self, frames, int link_type=1):
         """Read ``(time_ns, octets, wire_length)`` tuples in capture order (*link_type*: LINKTYPE_*)."""
@@ -255,7 +260,7 @@ cdef class Engine:
         cdef size_t count
         cdef int64_t octets = 0
         if first == NULL:
-            return batch_adopt(NULL, NULL, 0, 0)
+            return batch_adopt(NULL, NULL, 0, 0, NULL)
         octets = first.footprint
         count = 1
         if (limit == 0 or self.state.ready_count <= limit) and (
@@ -275,7 +280,7 @@ cdef class Engine:
         self.state.ready_count -= <uint32_t>count
         self.state.ready_bytes -= octets
         self.state.budget.used -= octets
-        return batch_adopt(first, last, count, octets)
+        return batch_adopt(first, last, count, octets, self.state.budget.pool)
 
     def ports(self, most: int = 16) -> list:
         """What came by, by server port: the *most* with the most packets, then all others under port None.

@@ -1,9 +1,94 @@
 # Counted allocation. Every octet the engine keeps is taken from, and given back to, one Budget.
+#
+# Exchanges and their parts are some hundred octets, taken by the capture thread and given back by an output's. An
+# allocator for all purposes joins and splits such blocks again and again; here those up to 2 KiB keep their size
+# (a multiple of 64) and go round: given back to a batch's Budget, returned to the Pool with the batch, taken by the
+# engine. What is spare is bounded (SPARE_BYTES each in pool and Budget), the rest goes back to the system.
 from libc.stdint cimport uint8_t, uint32_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport realloc
 from libc.string cimport memcpy
 
-from levo.engine.types cimport Budget, Buffer, Section
+from levo.engine.types cimport Budget, Buffer, Pool, Section, Spares
+
+
+cdef extern from *:
+    """
+    #ifndef LEVO_SPARE_FUNCTIONS
+    #define LEVO_SPARE_FUNCTIONS
+    #include <stdlib.h>
+    #define LEVO_SPARE_BYTES ((size_t)8 << 20)
+    #if defined(__SANITIZE_ADDRESS__)
+    #define LEVO_HAS_SPARES 0        /* each block by itself, so that misuse is seen */
+    #elif defined(__has_feature)
+    #define LEVO_HAS_SPARES (!__has_feature(address_sanitizer))
+    #else
+    #define LEVO_HAS_SPARES 1
+    #endif
+
+    static inline void levo_spare_move(levo_spares *from, levo_spares *to, size_t kind) {
+        if (!from->first[kind]) return;
+        *(void **)from->last[kind] = to->first[kind];
+        if (!to->first[kind]) to->last[kind] = from->last[kind];
+        to->first[kind] = from->first[kind];
+        to->count[kind] += from->count[kind];
+        to->bytes += from->count[kind] * kind * LEVO_SPARE_STEP;
+        from->bytes -= from->count[kind] * kind * LEVO_SPARE_STEP;
+        from->first[kind] = from->last[kind] = NULL;
+        from->count[kind] = 0;
+    }
+
+    static inline void *levo_take(levo_pool *pool, levo_spares *spares, size_t size) {
+        size_t kind = (size + LEVO_SPARE_STEP - 1) / LEVO_SPARE_STEP;
+        void *block;
+        if (size > LEVO_SPARE_MOST || !LEVO_HAS_SPARES) return malloc(size);
+        if (!spares->first[kind] && pool && __atomic_load_n(&pool->spares.first[kind], __ATOMIC_RELAXED)) {
+            pthread_mutex_lock(&pool->lock);
+            levo_spare_move(&pool->spares, spares, kind);
+            pthread_mutex_unlock(&pool->lock);
+        }
+        block = spares->first[kind];
+        if (!block) return malloc(kind ? kind * LEVO_SPARE_STEP : LEVO_SPARE_STEP);
+        spares->first[kind] = *(void **)block;
+        if (!spares->first[kind]) spares->last[kind] = NULL;
+        spares->count[kind]--;
+        spares->bytes -= kind * LEVO_SPARE_STEP;
+        return block;
+    }
+
+    static inline void levo_give_back(levo_pool *pool, levo_spares *spares, void *block, size_t size) {
+        size_t kind = (size + LEVO_SPARE_STEP - 1) / LEVO_SPARE_STEP;
+        if (size > LEVO_SPARE_MOST || !kind || !pool || !LEVO_HAS_SPARES || spares->bytes >= LEVO_SPARE_BYTES) {
+            free(block);
+            return;
+        }
+        *(void **)block = spares->first[kind];
+        if (!spares->first[kind]) spares->last[kind] = block;
+        spares->first[kind] = block;
+        spares->count[kind]++;
+        spares->bytes += kind * LEVO_SPARE_STEP;
+    }
+
+    /* Nobody will take from *spares* again: to the pool with it, or to the system where that has plenty. */
+    static inline void levo_leave_spares(levo_pool *pool, levo_spares *spares) {
+        size_t kind;
+        void *block;
+        if (!pool || !spares->bytes) return;
+        pthread_mutex_lock(&pool->lock);
+        for (kind = 1; kind < LEVO_SPARE_KINDS; kind++)
+            if (pool->spares.bytes < LEVO_SPARE_BYTES) levo_spare_move(spares, &pool->spares, kind);
+        pthread_mutex_unlock(&pool->lock);
+        for (kind = 1; kind < LEVO_SPARE_KINDS; kind++)
+            while ((block = spares->first[kind])) {
+                spares->first[kind] = *(void **)block;
+                free(block);
+            }
+    }
+    #endif
+    """
+    size_t SPARE_MOST "LEVO_SPARE_MOST"
+    void* spare_take "levo_take" (Pool* pool, Spares* spares, size_t size) nogil
+    void spare_give_back "levo_give_back" (Pool* pool, Spares* spares, void* block, size_t size) nogil
+    void leave_spares "levo_leave_spares" (Pool* pool, Spares* spares) nogil
 
 
 cdef inline bint over_budget(const Budget* budget) noexcept nogil:
@@ -12,7 +97,7 @@ cdef inline bint over_budget(const Budget* budget) noexcept nogil:
 
 cdef inline void* take(Budget* budget, size_t size) noexcept nogil:
     """Allocate *size* octets; NULL when the system refuses."""
-    cdef void* block = malloc(size)
+    cdef void* block = spare_take(budget.pool, &budget.spares, size)
     if block == NULL:
         budget.refused += 1
         return NULL
@@ -23,7 +108,7 @@ cdef inline void* take(Budget* budget, size_t size) noexcept nogil:
 cdef inline void give_back(Budget* budget, void* block, size_t size) noexcept nogil:
     if block != NULL:
         budget.used -= <long long>size
-        free(block)
+        spare_give_back(budget.pool, &budget.spares, block, size)
 
 
 cdef inline bint buffer_reserve(Budget* budget, Buffer* buffer, uint32_t capacity) noexcept nogil:
@@ -31,7 +116,13 @@ cdef inline bint buffer_reserve(Budget* budget, Buffer* buffer, uint32_t capacit
     cdef uint8_t* block
     if capacity <= buffer.capacity:
         return True
-    block = <uint8_t*>realloc(buffer.data, capacity)
+    if buffer.capacity > SPARE_MOST:
+        block = <uint8_t*>realloc(buffer.data, capacity)
+    else:
+        block = <uint8_t*>spare_take(budget.pool, &budget.spares, capacity)
+        if block != NULL and buffer.data != NULL:
+            memcpy(block, buffer.data, buffer.length)
+            spare_give_back(budget.pool, &budget.spares, buffer.data, buffer.capacity)
     if block == NULL:
         budget.refused += 1
         return False
