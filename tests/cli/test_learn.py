@@ -34,3 +34,15 @@ def test_what_is_no_capture_is_one_line(tmp_path: Path) -> None:
     path.write_text("{}")
 
     assert "neither a capture nor a HAR file" in str(CliRunner().invoke(command, [str(path)]).exception)
+
+
+def test_the_evidence_is_text_that_tells_why(tmp_path: Path) -> None:
+    path = tmp_path / "shop.pcap"
+    with path.open("wb") as file:
+        write_capture(file, 1, 600, 1_700_000_000 * 10**9, 100.0)
+    result = CliRunner().invoke(command, [str(path), "--evidence"])
+
+    assert result.exit_code == 0
+    assert "requests learned" in result.stdout.splitlines()[0]
+    assert "/v1/users/{userId}  (confidence " in result.stdout
+    assert "{userId}  parameter, 100%: value of a recognised type (certain)" in result.stdout

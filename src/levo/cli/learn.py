@@ -11,8 +11,18 @@ import click
 
 from levo.errors import ConfigError, LevoError, Problem
 from levo.model.exchange import Exchange
-from levo.satellite.learn import Detectors, LearnSettings, Origin, State, Trace, learn, load_rules
+from levo.satellite.learn import (
+    Detectors,
+    LearnSettings,
+    Origin,
+    State,
+    Trace,
+    decide_templates,
+    learn,
+    load_rules,
+)
 from levo.satellite.learn.exchange import read_har, trace_of
+from levo.satellite.learn.paths.explain import explanation
 from levo.satellite.openapi import render_document
 from levo.satellite.openapi.catalog import operations_of
 
@@ -47,6 +57,7 @@ class UnreadableFile(LevoError):
     "--plain", is_flag=True, help="Leave out counts and times, so that equal traffic gives equal text."
 )
 @click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
+@click.option("--evidence", is_flag=True, help="Print instead why each path is as it is.")
 def command(
     files: tuple[Path, ...],
     version: str,
@@ -56,6 +67,7 @@ def command(
     detectors: Path | None,
     plain: bool,
     form: str,
+    evidence: bool,
 ) -> None:
     """Capture or HAR files in, an OpenAPI document out on standard output.
 
@@ -68,6 +80,12 @@ def command(
         for trace in read_file(path, expression):
             if not hosts or trace.host in hosts:
                 learn(state, trace, settings)
+    if evidence:
+        for scope, paths in sorted(state.paths.items()):
+            click.echo(f"{scope.host}: {paths.learned} requests learned, {paths.noise.total} were noise")
+            for template in decide_templates(paths).templates:
+                click.echo(explanation(template))
+        return
     document = render_document(title, operations_of(state), version=version, rules=rules, annotate=not plain)
     click.echo(formatted(document, form))
     found = sum(len(item) for item in document["paths"].values())

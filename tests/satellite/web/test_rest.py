@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from levo.satellite.store.desk import Desk
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.problems import on_http_exception
-from levo.satellite.web.rest import rest_routes
+from levo.satellite.web.rest import insight_routes, rest_routes
 from tests.satellite.asgi import call
 from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
 
@@ -93,3 +93,31 @@ def test_parameters_that_cannot_be_used(app: Starlette, query: str) -> None:
 
     assert (answer.status, answer.headers["content-type"]) == (400, "application/problem+json")
     assert answer.json()["detail"].startswith(query.partition("=")[0])
+
+
+def test_the_evidence_for_a_path(tmp_path: Path) -> None:
+    reader = catalog(tmp_path / "catalog", [trace()])
+    app = Starlette(
+        routes=insight_routes(Catalogs(reader, Desk(tmp_path / "desk"))),
+        exception_handlers={HTTPException: on_http_exception},
+    )
+    document = call(app, "GET", "/api/endpoints/1/evidence").json()
+    missing = call(app, "GET", "/api/endpoints/2/evidence").status
+    reader.close()
+    users, value = document.pop("segments")
+
+    assert missing == 404
+    assert document["path"] == "/users/{userId}"
+    assert document["parameters"] == [
+        {
+            "name": "userId",
+            "type": "integer",
+            "format": None,
+            "kinds": {"integer": 1},
+            "spans_segments": False,
+        }
+    ]
+    assert (users["segment"], users["kind"], value["kind"]) == ("users", "word", "parameter")
+    assert value["because"] == [
+        {"what": "value of a recognised type", "speaks_for": "value", "certain": True, "log_odds": None}
+    ]

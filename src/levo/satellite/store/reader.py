@@ -12,8 +12,10 @@ from pathlib import Path
 
 import msgspec
 
+from levo.satellite.learn.paths import Template
 from levo.satellite.learn.traffic import Traffic
 from levo.satellite.openapi import Operation
+from levo.satellite.store.desk import DESK_NAME
 from levo.satellite.store.learned import (
     EventRow,
     read_description,
@@ -21,6 +23,7 @@ from levo.satellite.store.learned import (
     read_operations,
     read_operations_of,
 )
+from levo.satellite.store.paths import read_template
 from levo.satellite.store.schema import open_for_reading
 from levo.satellite.store.traffic import WHOLE_CATALOG, read_traffic
 from levo.satellite.store.writer import SensorState
@@ -275,6 +278,11 @@ class CatalogReader:
                 (identity, identity),
             ).fetchall()
             return next(iter(_with_statuses(connection, rows)), None)
+
+    def template(self, identity: int) -> Template | None:
+        """Return the template of an endpoint with its evidence, None if its paths are not stored (yet)."""
+        with self._connection() as connection:
+            return read_template(connection, self._path.with_name(DESK_NAME), identity)
 
     def endpoints_by_id(self, identities: Sequence[int]) -> list[EndpointRow]:
         """Return those of *identities* that there are."""

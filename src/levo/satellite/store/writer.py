@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import cast
 
 import msgspec
 
@@ -23,10 +22,10 @@ from levo.satellite.learn import (
     decide_templates,
     merge_sensor,
 )
-from levo.satellite.learn.paths.known import Kind as OverrideKind
 from levo.satellite.queue import Position
-from levo.satellite.store.desk import DESK_NAME, read_path_decisions
+from levo.satellite.store.desk import DESK_NAME
 from levo.satellite.store.endpoints import EndpointTable
+from levo.satellite.store.paths import read_overrides
 from levo.satellite.store.schema import open_for_writing
 from levo.satellite.store.traffic import prune_traffic
 
@@ -91,22 +90,7 @@ class CatalogWriter:
 
     def overrides(self, scope: Scope) -> tuple[Override, ...]:
         """Return what uploaded descriptions and users say about the paths of *scope*; users come last."""
-        rows = self._connection.execute(
-            "SELECT document FROM description WHERE organization = ? AND environment IN (?, '')"
-            " AND application = ?",
-            scope[:3],
-        ).fetchall()
-        imported = [
-            Override("import", path)
-            for (document,) in rows
-            for path in msgspec.json.decode(document).get("paths", {})
-            if isinstance(path, str) and path.startswith("/")
-        ]
-        decided = [
-            Override(cast(OverrideKind, kind), template)
-            for kind, template in read_path_decisions(self._path.with_name(DESK_NAME), scope)
-        ]
-        return (*imported, *decided)
+        return read_overrides(self._connection, self._path.with_name(DESK_NAME), scope)
 
     def is_known(self, digest: bytes) -> bool:
         """Whether a delivery of this digest was committed before."""

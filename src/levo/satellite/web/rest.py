@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import time
 from dataclasses import asdict
 from typing import Any
@@ -14,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from levo.satellite.learn.paths import Template
+from levo.satellite.learn.paths.explain import explain
 from levo.satellite.learn.traffic import latency_quantile
 from levo.satellite.store import EndpointRow
 from levo.satellite.store.traffic import WHOLE_CATALOG
@@ -42,6 +45,41 @@ def endpoint_document(row: EndpointRow) -> dict[str, Any]:
         "status_classes": {name: count(value) for name, value in row.status_classes.items()},
         "first_seen": timestamp(row.first_seen_ns),
         "last_seen": timestamp(row.last_seen_ns),
+    }
+
+
+def evidence_document(template: Template) -> dict[str, Any]:
+    """Why the path of an endpoint is as it is, as REST shows it."""
+    return {
+        "path": template.path,
+        "confidence": template.confidence,
+        "segments": [
+            {
+                "segment": one.segment,
+                "kind": "parameter" if one.is_parameter else "word",
+                "probability": one.probability,
+                "because": [
+                    {
+                        "what": reason.what,
+                        "speaks_for": reason.speaks_for,
+                        "certain": math.isinf(reason.weight),
+                        "log_odds": None if math.isinf(reason.weight) else reason.weight,
+                    }
+                    for reason in one.because
+                ],
+            }
+            for one in explain(template)
+        ],
+        "parameters": [
+            {
+                "name": parameter.name,
+                "type": parameter.type,
+                "format": parameter.format or None,
+                "kinds": parameter.kinds,
+                "spans_segments": parameter.catch_all,
+            }
+            for parameter in template.parameters
+        ],
     }
 
 
@@ -97,8 +135,17 @@ def insight_routes(catalogs: Catalogs) -> list[Route]:
         ]
         return _list(request, "changes", documents, total, limit, offset)
 
+    def evidence(request: Request) -> Response:
+        parameters.only(request.query_params)
+        identity = request.path_params["identity"]
+        template = catalogs.reader(request).template(identity) if identity < 1 << 62 else None
+        if template is None:
+            raise HTTPException(404, "no such endpoint, or nothing decided about its path")
+        return etagged(request, evidence_document(template))
+
     return [
         Route("/api/endpoints/{identity:int}/operation", operation),
+        Route("/api/endpoints/{identity:int}/evidence", evidence),
         Route("/api/findings", findings),
         Route("/api/changes", changes),
     ]

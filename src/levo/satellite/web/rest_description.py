@@ -109,6 +109,9 @@ def rest_description() -> dict[str, Any]:
         "/api/endpoints/{id}/operation": {
             "get": _get("What one endpoint accepts and returns.", [identity], missing=True)
         },
+        "/api/endpoints/{id}/evidence": {
+            "get": _get("Why the path of one endpoint is as it is.", [identity], missing=True)
+        },
         "/api/endpoints/{id}/traffic": {
             "get": _get("Traffic of one endpoint over time.", [identity, range_of], missing=True)
         },

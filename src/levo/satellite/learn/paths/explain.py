@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from levo.satellite.learn.paths.templates import Template
@@ -60,6 +60,8 @@ SAID = {
     "parameter": "there is a parameter at this place",
 }
 """What features (``features``, ``decide.second_features``) look at, by the start of their names."""
+_SUMS = frozenset({"own", "own-others"})
+"""Told only where nothing else is: they sum up the others."""
 MOST = 4
 """Reasons told for one segment."""
 
@@ -95,9 +97,10 @@ def explain(template: Template) -> tuple[SegmentEvidence, ...]:
     return tuple(found)
 
 
-def _reasons(evidence: Iterable[tuple[str, float]]) -> tuple[Because, ...]:
+def _reasons(evidence: Sequence[tuple[str, float]]) -> tuple[Because, ...]:
     weights: dict[str, float] = {}
-    for name, weight in evidence:
+    said = [(name, weight) for name, weight in evidence if name.partition(":")[0] not in _SUMS]
+    for name, weight in said or evidence:
         what = SAID.get(name.partition(":")[0], name)
         weights[what] = weights.get(what, 0.0) + weight
     reasons = [

@@ -1,0 +1,61 @@
+"""The evidence for a template, from what is stored."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from levo.satellite.learn import Scope, State, learn_all
+from levo.satellite.queue import Position
+from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
+from levo.satellite.store.descriptions import store_description
+from levo.satellite.store.desk import DESK_NAME
+from levo.satellite.store.paths import read_overrides, read_template
+from tests.satellite.store.catalogs import catalog, trace
+
+SCOPE = Scope("acme", "staging", "shop", "shop.example")
+
+
+def test_the_template_of_an_endpoint_comes_with_its_evidence(tmp_path: Path) -> None:
+    reader = catalog(tmp_path / "catalog", [trace("/users/1"), trace("/users/me")])
+    _, rows = reader.endpoints(EndpointFilter())
+    templates = {row.path: reader.template(row.id) for row in rows}
+    missing = reader.template(99)
+    hidden = reader.within("other").template(rows[0].id)
+    reader.close()
+
+    assert missing is None and hidden is None
+    assert {path: t.path for path, t in templates.items() if t is not None} == {
+        "/users/me": "/users/me",
+        "/users/{userId}": "/users/{userId}",
+    }
+    template = templates["/users/{userId}"]
+    assert template is not None
+    assert [len(evidence) > 0 for _, _, evidence in template.evidence] == [True, True]
+
+
+def test_what_cannot_be_read_any_more_has_no_evidence(tmp_path: Path) -> None:
+    reader = catalog(tmp_path / "catalog", [trace("/users/1")])
+    reader.close()
+    with sqlite3.connect(tmp_path / "catalog") as connection:
+        connection.execute("UPDATE paths SET state = x'00'")
+        assert read_template(connection, tmp_path / DESK_NAME, 1) is None
+        connection.execute("DELETE FROM paths")
+        assert read_template(connection, tmp_path / DESK_NAME, 1) is None
+
+
+def test_paths_of_an_uploaded_description_are_overrides(tmp_path: Path) -> None:
+    with CatalogWriter(tmp_path / "catalog") as writer:
+        writer.commit(learn_all(State(), [trace("/users/alice")]), Position(1, 1))
+        store_description(
+            tmp_path / "catalog", SCOPE[:3], 1, '{"openapi": "3.1.0", "paths": {"/users/{name}": {}}}'
+        )
+        with sqlite3.connect(tmp_path / "catalog") as connection:
+            (override,) = read_overrides(connection, tmp_path / DESK_NAME, SCOPE)
+        assert writer.overrides(SCOPE) == (override,)
+    reader = CatalogReader(tmp_path / "catalog")
+
+    assert (override.kind, override.template) == ("import", "/users/{name}")
+    # Rows follow with the next decision of the learner; until then none is shown under the old name.
+    assert reader.template(1) is None
+    reader.close()
