@@ -384,6 +384,7 @@ class TestTerminal:
         terminal = self.start(
             *("add", "--region", "eu-west-1", "--cluster", "prod", "--service", "web", "--poll", "0.1"),
             *("--levo-env", "e", "--levoai-org-id", "o", "--rate-limit", "1", "--low-resource"),
+            *("--token-secret", "arn:aws:ssm:eu-west-1:123456789012:parameter/levo"),
         )
         terminal.expect_prompt("Satellite address")
         terminal.type("ftp://wrong")
@@ -401,6 +402,7 @@ class TestTerminal:
         (registered,) = fake.called("RegisterTaskDefinition")
         sensor = registered["containerDefinitions"][-1]
         assert "http://second:2" in sensor["entryPoint"] and sensor["cpu"] == 256
+        assert sensor["secrets"][0]["valueFrom"].endswith("parameter/levo")
         assert "done: service web has the sensor (web:2)" in as_text(terminal.written)
 
     def test_quitting_changes_nothing(self, fake: FakeEcs) -> None:
