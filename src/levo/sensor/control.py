@@ -142,7 +142,7 @@ class Control:
     def _show_progress(self) -> None:
         pipeline = self._sensor.pipeline
         seen = pipeline.snapshot()
-        goes_on = "capture goes on" if self._live else "trying again"
+        goes_on = "capture goes on" if self._live and not pipeline.stopping else "trying again"
         for output in seen.outputs:
             self._complain(
                 f"{output.name} failed",
