@@ -134,15 +134,20 @@ def _count(counts: dict[str, list[int]], node: Node, truth: dict[str, str], loca
     for name, child in node.children.items():
         found = decide(name, "data", child)
         said, wanted = found.kind if found else "", truth.get(name, "")
-        for key in {said, wanted, "all"} - {""}:
-            tally = counts.setdefault(key, [0, 0, 0])
-            tally[0] += said == wanted and bool(said) and key in (said, "all")
-            tally[1] += said != wanted and bool(said) and key in (said, "all")
-            tally[2] += said != wanted and bool(wanted) and key in (wanted, "all")
+        tally(counts, said, wanted)
         if said != wanted:
             print(
                 f"  {locale} {name}: {said or 'nothing'} instead of {wanted or 'nothing'} {dict(child.finds)}"
             )
+
+
+def tally(counts: dict[str, list[int]], said: str, wanted: str) -> None:
+    """Add one field to *counts*: by kind and for ``all``, the right, the wrong and the missed ones."""
+    for key in {said, wanted, "all"} - {""}:
+        of = counts.setdefault(key, [0, 0, 0])
+        of[0] += said == wanted and bool(said) and key in (said, "all")
+        of[1] += said != wanted and bool(said) and key in (said, "all")
+        of[2] += said != wanted and bool(wanted) and key in (wanted, "all")
 
 
 def _with_luhn(digits: str) -> str:

@@ -172,3 +172,12 @@ def test_sensitive_data_is_looked_for_in_the_first_items_only() -> None:
 
     assert node.items is not None
     assert (node.items.scanned, node.items.finds, node.items.strings) == (3, {"found": 3}, 10)
+
+
+def test_a_value_that_two_checks_agree_on_counts_once() -> None:
+    node = Node()
+    observer = Observer([lambda text: ("a", "b"), lambda text: ("b", "c"), lambda text: ()])
+    for _ in range(3):
+        observer.observe(node, "abcdefgh")
+
+    assert (node.finds, node.scanned) == ({"a": 3, "b": 3, "c": 3}, 3)

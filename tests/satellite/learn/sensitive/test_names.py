@@ -18,13 +18,16 @@ from levo.satellite.learn.sensitive.names import named_kinds, normalized, says_t
         ("user_password", "", "password"),
         ("ssn", "", "national-id.us.ssn"),
         ("clientSecret", "", "secret"),
+        ("addressLocality", "", "city"),
+        ("line1", "billing_address", "postal-address"),
+        ("card_expiry", "", "card-expiry"),
     ],
 )
 def test_names_that_say_so(name: str, parent: str, kind: str) -> None:
     assert kind in named_kinds(name, parent)
 
 
-@pytest.mark.parametrize("name", ["productName", "name", "fileName", "status", "hostName"])
+@pytest.mark.parametrize("name", ["productName", "name", "fileName", "status", "hostName", "line1"])
 def test_names_that_say_nothing(name: str) -> None:
     assert not named_kinds(name)
 

@@ -361,7 +361,15 @@ cdef class Observer:
         return 0
 
     cdef int _check(self, object node, str value) except -1:
+        cdef object found, more
+        cdef dict finds
+        found = ()
         for check in self._checks:
-            for kind in check(value):
-                node.finds[kind] = node.finds.get(kind, 0) + 1
+            more = check(value)
+            if more:
+                found = {*found, *more} if found else more  # two checks may agree: the value counts once
+        if found:
+            finds = node.finds
+            for kind in found:
+                finds[kind] = finds.get(kind, 0) + 1
         return 0

@@ -90,7 +90,7 @@ def _by_values(
         confidence = min(0.95, 0.7 + 0.25 * min(1.0, hits / 20))
     else:
         before, against = _PRIORS[said]
-        confidence = above_half(before + hits, against + scanned - hits)
+        confidence = above_half(before + hits, against + max(0, scanned - hits))
         if proof is Proof.CHECKSUM and not said:
             # Chance alone passes a check of one digit in ten tries; a field must do so time after time.
             rate = hits / scanned

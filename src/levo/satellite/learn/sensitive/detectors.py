@@ -77,7 +77,7 @@ def check_digits(value: str) -> Sequence[str]:
             return ("payment-card~",)
         return NOTHING
     digits = value if value.isdigit() else _SEPARATORS.sub("", value)
-    if len(set(digits)) < 2 or value.count(".") == 3 or _DATE_TEXT.fullmatch(value):
+    if len(set(digits)) < 2 or (value.count(".") == 3 and size <= 15) or _DATE_TEXT.fullmatch(value):
         return NOTHING
     plus = value[0] == "+"
     found: list[str] = []
@@ -152,12 +152,12 @@ _ALNUM: tuple[tuple[str, re.Pattern[str], bool], ...] = tuple(
         ("es.nie", r"[XYZ]-?\d{7}-?[A-Z]", True),
         ("it.codicefiscale", r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]", True),
         ("fi.hetu", r"\d{6}[-+ABCDEFUVWXY]\d{3}[0-9A-Z]", True),
-        ("ie.pps", r"\d{7}[A-W][A-IW]?", True),
+        ("ie.pps", r"\d{7}[A-W][A-IWTX]?", True),
         ("mx.curp", r"[A-Z]{4}\d{6}[HM][A-Z]{5}[0-9A-Z]\d", True),
         ("in.pan", r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]", True),
         ("cl.rut", r"\d{1,2}\.?\d{3}\.?\d{3}-[\dkK]", True),
         ("cn.ric", r"\d{17}X", True),
-        ("pt.cc", r"\d{8} ?\d[A-Z0-9]{2}\d", True),
+        ("pt.cc", r"\d{8} ?\d ?[A-Z0-9]{2}\d", True),
         (
             "gb.nino",
             r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]",
@@ -290,7 +290,7 @@ _SCAN: tuple[tuple[str, Check], ...] = (
     (r"\d[\d ().\-/]{6}[\dXx]", check_digits),
     (r"[A-Z]{2}\d\d ?[A-Z0-9]{4}", check_iban),
     (
-        r"[A-Z]{6}\d\d|\d{7}[A-Z]|\d{6}[-+/A-Y]\d{3}|[A-Z]{5}\d{4}[A-Z]|[A-Z]{4}\d{6}|[STFGXYZ]-?\d{7}|\d{3}-[\dkK]\b|\d{8}-[A-Z]|[A-Z]{2} ?\d\d ?\d\d ?\d\d ?[A-D]\b|\b[A-HJ-NPR-Z0-9]{17}\b|\b[A-Z]{6}[A-Z0-9]{2,5}\b|\d{8} ?\d[A-Z0-9]{2}\d",
+        r"[A-Z]{6}\d\d|\d{7}[A-Z]|\d{6}[-+/A-Y]\d{3}|[A-Z]{5}\d{4}[A-Z]|[A-Z]{4}\d{6}|[STFGXYZ]-?\d{7}|\d{3}-[\dkK]\b|\d{8}-[A-Z]|[A-Z]{2} ?\d\d ?\d\d ?\d\d ?[A-D]\b|\b[A-HJ-NPR-Z0-9]{17}\b|\b[A-Z]{6}[A-Z0-9]{2,5}\b|\d{8} ?\d ?[A-Z0-9]{2}\d",
         check_identifiers,
     ),
     (

@@ -37,7 +37,7 @@ _EVIDENCE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("postal-address", "street(?:_?(?:address|line|name))?(?:_?\\d)?|address(?:_?line)?_?\\d|address_?line|"
                            "(?:home|postal|mailing|billing|shipping|delivery|residential|street|full)_?address|"
                            "address|adresse|anschrift|strasse|stra_e|rue|calle|direccion|indirizzo|via|endereco|rua|adres|ulica"),
-        ("city", "city|town|ort|stadt|ville|ciudad|citta|cidade|miasto|stad|municipality"),
+        ("city", "city|town|(?:address_?)?locality|ort|stadt|ville|ciudad|citta|cidade|miasto|stad|municipality"),
         ("postal-code", "(?:postal|zip|post)_?(?:code)?|zipcode|postcode|plz|postleitzahl|code_postal|cap|cep|codigo_postal"),
         ("date-of-birth", "dob|birth_?(?:day|date)|birthdate|birthday|date_of_birth|born(?:_on|_at)?|geburtsdatum|"
                           "geburtstag|date_de_naissance|naissance|fecha_(?:de_)?nacimiento|data_(?:di_)?nascita|"
@@ -58,7 +58,7 @@ _EVIDENCE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("payment-card", "(?:credit|debit|payment|bank)?_?card(?:_?(?:number|no|num|pan))|cc_?(?:num|number)|creditcard|"
                          "credit_card|pan|card|cardnumber|kartennummer|numero_(?:de_)?(?:tarjeta|carte)|account_number"),
         ("card-security-code", "cvv\\d?|cvc\\d?|csc|cid|card_?(?:verification|security)_?(?:code|value|number)|security_code"),
-        ("card-expiry", "(?:card_?)?exp(?:iry|iration)?_?(?:date|month|year)|exp_(?:month|year)|valid_thru"),
+        ("card-expiry", "(?:card_?)?exp(?:iry|iration)?_?(?:date|month|year)|card_?exp(?:iry|iration|ires)?|exp_(?:month|year)|valid_thru"),
         ("iban", "iban"),
         ("bic", "bic|swift(?:_?code)?"),
         ("bank-account", "(?:bank_?)?account_?(?:number|no|num|nr)|acct_?(?:number|no|num)|kontonummer|bban|numero_(?:de_)?(?:cuenta|compte)"),
@@ -100,6 +100,10 @@ _ANY_NATIONAL = re.compile(
     r"identification(?:_number)?|document_?number|insurance_?number|person_?id)$"
 )
 _PERSON_PARENT = re.compile(rf"(?:^|_)(?:{_PERSON})s?$")
+_ADDRESS_PARENT = re.compile(
+    r"(?:^|_)(?:address(?:es)?|billing(?:_details)?|shipping(?:_details)?|delivery)$"
+)
+_ADDRESS_LINE = re.compile(r"lines?(?:_?\d)?")
 _NOT_PERSONAL = re.compile(
     r"(?:^|_)(?:ids?|order(?:_?(?:number|no|id|ref))?|invoice(?:_?(?:number|no|id))?|sku|ean|upc|gtin|isbn|asin|article(?:_?number)?|"
     r"product(?:_?(?:id|code|number))?|part_?(?:number|no)|serial(?:_?(?:number|no))?|tracking(?:_?(?:number|no|id))?|"
@@ -122,6 +126,8 @@ def named_kinds(name: str, parent: str = "") -> frozenset[str]:
         found.add("national-id")
     if plain in ("name", "names") and _PERSON_PARENT.search(normalized(parent)):
         found.add("person-name")
+    if _ADDRESS_LINE.fullmatch(plain) and _ADDRESS_PARENT.search(normalized(parent)):
+        found.add("postal-address")
     if plain in ("number", "pan", "no") and normalized(parent) in (
         "card",
         "credit_card",
