@@ -11,6 +11,7 @@ import pytest
 
 from levo.satellite.learn import State, Trace, decide_templates, learn, learn_all
 from levo.satellite.learn.operations import MAX_BATCH, parts_of
+from levo.satellite.learn.paths import Catalog, Override
 from levo.satellite.learn.trace import Origin
 from levo.satellite.openapi import render_document
 from levo.satellite.openapi.catalog import operations_of
@@ -150,3 +151,18 @@ def test_the_document_has_one_path_for_each_operation() -> None:
     assert sorted(render_document("t", operations_of(state))["paths"]) == [
         "/graphql#query.GetUser", "/shop.Orders/Get", "/users",
     ]  # fmt: skip
+
+
+def test_users_and_descriptions_speak_of_operations_as_they_are_shown() -> None:
+    state = learn_all(State(), [posted({"query": f"query {name} {{ a }}"}) for name in ("Feed", "Me")])
+    (paths,) = state.paths.values()
+    overrides = [Override("import", "/graphql#query.Feed"), Override("ignore", "/graphql#query.Me")]
+
+    assert [t.path for t in Catalog(paths, overrides).templates] == ["/graphql#query.Feed"]
+    assert "query.Feed" in paths.pinned
+
+
+def test_a_path_with_a_hash_is_no_operation() -> None:
+    sent = msgspec.structs.replace(posted({"a": 1}), path="/graphql/#/query.Feed")
+
+    assert list(shown([sent])) == ["/graphql/%23/query.Feed"]

@@ -98,7 +98,7 @@ class Catalog:
 
     def __init__(self, state: PathState, overrides: Sequence[Override] = ()) -> None:
         given = [override for override in overrides if override.kind not in ("rename", "ignore")]
-        state.pin(s for override in given for s in override.template.split("/") if s and "{" not in s)
+        state.pin(s for override in given for s in re.split("[/#]", override.template) if s and "{" not in s)
         state.fold()
         self.top = decide(state.root, compile_known(given) if given else None)
         ignored = {shown_path(anonymous_pattern(o.template)) for o in overrides if o.kind == "ignore"}
