@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from levo.engine.engine import Engine
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -11,7 +12,7 @@ from levo.engine.otlp import encode_resource
 from levo.sensor.assembly import ledger_of
 from levo.sensor.capture.statistics import InterfaceStatistics, LiveStatistics
 from levo.sensor.export.statistics import OutputStatistics
-from levo.sensor.metrics import Metric, ProcessUse, measure, otlp, prometheus
+from levo.sensor.metrics import Metric, ProcessUse, measure, otlp, prometheus, reference
 from levo.sensor.pipeline import PipelineStatistics, Snapshot
 
 
@@ -36,6 +37,14 @@ def test_the_whole_ledger_is_in_the_metrics() -> None:
     assert found["levo.sensor.gaps"] == {(): 3}
     assert found["levo.sensor.capture.dropped"] == {(("interface", "eth0"),): 2}
     assert found["levo.sensor.memory.held"][(("place", 'output otlp "a"'),)] == 7
+
+
+def test_the_reference_in_docs_is_current() -> None:
+    """Renew with: levo config reference --metrics > docs/reference/metrics.md"""
+    page = Path(__file__).resolve().parents[2] / "docs" / "reference" / "metrics.md"
+
+    assert page.read_text() == reference()
+    assert all(f"| `{metric.name}` |" in reference() for metric in metrics())
 
 
 def test_prometheus_text_is_well_formed() -> None:

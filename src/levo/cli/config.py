@@ -10,6 +10,7 @@ from levo.cli.sensor_options import check_filter, merged, sensor_options
 from levo.config import DEFAULT_PATH, check_file
 from levo.config.render import reference_file, reference_page, show, show_json
 from levo.ledger import reference as ledger_reference
+from levo.sensor.metrics import reference as metrics_reference
 
 
 @click.group("config", help="Show the merged configuration; check a file.")
@@ -44,7 +45,9 @@ def check_command(ctx: click.Context, file: str) -> int:
 @command.command("reference")
 @click.option("--page", "kind", flag_value="page", help="The reference page (Markdown) instead of the file.")
 @click.option("--ledger", "kind", flag_value="ledger", help="The ledger's reference page (Markdown).")
+@click.option("--metrics", "kind", flag_value="metrics", help="The metrics' reference page (Markdown).")
 def reference_command(kind: str | None) -> None:
     """Print the commented configuration file, with every key and its default."""
-    text = {"page": reference_page, "ledger": ledger_reference}.get(kind or "", reference_file)()
+    pages = {"page": reference_page, "ledger": ledger_reference, "metrics": metrics_reference}
+    text = pages.get(kind or "", reference_file)()
     click.echo(text, nl=False)

@@ -16,6 +16,13 @@ from levo.sensor.pipeline import Snapshot
 
 SCOPE = "levo.sensor"
 
+_CONNECTIONS = {
+    "connections_opened": "Connections that were seen.",
+    "connections_http1": "Of them, connections that spoke HTTP/1.",
+    "connections_http2": "Of them, connections that spoke HTTP/2.",
+    "connections_tls": "Of them, connections under TLS.",
+}
+
 
 Point = tuple[tuple[tuple[str, str], ...], int | float]
 """((label, value), ...) and the number."""
@@ -84,9 +91,7 @@ def _ledger(ledger: Ledger) -> list[Metric]:
 
 def _counters(engine: Mapping[str, Any]) -> list[Metric]:
     """What the engine, and the masking behind it, count beside the balances."""
-    texts = {name: _capital(text) for name, text in (NOTES | MASKED).items()}
-    for name in ("connections_opened", "connections_http1", "connections_http2", "connections_tls"):
-        texts[name] = f"{_capital(name.replace('_', ' '))}."
+    texts = {name: _capital(text) for name, text in (NOTES | MASKED).items()} | _CONNECTIONS
     counters = [
         _single(f"levo.sensor.{name}", text, "1", True, int(engine[name]))
         for name, text in texts.items()
@@ -204,15 +209,21 @@ def prometheus(metrics: Iterable[Metric]) -> str:
     """The text exposition format, version 0.0.4."""
     lines = []
     for metric in metrics:
-        name = metric.name.replace(".", "_")
-        name += {"By": "_bytes", "s": "_seconds"}.get(metric.unit, "") if not name.endswith("_bytes") else ""
-        name += "_total" if metric.monotonic else ""
+        name = prometheus_name(metric)
         lines.append(f"# HELP {name} {metric.help}")
         lines.append(f"# TYPE {name} {'counter' if metric.monotonic else 'gauge'}")
         for labels, value in metric.points:
             inside = ",".join(f'{key.replace(".", "_")}="{_escaped(text)}"' for key, text in labels)
             lines.append(f"{name}{{{inside}}} {value}" if inside else f"{name} {value}")
     return "\n".join(lines) + "\n"
+
+
+def prometheus_name(metric: Metric) -> str:
+    """The family's name with its unit and kind, as Prometheus has them in the name."""
+    name = metric.name.replace(".", "_")
+    unit = {"By": "_bytes", "s": "_seconds"}.get(metric.unit, "")
+    name += unit if not name.endswith("_bytes") else ""
+    return f"{name}_total" if metric.monotonic else name
 
 
 def _escaped(text: str) -> str:
@@ -264,3 +275,51 @@ def _varint(value: int) -> bytes:
         value >>= 7
     out.append(value)
     return bytes(out)
+
+
+_INTRODUCTION = """\
+The sensor's numbers of itself: at `/metrics` where `--listen` is given, and as OTLP metrics with every
+interval to the Satellite. Counters count since the start. Labels come from bounded sets; none holds
+captured content. The states of the ledger are on [a page of their own](ledger.md)."""
+
+
+def reference() -> str:
+    """The text of ``docs/reference/metrics.md``."""
+    lines = [
+        "# Metrics",
+        "",
+        "<!-- Made by levo.sensor.metrics; `levo config reference --metrics` prints it. -->",
+    ]
+    lines += ["", _INTRODUCTION, "", "| OTLP | Prometheus | kind | unit | labels | meaning |"]
+    lines += ["| --- | --- | --- | --- | --- | --- |"]
+    for metric in _every_family():
+        labels = dict.fromkeys(f"`{key}`" for point, _ in metric.points for key, _ in point)
+        kind = "counter" if metric.monotonic else "gauge"
+        named = f"| `{metric.name}` | `{prometheus_name(metric)}` | {kind} | `{metric.unit}` |"
+        lines.append(f"{named} {', '.join(labels) or '-'} | {metric.help.rstrip('.')} |")
+    return "\n".join(lines) + "\n"
+
+
+def _every_family() -> list[Metric]:
+    """The metrics of a sensor that has an interface, an output and an endpoint over TLS: all there are."""
+    from levo.engine.engine import Engine  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from levo.sensor.capture.statistics import InterfaceStatistics, LiveStatistics
+    from levo.sensor.export.statistics import OutputStatistics
+    from levo.sensor.pipeline import PipelineStatistics
+
+    endpoint = {
+        **{
+            "server_address": "192.0.2.1",
+            "server_port": 443,
+            "server_name": "a",
+            "alpn": "h2",
+            "version": "1.3",
+        },
+        **{"certificate_names": ["a"], "connections": 0, "decrypted_connections": 0, "bytes": 0},
+    }
+    capture = LiveStatistics((InterfaceStatistics("eth0", 0, 0, 0, 0, True),), 0)
+    engine = {**Engine().statistics(), **dict.fromkeys(MASKED, 0)}
+    outputs = (OutputStatistics("otlp"),)
+    seen = Snapshot(engine, 0, capture, PipelineStatistics(), outputs, None, True, (), (endpoint,))
+    ledger = Ledger.from_statistics(engine, capture, outputs, seen.pipeline, 0)
+    return measure(ledger, seen, ProcessUse(0.0, 0))
