@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 import pytest
 
-from levo.satellite.learn import State, Trace, decide_templates, learn, learn_all
+from levo.satellite.decider import Decider
+from levo.satellite.learn import PathState, Scope, State, Trace, decide_templates, learn, learn_all
 from levo.satellite.learn.operations import MAX_BATCH, parts_of
 from levo.satellite.learn.paths import Catalog, Override
 from levo.satellite.learn.trace import Origin
+from levo.satellite.learner import learn_record
 from levo.satellite.openapi import render_document
 from levo.satellite.openapi.catalog import operations_of
+from levo.satellite.queue import Position, Record, RecordKind
+from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
+from tests.satellite.requests import Call, traces
 
 ORIGIN = Origin("acme", "default", "shop", "s")
 JSON = (("content-type", "application/json"),)
@@ -166,3 +173,36 @@ def test_a_path_with_a_hash_is_no_operation() -> None:
     sent = msgspec.structs.replace(posted({"a": 1}), path="/graphql/#/query.Feed")
 
     assert list(shown([sent])) == ["/graphql/%23/query.Feed"]
+
+
+def test_operations_come_through_a_satellite_into_its_catalog(tmp_path: Path) -> None:
+    """From OTLP over the journal's record to the rows of the catalog, before and after a decision."""
+    document = json.dumps({"query": "query Feed($n: Int) { posts(n: $n) { id } }", "variables": {"n": 7}})
+    graph = {
+        "http.request.header.content-type": "application/json",
+        "levo.http.request.body": document,
+        "levo.http.response.body": '{"data": {"posts": [{"id": "p1"}]}}',
+    }
+    rpc = {"rpc.system": "grpc", "rpc.grpc.status_code": 0}
+    calls = [
+        Call(method="POST", path="/graphql", more=graph),
+        Call(method="POST", path="/shop.Orders/Kowalski", more=rpc),
+        Call(method="POST", path="/shop.Orders/Missing", more={**rpc, "rpc.grpc.status_code": 12}),
+    ]
+    decider = Decider(stopwatch=lambda: 0.0)
+    paths: dict[Scope, PathState] = {}
+    with CatalogWriter(tmp_path / "catalog") as writer:
+        for number in range(3):
+            record = Record(RecordKind.TRACES, time.time_ns(), "acme", traces(calls).SerializeToString())
+            delta = learn_record(State(paths=paths), record)
+            moved = decider.decide(delta, float(number)) if number else []
+            writer.commit(delta, Position(1, number), decider.decisions, moved=moved, save_paths=moved)
+    reader = CatalogReader(tmp_path / "catalog")
+    _, rows = reader.endpoints(EndpointFilter())
+    noise = reader.summary().counters["noise_exchanges"]
+    reader.close()
+
+    assert {(row.method, row.path, row.exchanges) for row in rows} == {
+        ("POST", "/graphql#query.Feed", 3.0), ("POST", "/shop.Orders/Kowalski", 3.0),
+    }  # fmt: skip
+    assert noise == 3.0
