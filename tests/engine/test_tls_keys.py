@@ -28,6 +28,7 @@ SUITES = [
     (V13, None),
 ]
 COUNT = 6
+SECOND = 1_000_000_000
 
 
 def request_of(number: int) -> bytes:
@@ -165,6 +166,44 @@ def test_secrets_that_come_up_late_are_waited_for(recorded, behind: int) -> None
     engine.set_key_source(source, wait=True)
 
     assert_http1_exact(read(frames_of(talk, 400), engine))
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_secrets_may_come_up_when_all_is_said(recorded, closed: bool) -> None:
+    """No further segment asks for them: a quiet or closed connection is looked at as time passes."""
+    talk, secrets = recorded
+    known = [b""]
+    engine = Engine()
+    engine.set_key_source(lambda: known[0], wait=True)
+    frames = frames_of(talk)
+    engine.feed(frames if closed else frames[:-4])
+    engine.tick(engine.now_ns + 5 * SECOND)
+    assert engine.drain().count == 0
+
+    known[0] = secrets
+    engine.tick(engine.now_ns + 2 * SECOND)
+
+    exchanges = [orjson.loads(line) for line in engine.drain().jsonl().splitlines()]
+    assert_http1_exact(exchanges)
+    engine.finish()
+    assert engine.drain().count == 0
+    assert_balanced(engine.statistics())
+
+
+def test_octets_wait_for_their_secrets_as_long_as_for_a_segment(recorded) -> None:
+    """Behind the stream timeout they are counted as opaque, and secrets that come up then are too late."""
+    talk, secrets = recorded
+    known = [b""]
+    engine = Engine(stream_timeout_ns=10 * SECOND)
+    engine.set_key_source(lambda: known[0], wait=True)
+    engine.feed(frames_of(talk))
+    engine.tick(engine.now_ns + 11 * SECOND)
+    known[0] = secrets
+    engine.tick(engine.now_ns + SECOND)
+    engine.finish()
+
+    assert engine.drain().count == 0
+    assert engine.statistics()["payload_bytes_opaque"] == sum(len(octets) for _, octets in talk)
 
 
 def test_secrets_that_never_come_cost_no_memory_afterwards(recorded) -> None:
