@@ -57,6 +57,7 @@ MAX_DELTA_ENDPOINTS = 20_000
 """More new facts than these are committed at once, which bounds memory under a flood of random paths."""
 PRUNE_INTERVAL_S = 600.0
 """How often old rollups are deleted."""
+_NICE = 5
 CAREFUL_RECORDS = 1000
 """So many records after a crash, all is well again."""
 
@@ -281,6 +282,8 @@ def main() -> int:
     """Entry point of the process: the arguments are the data directory and the mode."""
     import signal
 
+    # Receiving and pages go first on a busy machine: what waits to be learned is safe on disk.
+    os.nice(_NICE)
     # The terminal's Ctrl-C reaches the whole process group; the main process decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -37,11 +37,14 @@
     if (running) return;
     running = true;
     try {
-      // Many may be watching: not all of them ask in the same moment.
-      const rest = () => new Promise((done) => setTimeout(done, 500 + 400 * Math.random()));
+      // Where refreshing takes long, here or there, it is done less often.
+      let began = 0;
+      const rest = () => new Promise((done) => setTimeout(done, 700 + Math.min(10000, 5 * (performance.now() - began))));
       for (let served = 0; served !== wanted; await rest()) {
         served = wanted;
+        began = performance.now();
         if (document.hidden) continue;
+        if (!document.querySelector("[data-live]")) return;
         const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
         if (answer.ok) show(await answer.text());
       }
@@ -117,7 +120,8 @@
     let revision = null;
     const heard = (state, now) => {
       if (state !== "wait") say(state, state === "on" ? "live" : "reconnecting");
-      if (now !== null && now !== revision) refresh();
+      // Many may be watching: not all of them ask in the same moment.
+      if (now !== null && now !== revision) setTimeout(refresh, revision === null ? 0 : 400 * Math.random());
       if (now !== null) revision = now;
     };
     const listen = () => {
