@@ -95,3 +95,17 @@ def test_the_readme_names_only_make_targets_that_exist() -> None:
     }
 
     assert named and named <= targets
+
+
+def test_the_readme_has_every_flag_of_the_sensor() -> None:
+    from levo.cli.apidump import command
+
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Flags")[2].partition("\n## ")[0]
+    told = {
+        flag
+        for line in section.splitlines()
+        if line.startswith("| `--")
+        for flag in re.findall(r"--[a-z-]+", line.split("|")[1])
+    }
+    known = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+    assert told == known - {"--help"}
