@@ -10,7 +10,9 @@ import json
 from pathlib import Path
 
 import pytest
+from levo.engine.engine import Engine
 
+from levo.sensor.capture.file import FileSource
 from tests.captures import voters
 from tests.captures.disagreements import DISAGREEMENTS
 from tests.helpers.engine_runs import Run, run_file
@@ -19,11 +21,11 @@ from tests.helpers.pcap import shared_captures
 
 FOLDER = shared_captures()
 NAMES = sorted(p.parent.name for p in FOLDER.glob("*/expected.json")) if FOLDER else []
-LATER = {
-    "suricata-verify__tls-alpn-log-detect-02": "TLS",
-    "zeek__tls__tls12-decryption": "TLS",
+ENCRYPTED = {
+    "suricata-verify__tls-alpn-log-detect-02": {"alpn": "http/1.1", "version": "1.2"},
+    "zeek__tls__tls12-decryption": {"server_name": "heise.de", "version": "1.2"},
 }
-"""Captures of protocols that are read by other tests, once the engine reads them."""
+"""Captures that come without their keys, and what is seen of their one TLS connection."""
 
 pytestmark = pytest.mark.skipif(FOLDER is None, reason="shared captures are absent (LEVO_CAPTURES)")
 
@@ -61,8 +63,6 @@ def votes() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("name", "voter"), votes())
 def test_capture_is_read_as_the_voter_reads_it(runs, name, voter):
-    if name in LATER:
-        pytest.skip(f"{LATER[name]} is not read yet")
     assert FOLDER is not None
     expected = json.loads((FOLDER / name / "expected.json").read_text())
     run = run_of(runs, name)
@@ -73,6 +73,20 @@ def test_capture_is_read_as_the_voter_reads_it(runs, name, voter):
         found = getattr(voters, voter)(expected, run)
 
     assert found == DISAGREEMENTS.get((name, voter), [])
+
+
+@pytest.mark.parametrize("name", ENCRYPTED)
+def test_tls_without_keys_is_an_encrypted_endpoint(name):
+    engine = Engine()
+    with FileSource(str(path_of(name))) as source:
+        while engine.pump(source) >= 0:
+            pass
+    engine.finish()
+
+    (endpoint,) = engine.encrypted()
+
+    assert {key: endpoint[key] for key in ENCRYPTED[name]} == ENCRYPTED[name]
+    assert (endpoint["connections"], endpoint["decrypted_connections"]) == (1, 0)
 
 
 def test_http_0_9_in_ipv6_atomic_fragments(runs):
