@@ -273,9 +273,14 @@ def _paths(new: Secrets) -> Iterator[Call]:
 
 
 def named_paths(new: Secrets) -> list[Call]:
-    """Exchanges whose paths hold names of customers, that only their number tells from names of resources."""
-    paths = [f"/v1/customers/{new.name(f'name in a path {number}')}/orders" for number in range(40)]
-    return [Call(path=path) for path in paths for _ in range(3)]
+    """Exchanges whose paths hold names of customers, which the answers name as well."""
+    made = []
+    for number in range(40):
+        name = new.name(f"name in a path {number}")
+        answer = json.dumps({"id": number, "name": name}).encode()
+        more = {"http.response.header.content-type": JSON, "levo.http.response.body": answer}
+        made += [Call(path=f"/v1/customers/{name}/orders", more=more)] * 3
+    return made
 
 
 def _failures(new: Secrets) -> Iterator[Call]:

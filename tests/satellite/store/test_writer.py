@@ -137,3 +137,19 @@ def test_a_full_catalog_counts_what_it_cannot_take(tmp_path: Path) -> None:
     assert reader.summary().counters["endpoint_limit_exchanges"] == 2 * 3
     assert reader.summary().last_seen_ns == NOW + SECOND
     reader.close()
+
+
+def test_old_pages_are_not_left_in_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "catalog-wal"
+    with CatalogWriter(tmp_path / "catalog") as writer:
+        reader = CatalogReader(tmp_path / "catalog")
+        writer.commit(learn_all(State(), [trace("/users/me")]), Position(1, 1))
+        assert log.stat().st_size > 0
+        writer.prune(NOW)
+        assert log.stat().st_size == 0
+        writer.commit(learn_all(State(), [trace("/users/me")]), Position(1, 2))
+        assert log.stat().st_size > 0
+
+    assert not log.exists() or log.stat().st_size == 0
+    writer.close()
+    reader.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -176,13 +177,22 @@ class CatalogWriter:
         self._connection.execute("DELETE FROM delivery WHERE number <= ?", (number - MAX_DELIVERIES,))
 
     def prune(self, now_ns: int) -> int:
-        """Delete rollups that are older than they are kept; return how many."""
+        """Delete rollups that are older than they are kept, and old pages; return how many."""
         self._endpoints.prune_events()
-        return prune_traffic(self._connection, now_ns // 1_000_000_000)
+        pruned = prune_traffic(self._connection, now_ns // 1_000_000_000)
+        self._empty_log()
+        return pruned
 
     def close(self) -> None:
         """Close the database. Legal twice."""
+        with contextlib.suppress(sqlite3.ProgrammingError):  # closed already
+            self._empty_log()
         self._connection.close()
+
+    def _empty_log(self) -> None:
+        """Empty the write-ahead log, which holds pages as they were before something was forgotten."""
+        with contextlib.suppress(sqlite3.OperationalError):  # a reader is in the way: next time
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def __enter__(self) -> CatalogWriter:
         return self
