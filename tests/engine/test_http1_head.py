@@ -67,3 +67,13 @@ def test_repeats_stay_in_order():
     request = REQUEST[:-2] + b"X: 1\r\nx: 2\r\nX: 1\r\n\r\n"
     fields = one(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", request)["request"]["headers"]
     assert fields[1:] == [["X", "1"], ["x", "2"], ["X", "1"]]
+
+
+def test_many_lines_that_end_with_lf_alone():
+    """Each of them grows by the CR that it lacks: short ones first, then a long one, all are kept."""
+    names = [f"a{number}" for number in range(600)]
+    head = b"HTTP/1.1 200 OK\n" + b"".join(b"%s:\n" % name.encode() for name in names)
+    response = one(head + b"last: " + b"x" * 3000 + b"\nConnection: close\n\nbody")["response"]
+
+    assert [name.lower() for name, _ in response["headers"]] == [*names, "last", "connection"]
+    assert len(dict(map(tuple, response["headers"]))["last"]) == 3000

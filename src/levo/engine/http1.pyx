@@ -257,7 +257,7 @@ cdef bint take_head(
     cdef bint good
     if not needs_normalising(data, length, lines):
         return take_plain_head(state, conn, direction, data, length, lines, NULL, 0, time_ns, end_offset)
-    plain = <uint8_t*>take(&state.budget, length + 16)
+    plain = <uint8_t*>take(&state.budget, 2 * length)
     if plain == NULL:
         reject_head(state, conn, direction)
         return False
@@ -266,7 +266,7 @@ cdef bint take_head(
     for i in range(size):
         lines += plain[i] == 10
     good = take_plain_head(state, conn, direction, plain, size, lines, NULL, findings, time_ns, end_offset)
-    give_back(&state.budget, plain, length + 16)
+    give_back(&state.budget, plain, 2 * length)
     return good
 
 

@@ -242,7 +242,7 @@ cdef bint begins_framing_field(const uint8_t* data, uint32_t length) noexcept no
 cdef uint32_t normalise_head(
     const uint8_t* data, uint32_t length, uint8_t* out, uint8_t* findings
 ) noexcept nogil:
-    """Write the head as lenient receivers read it to *out* (at least *length* + 8 octets); its length there.
+    """Write the head as lenient receivers read it to *out* (twice *length* octets); its length there.
 
     NUL is left out, lines end with CRLF, a CR alone ends a line where a field follows it and is a space
     elsewhere, and folded lines are joined with a space (RFC 9112 sections 2.2 and 5.2), unless what is
@@ -263,7 +263,7 @@ cdef uint32_t normalise_head(
                 next += 1
             if next < length and data[next] == 10:
                 at = next
-            elif size + 4 < length and begins_field(data + next, length - next):
+            elif begins_field(data + next, length - next):
                 findings[0] |= FINDING_BAD_FIELD
                 if size and out[size - 1] != 10:
                     out[size] = 13
@@ -300,8 +300,6 @@ cdef uint32_t normalise_head(
             else:
                 if at < 2 or data[at - 2] != 13:
                     findings[0] |= FINDING_BARE_LF
-                if size + 2 > length + 8:
-                    break
                 out[size] = 13
                 out[size + 1] = 10
                 size += 2
