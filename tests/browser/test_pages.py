@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
+
+from tests.satellite.running import RunningSatellite
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 SIZES = {"desktop": (1360, 900), "phone": (390, 844)}
 PAGES = {
@@ -24,7 +30,7 @@ PAGES = {
 }
 
 
-def screenshots(tmp_path_factory) -> Path:
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = Path(os.environ.get("LEVO_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -32,7 +38,14 @@ def screenshots(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_accessible_and_quiet(browser, shop, axe, tmp_path_factory, scheme, size):
+def test_every_page_is_accessible_and_quiet(
+    browser: Browser,
+    shop: RunningSatellite,
+    axe: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    scheme: Literal["light", "dark"],
+    size: str,
+) -> None:
     folder = screenshots(tmp_path_factory)
     width, height = SIZES[size]
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
@@ -48,7 +61,7 @@ def test_every_page_is_accessible_and_quiet(browser, shop, axe, tmp_path_factory
     found = {}
     for name, path in PAGES.items():
         answer = page.goto(shop.web + path)
-        assert answer.status == (404 if name == "nothing" else 200), path
+        assert answer is not None and answer.status == (404 if name == "nothing" else 200), path
         page.screenshot(path=folder / f"{name}-{scheme}-{size}.png", full_page=name == "endpoint")
     for name, path in PAGES.items():
         page.goto(shop.web + path)
@@ -64,7 +77,7 @@ def test_every_page_is_accessible_and_quiet(browser, shop, axe, tmp_path_factory
     assert hosts == {urlsplit(shop.web).netloc}
 
 
-def run_axe(context, page, axe: str) -> dict:
+def run_axe(context: BrowserContext, page: Page, axe: str) -> dict[str, Any]:
     """Run axe-core in the page's own frame through the debugger, which the page's CSP does not bind."""
     session = context.new_cdp_session(page)
     session.send("Runtime.evaluate", {"expression": axe + ";0"})
@@ -80,4 +93,5 @@ def run_axe(context, page, axe: str) -> dict:
     )
     session.detach()
     assert "exceptionDetails" not in answer, answer
-    return answer["result"]["value"]
+    found: dict[str, Any] = answer["result"]["value"]
+    return found

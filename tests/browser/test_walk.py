@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.browser.conftest import calls, send
 from tests.satellite.requests import Call
 from tests.satellite.running import RunningSatellite, until
 from tests.sensor.export.certificates import make_authority, make_leaf
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
 PASSWORD = "correct horse battery"
 
 
-def opened(browser, base: str):
+def opened(browser: Browser, base: str) -> Page:
     context = browser.new_context(
         viewport={"width": 1360, "height": 900}, base_url=base, accept_downloads=True
     )
@@ -21,7 +26,7 @@ def opened(browser, base: str):
     return context.new_page()
 
 
-def test_from_first_run_to_triage(browser, tmp_path):
+def test_from_first_run_to_triage(browser: Browser, tmp_path: Path) -> None:
     with RunningSatellite(tmp_path / "data") as satellite:
         page = opened(browser, satellite.web)
         page.goto("/")
@@ -58,7 +63,7 @@ def test_from_first_run_to_triage(browser, tmp_path):
         page.context.close()
 
 
-def test_reference_downloads_and_compares(browser, shop, tmp_path):
+def test_reference_downloads_and_compares(browser: Browser, shop: RunningSatellite, tmp_path: Path) -> None:
     page = opened(browser, shop.web)
     page.goto("/reference")
     with page.expect_download() as waiting:
@@ -66,7 +71,10 @@ def test_reference_downloads_and_compares(browser, shop, tmp_path):
     document = json.loads(waiting.value.path().read_text())
     assert document["openapi"].startswith("3.1") and "/v1/orders" in document["paths"]
 
-    paths = {"/v1/orders": {"post": {"responses": {}}}, "/v1/gone": {"get": {"responses": {}}}}
+    paths: dict[str, object] = {
+        "/v1/orders": {"post": {"responses": {}}},
+        "/v1/gone": {"get": {"responses": {}}},
+    }
     mine = {"openapi": "3.0.3", "info": {"title": "t", "version": "1"}, "paths": paths}
     page.locator("input[type=file]").set_input_files(
         {"name": "mine.json", "mimeType": "application/json", "buffer": json.dumps(mine).encode()}
@@ -78,7 +86,7 @@ def test_reference_downloads_and_compares(browser, shop, tmp_path):
     page.context.close()
 
 
-def test_login_roles_and_logout(browser, tmp_path):
+def test_login_roles_and_logout(browser: Browser, tmp_path: Path) -> None:
     with RunningSatellite(tmp_path / "data") as satellite:
         send(satellite, calls())
         page = opened(browser, satellite.web)
@@ -115,7 +123,7 @@ def test_login_roles_and_logout(browser, tmp_path):
         page.context.close()
 
 
-def test_a_login_over_tls(browser, tmp_path):
+def test_a_login_over_tls(browser: Browser, tmp_path: Path) -> None:
     authority, signer = make_authority(tmp_path)
     pair = make_leaf(tmp_path, "satellite", authority, signer, "localhost")
     config = tmp_path / "satellite.yaml"
@@ -138,7 +146,7 @@ def test_a_login_over_tls(browser, tmp_path):
         context.close()
 
 
-def test_a_member_sees_the_own_organisation(browser, tmp_path):
+def test_a_member_sees_the_own_organisation(browser: Browser, tmp_path: Path) -> None:
     with RunningSatellite(tmp_path / "data") as satellite:
         for name in ("acme", "globex"):
             made = [Call(path=f"/{name}/things", more={}) for _ in range(3)]
@@ -169,7 +177,7 @@ def test_a_member_sees_the_own_organisation(browser, tmp_path):
         page.context.close()
 
 
-def test_keys_and_palette(browser, shop):
+def test_keys_and_palette(browser: Browser, shop: RunningSatellite) -> None:
     page = opened(browser, shop.web)
     page.goto("/")
     page.keyboard.press("Control+k")

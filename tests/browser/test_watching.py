@@ -8,12 +8,17 @@ import os
 import time
 from collections.abc import Iterator
 from multiprocessing.synchronize import Event
+from pathlib import Path
 from queue import Queue
+from typing import TYPE_CHECKING
 
 from tests.browser.conftest import BODY, RESOURCE, send
 from tests.satellite.receive.test_http_routes import PROTOBUF
 from tests.satellite.requests import Call, traces
 from tests.satellite.running import RunningSatellite, fetch, until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SECONDS = float(os.environ.get("LEVO_WATCH_SECONDS", "0"))
 SHORT_S = 6.0
@@ -77,7 +82,7 @@ def moved_on(satellite: RunningSatellite, learned: float) -> bool:
     return done or satellite.metric("levo_satellite_learned_traces_total") > learned
 
 
-def test_nothing_acknowledged_is_lost_while_ten_pages_are_watched(browser, tmp_path) -> None:
+def test_nothing_acknowledged_is_lost_while_ten_pages_are_watched(browser: Browser, tmp_path: Path) -> None:
     seconds = SECONDS or SHORT_S
     with RunningSatellite(tmp_path / "data") as satellite:
         satellite.post("/v1/traces", next(bodies()), content_type=PROTOBUF)
@@ -112,7 +117,7 @@ def test_nothing_acknowledged_is_lost_while_ten_pages_are_watched(browser, tmp_p
             context.close()
         learned = -1.0
         while learned != (learned := satellite.metric("levo_satellite_learned_traces_total")):
-            until(lambda at=learned: moved_on(satellite, at))
+            until(lambda at=learned: moved_on(satellite, at))  # type: ignore[misc]
         counters = satellite.summary()["counters"]
         slowest, _, where = max(opened)
         shown = sorted(each[1] for each in opened)
@@ -131,7 +136,7 @@ def test_nothing_acknowledged_is_lost_while_ten_pages_are_watched(browser, tmp_p
             assert slowest < LONGEST_MS and max(refreshed, default=0.0) < LONGEST_MS
 
 
-def test_many_pages_of_one_browser_share_one_stream(browser, shop) -> None:
+def test_many_pages_of_one_browser_share_one_stream(browser: Browser, shop: RunningSatellite) -> None:
     context = browser.new_context()
     context.set_default_timeout(20_000)
     pages = [context.new_page() for _ in range(9)]

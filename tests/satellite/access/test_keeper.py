@@ -78,3 +78,28 @@ def test_tokens_of_organizations(keeper: Keeper) -> None:
     keeper.desk.revoke_token(1, 1)
     with pytest.raises(Refusal):
         IngestionTokens(keeper, required=True).admit(f"Bearer {secret}", "")
+
+
+def test_the_code_is_gone_once_anybody_made_an_account(tmp_path: Path, clock: Clock) -> None:
+    open_to_all = Keeper(Desk(tmp_path / "desk"), on_loopback=False, clock_ns=clock)
+    code = open_to_all.setup_code
+    Desk(tmp_path / "desk").put_account("anna", "admin", "no hash", 1)
+
+    assert code and open_to_all.setup_code == ""
+    with pytest.raises(LoginRefused):
+        open_to_all.first_account(code, "mallory", PASSWORD)
+
+
+def test_an_admin_belongs_to_no_organization(keeper: Keeper) -> None:
+    keeper.put_account("anna", "admin", PASSWORD, "local")
+    keeper.put_account("vera", "viewer", PASSWORD, "anna", " acme ")
+    account = keeper.desk.account("vera")
+
+    assert account is not None and account.organization == "acme"
+    for change in (
+        lambda: keeper.put_account("boss", "admin", PASSWORD, "anna", "acme"),
+        lambda: keeper.add_token("t", "admin", "acme", "anna"),
+        lambda: keeper.put_account("vera", "viewer", PASSWORD, "anna", "a\nb"),
+    ):
+        with pytest.raises(PasswordRefused):
+            change()

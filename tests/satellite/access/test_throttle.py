@@ -3,7 +3,7 @@ from __future__ import annotations
 from levo.satellite.access.throttle import FREE_FAILURES, Throttle
 
 
-def test_waits_grow_and_success_forgets():
+def test_waits_grow_and_success_forgets() -> None:
     throttle = Throttle()
     waits = []
     for _ in range(FREE_FAILURES + 4):

@@ -110,3 +110,11 @@ def test_there_is_nothing_to_back_up_where_no_satellite_was(tmp_path: Path) -> N
     with pytest.raises(LevoError, match="holds no data"):
         write_backup(tmp_path, tmp_path / "backup.tar")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_moved_aside_before_stays_as_it_is(data: Path, tmp_path: Path) -> None:
+    write_backup(data, tmp_path / "backup.tar")
+    for _ in range(3):
+        restore_backup(tmp_path / "backup.tar", data, replace=True)
+
+    assert [paths(folder) for folder in data.glob("replaced-*")] == [["/orders"]] * 3

@@ -48,3 +48,31 @@ def test_a_reader_cannot_write(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError):
         connection.execute("DELETE FROM endpoint")
     connection.close()
+
+
+def test_for_an_organization_every_table_is_a_view_of_its_part(tmp_path: Path) -> None:
+    writing = open_for_writing(tmp_path / "catalog")
+    connection = open_for_reading(tmp_path / "catalog", organization="o'brien")
+    tables = {row[0] for row in writing.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    views = {row[0] for row in connection.execute("SELECT name FROM temp.sqlite_schema WHERE type = 'view'")}
+
+    assert tables == views
+    for table in sorted(tables):
+        columns = [row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")]
+        cursor = connection.execute(f"SELECT * FROM {table}")
+        assert [column[0] for column in cursor.description] == columns
+    writing.close()
+
+
+def test_a_catalog_of_one_organization_keeps_its_sums_when_it_is_migrated(tmp_path: Path) -> None:
+    connection = open_for_writing(tmp_path / "catalog")
+    connection.executescript(
+        "INSERT INTO sensor VALUES ('acme', 's', 1, 1, x'');"
+        "INSERT INTO rollup VALUES (0, 60, 120, 5, 0, 0, x'');"
+        "DROP TABLE organization; PRAGMA user_version = 3;"
+    )
+    connection.close()
+    connection = open_for_writing(tmp_path / "catalog")
+
+    assert connection.execute("SELECT name FROM organization").fetchall() == [("acme",)]
+    assert connection.execute("SELECT endpoint, exchanges FROM rollup").fetchall() == [(-1, 5.0), (0, 5.0)]

@@ -6,6 +6,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def watcher(folder: Path, clock: Clock) -> tuple[AlertWatcher, Desk]:
 
 
 def test_only_what_is_new_is_told_and_only_once(tmp_path: Path) -> None:
-    received: list[dict] = []
+    received: list[dict[str, Any]] = []
     answers = [503, 200, 200, 200]
 
     class Hook(BaseHTTPRequestHandler):

@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -92,8 +93,9 @@ class TwoTenants:
         self.decide(self.other, "accept")
         self.other.post("/views", {"name": f"{OTHER} view", "query": f"application={OTHER}-shop"})
 
-    def all(self, path: str) -> dict:
-        return self.admin.get(path).json()
+    def all(self, path: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.admin.get(path).json()
+        return found
 
     def decide(self, person: Person, kind: str, detail: str = "") -> int:
         return person.post(f"/endpoints/{self.identity}/decide", {"kind": kind, "detail": detail}).status

@@ -8,7 +8,7 @@ from levo.satellite.web.charts import HEIGHT, RANGES, WIDTH, chart, nice, range_
 
 
 @given(value=st.floats(0.001, 1e12))
-def test_nice_is_the_next_round_number(value):
+def test_nice_is_the_next_round_number(value: float) -> None:
     top = nice(value)
     assert value <= top * 1.000001 and top <= value * 2.6
 
@@ -18,7 +18,7 @@ def test_nice_is_the_next_round_number(value):
     now_s=st.integers(10**9, 2 * 10**9),
     steps=st.sets(st.integers(0, 23)),
 )
-def test_everything_is_inside_the_drawing_and_adds_up(name, now_s, steps):
+def test_everything_is_inside_the_drawing_and_adds_up(name: str, now_s: int, steps: set[int]) -> None:
     start, size = range_start(name, now_s), RANGES[name][0]
     points = [(start + s * size, Traffic(10, 2, 1, {40: 10})) for s in sorted(steps)]
     drawn = chart(points, name, now_s)

@@ -23,7 +23,7 @@ from tests.satellite.running import Answer
 
 URLENCODED = "application/x-www-form-urlencoded"
 NOT_TEXT = b'--x\r\ncontent-disposition: form-data; name="a"\r\n\r\n\xff\r\n--x--'
-EDITOR = Identity("anna", Role.named("editor"), "the-token", "a-session", True)
+EDITOR = Identity("anna", Role.named("editor"), "the-token", "a-session", login_required=True)
 
 
 def echo(request: Request, identity: Identity, form: Form) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,7 +139,7 @@ def test_an_operation_of_a_document() -> None:
         {"parameters": None, "responses": {"200": {"content": {"a/b": None}}}},
     ],
 )
-def test_anybodys_description_is_shown_without_an_error(written: dict) -> None:
+def test_anybodys_description_is_shown_without_an_error(written: dict[str, Any]) -> None:
     shown = shown_operation(written)
 
     assert shown.parameters == () and all(contents == () for _, contents in shown.messages)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 
+from levo.satellite.learn import Trace
 from levo.satellite.store import CatalogReader, EndpointFilter
 from levo.satellite.store.desk import Desk
 from levo.satellite.web.catalogs import Catalogs
@@ -21,7 +22,7 @@ from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
 class Site:
     """All pages over one catalog."""
 
-    def __init__(self, folder: Path, traces: list | None) -> None:
+    def __init__(self, folder: Path, traces: list[Trace | None] | list[Trace] | None) -> None:
         self.desk = Desk(folder / "desk.sqlite3")
         if traces is not None:
             catalog(folder / "catalog", traces).close()

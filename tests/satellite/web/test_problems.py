@@ -16,7 +16,7 @@ def test_a_problem_document() -> None:
 
     assert response.headers["retry-after"] == "3"
     assert response.media_type == "application/problem+json"
-    assert json.loads(response.body) == {
+    assert json.loads(bytes(response.body)) == {
         "type": "about:blank",
         "title": "Service Unavailable",
         "status": 503,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -54,16 +55,16 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starlette]:
     )
 
 
-def accepted(schema: dict) -> list[str]:
+def accepted(schema: dict[str, Any]) -> list[str]:
     """Values that a schema says can be used: all of an enumeration, both ends of a range."""
     if "enum" in schema:
-        return schema["enum"]
+        return list(schema["enum"])
     if schema["type"] == "integer":
         return [str(schema["minimum"]), str(schema["maximum"])]
     return ["x" * schema["maxLength"]]
 
 
-def refused(schema: dict) -> list[str]:
+def refused(schema: dict[str, Any]) -> list[str]:
     """Values just outside of it."""
     if "enum" in schema:
         return ["none-of-these"]

@@ -65,7 +65,9 @@ class Open:
         answer = self.admin.post(
             "/settings/tokens", {"name": "t", "scope": scope, "organization": organization}
         )
-        return re.search(r"levo_[\w-]{30,}", answer.body.decode())[0]
+        found = re.search(r"levo_[\w-]{30,}", answer.body.decode())
+        assert found is not None
+        return found[0]
 
     def send(self, **headers: str) -> Answer:
         body = traces([Call()]).SerializeToString()

@@ -61,6 +61,11 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
         yield made
 
 
+def export(channel: grpc.Channel) -> grpc.UnaryUnaryMultiCallable[bytes, bytes]:
+    made: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(EXPORT)
+    return made
+
+
 def request_of(application: str) -> bytes:
     return traces([Call()], {"service.name": application}).SerializeToString()
 
@@ -104,13 +109,13 @@ def test_traces_come_in_over_grpc(secured: Secured) -> None:
     target = f"localhost:{secured.running.grpc.rpartition(':')[2]}"
     trusted = grpc.ssl_channel_credentials(secured.authority.read_bytes())
     with grpc.secure_channel(target, trusted) as channel:
-        answer = channel.unary_unary(EXPORT)(request_of("over-grpc"), timeout=30)
+        answer = export(channel)(request_of("over-grpc"), timeout=30)
         assert not ExportTraceServiceResponse.FromString(answer).partial_success.rejected_spans
     until(lambda: "over-grpc" in secured.known())
     with grpc.insecure_channel(target) as channel, pytest.raises(grpc.RpcError):
-        channel.unary_unary(EXPORT)(request_of("plain"), timeout=5)
+        export(channel)(request_of("plain"), timeout=5)
     with grpc.secure_channel(target, grpc.ssl_channel_credentials()) as channel, pytest.raises(grpc.RpcError):
-        channel.unary_unary(EXPORT)(request_of("stranger"), timeout=5)
+        export(channel)(request_of("stranger"), timeout=5)
 
 
 class Sensor:

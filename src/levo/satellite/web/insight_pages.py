@@ -22,7 +22,7 @@ from levo.satellite.web.sensor_view import encrypted_endpoints, sensor_view
 FINDING_ROWS = 100
 CHANGE_ROWS = 100
 ENCRYPTED_ROWS = 200
-OPERATION_ROWS = 25
+OPERATION_ROWS = 15
 """In full, so fewer than elsewhere."""
 CHANGE_KINDS = (
     "endpoint",
