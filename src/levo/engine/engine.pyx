@@ -285,7 +285,7 @@ cdef class Engine:
     def ports(self, most: int = 16) -> list:
         """What came by, by server port: the *most* with the most packets, then all others under port None.
 
-        Dicts of ``port``, ``packets``, ``bytes`` (TCP payload), ``connections``, ``exchanges`` (finished) and
+        Dicts of ``port``, ``packets``, ``bytes`` (TCP payload), ``connections``, ``exchanges`` (finished, kept or not) and
         ``protocols`` (of "http/1", "http/2", "websocket", "tls", "other"; empty as long as none is known).
         """
         return ports_list(self.state.ports, most)

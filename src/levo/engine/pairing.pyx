@@ -302,6 +302,8 @@ cdef void finish_exchange(
             exchange.incomplete = REQUEST_GAP
         elif exchange.response.missing_bytes:
             exchange.incomplete = RESPONSE_GAP
+    if state.ports != NULL:
+        ports_exchange(state.ports, exchange.server_port)
     if exchange.drop_state == DROP_NONE and not exchange.sampled:
         exchange.drop_state = DROP_RATE_LIMITED
     if exchange.drop_state != DROP_NONE:
@@ -314,8 +316,6 @@ cdef void finish_exchange(
     exchange.footprint = exchange_footprint(exchange)
     state.ready_bytes += exchange.footprint
     state.ready_count += 1
-    if state.ports != NULL:
-        ports_exchange(state.ports, exchange.server_port)
     exchange.next = NULL
     exchange.previous = NULL
     if state.ready_last == NULL:

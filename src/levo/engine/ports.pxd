@@ -10,7 +10,7 @@ ctypedef struct PortUse:
     uint64_t packets
     uint64_t octets             # of TCP payload as captured
     uint64_t connections
-    uint64_t exchanges          # finished, to be emitted
+    uint64_t exchanges          # finished, kept or not
     uint32_t protocols          # bit 1 << Protocol: some packet belonged to a connection of it
     uint16_t port
     uint8_t used
