@@ -20,20 +20,32 @@ from levo.engine.state cimport EngineState
 from levo.engine.tls cimport TlsTable, tls_delete, tls_new
 from levo.engine.tls_endpoints cimport endpoints_list
 from levo.engine.tls_keys cimport Secrets, keys_put
-from levo.engine.types cimport Exchange, Frame, Packet
+from levo.engine.types cimport (
+    DROP_EVICTED,
+    DROP_HOST_EXCLUDED,
+    DROP_HOST_NOT_ALLOWED,
+    DROP_IP_FILTER,
+    DROP_PATH_EXCLUDED,
+    DROP_PATH_NOT_ALLOWED,
+    DROP_RATE_LIMITED,
+    DROP_URL_FILTER,
+    Exchange,
+    Frame,
+    Packet,
+)
 
 cdef enum:
     TICK_NS = 10_000_000
 
 DROP_NAMES = {
-    1: "host_not_allowed",
-    2: "host_excluded",
-    3: "path_not_allowed",
-    4: "path_excluded",
-    5: "rate_limited",
-    6: "evicted",
-    7: "url_filter",
-    8: "ip_filter",
+    DROP_HOST_NOT_ALLOWED: "host_not_allowed",
+    DROP_HOST_EXCLUDED: "host_excluded",
+    DROP_PATH_NOT_ALLOWED: "path_not_allowed",
+    DROP_PATH_EXCLUDED: "path_excluded",
+    DROP_RATE_LIMITED: "rate_limited",
+    DROP_EVICTED: "evicted",
+    DROP_URL_FILTER: "url_filter",
+    DROP_IP_FILTER: "ip_filter",
 }
 """Why an exchange never leaves the engine, by the number of the C enumeration ``Drop``."""
 
