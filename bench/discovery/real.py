@@ -35,7 +35,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(port: int, seconds: float = 20.0) -> None:
+def wait_for(port: int, seconds: float = 60.0) -> None:
     """Return when something listens on the loopback *port*; raise TimeoutError if nothing does in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -24,7 +24,8 @@ facts of all of them. The trie may have folded rare literals into ``{*}`` since:
 Modules: ``segments`` (one segment: typed value or literal), ``trie`` and ``state`` (what is remembered),
 ``known`` (overrides and imported templates), ``features`` and ``weights`` (what speaks for a value),
 ``decide``
-(trie to branches), ``templates`` (branches to what is shown; the matcher), ``lexicon`` (words of APIs).
+(trie to branches), ``statement`` and ``weigh`` (what bodies say), ``forget`` (text of values), ``explain``
+(evidence in words), ``templates`` (branches to what is shown; the matcher), ``lexicon`` (words of APIs).
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ def is_alike(a: int, b: int) -> bool:
 class GivenOut:
     """A Bloom filter over keyed hashes of values given out. Merges by union; lives in memory only.
 
-    It never says no to what was added; when full (about 4,700 values, 8 KiB) it says yes to 0.4 % of the others.
+    It never says no to what was added; full (about 4,700 values, 8 KiB), it says yes to 0.4 % of the others.
     """
 
     BITS = 1 << 16
