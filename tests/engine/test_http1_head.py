@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.engine.test_http1 import REQUEST, one
+from tests.helpers.engine_runs import run_frames
+from tests.helpers.websocket import conversation_frames
 
 
 @pytest.mark.parametrize(
@@ -77,3 +79,14 @@ def test_many_lines_that_end_with_lf_alone():
 
     assert [name.lower() for name, _ in response["headers"]] == [*names, "last", "connection"]
     assert len(dict(map(tuple, response["headers"]))["last"]) == 3000
+
+
+def test_a_head_that_seemed_to_go_on_behind_white_space_ends_once():
+    """Whether a line of white space ends a head shows only behind it; segments may end anywhere there."""
+    wire = b"HTTP/1.1 200 OK\nConnection: close\n \nabc def" + b" ghi" * 9 + b"\n\nbody"
+    for first in range(1, len(wire) - 1):
+        for second in (first + 1, len(wire) - 9):
+            pieces = [wire[:first], wire[first:second], wire[max(first, second) :]]
+            turns = [(True, REQUEST), *((False, piece) for piece in pieces if piece)]
+            (exchange,) = run_frames(conversation_frames(turns)).exchanges
+            assert exchange["response"]["status"] == 200

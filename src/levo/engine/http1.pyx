@@ -188,6 +188,9 @@ cdef uint32_t take_head_octets(
         reject_head(state, conn, direction)
         return length
     end = find_head_end(parser.head.data, parser.head.length, parser.searched, &lines)
+    while 0 < end < before:
+        # A line of white space behind which the head seemed to go on: it was read as part of it, and stays so.
+        end = find_head_end(parser.head.data, parser.head.length, end - 1, &lines)
     if end == 0:
         # The empty line may begin a few octets before the end.
         parser.searched = parser.head.length - 8 if parser.head.length > 8 else 0
