@@ -175,6 +175,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
                 _LOG.warning(
                     "not everything received is learned yet; the journal keeps it for the next start"
                 )
+            journal.tidy()
 
 
 async def _keep_fresh(insight: Insight) -> None:

@@ -191,3 +191,16 @@ def test_closing_writes_what_waits_and_takes_no_more(tmp_path: Path) -> None:
     assert all(future.done() and future.exception() is None for future in futures)
     with pytest.raises(JournalUnavailable):
         journal.append(record())
+
+
+def test_what_is_learned_after_closing_is_tidied_away(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, max_bytes=1 << 20, segment_bytes=500)
+    positions = [journal.append(record(number=number)).result(10) for number in range(12)]
+    journal.close()
+    journal.release(positions[5])
+    journal.tidy()
+    assert segments(tmp_path) == sorted({f"{p.segment:016d}.segment" for p in positions[5:]})
+
+    journal.release(positions[-1])
+    journal.tidy()
+    assert segments(tmp_path) == []

@@ -186,6 +186,14 @@ class Journal:
             self._wake.notify()
         self._thread.join()
 
+    def tidy(self) -> None:
+        """Delete what was released after :meth:`close`, when its thread could not do so any more."""
+        assert not self._thread.is_alive()
+        try:
+            self._delete_released()
+        except OSError as error:
+            _LOG.error("journal: a learned segment cannot be deleted: %s", error.strerror)
+
     def __enter__(self) -> Journal:
         return self
 
