@@ -84,7 +84,8 @@ def _match(
     for prefix in prefixes:
         if not operation.path.startswith(prefix):
             continue
-        path = anonymous(operation.path[len(prefix) :]).rstrip("/") or "/"
+        # A GraphQL operation is found under "#" of its endpoint's path; a description knows the path.
+        path = anonymous(operation.path[len(prefix) :].partition("#")[0]).rstrip("/") or "/"
         if (method, path) in described:
             return method, path
         segments = path.split("/")
