@@ -28,6 +28,8 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+JOURNAL = "64MiB"
+"""So little may wait that what is sent is not far ahead of what is learned."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 WARM_UP = 20_000
 """Traces after which the four endpoints are known well, so that one body in 16 is looked into."""
@@ -53,6 +55,7 @@ class Satellite:
             ],
             stdout=subprocess.PIPE,
             text=True,
+            env={**os.environ, "LEVO_SATELLITE_JOURNAL_MAX_BYTES": JOURNAL},
         )  # fmt: skip
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -173,7 +176,7 @@ def _word(rng: Random) -> str:
     return "".join(rng.choices("bcdfghklmnprstvw", k=3)) + "".join(rng.choices("aeiou-xz", k=5))
 
 
-def send(satellite: Satellite, deliveries: Deliveries, traces: int, most_mib: int = 400) -> Iterator[int]:
+def send(satellite: Satellite, deliveries: Deliveries, traces: int) -> Iterator[int]:
     """Send *traces*, yielding how many are acknowledged; waits while the journal is full."""
     sent = index = 0
     with grpc.insecure_channel(satellite.grpc) as channel:
@@ -185,7 +188,7 @@ def send(satellite: Satellite, deliveries: Deliveries, traces: int, most_mib: in
             except grpc.RpcError as error:
                 if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
                     raise
-                time.sleep(0.5)
+                time.sleep(0.1)
                 continue
             index += 1
             sent += spans

@@ -19,7 +19,6 @@ ALIKE_FROM = 10
 NULL_FROM = 50
 """Nulls after which a property of a response that was never anything else is one."""
 ENUM_FROM = 30
-LONE_ENUM_FROM = 200
 MAX_ENUM = 20
 PATTERN_FROM = 20
 _MAP_KEYS = 20
@@ -201,8 +200,8 @@ class SchemaWriter:
             not node.open
             and labels
             and finding is None
-            and count >= (ENUM_FROM if len(labels) > 1 else LONE_ENUM_FROM)
-            and len(labels) <= MAX_ENUM
+            and count >= ENUM_FROM
+            and 1 < len(labels) <= MAX_ENUM  # one may be a habit of those who were seen
             and sum(n == 1 for n in labels.values()) * 100 <= count
         ):
             schema["enum"] = sorted(labels)
