@@ -16,6 +16,9 @@ from fuzz.seeds import write_dictionary, write_seeds
 DEFAULT_SECONDS = 600.0
 LONGEST = 4_096
 """Octets of one input."""
+CONVERSATIONS = {"tcp", "http1", "http2", "websocket", "tls", "sealed"}
+LONGEST_CONVERSATION = 640
+"""Octets of a conversation: short ones go through the engine several times as fast."""
 LIMITS = (
     "-timeout=10",
     "-rss_limit_mb=2048",
@@ -75,7 +78,8 @@ def run_target(target: str, seconds: float, *, executions: int = 0) -> Outcome:
     found.mkdir(parents=True, exist_ok=True)
     write_seeds(seeds, target)
     dictionary = BUILD / f"{target}.dict"
-    command = [str(BIN / target), f"-max_total_time={max(1, round(seconds))}", f"-max_len={LONGEST}", *LIMITS]
+    longest = LONGEST_CONVERSATION if target in CONVERSATIONS else LONGEST
+    command = [str(BIN / target), f"-max_total_time={max(1, round(seconds))}", f"-max_len={longest}", *LIMITS]
     command += [f"-artifact_prefix={found}/", "-print_final_stats=1"]
     if executions:
         command.append(f"-runs={executions}")
