@@ -146,7 +146,7 @@ def test_a_key_log_that_comes_up_behind_the_connection(tmp_path: Path, version: 
 @contextmanager
 def recording(namespace: Namespace, path: Path) -> Iterator[None]:
     """tcpdump writes what passes the namespace's loopback interface into *path*."""
-    argv = ["tcpdump", "-i", "lo", "-U", "-w", str(path), "-B", "8192", "tcp"]
+    argv = ["tcpdump", "-i", "lo", "-U", "--immediate-mode", "-w", str(path), "-B", "8192", "tcp"]
     process = namespace.popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         assert process.stderr is not None
