@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable
 
 from levo.satellite.learn.trace import Trace
@@ -23,7 +24,8 @@ class RecentDeliveries:
         """*is_known* tells whether a delivery was committed before; *limit* bounds the spans remembered."""
         self._is_known = is_known
         self._limit = limit
-        self._spans: dict[bytes, None] = {}
+        self._spans: set[bytes] = set()
+        self._order: deque[bytes] = deque()
         self._fresh: dict[bytes, None] = {}
 
     @property
@@ -50,7 +52,8 @@ class RecentDeliveries:
             return True
         if identity in self._spans:
             return False
-        self._spans[identity] = None
-        if len(self._spans) > self._limit:
-            del self._spans[next(iter(self._spans))]
+        self._spans.add(identity)
+        self._order.append(identity)
+        if len(self._order) > self._limit:
+            self._spans.remove(self._order.popleft())
         return True
