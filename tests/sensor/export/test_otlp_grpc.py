@@ -154,7 +154,9 @@ def test_a_refused_connection_is_tried_again_until_the_receiver_is_there() -> No
         output = otlp_output(f"127.0.0.1:{port}")
         output.submit(NumberedBatch([1, 2]))
         wait_until(lambda: output.statistics().retries >= 2)
-        assert balanced(output).held == 2
+        seen = balanced(output)
+        assert seen.held == 2
+        assert str(seen.last_error) == f"grpc://127.0.0.1:{port}: Connection refused"
         receiver = GrpcReceiver(port=port)
     try:
         assert output.flush(20)

@@ -89,15 +89,17 @@ def deliver(output: Output) -> None:
         output.close(0)
 
 
-def is_refused(output: Output) -> None:
-    """The traces wait, and are counted when the output closes."""
+def is_refused(output: Output) -> str:
+    """The traces wait, and are counted when the output closes. What was said of it meanwhile."""
     try:
         output.submit(NumberedBatch([1, 2]))
         wait_until(lambda: output.statistics().retries >= 1)
+        said = str(output.statistics().last_error)
     finally:
         output.close(0)
     seen = balanced(output)
     assert (seen.exported, seen.failed) == (0, 2)
+    return said
 
 
 @TRANSPORTS
@@ -106,7 +108,7 @@ def test_an_authority_of_our_own_is_trusted_when_it_is_configured(
 ) -> None:
     with receiver(transport, certificates.server) as (_, url):
         deliver(otlp_output(url, ca_cert_path=certificates.authority.cert))
-        is_refused(otlp_output(url))
+        assert "certificate verify failed" in is_refused(otlp_output(url))
         is_refused(otlp_output(url, ca_cert_path=certificates.strangers_authority.cert))
 
 

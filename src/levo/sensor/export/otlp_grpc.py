@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 
 TRACE_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 METRICS_METHOD = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
+_CAUSES = (
+    ("CERTIFICATE_VERIFY_FAILED", "certificate verify failed"),
+    ("CERTIFICATE_REQUIRED", "the receiver asks for a client certificate"),
+    ("handshake failed", "TLS handshake failed"),
+    ("Connection refused", "Connection refused"),
+    ("address lookup failed", "host name not found"),
+    ("No route to host", "No route to host"),
+    ("Network is unreachable", "Network is unreachable"),
+    ("Socket closed", "connection lost"),
+)
+"""Words of the library about a connection that cannot be made, and ours, which are those of OTLP/HTTP."""
 _RETRYABLE = frozenset(
     {"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"}
 )
@@ -142,7 +153,7 @@ class OtlpGrpc:
             if key == "grpc-status-details-bin" and isinstance(value, bytes):
                 asked = retry_delay_s(value)
         if code in _RETRYABLE or (code == "RESOURCE_EXHAUSTED" and asked is not None):
-            return RetryableExportError(f"{where}: gRPC {code}", asked)
+            return RetryableExportError(f"{where}: {_cause(exc.details()) or f'gRPC {code}'}", asked)
         if code == "RESOURCE_EXHAUSTED" and size > self._limits.bytes:
             # A single trace above the bound. Receivers refuse it with this code for its size, for good.
             return PermanentExportError(
@@ -160,6 +171,11 @@ class OtlpGrpc:
         if code == "UNIMPLEMENTED":
             return PermanentExportError(f"{where}: gRPC UNIMPLEMENTED: no OTLP receiver at this address")
         return PermanentExportError(f"{where}: gRPC {code}")
+
+
+def _cause(details: str | None) -> str | None:
+    """What the library's text for a failed connection means; None for any other text, which is not repeated."""
+    return next((cause for sign, cause in _CAUSES if sign in (details or "")), None)
 
 
 def _credentials(settings: OtlpSettings) -> tuple[bytes | None, bytes | None, bytes | None]:
