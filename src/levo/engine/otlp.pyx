@@ -83,6 +83,15 @@ from levo.engine.types cimport (
 
 cdef extern from *:
     """
+    /* ISA-L's compression leaves the upper halves of the vector registers in use; code for the lower halves, as
+       ours is compiled to, then runs at a third of its speed. */
+    #if defined(__x86_64__)
+    static void levo_forget_wide_registers(void) {
+        if (__builtin_cpu_supports("avx")) __asm__ volatile("vzeroupper" ::: "memory");
+    }
+    #else
+    static void levo_forget_wide_registers(void) {}
+    #endif
     #define LEVO_REPEAT 0xFFFFFFFFu
     #define LEVO_KEYS(side) { \\
         "http." side ".body.size", "levo.http." side ".body.size", "levo.http." side ".body", \\
@@ -92,6 +101,7 @@ cdef extern from *:
     static const char *const levo_request_keys[] = LEVO_KEYS("request");
     static const char *const levo_response_keys[] = LEVO_KEYS("response");
     """
+    void forget_wide_registers "levo_forget_wide_registers" () nogil
     const uint32_t REPEAT "LEVO_REPEAT"
     const char* const* REQUEST_KEYS "levo_request_keys"
     const char* const* RESPONSE_KEYS "levo_response_keys"
@@ -704,6 +714,7 @@ cdef size_t otlp_encode(
     if first == NULL or count == 0 or not output_need(out, front + (count if count < 1024 else 1024) * 1024):
         return 0
     out.length = front
+    forget_wide_registers()
     while first != NULL and count and not out.failed:
         fetch_ahead(first)
         put_span(out, first)

@@ -22,7 +22,7 @@ GZIP_LEVEL = 1
 """ISA-L's level 1 makes what zlib's makes (a 24th of repetitive traces) in an eighth of its time."""
 _GZIP_FORM = 31
 """zlib's *wbits* for a gzip header around a window of 32 KiB."""
-_ENCODED_TOGETHER = 256
+_ENCODED_TOGETHER = 128
 _RETRYABLE = frozenset({429, 502, 503, 504})
 _MAX_RESPONSE = 64 * 1024
 """Octets read of an answer; a longer one is cut off with its connection."""
