@@ -70,10 +70,10 @@ class Pace:
     """Longest time that a finished exchange waits in the engine."""
     batch_exchanges: int = 512
     """A batch leaves when so many exchanges wait, whatever the time."""
-    largest_batch: int = 2000
+    largest_batch: int = 2500
     """Most exchanges in one batch: what came in one go leaves in one, for each batch costs the same again."""
     batch_bytes: int = 4 << 20
-    """... or when they hold so many octets."""
+    """... or when they hold so many octets. One batch holds little more than twice that."""
     handover_bytes: int = 32 << 20
     """Most octets between capture and finish; one larger batch passes when nothing else waits."""
     output_bytes: int = 32 << 20
@@ -346,7 +346,7 @@ class Pipeline:
 
     def _drain(self, everything: bool) -> None:
         while self._engine.ready:
-            batch = self._engine.drain(self._pace.largest_batch, self._pace.batch_bytes)
+            batch = self._engine.drain(self._pace.largest_batch, 2 * self._pace.batch_bytes)
             if not len(batch):
                 break
             self._handover.put(batch, wait=not self._live, give_up=self._hurry.is_set)

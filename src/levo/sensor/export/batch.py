@@ -54,7 +54,7 @@ class RequestLimits:
 
     bytes: int = 4 * 1024 * 1024
     """Octets before compression. A single trace above it still goes, alone."""
-    traces: int = 2000
+    traces: int = 2500
 
     def sliced(self, traces: int) -> RequestLimits:
         """The same with at most *traces* in one."""
