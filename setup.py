@@ -1,7 +1,7 @@
 """Builds the compiled modules: every .pyx below src/levo. All other metadata is in pyproject.toml.
 
-LEVO_SANITIZE=1 builds them with AddressSanitizer and UndefinedBehaviourSanitizer, through C files of their own;
-``fuzz/build.py`` adds what coverage-guided fuzzing needs.
+LEVO_SANITIZE=1 builds them with AddressSanitizer and UndefinedBehaviourSanitizer, through C files of their
+own; ``fuzz/build.py`` adds what coverage-guided fuzzing needs.
 LEVO_ONLY=levo.engine.frame,... builds only the named modules.
 """
 
@@ -58,5 +58,5 @@ setup(
             "cdivision": True,
             "initializedcheck": False,
         },
-    )
+    ),
 )

@@ -18,7 +18,10 @@ def packet(client: int, from_client: bool, seq: int, ack: int, payload: bytes, f
     """A frame between 10.1.x.y:5000, x.y the client's number, and 10.0.0.2:80."""
     address = socket.inet_aton(f"10.1.{client >> 8}.{client & 255}")
     ends, ports = ((address, SERVER), (5000, 80)) if from_client else ((SERVER, address), (80, 5000))
-    tcp = struct.pack(">HHIIBBHHH", *ports, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 0x50, flags, 65535, 0, 0) + payload
+    tcp = (
+        struct.pack(">HHIIBBHHH", *ports, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 0x50, flags, 65535, 0, 0)
+        + payload
+    )
     ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0, *ends) + tcp
     return b"\x02\0\0\0\0\1\x02\0\0\0\0\2\x08\0" + ip
 
@@ -48,7 +51,11 @@ def test_late_duplicates_of_a_closed_connection_open_nothing():
     engine = Engine()
     client_end, server_end = 1 + len(REQUEST), 1 + len(ANSWER)
     feed(engine, *exchange(1), packet(1, False, server_end, client_end, b"", 0x11))
-    feed(engine, packet(1, True, client_end, server_end + 1, b"", 0x11), packet(1, False, 1, client_end, ANSWER))
+    feed(
+        engine,
+        packet(1, True, client_end, server_end + 1, b"", 0x11),
+        packet(1, False, 1, client_end, ANSWER),
+    )
     assert engine.statistics()["connections_opened"] == 1
     assert engine.statistics()["payload_bytes_duplicate"] == len(ANSWER)
     assert len(engine.drain()) == 1
@@ -102,7 +109,9 @@ def test_memory_is_given_back_by_the_largest_and_ordinary_traffic_goes_on():
     statistics = engine.statistics()
     assert statistics["connections_evicted"] > 0
     assert statistics["exchanges_begun"] == (
-        statistics["exchanges_emitted"] + statistics["exchanges_open"] + sum(statistics["exchanges_dropped"].values())
+        statistics["exchanges_emitted"]
+        + statistics["exchanges_open"]
+        + sum(statistics["exchanges_dropped"].values())
     )
 
 

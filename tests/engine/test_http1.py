@@ -27,8 +27,12 @@ def response_of(head: bytes, body: bytes):
     [
         pytest.param(b"Content-Length: 5\r\n", b"hello", "hello", None, id="length"),
         pytest.param(b"Content-Length: 5, 5\r\n", b"hello", "hello", None, id="equal-lengths"),
-        pytest.param(b"Transfer-Encoding: chunked\r\n", b"5\r\nhello\r\n0\r\n\r\n", "hello", None, id="chunked"),
-        pytest.param(b"Transfer-Encoding: chunked\r\n", b"5;a=b\r\nhello\r\n0;x\r\n\r\n", "hello", None, id="ext"),
+        pytest.param(
+            b"Transfer-Encoding: chunked\r\n", b"5\r\nhello\r\n0\r\n\r\n", "hello", None, id="chunked"
+        ),
+        pytest.param(
+            b"Transfer-Encoding: chunked\r\n", b"5;a=b\r\nhello\r\n0;x\r\n\r\n", "hello", None, id="ext"
+        ),
         pytest.param(b"Connection: close\r\n", b"hello", "hello", None, id="close"),
         pytest.param(
             b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
@@ -38,7 +42,11 @@ def response_of(head: bytes, body: bytes):
             id="both",
         ),
         pytest.param(
-            b"Transfer-Encoding: chunked\r\nConnection: close\r\n", b"hello", "hello", "bad_chunk", id="not-chunked"
+            b"Transfer-Encoding: chunked\r\nConnection: close\r\n",
+            b"hello",
+            "hello",
+            "bad_chunk",
+            id="not-chunked",
         ),
         pytest.param(
             b"Content-Length: 3x\r\nConnection: close\r\n", b"hello", "hello", "bad_length", id="bad-length"
@@ -75,7 +83,12 @@ def test_bodiless_statuses_ignore_an_announced_length(status):
 def test_a_head_answer_has_no_body():
     """RFC 9112 section 6.3: the response to HEAD ends with its head."""
     head = b"HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n"
-    turns = [(True, head), (False, OK + b"Content-Length: 50\r\n\r\n"), (True, REQUEST), (False, OK + b"\r\n")]
+    turns = [
+        (True, head),
+        (False, OK + b"Content-Length: 50\r\n\r\n"),
+        (True, REQUEST),
+        (False, OK + b"\r\n"),
+    ]
     runs = run_frames(conversation_frames(turns))
     assert [x["response"]["wire_body_size"] for x in runs.exchanges] == [0, 0]
 
@@ -116,7 +129,14 @@ def test_any_octets_are_read_without_harm(octets, request):
 @given(
     lines=st.lists(
         st.sampled_from(
-            [b"Content-Length: 4", b"Transfer-Encoding: chunked", b"\tfolded", b"A: b", b"Connection: close", b" "]
+            [
+                b"Content-Length: 4",
+                b"Transfer-Encoding: chunked",
+                b"\tfolded",
+                b"A: b",
+                b"Connection: close",
+                b" ",
+            ]
         ),
         max_size=6,
     ),
@@ -125,7 +145,9 @@ def test_any_octets_are_read_without_harm(octets, request):
 )
 def test_odd_heads_give_at_most_one_exchange(lines, end, body):
     """Every mix of line ends and framing fields: one exchange, balanced counters."""
-    run = run_frames(conversation_frames([(True, REQUEST), (False, OK + end.join([*lines, b"", b""]) + body)]))
+    run = run_frames(
+        conversation_frames([(True, REQUEST), (False, OK + end.join([*lines, b"", b""]) + body)])
+    )
     assert len([x for x in run.exchanges if x["request"]]) == 1
 
 

@@ -19,7 +19,9 @@ def test_an_event_stream_is_reported_once_while_it_lasts_and_the_next_exchange_i
     now = START
 
     def send(from_client: bool, payload: bytes, flags: int = 0x18) -> None:
-        engine.feed([(now, frame(from_client, seqs[from_client], seqs[not from_client], payload, flags), None)])
+        engine.feed(
+            [(now, frame(from_client, seqs[from_client], seqs[not from_client], payload, flags), None)]
+        )
         seqs[from_client] += len(payload)
 
     engine.feed([(now, frame(True, 0, 0, b"", 2), None), (now, frame(False, 0, 1, b"", 0x12), None)])

@@ -22,7 +22,10 @@ def test_http_inside_a_tunnel_is_read():
 def test_a_refused_connect_is_an_ordinary_exchange():
     refused = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"
     run = run_frames(conversation_frames([(True, CONNECT), (False, refused), (True, GET), (False, ANSWER)]))
-    assert [(x["response"]["status"], x["response"]["body"]) for x in run.complete] == [(403, "no"), (200, "ok")]
+    assert [(x["response"]["status"], x["response"]["body"]) for x in run.complete] == [
+        (403, "no"),
+        (200, "ok"),
+    ]
 
 
 def test_an_unknown_upgrade_is_opaque():

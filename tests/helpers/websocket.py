@@ -6,6 +6,7 @@ import random
 import socket
 import struct
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 CLIENT, SERVER = socket.inet_aton("10.0.0.1"), socket.inet_aton("10.0.0.2")
 
@@ -32,7 +33,7 @@ def conversation_frames(
         pieces = [octets]
         if cuts is not None and len(octets) > 1:
             marks = sorted({0, len(octets), *(cuts.randrange(len(octets)) for _ in range(cuts.randrange(4)))})
-            pieces = [octets[start:end] for start, end in zip(marks, marks[1:], strict=False)]
+            pieces = [octets[start:end] for start, end in pairwise(marks)]
         for whole in pieces:
             for start in range(0, len(whole), 60000):
                 piece = whole[start : start + 60000]

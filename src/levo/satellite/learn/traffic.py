@@ -76,12 +76,13 @@ def latency_quantile(latency: Mapping[int, float], share: float) -> float | None
     if total <= 0:
         return None
     left = total * share
-    bucket = 0
+    reached = 0
     for bucket, exchanges in sorted(latency.items()):
+        reached = bucket
         left -= exchanges
         if left <= 0:
             break
-    return float(2 ** ((bucket + 0.5) / _STEPS_PER_OCTAVE)) / 1000
+    return float(2 ** ((reached + 0.5) / _STEPS_PER_OCTAVE)) / 1000
 
 
 def total_traffic(parts: Iterable[Traffic]) -> Traffic:

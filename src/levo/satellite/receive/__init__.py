@@ -6,4 +6,12 @@ from levo.satellite.receive.grpc_server import GrpcReceiver
 from levo.satellite.receive.http_routes import otlp_routes
 from levo.satellite.receive.intake import Admission, Intake, IntakeStatistics, Refusal, RefusalReason
 
-__all__ = ["Admission", "GrpcReceiver", "Intake", "IntakeStatistics", "Refusal", "RefusalReason", "otlp_routes"]
+__all__ = [
+    "Admission",
+    "GrpcReceiver",
+    "Intake",
+    "IntakeStatistics",
+    "Refusal",
+    "RefusalReason",
+    "otlp_routes",
+]

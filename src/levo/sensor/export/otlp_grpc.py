@@ -174,7 +174,7 @@ class OtlpGrpc:
 
 
 def _cause(details: str | None) -> str | None:
-    """What the library says of a failed connection, in our words; None for other text, which is not repeated."""
+    """What the library says of a failed connection, in our words; None for other text: it is not repeated."""
     return next((cause for sign, cause in _CAUSES if sign in (details or "")), None)
 
 
