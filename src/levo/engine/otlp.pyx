@@ -52,6 +52,7 @@ from levo.engine.output cimport (
     Text,
     TextKind,
     body_text_length,
+    forget_wide_registers,
     load64,
     lower,
     lower_run,
@@ -83,15 +84,6 @@ from levo.engine.types cimport (
 
 cdef extern from *:
     """
-    /* ISA-L's compression leaves the upper halves of the vector registers in use; code for the lower halves, as
-       ours is compiled to, then runs at a third of its speed. */
-    #if defined(__x86_64__)
-    static void levo_forget_wide_registers(void) {
-        if (__builtin_cpu_supports("avx")) __asm__ volatile("vzeroupper" ::: "memory");
-    }
-    #else
-    static void levo_forget_wide_registers(void) {}
-    #endif
     #define LEVO_REPEAT 0xFFFFFFFFu
     #define LEVO_KEYS(side) { \\
         "http." side ".body.size", "levo.http." side ".body.size", "levo.http." side ".body", \\
@@ -101,7 +93,6 @@ cdef extern from *:
     static const char *const levo_request_keys[] = LEVO_KEYS("request");
     static const char *const levo_response_keys[] = LEVO_KEYS("response");
     """
-    void forget_wide_registers "levo_forget_wide_registers" () nogil
     const uint32_t REPEAT "LEVO_REPEAT"
     const char* const* REQUEST_KEYS "levo_request_keys"
     const char* const* RESPONSE_KEYS "levo_response_keys"
