@@ -15,7 +15,7 @@ import select
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -282,8 +282,10 @@ def main() -> int:
     """Entry point of the process: the arguments are the data directory and the mode."""
     import signal
 
-    # Receiving and pages go first on a busy machine: what waits to be learned is safe on disk.
-    os.nice(_NICE)
+    # Receiving and pages go first on a busy machine: what waits to be learned is safe on disk. A service's filter of
+    # system calls may forbid it.
+    with suppress(OSError):
+        os.nice(_NICE)
     # The terminal's Ctrl-C reaches the whole process group; the main process decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
