@@ -282,8 +282,8 @@ def main() -> int:
     """Entry point of the process: the arguments are the data directory and the mode."""
     import signal
 
-    # Receiving and pages go first on a busy machine: what waits to be learned is safe on disk. A service's filter of
-    # system calls may forbid it.
+    # Receiving and pages go first on a busy machine: what waits to be learned is safe on disk. A service's
+    # filter of system calls may forbid it.
     with suppress(OSError):
         os.nice(_NICE)
     # The terminal's Ctrl-C reaches the whole process group; the main process decides when this one ends.
