@@ -121,6 +121,7 @@ def untouched(octets: bytes) -> bool:
 
 @given(requests())
 @example(traces([WHOLE]))
+@example(traces([Call(more={"http.request.header.": "a", "http.response.header.": "b"})]))
 @settings(max_examples=400, deadline=None)
 def test_traces_are_those_that_protobuf_reads(request: ExportTraceServiceRequest) -> None:
     octets = request.SerializeToString()

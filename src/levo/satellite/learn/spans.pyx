@@ -394,11 +394,11 @@ cdef class SpanReader:
                 if step < 0:
                     return False
                 size = key.end - key.at
-                if size > 20 and memcmp(key.at, b"http.request.header.", 20) == 0:
+                if size >= 20 and memcmp(key.at, b"http.request.header.", 20) == 0:
                     key.at += 20
                     if not add_fields(sent, key, &value):
                         return False
-                elif size > 21 and memcmp(key.at, b"http.response.header.", 21) == 0:
+                elif size >= 21 and memcmp(key.at, b"http.response.header.", 21) == 0:
                     key.at += 21
                     if not add_fields(received, key, &value):
                         return False
