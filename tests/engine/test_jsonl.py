@@ -67,4 +67,6 @@ def test_weights_are_numbers_json_knows(weight):
 def test_one_line_each_whatever_the_body_holds():
     value = simple_exchange(request=Request(body=b"a\nb\r\n\xe2\x80\xa8c"))
 
-    assert Batch.build([value] * 3).jsonl().count(b"\n") == 3
+    batch = Batch.build([value] * 3)
+    assert batch.jsonl().count(b"\n") == 3
+    assert batch.jsonl(0, 1) + batch.jsonl(1, 3) + batch.jsonl(3, 9) + batch.jsonl(2, 1) == batch.jsonl()

@@ -24,7 +24,7 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{ worker_connections 4096; }}
 http {{
-    log_format exact '$status $request_method $request_uri';
+    log_format exact '$bytes_sent $status $request_method $request_uri';
     access_log {folder}/access.log exact buffer=256k;
     client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
     uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
@@ -54,12 +54,15 @@ class Nginx:
     log: Path
 
     def logged(self, *, without: str = "/ready") -> Counter[tuple[int, str, str]]:
-        """How often it logged each (status, method, target), readiness probes left out."""
+        """How often it logged each (status, method, target), readiness probes left out.
+
+        Lines without an octet sent are no responses: what wrk no longer waits for when it ends.
+        """
         found: Counter[tuple[int, str, str]] = Counter()
         with self.log.open() as lines:
             for line in lines:
-                status, method, target = line.rstrip("\n").split(" ", 2)
-                if not target.startswith(without):
+                sent, status, method, target = line.rstrip("\n").split(" ", 3)
+                if sent != "0" and not target.startswith(without):
                     found[int(status), method, target] += 1
         return found
 

@@ -11,6 +11,8 @@ cdef class Batch:
     cdef Budget budget
     cdef Exchange** marks       # every MARK_EVERY-th exchange, or NULL
 
+    cdef const Exchange* _from(self, size_t start) noexcept nogil
+
 cdef enum:
     MARK_EVERY = 256
 

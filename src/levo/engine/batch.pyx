@@ -148,34 +148,40 @@ cdef class Batch:
         cdef Text resource_text, version_text
         cdef Output out
         cdef size_t front, end = self.count if stop is None or stop > self.count else stop
-        cdef const Exchange* first = self.first
-        cdef size_t skipped = start
         resource_text.data = <const uint8_t*><const char*>resource
         resource_text.length = <uint32_t>len(resource)
         version_text.data = <const uint8_t*><const char*>version
         version_text.length = <uint32_t>len(version)
         memset(&out, 0, sizeof(Output))
         with nogil:
-            if self.marks != NULL and start < self.count:
-                first = self.marks[start // MARK_EVERY]
-                skipped = start % MARK_EVERY
-            while skipped and first != NULL:
-                first = first.next
-                skipped -= 1
-            front = otlp_encode(first, end - start if end > start else 0, resource_text, version_text, &out)
+            front = otlp_encode(self._from(start), end - start if end > start else 0, resource_text, version_text, &out)
         return _finish(&out, front)
 
-    def jsonl(self) -> bytes:
-        """One JSON object per line, each line ended (``levo.engine.jsonl``).
+    def jsonl(self, size_t start=0, stop=None) -> bytes:
+        """One JSON object per line, each line ended (``levo.engine.jsonl``); *start* and *stop* as for ``otlp``.
 
         Raises:
             MemoryError: the output does not fit.
         """
         cdef Output out
+        cdef size_t end = self.count if stop is None or stop > self.count else stop
+        cdef size_t count = end - start if end > start else 0
         memset(&out, 0, sizeof(Output))
         with nogil:
-            jsonl_encode(self.first, &out)
+            jsonl_encode(self._from(start), count, &out)
         return _finish(&out, 0)
+
+    cdef const Exchange* _from(self, size_t start) noexcept nogil:
+        """The exchange at that position; NULL behind the last."""
+        cdef const Exchange* exchange = self.first
+        cdef size_t skipped = start
+        if self.marks != NULL and start < self.count:
+            exchange = self.marks[start // MARK_EVERY]
+            skipped = start % MARK_EVERY
+        while skipped and exchange != NULL:
+            exchange = exchange.next
+            skipped -= 1
+        return exchange
 
     def exchanges(self) -> list:
         """The exchanges as ``levo.model.exchange.Exchange``, in order."""

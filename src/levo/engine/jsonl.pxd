@@ -3,4 +3,4 @@ from levo.engine.output cimport Output
 from levo.engine.types cimport Exchange
 
 
-cdef void jsonl_encode(const Exchange* first, Output* output) noexcept nogil
+cdef void jsonl_encode(const Exchange* first, size_t count, Output* output) noexcept nogil

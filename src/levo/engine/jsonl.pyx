@@ -11,6 +11,7 @@ from levo.engine.exchange cimport (
     Facts,
     address_text,
     exchange_facts,
+    fetch_ahead,
     finding_name,
     grpc_streaming_name,
     incomplete_name,
@@ -371,8 +372,10 @@ cdef void put_exchange(Output* out, const Exchange* exchange) noexcept nogil:
     put_raw(out, b"}\n")
 
 
-cdef void jsonl_encode(const Exchange* first, Output* out) noexcept nogil:
-    """Append one line per exchange of the chain that starts at *first*."""
-    while first != NULL and not out.failed:
+cdef void jsonl_encode(const Exchange* first, size_t count, Output* out) noexcept nogil:
+    """Append one line for each of *count* exchanges of the chain that starts at *first*."""
+    while first != NULL and count and not out.failed:
+        fetch_ahead(first)
         put_exchange(out, first)
         first = first.next
+        count -= 1

@@ -41,8 +41,9 @@ class NumberedBatch:
             )
         return request.SerializeToString()
 
-    def jsonl(self) -> bytes:
-        return b"".join(json.dumps({"number": number}).encode() + b"\n" for number in self.numbers)
+    def jsonl(self, start: int = 0, stop: int | None = None) -> bytes:
+        chosen = self.numbers[start:stop]
+        return b"".join(json.dumps({"number": number}).encode() + b"\n" for number in chosen)
 
     def exchanges(self) -> list[Exchange]:
         return [

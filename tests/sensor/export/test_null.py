@@ -12,7 +12,7 @@ def test_it_counts_and_does_not_encode() -> None:
         def otlp(self, resource: bytes, start: int = 0, stop: int | None = None) -> bytes:
             raise AssertionError("encoded")
 
-        def jsonl(self) -> bytes:
+        def jsonl(self, start: int = 0, stop: int | None = None) -> bytes:
             raise AssertionError("encoded")
 
     output = output_to(Null())

@@ -29,7 +29,7 @@ class ExportBatch(Protocol):
     def otlp(self, resource: bytes, start: int = ..., stop: int = ..., /) -> bytes:
         """Encode an ``ExportTraceServiceRequest``; *resource* is an encoded ``Resource`` message."""
 
-    def jsonl(self) -> bytes:
+    def jsonl(self, start: int = ..., stop: int = ..., /) -> bytes:
         """One JSON object a line, each line ended by a newline."""
 
     def exchanges(self) -> Sequence[Exchange]:

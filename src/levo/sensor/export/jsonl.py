@@ -10,6 +10,9 @@ from levo.sensor.export.batch import EncodedRequest, ExportBatch
 from levo.sensor.export.destination import Receipt
 from levo.sensor.export.files import FileSink
 
+_ENCODED_TOGETHER = 512 * 1024
+"""Octets of memory of the exchanges that are encoded, then written, while the processor's cache holds the lines."""
+
 
 class JsonLines:
     """Each batch is written at once when it arrives, so a killed process leaves whole lines."""
@@ -18,7 +21,11 @@ class JsonLines:
         self._sink = FileSink(path, stdout)
 
     def encode(self, batch: ExportBatch, resource: bytes) -> Iterator[EncodedRequest]:
-        yield EncodedRequest(len(batch), batch.jsonl())
+        total = len(batch)
+        step = max(1, total * _ENCODED_TOGETHER // max(1, batch.nbytes))
+        for start in range(0, total, step):
+            stop = min(start + step, total)
+            yield EncodedRequest(stop - start, batch.jsonl(start, stop))
 
     def send(self, request: EncodedRequest, timeout_s: float | None = None) -> Receipt:
         self._sink.write(request.body)
