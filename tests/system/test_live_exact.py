@@ -112,7 +112,7 @@ def test_veth_pair_with_small_answers(tmp_path: Path, side: str):
 
 
 def test_veth_pair_with_bodies_of_100_kb(roomy: Path):
-    """Paced at full speed too: two cores cannot write as JSON all that nginx and wrk could exchange on them."""
+    """Paced at full speed too: two cores cannot write as JSON all that nginx and wrk could exchange."""
     with veth_pair() as (server, client):
         with (
             serving(server, roomy / "nginx") as nginx,

@@ -11,7 +11,7 @@ from levo.sensor.export.destination import Receipt
 from levo.sensor.export.files import FileSink
 
 _ENCODED_TOGETHER = 512 * 1024
-"""Octets of memory of the exchanges that are encoded, then written, while the processor's cache holds the lines."""
+"""Octets of exchanges that are encoded, then written, while the processor's cache holds the lines."""
 
 
 class JsonLines:
