@@ -12,6 +12,8 @@ from libc.math cimport isfinite
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
+from levo.model.utf8 cimport utf8_run
+
 cdef enum:
     MOST_DEPTH = 40
 
@@ -133,51 +135,6 @@ cdef inline int take_field(Cursor* cursor, Field* field) noexcept nogil:
     return 1
 
 
-cdef bint is_text(const uint8_t* at, const uint8_t* end) noexcept nogil:
-    """Whether the octets are UTF-8 (RFC 3629)."""
-    cdef uint64_t eight
-    cdef uint8_t first, low, high
-    cdef int more
-    while at < end:
-        while end - at >= 8:
-            memcpy(&eight, at, 8)
-            if eight & <uint64_t>0x8080808080808080:
-                break
-            at += 8
-        if at >= end:
-            break
-        first = at[0]
-        at += 1
-        if first < 0x80:
-            continue
-        low, high = 0x80, 0xBF
-        if 0xC2 <= first <= 0xDF:
-            more = 1
-        elif 0xE0 <= first <= 0xEF:
-            more = 2
-            if first == 0xE0:
-                low = 0xA0
-            elif first == 0xED:
-                high = 0x9F
-        elif 0xF0 <= first <= 0xF4:
-            more = 3
-            if first == 0xF0:
-                low = 0x90
-            elif first == 0xF4:
-                high = 0x8F
-        else:
-            return False
-        if end - at < more or at[0] < low or at[0] > high:
-            return False
-        at += 1
-        while more > 1:
-            if (at[0] & 0xC0) != 0x80:
-                return False
-            at += 1
-            more -= 1
-    return True
-
-
 cdef bint check(int kind, Cursor cursor, int depth, Py_ssize_t* spans) noexcept nogil:
     """Whether *cursor* is a sound message of *kind*; counts its spans, all of which have ids of the right size."""
     cdef Field field
@@ -193,7 +150,8 @@ cdef bint check(int kind, Cursor cursor, int depth, Py_ssize_t* spans) noexcept 
             continue
         inner = GRAMMAR[kind][field.name]
         if inner == TEXT:
-            if not is_text(field.inside.at, field.inside.end):
+            length = field.inside.end - field.inside.at
+            if utf8_run(field.inside.at, length) != length:
                 return False
         elif inner != ANYTHING:
             if not check(inner, field.inside, depth + 1, spans):
