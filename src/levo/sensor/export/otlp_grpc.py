@@ -6,10 +6,9 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from isal import isal_zlib
-
 from levo.errors import ConfigError, Problem
 from levo.sensor.export.batch import EncodedRequest, ExportBatch, RequestLimits, otlp_slices
+from levo.sensor.export.compression import decompress
 from levo.sensor.export.destination import Receipt
 from levo.sensor.export.failure import ExhaustedError, PermanentExportError, RetryableExportError
 from levo.sensor.export.peer import fetch_certificate
@@ -59,7 +58,7 @@ class OtlpGrpc:
             yield EncodedRequest(traces, body)
 
     def send(self, request: EncodedRequest, timeout_s: float | None = None) -> Receipt:
-        body = isal_zlib.decompress(request.body, wbits=31) if request.gzipped else request.body
+        body = decompress(request.body) if request.gzipped else request.body
         rejected = self._call(TRACE_METHOD, body, timeout_s)
         return Receipt(min(rejected, request.traces), len(body))
 

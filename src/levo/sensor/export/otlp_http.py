@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator
 
 import urllib3
-from isal import igzip, isal_zlib
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout, make_headers
 
 from levo.sensor.export.batch import EncodedRequest, ExportBatch, RequestLimits, otlp_slices
+from levo.sensor.export.compression import compress, compressor
 from levo.sensor.export.destination import Receipt
 from levo.sensor.export.failure import PermanentExportError, RetryableExportError
 from levo.sensor.export.retry import retry_after_s
@@ -18,14 +18,29 @@ from levo.sensor.export.settings import OtlpSettings
 from levo.sensor.export.tls import client_context
 from levo.sensor.export.wire import rejected_items
 
-GZIP_LEVEL = 1
-"""ISA-L's level 1 makes what zlib's makes (a 24th of repetitive traces) in an eighth of its time."""
-_GZIP_FORM = 31
-"""zlib's *wbits* for a gzip header around a window of 32 KiB."""
 _ENCODED_TOGETHER = 128
 _RETRYABLE = frozenset({429, 502, 503, 504})
 _MAX_RESPONSE = 64 * 1024
 """Octets read of an answer; a longer one is cut off with its connection."""
+
+
+class _Request:
+    """A request in the making: encoded messages in a row, compressed as they come."""
+
+    def __init__(self) -> None:
+        self.traces = 0
+        self.size = 0
+        """Octets before compression."""
+        self._stream = compressor()
+        self._pieces: list[bytes] = []
+
+    def add(self, traces: int, body: bytes) -> None:
+        self.traces += traces
+        self.size += len(body)
+        self._pieces.append(self._stream.compress(body))
+
+    def finish(self) -> EncodedRequest:
+        return EncodedRequest(self.traces, b"".join([*self._pieces, self._stream.flush()]), gzipped=True)
 
 
 class OtlpHttp:
@@ -52,30 +67,23 @@ class OtlpHttp:
         Each is encoded and compressed while the processor's cache still holds it.
         """
         limits = self._limits
-        pieces: list[bytes] = []
-        packer = isal_zlib.compressobj(GZIP_LEVEL, wbits=_GZIP_FORM)
-        traces = size = 0
-        for count, body in otlp_slices(batch, resource, limits.sliced(_ENCODED_TOGETHER)):
-            if pieces and (size + len(body) > limits.bytes or traces + count > limits.traces):
-                pieces.append(packer.flush())
-                yield EncodedRequest(traces, b"".join(pieces), gzipped=True)
-                pieces = []
-                packer = isal_zlib.compressobj(GZIP_LEVEL, wbits=_GZIP_FORM)
-                traces = size = 0
-            pieces.append(packer.compress(body))
-            traces += count
-            size += len(body)
-        if pieces:
-            pieces.append(packer.flush())
-            yield EncodedRequest(traces, b"".join(pieces), gzipped=True)
+        request = _Request()
+        for traces, body in otlp_slices(batch, resource, limits.sliced(_ENCODED_TOGETHER)):
+            over = request.size + len(body) > limits.bytes or request.traces + traces > limits.traces
+            if request.traces and over:
+                yield request.finish()
+                request = _Request()
+            request.add(traces, body)
+        if request.traces:
+            yield request.finish()
 
     def send(self, request: EncodedRequest, timeout_s: float | None = None) -> Receipt:
-        body = request.body if request.gzipped else igzip.compress(request.body, GZIP_LEVEL, mtime=0)
+        body = request.body if request.gzipped else compress(request.body)
         rejected = self._post(self._traces_url, body, timeout_s)
         return Receipt(min(rejected, request.traces), len(body))
 
     def send_metrics(self, encoded: bytes, timeout_s: float | None = None) -> Receipt:
-        body = igzip.compress(encoded, GZIP_LEVEL, mtime=0)
+        body = compress(encoded)
         return Receipt(self._post(self._metrics_url, body, timeout_s), len(body))
 
     def close(self) -> None:

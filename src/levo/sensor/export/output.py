@@ -14,9 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from isal import igzip
-
 from levo.sensor.export.batch import EncodedRequest, ExportBatch
+from levo.sensor.export.compression import compress
 from levo.sensor.export.destination import Destination, Receipt
 from levo.sensor.export.failure import (
     ExhaustedError,
@@ -30,7 +29,6 @@ from levo.sensor.export.spool import Lease, Spool
 from levo.sensor.export.statistics import OutputStatistics
 
 _JOIN_GRACE_S = 0.5
-_SPOOL_GZIP_LEVEL = 1
 _Handler = Callable[[EncodedRequest], None]
 
 
@@ -297,7 +295,7 @@ class Output:
         """Move a request from memory to disk, or, when the disk refuses, hand it to the sender directly."""
         assert self._spool is not None
         if not request.gzipped:
-            body = igzip.compress(request.body, _SPOOL_GZIP_LEVEL, mtime=0)
+            body = compress(request.body)
             request = EncodedRequest(request.traces, body, gzipped=True)
         with self._changed:
             if self._abandoned:

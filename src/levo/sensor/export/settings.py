@@ -50,8 +50,5 @@ class OtlpSettings:
 
 def _check_sendable(value: str, where: str) -> None:
     if not value.isascii() or not value.isprintable() or value != value.strip():
-        raise _problem(where, "must be printable ASCII without surrounding spaces, it is sent as a header")
-
-
-def _problem(where: str, text: str) -> ConfigError:
-    return ConfigError(Problem(where, text))
+        text = "must be printable ASCII without surrounding spaces, it is sent as a header"
+        raise ConfigError(Problem(where, text))
