@@ -17,9 +17,9 @@ import os
 import sys
 import traceback
 
-from levo.engine.batch cimport Batch
+from levo.engine.batch cimport Batch, batch_add
 from levo.engine.engine cimport Engine
-from levo.engine.exchange cimport exchange_footprint, exchange_new, section_allocate
+from levo.engine.exchange cimport exchange_footprint, section_allocate
 from levo.engine.frame cimport Decoder, decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
 from levo.engine.hpack cimport HeaderList, Hpack, hpack_decode, hpack_footprint, hpack_forget, hpack_free, hpack_init, list_free, list_init
 from levo.engine.memory cimport buffer_append
@@ -567,15 +567,7 @@ cdef int target_hpack(const uint8_t* data, size_t size) except -1:
 # Records
 
 cdef Exchange* new_exchange(Batch batch) except NULL:
-    cdef Exchange* exchange = exchange_new(&batch.budget)
-    if exchange == NULL:
-        raise MemoryError
-    if batch.last == NULL:
-        batch.first = exchange
-    else:
-        batch.last.next = exchange
-    batch.last = exchange
-    batch.count += 1
+    cdef Exchange* exchange = batch_add(batch)
     exchange.client[10] = exchange.client[11] = exchange.server[10] = exchange.server[11] = 0xFF
     exchange.family = 4
     exchange.sampled = 1

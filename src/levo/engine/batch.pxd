@@ -17,4 +17,5 @@ cdef enum:
     MARK_EVERY = 256
 
 
+cdef Exchange* batch_add(Batch batch) except NULL
 cdef Batch batch_adopt(Exchange* first, Exchange* last, size_t count, int64_t octets, Pool* pool)

@@ -207,20 +207,26 @@ cdef class Batch:
         cdef size_t place = 0
         for value in exchanges:
             place += 1
-            exchange = exchange_new(&batch.budget)
-            if exchange == NULL:
-                raise MemoryError
-            if batch.last == NULL:
-                batch.first = exchange
-            else:
-                batch.last.next = exchange
-                exchange.previous = batch.last
-            batch.last = exchange
-            batch.count += 1
+            exchange = batch_add(batch)
             _fill(&batch.budget, exchange, value)
             exchange.request.stream_start = exchange.response.stream_start = place
             exchange.footprint = exchange_footprint(exchange)
         return batch
+
+
+cdef Exchange* batch_add(Batch batch) except NULL:
+    """An empty exchange at the end of *batch*, which owns it."""
+    cdef Exchange* exchange = exchange_new(&batch.budget)
+    if exchange == NULL:
+        raise MemoryError
+    if batch.last == NULL:
+        batch.first = exchange
+    else:
+        batch.last.next = exchange
+        exchange.previous = batch.last
+    batch.last = exchange
+    batch.count += 1
+    return exchange
 
 
 cdef Batch batch_adopt(Exchange* first, Exchange* last, size_t count, int64_t octets, Pool* pool):

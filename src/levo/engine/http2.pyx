@@ -22,7 +22,7 @@ exactly. A header block that turns out malformed behind a hole ends the belief.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcmp, memcpy
+from libc.string cimport memchr, memcmp
 
 from levo.engine.hpack cimport HeaderList, hpack_decode, hpack_forget, list_free, list_init
 from levo.engine.http2_streams cimport (
@@ -44,7 +44,7 @@ from levo.engine.http2_streams cimport (
     take_reset,
     take_section,
 )
-from levo.engine.memory cimport buffer_append, buffer_free
+from levo.engine.memory cimport buffer_append, buffer_free, collect
 from levo.engine.pairing cimport finish_exchange, unlink_pending
 from levo.engine.state cimport Connection, EngineState
 from levo.engine.types cimport (
@@ -274,7 +274,6 @@ cdef uint32_t http2_data(
     cdef Http2Side* side
     cdef int64_t base = conn.streams[direction].offset
     cdef uint32_t at = 0
-    cdef uint32_t mine
     if h2 == NULL:
         conn.protocol = PROTOCOL_OPAQUE
         return 0
@@ -287,12 +286,7 @@ cdef uint32_t http2_data(
                 side.start_ns = time_ns
                 side.start_offset = base + at
                 side.start_ack = ack
-            mine = FRAME_HEADER - side.have
-            if mine > length - at:
-                mine = length - at
-            memcpy(side.header + side.have, data + at, mine)
-            side.have += <uint8_t>mine
-            at += mine
+            at += collect(side.header, &side.have, FRAME_HEADER, data + at, length - at)
             if side.have == FRAME_HEADER:
                 side.have = 0
                 begin_frame(state, conn, direction, time_ns, base + at)

@@ -111,6 +111,18 @@ cdef inline void give_back(Budget* budget, void* block, size_t size) noexcept no
         spare_give_back(budget.pool, &budget.spares, block, size)
 
 
+cdef inline uint32_t collect(
+    uint8_t* header, uint8_t* have, uint32_t wanted, const uint8_t* data, uint32_t length
+) noexcept nogil:
+    """Go on filling a header of *wanted* octets, of which *have* are there; how many of *data* that took."""
+    cdef uint32_t mine = wanted - have[0]
+    if mine > length:
+        mine = length
+    memcpy(header + have[0], data, mine)
+    have[0] += <uint8_t>mine
+    return mine
+
+
 cdef inline bint buffer_reserve(Budget* budget, Buffer* buffer, uint32_t capacity) noexcept nogil:
     """Grow *buffer* to hold *capacity* octets. False, and unchanged, when memory is refused."""
     cdef uint8_t* block

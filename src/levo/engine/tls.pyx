@@ -24,7 +24,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
 from levo.engine.http2 cimport http2_begin
-from levo.engine.memory cimport buffer_append, buffer_free, give_back, take
+from levo.engine.memory cimport buffer_append, buffer_free, collect, give_back, take
 from levo.engine.state cimport Connection, EngineState
 from levo.engine.tls_endpoints cimport endpoint_names, endpoints_find, endpoints_free, endpoints_new
 from levo.engine.tls_hello cimport (
@@ -232,12 +232,7 @@ cdef void read_records(Arrival* from_, const uint8_t* data, uint32_t length) noe
                 at += search_record(side, data + at, length - at)
                 if at >= length:
                     return
-            mine = RECORD_HEADER - side.have
-            if mine > length - at:
-                mine = length - at
-            memcpy(side.header + side.have, data + at, mine)
-            side.have += <uint8_t>mine
-            at += mine
+            at += collect(side.header, &side.have, RECORD_HEADER, data + at, length - at)
             if side.have < RECORD_HEADER:
                 return
             if not possible_record(side.header):

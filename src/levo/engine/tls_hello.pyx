@@ -36,6 +36,14 @@ ctypedef struct Reader:
     bint bad
 
 
+cdef inline Reader reader_of(const uint8_t* data, uint32_t length) noexcept nogil:
+    cdef Reader reader
+    reader.at = data
+    reader.end = data + length
+    reader.bad = False
+    return reader
+
+
 cdef inline uint32_t left_of(const Reader* reader) noexcept nogil:
     return <uint32_t>(reader.end - reader.at)
 
@@ -162,9 +170,7 @@ cdef bint read_client_hello(TlsFacts* facts, const uint8_t* body, uint32_t lengt
     cdef uint32_t version, kind
     cdef const uint8_t* random
     cdef int items = 0
-    reader.at = body
-    reader.end = body + length
-    reader.bad = False
+    reader = reader_of(body, length)
     version = number(&reader, 2)
     random = octets(&reader, 32)
     if reader.bad or version >> 8 != 3:
@@ -197,9 +203,7 @@ cdef bint read_server_hello(TlsFacts* facts, const uint8_t* body, uint32_t lengt
     cdef uint32_t version, kind, suite
     cdef const uint8_t* random
     cdef int items = 0
-    reader.at = body
-    reader.end = body + length
-    reader.bad = False
+    reader = reader_of(body, length)
     version = number(&reader, 2)
     random = octets(&reader, 32)
     octets(&reader, number(&reader, 1))
@@ -231,9 +235,7 @@ cdef bint read_encrypted_extensions(TlsFacts* facts, const uint8_t* body, uint32
     cdef Reader extensions, one
     cdef uint32_t kind
     cdef int items = 0
-    reader.at = body
-    reader.end = body + length
-    reader.bad = False
+    reader = reader_of(body, length)
     extensions = part(&reader, number(&reader, 2))
     while left_of(&extensions) >= 4 and not extensions.bad and items < MOST_ITEMS:
         items += 1
@@ -329,9 +331,7 @@ cdef bint read_certificate(TlsFacts* facts, const uint8_t* body, uint32_t length
     cdef int place = 0
     if facts.seen & SEEN_CERTIFICATE:
         return True
-    reader.at = body
-    reader.end = body + length
-    reader.bad = False
+    reader = reader_of(body, length)
     if facts.version >= TLS_1_3:
         octets(&reader, number(&reader, 1))
     chain = part(&reader, number(&reader, 3))
