@@ -27,3 +27,11 @@ def test_the_same_alert_is_kept_once(tmp_path: Path) -> None:
     assert desk.add_alerts([("a", "x", "t")], 2, told=False) == 0
     desk.tell_alerts([desk.untold_alerts()[0].id])
     assert [alert.subject for alert in desk.untold_alerts()] == ["y"]
+
+
+def test_a_number_that_no_row_can_have_names_nothing(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "desk")
+    kept = desk.decide("accept", PLACE, "", "anna", 1)
+    for number in (0, kept + 1, 2**63 - 1, 2**63, 10**100):
+        assert desk.undo(number, 2) is None and not desk.remove_view(number)
+    assert desk.standing(PLACE) == ("accepted", "")

@@ -374,7 +374,7 @@ class Desk:
             rows = self._rows(
                 "UPDATE decision SET undone_ns = ? WHERE id = ? AND undone_ns = 0"
                 f" AND ? IN ('', organization) RETURNING {_DECISION}",
-                now_ns, identity, organization,
+                now_ns, row_number(identity), organization,
             )  # fmt: skip
             if not rows:
                 return None
@@ -449,9 +449,10 @@ class Desk:
 
     def remove_view(self, identity: int, organization: str = "") -> bool:
         """Forget a view, of *organization* if one is named; return whether there was one."""
-        return (
-            self._run("DELETE FROM view WHERE id = ? AND ? IN ('', organization)", identity, organization) > 0
+        gone = self._run(
+            "DELETE FROM view WHERE id = ? AND ? IN ('', organization)", row_number(identity), organization
         )
+        return gone > 0
 
     # alerts
 
@@ -547,6 +548,14 @@ _DECISION = (
 _SAME_PLACE = (
     "organization = ? AND environment = ? AND application = ? AND host = ? AND method = ? AND place = ?"
 )
+
+
+def row_number(asked: int) -> int:
+    """Return *asked*, or 0, which no row has, where it is more than a row's number can be.
+
+    SQLite counts rows from 1 in 64 bits with a sign; a number from a URL may have any length.
+    """
+    return asked if asked < 1 << 63 else 0
 
 
 def read_path_decisions(path: Path, scope: tuple[str, str, str, str]) -> list[tuple[str, str]]:

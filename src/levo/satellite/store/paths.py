@@ -11,7 +11,7 @@ import msgspec
 from levo.satellite.learn import Override, PathState, Scope, decide_templates
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.paths.known import Kind as OverrideKind
-from levo.satellite.store.desk import read_path_decisions
+from levo.satellite.store.desk import read_path_decisions, row_number
 
 
 def read_overrides(connection: sqlite3.Connection, desk: Path, scope: Scope) -> tuple[Override, ...]:
@@ -38,7 +38,7 @@ def read_template(connection: sqlite3.Connection, desk: Path, endpoint: int) -> 
     row = connection.execute(
         "SELECT organization, environment, application, host, template FROM endpoint"
         " WHERE id = ifnull((SELECT new FROM redirect WHERE old = ?), ?)",
-        (endpoint, endpoint),
+        (row_number(endpoint),) * 2,
     ).fetchone()
     if row is None:
         return None

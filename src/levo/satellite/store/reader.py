@@ -15,7 +15,7 @@ import msgspec
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.traffic import Traffic
 from levo.satellite.openapi import Operation
-from levo.satellite.store.desk import DESK_NAME
+from levo.satellite.store.desk import DESK_NAME, row_number
 from levo.satellite.store.learned import (
     EventRow,
     read_description,
@@ -275,7 +275,7 @@ class CatalogReader:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM endpoint"
                 " WHERE id = ifnull((SELECT new FROM redirect WHERE old = ?), ?)",
-                (identity, identity),
+                (row_number(identity),) * 2,
             ).fetchall()
             return next(iter(_with_statuses(connection, rows)), None)
 

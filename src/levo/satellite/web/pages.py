@@ -103,7 +103,7 @@ class Pages(CatalogPages):
         parameters.only(query, "range", "said")
         identity = request.path_params["identity"]
         reader, insight = self._catalogs.reader(request), self._catalogs.insight(request)
-        row = reader.endpoint(identity) if identity < 1 << 62 else None
+        row = reader.endpoint(identity)
         if row is None:
             raise HTTPException(404, "no such endpoint; it may have been merged into another")
         if row.id != identity:

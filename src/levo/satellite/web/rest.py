@@ -89,7 +89,7 @@ def insight_routes(catalogs: Catalogs) -> list[Route]:
     def operation(request: Request) -> Response:
         parameters.only(request.query_params)
         identity = request.path_params["identity"]
-        row = catalogs.reader(request).endpoint(identity) if identity < 1 << 62 else None
+        row = catalogs.reader(request).endpoint(identity)
         if row is None:
             raise HTTPException(404, "no such endpoint")
         insight = catalogs.insight(request)
@@ -138,7 +138,7 @@ def insight_routes(catalogs: Catalogs) -> list[Route]:
     def evidence(request: Request) -> Response:
         parameters.only(request.query_params)
         identity = request.path_params["identity"]
-        template = catalogs.reader(request).template(identity) if identity < 1 << 62 else None
+        template = catalogs.reader(request).template(identity)
         if template is None:
             raise HTTPException(404, "no such endpoint, or nothing decided about its path")
         return etagged(request, evidence_document(template))
@@ -171,7 +171,7 @@ def rest_routes(catalogs: Catalogs) -> list[Route]:
     def endpoint(request: Request) -> Response:
         parameters.only(request.query_params)
         identity = request.path_params["identity"]
-        row = catalogs.reader(request).endpoint(identity) if identity < 1 << 62 else None
+        row = catalogs.reader(request).endpoint(identity)
         if row is None:
             raise HTTPException(404, "no such endpoint")
         return etagged(request, endpoint_document(row))
@@ -181,7 +181,7 @@ def rest_routes(catalogs: Catalogs) -> list[Route]:
         asked = request.path_params.get("identity")
         name = parameters.choice(request.query_params, "range", tuple(RANGES))
         reader = catalogs.reader(request)
-        row = reader.endpoint(asked) if asked is not None and asked < 1 << 62 else None
+        row = reader.endpoint(asked) if asked is not None else None
         if asked is not None and row is None:
             raise HTTPException(404, "no such endpoint")
         identity = WHOLE_CATALOG if row is None else row.id

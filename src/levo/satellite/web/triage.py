@@ -69,9 +69,7 @@ class Triage(CatalogPages):
             HTTPException: there is none, or it was taken back already.
         """
         with self._desk.change():
-            taken = None
-            if number < 1 << 62:
-                taken = self._desk.undo(number, self._renderer.clock_ns(), identity.organization)
+            taken = self._desk.undo(number, self._renderer.clock_ns(), identity.organization)
             if taken is None:
                 raise HTTPException(404, "no such decision, or it was taken back already")
             self._record(identity, f"undo {taken.kind}", f"{taken.method} {taken.place}", taken.detail)
@@ -96,13 +94,13 @@ class Triage(CatalogPages):
         Raises:
             HTTPException: there is none.
         """
-        if number >= 1 << 62 or not self._desk.remove_view(number, identity.organization):
+        if not self._desk.remove_view(number, identity.organization):
             raise HTTPException(404, "no such view")
         self._record(identity, "remove view", str(number))
 
     def _decide(self, request: Request, identity: Identity, form: Form) -> Response:
         number = request.path_params["identity"]
-        row = self._catalogs.reader(request).endpoint(number) if number < 1 << 62 else None
+        row = self._catalogs.reader(request).endpoint(number)
         if row is None:
             raise HTTPException(404, "no such endpoint")
         made = self.decide(identity, row, form)
