@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -30,6 +31,11 @@ class Reason:
     value_probability: float
     evidence: tuple[tuple[str, float], ...]
     """(feature or rule, log-odds towards "value"), weightiest first."""
+
+
+def probability(log_odds: float) -> float:
+    """Return the probability that *log_odds* mean, never 0 or 1."""
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, log_odds))))
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from levo.satellite.learn.paths import catchall
-from levo.satellite.learn.paths.branch import Affix, Branch, Place, Reason
+from levo.satellite.learn.paths.branch import Affix, Branch, Place, Reason, probability
 from levo.satellite.learn.paths.features import (
     Child,
     Context,
@@ -349,7 +349,7 @@ def second_features(siblings: Siblings, first: Sequence[float], index: int) -> l
     """Return features made of how the siblings were judged (*first*: log-odds), for the child at *index*."""
     count = len(first)
     own = bucket(first[index], -6, -4, -2.5, -1.5, -0.7, 0, 0.7, 1.5, 2.5, 4, 6)
-    others = (sum(map(_probability, first)) - _probability(first[index])) / max(1, count - 1)
+    others = (sum(map(probability, first)) - probability(first[index])) / max(1, count - 1)
     size = min(bucket(count, 2, 3, 5, 9, 17), 4)
     share = bucket(others, 0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97)
     names = [
@@ -359,7 +359,7 @@ def second_features(siblings: Siblings, first: Sequence[float], index: int) -> l
     ]
     child = siblings.children[index]
     like = [
-        _probability(first[i])
+        probability(first[i])
         for i, other in enumerate(siblings.children)
         if i != index and other.methods == child.methods and _alike(other.below, child.below)
     ]
@@ -376,10 +376,6 @@ def second_features(siblings: Siblings, first: Sequence[float], index: int) -> l
 
 def _alike(a: frozenset[str], b: frozenset[str]) -> bool:
     return a == b or (bool(a & b) and 2 * len(a & b) >= min(len(a), len(b)))
-
-
-def _probability(log_odds: float) -> float:
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, log_odds))))
 
 
 def first_features(siblings: Siblings) -> list[list[str]]:
@@ -405,5 +401,5 @@ def judge_by_weights(branch: Branch, siblings: Siblings) -> list[Reason]:
             (name, SECOND.get(name, 0.0)) for name in second
         ]
         weighed.sort(key=lambda pair: (-abs(pair[1]), pair[0]))
-        reasons.append(Reason(_probability(odds), tuple((n, round(w, 2)) for n, w in weighed[:6])))
+        reasons.append(Reason(probability(odds), tuple((n, round(w, 2)) for n, w in weighed[:6])))
     return reasons

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from levo.satellite.learn.paths.branch import Reason
+from levo.satellite.learn.paths.branch import Reason, probability
 from levo.satellite.learn.paths.features import Child, Heard, Siblings
 from levo.satellite.learn.paths.statement import is_alike
 
@@ -82,12 +82,8 @@ def _silence(heard: int, asked: int, least: int) -> float:
 
 
 def _like_typed(child: Child, siblings: Siblings) -> float:
-    shapes, typed = child.heard.shapes, siblings.typed_heard.shapes
-    common = [method for method in shapes if method in typed]
-    if not common:
-        return 0.0
-    alike = all(is_alike(shapes[method], typed[method]) for method in common)
-    return AS_VALUES if alike else UNLIKE_VALUES
+    alike = _is_shaped_alike(child.heard, siblings.typed_heard)
+    return 0.0 if alike is None else AS_VALUES if alike else UNLIKE_VALUES
 
 
 def _pool(children: Sequence[Child], reasons: list[Reason]) -> list[Reason]:
@@ -113,12 +109,13 @@ def _pool(children: Sequence[Child], reasons: list[Reason]) -> list[Reason]:
 
 
 def _answers_alike(a: Child, b: Child) -> bool:
-    common = [method for method in a.heard.shapes if method in b.heard.shapes]
-    return (
-        bool(common)
-        and a.below == b.below
-        and all(is_alike(a.heard.shapes[method], b.heard.shapes[method]) for method in common)
-    )
+    return a.below == b.below and _is_shaped_alike(a.heard, b.heard) is True
+
+
+def _is_shaped_alike(a: Heard, b: Heard) -> bool | None:
+    """Whether bodies have the same properties, in all methods that both have; None if there is none."""
+    common = a.shapes.keys() & b.shapes.keys()
+    return all(is_alike(a.shapes[method], b.shapes[method]) for method in common) if common else None
 
 
 def _add(reason: Reason, found: list[tuple[str, float]]) -> Reason:
@@ -129,7 +126,7 @@ def _add(reason: Reason, found: list[tuple[str, float]]) -> Reason:
         (*((name, round(weight, 2)) for name, weight in found), *reason.evidence),
         key=lambda e: (-abs(e[1]), e[0]),
     )
-    return Reason(1 / (1 + math.exp(-max(-30.0, min(30.0, odds)))), tuple(evidence[:6]))
+    return Reason(probability(odds), tuple(evidence[:6]))
 
 
 def _log_odds(probability: float) -> float:
