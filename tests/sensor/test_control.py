@@ -12,7 +12,7 @@ import pytest
 from levo.config import Merged, Surroundings, load
 from levo.errors import ConfigError, Problem
 from levo.sensor.assembly import open_sensor
-from levo.sensor.control import Control, undelivered
+from levo.sensor.control import Control, encrypted_sentence, undelivered
 from levo.sensor.log import Log
 from tests.cli.capture import write_capture
 
@@ -81,3 +81,23 @@ def test_a_bad_reload_changes_nothing(tmp_path: Path) -> None:
 
     assert running.run().balanced
     assert "configuration not reloaded: rate-limit: is wrong" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("address", "names", "says"),
+    [
+        (
+            "192.0.2.1",
+            "a.example",
+            "encrypted: 192.0.2.1:443 (a.example), TLS 1.3, h2: 1 connection, 9,000 octets",
+        ),
+        ("2001:db8::1", None, "encrypted: [2001:db8::1]:443 (b.example), TLS 1.3, h2: 1 connection"),
+        (None, None, "encrypted: other endpoints (b.example), TLS 1.3"),
+    ],
+)
+def test_an_endpoint_over_tls_is_told_in_words(address: str | None, names: str | None, says: str) -> None:
+    endpoint = {"server_address": address, "server_port": 443, "server_name": names, "alpn": "h2"}
+    endpoint |= {"version": "1.3", "certificate_names": ["b.example"], "connections": 1, "bytes": 9_000}
+    told = encrypted_sentence(endpoint | {"decrypted_connections": 0})
+    assert told.startswith(says) and told.endswith("not readable without keys")
+    assert encrypted_sentence(endpoint | {"decrypted_connections": 2}).endswith("2 read with keys")

@@ -149,7 +149,7 @@ def own_endpoints(config: SensorConfig, environ: Mapping[str, str]) -> tuple[Any
     found = []
     if any(spec.kind == "otlp" for spec in config.output):
         found.append((config.satellite.host, config.satellite.port))
-        proxy = config.https_proxy if config.satellite.tls else config.http_proxy
+        proxy = otlp_settings(config).proxy
         if proxy is not None:
             found.append((proxy.host, proxy.port))
     if config.listen is not None:
@@ -227,17 +227,14 @@ def _give_keys(engine: Any, config: SensorConfig, source: Any) -> None:
     """Let *engine* ask for TLS secrets: of ``--tls-keylog``, and of the capture file itself."""
     from levo.sensor.capture.keylog import CaptureSecrets, KeyLogFile
 
-    log = None
-    if config.tls_keylog is not None:
-        log = KeyLogFile(config.tls_keylog, finished=config.read is not None)
-    if config.read is None:
-        if log is not None:
-            engine.set_key_source(log, wait=True)
-        return
-    if log is not None:
-        while lines := log():
-            engine.add_secrets(lines)
-    engine.set_key_source(CaptureSecrets(source))
+    if config.read is not None:
+        if config.tls_keylog is not None:
+            log = KeyLogFile(config.tls_keylog, finished=True)
+            while lines := log():
+                engine.add_secrets(lines)
+        engine.set_key_source(CaptureSecrets(source))
+    elif config.tls_keylog is not None:
+        engine.set_key_source(KeyLogFile(config.tls_keylog), wait=True)
 
 
 def _refuse_overwriting(config: SensorConfig) -> None:

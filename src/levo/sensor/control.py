@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from levo import __version__
-from levo.config import OPTIONS, Merged
+from levo.config import OPTIONS, HostPort, Merged
 from levo.config.reload import changes
 from levo.errors import ConfigError
 from levo.ledger import Fate, Ledger
@@ -284,8 +284,7 @@ def encrypted_sentence(endpoint: Mapping[str, Any]) -> str:
     count = int(endpoint["connections"])
     where = "other endpoints"
     if endpoint["server_address"] is not None:
-        host = endpoint["server_address"]
-        where = f"{f'[{host}]' if ':' in host else host}:{endpoint['server_port']}"
+        where = str(HostPort(endpoint["server_address"], endpoint["server_port"]))
     names = endpoint["server_name"] or ", ".join(endpoint["certificate_names"])
     told = [f"TLS {endpoint['version']}" if endpoint["version"] else "TLS"]
     told += [endpoint["alpn"]] if endpoint["alpn"] else []

@@ -222,7 +222,7 @@ def prometheus_name(metric: Metric) -> str:
     """The family's name with its unit and kind, as Prometheus has them in the name."""
     name = metric.name.replace(".", "_")
     unit = {"By": "_bytes", "s": "_seconds"}.get(metric.unit, "")
-    name += unit if not name.endswith("_bytes") else ""
+    name = name.removesuffix(unit) + unit
     return f"{name}_total" if metric.monotonic else name
 
 
@@ -289,9 +289,12 @@ def reference() -> str:
         "# Metrics",
         "",
         "<!-- Made by levo.sensor.metrics; `levo config reference --metrics` prints it. -->",
+        "",
+        _INTRODUCTION,
+        "",
+        "| OTLP | Prometheus | kind | unit | labels | meaning |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
-    lines += ["", _INTRODUCTION, "", "| OTLP | Prometheus | kind | unit | labels | meaning |"]
-    lines += ["| --- | --- | --- | --- | --- | --- |"]
     for metric in _every_family():
         labels = dict.fromkeys(f"`{key}`" for point, _ in metric.points for key, _ in point)
         kind = "counter" if metric.monotonic else "gauge"
@@ -308,14 +311,15 @@ def _every_family() -> list[Metric]:
     from levo.sensor.pipeline import PipelineStatistics
 
     endpoint = {
-        **{
-            "server_address": "192.0.2.1",
-            "server_port": 443,
-            "server_name": "a",
-            "alpn": "h2",
-            "version": "1.3",
-        },
-        **{"certificate_names": ["a"], "connections": 0, "decrypted_connections": 0, "bytes": 0},
+        "server_address": "192.0.2.1",
+        "server_port": 443,
+        "server_name": "a",
+        "alpn": "h2",
+        "version": "1.3",
+        "certificate_names": ["a"],
+        "connections": 0,
+        "decrypted_connections": 0,
+        "bytes": 0,
     }
     capture = LiveStatistics((InterfaceStatistics("eth0", 0, 0, 0, 0, True),), 0)
     engine = {**Engine().statistics(), **dict.fromkeys(MASKED, 0)}

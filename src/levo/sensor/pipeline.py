@@ -275,17 +275,12 @@ class Pipeline:
 
     def snapshot(self) -> Snapshot:
         """At most a second old; exact once :meth:`run` has returned. For any thread."""
-        engine, ready, capture, ports, encrypted = self._seen
         return Snapshot(
-            engine,
-            ready,
-            capture,
-            self._handover.statistics(),
-            tuple(output.statistics() for output in self._outputs),
-            self._last_frame_ns,
-            not self._ended.is_set(),
-            ports,
-            encrypted,
+            **self._seen,
+            pipeline=self._handover.statistics(),
+            outputs=tuple(output.statistics() for output in self._outputs),
+            last_frame_ns=self._last_frame_ns,
+            capturing=not self._ended.is_set(),
         )
 
     # The capture thread.
@@ -360,17 +355,16 @@ class Pipeline:
     def _publish(self) -> None:
         self._seen = self._look()
 
-    def _look(
-        self,
-    ) -> tuple[Mapping[str, Any], int, Any, tuple[Mapping[str, Any], ...], tuple[Mapping[str, Any], ...]]:
+    def _look(self) -> dict[str, Any]:
+        """The fields of a :class:`Snapshot` that only this thread may read, while it runs."""
         engine = self._engine
-        return (
-            dict(engine.statistics()),
-            engine.ready,
-            self._source.statistics(),
-            tuple(engine.ports()),
-            tuple(engine.encrypted()),
-        )
+        return {
+            "engine": dict(engine.statistics()),
+            "ready": engine.ready,
+            "capture": self._source.statistics(),
+            "ports": tuple(engine.ports()),
+            "encrypted": tuple(engine.encrypted()),
+        }
 
     # The finishing thread.
 
