@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from levo.satellite.learn.schema import Node, Observer
 from levo.satellite.openapi.examples import example_of
 from levo.satellite.openapi.schema import SchemaWriter
+from tests.satellite.learn.schema.test_evidence import counted
 from tests.satellite.learn.schema.test_node import VALUES, learned
 
 
@@ -38,8 +39,36 @@ def test_required_optional_nullable_and_closed() -> None:
 
 
 def test_few_objects_are_closed_if_they_are_all_alike() -> None:
-    assert written([{"a": 1, "b": 2}] * 10)["additionalProperties"] is False
+    assert written([{"a": 1, "b": 2}] * 5)["additionalProperties"] is False
+    assert "additionalProperties" not in written([{"a": 1, "b": 2}] * 4)
     assert "additionalProperties" not in written([{"a": 1, "b": 2}] * 9 + [{"a": 1}])
+
+
+def answered(values: list[Any]) -> dict[str, Any]:
+    """Return the schema of answers to one question, of which different objects are counted."""
+    return SchemaWriter().write(counted(("/x", "", value) for value in values))
+
+
+def test_one_object_that_is_shown_again_and_again_decides_nothing() -> None:
+    me = {"id": "u1", "status": "active", "phone": None, "code": "0123456789"}
+    others = [{**me, "id": f"u{n}", "status": "blocked" if n % 2 else "active"} for n in range(60)]
+
+    once, many = answered([me] * 300), answered(others)
+    assert "required" not in once and "additionalProperties" not in once
+    assert once["properties"]["status"] == once["properties"]["code"] == {"type": "string"}
+    assert once["properties"]["phone"] == {}
+    assert many["required"] == ["code", "id", "phone", "status"] and many["additionalProperties"] is False
+    assert many["properties"]["status"]["enum"] == ["active", "blocked"]
+    assert many["properties"]["phone"] == {"type": "null"} and "pattern" in many["properties"]["code"]
+
+
+def test_repeating_an_object_does_not_make_what_is_rare_in_it_common() -> None:
+    usual = [{"id": f"u{n}", "status": "active" if n % 2 else "blocked"} for n in range(60)]
+    odd = {"id": "odd", "status": "pending", "note": "x"}
+
+    schema = answered(usual * 3 + [odd] * 3)
+
+    assert "additionalProperties" not in schema and "enum" not in schema["properties"]["status"]
 
 
 def test_what_was_never_anything_but_null_is_null_in_responses_of_the_new_version() -> None:

@@ -154,11 +154,16 @@ class Knowledge(msgspec.Struct, array_like=True, omit_defaults=True):
             self.auth[scheme] = self.auth.get(scheme, 0) + count
 
 
-def learn_messages(known: Knowledge, trace: Trace, key: str, detectors: Detectors) -> None:
-    """Add the messages of *trace*, whose place in the tree of paths is *key*, to *known*."""
+def learn_messages(
+    known: Knowledge, trace: Trace, place: str, detectors: Detectors, key: bytes = b""
+) -> None:
+    """Add the messages of *trace*, which is at *place* in the tree of paths, to *known*.
+
+    *key* is what objects are hashed with (``schema.evidence.hash_key``); without it they are not told apart.
+    """
     status = trace.status
     if 200 <= status < 400 or status == 101:
-        _learn_request(known, trace, key, detectors)
+        _learn_request(known, trace, place, detectors, key)
     elif status in (401, 403):
         known.refused += 1
     if status:
@@ -176,10 +181,12 @@ def learn_messages(known: Knowledge, trace: Trace, key: str, detectors: Detector
         if fields:
             Observer(_checks(detectors, fields)).observe(response.headers, fields)
         if trace.response_body:
-            _learn_body(response.bodies, content_type, trace.response_body, trace.response_whole, detectors)
+            asked = trace.query + trace.request_body.decode("latin-1")
+            told = (trace.response_body, trace.response_whole, key, trace.path, asked)
+            _learn_body(response.bodies, content_type, *told, detectors)
 
 
-def _learn_request(known: Knowledge, trace: Trace, key: str, detectors: Detectors) -> None:
+def _learn_request(known: Knowledge, trace: Trace, place: str, detectors: Detectors, key: bytes) -> None:
     known.accepted += 1
     query: dict[str, Text | list[Text]] = {}
     if trace.query:
@@ -202,18 +209,19 @@ def _learn_request(known: Knowledge, trace: Trace, key: str, detectors: Detector
         Observer(_checks(detectors, fields)).observe(known.headers, fields)
     if cookies:
         Observer(_checks(detectors, cookies)).observe(known.cookies, cookies)
-    if "{" in key:
-        _learn_segments(known, trace.path, key, detectors)
+    if "{" in place:
+        _learn_segments(known, trace.path, place, detectors)
     scheme = schemes(trace.request_headers, query)
     if scheme in known.auth or len(known.auth) < MAX_AUTH_SETS:
         known.auth[scheme] = known.auth.get(scheme, 0) + 1
     if trace.request_body:
-        _learn_body(known.bodies, content_type, trace.request_body, trace.request_whole, detectors)
+        told = (trace.request_body, trace.request_whole, key, trace.path, "")
+        _learn_body(known.bodies, content_type, *told, detectors)
 
 
-def _learn_segments(known: Knowledge, path: str, key: str, detectors: Detectors) -> None:
+def _learn_segments(known: Knowledge, path: str, place: str, detectors: Detectors) -> None:
     values = [part for part in path.split("/") if part]
-    for position, part in enumerate(part for part in key.split("/") if part):
+    for position, part in enumerate(part for part in place.split("/") if part):
         if "{" in part and position < len(values):
             value = unquote(values[position], errors="replace")
             node = known.segments.get(str(position))
@@ -223,7 +231,14 @@ def _learn_segments(known: Knowledge, path: str, key: str, detectors: Detectors)
 
 
 def _learn_body(
-    bodies: dict[str, Body], content_type: str, octets: bytes, whole: bool, detectors: Detectors
+    bodies: dict[str, Body],
+    content_type: str,
+    octets: bytes,
+    whole: bool,
+    key: bytes,
+    path: str,
+    request: str,
+    detectors: Detectors,
 ) -> None:
     media = media_type(content_type) or sniffed(octets)
     body = bodies.get(media)
@@ -232,7 +247,7 @@ def _learn_body(
             media = "*/*"
         body = bodies.setdefault(media, Body())
     if whole:
-        observe_body(body, media, content_type, octets, detectors.checks_for(octets))
+        observe_body(body, media, content_type, octets, detectors.checks_for(octets), key, path, request)
     else:
         body.seen += 1
 

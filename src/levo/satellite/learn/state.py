@@ -13,6 +13,7 @@ from levo.satellite.learn.operations import parts_of
 from levo.satellite.learn.paths.state import PathState
 from levo.satellite.learn.paths.statement import read_statement
 from levo.satellite.learn.paths.trie import path_keys
+from levo.satellite.learn.schema.evidence import hash_key
 from levo.satellite.learn.sensitive.detectors import Detectors
 from levo.satellite.learn.sensors import SensorReport, merge_sensor
 from levo.satellite.learn.trace import Trace
@@ -199,7 +200,7 @@ def _learn_part(
         facts = state.endpoints[key] = EndpointFacts()
     facts.add_trace(trace, settings.caller_key)
     if settings.budget is None or settings.budget.wants(key, trace):
-        learn_messages(facts.knowledge, trace, place, settings.detectors)
+        learn_messages(facts.knowledge, trace, place, settings.detectors, hash_key(settings.caller_key))
         if found is not None and 200 <= trace.status < 300 and trace.response_whole:
             statement = read_statement(trace.path, trace.request_body, trace.response_body)
             if statement is not None:

@@ -14,8 +14,10 @@ from levo.satellite.learn.knowledge import Response as LearnedResponse
 from levo.satellite.learn.schema import Body, Node, media_kind
 from levo.satellite.learn.sensitive import Finding, Rule
 from levo.satellite.openapi.examples import example_of
-from levo.satellite.openapi.schema import REQUIRED_FROM, Schema, SchemaWriter, sensitive_note
+from levo.satellite.openapi.schema import Schema, SchemaWriter, sensitive_note
 
+SENT_FROM = 5
+"""Accepted requests after which a parameter or a body that all of them had is required."""
 VERSIONS = {"3.0": "3.0.3", "3.1": "3.1.0"}
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _NAME = re.compile(r"\{([^{}]*)\}")
@@ -160,7 +162,7 @@ class _OperationWriter:
             written["parameters"] = parameters
         if known.bodies:
             body: dict[str, Any] = {"content": self._content(known.bodies, "request-body", "", False)}
-            if sum(b.seen for b in known.bodies.values()) >= known.accepted >= REQUIRED_FROM:
+            if sum(b.seen for b in known.bodies.values()) >= known.accepted >= SENT_FROM:
                 body["required"] = True
             written["requestBody"] = body
         written["responses"] = self._responses(known)
@@ -203,7 +205,7 @@ class _OperationWriter:
             ("cookie", "cookie", known.cookies),
         ):
             for name, child in sorted(node.children.items()):
-                required = child.total >= known.accepted >= REQUIRED_FROM
+                required = child.total >= known.accepted >= SENT_FROM
                 schema = self._text(child, name, position_name)
                 if not (place == "header" and name in ("accept", "content-type", "authorization")):
                     written.append(_parameter(name, place, required, schema))

@@ -1,4 +1,8 @@
-"""A learned node as a JSON Schema. All decisions (required, enum, map, closed, variants) are made here."""
+"""A learned node as a JSON Schema. All decisions (required, enum, map, closed, variants) are made here.
+
+What counts are different objects (``Node.evidence``): one that is shown a hundred times says no more about
+what the next one looks like than one that is shown once.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,19 @@ from levo.satellite.learn.schema import MIXED, Node, merge
 from levo.satellite.learn.sensitive import Finding, Rule, decide
 
 Schema = dict[str, Any]
-REQUIRED_FROM = 5
-"""Objects after which a property that was always there is required."""
+REQUIRED_FROM = 3
+"""Different objects after which a property that was always there is required."""
 CLOSED_FROM = 20
-"""Objects after which one without surprises is closed …"""
-ALIKE_FROM = 10
+"""Different objects after which one without surprises is closed …"""
+ALIKE_FROM = 5
 """… or so many, if all have the same properties."""
 NULL_FROM = 50
-"""Nulls after which a property of a response that was never anything else is one."""
+"""Different objects after which a property of a response that was never anything but null is null."""
 ENUM_FROM = 30
 MAX_ENUM = 20
 PATTERN_FROM = 20
+_NEARLY = 0.5
+"""What is missing to a whole number of objects where their number is an estimate."""
 _MAP_KEYS = 20
 _FORMATS = frozenset({"date", "date-time", "uuid", "email", "uri", "ipv4", "ipv6", "binary"})
 _PATTERNS = {"digits": r"^[0-9]+$", "decimal": r"^[0-9]+\.[0-9]+$", "hex": r"^(?:[0-9a-f]+|[0-9A-F]+)$"}
@@ -46,9 +52,18 @@ class SchemaWriter:
         self.findings: list[FieldFinding] = []
 
     def write(
-        self, node: Node, name: str = "", parent: str = "", pointer: str = "", xml: bool = False
+        self,
+        node: Node,
+        name: str = "",
+        parent: str = "",
+        pointer: str = "",
+        xml: bool = False,
+        repeats: float = 1.0,
     ) -> Schema:
-        """Return the schema of *node*, which is called *name* inside *parent*."""
+        """Return the schema of *node*, which is called *name* inside *parent*.
+
+        *repeats*: how often each different object that this is part of was counted.
+        """
         if xml and node.arrays and (node.objects or node.strings or node.integers or node.numbers):
             node = _as_array(node)
         options: list[Schema] = []
@@ -58,14 +73,14 @@ class SchemaWriter:
         if node.objects:
             options.append(self._object(node, name, pointer, xml))
         if node.arrays:
-            options.append(self._array(node, name, parent, pointer, xml))
+            options.append(self._array(node, name, parent, pointer, xml, repeats))
         if node.strings:
-            options.append(self._string(node, finding))
+            options.append(self._string(node, finding, repeats))
         if node.integers or node.numbers:
-            options.append(self._number(node))
+            options.append(self._number(node, repeats))
         if node.booleans:
             options.append({"type": "boolean"})
-        if not options and self._closed and not self._old and node.nulls >= NULL_FROM:
+        if not options and self._closed and not self._old and node.nulls >= NULL_FROM * repeats:
             return {"type": "null"}
         schema = self._joined(options, bool(node.nulls))
         if finding is not None:
@@ -116,19 +131,21 @@ class SchemaWriter:
         return schema
 
     def _object(self, node: Node, name: str, pointer: str, xml: bool) -> Schema:
+        evidence = node.evidence
+        repeats = node.objects / evidence
         node = as_map(node)
         properties: dict[str, Schema] = {}
         required: list[str] = []
         for key, child in sorted(node.children.items()):
-            schema = self.write(child, key, name, f"{pointer}/{key}" if pointer else key, xml)
+            schema = self.write(child, key, name, f"{pointer}/{key}" if pointer else key, xml, repeats)
             shown = key
             if xml and key.startswith("@"):
                 shown = key[1:]
                 schema = {**schema, "xml": {"attribute": True}}
             properties[shown] = schema
-            if child.total >= node.objects and node.objects >= REQUIRED_FROM:
+            if child.total >= node.objects and evidence >= REQUIRED_FROM - _NEARLY:
                 required.append(shown)
-        found = None if xml else self._variants(node, properties)
+        found = None if xml else self._variants(node, properties, repeats)
         if found is not None:
             return found
         result: Schema = {"type": "object"}
@@ -138,31 +155,32 @@ class SchemaWriter:
             result["required"] = required
         if node.other is not None:
             result["additionalProperties"] = self.write(
-                node.other, name, "", f"{pointer}/*" if pointer else "*", xml
+                node.other, name, "", f"{pointer}/*" if pointer else "*", xml, repeats
             )
-        elif self._closed and self._is_closed(node):
+        elif self._closed and self._is_closed(node, evidence):
             result["additionalProperties"] = False
         return result
 
-    def _is_closed(self, node: Node) -> bool:
+    def _is_closed(self, node: Node, evidence: float) -> bool:
         """Whether the next object hardly has a property that none had (Good and Turing's estimate)."""
         if not node.children:
             return False
-        if node.objects < CLOSED_FROM:
-            return node.objects >= ALIKE_FROM and all(
+        if evidence < CLOSED_FROM - _NEARLY:
+            return evidence >= ALIKE_FROM - _NEARLY and all(
                 child.total >= node.objects for child in node.children.values()
             )
-        singles = sum(child.total == 1 for child in node.children.values())
-        return singles * 200 <= node.objects
+        once = 2 * node.objects / evidence
+        singles = sum(child.total < once for child in node.children.values())
+        return singles * 200 <= evidence
 
-    def _variants(self, node: Node, properties: dict[str, Schema]) -> Schema | None:
+    def _variants(self, node: Node, properties: dict[str, Schema], repeats: float) -> Schema | None:
         """Return a ``oneOf`` by discriminator, None when the objects are all alike or too few to tell."""
         variants = node.variants
         if node.many_variants or len(variants) < 2 or node.other is not None:
             return None
         if sum(v.objects for v in variants.values()) != node.objects:
             return None
-        if min(v.objects for v in variants.values()) < CLOSED_FROM:
+        if min(v.objects for v in variants.values()) < CLOSED_FROM * repeats:
             return None
         if len({frozenset(v.present) for v in variants.values()}) < 2:
             return None
@@ -186,36 +204,36 @@ class SchemaWriter:
             options.append(option)
         return {"oneOf": options, "x-levo-discriminator": name}
 
-    def _array(self, node: Node, name: str, parent: str, pointer: str, xml: bool) -> Schema:
+    def _array(self, node: Node, name: str, parent: str, pointer: str, xml: bool, repeats: float) -> Schema:
         items: Schema = {}
         if node.items is not None:
-            items = self.write(node.items, name, parent, f"{pointer}/*" if pointer else "*", xml)
+            items = self.write(node.items, name, parent, f"{pointer}/*" if pointer else "*", xml, repeats)
         return {"type": "array", "items": items}
 
-    def _string(self, node: Node, finding: Finding | None) -> Schema:
+    def _string(self, node: Node, finding: Finding | None, repeats: float) -> Schema:
         schema: Schema = {"type": "string"}
         labels = node.labels
-        count = sum(labels.values())
+        count = sum(labels.values()) / repeats
         if (
             not node.open
             and labels
             and finding is None
             and count >= ENUM_FROM
             and 1 < len(labels) <= MAX_ENUM  # one may be a habit of those who were seen
-            and sum(n == 1 for n in labels.values()) * 100 <= count
+            and sum(n < 2 * repeats for n in labels.values()) * 200 <= count
         ):
             schema["enum"] = sorted(labels)
         elif node.format in _FORMATS:
             schema["format"] = node.format
-        elif node.format in _PATTERNS and node.strings >= PATTERN_FROM:
+        elif node.format in _PATTERNS and node.strings >= PATTERN_FROM * repeats:
             schema["pattern"] = _PATTERNS[node.format]
         return schema
 
-    def _number(self, node: Node) -> Schema:
+    def _number(self, node: Node, repeats: float) -> Schema:
         schema: Schema = {"type": "number" if node.numbers else "integer"}
         if not node.numbers and node.bits > 31:
             schema["format"] = "int64"
-        if not node.negative and node.integers + node.numbers >= CLOSED_FROM:
+        if not node.negative and node.integers + node.numbers >= CLOSED_FROM * repeats:
             schema["minimum"] = 0
         return schema
 

@@ -77,8 +77,21 @@ def sniffed(octets: bytes) -> str:
     return "text/plain" if octets[:256].isascii() else "application/octet-stream"
 
 
-def observe_body(body: Body, media: str, content_type: str, octets: bytes, checks: Sequence[Check]) -> bool:
-    """Add one complete body to *body*; return whether it could be read."""
+def observe_body(
+    body: Body,
+    media: str,
+    content_type: str,
+    octets: bytes,
+    checks: Sequence[Check],
+    key: bytes = b"",
+    path: str = "",
+    request: str = "",
+) -> bool:
+    """Add one complete body to *body*; return whether it could be read.
+
+    With *key* (``evidence.hash_key``) different objects are counted: *path* is what was asked for, *request*
+    what else the request said.
+    """
     body.seen += 1
     if len(octets) > MAX_BODY_BYTES:
         return False
@@ -86,7 +99,7 @@ def observe_body(body: Body, media: str, content_type: str, octets: bytes, check
         value = read_body(media, content_type, octets)
     except Unreadable:
         return False
-    Observer(checks).observe(body.schema, value)
+    Observer(checks, key=key, path=path, request=request).observe(body.schema, value)
     body.learned += 1
     return True
 

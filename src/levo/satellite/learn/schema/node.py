@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from levo.satellite.learn.schema.evidence import estimate, joined
 from levo.satellite.learn.schema.text import MIXED
 
 MAX_DEPTH = 20
@@ -97,6 +98,8 @@ class Node(msgspec.Struct, array_like=True, omit_defaults=True):
     """Scalars in which sensitive data was looked for."""
     private: bool = False
     """The name of the property says that its strings must not be labels."""
+    distinct: bytes = b""
+    """About how many of ``objects`` were different (``evidence``); empty where that was not counted."""
 
     @property
     def total(self) -> int:
@@ -110,6 +113,11 @@ class Node(msgspec.Struct, array_like=True, omit_defaults=True):
             + self.objects
             + self.arrays
         )
+
+    @property
+    def evidence(self) -> float:
+        """About how many different objects were seen here, all of ``objects`` where that was not counted."""
+        return min(float(self.objects), estimate(self.distinct)) if self.distinct else float(self.objects)
 
     def size(self) -> int:
         """Return how many nodes there are from here down."""
@@ -177,6 +185,7 @@ def absorb(node: Node, other: Node) -> None:
 
 def _absorb_object(node: Node, other: Node) -> None:
     node.keyed += other.keyed
+    node.distinct = joined(node.distinct, other.distinct)
     if other.other is not None:
         if node.other is None:
             node.other = Node(open=True)

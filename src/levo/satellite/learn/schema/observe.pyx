@@ -1,10 +1,22 @@
 """Adds values to nodes, and tells the format of a string: what runs for every scalar of every body.
 
 The nodes themselves, their meaning and how they merge are in ``node.py``.
+
+Objects are told apart (``evidence.py``) by what identifies them, the first that there is:
+
+1. their own ``id`` (``uuid`` ...) and the path that was asked for, whatever else of them changes;
+2. what they say, and what identifies the object with an ``id`` that they are part of;
+3. in a list: what they say, and the path;
+4. what they say, and the request: the same answer to another question is news.
+
+*What they say* leaves out fractions and times, which a server makes anew for each answer.
 """
 
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_GET_LENGTH
+from libc.stdint cimport uint64_t
+from libc.string cimport memcpy
 
+from levo.satellite.learn.schema.evidence import RANKS, REGISTERS
 from levo.satellite.learn.schema.labels import is_label, may_have_labels
 from levo.satellite.learn.schema.node import (
     DISCRIMINATORS,
@@ -22,17 +34,32 @@ from levo.satellite.learn.schema.text import MIXED, Binary, Text, is_name, rare_
 
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
+    void* PyUnicode_DATA(object text)
+
+cdef extern from *:
+    """
+    static inline uint64_t levo_fold(uint64_t a, uint64_t b) {
+        unsigned __int128 product = (unsigned __int128)a * b;
+        return (uint64_t)product ^ (uint64_t)(product >> 64);
+    }
+    """
+    uint64_t levo_fold(uint64_t a, uint64_t b) noexcept nogil
 
 cdef enum:
     LONGEST = 2048
     MOST_LABELS = 24
     SCANNED = 3
     DEEPEST = 20
+    PLACES = 64
+    HIGHEST = 8
 
 cdef object _Node = Node, _Text = Text, _Binary = Binary
 cdef str _MIXED = MIXED
 cdef tuple _DISCRIMINATORS = DISCRIMINATORS
+cdef tuple _IDENTITIES = ("id", "_id", "uuid", "guid", "uid")
+cdef bytes _NONE_SEEN = bytes(REGISTERS)
 assert (MOST_LABELS, SCANNED, DEEPEST) == (MAX_LABELS, SCANNED_ITEMS, MAX_DEPTH)
+assert (PLACES, HIGHEST) == (REGISTERS, RANKS)
 
 
 cdef inline bint is_digit(char c) noexcept nogil:
@@ -136,6 +163,15 @@ cdef str numeric_format(const char* at, Py_ssize_t size):
     return None
 
 
+cdef bint is_moment(str value, Py_ssize_t size) noexcept:
+    """Whether *value* is a date and time."""
+    cdef const char* at
+    if size <= 11 or size > 40 or not PyUnicode_IS_ASCII(value):
+        return False
+    at = <const char*>PyUnicode_DATA(value)
+    return is_digit(at[0]) and (at[10] == c"T" or at[10] == c" ") and is_date(at)
+
+
 cpdef str text_format(str value):
     """Return the name of the format that all of *value* has, or ``MIXED``.
 
@@ -188,23 +224,68 @@ cdef class Observer:
 
     cdef tuple _checks
     cdef bint _scan
+    cdef bint _hashed
     cdef int _budget
+    cdef uint64_t _seed
+    cdef uint64_t _factor
+    cdef uint64_t _path
+    cdef uint64_t _within
+    """Hash of what the object at hand is told apart by besides what it says."""
+    cdef bint _named
+    """This is the ``id`` of an object that it is part of."""
 
-    def __init__(self, checks=(), budget=MAX_NODES):
-        """*checks* are applied to every scalar; *budget* bounds the new nodes."""
+    def __init__(self, checks=(), budget=MAX_NODES, bytes key=b"", str path="", str request=""):
+        """*checks* are applied to every scalar; *budget* bounds the new nodes.
+
+        With *key* (``evidence.hash_key``), different objects are counted. *path* is what was asked for,
+        *request* what else the request said.
+        """
+        cdef char* at = key
         self._checks = tuple(checks)
         self._scan = True
         self._budget = budget
+        self._hashed = len(key) == 16
+        if self._hashed:
+            memcpy(&self._seed, at, 8)
+            memcpy(&self._factor, at + 8, 8)
+            self._factor |= 1
+            self._path = self._text_hash(path)
+            self._within = levo_fold(self._path ^ self._text_hash(request), self._factor)
 
     def observe(self, node, value):
         """Add *value*, as ``orjson`` returns it (or :class:`Text`, :class:`Binary`), to *node*."""
         self._observe(node, value, 0)
 
-    cdef int _observe(self, object node, object value, int depth) except -1:
+    cdef uint64_t _mixed(self, uint64_t value) noexcept nogil:
+        return levo_fold(value ^ self._seed, self._factor)
+
+    cdef uint64_t _text_hash(self, str value) except? 0:
+        """The keyed hash of *value*, the same in every process."""
+        cdef Py_ssize_t size = 0
+        cdef const char* at
+        cdef uint64_t found, word = 0
+        try:
+            at = PyUnicode_AsUTF8AndSize(value, &size)
+        except UnicodeEncodeError:  # a lone surrogate
+            return self._mixed(1)
+        found = self._mixed(<uint64_t>size + 2)
+        while size >= 8:
+            memcpy(&word, at, 8)
+            found = levo_fold(found ^ word, self._factor)
+            at += 8
+            size -= 8
+        if size:
+            word = 0
+            memcpy(&word, at, size)
+            found = levo_fold(found ^ word, self._factor)
+        return self._mixed(found) | 1
+
+    cdef uint64_t _observe(self, object node, object value, int depth) except? 0:
+        """Add *value* and return the hash of what it says; 0 where nothing is hashed."""
         cdef object kind = type(value)
         cdef int bits
         if kind is str:
-            self._string(node, <str>value)
+            return self._string(node, <str>value)
         elif kind is int:
             node.integers += 1
             bits = value.bit_length()
@@ -216,17 +297,21 @@ cdef class Observer:
                 node.scanned += 1
                 if bits > 19 and self._checks:
                     self._check(node, str(value))
+            if self._hashed:
+                return self._mixed(self._mixed(3) ^ <uint64_t>(value & 0xFFFFFFFFFFFFFFFF))
         elif kind is dict:
             node.objects += 1
             if depth < DEEPEST:
-                self._object(node, <dict>value, depth)
+                return self._object(node, <dict>value, depth)
         elif kind is list:
             node.arrays += 1
-            self._array(node, <list>value, depth)
+            return self._array(node, <list>value, depth)
         elif value is None:
             node.nulls += 1
+            return 4
         elif kind is bool:
             node.booleans += 1
+            return 5 if value else 6
         elif kind is float:
             node.numbers += 1
             if value < 0:
@@ -234,41 +319,53 @@ cdef class Observer:
             if self._scan:
                 node.scanned += 1
         elif kind is _Text:
-            self._text(node, value)
+            return self._text(node, value)
         elif kind is _Binary:
             node.strings += 1
             node.open = True
             node.format = "binary" if node.format in ("", "binary") else _MIXED
-        return 0
+        return 7
 
-    cdef int _array(self, object node, list value, int depth) except -1:
+    cdef uint64_t _array(self, object node, list value, int depth) except? 0:
         cdef Py_ssize_t count = len(value), index
         cdef Py_ssize_t fewest = node.fewest
+        cdef uint64_t said = 8, within = self._within
         cdef bint scan
         if fewest < 0 or count < fewest:
             node.fewest = count
         if count > <Py_ssize_t>node.most:
             node.most = count
         if not count or depth >= DEEPEST:
-            return 0
+            return said
         items = node.items
         if items is None:
             items = node.items = _Node(open=node.private, private=node.private)
             self._budget -= 1
         scan = self._scan
+        if not self._named:
+            self._within = self._path
         for index in range(count):
             if index == SCANNED:
                 self._scan = False
-            self._observe(items, value[index], depth + 1)
+            said = self._mixed(said ^ self._observe(items, value[index], depth + 1))
         self._scan = scan
-        return 0
+        self._within = within
+        return said
 
-    cdef int _object(self, object node, dict value, int depth) except -1:
+    cdef uint64_t _object(self, object node, dict value, int depth) except? 0:
         cdef dict children = node.children
-        cdef bint folded = node.folded, keyed = False
+        cdef bint folded = node.folded, keyed = False, known = False, named = self._named
         cdef object child, other
         cdef str name
+        cdef uint64_t said = 9, within = self._within
         depth += 1
+        if self._hashed:
+            for name in _IDENTITIES:
+                identity = value.get(name)
+                if identity is not None and (type(identity) is int or type(identity) is str) and identity != "":
+                    self._within = self._mixed(self._text_hash(str(identity)) ^ self._path)
+                    self._named = known = True
+                    break
         for key, item in value.items():
             child = children.get(key)
             if child is None:
@@ -277,18 +374,18 @@ cdef class Observer:
                     other = node.other
                     if other is None:
                         other = node.other = _Node(open=True)
-                    self._observe(other, item, depth)
+                    said += self._member(other, key, item, depth)
                     continue
                 private = not may_have_labels(key)
                 child = children[key] = _Node(open=private, private=private)
                 self._budget -= 1
                 if len(children) > <Py_ssize_t>MAX_CHILDREN:
-                    self._observe(child, item, depth)
+                    said += self._member(child, key, item, depth)
                     fold(node)
                     children = node.children
                     folded = keyed = True
                     continue
-            self._observe(child, item, depth)
+            said += self._member(child, key, item, depth)
         if keyed and not folded:
             node.keyed += 1
         if not node.many_variants:
@@ -296,6 +393,33 @@ cdef class Observer:
                 if name in value:
                     self._variant(node, name, value)
                     break
+        if self._hashed:
+            self._count(node, self._within if known else self._mixed(said) ^ within)
+            self._within = within
+            self._named = named
+        return said
+
+    cdef inline uint64_t _member(self, object node, str name, object value, int depth) except? 0:
+        """Add the property *name*; the hashes of an object's properties are added up, in whatever order."""
+        cdef uint64_t said = self._observe(node, value, depth)
+        return levo_fold(self._text_hash(name) ^ said, self._factor) if self._hashed else said
+
+    cdef int _count(self, object node, uint64_t identity) except -1:
+        """Note in the sketch of *node* that an object of this *identity* was seen."""
+        cdef bytes sketch = node.distinct
+        cdef uint64_t spread = self._mixed(identity)
+        cdef int place = spread & (PLACES - 1), rank = 0
+        cdef char* registers
+        spread >>= 6
+        while rank < HIGHEST - 1 and not spread & 1:
+            spread >>= 1
+            rank += 1
+        registers = sketch if sketch else _NONE_SEEN
+        if not registers[place] & (1 << rank):
+            sketch = registers[:PLACES]
+            registers = sketch  # a copy that nobody else has yet
+            registers[place] |= <char>(1 << rank)
+            node.distinct = sketch
         return 0
 
     cdef int _variant(self, object node, str name, dict value) except -1:
@@ -319,7 +443,7 @@ cdef class Observer:
             node.variants = {}
         return 0
 
-    cdef int _string(self, object node, str value) except -1:
+    cdef uint64_t _string(self, object node, str value) except? 0:
         cdef Py_ssize_t size = PyUnicode_GET_LENGTH(value)
         cdef Py_ssize_t shortest = node.shortest
         cdef str known, name
@@ -348,17 +472,15 @@ cdef class Observer:
             node.scanned += 1
             if self._checks and size > 6:
                 self._check(node, value)
-        return 0
+        if not self._hashed or is_moment(value, size):
+            return 10
+        return self._text_hash(value)
 
-    cdef int _text(self, object node, object value) except -1:
+    cdef uint64_t _text(self, object node, object value) except? 0:
         plain = scalar(value)
         if type(plain) is str:
-            self._string(node, <str>plain)
-        elif type(plain) is bool:
-            node.booleans += 1
-        else:
-            self._observe(node, plain, 0)
-        return 0
+            return self._string(node, <str>plain)
+        return self._observe(node, plain, 0)
 
     cdef int _check(self, object node, str value) except -1:
         cdef object found, more
