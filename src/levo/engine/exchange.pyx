@@ -399,6 +399,12 @@ cdef inline bint named(Text name, const char* lower_name, uint32_t length) noexc
     return name.length == length and equals_lower(name.data, <const uint8_t*>lower_name, length)
 
 
+cdef enum:
+    # A bit for each length of a name that holds credentials: cookie, x-api-key, set-cookie, authorization, and
+    # proxy-authorization.
+    CREDENTIAL_LENGTHS = 1 << 6 | 1 << 9 | 1 << 10 | 1 << 13 | 1 << 19
+
+
 cdef uint64_t mask_section(Section* section, const Text* names, size_t count) noexcept nogil:
     cdef uint32_t i
     cdef size_t k
@@ -407,6 +413,11 @@ cdef uint64_t mask_section(Section* section, const Text* names, size_t count) no
     cdef uint64_t hidden = 0
     for i in range(section.field_count):
         name = section_text(section, section.fields[i].name)
+        # Most fields are told apart by their length; blanks at the end may make a name longer.
+        if not count and name.length and name.length < 20 and not CREDENTIAL_LENGTHS >> name.length & 1 and (
+            name.data[name.length - 1] > c" "
+        ):
+            continue
         text = section_text(section, section.fields[i].value)
         while name.length and is_blank(name.data[name.length - 1]):
             name.length -= 1

@@ -33,7 +33,7 @@ Attributes beyond the OpenTelemetry semantic conventions (one form per message, 
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy, memmove, memset, strlen
+from libc.string cimport memcmp, memcpy, memmove, strlen
 
 from levo.engine.exchange cimport (
     Facts,
@@ -46,26 +46,33 @@ from levo.engine.exchange cimport (
     section_find,
     section_text,
 )
+from levo.engine.otlp_attributes cimport (
+    ATTRIBUTE_ROOM,
+    begin_attribute,
+    write_ascii,
+    write_bytes,
+    write_double,
+    write_int,
+    write_known_string,
+    write_true,
+)
+from levo.engine.otlp_fields cimport FIELD_ROOM, write_fields
 from levo.engine.output cimport (
+    TEXT_ASCII,
     TEXT_UTF8,
     Output,
     Text,
     TextKind,
     body_text_length,
+    copy,
     forget_wide_registers,
-    load64,
-    lower,
-    lower_run,
-    lower_word,
     output_need,
-    output_scratch,
-    put,
-    put_text,
     text_kind,
     utf8_length,
+    write_text,
 )
-from levo.engine.protobuf cimport put_fixed64, put_octet, put_varint, varint_length, write_varint
-from levo.engine.span_identity cimport derive_ids, mix, read_traceparent
+from levo.engine.protobuf cimport varint_length, write_fixed64, write_tag, write_varint
+from levo.engine.span_identity cimport derive_ids, read_traceparent
 from levo.engine.types cimport (
     GRPC_ANSWERED_COMPRESSED,
     GRPC_ASKED_COMPRESSED,
@@ -84,244 +91,38 @@ from levo.engine.types cimport (
 
 cdef extern from *:
     """
-    #define LEVO_REPEAT 0xFFFFFFFFu
-    #define LEVO_KEYS(side) { \\
-        "http." side ".body.size", "levo.http." side ".body.size", "levo.http." side ".body", \\
-        "levo.http." side ".body.truncated", "levo.http." side ".body.missing_bytes", \\
-        "levo.http." side ".data_messages", "levo.http." side ".data_message_bytes", \\
-        "levo.http." side ".text_messages", "levo.http." side ".control_frames" }
-    static const char *const levo_request_keys[] = LEVO_KEYS("request");
-    static const char *const levo_response_keys[] = LEVO_KEYS("response");
+    /* As long as ``write_fields`` may read. */
+    static const char levo_request_header[32] = "http.request.header.";
+    static const char levo_response_header[32] = "http.response.header.";
+    static const char levo_request_trailer[32] = "levo.http.request.trailer.";
+    static const char levo_response_trailer[32] = "levo.http.response.trailer.";
     """
-    const uint32_t REPEAT "LEVO_REPEAT"
-    const char* const* REQUEST_KEYS "levo_request_keys"
-    const char* const* RESPONSE_KEYS "levo_response_keys"
-
-cdef enum:                    # of LEVO_KEYS
-    KEY_SIZE = 0
-    KEY_DECODED_SIZE = 1
-    KEY_BODY = 2
-    KEY_TRUNCATED = 3
-    KEY_MISSING = 4
-    KEY_MESSAGES = 5
-    KEY_MESSAGE_BYTES = 6
-    KEY_TEXT_MESSAGES = 7
-    KEY_CONTROL_FRAMES = 8
+    const char* REQUEST_HEADER "levo_request_header"
+    const char* RESPONSE_HEADER "levo_response_header"
+    const char* REQUEST_TRAILER "levo_request_trailer"
+    const char* RESPONSE_TRAILER "levo_response_trailer"
 
 cdef enum:
     FRONT = 96                # room in front of the spans for all that encloses them, texts aside
     SPAN_KIND_SERVER = 2
     STATUS_CODE_ERROR = 2
     REMOTE_PARENT = 0x300     # SpanFlags: parent is known to be remote
+    MOST_ATTRIBUTES = 64      # of a span, those of field lines aside
+    # How often a request's line and the fields that say the same (host, tracestate) may be written again, each
+    # octet as two: method, path, query, target, service, method, span name, server, trace state.
+    HEAD_COPIES = 2 * 10
 
 
-cdef inline bint begin_attribute(
-    Output* out, const char* key, size_t key_length, uint64_t value_length
-) noexcept nogil:
-    """``Span.attributes`` up to its AnyValue of *value_length* octets; room for that is made as well."""
-    cdef uint64_t pair = 2 + varint_length(key_length) + key_length + varint_length(value_length) + value_length
-    if not output_need(out, pair + 16):
-        return False
-    put_octet(out, 0x4A)
-    put_varint(out, pair)
-    put_octet(out, 0x0A)
-    put_varint(out, key_length)
-    put(out, key, key_length)
-    put_octet(out, 0x12)
-    put_varint(out, value_length)
-    return True
+cdef inline uint8_t* write_name(uint8_t* at, const char* key, const char* name) noexcept nogil:
+    """An attribute whose value is one of our own words."""
+    return write_ascii(at, key, <const uint8_t*>name, <uint32_t>strlen(name))
 
 
-cdef inline void put_string(Output* out, const char* key, Text text) noexcept nogil:
-    put_known_string(out, key, text, text_kind(text.data, text.length))
-
-
-cdef void put_known_string(Output* out, const char* key, Text text, TextKind kind) noexcept nogil:
-    cdef uint64_t length = utf8_length(text.data, text.length, kind)
-    if begin_attribute(out, key, strlen(key), 1 + varint_length(length) + length):
-        put_octet(out, 0x0A)
-        put_varint(out, length)
-        put_text(out, text.data, text.length, kind)
-
-
-cdef inline void put_name(Output* out, const char* key, const char* name) noexcept nogil:
-    cdef Text text
-    text.data = <const uint8_t*>name
-    text.length = <uint32_t>strlen(name)
-    put_string(out, key, text)
-
-
-cdef void put_bytes(Output* out, const char* key, const uint8_t* data, uint32_t length) noexcept nogil:
-    if begin_attribute(out, key, strlen(key), 1 + varint_length(length) + length):
-        put_octet(out, 0x3A)
-        put_varint(out, length)
-        put(out, data, length)
-
-
-cdef void put_int(Output* out, const char* key, int64_t number) noexcept nogil:
-    if begin_attribute(out, key, strlen(key), 1 + varint_length(<uint64_t>number)):
-        put_octet(out, 0x18)
-        put_varint(out, <uint64_t>number)
-
-
-cdef void put_true(Output* out, const char* key) noexcept nogil:
-    if begin_attribute(out, key, strlen(key), 2):
-        put_octet(out, 0x10)
-        put_octet(out, 1)
-
-
-cdef void put_double(Output* out, const char* key, double number) noexcept nogil:
-    cdef uint64_t word
-    cdef int i
-    if begin_attribute(out, key, strlen(key), 9):
-        put_octet(out, 0x21)
-        memcpy(&word, &number, 8)
-        for i in range(8):
-            put_octet(out, <uint8_t>(word >> (8 * i)))
-
-
-# Field lines: one attribute per name, the values of all its lines in wire order.
-
-cdef inline uint32_t name_hash(Text name) noexcept nogil:
-    """Equal for names that differ in the case of ASCII letters only."""
-    cdef uint64_t hash = name.length, tail = 0
-    cdef uint32_t i = 0
-    while name.length - i >= 8:
-        hash = mix(hash, load64(name.data + i) | <uint64_t>0x2020202020202020)
-        i += 8
-    while i < name.length:
-        tail = tail << 8 | name.data[i] | 0x20
-        i += 1
-    hash = mix(hash, tail)
-    return <uint32_t>(hash ^ hash >> 32)
-
-
-cdef inline bint same_name(Text a, Text b) noexcept nogil:
-    cdef uint32_t i = 0
-    if a.length != b.length:
-        return False
-    while a.length - i >= 8:
-        if lower_word(load64(a.data + i)) != lower_word(load64(b.data + i)):
-            return False
-        i += 8
-    while i < a.length:
-        if lower(a.data[i]) != lower(b.data[i]):
-            return False
-        i += 1
-    return True
-
-
-cdef bint chain_repeats(const Section* section, Output* out) noexcept nogil:
-    """Fill the scratch space: ``[i]`` is 0, or the number (from 1) of the next field of the same name, and
-    ``[count + i]`` is the number of the last one; ``REPEAT`` there marks a field that an earlier one leads to.
-
-    An open-addressed table, so thousands of fields cost no more than their number.
-    """
-    cdef uint32_t count = section.field_count, i, first, slots = 16, slot, probes
-    cdef uint32_t* following
-    cdef uint32_t* last
-    cdef uint32_t* table
-    cdef Text name
-    if count > 0x1000000:
-        return False
-    while slots < 2 * count:
-        slots *= 2
-    if not output_scratch(out, <size_t>2 * count + slots):
-        return False
-    following = out.scratch
-    last = following + count
-    table = last + count
-    memset(following, 0, <size_t>count * 2 * sizeof(uint32_t))
-    memset(table, 0, <size_t>slots * sizeof(uint32_t))
-    for i in range(count):
-        name = section_text(section, section.fields[i].name)
-        slot = name_hash(name) & (slots - 1)
-        probes = 0
-        while table[slot] and probes < 64:
-            first = table[slot] - 1
-            if same_name(name, section_text(section, section.fields[first].name)):
-                break
-            slot = (slot + 1) & (slots - 1)
-            probes += 1
-        if probes == 64:
-            continue                      # crowded on purpose: an attribute of its own
-        if table[slot]:
-            first = table[slot] - 1
-            following[last[first] if last[first] else first] = i + 1
-            last[first] = i
-            last[i] = REPEAT
-        else:
-            table[slot] = i + 1
-    return True
-
-
-cdef uint64_t value_length(Text text) noexcept nogil:
-    """Octets of one string in an ArrayValue, its tag included."""
-    cdef uint64_t length = utf8_length(text.data, text.length, text_kind(text.data, text.length))
-    cdef uint64_t value = 1 + varint_length(length) + length
-    return 1 + varint_length(value) + value
-
-
-cdef inline void put_value(Output* out, Text text, TextKind kind, uint64_t length) noexcept nogil:
-    """One string in an ArrayValue; *length* is its octets as UTF-8."""
-    put_octet(out, 0x0A)
-    put_varint(out, 1 + varint_length(length) + length)
-    put_octet(out, 0x0A)
-    put_varint(out, length)
-    put_text(out, text.data, text.length, kind)
-
-
-cdef void put_fields(Output* out, const char* prefix, const Section* section) noexcept nogil:
-    """``<prefix><name>``: string array. Names lower-cased, values as they are."""
-    cdef uint32_t count = section.field_count, i, k
-    cdef uint32_t* following
-    cdef uint32_t* last
-    cdef size_t prefix_length = strlen(prefix), name_length
-    cdef uint64_t key_length, array, value, length, pair
-    cdef Text name, text
-    cdef TextKind name_kind, kind
-    if count == 0 or section.fields == NULL or not chain_repeats(section, out):
-        return
-    following = out.scratch
-    last = following + count
-    for i in range(count):
-        if last[i] == REPEAT:
-            continue
-        name = section_text(section, section.fields[i].name)
-        name_kind = text_kind(name.data, name.length)
-        key_length = prefix_length + utf8_length(name.data, name.length, name_kind)
-        text = section_text(section, section.fields[i].value)
-        kind = text_kind(text.data, text.length)
-        length = utf8_length(text.data, text.length, kind)
-        value = 1 + varint_length(length) + length
-        array = 1 + varint_length(value) + value
-        k = following[i]
-        while k:
-            array += value_length(section_text(section, section.fields[k - 1].value))
-            k = following[k - 1]
-        value = 1 + varint_length(array) + array
-        pair = 2 + varint_length(key_length) + key_length + varint_length(value) + value
-        if not output_need(out, pair + 16):
-            return
-        put_octet(out, 0x4A)
-        put_varint(out, pair)
-        put_octet(out, 0x0A)
-        put_varint(out, key_length)
-        put(out, prefix, prefix_length)
-        put_text(out, name.data, name.length, name_kind)
-        name_length = key_length - prefix_length
-        lower_run(out.data + out.length - name_length, name_length)
-        put_octet(out, 0x12)
-        put_varint(out, value)
-        put_octet(out, 0x2A)
-        put_varint(out, array)
-        put_value(out, text, kind, length)
-        k = following[i]
-        while k:
-            text = section_text(section, section.fields[k - 1].value)
-            kind = text_kind(text.data, text.length)
-            put_value(out, text, kind, utf8_length(text.data, text.length, kind))
-            k = following[k - 1]
+cdef inline uint8_t* write_part(uint8_t* at, const char* key, Text text, bint ascii) noexcept nogil:
+    """An attribute whose value is part of a text that is *ascii*, or of one that may not be."""
+    if ascii:
+        return write_ascii(at, key, text.data, text.length)
+    return write_known_string(at, key, text, text_kind(text.data, text.length))
 
 
 # One span.
@@ -390,68 +191,55 @@ cdef uint32_t decimal(int number, char* out) noexcept nogil:
     return count
 
 
-cdef void put_body(Output* out, const char* const* keys, const Message* message) noexcept nogil:
-    """What requests and responses share; *keys* are their names for it."""
-    cdef long long text = 0
+cdef inline uint8_t* write_body(
+    uint8_t* at, const Message* message, const char* key, const char* truncated, const char* missing
+) noexcept nogil:
+    cdef long long text
     cdef Text body
-    body.data = message.body.data
-    put_int(out, keys[KEY_SIZE], <int64_t>message.wire_body_size)
-    if message.content_decoded and message.body.length != message.wire_body_size:
-        put_int(out, keys[KEY_DECODED_SIZE], message.body.length)
     if message.body.length:
         text = body_text_length(message.body.data, message.body.length, message.truncated or message.missing_bytes)
         if text >= 0:
+            body.data = message.body.data
             body.length = <uint32_t>text
-            put_known_string(out, keys[KEY_BODY], body, TEXT_UTF8)
+            at = write_known_string(at, key, body, TEXT_UTF8)
         else:
-            put_bytes(out, keys[KEY_BODY], message.body.data, message.body.length)
+            at = write_bytes(at, key, message.body.data, message.body.length)
     if message.truncated:
-        put_true(out, keys[KEY_TRUNCATED])
+        at = write_true(at, truncated)
     if message.missing_bytes:
-        put_int(out, keys[KEY_MISSING], <int64_t>message.missing_bytes)
-    if message.data_messages:
-        put_int(out, keys[KEY_MESSAGES], message.data_messages)
-        put_int(out, keys[KEY_MESSAGE_BYTES], <int64_t>message.data_message_bytes)
-    if message.text_messages:
-        put_int(out, keys[KEY_TEXT_MESSAGES], message.text_messages)
-    if message.control_frames:
-        put_int(out, keys[KEY_CONTROL_FRAMES], message.control_frames)
+        at = write_int(at, missing, <int64_t>message.missing_bytes)
+    return at
 
 
-cdef void put_findings(Output* out, uint8_t request, uint8_t response) noexcept nogil:
+cdef uint8_t* write_findings(uint8_t* at, uint8_t request, uint8_t response) noexcept nogil:
     """``levo.findings``; nothing when there are none."""
-    cdef uint64_t array = 0, length, value
+    cdef uint64_t array = 0, length
     cdef int side, bit
     cdef const char* side_name
     cdef size_t side_length
+    if not (request | response):
+        return at
     for bit in range(8):
         length = strlen(finding_name(bit))
         if request >> bit & 1:
             array += 4 + 8 + length
         if response >> bit & 1:
             array += 4 + 9 + length
-    if array == 0:
-        return
-    value = 1 + varint_length(array) + array
-    if not begin_attribute(out, b"levo.findings", 13, value):
-        return
-    put_octet(out, 0x2A)
-    put_varint(out, array)
+    at = write_tag(begin_attribute(at, b"levo.findings", 1 + varint_length(array) + array), 0x2A, array)
     for side in range(2):
         side_name = b"request." if side == 0 else b"response."
         side_length = 8 if side == 0 else 9
         for bit in range(8):
             if (request if side == 0 else response) >> bit & 1:
                 length = strlen(finding_name(bit))
-                put_octet(out, 0x0A)
-                put_octet(out, <uint8_t>(2 + side_length + length))
-                put_octet(out, 0x0A)
-                put_octet(out, <uint8_t>(side_length + length))
-                put(out, side_name, side_length)
-                put(out, finding_name(bit), length)
+                at = write_tag(write_tag(at, 0x0A, 2 + side_length + length), 0x0A, side_length + length)
+                memcpy(at, side_name, side_length)
+                memcpy(at + side_length, finding_name(bit), length)
+                at += side_length + length
+    return at
 
 
-cdef void put_ids(Output* out, const Exchange* exchange) noexcept nogil:
+cdef uint8_t* write_ids(uint8_t* at, const Exchange* exchange, bint ascii) noexcept nogil:
     """trace_id, span_id, trace_state, parent_span_id, flags."""
     cdef uint8_t trace_id[16]
     cdef uint8_t span_id[8]
@@ -461,7 +249,7 @@ cdef void put_ids(Output* out, const Exchange* exchange) noexcept nogil:
     cdef bint remote = False
     cdef Field* field = NULL
     cdef Text state
-    cdef TextKind kind
+    cdef TextKind kind = TEXT_ASCII
     cdef uint64_t length
     cdef uint32_t bits
     derive_ids(exchange, trace_id, span_id)
@@ -472,46 +260,31 @@ cdef void put_ids(Output* out, const Exchange* exchange) noexcept nogil:
     ):
         remote = True
         memcpy(trace_id, remote_trace, 16)
-    if not output_need(out, 64):
-        return
-    put_octet(out, 0x0A)
-    put_octet(out, 16)
-    put(out, trace_id, 16)
-    put_octet(out, 0x12)
-    put_octet(out, 8)
-    put(out, span_id, 8)
+    at = write_tag(at, 0x0A, 16)
+    memcpy(at, trace_id, 16)
+    at = write_tag(at + 16, 0x12, 8)
+    memcpy(at, span_id, 8)
+    at += 8
     if not remote:
-        return
+        return at
     field = section_find(&exchange.request.head, b"tracestate", 10)
     if field != NULL:
         state = section_text(&exchange.request.head, field.value)
-        kind = text_kind(state.data, state.length)
+        if not ascii:
+            kind = text_kind(state.data, state.length)
         length = utf8_length(state.data, state.length, kind)
-        if length and output_need(out, length + 64):
-            put_octet(out, 0x1A)
-            put_varint(out, length)
-            put_text(out, state.data, state.length, kind)
-    if not output_need(out, 32):
-        return
-    put_octet(out, 0x22)
-    put_octet(out, 8)
-    put(out, parent_id, 8)
+        if length:
+            at = write_text(write_tag(at, 0x1A, length), state.data, state.length, kind)
+    at = write_tag(at, 0x22, 8)
+    memcpy(at, parent_id, 8)
+    at += 8
     bits = REMOTE_PARENT | flags
-    put_octet(out, 0x85)
-    put_octet(out, 0x01)
-    put_octet(out, <uint8_t>bits)
-    put_octet(out, <uint8_t>(bits >> 8))
-    put_octet(out, 0)
-    put_octet(out, 0)
-
-
-cdef void put_span_name(Output* out, Text name) noexcept nogil:
-    cdef TextKind kind = text_kind(name.data, name.length)
-    cdef uint64_t length = utf8_length(name.data, name.length, kind)
-    if output_need(out, length + 16):
-        put_octet(out, 0x2A)
-        put_varint(out, length)
-        put_text(out, name.data, name.length, kind)
+    at[0] = 0x85
+    at[1] = 0x01
+    at[2] = <uint8_t>bits
+    at[3] = <uint8_t>(bits >> 8)
+    at[4] = at[5] = 0
+    return at + 6
 
 
 cdef inline Text constant(const char* octets) noexcept nogil:
@@ -521,70 +294,103 @@ cdef inline Text constant(const char* octets) noexcept nogil:
     return text
 
 
-cdef bint plain_target(const Facts* facts) noexcept nogil:
+cdef inline bint plain_target(const Facts* facts) noexcept nogil:
     """The target is exactly path, or path, ``?`` and query."""
     return facts.target.data == facts.path.data and facts.target.length == facts.path.length + (
         facts.query.length + 1 if facts.has_query else 0
     )
 
 
-cdef void put_request(Output* out, const Exchange* exchange, const Facts* facts, bint known) noexcept nogil:
+cdef uint8_t* write_request(
+    Output* out, uint8_t* at, const Exchange* exchange, const Facts* facts, bint known, bint ascii
+) noexcept nogil:
+    cdef const Message* request = &exchange.request
     if facts.method.length:
         if known:
-            put_string(out, b"http.request.method", facts.method)
+            at = write_ascii(at, b"http.request.method", facts.method.data, facts.method.length)
         else:
-            put_name(out, b"http.request.method", b"_OTHER")
-            put_string(out, b"http.request.method_original", facts.method)
-    put_string(out, b"url.scheme", facts.scheme)
-    put_string(out, b"url.path", facts.path)
+            at = write_name(at, b"http.request.method", b"_OTHER")
+            at = write_part(at, b"http.request.method_original", facts.method, ascii)
+    at = write_part(at, b"url.scheme", facts.scheme, ascii)
+    at = write_part(at, b"url.path", facts.path, ascii)
     if facts.has_query:
-        put_string(out, b"url.query", facts.query)
+        at = write_part(at, b"url.query", facts.query, ascii)
     if not plain_target(facts):
-        put_string(out, b"levo.http.request.target", facts.target)
-    put_fields(out, b"http.request.header.", &exchange.request.head)
-    put_body(out, REQUEST_KEYS, &exchange.request)
-    put_fields(out, b"levo.http.request.trailer.", &exchange.request.trailers)
+        at = write_part(at, b"levo.http.request.target", facts.target, ascii)
+    at = write_fields(out, at, REQUEST_HEADER, 20, &request.head, ascii)
+    at = write_int(at, b"http.request.body.size", <int64_t>request.wire_body_size)
+    if request.content_decoded and request.body.length != request.wire_body_size:
+        at = write_int(at, b"levo.http.request.body.size", request.body.length)
+    at = write_body(at, request, b"levo.http.request.body", b"levo.http.request.body.truncated",
+                    b"levo.http.request.body.missing_bytes")
+    if request.data_messages:
+        at = write_int(at, b"levo.http.request.data_messages", request.data_messages)
+        at = write_int(at, b"levo.http.request.data_message_bytes", <int64_t>request.data_message_bytes)
+    if request.text_messages:
+        at = write_int(at, b"levo.http.request.text_messages", request.text_messages)
+    if request.control_frames:
+        at = write_int(at, b"levo.http.request.control_frames", request.control_frames)
+    return write_fields(out, at, REQUEST_TRAILER, 26, &request.trailers, False)
 
 
-cdef void put_response(Output* out, const Exchange* exchange) noexcept nogil:
-    cdef Text reason = section_text(&exchange.response.head, exchange.response.reason)
-    if exchange.response.status:
-        put_int(out, b"http.response.status_code", exchange.response.status)
+cdef uint8_t* write_response(Output* out, uint8_t* at, const Exchange* exchange) noexcept nogil:
+    cdef const Message* response = &exchange.response
+    cdef Text reason = section_text(&response.head, response.reason)
+    cdef bint ascii = is_ascii(&response.head)
+    if response.status:
+        at = write_int(at, b"http.response.status_code", response.status)
     if reason.length:
-        put_string(out, b"levo.http.response.reason", reason)
-    put_fields(out, b"http.response.header.", &exchange.response.head)
-    put_body(out, RESPONSE_KEYS, &exchange.response)
-    put_fields(out, b"levo.http.response.trailer.", &exchange.response.trailers)
+        at = write_part(at, b"levo.http.response.reason", reason, ascii)
+    at = write_fields(out, at, RESPONSE_HEADER, 21, &response.head, ascii)
+    at = write_int(at, b"http.response.body.size", <int64_t>response.wire_body_size)
+    if response.content_decoded and response.body.length != response.wire_body_size:
+        at = write_int(at, b"levo.http.response.body.size", response.body.length)
+    at = write_body(at, response, b"levo.http.response.body", b"levo.http.response.body.truncated",
+                    b"levo.http.response.body.missing_bytes")
+    if response.data_messages:
+        at = write_int(at, b"levo.http.response.data_messages", response.data_messages)
+        at = write_int(at, b"levo.http.response.data_message_bytes", <int64_t>response.data_message_bytes)
+    if response.text_messages:
+        at = write_int(at, b"levo.http.response.text_messages", response.text_messages)
+    if response.control_frames:
+        at = write_int(at, b"levo.http.response.control_frames", response.control_frames)
+    return write_fields(out, at, RESPONSE_TRAILER, 27, &response.trailers, False)
 
 
-cdef Text put_connection(Output* out, const Exchange* exchange, const Facts* facts, char* version) noexcept nogil:
+cdef uint8_t* write_connection(uint8_t* at, const Exchange* exchange, const Facts* facts, bint ascii) noexcept nogil:
     """Addresses, ports and protocol."""
     cdef char address[46]
+    cdef char version[32]
     cdef Text text
     text.data = <const uint8_t*>address
     text.length = address_text(exchange.server, exchange.family, address)
-    put_string(out, b"server.address", facts.server_name if facts.server_name.length else text)
-    put_int(out, b"server.port", facts.server_port)
-    put_string(out, b"network.local.address", text)
-    put_int(out, b"network.local.port", exchange.server_port)
+    if facts.server_name.length:
+        at = write_part(at, b"server.address", facts.server_name, ascii)
+    else:
+        at = write_ascii(at, b"server.address", text.data, text.length)
+    at = write_int(at, b"server.port", facts.server_port)
+    at = write_ascii(at, b"network.local.address", text.data, text.length)
+    at = write_int(at, b"network.local.port", exchange.server_port)
     text.length = address_text(exchange.client, exchange.family, address)
-    put_string(out, b"client.address", text)
-    put_int(out, b"client.port", exchange.client_port)
-    put_name(out, b"network.protocol.name", b"websocket" if exchange.protocol == PROTOCOL_WEBSOCKET else b"http")
+    at = write_ascii(at, b"client.address", text.data, text.length)
+    at = write_int(at, b"client.port", exchange.client_port)
+    if exchange.protocol == PROTOCOL_WEBSOCKET:
+        at = write_name(at, b"network.protocol.name", b"websocket")
+    else:
+        at = write_name(at, b"network.protocol.name", b"http")
     text.data = <const uint8_t*>version
     text.length = decimal(facts.version_major, version)
     if facts.version_major < 2:
         version[text.length] = c"."
         text.length += 1 + decimal(facts.version_minor, version + text.length + 1)
-    put_string(out, b"network.protocol.version", text)
-    return text
+    return write_ascii(at, b"network.protocol.version", text.data, text.length)
 
 
-cdef void put_rpc(Output* out, const Facts* facts, uint8_t grpc, int status) noexcept nogil:
+cdef uint8_t* write_rpc(uint8_t* at, const Facts* facts, uint8_t grpc, int status, bint ascii) noexcept nogil:
     """gRPC: the path is ``/package.Service/Method``."""
     cdef Text name = facts.path, method
     cdef uint32_t slash
-    put_name(out, b"rpc.system", b"grpc")
+    at = write_name(at, b"rpc.system", b"grpc")
     if name.length > 1 and name.data[0] == c"/":
         name.data += 1
         name.length -= 1
@@ -595,17 +401,18 @@ cdef void put_rpc(Output* out, const Facts* facts, uint8_t grpc, int status) noe
             method.data = name.data + slash
             method.length = name.length - slash
             name.length = slash - 1
-            put_string(out, b"rpc.service", name)
-            put_string(out, b"rpc.method", method)
+            at = write_part(at, b"rpc.service", name, ascii)
+            at = write_part(at, b"rpc.method", method, ascii)
     if status >= 0:
-        put_int(out, b"rpc.grpc.status_code", status)
+        at = write_int(at, b"rpc.grpc.status_code", status)
     if grpc & (GRPC_CLIENT_STREAMS | GRPC_SERVER_STREAMS):
-        put_name(out, b"levo.rpc.streaming", grpc_streaming_name(grpc))
+        at = write_name(at, b"levo.rpc.streaming", grpc_streaming_name(grpc))
     if grpc & (GRPC_ASKED_COMPRESSED | GRPC_ANSWERED_COMPRESSED):
-        put_true(out, b"levo.rpc.compressed")
+        at = write_true(at, b"levo.rpc.compressed")
+    return at
 
 
-cdef void put_status(Output* out, const Exchange* exchange, int rpc_status) noexcept nogil:
+cdef uint8_t* write_status(uint8_t* at, const Exchange* exchange, int rpc_status) noexcept nogil:
     """``error.type`` and the span's status: for 5xx, gRPC server errors and failures on the wire only."""
     cdef char digits[12]
     cdef Text text
@@ -618,76 +425,88 @@ cdef void put_status(Output* out, const Exchange* exchange, int rpc_status) noex
     elif is_transport_failure(exchange.incomplete):
         text = constant(incomplete_name(exchange.incomplete))
     if text.length == 0:
-        return
-    put_string(out, b"error.type", text)
-    if output_need(out, 8):
-        put_octet(out, 0x7A)
-        put_octet(out, 2)
-        put_octet(out, 0x18)
-        put_octet(out, STATUS_CODE_ERROR)
+        return at
+    at = write_ascii(at, b"error.type", text.data, text.length)
+    at = write_tag(at, 0x7A, 2)
+    return write_tag(at, 0x18, STATUS_CODE_ERROR)
 
 
-cdef void put_span_content(Output* out, const Exchange* exchange) noexcept nogil:
+cdef inline bint is_ascii(const Section* section) noexcept nogil:
+    return text_kind(section.text, section.text_length) == TEXT_ASCII
+
+
+cdef inline size_t room_for_fields(const Section* section) noexcept nogil:
+    return 2 * <size_t>section.text_length + FIELD_ROOM * <size_t>section.field_count
+
+
+cdef size_t room_for_span(const Exchange* exchange) noexcept nogil:
+    """Octets that no span of *exchange* takes more than."""
+    return (MOST_ATTRIBUTES * ATTRIBUTE_ROOM + HEAD_COPIES * <size_t>exchange.request.head.text_length
+            + 2 * <size_t>exchange.response.head.text_length
+            + room_for_fields(&exchange.request.head) + room_for_fields(&exchange.request.trailers)
+            + room_for_fields(&exchange.response.head) + room_for_fields(&exchange.response.trailers)
+            + exchange.request.body.length + exchange.response.body.length)
+
+
+cdef uint8_t* write_span(Output* out, uint8_t* at, const Exchange* exchange) noexcept nogil:
+    """What ``ScopeSpans.spans`` holds."""
     cdef Facts facts
-    cdef char version[16]
-    cdef bint known
+    cdef bint known, ascii = is_ascii(&exchange.request.head)
     cdef int rpc_status = -1
     cdef Text name
+    cdef TextKind kind = TEXT_ASCII
     exchange_facts(exchange, &facts)
     known = is_known_method(facts.method)
-    put_ids(out, exchange)
+    at = write_ids(at, exchange, ascii)
     name = facts.method if known else constant(b"HTTP")
     if exchange.grpc and facts.path.length > 1 and facts.path.data[0] == c"/":
         name = facts.path
         name.data += 1
         name.length -= 1
-    put_span_name(out, name)
-    if not output_need(out, 32):
-        return
-    put_octet(out, 0x30)
-    put_octet(out, SPAN_KIND_SERVER)
-    put_fixed64(out, 0x39, <uint64_t>facts.start_ns)
-    put_fixed64(out, 0x41, <uint64_t>facts.end_ns)
+        if not ascii:
+            kind = text_kind(name.data, name.length)
+    at = write_tag(at, 0x2A, utf8_length(name.data, name.length, kind))
+    at = write_text(at, name.data, name.length, kind)
+    at = write_tag(at, 0x30, SPAN_KIND_SERVER)
+    at = write_fixed64(at, 0x39, <uint64_t>facts.start_ns)
+    at = write_fixed64(at, 0x41, <uint64_t>facts.end_ns)
     if exchange.request.present:
-        put_request(out, exchange, &facts, known)
+        at = write_request(out, at, exchange, &facts, known, ascii)
     if exchange.response.present:
-        put_response(out, exchange)
-    put_connection(out, exchange, &facts, version)
+        at = write_response(out, at, exchange)
+    at = write_connection(at, exchange, &facts, ascii)
     if exchange.grpc:
         rpc_status = grpc_status(exchange)
-        put_rpc(out, &facts, exchange.grpc, rpc_status)
-    put_findings(out, exchange.request.findings, exchange.response.findings)
-    put_double(out, b"levo.sample.weight", exchange.weight)
+        at = write_rpc(at, &facts, exchange.grpc, rpc_status, ascii)
+    at = write_findings(at, exchange.request.findings, exchange.response.findings)
+    at = write_double(at, b"levo.sample.weight", exchange.weight)
     if exchange.incomplete:
-        put_name(out, b"levo.exchange.incomplete", incomplete_name(exchange.incomplete))
-    put_int(out, b"levo.timing.total_ns", facts.end_ns - facts.start_ns)
+        at = write_name(at, b"levo.exchange.incomplete", incomplete_name(exchange.incomplete))
+    at = write_int(at, b"levo.timing.total_ns", facts.end_ns - facts.start_ns)
     if exchange.request.present and exchange.response.present:
-        put_int(out, b"levo.timing.time_to_first_byte_ns", facts.first_byte_ns - facts.start_ns)
+        at = write_int(at, b"levo.timing.time_to_first_byte_ns", facts.first_byte_ns - facts.start_ns)
     if exchange.interim:
-        put_int(out, b"levo.http.interim_responses", exchange.interim)
+        at = write_int(at, b"levo.http.interim_responses", exchange.interim)
     if exchange.stream_id:
-        put_int(out, b"levo.http2.stream_id", exchange.stream_id)
-    put_status(out, exchange, rpc_status)
+        at = write_int(at, b"levo.http2.stream_id", exchange.stream_id)
+    return write_status(at, exchange, rpc_status)
 
 
 cdef void put_span(Output* out, const Exchange* exchange) noexcept nogil:
     """``ScopeSpans.spans``: tag, length, content. Two octets are left for the length, moved if it needs others."""
-    cdef size_t start, length
+    cdef uint8_t* start
+    cdef size_t length
     cdef uint32_t width
-    if not output_need(out, 8):
+    if not output_need(out, room_for_span(exchange)):
         return
-    put_octet(out, 0x12)
-    start = out.length
-    out.length += 2
-    put_span_content(out, exchange)
-    length = out.length - start - 2
+    start = out.data + out.length
+    start[0] = 0x12
+    length = write_span(out, start + 3, exchange) - (start + 3)
     width = varint_length(length)
     if width != 2:
-        if not output_need(out, 8):
-            return
-        memmove(out.data + start + width, out.data + start + 2, length)
-        out.length = start + width + length
-    write_varint(out.data + start, length)
+        memmove(start + 1 + width, start + 3, length)
+    write_varint(start + 1, length)
+    out.length += 1 + width + length
 
 
 cdef size_t otlp_encode(

@@ -1,7 +1,6 @@
 # Growable output of the encoders, and the rules by which octets become text. Inline, no GIL, no Python.
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcpy
 
 from levo.model.utf8 cimport utf8_run
 
@@ -35,12 +34,70 @@ cdef extern from *:
     static inline void levo_forget_wide_registers(void) {}
     #endif
     static inline unsigned levo_first_octet(uint64_t mask) { return (unsigned)__builtin_ctzll(mask) >> 3; }
+
+    /* Names and values are short: a call of memcpy costs more than copying them. */
+    static inline void levo_copy(uint8_t *to, const uint8_t *from, size_t size) {
+        uint64_t a, b, c, d;
+        uint32_t e, f;
+        if (size > 32) { memcpy(to, from, size); return; }
+        if (size >= 16) {
+            memcpy(&a, from, 8), memcpy(&b, from + 8, 8);
+            memcpy(&c, from + size - 16, 8), memcpy(&d, from + size - 8, 8);
+            memcpy(to, &a, 8), memcpy(to + 8, &b, 8);
+            memcpy(to + size - 16, &c, 8), memcpy(to + size - 8, &d, 8);
+        } else if (size >= 8) {
+            memcpy(&a, from, 8), memcpy(&b, from + size - 8, 8);
+            memcpy(to, &a, 8), memcpy(to + size - 8, &b, 8);
+        } else if (size >= 4) {
+            memcpy(&e, from, 4), memcpy(&f, from + size - 4, 4);
+            memcpy(to, &e, 4), memcpy(to + size - 4, &f, 4);
+        } else if (size) {
+            uint8_t first = from[0], middle = from[size >> 1], last = from[size - 1];
+            to[0] = first, to[size >> 1] = middle, to[size - 1] = last;
+        }
+    }
+
+    /* Blocks of 32 octets at the start, in octets: those without one above 127; those that are plain text. With the
+       compiler's vector extension (GCC and Clang, any processor). */
+    typedef int8_t levo_signed __attribute__((vector_size(16)));
+    static inline int levo_any(levo_signed one, levo_signed other) {
+        uint64_t halves[2];
+        one |= other;
+        memcpy(halves, &one, 16);
+        return (halves[0] | halves[1]) != 0;
+    }
+    static inline size_t levo_ascii_blocks(const uint8_t *data, size_t length) {
+        size_t at = 0;
+        levo_signed one, other;
+        for (; length - at >= 32; at += 32) {
+            memcpy(&one, data + at, 16), memcpy(&other, data + at + 16, 16);
+            if (levo_any((levo_signed)(one < 0), (levo_signed)(other < 0))) break;
+        }
+        return at;
+    }
+    static inline levo_signed levo_odd(levo_signed octets) {
+        levo_signed spaces = (levo_signed)(octets > 8) & (levo_signed)(octets < 14);
+        return (levo_signed)(octets < 32) & ~(spaces | (levo_signed)(octets == 27));
+    }
+    static inline size_t levo_plain_blocks(const uint8_t *data, size_t length) {
+        size_t at = 0;
+        levo_signed one, other;
+        for (; length - at >= 32; at += 32) {
+            memcpy(&one, data + at, 16), memcpy(&other, data + at + 16, 16);
+            if (levo_any((levo_signed)(one < 32), (levo_signed)(other < 32))
+                && levo_any(levo_odd(one), levo_odd(other))) break;
+        }
+        return at;
+    }
     #endif
     """
     # Eight octets, the first one lowest; octets are looked at together by arithmetic on such words.
     uint64_t load64 "levo_load64"(const uint8_t* data) nogil
     void store64 "levo_store64"(uint8_t* data, uint64_t word) nogil
     void forget_wide_registers "levo_forget_wide_registers" () nogil
+    void copy "levo_copy"(uint8_t* to, const uint8_t* source, size_t size) nogil
+    size_t ascii_blocks "levo_ascii_blocks"(const uint8_t* data, size_t length) nogil
+    size_t plain_blocks "levo_plain_blocks"(const uint8_t* data, size_t length) nogil
     # Position of the first octet whose highest bit is set in *mask*, which is not zero.
     uint32_t first_octet "levo_first_octet"(uint64_t mask) nogil
 
@@ -111,9 +168,8 @@ cdef inline void output_free(Output* output) noexcept nogil:
 
 cdef inline void put(Output* output, const void* data, size_t size) noexcept nogil:
     """Append without a check: the caller has called ``output_need``."""
-    if size:
-        memcpy(output.data + output.length, data, size)
-        output.length += size
+    copy(output.data + output.length, <const uint8_t*>data, size)
+    output.length += size
 
 
 cdef inline uint8_t lower(uint8_t octet) noexcept nogil:
@@ -128,17 +184,6 @@ cdef inline uint64_t lower_word(uint64_t word) noexcept nogil:
     return word | (upper >> 2)
 
 
-cdef inline void lower_run(uint8_t* data, size_t length) noexcept nogil:
-    """Lower ASCII letters in place."""
-    cdef size_t i = 0
-    while length - i >= 8:
-        store64(data + i, lower_word(load64(data + i)))
-        i += 8
-    while i < length:
-        data[i] = lower(data[i])
-        i += 1
-
-
 cdef inline bint equals_lower(const uint8_t* data, const uint8_t* lower_name, size_t length) noexcept nogil:
     """True when *data*, ASCII letters lowered, equals *lower_name*; both have *length* octets."""
     cdef size_t i
@@ -149,7 +194,7 @@ cdef inline bint equals_lower(const uint8_t* data, const uint8_t* lower_name, si
 
 
 cdef inline TextKind text_kind(const uint8_t* data, size_t length) noexcept nogil:
-    cdef size_t i = 0
+    cdef size_t i = ascii_blocks(data, length)
     while length - i >= 8 and load64(data + i) & <uint64_t>0x8080808080808080 == 0:
         i += 8
     while i < length and data[i] < 0x80:
@@ -168,14 +213,12 @@ cdef inline size_t utf8_length(const uint8_t* data, size_t length, TextKind kind
     return total
 
 
-cdef inline void put_text(Output* output, const uint8_t* data, size_t length, TextKind kind) noexcept nogil:
-    """Append *data* as valid UTF-8; room for ``utf8_length`` octets is there."""
+cdef inline uint8_t* write_text(uint8_t* at, const uint8_t* data, size_t length, TextKind kind) noexcept nogil:
+    """Write *data* as valid UTF-8, ``utf8_length`` octets; the place behind it."""
     cdef size_t i
-    cdef uint8_t* at
     if kind != TEXT_LATIN1:
-        put(output, data, length)
-        return
-    at = output.data + output.length
+        copy(at, data, length)
+        return at + length
     for i in range(length):
         if data[i] < 0x80:
             at[0] = data[i]
@@ -184,7 +227,7 @@ cdef inline void put_text(Output* output, const uint8_t* data, size_t length, Te
             at[0] = 0xC0 | (data[i] >> 6)
             at[1] = 0x80 | (data[i] & 0x3F)
             at += 2
-    output.length = at - output.data
+    return at
 
 
 cdef inline bint incomplete_character(const uint8_t* data, size_t length) noexcept nogil:
@@ -213,7 +256,7 @@ cdef inline bint is_control(uint8_t octet) noexcept nogil:
 
 cdef inline size_t plain_run(const uint8_t* data, size_t length) noexcept nogil:
     """Octets at the start that are ASCII and text."""
-    cdef size_t i = 0
+    cdef size_t i = plain_blocks(data, length)
     cdef uint64_t word, odd
     while length - i >= 8:
         word = load64(data + i)

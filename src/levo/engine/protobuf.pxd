@@ -1,16 +1,20 @@
 # The protobuf wire format (protobuf.dev/programming-guides/encoding): varints, tags, fixed-width numbers.
-# Writers do not check for room: the caller has called ``output_need``.
+# Writers take the place to write at and return the one behind; they do not check for room.
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from levo.engine.output cimport Output
+from levo.engine.output cimport store64
 
-
-cdef inline uint32_t varint_length(uint64_t number) noexcept nogil:
-    cdef uint32_t length = 1
-    while number >= 0x80:
-        number >>= 7
-        length += 1
-    return length
+cdef extern from *:
+    """
+    #ifndef LEVO_VARINT
+    #define LEVO_VARINT
+    static inline uint32_t levo_varint_length(uint64_t number) {
+        return (uint32_t)((64 - __builtin_clzll(number | 1)) * 9 + 64) >> 6;
+    }
+    #endif
+    """
+    # Octets of a varint: one for each seven bits.
+    uint32_t varint_length "levo_varint_length"(uint64_t number) nogil
 
 
 cdef inline uint8_t* write_varint(uint8_t* at, uint64_t number) noexcept nogil:
@@ -22,17 +26,13 @@ cdef inline uint8_t* write_varint(uint8_t* at, uint64_t number) noexcept nogil:
     return at + 1
 
 
-cdef inline void put_octet(Output* out, uint8_t octet) noexcept nogil:
-    out.data[out.length] = octet
-    out.length += 1
+cdef inline uint8_t* write_tag(uint8_t* at, uint8_t tag, uint64_t number) noexcept nogil:
+    """A tag of one octet, then a varint: the length of what follows, or a number."""
+    at[0] = tag
+    return write_varint(at + 1, number)
 
 
-cdef inline void put_varint(Output* out, uint64_t number) noexcept nogil:
-    out.length = write_varint(out.data + out.length, number) - out.data
-
-
-cdef inline void put_fixed64(Output* out, uint8_t tag, uint64_t number) noexcept nogil:
-    cdef int i
-    put_octet(out, tag)
-    for i in range(8):
-        put_octet(out, <uint8_t>(number >> (8 * i)))
+cdef inline uint8_t* write_fixed64(uint8_t* at, uint8_t tag, uint64_t number) noexcept nogil:
+    at[0] = tag
+    store64(at + 1, number)
+    return at + 9

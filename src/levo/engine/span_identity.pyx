@@ -11,47 +11,51 @@ from levo.engine.output cimport Text
 from levo.engine.types cimport Exchange
 
 
-cdef inline int hex_value(uint8_t octet) noexcept nogil:
-    if c"0" <= octet <= c"9":
-        return octet - c"0"
-    if c"a" <= octet <= c"f":
-        return octet - c"a" + 10
-    return -1
+cdef extern from *:
+    """
+    #define LEVO_NO_HEX 0x80
+    static const uint8_t levo_hex[256] = {
+        [0 ... '0' - 1] = LEVO_NO_HEX, ['9' + 1 ... 'a' - 1] = LEVO_NO_HEX, ['f' + 1 ... 255] = LEVO_NO_HEX,
+        ['0'] = 0, ['1'] = 1, ['2'] = 2, ['3'] = 3, ['4'] = 4, ['5'] = 5, ['6'] = 6, ['7'] = 7, ['8'] = 8,
+        ['9'] = 9, ['a'] = 10, ['b'] = 11, ['c'] = 12, ['d'] = 13, ['e'] = 14, ['f'] = 15
+    };
+    """
+    const uint8_t NO_HEX "LEVO_NO_HEX"
+    const uint8_t* HEX "levo_hex"     # the value of a digit, or NO_HEX
 
 
 cdef inline bint read_hex(const uint8_t* text, int octets, uint8_t* out) noexcept nogil:
-    """Lower-case hexadecimal of *octets* octets, not all zero."""
-    cdef int i, high, low
-    cdef uint8_t seen = 0
+    """Lower-case hexadecimal of *octets* octets; False where there is another character."""
+    cdef int i
+    cdef uint8_t high, low, odd = 0
     for i in range(octets):
-        high = hex_value(text[2 * i])
-        low = hex_value(text[2 * i + 1])
-        if high < 0 or low < 0:
-            return False
+        high = HEX[text[2 * i]]
+        low = HEX[text[2 * i + 1]]
+        odd |= high | low
         out[i] = <uint8_t>(high << 4 | low)
-        seen |= out[i]
-    return seen != 0
+    return not odd & NO_HEX
+
+
+cdef inline bint all_zero(const uint8_t* octets, int count) noexcept nogil:
+    cdef int i
+    cdef uint8_t seen = 0
+    for i in range(count):
+        seen |= octets[i]
+    return seen == 0
 
 
 cdef bint read_traceparent(Text text, uint8_t* trace_id, uint8_t* parent_id, uint8_t* flags) noexcept nogil:
     """W3C Trace Context level 1, section 3.2; later versions may carry more behind the flags."""
-    cdef int high, low
+    cdef uint8_t version
     if text.length < 55 or text.data[2] != c"-" or text.data[35] != c"-" or text.data[52] != c"-":
         return False
-    high = hex_value(text.data[0])
-    low = hex_value(text.data[1])
-    if high < 0 or low < 0 or (high == 15 and low == 15):
+    if not read_hex(text.data, 1, &version) or version == 255:
         return False
-    if text.length > 55 and (text.data[55] != c"-" or (high == 0 and low == 0)):
+    if text.length > 55 and (text.data[55] != c"-" or version == 0):
         return False
     if not read_hex(text.data + 3, 16, trace_id) or not read_hex(text.data + 36, 8, parent_id):
         return False
-    high = hex_value(text.data[53])
-    low = hex_value(text.data[54])
-    if high < 0 or low < 0:
-        return False
-    flags[0] = <uint8_t>(high << 4 | low)
-    return True
+    return read_hex(text.data + 53, 1, flags) and not all_zero(trace_id, 16) and not all_zero(parent_id, 8)
 
 
 cdef void derive_ids(const Exchange* exchange, uint8_t* trace_id, uint8_t* span_id) noexcept nogil:
