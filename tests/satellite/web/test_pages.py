@@ -29,10 +29,15 @@ class Site:
         self.reader = CatalogReader(folder / "catalog", self.desk.path)
         catalogs = Catalogs(self.reader, self.desk)
         catalogs.whole.refresh()
-        renderer = Renderer("http://127.0.0.1:9999", lambda: NOW + SECOND)
+        self._now_ns = NOW + SECOND
+        renderer = Renderer("http://127.0.0.1:9999", lambda: self._now_ns)
         pages = Pages(catalogs, self.desk, renderer)
         more = InsightPages(catalogs, self.desk, renderer)
         self.app = Starlette(routes=[*pages.routes(), *more.routes()])
+
+    def later(self, seconds: int) -> None:
+        """Let time pass."""
+        self._now_ns += seconds * SECOND
 
     def get(self, target: str, status: int = 200) -> str:
         """Return the page, without the places where a long path may break."""
@@ -117,3 +122,29 @@ def test_an_ignored_endpoint_leaves_the_catalog_and_comes_back(tmp_path: Path) -
     assert "/junk" in site.get("/catalog?review=ignored")
     site.desk.undo(made, NOW + 1)
     assert "/junk" in site.get("/catalog")
+
+
+@pytest.mark.parametrize("path", EVERY_PAGE)
+def test_a_page_that_would_say_the_same_later_is_not_sent_again(tmp_path: Path, path: str) -> None:
+    site = Site(tmp_path, [trace()])
+    first = call(site.app, "GET", path)
+    site.later(20)
+    again = call(site.app, "GET", path, headers={"if-none-match": first.headers["etag"]})
+
+    assert (again.status, again.body) == (304, b"")
+    assert "<time" not in first.body.decode() or call(site.app, "GET", path).body != first.body
+    assert call(site.app, "GET", path, headers={"if-none-match": '"other"'}).status == 200
+
+
+def test_a_page_says_which_state_of_the_catalog_it_shows(tmp_path: Path) -> None:
+    site = Site(tmp_path, [trace()])
+
+    assert f'data-revision="{site.reader.revision()}"' in site.get("/catalog")
+
+
+@pytest.mark.parametrize(("cookie", "mark"), [("theme=dark", True), ("theme=x", False), ("", False)])
+def test_the_colours_chosen_on_a_device_are_in_the_page(tmp_path: Path, cookie: str, mark: bool) -> None:
+    page = call(Site(tmp_path, [trace()]).app, "GET", "/", headers={"cookie": cookie}).body.decode()
+
+    assert ('<html lang="en" data-theme="dark">' in page) is mark
+    assert "data-theme=" not in page or mark

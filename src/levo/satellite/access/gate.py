@@ -67,7 +67,7 @@ class Gate:
         self._problem = problem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in _INGESTION:
+        if scope["type"] != "http" or scope["path"] in _INGESTION or _is_file(scope):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -122,6 +122,12 @@ class Gate:
                 "/login" + ("" if target == "/" else f"?next={quote(target, safe='')}"), 303
             )
         return self._problem(401, "log in, or send a bearer token", {"www-authenticate": "Bearer"})
+
+
+def _is_file(scope: Scope) -> bool:
+    """Whether a file of the package is asked for, which everybody may have."""
+    path: str = scope["path"]
+    return path.startswith(_OPEN_FOLDERS) and scope["method"] in SAFE_METHODS
 
 
 def bearer_token(authorization: str) -> str:

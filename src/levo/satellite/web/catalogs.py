@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from levo.satellite.access import identity_of
 from levo.satellite.store import CatalogReader
@@ -39,3 +43,12 @@ class CatalogPages:
         self._catalogs = catalogs
         self._desk = desk
         self._renderer = renderer
+
+    def _live(self, path: str, page: Callable[[Request], Response]) -> Route:
+        """Return the route of a *page* that tells which state of the catalog it shows, or an earlier one."""
+
+        def answer(request: Request) -> Response:
+            request.scope["levo.revision"] = self._catalogs.reader(request).revision()
+            return page(request)
+
+        return Route(path, answer)

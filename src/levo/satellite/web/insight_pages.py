@@ -40,10 +40,10 @@ class InsightPages(CatalogPages):
     def routes(self) -> list[Route]:
         """Return the routes of the pages."""
         return [
-            Route("/sensitive", self._sensitive),
-            Route("/changes", self._changes),
-            Route("/encrypted", self._encrypted),
-            Route("/reference", self._reference),
+            self._live("/sensitive", self._sensitive),
+            self._live("/changes", self._changes),
+            self._live("/encrypted", self._encrypted),
+            self._live("/reference", self._reference),
         ]
 
     def _sensitive(self, request: Request) -> Response:

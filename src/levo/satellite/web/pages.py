@@ -30,10 +30,10 @@ class Pages(CatalogPages):
     def routes(self) -> list[Route]:
         """Return the routes of the pages."""
         return [
-            Route("/", self._overview),
-            Route("/catalog", self._catalog),
-            Route("/endpoints/{identity:int}", self._endpoint),
-            Route("/sensors", self._sensors),
+            self._live("/", self._overview),
+            self._live("/catalog", self._catalog),
+            self._live("/endpoints/{identity:int}", self._endpoint),
+            self._live("/sensors", self._sensors),
         ]
 
     def _overview(self, request: Request) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 
 from levo import __version__
 from levo.satellite.access import Identity, identity_of
+from levo.satellite.web.assets import Assets
 from levo.satellite.web.json_body import timestamp
 
 FOLDER = Path(__file__).parent
@@ -36,7 +39,9 @@ NAVIGATION = (
 class Renderer:
     """Renders pages. Values from traffic pass through autoescape, always."""
 
-    def __init__(self, satellite_url: str, clock_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, satellite_url: str, clock_ns: Callable[[], int] = time.time_ns, assets: Assets | None = None
+    ) -> None:
         """*satellite_url* is what a sensor on this machine would be given as ``--satellite-url``."""
         self.satellite_url = satellite_url
         self.clock_ns = clock_ns
@@ -60,12 +65,17 @@ class Renderer:
         self._templates.filters.update(filters)
         self._templates.globals |= {
             "version": __version__,
+            "asset": (assets or Assets()).address,
             "satellite_url": satellite_url,
             "navigation": NAVIGATION,
         }
 
     def page(self, request: Request, template: str, status: int = 200, **context: Any) -> Response:
-        """Return *template* as an answer that is not stored anywhere."""
+        """Return *template* as an answer that is not stored anywhere.
+
+        Its ETag is of what it says, however long ago that was: a page that asks whether there is more to show
+        than it has is told so without being sent all of it again.
+        """
         identity: Identity = identity_of(request)
         section = "/" + request.url.path.split("/")[1]
         section = {"/endpoints": "/catalog"}.get(section, section)
@@ -73,9 +83,27 @@ class Renderer:
             section=section,
             identity=identity,
             said=_NOTICES.get(request.query_params.get("said", ""), ""),
+            theme=theme if (theme := request.cookies.get("theme")) in THEMES else "",
+            revision=revision_of(request),
             **context,
         )
-        return HTMLResponse(html, status, headers={"cache-control": "no-store"})
+        body = html.encode()
+        tag = f'"{hashlib.blake2b(_PASSING.sub(b"", body), digest_size=12).hexdigest()}"'
+        headers = {"cache-control": "no-store", "etag": tag}
+        if status == 200 and request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return HTMLResponse(body, status, headers=headers)
+
+
+def revision_of(request: Request) -> int:
+    """Return the number of the catalog's state that the answer shows at least, 0 if it shows none."""
+    return int(request.scope.get("levo.revision", 0))
+
+
+THEMES = ("light", "dark")
+"""What the cookie ``theme`` may say; without it the system's colours are used."""
+_PASSING = re.compile(rb'(?<=">)[^<]*(?=</time>)| data-revision="\d*"')
+"""What changes with the time alone."""
 
 
 _NOTICES = {

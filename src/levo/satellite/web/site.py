@@ -11,14 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route
 from starlette.types import ExceptionHandler
 
 from levo.satellite.access import Gate, Keeper
 from levo.satellite.receive import Intake, otlp_routes
 from levo.satellite.store import CatalogReader
 from levo.satellite.web.account_pages import AccountPages
+from levo.satellite.web.assets import Assets
 from levo.satellite.web.backup import Backup
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.guard import Guard
@@ -27,7 +27,7 @@ from levo.satellite.web.live import LiveChannel
 from levo.satellite.web.metrics import Snapshot, metrics_route
 from levo.satellite.web.pages import Pages
 from levo.satellite.web.problems import on_http_exception, on_site_exception, on_unexpected, problem
-from levo.satellite.web.render import FOLDER, Renderer
+from levo.satellite.web.render import Renderer
 from levo.satellite.web.rest import insight_routes, rest_routes
 from levo.satellite.web.rest_decisions import decision_routes
 from levo.satellite.web.rest_description import description_route
@@ -54,7 +54,8 @@ class SiteParts:
 def build_site(parts: SiteParts) -> Starlette:
     """Return the application of the main port: pages, REST, health, metrics, and OTLP as well."""
     catalogs, desk = parts.catalogs, parts.keeper.desk
-    renderer = Renderer(parts.satellite_url)
+    assets = Assets()
+    renderer = Renderer(parts.satellite_url, assets=assets)
     triage = Triage(catalogs, desk, renderer)
     routes: list[BaseRoute] = [
         *Pages(catalogs, desk, renderer).routes(),
@@ -70,22 +71,13 @@ def build_site(parts: SiteParts) -> Starlette:
         metrics_route(parts.reader, parts.snapshot),
         *_health_routes(parts.ready),
         *otlp_routes(parts.intake),
-        Mount("/static", _Static(directory=FOLDER / "static")),
+        assets.route(),
     ]
     middleware = [
         Middleware(Guard, loopback_only=parts.loopback_only),
         Middleware(Gate, keeper=parts.keeper, problem=problem),
     ]
     return _application(routes, middleware, on_site_exception(renderer))
-
-
-class _Static(StaticFiles):
-    """Files of the package, to be asked for again only when the version changes."""
-
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        response = super().file_response(*args, **kwargs)
-        response.headers["cache-control"] = "no-cache"
-        return response
 
 
 def build_otlp_app(*, intake: Intake, ready: Callable[[], bool]) -> Starlette:

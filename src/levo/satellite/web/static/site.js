@@ -16,22 +16,21 @@
     return new Date(then).toISOString().slice(0, 10);
   }
 
-  function tellTimes() {
-    for (const time of document.querySelectorAll("time")) {
-      const text = ago(Date.parse(time.dateTime));
+  const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  function tellTimes(within = document) {
+    for (const time of within.querySelectorAll("time")) {
+      const then = Date.parse(time.dateTime), text = ago(then);
       if (time.textContent !== text) time.textContent = text;
-      time.title = new Date(time.dateTime).toLocaleString();
+      if (time.dataset.told !== time.dateTime) {
+        time.dataset.told = time.dateTime;
+        time.title = whole.format(then);
+      }
     }
   }
 
   // Fresh parts --------------------------------------------------------------------------------------------
 
-  function counts() {
-    const rows = document.querySelectorAll("tr[data-id]");
-    return new Map(Array.from(rows, (row) => [row.dataset.id, row.dataset.count]));
-  }
-
-  let wanted = 0, running = false;
+  let wanted = 0, running = false, shown = live ? Number(live.dataset.revision) : 0, tag = "", before = location.href;
   async function refresh() {
     wanted += 1;
     if (running) return;
@@ -45,8 +44,13 @@
         began = performance.now();
         if (document.hidden) continue;
         if (!document.querySelector("[data-live]")) return;
-        const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
-        if (answer.ok) show(await answer.text());
+        const headers = { accept: "text/html" };
+        if (tag) headers["if-none-match"] = tag;
+        const address = location.href;
+        const answer = await fetch(address, { headers, redirect: "error" });
+        if (answer.ok) tag = show(await answer.text(), address === before) ? answer.headers.get("etag") : "";
+        else if (answer.status === 304) tellTimes();
+        before = address;
       }
     } catch { /* the stream below says that the Satellite is away */ } finally {
       running = false;
@@ -58,42 +62,76 @@
     return part.contains(active) && active.matches("input, select, textarea") || part.querySelector(".pop[open]");
   }
 
-  function show(html) {
-    const before = counts();
+  // Returns whether all of it is shown now: what somebody is filling in is left alone.
+  function show(html, pointOut) {
     const fresh = new DOMParser().parseFromString(html, "text/html");
+    shown = Number(fresh.getElementById("live").dataset.revision);
+    tellTimes(fresh);
     const parts = (page) => Array.from(page.querySelectorAll("[data-live]"), (part) => part.id).join();
     if (parts(fresh) !== parts(document)) {
       // Another page by now, as when the first trace has come: take all of it.
       document.getElementById("main").replaceWith(document.adoptNode(fresh.getElementById("main")));
-      tellTimes();
-      return;
+      return true;
     }
+    const moved = [];
+    let all = true;
     for (const part of fresh.querySelectorAll("[data-live]")) {
       const old = document.getElementById(part.id);
-      if (!old || busy(old) || old.innerHTML === part.innerHTML) continue;
-      const box = old.querySelector(".scroll");
-      const left = box ? box.scrollLeft : 0;
-      const opened = Array.from(old.querySelectorAll("details"), (each) => each.open);
-      const links = Array.from(old.querySelectorAll("a[href]"));
-      const focused = links.indexOf(document.activeElement);
-      const address = focused >= 0 ? links[focused].getAttribute("href") : null;
-      const boxFocused = box !== null && box === document.activeElement;
-      const next = document.adoptNode(part);
-      old.replaceWith(next);
-      const details = next.querySelectorAll("details");
-      if (details.length === opened.length) details.forEach((each, at) => { each.open = opened[at]; });
-      const nextBox = next.querySelector(".scroll");
-      if (nextBox) nextBox.scrollLeft = left;
-      if (nextBox && boxFocused) nextBox.focus({ preventScroll: true });
-      if (address !== null) {
-        const same = Array.from(next.querySelectorAll("a[href]")).find((each) => each.getAttribute("href") === address);
+      if (busy(old)) { all = false; continue; }
+      const focused = old.contains(document.activeElement) ? document.activeElement : null;
+      const address = focused && focused.getAttribute("href");
+      renew(old, part, moved);
+      if (address && document.activeElement.getAttribute("href") !== address) {
+        const same = Array.from(old.querySelectorAll("a[href]")).find((each) => each.getAttribute("href") === address);
         if (same) same.focus({ preventScroll: true });
       }
     }
-    for (const row of document.querySelectorAll("tr[data-id]")) {
-      if (before.size && before.get(row.dataset.id) !== row.dataset.count) row.classList.add("changed");
+    // A few rows that have changed are pointed out; where all of them change all the time it would say nothing.
+    if (pointOut && moved.length && moved.length <= 8) {
+      for (const row of moved) row.classList.add("changed");
+      setTimeout(() => { for (const row of moved) row.classList.remove("changed"); }, 1200);
     }
-    tellTimes();
+    return all;
+  }
+
+  // Makes one element like another of the same name and touches only what differs: what stays keeps its focus,
+  // selection and scroll position, a details element stays open, and little has to be laid out and drawn again.
+  function renew(old, fresh, moved) {
+    if (old.isEqualNode(fresh)) return;
+    const kept = (name) => name === "open" && old.localName === "details";
+    for (const name of old.getAttributeNames()) if (!fresh.hasAttribute(name) && !kept(name)) old.removeAttribute(name);
+    if (old.dataset.count !== fresh.dataset.count) moved.push(old);
+    for (const { name, value } of fresh.attributes) {
+      if (old.getAttribute(name) !== value && !kept(name)) old.setAttribute(name, value);
+    }
+    const have = new Map(), wanted = new Set();
+    for (const child of fresh.children) if (child.dataset.id) wanted.add(child.dataset.id);
+    for (const child of Array.from(old.children)) {
+      const id = child.dataset.id;
+      if (!id) continue;
+      if (wanted.has(id)) have.set(id, child);
+      else child.remove();
+    }
+    const first = !have.size;
+    let at = old.firstChild;
+    for (const next of Array.from(fresh.childNodes)) {
+      const id = next.dataset && next.dataset.id;
+      const same = id ? have.get(id) : at && at.nodeName === next.nodeName && !(at.dataset && at.dataset.id) ? at : null;
+      if (!same) {
+        old.insertBefore(document.adoptNode(next), at);
+        if (id && !first) moved.push(next);
+        continue;
+      }
+      if (same === at) at = at.nextSibling;
+      else old.insertBefore(same, at);
+      if (same.nodeType === Node.ELEMENT_NODE) renew(same, next, moved);
+      else if (same.data !== next.data) same.data = next.data;
+    }
+    while (at) {
+      const gone = at;
+      at = at.nextSibling;
+      gone.remove();
+    }
   }
 
   let pause = 0;
@@ -117,25 +155,27 @@
       live.className = "live " + state;
       live.lastElementChild.textContent = text;
     };
-    let revision = null;
+    let was = "wait", told = shown;
     const heard = (state, now) => {
       if (state !== "wait") say(state, state === "on" ? "live" : "reconnecting");
       // Many may be watching: not all of them ask in the same moment.
-      if (now !== null && now !== revision) setTimeout(refresh, revision === null ? 0 : 400 * Math.random());
-      if (now !== null) revision = now;
+      if (state === "on" && was === "off") setTimeout(refresh, 400 * Math.random());
+      else if (now > Math.max(told, shown)) setTimeout(() => { if (told > shown) refresh(); }, 400 * Math.random());
+      was = state;
+      told = now;
     };
     const listen = () => {
       if (window.SharedWorker) {
         // Named by the session: whoever logs in next starts another.
-        const { port } = new SharedWorker("/static/live.js", { name: live.dataset.channel });
-        port.addEventListener("message", (event) => heard(event.data.state, event.data.revision));
+        const { port } = new SharedWorker(live.dataset.worker, { name: live.dataset.channel });
+        port.addEventListener("message", (event) => heard(event.data.state, Number(event.data.revision)));
         port.start();
         return () => port.postMessage("bye");
       }
       const events = new EventSource("/live");
-      events.addEventListener("open", () => heard("on", null));
-      events.addEventListener("error", () => heard("off", null));
-      events.addEventListener("catalog", (event) => heard("on", event.data));
+      events.addEventListener("open", () => heard("on", 0));
+      events.addEventListener("error", () => heard("off", 0));
+      events.addEventListener("catalog", (event) => heard("on", Number(event.data)));
       return () => events.close();
     };
     let leave = listen();
@@ -165,7 +205,7 @@
     theme.addEventListener("click", () => {
       const next = order[(order.indexOf(root.dataset.theme || "") + 1) % order.length];
       if (next) root.dataset.theme = next; else delete root.dataset.theme;
-      try { localStorage.setItem("theme", next); } catch { /* for this page only, then */ }
+      document.cookie = "theme=" + next + "; path=/; max-age=" + (next ? 31536000 : 0) + "; samesite=lax";
       tell();
     });
     tell();
