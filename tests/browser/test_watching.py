@@ -90,7 +90,7 @@ def test_nothing_acknowledged_is_lost_while_ten_pages_are_watched(browser: Brows
         contexts = [browser.new_context(viewport={"width": 1360, "height": 900}) for _ in WATCHED]
         for context in contexts:
             context.set_default_timeout(30_000)
-            context.add_init_script("performance.setResourceTimingBufferSize(10000)")
+            context.add_init_script(_PREPARE)
         pages = [context.new_page() for context in contexts]
         for page, path in zip(pages, WATCHED, strict=True):
             page.goto(satellite.web + path)
@@ -124,7 +124,7 @@ def test_nothing_acknowledged_is_lost_while_ten_pages_are_watched(browser: Brows
         print(
             f"\n{seconds:.0f} s: {acknowledged:,} traces acknowledged ({acknowledged / seconds:,.0f}/s),"
             f" {put_off} requests put off; {len(opened)} pages opened, answered in {slowest:.0f} ms at most"
-            f" ({where}), median {sorted(opened)[len(opened) // 2][0]:.0f} ms; shown with all parts in"
+            f" ({where}), median {sorted(opened)[len(opened) // 2][0]:.0f} ms; drawn with all parts in"
             f" {shown[-1]:.0f} ms at most, median {shown[len(shown) // 2]:.0f} ms;"
             f" {len(refreshed)} refreshes, slowest {max(refreshed, default=0.0):.0f} ms"
         )
@@ -133,7 +133,7 @@ def test_nothing_acknowledged_is_lost_while_ten_pages_are_watched(browser: Brows
         assert counters["learned_traces"] == max(acknowledged, SPANS)
         assert satellite.metric("levo_satellite_learner_restarts_total") == 0
         if SECONDS:
-            assert slowest < LONGEST_MS and max(refreshed, default=0.0) < LONGEST_MS
+            assert max(slowest, shown[-1], max(refreshed, default=0.0)) < LONGEST_MS
 
 
 def test_many_pages_of_one_browser_share_one_stream(browser: Browser, shop: RunningSatellite) -> None:
@@ -153,7 +153,13 @@ _REFRESHED = (
     "performance.getEntriesByType('resource').filter((e) => e.initiatorType === 'fetch')"
     ".map((e) => e.duration)"
 )
-_OPENED = (
-    "(() => { const e = performance.getEntriesByType('navigation')[0];"
-    " return [e.responseEnd - e.requestStart, e.duration]; })()"
-)
+_PREPARE = """
+performance.setResourceTimingBufferSize(10000);
+window.drawn = new Promise((done) => addEventListener("load",
+  () => requestAnimationFrame(() => setTimeout(() => done(performance.now())))));
+"""
+_OPENED = """async () => {
+  const e = performance.getEntriesByType("navigation")[0];
+  return [e.responseEnd - e.requestStart, await drawn];
+}"""
+"""How long the answer took, and how long until a frame was drawn after all parts had come (ms)."""

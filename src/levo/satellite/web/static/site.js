@@ -38,7 +38,7 @@
     try {
       // Where refreshing takes long, here or there, it is done less often.
       let began = 0;
-      const rest = () => new Promise((done) => setTimeout(done, 700 + Math.min(10000, 5 * (performance.now() - began))));
+      const rest = () => new Promise((done) => setTimeout(done, 1200 + Math.min(10000, 5 * (performance.now() - began))));
       for (let served = 0; served !== wanted; await rest()) {
         served = wanted;
         began = performance.now();
