@@ -76,17 +76,21 @@ class SatelliteUrl:
         return str(HostPort(self.host, self.port))
 
     @property
-    def traces_url(self) -> str:
-        """The URL that an OTLP/HTTP exporter posts traces to (OTLP specification, OTLP/HTTP request)."""
-        return f"{self}/v1/traces"
+    def origin(self) -> str:
+        """Without the prefix: ``http://host:port``."""
+        return f"{self.transport}{'s' if self.tls else ''}://{self.authority}"
 
     @property
-    def metrics_url(self) -> str:
-        return f"{self}/v1/metrics"
+    def traces_path(self) -> str:
+        """What an OTLP/HTTP exporter posts traces to (OTLP specification, OTLP/HTTP request)."""
+        return f"{self.prefix}/v1/traces"
+
+    @property
+    def metrics_path(self) -> str:
+        return f"{self.prefix}/v1/metrics"
 
     def __str__(self) -> str:
-        scheme = self.transport + ("s" if self.tls else "")
-        return f"{scheme}://{self.authority}{self.prefix}"
+        return self.origin + self.prefix
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6, socket
 
 from levo.config import HostPort
@@ -51,6 +50,9 @@ class HealthServer:
         Raises:
             ConfigError: the address cannot be listened on.
         """
+        # Here, so that a sensor that is not asked for it does without.
+        from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
         slots = threading.BoundedSemaphore(_MOST_CLIENTS)
 
         class Handler(BaseHTTPRequestHandler):
