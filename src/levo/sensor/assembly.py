@@ -22,12 +22,16 @@ _APPLY_WITHIN_S = 2.0
 """More than one pump waits; a capture thread that takes longer applies it later."""
 
 
+_FIRST_RING_BYTES = 8 * _MIB
+"""A ring begins so small: it counts as resident memory, and most interfaces never need more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shares:
     """How ``--max-memory`` is divided. The engine's budget covers all of it but the kernel's rings."""
 
     ring_bytes: int
-    """The kernel's ring of one interface."""
+    """The kernel's ring of one interface, once traffic has filled a smaller one."""
     handover_bytes: int
     output_bytes: int
     """The queue of each output."""
@@ -139,6 +143,7 @@ def open_source(config: SensorConfig, environ: Mapping[str, str], shares: Shares
         filter=config.filter,
         exclude=own_endpoints(config, environ),
         buffer_bytes=shares.ring_bytes,
+        first_bytes=_FIRST_RING_BYTES,
     )
 
 

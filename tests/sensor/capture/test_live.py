@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -197,6 +198,56 @@ def test_frames_lost_in_a_full_ring_are_counted():
     assert statistics.dropped == 3000 - got
     assert statistics.received == 3000
     assert statistics.delivered == got
+
+
+@pytest.mark.parametrize("interface", ["lo", "any"])
+@private_network
+def test_a_ring_that_fills_up_is_replaced_without_a_frame_lost_or_seen_twice(interface):
+    count, early = 30_000, 1_000
+    recorder = Recorder()
+    with (
+        LiveSource([interface], filter="udp", first_bytes=1 << 20, buffer_bytes=32 << 20) as source,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
+    ):
+        receiver.bind(("127.0.0.1", 4789))  # VXLAN: of UDP, the kernel passes only what the engine can read
+        small = packet_sockets()
+
+        def send(first: int, end: int) -> None:
+            for number in range(first, end):
+                sender.sendto(number.to_bytes(4, "big") * 50, receiver.getsockname())
+                if number % 50 == 0:
+                    time.sleep(0.002)
+
+        assert source.statistics().interfaces[0].ring_bytes == 1 << 20
+        send(0, early)  # nobody reads meanwhile
+        sending = threading.Thread(target=send, args=(early, count))
+        sending.start()
+        while sending.is_alive() or recorder.pump(source, 1000, IDLE_MS) > 0:
+            recorder.pump(source, 1000, 10)
+        sending.join()
+        statistics = source.statistics()
+        events = source.events()
+        until = time.monotonic() + 10
+        while packet_sockets() != small and time.monotonic() < until:
+            time.sleep(0.01)
+        assert packet_sockets() == small, "the small ring is still open"
+
+    numbers = [int.from_bytes(frame[1][-4:], "big") for frame in recorder.frames]
+    assert numbers == list(range(count))
+    twins = 2 if interface == "any" else 1  # of loopback, which libpcap leaves out there
+    assert (statistics.received, statistics.delivered, statistics.dropped) == (twins * count, count, 0)
+    assert statistics.interfaces[0].ring_bytes == 32 << 20
+    assert events == [f"traffic on {interface!r} fills its ring: 32 MiB now, which count as resident"]
+
+
+@private_network
+def test_a_quiet_ring_stays_small():
+    with LiveSource(["lo"], first_bytes=1 << 20, buffer_bytes=32 << 20) as source:
+        transfer("127.0.0.1", 20_000)
+        assert record(source, idle_ms=IDLE_MS)
+        assert source.statistics().interfaces[0].ring_bytes == 1 << 20
+        assert source.events() == []
 
 
 @private_network

@@ -43,10 +43,7 @@ class Server:
     def _serve(self, connection: socket.socket) -> None:
         number = len(self.connections)
         with suppress(OSError), connection:
-            while True:
-                request = _read_request(connection)
-                if request is None:
-                    return
+            while (request := _read_request(connection)) is not None:
                 self.requests.append((number, *request))
                 answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
                 if answer is None:
@@ -149,17 +146,19 @@ def test_a_longer_answer_is_cut_off_with_its_connection(opened: Opener) -> None:
         (b"SSH-2.0-OpenSSH_9.2\r\n close", "no HTTP answer"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\nclose", "the answer broke off: connection lost"),
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nclose", "the answer broke off: "),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", "the answer broke off: "),
     ],
-    ids=["closed", "another protocol", "cut", "no chunk"],
+    ids=["closed", "another protocol", "cut", "no chunk", "no chunk on an open connection"],
 )
 def test_without_a_whole_answer_the_next_request_is_sound(
     opened: Opener, answer: bytes | None, cause: str
 ) -> None:
-    _server, client = opened(answer, OK)
+    server, client = opened(answer, OK)
     with pytest.raises(UnansweredError) as raised:
         client.post("/", b"1", {}, soon())
     assert str(raised.value).startswith(cause)
     assert client.post("/", b"2", {}, soon()).body == b"ok"
+    assert [number for number, _, _ in server.requests] == [1, 2]
 
 
 def test_a_server_that_says_nothing_is_given_up(opened: Opener) -> None:

@@ -20,6 +20,7 @@ class LiveSource(FrameSource):
         filter: str | None = None,
         snaplen: int = ...,
         buffer_bytes: int = ...,
+        first_bytes: int = ...,
         exclude: Sequence[Endpoint] = (),
         promiscuous: bool = False,
     ) -> None: ...

@@ -7,6 +7,9 @@ hands over when full or after ``BLOCK_TIMEOUT_MS``. (Immediate mode would give e
 Threads: ``pump`` belongs to the capture thread, everything else may be called from another. One lock guards the
 handles; ``pump`` holds it while it dispatches, never while it waits, and never takes the GIL.
 
+A ring that fills up is replaced by a larger one (``_grow``, in a thread of its own): both sockets are of one fanout
+group, which gives each frame to one of them; the small one is read to its end before the large one is begun.
+
 A handle that failed stays in its slot until ``events``, ``statistics`` or ``refresh`` reaps it.
 """
 
@@ -25,8 +28,10 @@ from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 from levo.engine.source cimport FrameSource
 from levo.engine.types cimport Frame, FrameSink
 from levo.sensor.capture.bpf cimport Program, bpf_program, instructions_of, link_type_of, pcap_pkthdr, pcap_t
+from levo.sensor.capture.fanout cimport QUIET_PROTOCOL, fanout_join, fanout_steer, listen_shut
 
 import os
+import threading
 import time
 
 from levo.errors import CaptureError, ConfigError, PrivilegeError, Problem
@@ -50,13 +55,14 @@ cdef extern from "pcap/pcap.h":
     int pcap_set_promisc(pcap_t* handle, int on)
     int pcap_set_timeout(pcap_t* handle, int ms)
     int pcap_set_buffer_size(pcap_t* handle, int size)
+    int pcap_set_protocol_linux(pcap_t* handle, int protocol)
     int pcap_set_tstamp_precision(pcap_t* handle, int precision)
     int pcap_get_tstamp_precision(pcap_t* handle)
     int pcap_activate(pcap_t* handle) nogil
     int pcap_setnonblock(pcap_t* handle, int on, char* error)
     int pcap_datalink(pcap_t* handle)
     int pcap_fileno(pcap_t* handle)
-    int pcap_get_selectable_fd(pcap_t* handle)
+    int pcap_get_selectable_fd(pcap_t* handle) nogil
     int pcap_compile(pcap_t* handle, bpf_program* program, const char* text, int optimize, unsigned int netmask)
     void pcap_freecode(bpf_program* program)
     int pcap_setfilter(pcap_t* handle, bpf_program* program) nogil
@@ -101,6 +107,9 @@ cdef double RESOLVE_EVERY_S = 60.0
 cdef enum:
     PACKET_IGNORE_OUTGOING = 23     # packet(7), Linux 4.20
     MOST_INTERFACES = 1024
+    FULL_SHARE = 8                  # a ring with more than this part waiting is too small
+    FRAME_OVERHEAD = 96             # of the kernel's, in the ring
+    LAST_BLOCK_MS = 70              # after so long a socket that gets no more frames has handed over all it got
     GATHERED_BYTES = 4 << 20        # passed in one call: what the engine may hold before it is drained
     MOST_ADDRESSES = 64
 
@@ -112,6 +121,15 @@ cdef inline int64_t monotonic_ms() noexcept nogil:
 
 cdef struct Handle:
     pcap_t* pcap                # NULL: closed; the slot and its counters stay
+    pcap_t* larger              # takes its place once *pcap* is empty, or NULL
+    pcap_t* left                # has been replaced, not closed yet, or NULL
+    int64_t steered_ms          # when frames began to go to *larger*; 0: they do not
+    int group                   # fanout group, or -1: the ring stays as it is
+    int ring_bytes
+    int largest_ring_bytes
+    bint loopback
+    bint pressed                # the ring has been found too small
+    bint relieved               # a larger one is being, or was, tried
     int fd
     uint16_t number
     uint16_t link_type
@@ -162,6 +180,9 @@ cdef class LiveSource(FrameSource):
     cdef object _filter
     cdef int _snaplen
     cdef int _buffer_bytes
+    cdef int _first_bytes
+    cdef bint _pressed              # some handle's ring is
+    cdef bint _moving               # some handle's frames go to a larger ring
     cdef bint _promiscuous
     cdef tuple _exclude
     cdef object _addresses
@@ -177,14 +198,16 @@ cdef class LiveSource(FrameSource):
         filter=None,
         int snaplen=SNAPLEN,
         int buffer_bytes=BUFFER_BYTES,
+        int first_bytes=0,
         exclude=(),
         bint promiscuous=False,
     ):
         """Open *interfaces* (none named: all that are up, and later those that come up).
 
         *filter* is a pcap-filter(7) expression; *exclude* holds ``filters.Endpoint`` whose TCP traffic is not
-        captured. *buffer_bytes* is the ring of one interface, less where many are captured unnamed. All that can
-        be wrong with the arguments is found before any interface is opened.
+        captured. *buffer_bytes* is the ring of one interface, less where many are captured unnamed. With
+        *first_bytes*, a ring begins that small and is replaced by the whole one when it fills up. All that can be
+        wrong with the arguments is found before any interface is opened.
 
         Raises ``ConfigError`` (filter, unknown interface), ``PrivilegeError`` (CAP_NET_RAW), ``CaptureError``
         (no interface can be opened).
@@ -201,6 +224,7 @@ cdef class LiveSource(FrameSource):
         self._filter = filter if filter is not None and filter.strip() else None
         self._snaplen = snaplen
         self._buffer_bytes = buffer_bytes
+        self._first_bytes = first_bytes
         self._promiscuous = promiscuous
         self._exclude = tuple(exclude)
         self._addresses = frozenset()
@@ -220,8 +244,10 @@ cdef class LiveSource(FrameSource):
         cdef int index
         if self._handles != NULL:
             for index in range(self._count):
-                if self._handles[index].pcap != NULL:
-                    pcap_close(self._handles[index].pcap)
+                for pcap in (<size_t>self._handles[index].pcap, <size_t>self._handles[index].larger,
+                             <size_t>self._handles[index].left):
+                    if pcap:
+                        pcap_close(<pcap_t*><size_t>pcap)
                 free(self._handles[index])
         free(self._handles)
         free(self._entries)
@@ -233,7 +259,7 @@ cdef class LiveSource(FrameSource):
     cdef int pump(self, FrameSink sink, void* context, int limit, int timeout_ms) except -2 nogil:
         """Gathers: returns after *limit* frames, some MiB or *timeout_ms*, so that a busy caller comes round seldom."""
         cdef int64_t until = monotonic_ms() + timeout_ms
-        cdef int64_t now
+        cdef int64_t now, patience
         cdef int64_t octets = 0
         cdef int passed = 0
         cdef int got
@@ -243,10 +269,16 @@ cdef class LiveSource(FrameSource):
                 return passed if passed else got
             passed += got
             now = monotonic_ms()
+            if self._pressed:
+                with gil:
+                    self._relieve()
             if passed >= limit or octets >= GATHERED_BYTES or now >= until:
                 return passed
             if got == 0:
-                poll(self._entries, <unsigned long>self._collect(), <int>(until - now))
+                patience = until - now
+                if self._moving and patience > 10:
+                    patience = 10
+                poll(self._entries, <unsigned long>self._collect(), <int>patience)
 
     cdef int _dispatch(self, FrameSink sink, void* context, int limit, int64_t* octets) noexcept nogil:
         """Pass what the rings hold, a different interface first each time; -1 when closed.
@@ -274,6 +306,12 @@ cdef class LiveSource(FrameSource):
             octets[0] += handle.octets
             if got >= 0:
                 passed += got
+                if handle.steered_ms and got == 0 and monotonic_ms() - handle.steered_ms > LAST_BLOCK_MS:
+                    replace_ring(handle)
+                elif not handle.pressed and handle.group >= 0 and (
+                    handle.octets + got * FRAME_OVERHEAD > handle.ring_bytes // FULL_SHARE
+                ):
+                    handle.pressed = self._pressed = True
             else:
                 strncpy(handle.error, pcap_geterr(handle.pcap), sizeof(handle.error) - 1)
                 handle.failed = True
@@ -369,9 +407,44 @@ cdef class LiveSource(FrameSource):
 
     cdef _open(self, str name, int slot, bint loopback, int buffer_bytes):
         """Open one interface and put it into *slot*, or a new one for -1."""
-        cdef char error[512]    # PCAP_ERRBUF_SIZE is 256
         cdef pcap_t* pcap
         cdef Handle* handle
+        cdef int ring_bytes = buffer_bytes
+        cdef int group = -1
+        if self._first_bytes and self._first_bytes < buffer_bytes:
+            ring_bytes = self._first_bytes
+        pcap = self._activate(name, loopback, ring_bytes, 0)
+        try:
+            if ring_bytes < buffer_bytes:
+                group = fanout_join(pcap_fileno(pcap), -1, loopback)
+                if group < 0:       # the kernel cannot do it: the whole ring at once
+                    ring_bytes = buffer_bytes
+                    pcap_close(pcap)
+                    pcap = NULL
+                    pcap = self._activate(name, loopback, ring_bytes, 0)
+            set_filter(pcap, name, self._filter, self._addresses)
+            handle = self._slot(name, slot)
+        except BaseException:
+            if pcap != NULL:
+                pcap_close(pcap)
+            raise
+        with nogil:
+            self._acquire()
+        handle.link_type = <uint16_t>link_type_of(pcap_datalink(pcap))
+        handle.nano = pcap_get_tstamp_precision(pcap) == PCAP_TSTAMP_PRECISION_NANO
+        handle.failed = False
+        handle.group = group
+        handle.ring_bytes = ring_bytes
+        handle.largest_ring_bytes = buffer_bytes
+        handle.loopback = loopback
+        handle.pressed = handle.relieved = False
+        begin_ring(handle, pcap)
+        PyThread_release_lock(self._lock)
+
+    cdef pcap_t* _activate(self, str name, bint loopback, int buffer_bytes, int protocol) except NULL:
+        """A handle that does not block, without a filter; with a *protocol*, of frames of that alone."""
+        cdef char error[512]    # PCAP_ERRBUF_SIZE is 256
+        cdef pcap_t* pcap
         cdef int code
         cdef int on = 1
         error[0] = 0
@@ -384,6 +457,8 @@ cdef class LiveSource(FrameSource):
             pcap_set_timeout(pcap, BLOCK_TIMEOUT_MS)
             pcap_set_buffer_size(pcap, buffer_bytes)
             pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO)
+            if protocol:
+                pcap_set_protocol_linux(pcap, protocol)
             with nogil:
                 code = pcap_activate(pcap)
             if code < 0:
@@ -392,24 +467,12 @@ cdef class LiveSource(FrameSource):
                 # The twin that loopback shows on its way out is not even copied. Where the kernel is too old for
                 # it, libpcap passes the twin over.
                 setsockopt(pcap_fileno(pcap), SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on))
-            set_filter(pcap, name, self._filter, self._addresses)
             if pcap_setnonblock(pcap, 1, error) != 0:
                 raise CaptureError(f"cannot open {name!r}: {error.decode('utf-8', 'replace')}")
-            handle = self._slot(name, slot)
         except BaseException:
             pcap_close(pcap)
             raise
-        with nogil:
-            self._acquire()
-        handle.fd = pcap_get_selectable_fd(pcap)
-        handle.link_type = <uint16_t>link_type_of(pcap_datalink(pcap))
-        handle.nano = pcap_get_tstamp_precision(pcap) == PCAP_TSTAMP_PRECISION_NANO
-        handle.failed = False
-        handle.last_received = 0
-        handle.last_dropped = 0
-        handle.last_interface_dropped = 0
-        handle.pcap = pcap
-        PyThread_release_lock(self._lock)
+        return pcap
 
     cdef Handle* _slot(self, str name, int slot) except NULL:
         cdef Handle* handle
@@ -428,6 +491,65 @@ cdef class LiveSource(FrameSource):
         self._names.append(name)
         PyThread_release_lock(self._lock)
         return handle
+
+    # Rings that fill up
+
+    cdef _relieve(self):
+        """Have each ring that is too small replaced. Called by the capture thread, which goes on reading."""
+        cdef int index
+        self._pressed = False
+        for index in range(self._count):
+            if self._handles[index].pressed and not self._handles[index].relieved:
+                self._handles[index].relieved = True
+                threading.Thread(target=self._grow, args=(index,), name="levo-ring", daemon=True).start()
+
+    def _grow(self, int index):
+        """Replace the ring of a handle by its largest; where that fails, the small one stays."""
+        cdef Handle* handle = self._handles[index]
+        cdef pcap_t* pcap = NULL
+        cdef pcap_t* left = NULL
+        cdef bint waiting = True
+        name = self._names[index]
+        try:
+            pcap = self._activate(name, handle.loopback, handle.largest_ring_bytes, QUIET_PROTOCOL)
+            if listen_shut(pcap_fileno(pcap)) != 0 or (
+                fanout_join(pcap_fileno(pcap), handle.group, handle.loopback) != handle.group
+            ):
+                raise CaptureError(f"cannot replace the ring of {name!r}")
+            with nogil:
+                self._acquire()
+            try:
+                if self._closed or handle.pcap == NULL or handle.failed or handle.larger != NULL:
+                    pcap_close(pcap)
+                    return
+                set_filter(pcap, name, self._filter, self._addresses)
+                if fanout_steer(pcap_fileno(pcap), 1) != 0:
+                    raise CaptureError(f"cannot replace the ring of {name!r}")
+                handle.larger = pcap
+                handle.steered_ms = monotonic_ms()
+                self._moving = True
+                pcap = NULL
+            finally:
+                PyThread_release_lock(self._lock)
+        except (CaptureError, ConfigError, PrivilegeError) as error:
+            if pcap != NULL:
+                pcap_close(pcap)
+            self._events.append(f"{error}; capture goes on with {handle.ring_bytes >> 20} MiB")
+            return
+        self._events.append(
+            f"traffic on {name!r} fills its ring: {handle.largest_ring_bytes >> 20} MiB now, which count as resident"
+        )
+        while waiting:      # for the capture thread, which reads the small ring to its end
+            time.sleep(0.02)
+            with nogil:
+                self._acquire()
+            left, handle.left = handle.left, NULL
+            waiting = handle.larger != NULL and not self._closed
+            self._moving = waiting
+            PyThread_release_lock(self._lock)
+            if left != NULL:
+                with nogil:
+                    pcap_close(left)
 
     # Looking after it
 
@@ -453,6 +575,10 @@ cdef class LiveSource(FrameSource):
                 read_statistics(handle)
                 pcap_close(handle.pcap)
                 handle.pcap = NULL
+            if handle.larger != NULL:
+                pcap_close(handle.larger)
+                handle.larger = NULL
+            handle.steered_ms = 0
             PyThread_release_lock(self._lock)
 
     def refresh(self):
@@ -495,6 +621,8 @@ cdef class LiveSource(FrameSource):
             try:
                 if handle.pcap != NULL and not handle.failed:
                     set_filter(handle.pcap, self._names[index], self._filter, self._addresses)
+                    if handle.larger != NULL:
+                        set_filter(handle.larger, self._names[index], self._filter, self._addresses)
             except (CaptureError, ConfigError) as error:
                 self._events.append(str(error))
             finally:
@@ -537,6 +665,7 @@ cdef class LiveSource(FrameSource):
                     dropped=handle.dropped,
                     interface_dropped=handle.interface_dropped,
                     open=handle.pcap != NULL,
+                    ring_bytes=handle.ring_bytes,
                 )
             )
         return LiveStatistics(tuple(each), self._lost)
@@ -556,6 +685,24 @@ cdef class LiveSource(FrameSource):
 
     def __exit__(self, *exc_info):
         self.close()
+
+
+cdef void begin_ring(Handle* handle, pcap_t* pcap) noexcept nogil:
+    """Let *handle* read *pcap*, which has counted nothing yet. The lock is held."""
+    handle.fd = pcap_get_selectable_fd(pcap)
+    handle.last_received = handle.last_dropped = handle.last_interface_dropped = 0
+    handle.pcap = pcap
+
+
+cdef void replace_ring(Handle* handle) noexcept nogil:
+    """The small ring is empty, and nothing comes any more: go on with the larger one. The lock is held."""
+    read_statistics(handle)
+    handle.left = handle.pcap
+    begin_ring(handle, handle.larger)
+    handle.larger = NULL
+    handle.steered_ms = 0
+    handle.group = -1
+    handle.ring_bytes = handle.largest_ring_bytes
 
 
 cdef void read_statistics(Handle* handle) noexcept nogil:

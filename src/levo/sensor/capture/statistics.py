@@ -21,6 +21,8 @@ class InterfaceStatistics:
     """Frames that the device or its driver dropped, as far as the kernel reports them."""
     open: bool
     """A capture handle is open on it now."""
+    ring_bytes: int = 0
+    """Size of the kernel's ring for it, octets."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,9 +78,11 @@ class Direct:
                 connection = self._connect(limits)
             self._connection = connection
             return self._exchange(connection, path, body, fields, limits)
-        except (http.client.HTTPException, OSError) as exc:
+        except BaseException as exc:
             self.close()
-            raise UnansweredError(short_cause(exc)) from None
+            if isinstance(exc, (http.client.HTTPException, OSError)):
+                raise UnansweredError(short_cause(exc)) from None
+            raise
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
