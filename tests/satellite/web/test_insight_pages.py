@@ -71,10 +71,17 @@ def test_the_encrypted_page_shows_what_a_sensor_sends(tmp_path: Path) -> None:
     assert "Nothing is hidden" not in text
 
 
+def test_the_overview_counts_the_servers_that_stay_unread(tmp_path: Path) -> None:
+    report(tmp_path, ENDPOINT, OTHERS)
+    text = Site(tmp_path, None).get("/")
+
+    assert 'href="/encrypted"><span>Encrypted</span><b>2</b><small>servers unread' in text
+
+
 def test_a_sensor_without_encrypted_traffic_is_said_so(tmp_path: Path) -> None:
     report(tmp_path)
 
-    assert "report no encrypted or opaque traffic" in Site(tmp_path, None).get("/encrypted")
+    assert "Nothing is hidden" in Site(tmp_path, None).get("/encrypted")
 
 
 def test_names_on_the_wire_are_text_on_the_page(tmp_path: Path) -> None:

@@ -148,3 +148,16 @@ def test_the_colours_chosen_on_a_device_are_in_the_page(tmp_path: Path, cookie: 
 
     assert ('<html lang="en" data-theme="dark">' in page) is mark
     assert "data-theme=" not in page or mark
+
+
+def test_an_endpoint_says_why_its_template_is_as_it_is(tmp_path: Path) -> None:
+    site = Site(tmp_path, [trace(f"/users/{number}") for number in range(1000, 1040)])
+    page, evidence = site.get("/endpoints/1"), site.get("/endpoints/1/evidence")
+
+    assert 'href="/endpoints/1/evidence"' in page and "% sure" in page
+    assert "{userId}" in evidence and "parameter" in evidence and "/users" in evidence
+    site.get("/endpoints/9/evidence", 404)
+
+
+def test_the_overview_says_how_much_is_hidden_by_encryption(tmp_path: Path) -> None:
+    assert "nothing hidden" in Site(tmp_path, [trace()]).get("/")

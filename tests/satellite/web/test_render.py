@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from levo.satellite.web.render import ago, amount, milliseconds, octets, path_parts, percent, spoken_place
+from levo.satellite.web.render import (
+    ago,
+    amount,
+    day,
+    milliseconds,
+    octets,
+    pace,
+    path_parts,
+    percent,
+    spoken_place,
+)
 from tests.satellite.store.catalogs import NOW, SECOND
 
 
@@ -61,3 +71,25 @@ def test_path_parts() -> None:
 )
 def test_the_place_of_a_finding_in_words(location: str, spoken: tuple[str, str]) -> None:
     assert spoken_place(location) == spoken
+
+
+@pytest.mark.parametrize(
+    ("per_second", "text", "short"),
+    [
+        (0, "0 a day", "0/d"),
+        (1 / 86_400, "1.0 a day", "1.0/d"),
+        (1 / 3600, "1.0 an hour", "1.0/h"),
+        (0.04, "2.4 a minute", "2.4/min"),
+        (1.36, "1.4 a second", "1.4/s"),
+        (9.96, "10 a second", "10/s"),
+        (12_240, "12,240 a second", "12,240/s"),
+    ],
+)
+def test_paces(per_second: float, text: str, short: str) -> None:
+    assert (pace(per_second), pace(per_second, short=True)) == (text, short)
+
+
+def test_days_have_names_while_they_are_near() -> None:
+    days = [day(NOW - back * 86_400 * SECOND, NOW) for back in (0, 1, 2)]
+
+    assert days == ["Today, 2023-11-14", "Yesterday, 2023-11-13", "2023-11-12"]

@@ -37,6 +37,7 @@ def test_an_endpoint_in_full(app: Starlette) -> None:
     assert document == {"total": 1, "limit": 100, "offset": 0, "next": None}
     assert call(app, "GET", f"/api/endpoints/{endpoint['id']}").json() == endpoint
     del endpoint["id"]
+    assert 0.9 < endpoint.pop("confidence") <= 1
     assert endpoint == {
         "organization": "acme",
         "environment": "staging",

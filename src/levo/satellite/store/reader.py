@@ -76,6 +76,8 @@ class EndpointRow(msgspec.Struct, frozen=True):
     exchanges: float
     first_seen_ns: int
     last_seen_ns: int
+    confidence: float
+    """That the template is right; 0 while nothing is decided."""
     statuses: dict[str, float]
     """Exchanges by status code; ``"0"`` is "no response seen"."""
 
@@ -397,10 +399,10 @@ class CatalogReader:
         self._idle.put(connection)
 
 
-_Columns = tuple[int, str, str, str, str, str, str, int, float, int, int]
+_Columns = tuple[int, str, str, str, str, str, str, int, float, int, int, float]
 _COLUMNS = (
     "id, organization, environment, application, host, method, path,"
-    " traces, exchanges, first_seen_ns, last_seen_ns"
+    " traces, exchanges, first_seen_ns, last_seen_ns, confidence"
 )
 
 

@@ -1,4 +1,4 @@
-"""The files that pages need beside their HTML: named by their content, so that browsers keep them for good."""
+"""The files that pages need beside their HTML, named by their content: browsers keep them for good."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from levo.satellite.access import identity_of
+from levo.satellite.learn.paths.explain import explain
 from levo.satellite.store import CatalogReader, EndpointFilter
 from levo.satellite.store.traffic import WHOLE_CATALOG
 from levo.satellite.web import parameters
@@ -16,7 +17,7 @@ from levo.satellite.web.charts import RANGES, Chart, chart, range_start
 from levo.satellite.web.insight import place_of
 from levo.satellite.web.problems import BadParameter
 from levo.satellite.web.render import SECOND_NS, link
-from levo.satellite.web.sensor_view import SensorView, sensor_view
+from levo.satellite.web.sensor_view import encrypted_endpoints, sensor_view
 
 PAGE_ROWS = 100
 DAY_NS = 86_400 * SECOND_NS
@@ -33,6 +34,7 @@ class Pages(CatalogPages):
             self._live("/", self._overview),
             self._live("/catalog", self._catalog),
             self._live("/endpoints/{identity:int}", self._endpoint),
+            Route("/endpoints/{identity:int}/evidence", self._evidence),
             self._live("/sensors", self._sensors),
         ]
 
@@ -46,7 +48,9 @@ class Pages(CatalogPages):
         new_total, newest = reader.endpoints(
             EndpointFilter(new_since_ns=now_ns - DAY_NS), sort="first_seen", limit=6
         )
-        views = self._sensor_views(reader)
+        sensors = reader.sensors(limit=100)[1]
+        views = [sensor_view(row, now_ns) for row in sensors]
+        hidden = [each for each in encrypted_endpoints(sensors) if each.unread]
         return self._renderer.page(
             request,
             "overview.html",
@@ -62,6 +66,8 @@ class Pages(CatalogPages):
             sensors=views,
             silent=sum(view.silent for view in views),
             lost=sum(view.lost for view in views),
+            hidden=len(hidden),
+            unread=sum(each.unread for each in hidden) or sum(view.encrypted for view in views),
             sensitive=self._catalogs.insight(request).sensitive_fields(),
         )
 
@@ -119,7 +125,6 @@ class Pages(CatalogPages):
             row=row,
             path=path or row.path,
             state=state,
-            confidence=getattr(row, "confidence", 0.0),
             decisions=decisions,
             chart=self._chart(reader, chosen, row.id),
             ranges=list(RANGES),
@@ -133,15 +138,20 @@ class Pages(CatalogPages):
             here=f"/endpoints/{row.id}",
         )
 
+    def _evidence(self, request: Request) -> Response:
+        parameters.only(request.query_params)
+        reader, identity = self._catalogs.reader(request), request.path_params["identity"]
+        row = reader.endpoint(identity)
+        if row is None:
+            raise HTTPException(404, "no such endpoint; it may have been merged into another")
+        decided = reader.template(identity)
+        segments = explain(decided) if decided else ()
+        return self._renderer.page(request, "evidence.html", row=row, segments=segments)
+
     def _sensors(self, request: Request) -> Response:
         parameters.only(request.query_params, "said")
-        return self._renderer.page(
-            request, "sensors.html", sensors=self._sensor_views(self._catalogs.reader(request))
-        )
-
-    def _sensor_views(self, reader: CatalogReader) -> list[SensorView]:
-        now_ns = self._renderer.clock_ns()
-        return [sensor_view(row, now_ns) for row in reader.sensors(limit=100)[1]]
+        rows, now_ns = self._catalogs.reader(request).sensors(limit=100)[1], self._renderer.clock_ns()
+        return self._renderer.page(request, "sensors.html", sensors=[sensor_view(r, now_ns) for r in rows])
 
     def _range(self, request: Request, first_seen_ns: int) -> str:
         now_s = self._renderer.clock_ns() // SECOND_NS

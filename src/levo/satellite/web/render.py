@@ -57,6 +57,9 @@ class Renderer:
             "octets": octets,
             "milliseconds": milliseconds,
             "percent": percent,
+            "pace": pace,
+            "kind": lambda name: name.replace("-", " "),
+            "day": lambda time_ns: day(time_ns, clock_ns()),
             "timestamp": timestamp,
             "ago": lambda time_ns: ago(time_ns, clock_ns()),
             "path_parts": path_parts,
@@ -160,6 +163,22 @@ def percent(share: float) -> str:
         if value < 10
         else f"{value:.0f} %"
     )
+
+
+def pace(per_second: float, *, short: bool = False) -> str:
+    """How often, for people, by the smallest unit of time in which it happens once."""
+    scales = ((1, "a second", "s"), (60, "a minute", "min"), (3600, "an hour", "h"), (86_400, "a day", "d"))
+    size, words, unit = next((each for each in scales if per_second * each[0] >= 0.995), scales[-1])
+    value = per_second * size
+    text = f"{value:.1f}" if 0 < value < 9.95 else amount(value)
+    return f"{text}/{unit}" if short else f"{text} {words}"
+
+
+def day(time_ns: int, now_ns: int) -> str:
+    """Which day (UTC), for people."""
+    passed = now_ns // (86_400 * SECOND_NS) - time_ns // (86_400 * SECOND_NS)
+    date = timestamp(time_ns)[:10]
+    return {0: f"Today, {date}", 1: f"Yesterday, {date}"}.get(passed, date)
 
 
 def ago(time_ns: int, now_ns: int) -> str:

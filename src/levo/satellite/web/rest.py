@@ -39,6 +39,7 @@ def endpoint_document(row: EndpointRow) -> dict[str, Any]:
         "host": row.host,
         "method": row.method,
         "path": row.path,
+        "confidence": round(row.confidence, 3),
         "count": count(row.exchanges),
         "traces": row.traces,
         "statuses": {status: count(value) for status, value in row.statuses.items()},

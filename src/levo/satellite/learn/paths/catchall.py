@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from levo.satellite.learn.paths.branch import Affix, Branch, Place, Reason
-from levo.satellite.learn.paths.segments import known_rank, literal_suffix
+from levo.satellite.learn.paths.segments import known_rank, literal_stem, literal_suffix
 
 LEAST_DEPTHS = 3
 """Depths at which values end with like methods before we believe in a catch-all."""
@@ -20,6 +20,8 @@ LEAST_ENDS = 3
 """Values that end at a depth before it counts."""
 LIKE = 0.4
 """Least share of common methods (Jaccard)."""
+MOST_WORDS = 3
+"""More words of APIs that recur behind values, and the values alternate with words."""
 WHOLE = Affix("", "+")
 
 
@@ -120,6 +122,12 @@ def find(branch: Branch) -> Branch | None:
 
 
 def _is_tree(survey: _Survey, methods: frozenset[str]) -> bool:
+    recurring = sum(
+        places >= LEAST_ENDS and known_rank(literal_stem(text)) >= 0
+        for text, places in survey.parents.items()
+    )
+    if recurring > MOST_WORDS:
+        return False
     levels = [
         frozenset(ends)
         for depth, ends in sorted(survey.ends.items())

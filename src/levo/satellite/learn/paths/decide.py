@@ -45,6 +45,8 @@ NEW_FROM = 0.95
 """Probability from which literals make a parameter where nothing else says there is one."""
 JOIN_FROM = 0.85
 """Probability from which a literal joins a parameter that typed or several clear values made certain."""
+TOGETHER = 5
+"""So many literals of that probability, most of those there are, make a parameter certain, too."""
 LIKE_FROM = 0.6
 """Probability from which one joins a parameter of many clear values and nothing tells it from them."""
 SPELT_LIKE_FROM = 0.2
@@ -153,6 +155,10 @@ def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> N
         fixed = [text for text in literals if text[0] == "#"]
     for text in fixed:
         branch.literals[text] = _literal(branch, text, kids[text], _NAMED)
+    for text in literals if context.kind == "root" else ():
+        if not named[text] and is_version(text) and any(place.node.kids for place in kids[text]):
+            branch.literals[text] = _literal(branch, text, kids[text], _VERSION)
+            fixed.append(text)
     formats = _formats(text for text in literals if not named[text] and text not in fixed)
     free = [text for text in literals if not named[text] and text not in formats and text not in fixed]
     named_formats = [text for text in free if text.lower() in FORMATS]
@@ -175,7 +181,9 @@ def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> N
         siblings = _siblings(context, kids, stems, typed, totals)
         judged = list(zip(stems.values(), weigh(siblings, judge(branch, siblings)), strict=True))
         clear = sum(reason.value_probability >= CERTAIN for _, reason in judged)
-        least = JOIN_FROM if typed or clear >= CERTAIN_VALUES else NEW_FROM
+        likely = sum(reason.value_probability >= JOIN_FROM for _, reason in judged)
+        together = likely >= TOGETHER and 3 * likely >= 2 * len(judged)
+        least = JOIN_FROM if typed or together or clear >= CERTAIN_VALUES else NEW_FROM
         like = _like_clear(siblings, judged)
         found = [
             (texts, reason)
@@ -340,6 +348,7 @@ def _signature(places: Iterable[Place]) -> Iterable[str]:
 
 _TYPED = Reason(1.0, (("value of a recognised type", math.inf),))
 _NAMED = Reason(0.0, (("operation named within the request", -math.inf),))
+_VERSION = Reason(0.0, (("version that opens the path", -math.inf),))
 _FORMAT = Reason(1.0, (("same name with several extensions", math.inf),))
 _DESCRIBED_VALUE = Reason(1.0, (("described as a parameter", math.inf),))
 _DESCRIBED_LITERAL = Reason(0.0, (("described as fixed", -math.inf),))

@@ -11,6 +11,7 @@ everything else is its own key. An extension or a ``:verb`` behind a typed value
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from urllib.parse import unquote
 
@@ -137,9 +138,11 @@ _TYPED = re.compile(
 )
 _VERSION = re.compile(
     r"v\d{1,3}(?:[._]\d{1,3}){0,3}(?:[._-]?(?:alpha|beta|rc|preview|p)\d*){0,2}|\d{1,2}\.\d{1,2}(?:\.\d{1,2})?"
+    r"|v(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
     r"|latest|(?:19|20)\d\d-\d\d-\d\d(?:-preview)?",
     re.IGNORECASE | re.ASCII,
 )
+_BEFORE_VERSIONS = frozenset({"api", "rest"})
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_]+")
 _QUOTED = re.compile(r"(?P<name>[A-Za-z]\w*)\((?P<inside>[^()]*)\)", re.ASCII)
 _CLEAN = re.compile(r"[^\x00-\x1f\x7f{}/%#\s]+")
@@ -150,9 +153,14 @@ def split_path(path: str) -> list[str]:
     return [segment for segment in path.split("/") if segment]
 
 
+def may_be_version(segments: Sequence[str], index: int) -> bool:
+    """Whether a small number or a date at *index* may be an API's version: in front, or ``/rest/api/3``."""
+    return not index or (index <= 3 and segments[index - 1].lower() in _BEFORE_VERSIONS)
+
+
 @lru_cache(maxsize=8192)
 def segment_key(segment: str, first: bool) -> str:
-    """Return the key of *segment* (as sent, not empty); *first* if it opens the path.
+    """Return the key of *segment* (as sent, not empty); *first* if it may be a version (``may_be_version``).
 
     ``;`` parameters go, percent-encoding is undone once. In a literal, what could be mistaken for syntax or
     is

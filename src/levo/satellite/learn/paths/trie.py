@@ -22,7 +22,14 @@ from bisect import insort
 from collections.abc import Iterator
 from hashlib import blake2b
 
-from levo.satellite.learn.paths.segments import OVERFLOW, REST, known_rank, segment_key, split_path
+from levo.satellite.learn.paths.segments import (
+    OVERFLOW,
+    REST,
+    known_rank,
+    may_be_version,
+    segment_key,
+    split_path,
+)
 
 LITERALS_PER_NODE = 96
 """Literal children a node keeps."""
@@ -160,7 +167,8 @@ def add_call(calls: dict[str, Call], method: str, call: Call) -> None:
 def path_keys(path: str) -> list[str]:
     """Return the keys of the trie children that *path* (as sent, without query) leads through."""
     segments = split_path(path)
-    keys = [segment_key(segment, not i) for i, segment in enumerate(segments[:MAX_DEPTH])]
+    told = segments[:MAX_DEPTH]
+    keys = [segment_key(segment, may_be_version(told, i)) for i, segment in enumerate(told)]
     if len(segments) > MAX_DEPTH:
         keys.append(REST)
     return keys

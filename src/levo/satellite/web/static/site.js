@@ -198,6 +198,22 @@
     }
   });
 
+  // What is dear to work out is asked for when it is opened.
+  for (const dear of document.querySelectorAll("details[data-load]")) {
+    dear.addEventListener("toggle", async () => {
+      const answer = await fetch(dear.dataset.load, { headers: { accept: "text/html" } });
+      if (!answer.ok) return;
+      const found = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("evidence");
+      dear.lastElementChild.replaceChildren(...document.adoptNode(found).childNodes);
+    }, { once: true });
+  }
+
+  // On a phone the bar of pages is wider than the screen.
+  for (const bar of document.querySelectorAll(".side nav, .line")) {
+    const here = bar.querySelector("[aria-current]");
+    if (here && bar.scrollWidth > bar.clientWidth) bar.scrollLeft = here.offsetLeft + here.offsetWidth / 2 - bar.clientWidth / 2;
+  }
+
   const theme = document.querySelector("[data-theme-button]");
   if (theme) {
     const order = ["", "light", "dark"], names = { "": "as the system", light: "light", dark: "dark" };
