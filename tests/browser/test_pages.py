@@ -19,6 +19,7 @@ PAGES = {
     "overview": "/",
     "catalog": "/catalog",
     "endpoint": "/endpoints/1",
+    "evidence": "/endpoints/1/evidence",
     "sensitive": "/sensitive",
     "changes": "/changes",
     "encrypted": "/encrypted",

@@ -50,6 +50,8 @@ def test_from_first_run_to_triage(browser: Browser, tmp_path: Path) -> None:
         page.get_by_role("heading", name="Request body").wait_for()
         assert page.locator(".tree .name", has_text="quantity").count()
         assert page.locator(".badge.sensitive").count()
+        page.get_by_text("Why this template").click()
+        page.locator("#why th", has_text="orders").wait_for()
 
         page.goto("/catalog?q=users")
         page.locator("td.endpoint a").first.click()
