@@ -41,6 +41,16 @@ def test_collections_and_values_in_turn_are_no_files() -> None:
     assert not [branch for branch in branches(decide(learned(requests))) if branch.catch_all]
 
 
+def test_words_that_recur_behind_names_are_no_files() -> None:
+    words = ("aliases", "versions", "settings", "members")
+    files = [f"{a}/{b}.json" for a in STEMS for b in words]
+    files += [f"{a}/{b}/{c}.json" for a in STEMS for b in words for c in STEMS]
+    files += [f"{a}.json" for a in STEMS]
+    requests = [f"{method} /bots/{file}" for file in files for method in ("GET", "PUT", "DELETE")]
+
+    assert not [branch for branch in branches(decide(learned(requests))) if branch.catch_all]
+
+
 def test_a_template_that_says_so_is_enough() -> None:
     known = compile_known([Override("import", "/files/{path+}")])
 

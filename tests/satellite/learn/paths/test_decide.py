@@ -35,6 +35,15 @@ def everything(probability: float) -> Judge:
         (["GET /jobs/7:cancel", "GET /jobs/7"], ["/jobs/{}", "/jobs/{}:cancel"]),
         (["GET /report.json", "GET /report.xml"], ["/report.{}"]),
         (["GET /v1/a", "GET /v2/a"], ["/v1/a", "/v2/a"]),
+        (
+            [f"GET /{day}/functions/1" for day in ("2015-03-31", "2017-10-31", "2019-09-25", "2021-10-31")],
+            [f"/{day}/functions/{{}}" for day in ("2015-03-31", "2017-10-31", "2019-09-25", "2021-10-31")],
+        ),
+        (
+            [f"GET /rest/api/3/{name}/7" for name in ("issue", "user")],
+            ["/rest/api/3/issue/{}", "/rest/api/3/user/{}"],
+        ),
+        (["GET /v20180820/jobs", "GET /v20180820/tags"], ["/v20180820/jobs", "/v20180820/tags"]),
     ],
 )
 def test_typed_values_and_formats_are_parameters_and_words_are_not(
@@ -57,6 +66,13 @@ def test_one_unknown_name_alone_stays_as_it_is() -> None:
 @pytest.mark.parametrize(("probability", "expected"), [(1.0, ["/{}"]), (0.94, ["/aa", "/bb"])])
 def test_the_judge_has_to_be_sure(probability: float, expected: list[str]) -> None:
     assert ends(decide(learned(["GET /aa", "GET /bb"]), judge=everything(probability))) == expected
+
+
+@pytest.mark.parametrize(("count", "expected"), [(4, 1), (3, 3)])
+def test_several_that_are_likely_values_are_judged_together(count: int, expected: int) -> None:
+    requests = [f"GET /zones/{name}/records" for name in ("hx", "vf", "yx", "ma")[:count]]
+
+    assert len(ends(decide(learned(requests), judge=everything(0.9)))) == expected
 
 
 def test_what_a_user_or_a_description_says_goes_before_any_judge() -> None:

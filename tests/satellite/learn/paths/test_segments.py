@@ -12,6 +12,7 @@ from levo.satellite.learn.paths.segments import (
     known_rank,
     literal_stem,
     literal_suffix,
+    may_be_version,
     segment_key,
     split_key,
     words,
@@ -80,7 +81,23 @@ def test_a_literal_key_stands_for_itself(segment):
         assert segment_key(key, False) == key
 
 
-@pytest.mark.parametrize("version", ["v1", "V2", "v1.2", "2.0", "v1alpha2", "latest", "2019-01-01-preview"])
+@pytest.mark.parametrize(
+    ("path", "index", "expected"),
+    [
+        ("2015-03-31/functions", 0, True),
+        ("rest/api/3/issues", 2, True),
+        ("REST/2/issues", 1, True),
+        ("users/3/orders", 1, False),
+        ("a/b/c/api/3", 4, False),
+    ],
+)
+def test_where_a_number_may_be_a_version(path, index, expected):
+    assert may_be_version(path.split("/"), index) is expected
+
+
+@pytest.mark.parametrize(
+    "version", ["v1", "v20180820", "V2", "v1.2", "2.0", "v1alpha2", "latest", "2019-01-01-preview"]
+)
 def test_versions(version):
     assert is_version(version)
 

@@ -45,7 +45,7 @@ NEW_FROM = 0.95
 """Probability from which literals make a parameter where nothing else says there is one."""
 JOIN_FROM = 0.85
 """Probability from which a literal joins a parameter that typed or several clear values made certain."""
-TOGETHER = 5
+TOGETHER = 4
 """So many literals of that probability, most of those there are, make a parameter certain, too."""
 LIKE_FROM = 0.6
 """Probability from which one joins a parameter of many clear values and nothing tells it from them."""
