@@ -52,6 +52,7 @@ _SSN_TEXT = re.compile(r"(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}", re.ASCII
 _DATE_TEXT = re.compile(
     r"(?:19|20)\d\d[-/.]\d{1,2}[-/.]\d{1,2}.*|\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)\d\d.*", re.ASCII
 )
+_SHORT_IL = re.compile(r"\d{7}-\d", re.ASCII)
 _BY_DIGITS: dict[int, tuple[str, ...]] = {
     9: ("ca.sin", "nl.bsn", "au.tfn", "pt.nif", "il.idnr"),
     10: ("gb.nhs", "bg.egn", "se.personnummer", "cz.rc"),
@@ -95,6 +96,8 @@ def check_digits(value: str) -> Sequence[str]:
                     found.append("bank-routing")
                 if digits[0] != "9" and digits[:3] not in ("000", "666"):
                     found.append("national-id.us.ssn?")
+        if count == 8 and _SHORT_IL.fullmatch(value) and national("il.idnr", digits):
+            found.append("national-id.il.idnr")
         if count == 14 and national("br.cnpj", digits):
             found.append("br.cnpj")
         if count == 10 and national("dk.cpr", digits):
@@ -169,6 +172,16 @@ _ALNUM: tuple[tuple[str, re.Pattern[str], bool], ...] = tuple(
         ("fr.nir", r"[12]\d{2}(?:0[1-9]|1[0-2]|[2-9]\d)(?:\d{2}|2[AB])\d{8}", True),
     )
 )
+_LOWER = ("es.dni", "es.nie", "it.codicefiscale")
+"""Kinds that are often written in lower case."""
+_IN_COUNTRY: dict[str, tuple[str, ...]] = {
+    country: tuple(
+        sorted(kind for kind in {*sum(_BY_DIGITS.values(), ()), "cl.rut"} if kind.startswith(country.lower()))
+    )
+    for country in ("BE", "BG", "CL", "EE", "HR", "LT", "PT", "RO")
+}
+"""Kinds that are also written with the country before the number, as its tax offices do."""
+_WITH_COUNTRY = re.compile(r"([A-Z]{2}) ?(\d[\d .-]{6,14}[\dK])", re.ASCII)
 _ANY_ALNUM = re.compile("|".join(f"(?:{pattern.pattern})" for _, pattern, _ in _ALNUM))
 _VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
 _VIN_VALUES = {
@@ -189,6 +202,17 @@ def check_identifiers(value: str) -> Sequence[str]:
     if not 8 <= size <= 20:
         return NOTHING
     found = []
+    if value.islower():
+        upper = value.upper()
+        found = [
+            f"national-id.{kind}"
+            for kind, pattern, _ in _ALNUM
+            if kind in _LOWER and pattern.fullmatch(upper) and national(kind, upper)
+        ]
+    prefixed = _WITH_COUNTRY.fullmatch(value)
+    if prefixed is not None:
+        kinds = _IN_COUNTRY.get(prefixed[1], ())
+        return [f"national-id.{kind}" for kind in kinds if national(kind, prefixed[2])]
     if _ANY_ALNUM.fullmatch(value):
         found = [
             f"national-id.{kind}"
@@ -290,7 +314,7 @@ _SCAN: tuple[tuple[str, Check], ...] = (
     (r"\d[\d ().\-/]{6}[\dXx]", check_digits),
     (r"[A-Z]{2}\d\d ?[A-Z0-9]{4}", check_iban),
     (
-        r"[A-Z]{6}\d\d|\d{7}[A-Z]|\d{6}[-+/A-Y]\d{3}|[A-Z]{5}\d{4}[A-Z]|[A-Z]{4}\d{6}|[STFGXYZ]-?\d{7}|\d{3}-[\dkK]\b|\d{8}-[A-Z]|[A-Z]{2} ?\d\d ?\d\d ?\d\d ?[A-D]\b|\b[A-HJ-NPR-Z0-9]{17}\b|\b[A-Z]{6}[A-Z0-9]{2,5}\b|\d{8} ?\d ?[A-Z0-9]{2}\d",
+        r"[A-Z]{6}\d\d|\d{7}[A-Z]|\d{6}[-+/A-Y]\d{3}|[A-Z]{5}\d{4}[A-Z]|[A-Z]{4}\d{6}|[STFGXYZ]-?\d{7}|\d{3}-[\dkK]\b|\d{8}-[A-Z]|[A-Z]{2} ?\d\d ?\d\d ?\d\d ?[A-D]\b|\b[A-HJ-NPR-Z0-9]{17}\b|\b[A-Z]{6}[A-Z0-9]{2,5}\b|\d{8} ?\d ?[A-Z0-9]{2}\d|\b(?:BE|BG|CL|EE|HR|LT|PT|RO) ?\d[\d .-]{6}|[xyz]-?\d{7}-?[a-z]\b|\b\d{8}-?[a-z]\b|[a-z]{6}\d\d[a-z]\d\d[a-z]\d{3}[a-z]",
         check_identifiers,
     ),
     (
