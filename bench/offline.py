@@ -51,8 +51,7 @@ def read(path: Path, mode: str, traces_per_minute: float) -> Reading:
             batch = engine.drain(512, 4 << 20)
             count += len(batch)
             if mode != "null":
-                batch.decode_content()
-                batch.mask()
+                batch.finish((), 10_000_000, 64 << 20)
                 batch.otlp(described) if mode == "otlp" else batch.jsonl()
 
     while engine.pump(source, 4096, 0) > 0:

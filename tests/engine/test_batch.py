@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
 
@@ -72,6 +73,29 @@ def test_an_empty_batch_has_nothing_to_send():
     assert (len(batch), batch.nbytes, batch.exchanges()) == (0, 0, [])
     assert (batch.otlp(encode_resource({"service.name": "x"})), batch.jsonl()) == (b"", b"")
     assert (batch.decode_content(), batch.mask()) == (0, 0)
+
+
+@examples(100)
+@given(st.lists(exchanges(), max_size=5), st.integers(1, 2000), st.integers(0, 2000))
+def test_finishing_decodes_and_masks_in_one_pass(values, size, growth):
+    values = [
+        dataclasses.replace(value, request=with_credentials(value.request)) if value.request else value
+        for value in values
+    ]
+    one, other = Batch.build(values), Batch.build(values)
+
+    hidden = one.finish([b"X-Mine"], size, growth)
+    other.decode_content(size, growth)
+
+    assert hidden == other.mask([b"X-Mine"]) >= sum(value.request is not None for value in values)
+    assert one.exchanges() == other.exchanges()
+    assert one.nbytes == other.nbytes
+
+
+def with_credentials(request: Request) -> Request:
+    body = gzip.compress(b"repeated " * 200)
+    headers = (("Authorization", "Bearer abc"), ("Content-Encoding", "gzip"), ("X-mine", "y"))
+    return dataclasses.replace(request, headers=headers, body=body, truncated=False, missing_bytes=0)
 
 
 def test_memory_is_counted_with_the_bodies():

@@ -12,6 +12,8 @@ cdef class Batch:
     cdef Exchange** marks       # every MARK_EVERY-th exchange, or NULL
 
     cdef const Exchange* _from(self, size_t start) noexcept nogil
+    cdef tuple _finish(self, list names, bint decode, size_t max_size, size_t max_growth)
+    cdef size_t _bound(self, int64_t limit, size_t max_size) noexcept nogil
 
 cdef enum:
     MARK_EVERY = 256

@@ -1,8 +1,8 @@
 """Batches of finished exchanges: what leaves the engine, and what every output is given.
 
-A batch owns its records. ``mask`` and ``decode_content`` change them and are called once, by one thread, before
-the batch is handed on; all other methods only read, so several outputs may use them at the same time. The
-encoders run without the GIL.
+A batch owns its records. ``finish`` (or ``decode_content`` and ``mask``) changes them and is called once, by one
+thread, before the batch is handed on; all other methods only read, so several outputs may use them at the same
+time. The encoders run without the GIL.
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -84,27 +84,7 @@ cdef class Batch:
 
         Returns how many values were hidden.
         """
-        cdef list kept = [
-            (given.encode("utf-8") if isinstance(given, str) else bytes(given)).lower() for given in names
-        ]
-        cdef size_t count = len(kept), i
-        cdef Text* texts = <Text*>calloc(count + 1, sizeof(Text))
-        cdef bytes name
-        cdef uint64_t hidden = 0
-        cdef Exchange* exchange = self.first
-        if texts == NULL:
-            raise MemoryError
-        for i in range(count):
-            name = kept[i]
-            texts[i].data = <const uint8_t*><const char*>name
-            texts[i].length = <uint32_t>len(name)
-        with nogil:
-            while exchange != NULL:
-                fetch_ahead(exchange)
-                hidden += mask_credentials(exchange, texts, count)
-                exchange = exchange.next
-        free(texts)
-        return hidden
+        return self._finish(_lower_names(names), False, 0, 0)[1]
 
     def decode_content(self, size_t max_size=10_000_000, size_t max_growth=64_000_000) -> int:
         """Undo content codings (``levo.engine.coding``); return how many bodies a bound has cut.
@@ -112,29 +92,58 @@ cdef class Batch:
         *max_size* bounds one body, *max_growth* what all bodies of the batch may grow by together; once it is
         used up, each further coded body is decoded to no more than 64 KiB.
         """
+        return self._finish(None, True, max_size, max_growth)[0]
+
+    def finish(self, names, size_t max_size, size_t max_growth) -> int:
+        """``decode_content`` and ``mask`` in one pass: records that another core has written are fetched once.
+
+        Returns how many values were hidden.
+        """
+        return self._finish(_lower_names(names), True, max_size, max_growth)[1]
+
+    cdef tuple _finish(self, list names, bint decode, size_t max_size, size_t max_growth):
+        """Bodies cut, and values hidden (none without *names*)."""
+        cdef size_t count = len(names) if names is not None else 0, i
+        cdef bint hide = names is not None
+        cdef Text* texts = <Text*>calloc(count + 1, sizeof(Text))
         cdef Exchange* exchange = self.first
         cdef Inflater* inflater = inflater_new()
         cdef int64_t limit = self.budget.used + <int64_t>(max_growth if max_growth < <size_t>1 << 40 else <size_t>1 << 40)
-        cdef size_t bound, place = 0
+        cdef size_t place = 0
+        cdef uint64_t hidden = 0
         cdef int cut = 0
-        if inflater == NULL:
+        cdef bytes name
+        if texts == NULL or inflater == NULL:
+            free(texts)
+            if inflater != NULL:
+                inflater_free(inflater)
             raise MemoryError
-        if self.marks == NULL:
+        for i in range(count):
+            name = names[i]
+            texts[i].data = <const uint8_t*><const char*>name
+            texts[i].length = <uint32_t>len(name)
+        if decode and self.marks == NULL:
             self.marks = <Exchange**>calloc(self.count // MARK_EVERY + 1, sizeof(Exchange*))
         with nogil:
             while exchange != NULL:
                 fetch_ahead(exchange)
-                if place % MARK_EVERY == 0 and self.marks != NULL:
-                    self.marks[place // MARK_EVERY] = exchange
-                place += 1
-                bound = max_size if self.budget.used < limit else 65536 if max_size > 65536 else max_size
-                cut += decode_message(&self.budget, inflater, &exchange.request, bound)
-                bound = max_size if self.budget.used < limit else 65536 if max_size > 65536 else max_size
-                cut += decode_message(&self.budget, inflater, &exchange.response, bound)
-                exchange.footprint = exchange_footprint(exchange)
+                if decode:
+                    if place % MARK_EVERY == 0 and self.marks != NULL:
+                        self.marks[place // MARK_EVERY] = exchange
+                    place += 1
+                    cut += decode_message(&self.budget, inflater, &exchange.request, self._bound(limit, max_size))
+                    cut += decode_message(&self.budget, inflater, &exchange.response, self._bound(limit, max_size))
+                    exchange.footprint = exchange_footprint(exchange)
+                if hide:
+                    hidden += mask_credentials(exchange, texts, count)
                 exchange = exchange.next
             inflater_free(inflater)
-        return cut
+            free(texts)
+        return cut, hidden
+
+    cdef size_t _bound(self, int64_t limit, size_t max_size) noexcept nogil:
+        """How large the next body may become."""
+        return max_size if self.budget.used < limit or max_size < 65536 else 65536
 
     def otlp(self, bytes resource, size_t start=0, stop=None, *, str scope_version="") -> bytes:
         """An ``ExportTraceServiceRequest``, one span per exchange (``levo.engine.otlp``); empty for no exchange.
@@ -212,6 +221,10 @@ cdef class Batch:
             exchange.request.stream_start = exchange.response.stream_start = place
             exchange.footprint = exchange_footprint(exchange)
         return batch
+
+
+cdef list _lower_names(names):
+    return [(given.encode("utf-8") if isinstance(given, str) else bytes(given)).lower() for given in names]
 
 
 cdef Exchange* batch_add(Batch batch) except NULL:

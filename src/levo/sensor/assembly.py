@@ -197,9 +197,11 @@ class Finisher:
 
     def __call__(self, batch: Any) -> None:
         config = self._config
-        batch.decode_content(max(1, config.max_http_length), max(16 * _MIB, config.max_memory // 4))
-        if not config.no_redact:
-            self._masking(batch)
+        bounds = max(1, config.max_http_length), max(16 * _MIB, config.max_memory // 4)
+        if config.no_redact:
+            batch.decode_content(*bounds)
+        else:
+            self._masking(batch, *bounds)
 
     def statistics(self) -> Mapping[str, int]:
         """What was hidden so far."""

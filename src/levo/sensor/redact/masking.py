@@ -29,10 +29,10 @@ class Masking:
             rules.fields, [pattern.compiled for pattern in rules.patterns], first_look(rules)
         )
 
-    def __call__(self, batch: Any) -> None:
-        """Mask *batch* in place; its content codings have been undone."""
+    def __call__(self, batch: Any, max_body: int = 10_000_000, max_growth: int = 64_000_000) -> None:
+        """Undo the content codings of *batch* (bounds: ``Batch.decode_content``) and mask it in place."""
         redactor = self._redactor
-        credentials = batch.mask(self._rules.headers)
+        credentials = batch.finish(self._rules.headers, max_body, max_growth)
         fields, patterns, withheld = redactor.redact(batch)
         if credentials or fields or patterns or withheld:
             with self._lock:
