@@ -33,19 +33,23 @@ TARGETS = (
     "encode",
     "redact",
     "capture",
+    "spans",
+    "observe",
 )
 """One name a target of ``harness.pyx``."""
 
 CHECKS = ["-fsanitize=address,undefined", "-fno-sanitize=pointer-overflow", "-fno-sanitize-recover=undefined"]
 COVERAGE = "-fsanitize=fuzzer-no-link"
 CAPTURE = ("file", "window", "bpf")
+LEARN = ("spans", "schema.observe")
 
 
 def modules() -> list[str]:
-    """The compiled modules that the targets need: the engine and the capture file reader."""
+    """The compiled modules that the targets need: the engine, the capture file reader, parts of learning."""
     source = ROOT / "src" / "levo"
     engine = [f"levo.engine.{path.stem}" for path in sorted((source / "engine").glob("*.pyx"))]
-    return engine + [f"levo.sensor.capture.{name}" for name in CAPTURE]
+    capture = [f"levo.sensor.capture.{name}" for name in CAPTURE]
+    return [*engine, *capture, *(f"levo.satellite.learn.{name}" for name in LEARN)]
 
 
 def build() -> None:
@@ -117,7 +121,7 @@ def _build_harness(folder: Path, compiler: list[str]) -> None:
 
 def _build_program() -> None:
     source, program = ROOT / "fuzz" / "main.c", BUILD / "levo-fuzz"
-    if _newer(program, source):
+    if _newer(program, source, Path(__file__)):  # which says where the modules are
         return
     places = [f"-DLEVO_FUZZ_PYTHON={_quoted(sys.executable)}", f"-DLEVO_FUZZ_LIB={_quoted(f'{LIB}:{ROOT}')}"]
     folder = str(sysconfig.get_config_var("LIBDIR"))

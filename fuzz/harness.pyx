@@ -35,12 +35,17 @@ from levo.engine.types cimport (
 
 import orjson
 import re2
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from fuzz.sealer import Sealer
 from levo.engine.otlp import encode_resource
 from levo.engine.redact import Redactor
 from levo.errors import CaptureFileError
+from levo.satellite.learn.schema import Node, Observer, merge
+from levo.satellite.learn.schema.observe import text_format
+from levo.satellite.learn.spans import count_spans
+from levo.satellite.learn.trace import read_delivery, read_traces
 from levo.sensor.capture.file import FileSource
 
 
@@ -755,6 +760,47 @@ cdef int target_capture(const uint8_t* data, size_t size) except -1:
     return 0
 
 
+# The Satellite's readers of what others send
+
+cdef uint64_t NOW = 1_700_000_000_000_000_000
+
+
+cdef int target_spans(const uint8_t* data, size_t size) except -1:
+    """A trace request. What protobuf reads of it, no more and no less, is what we read."""
+    cdef bytes octets = data[:size]
+    try:
+        expected = list(read_traces(ExportTraceServiceRequest.FromString(octets), "", NOW))
+    except DecodeError:
+        expected = None
+    try:
+        read = read_delivery(octets, "", NOW)[1]
+    except ValueError:
+        read = None
+    counted = count_spans(octets)
+    check(counted is None or (expected is not None and counted == len(expected)), "spans are miscounted")
+    check(expected is None or read == expected, "traces are not those that protobuf reads")
+    return 0
+
+
+cdef int target_observe(const uint8_t* data, size_t size) except -1:
+    """JSON bodies, 0xFF between them. Each by itself and then merged, they teach what they teach together."""
+    cdef bytes octets = data[:size]
+    together, merged = Node(), Node()
+    for body in octets.split(b"\xff"):
+        try:
+            value = orjson.loads(body)
+        except ValueError:
+            text_format(body.decode("utf-8", "surrogateescape"))
+            continue
+        alone = Node()
+        for node in (alone, together):
+            Observer(key=b"0123456789abcdef", path="/a").observe(node, value)
+        merged = merge(merged, alone)
+    check(merged == together, "learning apart and merging is not learning together")
+    check(0 <= together.evidence <= together.objects, "more different objects than objects")
+    return 0
+
+
 ctypedef int (*Target)(const uint8_t*, size_t) except -1
 
 cdef Target target = NULL
@@ -798,6 +844,10 @@ cdef int choose(str name) except -1:
         target = target_redact
     elif name == "capture":
         target = target_capture
+    elif name == "spans":
+        target = target_spans
+    elif name == "observe":
+        target = target_observe
     else:
         raise ValueError(f"no target {name!r}")
     return 0

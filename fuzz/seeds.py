@@ -17,10 +17,13 @@ import hpack
 import wsproto.extensions
 import wsproto.frame_protocol as ws
 import zstandard
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tests.engine.frame_samples import samples
 from tests.helpers.http2_peers import Peers, request_head, response_head, simple_exchanges
 from tests.helpers.packets import FIN, SYN
 from tests.helpers.pcap import read_pcap
+from tests.satellite.requests import Call, traces
 
 from fuzz.sealer import SUITES, hello, record
 
@@ -325,6 +328,57 @@ def seed_captures() -> Iterator[bytes]:
         yield pcapng(frames[:6], ">")
 
 
+def seed_spans() -> Iterator[bytes]:
+    calls = (
+        Call(
+            "POST",
+            "/a/1",
+            201,
+            3,
+            more={
+                "url.query": "q=\u00e4",
+                "client.address": "10.0.0.1",
+                "levo.http.request.body": b"\xff\x00",
+                "levo.http.response.body": "text",
+                "levo.exchange.incomplete": "gap",
+                "http.request.header.accept": "*/*",
+                "http.response.header.x-a": "1",
+            },
+        ),
+        Call(kind=Span.SPAN_KIND_CLIENT),
+        Call("BREW", status=None, port=None, end_ns=1),
+    )
+    for chosen in (calls, calls[:1], calls[1:], ()):
+        octets = traces(chosen).SerializeToString()
+        yield octets
+        yield octets[: len(octets) * 2 // 3]
+    odd = ExportTraceServiceRequest()
+    span = (
+        odd.resource_spans.add()
+        .scope_spans.add(schema_url="x")
+        .spans.add(name="n", kind=Span.SPAN_KIND_SERVER)
+    )
+    span.events.add(name="e").attributes.add(key="k").value.bool_value = True
+    span.links.add(trace_id=b"t" * 16).attributes.add(key="l").value.double_value = 1.5
+    values = span.attributes.add(key="http.request.header.a").value.array_value.values
+    values.add().string_value = "one"
+    values.add().kvlist_value.values.add(key="deep").value.array_value.values.add().int_value = -1
+    yield odd.SerializeToString()
+    yield odd.SerializeToString() + b"\x0b\x0c\xf8\x07\x01"
+
+
+def seed_observe() -> Iterator[bytes]:
+    bodies = (
+        b'{"id":7,"type":"card","name":"a b","price":1.5,"at":"2026-11-22T04:00:00Z","tags":["x",null,true]}',
+        b'{"id":"8","type":"iban","8f14e45fceea167a":{"a@b.example":-3},"password":"pending"}',
+        b'[{"kind":"paid","ip":"10.0.0.1","u":"0af76519-16cd-43dd-8448-eb211c80319c"},[1,[2,[]]],1e300]',
+        b'[9223372036854775808,-1,"0123456789abcdef0","1.50","::1","https://a.example/","\\ud83d\\ude00"]',
+    )
+    yield from bodies
+    yield b"\xff".join(bodies)
+    yield b"\xff".join((bodies[0], bodies[0], b"2026-11-22", b"1.2.3.4", b"a@b.example"))
+
+
 def pcapng(frames: Iterable[tuple[int, bytes, int]], order: str) -> bytes:
     """A capture file of every kind of block that our reader knows."""
 
@@ -361,6 +415,8 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "encode": seed_encode,
     "redact": seed_redact,
     "capture": seed_captures,
+    "spans": seed_spans,
+    "observe": seed_observe,
 }
 """Target -> what makes its seeds."""
 
@@ -424,6 +480,28 @@ DICTIONARIES: dict[str, tuple[bytes, ...]] = {
         b"\xc1\x05",
         b"\0\0",
     ),
+    "otlp": (
+        b"http.request.method",
+        b"url.path",
+        b"server.address",
+        b"levo.http.response.body",
+        b"levo.sample.weight",
+        b"http.request.header.",
+        b"http.response.header.x",
+        b"\x4a\x09\x0a\x01k\x12\x04\x2a\x02\x0a\0",
+        b"\x31\x02",
+    ),
+    "json": (
+        b'{"id":',
+        b'"type":"card"',
+        b"[[",
+        b"null",
+        b"true",
+        b"1e9",
+        b'"2026-11-22"',
+        b'","',
+        b"\\u0041",
+    ),
 }
 """Pieces that a mutation may insert."""
 
@@ -435,6 +513,8 @@ USES = {
     "tls": ("marks",),
     "sealed": ("marks", "http", "http2"),
     "encode": ("http",),
+    "spans": ("otlp",),
+    "observe": ("json",),
 }
 
 
