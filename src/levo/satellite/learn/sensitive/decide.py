@@ -99,7 +99,8 @@ def _by_values(
             confidence = max(confidence, 0.8)
         elif proof is Proof.STRUCTURE and hits >= 3:
             confidence = max(confidence, 0.75 if hits / scanned >= 0.1 else confidence)
-        if said and hits * 5 >= scanned:
+        if said and hits * (10 if kind_name == "phone" else 5) >= scanned:
+            # Chance writes no country before a number; where others leave it out, nothing can be checked.
             confidence = max(confidence, 0.8)
     if confidence < TAGGED_FROM:
         return None
