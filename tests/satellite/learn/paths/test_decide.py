@@ -43,6 +43,7 @@ def everything(probability: float) -> Judge:
             [f"GET /rest/api/3/{name}/7" for name in ("issue", "user")],
             ["/rest/api/3/issue/{}", "/rest/api/3/user/{}"],
         ),
+        ([f"GET /2024-05-{day:02}/rates" for day in range(1, 29)], ["/{}/rates"]),
         (["GET /v20180820/jobs", "GET /v20180820/tags"], ["/v20180820/jobs", "/v20180820/tags"]),
     ],
 )

@@ -57,6 +57,8 @@ MANY_VALUES = 5
 CERTAIN = 0.95
 CERTAIN_VALUES = 2
 """So many values of such a probability make a parameter certain."""
+MOST_VERSIONS = 16
+"""More that look like versions in front, and they are dates that somebody asks for."""
 MAX_EXTENSIONS = 1
 """More different extensions behind values of one place, and they are part of the value."""
 
@@ -155,8 +157,9 @@ def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> N
         fixed = [text for text in literals if text[0] == "#"]
     for text in fixed:
         branch.literals[text] = _literal(branch, text, kids[text], _NAMED)
-    for text in literals if context.kind == "root" else ():
-        if not named[text] and is_version(text) and any(place.node.kids for place in kids[text]):
+    versions = [text for text in literals if is_version(text)] if context.kind == "root" else []
+    for text in versions if len(versions) <= MOST_VERSIONS else ():
+        if not named[text] and any(place.node.kids for place in kids[text]):
             branch.literals[text] = _literal(branch, text, kids[text], _VERSION)
             fixed.append(text)
     formats = _formats(text for text in literals if not named[text] and text not in fixed)
