@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from levo.satellite.store import CatalogReader, EndpointFilter
+from levo.satellite.learn import State, learn_all
+from levo.satellite.queue import Position
+from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.desk import Desk
 from levo.satellite.store.learned import EventRow
 from levo.satellite.web.insight import Insight, place_of, shown_change, shown_operation
@@ -73,6 +75,19 @@ def test_a_verdict_belongs_to_one_field_of_one_endpoint(learned: Learned) -> Non
     assert sorted(f.verdict for f in learned.insight.all_findings()) == ["", "", "reject"]
     learned.desk.undo(made, NOW + 1)
     assert {f.verdict for f in learned.insight.all_findings()} == {""}
+
+
+def test_findings_are_worked_out_once_until_something_changes(learned: Learned) -> None:
+    empty = learned.insight.all_findings()
+    learned.insight.refresh()
+    first = learned.insight.all_findings()
+    assert not empty and first
+    assert learned.insight.all_findings() is first
+
+    with CatalogWriter(learned.reader.path) as writer:
+        writer.commit(learn_all(State(), shop()), Position(2, 1))
+    again = learned.insight.all_findings()
+    assert again == first and again is not first
 
 
 def test_rejected_findings_raise_no_alert(learned: Learned) -> None:

@@ -193,6 +193,11 @@ class CatalogReader:
         return found
 
     @property
+    def organization(self) -> str:
+        """Whose part of the catalog is read; empty for all of it."""
+        return self._organization
+
+    @property
     def path(self) -> Path:
         """The catalog's file."""
         return self._path

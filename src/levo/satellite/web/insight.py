@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 
 from levo.satellite.openapi import Coverage, compare, render_document
@@ -57,8 +58,7 @@ class Operation:
     """(title, contents) of the request body and of each answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """Sensitive data in one field of one endpoint."""
 
     endpoint: int
@@ -124,6 +124,7 @@ class Insight:
             traces = self._reader.trace_counts()
             for gone in known_by_id.keys() - traces.keys():
                 del known_by_id[gone]
+                self._looked.times += 1
             due = [
                 identity
                 for identity, count in traces.items()
@@ -138,6 +139,7 @@ class Insight:
                     operation = found.get(identity)
                     fields = _known_fields(operation) if operation is not None else ()
                     known_by_id[identity] = _Known(traces[identity], fields)
+                self._looked.times += 1
             self._looked.ready = True
             return True
 
@@ -148,16 +150,30 @@ class Insight:
         mine = self._reader.trace_counts()
         return sum(len(known.fields) for at, known in list(self._looked.known.items()) if at in mine)
 
-    def all_findings(self) -> list[Finding]:
-        """Return the sensitive data of all endpoints, by kind, then surest first."""
+    def all_findings(self) -> Sequence[Finding]:
+        """Return the sensitive data of all endpoints, by kind, then surest first.
+
+        Worked out once for each state of the catalog, however many look.
+        """
+        looked, verdicts = self._looked, self._verdicts()
+        state = looked.times, self._reader.revision(), frozenset(verdicts.items())
+        known = looked.findings.get(self._reader.organization)
+        if known is None or known[0] != state:
+            known = state, self._find_all(verdicts)
+            if len(looked.findings) >= _MAX_PARTS:
+                looked.findings.clear()
+            looked.findings[self._reader.organization] = known
+        return known[1]
+
+    def _find_all(self, verdicts: Mapping[tuple[object, str], str]) -> Sequence[Finding]:
         fields = {at: known.fields for at, known in list(self._looked.known.items()) if known.fields}
-        verdicts = self._verdicts()
         found = [
             finding
             for row in self._reader.endpoints_by_id(list(fields))
             for finding in _findings(row, fields[row.id], verdicts)
         ]
-        return sorted(found, key=lambda f: (f.kind, -f.confidence, f.path, f.location))
+        found.sort(key=lambda f: (f.kind, -f.confidence, f.path, f.location))
+        return tuple(found)
 
     def operation(self, row: EndpointRow) -> Operation:
         """Return what *row* accepts and returns."""
@@ -229,6 +245,8 @@ class Insight:
 
 
 _BATCH = 20
+_MAX_PARTS = 16
+"""Organisations whose findings are kept."""
 _SURE = 0.6
 
 
@@ -240,6 +258,10 @@ class _Looked:
         self.known: dict[int, _Known] = {}
         self.ready = False
         self.coverages: Kept[Coverage] = Kept()
+        self.times = 0
+        """Grows after each change of ``known``: what was worked out from half of one is worked out again."""
+        self.findings: dict[str, tuple[object, Sequence[Finding]]] = {}
+        """By organisation: the state of everything that they were worked out from, and the findings."""
 
 
 class _Field(NamedTuple):

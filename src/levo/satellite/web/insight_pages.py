@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -185,7 +186,7 @@ def _groups(document: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
     return sorted(groups.items())
 
 
-def _table(findings: list[Finding]) -> dict[str, Any]:
+def _table(findings: Sequence[Finding]) -> dict[str, Any]:
     """Return kinds against applications, with the number of fields and in which direction they flow."""
     cells: Counter[tuple[str, str]] = Counter()
     directions: dict[str, Counter[str]] = defaultdict(Counter)

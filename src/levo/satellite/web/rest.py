@@ -6,9 +6,9 @@ import csv
 import io
 import math
 import time
-from dataclasses import asdict
 from typing import Any
 
+import msgspec
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -24,6 +24,7 @@ from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.charts import QUANTILES, RANGES, range_start
 from levo.satellite.web.documents import document_routes
+from levo.satellite.web.insight import Finding
 from levo.satellite.web.json_body import count, etagged, timestamp
 from levo.satellite.web.render import SECOND_NS
 from levo.satellite.web.sensor_view import encrypted_endpoints
@@ -47,6 +48,11 @@ def endpoint_document(row: EndpointRow) -> dict[str, Any]:
         "first_seen": timestamp(row.first_seen_ns),
         "last_seen": timestamp(row.last_seen_ns),
     }
+
+
+def finding_document(finding: Finding) -> dict[str, Any]:
+    """Sensitive data in one field as REST shows it."""
+    return {**msgspec.structs.asdict(finding), "confidence": round(finding.confidence, 3)}
 
 
 def evidence_document(template: Template) -> dict[str, Any]:
@@ -94,7 +100,9 @@ def insight_routes(catalogs: Catalogs) -> list[Route]:
         if row is None:
             raise HTTPException(404, "no such endpoint")
         insight = catalogs.insight(request)
-        findings = [{**asdict(f), "confidence": round(f.confidence, 3)} for f in insight.findings(row)]
+        findings = [
+            {**msgspec.structs.asdict(f), "confidence": round(f.confidence, 3)} for f in insight.findings(row)
+        ]
         return etagged(request, {"openapi": insight.document_of([row]), "findings": findings})
 
     def findings(request: Request) -> Response:
@@ -108,7 +116,8 @@ def insight_routes(catalogs: Catalogs) -> list[Route]:
             if kind in ("", f.kind) and application in ("", f.application)
         ]
         documents = [
-            {**asdict(f), "confidence": round(f.confidence, 3)} for f in found[offset : offset + limit]
+            {**msgspec.structs.asdict(f), "confidence": round(f.confidence, 3)}
+            for f in found[offset : offset + limit]
         ]
         return _list(request, "findings", documents, len(found), limit, offset)
 
