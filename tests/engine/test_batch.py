@@ -158,3 +158,44 @@ def test_addresses_come_back_in_their_shortest_form(address):
     (seen,) = Batch.build([value]).exchanges()
 
     assert (seen.client, seen.server) == (Address(address, 7), Address(address, 8))
+
+
+@examples(50)
+@given(st.lists(exchanges(), min_size=1, max_size=12), st.lists(st.integers(1, 4), min_size=12, max_size=12))
+def test_what_one_reader_has_done_with_goes_at_once(values, steps):
+    whole, lent = Batch.build(values), Batch.build(values)
+    whole.decode_content()
+    lent.decode_content()
+    before = lent.nbytes
+    lent.lend()
+    start = 0
+    for step in steps:
+        lent.release(start)
+        stop = min(start + step, len(values))
+        assert lent.otlp(b"", start, stop) == whole.otlp(b"", start, stop)
+        assert lent.jsonl(start, stop) == whole.jsonl(start, stop)
+        start = stop
+    lent.release(start)
+    assert (lent.nbytes, len(lent), lent.exchanges()) == (0, len(values), []) and before > 0
+    assert lent.otlp(b"", 0, len(values)) == b""
+
+
+def test_a_long_batch_is_released_across_its_marks():
+    values = [simple_exchange(start_ns=number, end_ns=number) for number in range(1000)]
+    whole, lent = Batch.build(values), Batch.build(values)
+    whole.decode_content()
+    lent.decode_content()
+    lent.lend()
+    for start in range(0, 1000, 100):
+        lent.release(start)
+        assert lent.jsonl(start, start + 100) == whole.jsonl(start, start + 100)
+    assert lent.jsonl(950, 1000) == whole.jsonl(950, 1000)
+
+
+def test_a_batch_that_several_read_keeps_what_one_has_done_with():
+    batch = Batch.build([simple_exchange(), simple_exchange()])
+    before = batch.jsonl()
+
+    batch.release(2)
+
+    assert batch.jsonl() == before

@@ -31,6 +31,11 @@ class Batch:
     first: int
     count: int
     finished: bool = False
+    lent: bool = False
+
+    def lend(self) -> None:
+        assert self.finished
+        self.lent = True
 
     def __len__(self) -> int:
         return self.count
@@ -118,9 +123,11 @@ class Sink:
     left: int = 0
     closed: int = 0
     waits: int = 0
+    lent: set[bool] = field(default_factory=set)
 
     def submit(self, batch: Batch) -> bool:
         assert batch.finished, "an output saw an unmasked batch"
+        self.lent.add(batch.lent)
         self.received += len(batch)
         if self.held and self.held + len(batch) > self.limit:
             self.refused += len(batch)
@@ -181,6 +188,14 @@ def test_a_file_reaches_every_output_whole_and_in_order_whatever_their_queues_ho
     ledger = ledger_of(pipeline.snapshot())
     assert ledger.balanced, ledger.render()
     assert not pipeline.snapshot().capturing
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_batch_is_lent_to_an_output_that_is_alone(count: int) -> None:
+    sinks = [Sink() for _ in range(count)]
+    run(ScriptedEngine([3, 3]), *sinks)
+
+    assert [sink.lent for sink in sinks] == [{count == 1}] * count
 
 
 def test_only_the_capture_thread_touches_the_engine() -> None:

@@ -10,7 +10,10 @@ cdef class Batch:
     cdef size_t count
     cdef Budget budget
     cdef Exchange** marks       # every MARK_EVERY-th exchange, or NULL
+    cdef size_t released        # so many at the front are gone
+    cdef bint sole              # one reader, which says what it has done with
 
+    cdef void _free(self, size_t count) noexcept
     cdef const Exchange* _from(self, size_t start) noexcept nogil
     cdef tuple _finish(self, list names, bint decode, size_t max_size, size_t max_growth)
     cdef size_t _bound(self, int64_t limit, size_t max_size) noexcept nogil

@@ -59,14 +59,8 @@ cdef class Batch:
         self.budget.limit = INT64_MAX
 
     def __dealloc__(self):
-        cdef Exchange* exchange = self.first
-        cdef Exchange* after
+        self._free(<size_t>-1)
         free(self.marks)
-        while exchange != NULL:
-            after = exchange.next
-            exchange_free(&self.budget, exchange)
-            exchange = after
-        leave_spares(self.budget.pool, &self.budget.spares)
 
     def __len__(self):
         return self.count
@@ -180,11 +174,39 @@ cdef class Batch:
             jsonl_encode(self._from(start), count, &out)
         return _finish(&out, 0)
 
+    def lend(self) -> None:
+        """There is one reader from now on, and what it ``release``s may go at once."""
+        self.sole = True
+
+    def release(self, size_t stop) -> None:
+        """The reader needs no exchange before position *stop* again. Does nothing unless the batch was lent.
+
+        They are freed while the cache holds them, rather than all together when they are cold.
+        """
+        if self.sole and stop > self.released:
+            self._free(stop - self.released)
+
+    cdef void _free(self, size_t count) noexcept:
+        cdef Exchange* exchange = self.first
+        cdef Exchange* after
+        while exchange != NULL and count:
+            after = exchange.next
+            exchange_free(&self.budget, exchange)
+            exchange = after
+            self.released += 1
+            count -= 1
+        self.first = exchange
+        if exchange == NULL:
+            self.last = NULL
+        leave_spares(self.budget.pool, &self.budget.spares)
+
     cdef const Exchange* _from(self, size_t start) noexcept nogil:
-        """The exchange at that position; NULL behind the last."""
+        """The exchange at that position; NULL behind the last. Those that were released are not asked for again."""
         cdef const Exchange* exchange = self.first
-        cdef size_t skipped = start
-        if self.marks != NULL and start < self.count:
+        cdef size_t skipped = start - self.released
+        if start < self.released:
+            return NULL
+        if self.marks != NULL and start < self.count and start // MARK_EVERY * MARK_EVERY >= self.released:
             exchange = self.marks[start // MARK_EVERY]
             skipped = start % MARK_EVERY
         while skipped and exchange != NULL:

@@ -31,6 +31,7 @@ class BatchLike(Protocol):
     def __len__(self) -> int: ...
     @property
     def nbytes(self) -> int: ...
+    def lend(self) -> None: ...
 
 
 class EngineLike(Protocol):
@@ -379,6 +380,8 @@ class Pipeline:
                 self._failure = self._failure or error
                 self._handover.done(count, size, submitted=False)
                 continue
+            if len(self._outputs) == 1:
+                batch.lend()
             for output in self._outputs:
                 if not self._live:
                     self._wait_for_room(output, len(batch), batch.nbytes)

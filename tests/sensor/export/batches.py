@@ -19,6 +19,7 @@ class NumberedBatch:
     def __init__(self, numbers: Sequence[int], padding: int = 0) -> None:
         self.numbers = list(numbers)
         self.padding = padding
+        self.released = 0
 
     @property
     def nbytes(self) -> int:
@@ -28,6 +29,7 @@ class NumberedBatch:
         return len(self.numbers)
 
     def otlp(self, resource: bytes, start: int = 0, stop: int | None = None) -> bytes:
+        assert start >= self.released
         request = ExportTraceServiceRequest()
         group = request.resource_spans.add()
         group.resource.ParseFromString(resource)
@@ -42,8 +44,12 @@ class NumberedBatch:
         return request.SerializeToString()
 
     def jsonl(self, start: int = 0, stop: int | None = None) -> bytes:
+        assert start >= self.released
         chosen = self.numbers[start:stop]
         return b"".join(json.dumps({"number": number}).encode() + b"\n" for number in chosen)
+
+    def release(self, stop: int) -> None:
+        self.released = stop
 
     def exchanges(self) -> list[Exchange]:
         return [

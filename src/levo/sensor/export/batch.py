@@ -35,6 +35,9 @@ class ExportBatch(Protocol):
     def exchanges(self) -> Sequence[Exchange]:
         """The same exchanges as Python values."""
 
+    def release(self, stop: int, /) -> None:
+        """No exchange before position *stop* is needed again by the one that calls."""
+
 
 @dataclass(frozen=True, slots=True)
 class EncodedRequest:
@@ -81,6 +84,7 @@ def otlp_slices(batch: ExportBatch, resource: bytes, limits: RequestLimits) -> I
         return
     yield from _within(batch, resource, 0, step, first, limits)
     for start in range(step, total, step):
+        batch.release(start)
         stop = min(start + step, total)
         yield from _within(batch, resource, start, stop, batch.otlp(resource, start, stop), limits)
 

@@ -24,6 +24,7 @@ class JsonLines:
         total = len(batch)
         step = max(1, total * _ENCODED_TOGETHER // max(1, batch.nbytes))
         for start in range(0, total, step):
+            batch.release(start)
             stop = min(start + step, total)
             yield EncodedRequest(stop - start, batch.jsonl(start, stop))
 

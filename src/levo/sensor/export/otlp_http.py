@@ -15,7 +15,7 @@ from levo.sensor.export.settings import OtlpSettings
 from levo.sensor.export.tls import client_context
 from levo.sensor.export.wire import rejected_items
 
-_ENCODED_TOGETHER = 128
+_ENCODED_TOGETHER = 256
 _RETRYABLE = frozenset({429, 502, 503, 504})
 
 
