@@ -4,8 +4,10 @@ description."""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import os
 import random
 import re
 import select
@@ -16,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "src")]
 
@@ -26,6 +28,9 @@ from discovery.traffic import Request
 from levo.satellite.learn import State, Trace, learn_all
 from levo.satellite.learn.paths.state import ABSENT_STATUSES
 from levo.satellite.learn.paths.templates import Catalog
+
+FUZZED_AT_ONCE = 8
+"""Requests of a schema fuzzer each time there is noise."""
 
 
 def free_port() -> int:
@@ -56,6 +61,8 @@ class Caller:
         self.calls: list[tuple[str, str, int]] = []
         self.broken = 0
         """Calls that ended without an answer, which are not among ``calls``."""
+        self.fuzzed: list[tuple[str, str, object]] = []
+        """Method, target and body of requests that ``noise`` sends as well (``fuzzed_requests``)."""
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
         """Send one request; return status and body."""
@@ -92,6 +99,49 @@ class Caller:
                 self.call(rng.choice(("GET", "POST", "DELETE")), f"{rng.choice(known)}/{word}")
             else:
                 self.call(rng.choice(("DELETE", "PATCH", "PUT")), rng.choice(known))
+        for _ in range(min(FUZZED_AT_ONCE, len(self.fuzzed))):
+            self.call(*self.fuzzed.pop())
+
+
+def fuzzed_requests(document: dict[str, Any], seed: int, base: str = "") -> list[tuple[str, str, object]]:
+    """Return what a schema fuzzer asks of *document*, shuffled: (method, target, body of JSON or None).
+
+    ``BENCH_FUZZ`` says how many requests each operation gets (2), half of them against its schema.
+    """
+    import hypothesis
+    import schemathesis
+    from schemathesis import GenerationMode
+    from schemathesis.errors import SchemathesisError
+
+    made: list[tuple[str, str, object]] = []
+    each = int(os.environ.get("BENCH_FUZZ", "2"))
+    quiet = hypothesis.settings(
+        max_examples=(each + 1) // 2,
+        database=None,
+        deadline=None,
+        phases=[hypothesis.Phase.generate],
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    schema = schemathesis.openapi.from_dict(document)
+    for found in schema.get_all_operations() if each else ():
+        operation = found.ok()
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+
+            @quiet
+            @hypothesis.seed(seed)
+            @hypothesis.given(operation.as_strategy(generation_mode=mode))
+            def collect(case: Any) -> None:
+                target = base + case.formatted_path
+                if case.query:
+                    target += "?" + urlencode(case.query, doseq=True)
+                body = case.body if isinstance(case.body, (dict, list, str, int, float)) else None
+                if target.isascii() and target.isprintable() and " " not in target:
+                    made.append((case.method.upper(), target, body))
+
+            with contextlib.suppress(hypothesis.errors.HypothesisException, SchemathesisError):
+                collect()
+    random.Random(seed).shuffle(made)
+    return made
 
 
 def operations_of(document: dict[str, Any], base: str) -> tuple[Operation, ...]:

@@ -17,7 +17,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from discovery.real import Caller, compare, free_port, operations_of, wait_for
+from discovery.real import Caller, compare, free_port, fuzzed_requests, operations_of, wait_for
 from discovery.watch import Watch
 
 
@@ -41,13 +41,19 @@ def main() -> None:
         try:
             wait_for(port)
             caller = Caller(port, {"Authorization": "token bench"})
+            document = yaml.safe_load(description.read_text())
+            caller.fuzzed = fuzzed_requests(document, seed)
             with Watch(port, Path(folder), free_port()) as watch:
                 drive(caller, seed)
-            operations = operations_of(yaml.safe_load(description.read_text()), "")
+            operations = operations_of(document, "")
             compare("jupyter-server", operations, caller.calls, frozenset({"path"}), watch.traces())
         finally:
             server.terminate()
-            server.wait(15)
+            try:
+                server.wait(15)
+            except subprocess.TimeoutExpired:
+                server.kill()  # it waits for a kernel of the fuzzer, which ends with it
+                server.wait()
 
 
 def drive(caller: Caller, seed: int) -> None:

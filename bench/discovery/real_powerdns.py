@@ -17,7 +17,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from discovery.real import Caller, compare, free_port, operations_of, wait_for
+from discovery.real import Caller, compare, free_port, fuzzed_requests, operations_of, wait_for
 from discovery.watch import Watch
 
 SCHEMA = Path("/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql")
@@ -55,6 +55,7 @@ def main() -> None:
                 raise SystemExit(f"/api/docs answered {status}")
             caller.calls.clear()
             document = yaml.safe_load(content)
+            caller.fuzzed = fuzzed_requests(document, seed, document.get("basePath", "/api/v1"))
             with Watch(port, Path(folder), free_port()) as watch:
                 drive(caller, seed)
             operations = operations_of(document, document.get("basePath", "/api/v1"))

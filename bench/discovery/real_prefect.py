@@ -20,7 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from discovery.real import Caller, compare, free_port, operations_of, wait_for
+from discovery.real import Caller, compare, free_port, fuzzed_requests, operations_of, wait_for
 from discovery.traffic import english_words
 from discovery.watch import Watch
 
@@ -53,6 +53,7 @@ def main() -> None:
             caller = Caller(port, {})
             driver = Driver(caller, seed)
             document = driver.description()
+            caller.fuzzed = fuzzed_requests(document, seed, "/api")
             with Watch(port, Path(folder), free_port()) as watch:
                 driver.drive()
             if caller.broken:

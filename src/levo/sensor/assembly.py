@@ -22,7 +22,7 @@ _APPLY_WITHIN_S = 2.0
 """More than one pump waits; a capture thread that takes longer applies it later."""
 
 
-_FIRST_RING_BYTES = 8 * _MIB
+_FIRST_RING_BYTES = 12 * _MIB
 """A ring begins so small: it counts as resident memory, and most interfaces never need more."""
 
 

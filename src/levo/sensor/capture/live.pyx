@@ -107,7 +107,7 @@ cdef double RESOLVE_EVERY_S = 60.0
 cdef enum:
     PACKET_IGNORE_OUTGOING = 23     # packet(7), Linux 4.20
     MOST_INTERFACES = 1024
-    FULL_SHARE = 8                  # a ring with more than this part waiting is too small
+    FULL_SHARE = 16                 # a ring with more than this part waiting is too small
     FRAME_OVERHEAD = 96             # of the kernel's, in the ring
     LAST_BLOCK_MS = 70              # after so long a socket that gets no more frames has handed over all it got
     GATHERED_BYTES = 4 << 20        # passed in one call: what the engine may hold before it is drained
