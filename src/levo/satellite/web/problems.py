@@ -12,6 +12,14 @@ from starlette.types import ExceptionHandler
 from levo.satellite.web.json_body import JsonResponse
 from levo.satellite.web.render import Renderer
 
+_HEADINGS = {
+    400: "This address asks for something that cannot be",
+    403: "This is not for you to do",
+    404: "Nothing is here",
+    405: "This cannot be done here",
+}
+"""Of pages, for people; others are called as the standard calls them."""
+
 
 class BadParameter(HTTPException):
     """A query parameter that cannot be used."""
@@ -41,8 +49,11 @@ def on_site_exception(renderer: Renderer) -> ExceptionHandler:
         path = request.url.path
         if "text/html" not in request.headers.get("accept", "") or path.startswith(("/api", "/v1/")):
             return await on_http_exception(request, error)
-        heading = HTTPStatus(error.status_code).phrase
-        return renderer.page(request, "problem.html", error.status_code, heading=heading, detail=error.detail)
+        heading = _HEADINGS.get(error.status_code, HTTPStatus(error.status_code).phrase)
+        detail = error.detail
+        if detail == HTTPStatus.NOT_FOUND.phrase:
+            detail = "the address may be mistyped, or what it named is gone"
+        return renderer.page(request, "problem.html", error.status_code, heading=heading, detail=detail)
 
     return handle
 
