@@ -42,10 +42,6 @@ from fuzz.sealer import Sealer
 from levo.engine.otlp import encode_resource
 from levo.engine.redact import Redactor
 from levo.errors import CaptureFileError
-from levo.satellite.learn.schema import Node, Observer, merge
-from levo.satellite.learn.schema.observe import text_format
-from levo.satellite.learn.spans import count_spans
-from levo.satellite.learn.trace import read_delivery, read_traces
 from levo.sensor.capture.file import FileSource
 
 
@@ -767,6 +763,10 @@ cdef uint64_t NOW = 1_700_000_000_000_000_000
 
 cdef int target_spans(const uint8_t* data, size_t size) except -1:
     """A trace request. What protobuf reads of it, no more and no less, is what we read."""
+    # Here and below, so that the sensor's targets do not load the Satellite.
+    from levo.satellite.learn.spans import count_spans
+    from levo.satellite.learn.trace import read_delivery, read_traces
+
     cdef bytes octets = data[:size]
     try:
         expected = list(read_traces(ExportTraceServiceRequest.FromString(octets), "", NOW))
@@ -784,6 +784,9 @@ cdef int target_spans(const uint8_t* data, size_t size) except -1:
 
 cdef int target_observe(const uint8_t* data, size_t size) except -1:
     """JSON bodies, 0xFF between them. Each by itself and then merged, they teach what they teach together."""
+    from levo.satellite.learn.schema import Node, Observer, merge
+    from levo.satellite.learn.schema.observe import text_format
+
     cdef bytes octets = data[:size]
     together, merged = Node(), Node()
     for body in octets.split(b"\xff"):
