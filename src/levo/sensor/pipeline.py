@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from levo.sensor.export.statistics import OutputStatistics
 
 _NS = 1_000_000_000
-_FRAMES_PER_PUMP = 4096
+_FRAMES_PER_PUMP = 8192
 _PUMP_WAIT_MS = 100
 _ROOM_POLL_S = 0.05
 
@@ -71,7 +71,7 @@ class Pace:
     """Longest time that a finished exchange waits in the engine."""
     batch_exchanges: int = 512
     """A batch leaves when so many exchanges wait, whatever the time."""
-    largest_batch: int = 2500
+    largest_batch: int = 5000
     """Most exchanges in one batch: what came in one go leaves in one, for each batch costs the same again."""
     batch_bytes: int = 4 << 20
     """... or when they hold so many octets. One batch holds little more than twice that."""

@@ -16,6 +16,8 @@ from levo.sensor.export.tls import client_context
 from levo.sensor.export.wire import rejected_items
 
 _ENCODED_TOGETHER = 256
+_LIMITS = RequestLimits(8 * 1024 * 1024, 5000)
+"""A busy second takes a few requests. Collectors take 20 MiB over HTTP unless told otherwise, 4 over gRPC."""
 _RETRYABLE = frozenset({429, 502, 503, 504})
 
 
@@ -44,7 +46,7 @@ class OtlpHttp:
     def __init__(self, settings: OtlpSettings, limits: RequestLimits | None = None) -> None:
         """Raises ConfigError on unreadable certificates, an unsendable id or token, or a bad proxy."""
         self._settings = settings
-        self._limits = limits or RequestLimits()
+        self._limits = limits or _LIMITS
         self._traces_path = settings.address.traces_path
         self._metrics_path = settings.address.metrics_path
         self._headers = {
