@@ -138,17 +138,31 @@ def sensor(log: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
         stop(process, signal.SIGINT)
 
 
+@contextmanager
+def tcpdump(port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The least that a capture can do: frames copied out of the kernel and thrown away."""
+    argv = [str(_tool("tcpdump")), "-i", "lo", "-Q", "in", "-B", "32768", "-w", "/dev/null", f"port {port}"]
+    process = subprocess.Popen(argv, stderr=subprocess.PIPE)
+    try:
+        assert process.stderr is not None
+        while b"listening" not in process.stderr.readline() and process.poll() is None:
+            pass
+        yield process
+    finally:
+        stop(process, signal.SIGINT)
+
+
 def load(
     port: int,
     worker: int,
     *,
     seconds: int,
-    options: tuple[str, ...] | None,
+    options: tuple[str, ...] | str | None,
     wrk: tuple[str, ...] = ("-c16",),
     pause_ms: int | None = None,
     path: str = "/api/v1/items/1",
 ) -> Round:
-    """Drive nginx with wrk, with a sensor started for the occasion unless *options* is None.
+    """Drive nginx with wrk, with a sensor started for the occasion unless *options* is None (or "tcpdump").
 
     With *pause_ms*, each connection waits so long between two requests: a rate instead of full speed.
     """
@@ -170,13 +184,17 @@ def load(
 
         if options is None:
             report, took, served, mine, mib = drive(None)
+        elif isinstance(options, str):
+            with tcpdump(port) as other:
+                report, took, served, mine, mib = drive(other.pid)
         else:
             with sensor(log, "--interfaces=lo", f"--filter=port {port}", *options) as process:
                 report, took, served, mine, mib = drive(process.pid)
         found = re.search(r"(\d+) requests in", report)
         if not found:
             raise SystemExit(f"bench: wrk said {report!r}")
-        return Round(int(found[1]), took, served, mine, mib, ledger_of(log) if options is not None else {})
+        ledger = ledger_of(log) if isinstance(options, tuple) else {}
+        return Round(int(found[1]), took, served, mine, mib, ledger)
 
 
 def ledger_of(log: Path) -> dict[str, dict[str, int]]:

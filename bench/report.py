@@ -175,7 +175,12 @@ def _live(found: Results) -> Iterator[str]:
         "sensor MiB",
     )
     answers = {"constant": "25 octets from memory", "file": "0.5 kB JSON file"}
-    sensors = {"without": "none", "default": "default limit", "all": "no limit"}
+    sensors = {
+        "without": "none",
+        "tcpdump": "tcpdump, frames thrown away",
+        "default": "default limit",
+        "all": "no limit",
+    }
     for kind, cases in found.items():
         for name, rounds in cases.items():
             rate = median(each["rate"] for each in rounds)
@@ -189,9 +194,9 @@ def _live(found: Results) -> Iterator[str]:
             if name == "without":
                 row += ["-"] * 4
             else:
-                dropped = sum(each["kernel_dropped"] for each in rounds)
+                dropped = f"{sum(each['kernel_dropped'] for each in rounds):,}" if name != "tcpdump" else "-"
                 mib = max(each["sensor_mib"] for each in rounds)
-                row += [f"{mine * 1e6:.2f}", f"{share:.0%}", f"{dropped:,}", f"{mib:.0f}"]
+                row += [f"{mine * 1e6:.2f}", f"{share:.0%}", dropped, f"{mib:.0f}"]
             yield _row(*row)
 
 

@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -145,11 +146,12 @@ def measure_start(rounds: int) -> dict[str, Any]:
 
 
 def measure_live(rounds: int) -> dict[str, Any]:
-    """nginx at full speed: without a sensor, at the default limit, without a limit; two kinds of answer."""
+    """nginx at full speed: alone, with tcpdump, at the default limit, without one; two kinds of answer."""
     kinds: dict[str, Any] = {}
     with live.nginx() as (port, worker), live.sink() as url:
-        cases: dict[str, tuple[str, ...] | None] = {
+        cases: dict[str, tuple[str, ...] | str | None] = {
             "without": None,
+            **({"tcpdump": "tcpdump"} if shutil.which("tcpdump") else {}),
             "default": (f"--satellite-url={url}",),
             "all": (f"--satellite-url={url}", "--rate-limit=0"),
         }
