@@ -96,11 +96,32 @@ cdef extern from *:
     static const char levo_response_header[32] = "http.response.header.";
     static const char levo_request_trailer[32] = "levo.http.request.trailer.";
     static const char levo_response_trailer[32] = "levo.http.response.trailer.";
+
+    #define LEVO_KEYS(side) { \\
+        "http." side ".body.size", "levo.http." side ".body.size", "levo.http." side ".body", \\
+        "levo.http." side ".body.truncated", "levo.http." side ".body.missing_bytes", \\
+        "levo.http." side ".data_messages", "levo.http." side ".data_message_bytes", \\
+        "levo.http." side ".text_messages", "levo.http." side ".control_frames" }
+    static const char *const levo_request_keys[] = LEVO_KEYS("request");
+    static const char *const levo_response_keys[] = LEVO_KEYS("response");
     """
     const char* REQUEST_HEADER "levo_request_header"
     const char* RESPONSE_HEADER "levo_response_header"
     const char* REQUEST_TRAILER "levo_request_trailer"
     const char* RESPONSE_TRAILER "levo_response_trailer"
+    const char* const* REQUEST_KEYS "levo_request_keys"
+    const char* const* RESPONSE_KEYS "levo_response_keys"
+
+cdef enum:                    # of LEVO_KEYS
+    KEY_SIZE = 0
+    KEY_DECODED_SIZE = 1
+    KEY_BODY = 2
+    KEY_TRUNCATED = 3
+    KEY_MISSING = 4
+    KEY_MESSAGES = 5
+    KEY_MESSAGE_BYTES = 6
+    KEY_TEXT_MESSAGES = 7
+    KEY_CONTROL_FRAMES = 8
 
 cdef enum:
     FRONT = 96                # room in front of the spans for all that encloses them, texts aside
@@ -191,23 +212,32 @@ cdef uint32_t decimal(int number, char* out) noexcept nogil:
     return count
 
 
-cdef inline uint8_t* write_body(
-    uint8_t* at, const Message* message, const char* key, const char* truncated, const char* missing
-) noexcept nogil:
+cdef inline uint8_t* write_content(uint8_t* at, const Message* message, const char* const* keys) noexcept nogil:
+    """What requests and responses share besides fields; *keys* are their names for it."""
     cdef long long text
     cdef Text body
+    at = write_int(at, keys[KEY_SIZE], <int64_t>message.wire_body_size)
+    if message.content_decoded and message.body.length != message.wire_body_size:
+        at = write_int(at, keys[KEY_DECODED_SIZE], message.body.length)
     if message.body.length:
         text = body_text_length(message.body.data, message.body.length, message.truncated or message.missing_bytes)
         if text >= 0:
             body.data = message.body.data
             body.length = <uint32_t>text
-            at = write_known_string(at, key, body, TEXT_UTF8)
+            at = write_known_string(at, keys[KEY_BODY], body, TEXT_UTF8)
         else:
-            at = write_bytes(at, key, message.body.data, message.body.length)
+            at = write_bytes(at, keys[KEY_BODY], message.body.data, message.body.length)
     if message.truncated:
-        at = write_true(at, truncated)
+        at = write_true(at, keys[KEY_TRUNCATED])
     if message.missing_bytes:
-        at = write_int(at, missing, <int64_t>message.missing_bytes)
+        at = write_int(at, keys[KEY_MISSING], <int64_t>message.missing_bytes)
+    if message.data_messages:
+        at = write_int(at, keys[KEY_MESSAGES], message.data_messages)
+        at = write_int(at, keys[KEY_MESSAGE_BYTES], <int64_t>message.data_message_bytes)
+    if message.text_messages:
+        at = write_int(at, keys[KEY_TEXT_MESSAGES], message.text_messages)
+    if message.control_frames:
+        at = write_int(at, keys[KEY_CONTROL_FRAMES], message.control_frames)
     return at
 
 
@@ -318,18 +348,7 @@ cdef uint8_t* write_request(
     if not plain_target(facts):
         at = write_part(at, b"levo.http.request.target", facts.target, ascii)
     at = write_fields(out, at, REQUEST_HEADER, 20, &request.head, ascii)
-    at = write_int(at, b"http.request.body.size", <int64_t>request.wire_body_size)
-    if request.content_decoded and request.body.length != request.wire_body_size:
-        at = write_int(at, b"levo.http.request.body.size", request.body.length)
-    at = write_body(at, request, b"levo.http.request.body", b"levo.http.request.body.truncated",
-                    b"levo.http.request.body.missing_bytes")
-    if request.data_messages:
-        at = write_int(at, b"levo.http.request.data_messages", request.data_messages)
-        at = write_int(at, b"levo.http.request.data_message_bytes", <int64_t>request.data_message_bytes)
-    if request.text_messages:
-        at = write_int(at, b"levo.http.request.text_messages", request.text_messages)
-    if request.control_frames:
-        at = write_int(at, b"levo.http.request.control_frames", request.control_frames)
+    at = write_content(at, request, REQUEST_KEYS)
     return write_fields(out, at, REQUEST_TRAILER, 26, &request.trailers, False)
 
 
@@ -342,18 +361,7 @@ cdef uint8_t* write_response(Output* out, uint8_t* at, const Exchange* exchange)
     if reason.length:
         at = write_part(at, b"levo.http.response.reason", reason, ascii)
     at = write_fields(out, at, RESPONSE_HEADER, 21, &response.head, ascii)
-    at = write_int(at, b"http.response.body.size", <int64_t>response.wire_body_size)
-    if response.content_decoded and response.body.length != response.wire_body_size:
-        at = write_int(at, b"levo.http.response.body.size", response.body.length)
-    at = write_body(at, response, b"levo.http.response.body", b"levo.http.response.body.truncated",
-                    b"levo.http.response.body.missing_bytes")
-    if response.data_messages:
-        at = write_int(at, b"levo.http.response.data_messages", response.data_messages)
-        at = write_int(at, b"levo.http.response.data_message_bytes", <int64_t>response.data_message_bytes)
-    if response.text_messages:
-        at = write_int(at, b"levo.http.response.text_messages", response.text_messages)
-    if response.control_frames:
-        at = write_int(at, b"levo.http.response.control_frames", response.control_frames)
+    at = write_content(at, response, RESPONSE_KEYS)
     return write_fields(out, at, RESPONSE_TRAILER, 27, &response.trailers, False)
 
 
