@@ -141,8 +141,9 @@ def sensor(log: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
 @contextmanager
 def tcpdump(port: int) -> Iterator[subprocess.Popen[bytes]]:
     """The least that a capture can do: frames copied out of the kernel and thrown away."""
-    argv = [str(_tool("tcpdump")), "-i", "lo", "-Q", "in", "-B", "32768", "-w", "/dev/null", f"port {port}"]
-    process = subprocess.Popen(argv, stderr=subprocess.PIPE)
+    # To standard output: a file, /dev/null as well, would be given to the user that it changes to.
+    argv = [str(_tool("tcpdump")), "-i", "lo", "-Q", "in", "-B", "32768", "-w", "-", f"port {port}"]
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         assert process.stderr is not None
         while b"listening" not in process.stderr.readline() and process.poll() is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from pathlib import Path
 
 from levo.engine.engine import Engine
 
@@ -124,3 +125,26 @@ def test_many_connections_are_told_apart():
         feed(engine, exchange(client)[3])
     clients = [x.client.address for x in engine.drain().exchanges()]
     assert len(set(clients)) == 20000
+
+
+def resident_mib() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+
+def test_the_memory_of_many_connections_goes_back_when_they_are_forgotten():
+    """Waves of 30,000, each given up for idleness: what one took is there for the next, or for the system."""
+    engine = Engine(idle_ns=10 * SECOND, linger_ns=SECOND)
+    least = resident_mib()
+    full = []
+    for wave in range(3):
+        at = START + wave * 100 * SECOND
+        for client in range(30_000):
+            feed(engine, packet(client, True, 0, 0, b"", 2), at=at)
+        assert engine.statistics()["connections_open"] == 30_000
+        full.append(resident_mib())
+        engine.tick(at + 20 * SECOND)
+        engine.tick(at + 50 * SECOND)
+        assert engine.statistics()["connections_open"] == engine.memory_used == 0
+    assert full[0] - least > 15, "connections take no memory?"
+    assert full[2] < full[0] + 5
+    assert resident_mib() < least + 10

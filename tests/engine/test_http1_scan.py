@@ -20,6 +20,11 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
         b"INVITE sip:a@b SIP/2.0\r\n\r\n",
         b"get lower HTTP\r\n\r\n",
         b"*1\r\n$4\r\nPING\r\n",
+        b"!  HTTP/1.0\r\n\r\n",
+        b"! / HTTP/1.1\r\n\r\n",
+        b"GET  HTTP/1.1\r\n\r\n",
+        b"GET \x01 HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/0.0\r\n\r\n",
     ],
 )
 def test_other_protocols_are_no_exchange(octets):

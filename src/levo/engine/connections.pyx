@@ -19,9 +19,10 @@ from levo.engine.http1 cimport ENDED_GIVEN_UP, ENDED_RESET
 from levo.engine.http1_switch cimport http1_tick
 from levo.engine.http2 cimport http2_end
 from levo.engine.http2_lasting cimport http2_tick
-from levo.engine.memory cimport buffer_free, give_back, over_budget, take
+from levo.engine.memory cimport buffer_free, over_budget
 from levo.engine.pairing cimport finish_exchange, finish_pending
 from levo.engine.ports cimport ports_packet
+from levo.engine.slab cimport slab_end, slab_give_back, slab_take
 from levo.engine.state cimport Connection, EngineState, Stream, seq_diff
 from levo.engine.stream cimport stream_ack, stream_fin, stream_flush, stream_free, stream_look, stream_segment
 from levo.engine.tls cimport tls_end, tls_waits
@@ -54,6 +55,7 @@ cdef void table_free(EngineState* state) noexcept nogil:
         close(state, state.oldest, state.now_ns, ENDED_GIVEN_UP)
     while state.closed_oldest != NULL:
         forget(state, state.closed_oldest)
+    slab_end(&state.slab)
     free(state.buckets)
     state.buckets = NULL
 
@@ -125,9 +127,11 @@ cdef void grow(EngineState* state) noexcept nogil:
 cdef Connection* open_connection(
     EngineState* state, const Packet* packet, bint swap, uint32_t hash
 ) noexcept nogil:
-    cdef Connection* conn = <Connection*>take(&state.budget, sizeof(Connection))
+    cdef Connection* conn = <Connection*>slab_take(&state.slab, sizeof(Connection))
     if conn == NULL:
+        state.budget.refused += 1
         return NULL
+    state.budget.used += <int64_t>sizeof(Connection)
     memset(conn, 0, sizeof(Connection))
     conn.hash = hash
     conn.family = packet.family
@@ -272,7 +276,8 @@ cdef void forget(EngineState* state, Connection* conn) noexcept nogil:
         at = &at[0].hash_next
     at[0] = conn.hash_next
     state.connection_count -= 1
-    give_back(&state.budget, conn, sizeof(Connection))
+    state.budget.used -= <int64_t>sizeof(Connection)
+    slab_give_back(&state.slab, conn, sizeof(Connection))
 
 
 cdef void reopen(EngineState* state, Connection* conn, const Packet* packet) noexcept nogil:

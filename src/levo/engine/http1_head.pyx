@@ -360,7 +360,7 @@ cdef int read_request_line(const uint8_t* data, uint32_t length, Message* messag
         end -= 8
     while end > at and (data[end - 1] == 32 or data[end - 1] == 9):
         end -= 1
-    if end == at:
+    if end <= at:                 # two spaces and a version: no target
         return 0
     message.method.at = 0
     message.method.length = method

@@ -34,7 +34,7 @@ cdef int http1_looks(const uint8_t* data, uint32_t length) noexcept nogil:
     if memchr(data, 10, length) != NULL:
         line = first_line_length(data, length)
         if read_request_line(data, line, &message) == 1:
-            return LOOKS_REQUEST
+            return LOOKS_REQUEST if believable(data, &message) else LOOKS_NO
         # Without a version: believed when a field line follows (servers answer these with 400).
         if message_without_version(data, line, length, &message) or is_simple_request(data, length):
             return LOOKS_REQUEST
@@ -42,6 +42,15 @@ cdef int http1_looks(const uint8_t* data, uint32_t length) noexcept nogil:
     if not is_known_method(data, method):
         return LOOKS_NO
     return LOOKS_REQUEST if method + 1 == length or data[method + 1] > 32 else LOOKS_NO
+
+
+cdef bint believable(const uint8_t* data, const Message* message) noexcept nogil:
+    """Whether a request line is one that clients write: lenience is for places where a request must stand."""
+    cdef uint8_t first = data[message.target.at]
+    cdef uint8_t letter = data[0] | 0x20
+    return message.version_major != 0 and c"a" <= letter <= c"z" and (
+        first == c"/" or first == c"*" or first == c"[" or c"0" <= first <= c"9" or c"a" <= (first | 0x20) <= c"z"
+    )
 
 
 cdef bint message_without_version(

@@ -3,6 +3,7 @@ from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, 
 
 from levo.engine.frame cimport Decoder
 from levo.engine.ports cimport PortTable
+from levo.engine.slab cimport Slab
 from levo.engine.types cimport Budget, Buffer, Exchange, Stats
 
 
@@ -119,6 +120,7 @@ ctypedef struct EngineState:
     Settings settings
     Decoder decoder
     Connection** buckets
+    Slab slab                     # where connections lie
     uint32_t bucket_mask
     uint32_t connection_count
     uint64_t hash_seed
