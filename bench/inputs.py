@@ -21,8 +21,17 @@ Ends = tuple[bytes, bytes, int, int]
 """Client address, server address, client port, server port."""
 
 
-def http1(path: Path, *, exchanges: int = EXCHANGES, connections: int = CONNECTIONS, seed: int = 1) -> Path:
+def http1(
+    path: Path,
+    *,
+    exchanges: int = EXCHANGES,
+    connections: int = CONNECTIONS,
+    seed: int = 1,
+    in_turn: bool = True,
+) -> Path:
     """Keep-alive exchanges over several connections: one packet each way, GET and POST, 0.5 kB JSON answers.
+
+    The connections are used in turn, or in an order that is random.
 
     Ethernet, IPv4, TCP with the timestamp option left out; checksums are zero, as offloading network cards
     leave them. Written once; a file that is there already is taken as it is.
@@ -37,6 +46,7 @@ def http1(path: Path, *, exchanges: int = EXCHANGES, connections: int = CONNECTI
             8080,
             lambda number: _exchange(number, chance),
             lambda: chance.randint(2_000, 20_000),
+            None if in_turn else random.Random(seed),
         ),
     )
 
@@ -116,12 +126,19 @@ def _talk(
     port: int,
     exchange: Callable[[int], tuple[bytes, bytes]],
     pause: Callable[[], int],
+    order: random.Random | None = None,
 ) -> Iterator[bytes]:
-    """Records of a capture file: the exchanges go round the connections, whose next numbers are *numbers*."""
+    """Records of a capture file: the exchanges go round the connections, whose next numbers are *numbers*.
+
+    Each round takes all of them, in an order of *order*'s where it is given.
+    """
     prefixes = [_addresses(way, port) for way in range(len(numbers))]
     time_ns = _START_NS
+    ways = list(range(len(numbers)))
     for number in range(exchanges):
-        way = number % len(numbers)
+        if order is not None and number % len(numbers) == 0:
+            order.shuffle(ways)
+        way = ways[number % len(numbers)]
         client, server = numbers[way]
         request, response = exchange(number)
         for from_client, octets in ((True, request), (False, response)):

@@ -121,7 +121,9 @@ def _scaling(found: Results) -> Iterator[str]:
     )
     for step in found["null"]:
         costs = [found[mode][step] for mode in ("null", "otlp")]
-        yield _row(f"{int(step):,}", *(f"{each['cpu_s'] / each['exchanges'] * 1e6:.2f}" for each in costs))
+        count, _, order = step.partition(" ")
+        name = f"{int(count):,} {order}".strip()
+        yield _row(name, *(f"{each['cpu_s'] / each['exchanges'] * 1e6:.2f}" for each in costs))
     yield "\n![Cost over connections](images/bench-connections.svg)"
 
 
@@ -228,7 +230,11 @@ def _plots(results: Results) -> Iterator[tuple[str, str]]:
             series = [
                 (
                     {"null": "finished exchanges", "otlp": "OTLP bytes"}[mode],
-                    [(float(step), each["cpu_s"] / each["exchanges"] * 1e6) for step, each in steps.items()],
+                    [
+                        (float(step), each["cpu_s"] / each["exchanges"] * 1e6)
+                        for step, each in steps.items()
+                        if step.isdigit()
+                    ],
                 )
                 for mode, steps in results[part]["found"].items()
             ]

@@ -102,12 +102,20 @@ def measure_peers(rounds: int) -> dict[str, Any]:
 
 
 def measure_scaling(rounds: int) -> dict[str, Any]:
-    """Cost per exchange over the number of connections that are open at the same time, used in turn."""
+    """Cost per exchange over the number of connections that are open at the same time."""
     files = [
-        inputs.http1(FOLDER / f"http1-{count}.pcap", exchanges=200_000, connections=count)
+        inputs.http1(
+            FOLDER / f"http1-{count}{'' if in_turn else '-random'}.pcap",
+            exchanges=200_000,
+            connections=count,
+            in_turn=in_turn,
+        )
+        for in_turn in (True, False)
         for count in CONNECTIONS
+        if in_turn or count >= 10_000
     ]
-    return _over(CONNECTIONS, files, ("null", "otlp"), rounds)
+    at_random = (f"{count} in random order" for count in CONNECTIONS if count >= 10_000)
+    return _over((*CONNECTIONS, *at_random), files, ("null", "otlp"), rounds)
 
 
 def measure_sizes(rounds: int) -> dict[str, Any]:
@@ -121,8 +129,10 @@ def measure_sizes(rounds: int) -> dict[str, Any]:
     return _over(SIZES, files, ("otlp",), rounds)
 
 
-def _over(steps: tuple[int, ...], files: list[Path], modes: tuple[str, ...], rounds: int) -> dict[str, Any]:
-    taken: dict[tuple[str, int], list[offline.Reading]] = {}
+def _over(
+    steps: tuple[int | str, ...], files: list[Path], modes: tuple[str, ...], rounds: int
+) -> dict[str, Any]:
+    taken: dict[tuple[str, int | str], list[offline.Reading]] = {}
     for _ in range(rounds):
         for mode in modes:
             for step, path in zip(steps, files, strict=True):

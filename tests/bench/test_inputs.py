@@ -28,6 +28,15 @@ def test_every_exchange_is_whole_and_matches_its_request(tmp_path: Path):
             assert json.loads(body(exchange["request"]))["name"] == answer["name"]
 
 
+def test_connections_are_used_at_random_as_often_as_in_turn(tmp_path: Path):
+    in_turn = run_file(http1(tmp_path / "turn.pcap", exchanges=300, connections=100))
+    at_random = run_file(http1(tmp_path / "random.pcap", exchanges=300, connections=100, in_turn=False))
+
+    ports = [[each["client"]["port"] for each in run.complete] for run in (in_turn, at_random)]
+    assert ports[0] != ports[1] and sorted(ports[0]) == sorted(ports[1])
+    assert ports[1][:100] != ports[1][100:200]
+
+
 def test_the_same_seed_gives_the_same_octets(tmp_path: Path):
     one = http1(tmp_path / "one.pcap", exchanges=100, seed=3).read_bytes()
 

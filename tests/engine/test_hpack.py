@@ -30,7 +30,8 @@ def encode(plan: list[Fields | int], *, huffman: bool = True) -> list[tuple[Fiel
     found = []
     for step in plan:
         if isinstance(step, int):
-            encoder.header_table_size = step
+            if step != encoder.header_table_size:  # the library forgets to tell of a size that is set twice
+                encoder.header_table_size = step
         else:
             found.append((step, encoder.encode([hpack.HeaderTuple(*pair) for pair in step], huffman=huffman)))
     return found

@@ -106,12 +106,15 @@ cdef int64_t find_response(const uint8_t* data, uint32_t length) noexcept nogil:
 
 
 cdef int64_t find_request(const uint8_t* data, uint32_t length) noexcept nogil:
-    """Where a request begins: at the start, or where a known method and a whole request line stand; -1."""
+    """Where a request begins, with a known method: at the start, or where a whole request line stands; -1."""
     cdef uint32_t at = 0
     cdef uint32_t method, line
     cdef Message message
-    if http1_looks(data, length) == LOOKS_REQUEST:
+    while at < length and is_token(data[at]):
+        at += 1
+    if is_known_method(data, at) and http1_looks(data, length) == LOOKS_REQUEST:
         return 0
+    at = 0
     while at < length:
         if 65 <= data[at] <= 90 and (at == 0 or not 65 <= data[at - 1] <= 90):
             method = at
@@ -119,7 +122,7 @@ cdef int64_t find_request(const uint8_t* data, uint32_t length) noexcept nogil:
                 method += 1
             if method < length and data[method] == 32 and is_known_method(data + at, method - at):
                 line = first_line_length(data + at, length - at)
-                if read_request_line(data + at, line, &message) == 1:
+                if read_request_line(data + at, line, &message) == 1 and believable(data + at, &message):
                     return at
             at = method
         at += 1

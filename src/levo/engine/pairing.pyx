@@ -159,6 +159,8 @@ cdef void note_interim(Connection* conn, int64_t end) noexcept nogil:
         exchange.interim += 1
     if exchange != NULL:
         exchange.response.stream_end = end
+    elif end > conn.paired_end:
+        conn.paired_end = end                     # to a request that was lost: it is not answered yet
 
 
 cdef bint may_answer(Connection* conn, int64_t ack) noexcept nogil:
