@@ -74,11 +74,12 @@ cdef inline uint64_t word(const uint8_t* at) noexcept nogil:
 
 
 cdef inline bint swapped(const Packet* packet) noexcept nogil:
-    # The smaller end is a; equal addresses are ordered by port.
-    cdef int order = memcmp(packet.source, packet.destination, 16)
-    if order == 0:
-        return packet.source_port > packet.destination_port
-    return order > 0
+    # Any order of ends will do, as long as it is the same both ways: addresses as two numbers each, then ports.
+    if word(packet.source) != word(packet.destination):
+        return word(packet.source) > word(packet.destination)
+    if word(packet.source + 8) != word(packet.destination + 8):
+        return word(packet.source + 8) > word(packet.destination + 8)
+    return packet.source_port > packet.destination_port
 
 
 cdef Connection* find(

@@ -21,10 +21,8 @@ from libc.string cimport memcmp, memset
 
 from levo.engine.http1_head cimport (
     Framing,
-    HeadMap,
     find_head_end,
     first_line_length,
-    map_head,
     needs_normalising,
     next_line,
     normalise_head,
@@ -32,6 +30,7 @@ from levo.engine.http1_head cimport (
     read_section,
     read_status_line,
 )
+from levo.engine.http1_map cimport HeadMap, map_head
 from levo.engine.http1_scan cimport find_request, find_response, is_simple_request, plausible_start
 from levo.engine.http1_switch cimport begin_tunnel, is_preface, leave_http1, note_event_stream, says_upgrade
 from levo.engine.http2 cimport http2_begin

@@ -1,5 +1,6 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
+from levo.engine.http1_map cimport HeadMap
 from levo.engine.types cimport Budget, Message, Section
 
 
@@ -13,20 +14,6 @@ ctypedef struct Framing:
     uint8_t findings             # FINDING_* bits
 
 
-cdef extern from *:
-    """
-    #define LEVO_MAP_LINES 64
-    #define LEVO_NO_COLON 0xFFFFFFFFu
-    typedef struct { uint32_t count, end[LEVO_MAP_LINES], colon[LEVO_MAP_LINES]; } levo_head_map;
-    """
-    ctypedef struct HeadMap "levo_head_map":
-        # Where the lines of a plain head end (at their LF) and have their first colon; the empty line left out.
-        uint32_t count
-        uint32_t* end
-        uint32_t* colon
-
-
-cdef uint32_t map_head(const uint8_t* data, uint32_t length, HeadMap* map) noexcept nogil
 cdef uint32_t find_head_end(const uint8_t* data, uint32_t length, uint32_t start, uint32_t* lines) noexcept nogil
 cdef bint needs_normalising(const uint8_t* data, uint32_t length, uint32_t lines) noexcept nogil
 cdef uint32_t normalise_head(const uint8_t* data, uint32_t length, uint8_t* out, uint8_t* findings) noexcept nogil

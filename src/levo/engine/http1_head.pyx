@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memchr, memcmp, memcpy
 
+from levo.engine.http1_map cimport NO_COLON, HeadMap
 from levo.engine.memory cimport take
 from levo.engine.types cimport (
     FINDING_BAD_FIELD,
@@ -68,68 +69,7 @@ cdef extern from *:
         }
         return odd ? 0xFFFFFFFFu : count;
     }
-
-    #if defined(__SSE2__)
-    #include <emmintrin.h>
-    /* The length of the head at *data* if it is whole and plain: lines end with CRLF, there is no other CR, no
-       NUL and no folded line. 0 for any other, and for one with more lines than the map has room for. */
-    static uint32_t levo_map_head(const uint8_t *data, uint32_t length, levo_head_map *map) {
-        const __m128i feeds = _mm_set1_epi8(10), returns = _mm_set1_epi8(13), colons = _mm_set1_epi8(58);
-        const __m128i zero = _mm_setzero_si128();
-        __m128i counted = zero, here, is_return;
-        uint32_t at, place, start = 0, colon = LEVO_NO_COLON, lines = 0, found, total, i;
-        uint8_t last[16];
-        uint64_t sums[2];
-        if (length > 4000) length = 4000;          /* 250 blocks: a count fits an octet */
-        for (at = 0; at < length; at += 16) {
-            if (length - at >= 16) {
-                here = _mm_loadu_si128((const __m128i *)(data + at));
-            } else {
-                memset(last, 'x', 16);
-                memcpy(last, data + at, length - at);
-                here = _mm_loadu_si128((const __m128i *)last);
-            }
-            is_return = _mm_cmpeq_epi8(here, returns);
-            found = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(here, feeds),
-                _mm_cmpeq_epi8(here, colons)), _mm_cmpeq_epi8(here, zero)));
-            while (found) {
-                place = at + (uint32_t)__builtin_ctz(found);
-                found &= found - 1;
-                if (data[place] == 58) {
-                    if (colon == LEVO_NO_COLON) colon = place;
-                    continue;
-                }
-                if (data[place] == 0 || place == 0 || data[place - 1] != 13) return 0;
-                if (place - 1 == start) {
-                    if (lines == 0) return 0;
-                    counted = _mm_sad_epu8(counted, zero);
-                    _mm_storeu_si128((__m128i *)sums, counted);
-                    total = (uint32_t)(sums[0] + sums[1]);
-                    for (i = at; i <= place; i++) total += data[i] == 13;
-                    map->count = lines;
-                    return total == lines + 1 ? place + 1 : 0;
-                }
-                if (lines == LEVO_MAP_LINES || (place + 1 < length && (data[place + 1] == 32 || data[place + 1] == 9)))
-                    return 0;
-                map->end[lines] = place;
-                map->colon[lines++] = colon;
-                colon = LEVO_NO_COLON;
-                start = place + 1;
-            }
-            counted = _mm_sub_epi8(counted, is_return);
-        }
-        return 0;
-    }
-    #else
-    /* Elsewhere every head is read the general way. */
-    static uint32_t levo_map_head(const uint8_t *data, uint32_t length, levo_head_map *map) {
-        (void)data; (void)length; (void)map;
-        return 0;
-    }
-    #endif
     """
-    uint32_t levo_map_head(const uint8_t* data, uint32_t length, HeadMap* map) nogil
-    uint32_t NO_COLON "LEVO_NO_COLON"
     uint32_t levo_count_odd(const uint8_t* data, uint32_t length) nogil
     const unsigned char[256] levo_token
     const char* levo_methods[]
@@ -202,14 +142,6 @@ cdef uint32_t find_head_end(
             return <uint32_t>(next + 1 - data)
     lines[0] = count
     return 0
-
-
-cdef uint32_t map_head(const uint8_t* data, uint32_t length, HeadMap* map) noexcept nogil:
-    """The length of the head at *data*, its lines in *map*; 0 when it is not whole, or not as plain as most are.
-
-    A plain head ends where ``find_head_end`` says, and ``normalise_head`` would change nothing in it.
-    """
-    return levo_map_head(data, length, map)
 
 
 cdef bint needs_normalising(const uint8_t* data, uint32_t length, uint32_t lines) noexcept nogil:
@@ -449,8 +381,20 @@ cdef bint read_section(
             else:
                 field = fields + count
                 count += 1
-                set_field(field, text, map.end[line - 1] + 1, map.colon[line], map.end[line] - 1, framing)
-                note_field(text, field, framing)
+                name = map.end[line - 1] + 1
+                value = map.colon[line]
+                end = map.end[line] - 1
+                if value > name and data[name] > 32 and data[value - 1] > 32 and (
+                    end > value + 2 and data[value + 1] == 32 and data[value + 2] > 32 and data[end - 1] > 32
+                ):
+                    # "Name: value", as nearly every line is written
+                    field.name.at = name
+                    field.name.length = value - name
+                    field.value.at = value + 2
+                    field.value.length = end - value - 2
+                else:
+                    set_field(field, text, name, value, end, framing)
+                note_field(data, field, framing)
             line += 1
         at = length
     while at < length:
@@ -512,14 +456,16 @@ cdef inline void note_field(const uint8_t* text, const Field* field, Framing* fr
     cdef const uint8_t* name = text + field.name.at
     cdef const uint8_t* value = text + field.value.at
     cdef uint32_t size = field.value.length
-    if field.name.length == 14:
-        if equals(name, b"content-length", 14):
+    cdef uint32_t length = field.name.length
+    # The first octet tells nearly all other names apart.
+    if length == 14:
+        if lower(name[0]) == c"c" and equals(name, b"content-length", 14):
             note_length(value, size, framing)
-    elif field.name.length == 17:
-        if equals(name, b"transfer-encoding", 17):
+    elif length == 17:
+        if lower(name[0]) == c"t" and equals(name, b"transfer-encoding", 17):
             note_coding(value, size, framing)
-    elif field.name.length == 10:
-        if equals(name, b"connection", 10):
+    elif length == 10:
+        if lower(name[0]) == c"c" and equals(name, b"connection", 10):
             note_connection(value, size, framing)
 
 

@@ -18,7 +18,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from levo.engine.exchange cimport Facts, exchange_facts
-from levo.engine.output cimport Text
+from levo.engine.output cimport load64
 from levo.engine.state cimport EngineState
 from levo.engine.types cimport COMPLETE, DROP_NONE, UNSAMPLED_BODY, Exchange
 
@@ -27,6 +27,7 @@ cdef enum:
     LAST_TABLE = 8192           # ... up to this; further endpoints share a single entry
     MOST_SLOTS = 262144
     OVERFLOW_KEY = 1
+    VARIABLE = -1               # no segment is so long
 
 cdef extern from *:
     """
@@ -84,52 +85,69 @@ cdef void sampler_free(Sampler* sampler) noexcept nogil:
     sampler.kept_times = NULL
 
 
-cdef inline uint64_t mix(uint64_t hash, uint8_t octet) noexcept nogil:
-    return (hash ^ octet) * <uint64_t>0x100000001b3
+cdef extern from *:
+    """
+    /* Of a path segment's octet: digits add up in the low half, '@' shows above it. */
+    static const unsigned char levo_segment_octet[256] = {
+        ['0']=1,['1']=1,['2']=1,['3']=1,['4']=1,['5']=1,['6']=1,['7']=1,['8']=1,['9']=1, ['@']=64,
+    };
+    /* Up to seven octets as a number; with their count, no two texts have the same. */
+    static uint64_t levo_few_octets(const uint8_t *data, uint32_t length) {
+        uint32_t low, high;
+        if (length < 4) return data[0] | (uint32_t)data[length >> 1] << 8 | (uint32_t)data[length - 1] << 16;
+        memcpy(&low, data, 4);
+        memcpy(&high, data + length - 4, 4);
+        return low | (uint64_t)high << 32;
+    }
+    """
+    const unsigned char[256] levo_segment_octet
+    uint64_t few_octets "levo_few_octets"(const uint8_t* data, uint32_t length) nogil
 
 
-cdef uint64_t add_text(uint64_t hash, const uint8_t* data, uint32_t length) noexcept nogil:
-    cdef uint32_t i
-    for i in range(length):
-        hash = mix(hash, data[i])
-    return mix(hash, 0)
+cdef inline uint64_t mix(uint64_t hash, uint64_t word) noexcept nogil:
+    # The multiplication carries upwards only; the shift brings what it made of the high octets down.
+    hash = (hash ^ word) * <uint64_t>0x9E3779B97F4A7C15
+    return hash ^ hash >> 29
 
 
-cdef bint is_variable(const uint8_t* segment, uint32_t length) noexcept nogil:
+cdef inline uint64_t add_text(uint64_t hash, const uint8_t* data, uint32_t length) noexcept nogil:
+    cdef uint32_t left = length
+    hash = mix(hash, length)
+    while left >= 8:
+        hash = mix(hash, load64(data + length - left))
+        left -= 8
+    if left == 0:
+        return hash
+    return mix(hash, load64(data + length - 8) if length >= 8 else few_octets(data, length))
+
+
+cdef inline bint is_variable(uint32_t length, uint32_t digits) noexcept nogil:
     """Whether a path segment is more likely a value than a name: numbers, UUIDs, hashes, addresses."""
-    cdef uint32_t i
-    cdef uint32_t digits = 0
-    if length > 32:
-        return True
-    for i in range(length):
-        if 48 <= segment[i] <= 57:
-            digits += 1
-        elif segment[i] == 64:
-            return True
-    return digits >= 3 or (digits == length and length > 0)
+    return length > 32 or digits >= 3 or (digits == length and length > 0)
 
 
 cdef uint64_t endpoint_key(const Facts* facts) noexcept nogil:
+    """A number for method, host and path, the same for all values of a variable segment."""
     cdef uint64_t hash = <uint64_t>0xcbf29ce484222325
     cdef const uint8_t* path = facts.path.data
     cdef uint32_t length = facts.path.length
     cdef uint32_t at = 0
-    cdef uint32_t start
+    cdef uint32_t start, digits
     cdef int depth = 0
     hash = add_text(hash, facts.method.data, facts.method.length)
     hash = add_text(hash, facts.host.data, facts.host.length)
     while at < length and depth < 16:
         start = at
+        digits = 0
         while at < length and path[at] != 47:
+            digits += levo_segment_octet[path[at]]
             at += 1
-        if is_variable(path + start, at - start):
-            hash = mix(hash, 1)
+        if is_variable(at - start, digits):
+            hash = mix(hash, VARIABLE)
         else:
             hash = add_text(hash, path + start, at - start)
-        hash = mix(hash, 47)
         at += 1
         depth += 1
-    hash ^= hash >> 29
     return hash if hash > OVERFLOW_KEY else OVERFLOW_KEY + 1
 
 

@@ -91,7 +91,7 @@ ctypedef struct Connection:
     uint64_t unrecognised         # octets seen while the protocol was unknown
     uint32_t pending_count
     uint32_t hash
-    uint8_t a[16]                 # the smaller (address, port) of the two ends
+    uint8_t a[16]                 # the one of the two ends that comes first (connections.pyx)
     uint8_t b[16]
     uint16_t a_port
     uint16_t b_port
