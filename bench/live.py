@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Literal
 
 TICKS = os.sysconf("SC_CLK_TCK")
 BODY = '{"id": 1, "name": "item"}'
@@ -153,17 +154,38 @@ def tcpdump(port: int) -> Iterator[subprocess.Popen[bytes]]:
         stop(process, signal.SIGINT)
 
 
+@contextmanager
+def mitmproxy(port: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Not beside the traffic but in its way: mitmdump before the server at *port*, and its own port."""
+    own = free_port()
+    argv = [
+        str(_tool("mitmdump")),
+        "-q",
+        f"--mode=reverse:http://127.0.0.1:{port}",
+        "--listen-host=127.0.0.1",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen([*argv, f"--listen-port={own}", f"--set=confdir={folder}"])
+        try:
+            wait_for(lambda: answers(own) or process.poll() is not None)
+            yield process, own
+        finally:
+            stop(process, signal.SIGINT)
+
+
 def load(
     port: int,
     worker: int,
     *,
     seconds: int,
-    options: tuple[str, ...] | str | None,
+    options: tuple[str, ...] | Literal["tcpdump", "mitmproxy"] | None,
     wrk: tuple[str, ...] = ("-c16",),
     pause_ms: int | None = None,
     path: str = "/api/v1/items/1",
 ) -> Round:
-    """Drive nginx with wrk, with a sensor started for the occasion unless *options* is None (or "tcpdump").
+    """Drive nginx with wrk, with a sensor started for the occasion unless *options* is None.
+
+    Or with another program, for "tcpdump" and "mitmproxy".
 
     With *pause_ms*, each connection waits so long between two requests: a rate instead of full speed.
     """
@@ -174,20 +196,23 @@ def load(
             script = Path(folder) / "paced.lua"
             script.write_text(_PACED.format(pause_ms=pause_ms))
             argv += ["-s", str(script)]
-        argv.append(f"http://127.0.0.1:{port}{path}")
 
-        def drive(pid: int | None) -> tuple[str, float, float, float, float]:
+        def drive(pid: int | None, at: int = port) -> tuple[str, float, float, float, float]:
             before = cpu_seconds(worker), cpu_seconds(pid) if pid else 0.0, time.monotonic()
-            report = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+            url = f"http://127.0.0.1:{at}{path}"
+            report = subprocess.run([*argv, url], check=True, capture_output=True, text=True).stdout
             took = time.monotonic() - before[2]
             mine = cpu_seconds(pid) - before[1] if pid else 0.0
             return report, took, cpu_seconds(worker) - before[0], mine, resident_mib(pid) if pid else 0.0
 
         if options is None:
             report, took, served, mine, mib = drive(None)
-        elif isinstance(options, str):
+        elif options == "tcpdump":
             with tcpdump(port) as other:
                 report, took, served, mine, mib = drive(other.pid)
+        elif options == "mitmproxy":
+            with mitmproxy(port) as (other, at):
+                report, took, served, mine, mib = drive(other.pid, at)
         else:
             with sensor(log, "--interfaces=lo", f"--filter=port {port}", *options) as process:
                 report, took, served, mine, mib = drive(process.pid)

@@ -55,12 +55,12 @@ def installed(path: Path) -> list[Program]:
     if tool := shutil.which("httpry"):
         argv: tuple[str, ...] = (tool, "-q", "-r", str(path), "-o", "/dev/null")
         found.append(
-            Program(_versioned("httpry", [tool, "-h"]), "one line a message, no reassembly, no bodies", argv)
+            Program(versioned("httpry", [tool, "-h"]), "one line a message, no reassembly, no bodies", argv)
         )
     if tool := shutil.which("tcpflow"):
         argv = (tool, "-q", "-e", "http", "-r", str(path))
         found.append(
-            Program(_versioned("tcpflow", [tool, "-V"]), "streams and bodies to files, unpaired", argv)
+            Program(versioned("tcpflow", [tool, "-V"]), "streams and bodies to files, unpaired", argv)
         )
     if importlib.util.find_spec("dpkt") and importlib.util.find_spec("httptools"):
         name = f"dpkt {version('dpkt')} + httptools {version('httptools')}"
@@ -70,7 +70,7 @@ def installed(path: Path) -> list[Program]:
         fields = [part for field in TSHARK_FIELDS for part in ("-e", field)]
         argv = (tool, "-n", "-r", str(path), "-Y", "http", "-T", "fields", *fields)
         found.append(
-            Program(_versioned("tshark", [tool, "--version"]), "reassembly, fields and bodies as text", argv)
+            Program(versioned("tshark", [tool, "--version"]), "reassembly, fields and bodies as text", argv)
         )
     return found
 
@@ -99,7 +99,8 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _versioned(name: str, argv: list[str]) -> str:
+def versioned(name: str, argv: list[str]) -> str:
+    """*name* with the first version number that the command *argv* says."""
     done = subprocess.run(argv, capture_output=True, text=True)
     found = re.search(r"\d+\.\d+(\.\d+)?", done.stdout + done.stderr)
     return f"{name} {found[0]}" if found else name

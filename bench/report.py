@@ -192,11 +192,13 @@ def _live(found: Results) -> Iterator[str]:
             nginx = median(each["nginx_cpu_s"] / each["requests"] for each in rounds)
             mine = median(each["sensor_cpu_s"] / each["requests"] for each in rounds)
             share = median(each["sensor_cpu_s"] / each["nginx_cpu_s"] for each in rounds)
-            row = [answers[kind], sensors[name], f"{rate:,.0f}", f"{ratio:.0%}", f"{nginx * 1e6:.2f}"]
+            who = sensors.get(name, f"{name} as a reverse proxy")
+            row = [answers[kind], who, f"{rate:,.0f}", f"{ratio:.0%}", f"{nginx * 1e6:.2f}"]
             if name == "without":
                 row += ["-"] * 4
             else:
-                dropped = f"{sum(each['kernel_dropped'] for each in rounds):,}" if name != "tcpdump" else "-"
+                ours = name in ("default", "all")
+                dropped = f"{sum(each['kernel_dropped'] for each in rounds):,}" if ours else "-"
                 mib = max(each["sensor_mib"] for each in rounds)
                 row += [f"{mine * 1e6:.2f}", f"{share:.0%}", dropped, f"{mib:.0f}"]
             yield _row(*row)

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -156,15 +156,16 @@ def measure_start(rounds: int) -> dict[str, Any]:
 
 
 def measure_live(rounds: int) -> dict[str, Any]:
-    """nginx at full speed: alone, with tcpdump, at the default limit, without one; two kinds of answer."""
+    """nginx at full speed: alone, beside tcpdump and the sensor, behind mitmproxy; two kinds of answer."""
     kinds: dict[str, Any] = {}
     with live.nginx() as (port, worker), live.sink() as url:
-        cases: dict[str, tuple[str, ...] | str | None] = {
-            "without": None,
-            **({"tcpdump": "tcpdump"} if shutil.which("tcpdump") else {}),
-            "default": (f"--satellite-url={url}",),
-            "all": (f"--satellite-url={url}", "--rate-limit=0"),
-        }
+        cases: dict[str, tuple[str, ...] | Literal["tcpdump", "mitmproxy"] | None] = {"without": None}
+        if shutil.which("tcpdump"):
+            cases["tcpdump"] = "tcpdump"
+        cases["default"] = (f"--satellite-url={url}",)
+        cases["all"] = (f"--satellite-url={url}", "--rate-limit=0")
+        if tool := shutil.which("mitmdump"):
+            cases[peers.versioned("mitmproxy", [tool, "--version"])] = "mitmproxy"
         for kind, path in (("constant", "/api/v1/items/1"), ("file", "/files/item.json")):
             taken: dict[str, list[live.Round]] = {name: [] for name in cases}
             for _ in range(rounds):

@@ -11,7 +11,7 @@ RST, idleness or a SYN that reuses the ports -> kept for a while so that late du
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memcpy
 
 from levo.engine.dispatch cimport abandon, deliver_end, deliver_late, footprint
 from levo.engine.exchange cimport fetch
@@ -19,7 +19,7 @@ from levo.engine.http1 cimport ENDED_GIVEN_UP, ENDED_RESET
 from levo.engine.http1_switch cimport http1_tick
 from levo.engine.http2 cimport http2_end
 from levo.engine.http2_lasting cimport http2_tick
-from levo.engine.memory cimport buffer_free, over_budget
+from levo.engine.memory cimport buffer_free, clear, over_budget
 from levo.engine.pairing cimport finish_exchange, finish_pending
 from levo.engine.ports cimport ports_packet
 from levo.engine.slab cimport slab_end, slab_give_back, slab_take
@@ -87,10 +87,11 @@ cdef Connection* find(
 ) noexcept nogil:
     cdef uint64_t x = state.hash_seed
     cdef Connection* conn
-    x = mix(x ^ word(a) ^ (<uint64_t>a_port << 16 | b_port))
-    x = mix(x ^ word(a + 8))
-    x = mix(x ^ word(b) ^ <uint64_t>0x9e3779b97f4a7c15)
+    x = mix(x ^ word(a + 8) ^ (<uint64_t>a_port << 16 | b_port))
     x = mix(x ^ word(b + 8))
+    if word(a) | word(b):               # not IPv4
+        x = mix(x ^ word(a))
+        x = mix(x ^ word(b) ^ <uint64_t>0x9e3779b97f4a7c15)
     hash[0] = <uint32_t>x
     conn = state.buckets[hash[0] & state.bucket_mask]
     fetch(conn, sizeof(Connection))
@@ -133,7 +134,7 @@ cdef Connection* open_connection(
         state.budget.refused += 1
         return NULL
     state.budget.used += <int64_t>sizeof(Connection)
-    memset(conn, 0, sizeof(Connection))
+    clear(conn, sizeof(Connection))
     conn.hash = hash
     conn.family = packet.family
     if swap:
@@ -298,7 +299,7 @@ cdef void reopen(EngineState* state, Connection* conn, const Packet* packet) noe
     conn.epoch_ack = conn.paired_end = 0
     conn.unrecognised = 0
     conn.waiting = conn.pipelines = conn.slides = conn.batches = conn.tunnel = conn.encrypted = conn.found = 0
-    memset(conn.streams, 0, sizeof(conn.streams))
+    clear(conn.streams, sizeof(conn.streams))
     begin(state, conn, packet)
 
 

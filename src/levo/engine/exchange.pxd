@@ -1,9 +1,8 @@
 # Exchange records: life, footprint, look-up, derived facts, masking of credentials.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
-from libc.string cimport memset
 
-from levo.engine.memory cimport buffer_free, give_back, section_free, take
+from levo.engine.memory cimport buffer_free, clear, give_back, section_free, take
 from levo.engine.output cimport Text
 from levo.engine.types cimport Budget, Exchange, Field, Message, Section, Span
 
@@ -41,7 +40,7 @@ cdef inline Exchange* exchange_new(Budget* budget) noexcept nogil:
     """An empty exchange of weight 1, or NULL when memory is refused."""
     cdef Exchange* exchange = <Exchange*>take(budget, sizeof(Exchange))
     if exchange != NULL:
-        memset(exchange, 0, sizeof(Exchange))
+        clear(exchange, sizeof(Exchange))
         exchange.weight = 1.0
         exchange.footprint = sizeof(Exchange)
     return exchange
@@ -96,6 +95,7 @@ cdef inline Text section_text(const Section* section, Span span) noexcept nogil:
 
 cdef bint section_allocate(Budget* budget, Section* section, uint32_t text_length, uint32_t field_count) noexcept nogil
 cdef Field* section_find(const Section* section, const char* lower_name, uint32_t length) noexcept nogil
+cdef void target_facts(const Exchange* exchange, Facts* facts) noexcept nogil
 cdef void exchange_facts(const Exchange* exchange, Facts* facts) noexcept nogil
 cdef const char* incomplete_name(uint8_t incomplete) noexcept nogil
 cdef const char* finding_name(int bit) noexcept nogil

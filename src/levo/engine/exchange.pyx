@@ -7,7 +7,7 @@ spans reads as empty and never past its memory.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from levo.engine.memory cimport take
+from levo.engine.memory cimport clear, take
 from levo.engine.output cimport Text, equals_lower, lower
 from levo.engine.types cimport (
     GRPC_CLIENT_STREAMS,
@@ -229,28 +229,16 @@ cdef void split_host(Facts* facts) noexcept nogil:
         facts.server_port = <uint16_t>port
 
 
-cdef void exchange_facts(const Exchange* exchange, Facts* facts) noexcept nogil:
-    """Derive what the outputs share. Texts point into *exchange* or are constants."""
+cdef void target_facts(const Exchange* exchange, Facts* facts) noexcept nogil:
+    """What the request asks for: method, target, scheme, host, path and query; empty without a request."""
     cdef const Message* request = &exchange.request
-    cdef const Message* response = &exchange.response
-    cdef const Message* first = request if request.present else response
     cdef Text rest, authority
     cdef Field* host
     cdef uint32_t length
-    memset(facts, 0, sizeof(Facts))
-    facts.version_major = first.version_major
-    facts.version_minor = first.version_minor
-    facts.server_port = exchange.server_port
-    facts.start_ns = first.start_ns
-    facts.end_ns = first.end_ns
-    if response.present:
-        facts.first_byte_ns = response.start_ns
-        if response.end_ns > facts.end_ns:
-            facts.end_ns = response.end_ns
-        if response.start_ns < facts.start_ns:
-            facts.start_ns = response.start_ns
-    if facts.end_ns < facts.start_ns:
-        facts.end_ns = facts.start_ns
+    rest.data = NULL
+    rest.length = 0
+    facts.method = facts.target = facts.scheme = facts.host = facts.path = facts.query = rest
+    facts.has_query = False
     if not request.present:
         return
     facts.method = section_text(&request.head, request.method)
@@ -293,7 +281,30 @@ cdef void exchange_facts(const Exchange* exchange, Facts* facts) noexcept nogil:
         if host != NULL:
             authority = section_text(&request.head, host.value)
     facts.host = authority
-    split_host(facts)
+
+
+cdef void exchange_facts(const Exchange* exchange, Facts* facts) noexcept nogil:
+    """Derive what the outputs share. Texts point into *exchange* or are constants."""
+    cdef const Message* request = &exchange.request
+    cdef const Message* response = &exchange.response
+    cdef const Message* first = request if request.present else response
+    clear(facts, sizeof(Facts))
+    facts.version_major = first.version_major
+    facts.version_minor = first.version_minor
+    facts.server_port = exchange.server_port
+    facts.start_ns = first.start_ns
+    facts.end_ns = first.end_ns
+    if response.present:
+        facts.first_byte_ns = response.start_ns
+        if response.end_ns > facts.end_ns:
+            facts.end_ns = response.end_ns
+        if response.start_ns < facts.start_ns:
+            facts.start_ns = response.start_ns
+    if facts.end_ns < facts.start_ns:
+        facts.end_ns = facts.start_ns
+    if request.present:
+        target_facts(exchange, facts)
+        split_host(facts)
 
 
 # Masking. The secret octets are overwritten by '*' in place; lengths stay.

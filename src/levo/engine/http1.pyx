@@ -34,7 +34,7 @@ from levo.engine.http1_map cimport HeadMap, map_head
 from levo.engine.http1_scan cimport find_request, find_response, is_simple_request, plausible_start
 from levo.engine.http1_switch cimport begin_tunnel, is_preface, leave_http1, note_event_stream, says_upgrade
 from levo.engine.http2 cimport http2_begin
-from levo.engine.memory cimport buffer_append, buffer_free, buffer_reserve, give_back, section_free, take
+from levo.engine.memory cimport buffer_append, buffer_free, buffer_reserve, clear, give_back, section_free, take
 from levo.engine.pairing cimport (
     begin_exchange,
     enqueue_request,
@@ -281,7 +281,7 @@ cdef bint take_plain_head(
     cdef Message message
     cdef Framing framing
     cdef bint good
-    memset(&message, 0, sizeof(Message))
+    clear(&message, sizeof(Message))
     framing.content_length = -1
     framing.transfer_coding = framing.chunked = framing.close = framing.upgrade = 0
     framing.findings = findings

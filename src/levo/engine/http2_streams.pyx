@@ -19,7 +19,7 @@ from libc.string cimport memcmp, memcpy, memset
 from levo.engine.exchange cimport section_allocate, section_find, section_text
 from levo.engine.hpack cimport hpack_footprint, hpack_free, hpack_init
 from levo.engine.http1 cimport ENDED_GIVEN_UP
-from levo.engine.memory cimport buffer_append, buffer_free, give_back, section_free, take
+from levo.engine.memory cimport buffer_append, buffer_free, clear, give_back, section_free, take
 from levo.engine.output cimport Text, equals_lower
 from levo.engine.pairing cimport begin_exchange, drop_exchange, finish_exchange, unlink_pending
 from levo.engine.sampling cimport sample_request, sample_response
@@ -126,7 +126,7 @@ cdef Http2Stream* adopt_stream(
     cdef Http2Stream* stream = <Http2Stream*>take(&state.budget, sizeof(Http2Stream))
     if stream == NULL:
         return NULL
-    memset(stream, 0, sizeof(Http2Stream))
+    clear(stream, sizeof(Http2Stream))
     stream.id = id
     stream.exchange = exchange
     stream.parts[0].content_length = stream.parts[1].content_length = -1

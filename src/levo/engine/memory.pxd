@@ -16,6 +16,7 @@ cdef extern from *:
     #ifndef LEVO_SPARE_FUNCTIONS
     #define LEVO_SPARE_FUNCTIONS
     #include <stdlib.h>
+    #include <string.h>
     #define LEVO_SPARE_BYTES ((size_t)8 << 20)
     #if defined(__SANITIZE_ADDRESS__)
     #define LEVO_HAS_SPARES 0        /* each block by itself, so that misuse is seen */
@@ -83,8 +84,15 @@ cdef extern from *:
                 free(block);
             }
     }
+
+    /* GCC clears a record of some hundred octets with "rep stos" where it knows the size: three times as slow. */
+    static inline void levo_clear(void *record, size_t size) {
+        __asm__("" : "+r"(size));
+        memset(record, 0, size);
+    }
     #endif
     """
+    void clear "levo_clear" (void* record, size_t size) nogil
     size_t SPARE_MOST "LEVO_SPARE_MOST"
     void* spare_take "levo_take" (Pool* pool, Spares* spares, size_t size) nogil
     void spare_give_back "levo_give_back" (Pool* pool, Spares* spares, void* block, size_t size) nogil

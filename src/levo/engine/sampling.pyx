@@ -17,7 +17,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from levo.engine.exchange cimport Facts, exchange_facts
+from levo.engine.exchange cimport Facts, target_facts
 from levo.engine.output cimport load64
 from levo.engine.state cimport EngineState
 from levo.engine.types cimport COMPLETE, DROP_NONE, UNSAMPLED_BODY, Exchange
@@ -331,7 +331,7 @@ cdef void sample_request(EngineState* state, Exchange* exchange) noexcept nogil:
             return
     if sampler.per_minute <= 0 and sampler.cap < 0:
         return
-    exchange_facts(exchange, &facts)
+    target_facts(exchange, &facts)
     exchange.endpoint_key = endpoint_key(&facts)
     endpoint = find(sampler, exchange.endpoint_key)
     endpoint.waiting += 1
