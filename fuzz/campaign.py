@@ -30,8 +30,9 @@ LIMITS = (
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=0"
     ":malloc_context_size=8:quarantine_size_mb=16"
-    # Where the thread-local storage of a loaded library ends is guessed from the octets in front of it; a wrong
-    # guess is the end of LeakSanitizer ("Tracer caught signal 11", LLVM 14). Nothing of ours hangs on such storage.
+    # Where the thread-local storage of a loaded library ends is guessed from the octets in front of it; a
+    # wrong guess is the end of LeakSanitizer ("Tracer caught signal 11", LLVM 14). Nothing of ours hangs on
+    # such storage.
     ":intercept_tls_get_addr=0",
     "LSAN_OPTIONS": f"suppressions={Path(__file__).with_name('leaks.txt')}:print_suppressions=0",
     "UBSAN_OPTIONS": "print_stacktrace=1",

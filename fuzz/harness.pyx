@@ -311,7 +311,7 @@ cdef int examine(Batch batch, size_t max_size) except -1:
         footprint += exchange_footprint(exchange)
         exchange = exchange.next
     check(footprint == batch.budget.used, "a batch's memory is miscounted")
-    request = ExportTraceServiceRequest.FromString(batch.otlp(RESOURCE))
+    request = ExportTraceServiceRequest.FromString(bytes(batch.otlp(RESOURCE)))
     check(sum([len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans])
           == batch.count, "spans are missing")
     lines = batch.jsonl().splitlines()

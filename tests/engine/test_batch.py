@@ -180,6 +180,64 @@ def test_what_one_reader_has_done_with_goes_at_once(values, steps):
     assert lent.otlp(b"", 0, len(values)) == b""
 
 
+@examples(50)
+@given(
+    st.lists(exchanges(), min_size=1, max_size=12),
+    st.lists(st.integers(1, 4), min_size=12, max_size=12),
+    st.booleans(),
+)
+def test_a_reader_that_finishes_what_it_reads_sees_the_same(values, steps, release):
+    """Piece by piece, each exchange once, in order, and never one that is not finished."""
+    whole, lent = Batch.build(values), Batch.build(values)
+    whole.finish([b"X-Mine"], 1000, 10**6)
+    asked = []
+
+    def finish(batch, start, stop):
+        asked.append((start, stop))
+        batch.finish([b"X-Mine"], 1000, 10**6, start, stop)
+
+    lent.lend(finish)
+    start = 0
+    for step in steps:
+        if release:
+            lent.release(start)
+        stop = min(start + step, len(values))
+        assert lent.otlp(b"", start, stop) == whole.otlp(b"", start, stop)
+        assert lent.jsonl(start, stop) == whole.jsonl(start, stop)
+        start = stop
+    assert [at for at, _ in asked] == [0, *(at for _, at in asked[:-1])] and asked[-1][1] == len(values)
+    if not release:
+        assert lent.exchanges() == whole.exchanges()
+
+
+@pytest.mark.parametrize(
+    "read", [Batch.jsonl, Batch.exchanges, lambda batch: batch.otlp(b""), lambda batch: batch.prepare(9)]
+)
+def test_what_could_not_be_finished_is_not_read(read):
+    batch = Batch.build([simple_exchange()] * 3)
+
+    def faulty(batch, start, stop):
+        raise MemoryError(start, stop)
+
+    batch.lend(faulty)
+    for _ in range(2):
+        with pytest.raises(MemoryError, match=r"\(0, 3\)"):
+            read(batch)
+
+
+def test_what_was_given_up_unread_is_not_finished():
+    batch = Batch.build([simple_exchange()] * 5)
+    asked = []
+    batch.lend(lambda batch, start, stop: asked.append((start, stop)))
+
+    batch.release(2)
+    batch.otlp(b"", 2, 3)
+    batch.release(3)
+    batch.prepare(9)
+
+    assert asked == [(2, 5)]
+
+
 def test_a_long_batch_is_released_across_its_marks():
     values = [simple_exchange(start_ns=number, end_ns=number) for number in range(1000)]
     whole, lent = Batch.build(values), Batch.build(values)
@@ -190,6 +248,18 @@ def test_a_long_batch_is_released_across_its_marks():
         lent.release(start)
         assert lent.jsonl(start, start + 100) == whole.jsonl(start, start + 100)
     assert lent.jsonl(950, 1000) == whole.jsonl(950, 1000)
+
+
+def test_a_long_batch_is_finished_a_few_hundred_at_a_time():
+    batch = Batch.build([simple_exchange()] * 1000)
+    asked = []
+    batch.lend(lambda batch, start, stop: asked.append((start, stop)))
+
+    for start in range(0, 1000, 64):
+        batch.release(start)
+        batch.otlp(b"", start, start + 64)
+
+    assert asked == [(0, 256), (256, 512), (512, 768), (768, 1000)]
 
 
 def test_a_batch_that_several_read_keeps_what_one_has_done_with():

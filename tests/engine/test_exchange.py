@@ -138,7 +138,7 @@ def test_secrets_are_in_no_output(name, value):
 
     batch.mask([b"x-mine"])
 
-    for output in (batch.otlp(b""), batch.jsonl(), repr(batch.exchanges()).encode()):
+    for output in (bytes(batch.otlp(b"")), batch.jsonl(), repr(batch.exchanges()).encode()):
         assert SECRET.encode() not in output
     assert SECRET not in str([exchange.to_json() for exchange in batch.exchanges()])
 

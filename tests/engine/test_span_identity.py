@@ -14,7 +14,7 @@ TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def spans_of(batch: Batch) -> list[Span]:
-    request = ExportTraceServiceRequest.FromString(batch.otlp(b""))
+    request = ExportTraceServiceRequest.FromString(bytes(batch.otlp(b"")))
     return list(request.resource_spans[0].scope_spans[0].spans)
 
 

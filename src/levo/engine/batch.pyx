@@ -2,10 +2,11 @@
 
 A batch owns its records. ``finish`` (or ``decode_content`` and ``mask``) changes them and is called once, by one
 thread, before the batch is handed on; all other methods only read, so several outputs may use them at the same
-time. The encoders run without the GIL.
+time. A batch that is lent to a single output may be finished by it, piece by piece (``lend``). The encoders run
+without the GIL.
 """
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.buffer cimport PyBuffer_FillInfo
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
@@ -78,29 +79,35 @@ cdef class Batch:
 
         Returns how many values were hidden.
         """
-        return self._finish(_lower_names(names), False, 0, 0)[1]
+        return self._finish(_lower_names(names), False, 0, 0, 0, None)[1]
 
-    def decode_content(self, size_t max_size=10_000_000, size_t max_growth=64_000_000) -> int:
+    def decode_content(
+        self, size_t max_size=10_000_000, size_t max_growth=64_000_000, size_t start=0, stop=None
+    ) -> int:
         """Undo content codings (``levo.engine.coding``); return how many bodies a bound has cut.
 
-        *max_size* bounds one body, *max_growth* what all bodies of the batch may grow by together; once it is
-        used up, each further coded body is decoded to no more than 64 KiB.
+        *max_size* bounds one body, *max_growth* what all bodies may grow by together; once it is used up, each
+        further coded body is decoded to no more than 64 KiB. *start* and *stop* choose a slice by position.
         """
-        return self._finish(None, True, max_size, max_growth)[0]
+        return self._finish(None, True, max_size, max_growth, start, stop)[0]
 
-    def finish(self, names, size_t max_size, size_t max_growth) -> int:
+    def finish(self, names, size_t max_size, size_t max_growth, size_t start=0, stop=None) -> int:
         """``decode_content`` and ``mask`` in one pass: records that another core has written are fetched once.
 
         Returns how many values were hidden.
         """
-        return self._finish(_lower_names(names), True, max_size, max_growth)[1]
+        return self._finish(_lower_names(names), True, max_size, max_growth, start, stop)[1]
 
-    cdef tuple _finish(self, list names, bint decode, size_t max_size, size_t max_growth):
+    cdef tuple _finish(
+        self, list names, bint decode, size_t max_size, size_t max_growth, size_t start, object stop
+    ):
         """Bodies cut, and values hidden (none without *names*)."""
         cdef size_t count = len(names) if names is not None else 0, i
         cdef bint hide = names is not None
         cdef Text* texts = <Text*>calloc(count + 1, sizeof(Text))
-        cdef Exchange* exchange = self.first
+        cdef size_t end = self.count if stop is None or stop > self.count else stop
+        cdef size_t left = end - start if end > start else 0
+        cdef Exchange* exchange = <Exchange*>self._from(start)
         cdef Inflater* inflater = inflater_new()
         cdef int64_t limit = self.budget.used + <int64_t>(max_growth if max_growth < <size_t>1 << 40 else <size_t>1 << 40)
         cdef size_t place = 0
@@ -116,14 +123,15 @@ cdef class Batch:
             name = names[i]
             texts[i].data = <const uint8_t*><const char*>name
             texts[i].length = <uint32_t>len(name)
-        if decode and self.marks == NULL:
+        if decode and self.marks == NULL and left == self.count:
             self.marks = <Exchange**>calloc(self.count // MARK_EVERY + 1, sizeof(Exchange*))
         with nogil:
-            while exchange != NULL:
+            while exchange != NULL and left:
+                left -= 1
                 fetch_ahead(exchange)
                 if decode:
-                    if place % MARK_EVERY == 0 and self.marks != NULL:
-                        self.marks[place // MARK_EVERY] = exchange
+                    if self.marks != NULL and (start + place) % MARK_EVERY == 0:
+                        self.marks[(start + place) // MARK_EVERY] = exchange
                     place += 1
                     cut += decode_message(&self.budget, inflater, &exchange.request, self._bound(limit, max_size))
                     cut += decode_message(&self.budget, inflater, &exchange.response, self._bound(limit, max_size))
@@ -139,7 +147,7 @@ cdef class Batch:
         """How large the next body may become."""
         return max_size if self.budget.used < limit or max_size < 65536 else 65536
 
-    def otlp(self, bytes resource, size_t start=0, stop=None, *, str scope_version="") -> bytes:
+    def otlp(self, bytes resource, size_t start=0, stop=None, *, str scope_version="") -> memoryview:
         """An ``ExportTraceServiceRequest``, one span per exchange (``levo.engine.otlp``); empty for no exchange.
 
         *resource* comes from ``otlp.encode_resource``. *start* and *stop* choose a slice by position, half open.
@@ -156,9 +164,10 @@ cdef class Batch:
         version_text.data = <const uint8_t*><const char*>version
         version_text.length = <uint32_t>len(version)
         memset(&out, 0, sizeof(Output))
+        self._settle(end)
         with nogil:
             front = otlp_encode(self._from(start), end - start if end > start else 0, resource_text, version_text, &out)
-        return _finish(&out, front)
+        return _encoded(&out, front)
 
     def jsonl(self, size_t start=0, stop=None) -> bytes:
         """One JSON object per line, each line ended (``levo.engine.jsonl``); *start* and *stop* as for ``otlp``.
@@ -170,13 +179,36 @@ cdef class Batch:
         cdef size_t end = self.count if stop is None or stop > self.count else stop
         cdef size_t count = end - start if end > start else 0
         memset(&out, 0, sizeof(Output))
+        self._settle(end)
         with nogil:
             jsonl_encode(self._from(start), count, &out)
-        return _finish(&out, 0)
+        return bytes(_encoded(&out, 0))
 
-    def lend(self) -> None:
-        """There is one reader from now on, and what it ``release``s may go at once."""
+    def lend(self, finish=None) -> None:
+        """There is one reader from now on, and what it ``release``s may go at once.
+
+        *finish*, called with this batch and two positions, is what is to be done to exchanges before they are
+        read. It is called when they first are, in order: the core that masks them then encodes them. What it
+        raises the reader gets, and nothing of those exchanges.
+        """
         self.sole = True
+        self.finisher = finish
+
+    def prepare(self, size_t stop) -> None:
+        """Do what ``lend`` has left to do before position *stop*, for a reader that reads nothing."""
+        self._settle(stop)
+
+    cdef int _settle(self, size_t stop) except -1:
+        # Some more than are read now: calling *finisher* costs as much as a dozen exchanges.
+        stop = (stop + SETTLED_TOGETHER - 1) // SETTLED_TOGETHER * SETTLED_TOGETHER
+        if stop > self.count:
+            stop = self.count
+        if self.finished < self.released:
+            self.finished = self.released
+        if self.finisher is not None and self.finished < stop:
+            self.finisher(self, self.finished, stop)
+            self.finished = stop
+        return 0
 
     def release(self, size_t stop) -> None:
         """The reader needs no exchange before position *stop* again. Does nothing unless the batch was lent.
@@ -217,7 +249,9 @@ cdef class Batch:
     def exchanges(self) -> list:
         """The exchanges as ``levo.model.exchange.Exchange``, in order."""
         cdef list values = []
-        cdef Exchange* exchange = self.first
+        cdef Exchange* exchange
+        self._settle(self.count)
+        exchange = self.first
         while exchange != NULL:
             values.append(_value(exchange))
             exchange = exchange.next
@@ -278,14 +312,27 @@ cdef Batch batch_adopt(Exchange* first, Exchange* last, size_t count, int64_t oc
     return batch
 
 
-cdef bytes _finish(Output* out, size_t start):
-    cdef bint failed = out.failed
-    try:
-        if failed:
-            raise MemoryError("no memory to encode a batch")
-        return PyBytes_FromStringAndSize(<const char*>out.data + start, out.length - start)
-    finally:
-        output_free(out)
+cdef class _Encoded:
+    """What an encoder has written, without a copy. Read through a memoryview, which keeps it alive."""
+
+    cdef Output out
+    cdef size_t start
+
+    def __dealloc__(self):
+        output_free(&self.out)
+
+    def __getbuffer__(self, Py_buffer* buffer, int flags):
+        PyBuffer_FillInfo(buffer, self, self.out.data + self.start, <Py_ssize_t>(self.out.length - self.start), 1, flags)
+
+
+cdef object _encoded(Output* out, size_t start):
+    """The octets of *out* from *start* on; *out* is freed with them. MemoryError if it failed."""
+    cdef _Encoded encoded = _Encoded()
+    encoded.out = out[0]
+    encoded.start = start
+    if encoded.out.failed:
+        raise MemoryError("no memory to encode a batch")
+    return memoryview(encoded)
 
 
 # Records to values.

@@ -562,26 +562,32 @@ cdef class Redactor:
     def __dealloc__(self):
         free(self.names.names)
 
-    def redact(self, Batch batch not None) -> tuple:
-        """Mask in place. Returns (values hidden by name, matches hidden, bodies withheld).
+    def redact(self, Batch batch not None, size_t start=0, stop=None) -> tuple:
+        """Mask in place, from position *start* to *stop*: (values hidden by name, matches hidden, bodies withheld).
 
         A body whose content coding could not be undone is withheld: emptied and marked truncated.
         Decode the batch first.
         """
-        cdef Exchange* exchange = batch.first
+        cdef Exchange* first = <Exchange*>batch._from(start)
+        cdef Exchange* exchange = first
+        cdef size_t end = batch.count if stop is None or stop > batch.count else stop
+        cdef size_t count = end - start if end > start else 0, left = count
         cdef uint64_t fields = 0, matches = 0, withheld = 0
         if not self.names.count and not self.patterns:
             return 0, 0, 0
         with nogil:
-            while exchange != NULL:
+            while exchange != NULL and left:
+                left -= 1
                 withheld += withhold(&exchange.request)
                 withheld += withhold(&exchange.response)
                 if self.names.count:
                     fields += mask_fields(&self.names, exchange)
                 exchange = exchange.next
         if self.patterns:
-            exchange = batch.first
-            while exchange != NULL:
+            exchange = first
+            left = count
+            while exchange != NULL and left:
+                left -= 1
                 matches += self.search_exchange(exchange)
                 exchange = exchange.next
         return fields, matches, withheld

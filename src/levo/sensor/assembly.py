@@ -178,7 +178,7 @@ def _listening_hosts(host: str) -> list[str]:
 
 
 class Finisher:
-    """What happens to each batch between capture and outputs: content codings undone, secrets masked."""
+    """What happens to exchanges between capture and outputs: content codings undone, secrets masked."""
 
     def __init__(self, config: SensorConfig) -> None:
         """Raises ConfigError for what cannot be masked."""
@@ -195,13 +195,14 @@ class Finisher:
             raise ConfigError(Problem("redact", str(error))) from None
         self._config = config
 
-    def __call__(self, batch: Any) -> None:
+    def __call__(self, batch: Any, start: int = 0, stop: int | None = None) -> None:
+        """Finish the exchanges of *batch* from one position to another."""
         config = self._config
         bounds = max(1, config.max_http_length), max(16 * _MIB, config.max_memory // 4)
         if config.no_redact:
-            batch.decode_content(*bounds)
+            batch.decode_content(*bounds, start, stop)
         else:
-            self._masking(batch, *bounds)
+            self._masking(batch, *bounds, start, stop)
 
     def statistics(self) -> Mapping[str, int]:
         """What was hidden so far."""

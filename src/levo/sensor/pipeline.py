@@ -4,7 +4,8 @@ Three kinds of threads, sharing a bounded queue and immutable snapshots, nothing
 
 * *capture* pumps frames through the engine and drains finished exchanges. Live, it waits for nobody: what the
   hand-over cannot take is counted as queue-full. Reading a file, it waits, because a file can.
-* *finish* undoes content codings, masks, and submits to every output.
+* *finish* undoes content codings, masks, and submits to every output. To an output that is alone it leaves
+  the first two: that one's thread does them to what it is about to encode.
 * *control* is the caller's thread: it waits in :meth:`Pipeline.run`, woken by signals and once a second.
 """
 
@@ -31,7 +32,7 @@ class BatchLike(Protocol):
     def __len__(self) -> int: ...
     @property
     def nbytes(self) -> int: ...
-    def lend(self) -> None: ...
+    def lend(self, finish: Any) -> None: ...
 
 
 class EngineLike(Protocol):
@@ -187,11 +188,14 @@ class Pipeline:
         outputs: Sequence[OutputLike],
         *,
         live: bool,
-        finish: Callable[[Any], None],
+        finish: Callable[[Any, int, int], None],
         pace: Pace | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        """*finish* decodes and masks a batch in place; it must raise rather than leave it unmasked."""
+        """*finish* decodes and masks a batch in place, from one position to another.
+
+        It must raise rather than leave it unmasked.
+        """
         self._engine = engine
         self._source = source
         self._outputs = tuple(outputs)
@@ -372,22 +376,29 @@ class Pipeline:
     def _run_finish(self) -> None:
         while (batch := self._handover.get()) is not None:
             count, size = len(batch), batch.nbytes
-            try:
-                self._finish(batch)
-            except (
-                Exception
-            ) as error:  # a batch that cannot be masked must not leave, and must not stop the sensor
-                self._failure = self._failure or error
-                self._handover.done(count, size, submitted=False)
-                continue
             if len(self._outputs) == 1:
-                batch.lend()
+                # Its thread masks what it is about to encode, while the cache of its core holds it.
+                batch.lend(self._finish_some)
+            else:
+                try:
+                    self._finish_some(batch, 0, count)
+                except Exception:
+                    self._handover.done(count, size, submitted=False)
+                    continue
             for output in self._outputs:
                 if not self._live:
                     self._wait_for_room(output, len(batch), batch.nbytes)
                 output.submit(batch)
             self._handover.done(count, size, submitted=True)
             del batch
+
+    def _finish_some(self, batch: Any, start: int, stop: int) -> None:
+        """What cannot be masked must not leave, and must not stop the sensor: who reads it gets the error."""
+        try:
+            self._finish(batch, start, stop)
+        except Exception as error:
+            self._failure = self._failure or error
+            raise
 
     def _wait_for_room(self, output: OutputLike, count: int, size: int) -> None:
         """Wait until *output* can take a batch. Only this thread submits, so room does not vanish again."""

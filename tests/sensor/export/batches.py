@@ -19,7 +19,7 @@ class NumberedBatch:
     def __init__(self, numbers: Sequence[int], padding: int = 0) -> None:
         self.numbers = list(numbers)
         self.padding = padding
-        self.released = 0
+        self.released = self.prepared = 0
 
     @property
     def nbytes(self) -> int:
@@ -50,6 +50,9 @@ class NumberedBatch:
 
     def release(self, stop: int) -> None:
         self.released = stop
+
+    def prepare(self, stop: int) -> None:
+        self.prepared = stop
 
     def exchanges(self) -> list[Exchange]:
         return [

@@ -7,7 +7,7 @@ from tests.sensor.export.batches import NumberedBatch
 from tests.sensor.export.helpers import balanced, output_to
 
 
-def test_it_counts_and_does_not_encode() -> None:
+def test_it_counts_has_all_masked_and_does_not_encode() -> None:
     class Unreadable(NumberedBatch):
         def otlp(self, resource: bytes, start: int = 0, stop: int | None = None) -> bytes:
             raise AssertionError("encoded")
@@ -16,8 +16,9 @@ def test_it_counts_and_does_not_encode() -> None:
             raise AssertionError("encoded")
 
     output = output_to(Null())
-    output.submit(Unreadable(range(5)))
+    batch = Unreadable(range(5))
+    output.submit(batch)
     output.submit_metrics(b"")
     output.close()
     seen = balanced(output)
-    assert (seen.exported, seen.bytes_sent, seen.last_error) == (5, 0, None)
+    assert (seen.exported, seen.bytes_sent, seen.last_error, batch.prepared) == (5, 0, None, 5)

@@ -26,7 +26,7 @@ class ExportBatch(Protocol):
     def __len__(self) -> int:
         """Number of exchanges, which is the number of traces."""
 
-    def otlp(self, resource: bytes, start: int = ..., stop: int = ..., /) -> bytes:
+    def otlp(self, resource: bytes, start: int = ..., stop: int = ..., /) -> bytes | memoryview:
         """Encode an ``ExportTraceServiceRequest``; *resource* is an encoded ``Resource`` message."""
 
     def jsonl(self, start: int = ..., stop: int = ..., /) -> bytes:
@@ -37,6 +37,9 @@ class ExportBatch(Protocol):
 
     def release(self, stop: int, /) -> None:
         """No exchange before position *stop* is needed again by the one that calls."""
+
+    def prepare(self, stop: int, /) -> None:
+        """Do what was left for the reader to do before position *stop*; reading does it as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,9 @@ class RequestLimits:
         return replace(self, traces=min(traces, self.traces))
 
 
-def otlp_slices(batch: ExportBatch, resource: bytes, limits: RequestLimits) -> Iterator[tuple[int, bytes]]:
+def otlp_slices(
+    batch: ExportBatch, resource: bytes, limits: RequestLimits
+) -> Iterator[tuple[int, bytes | memoryview]]:
     """Encode *batch* as (traces, request) pairs, each within *limits* where the batch can be sliced."""
     total = len(batch)
     if total == 0:
@@ -90,8 +95,13 @@ def otlp_slices(batch: ExportBatch, resource: bytes, limits: RequestLimits) -> I
 
 
 def _within(
-    batch: ExportBatch, resource: bytes, start: int, stop: int, encoded: bytes, limits: RequestLimits
-) -> Iterator[tuple[int, bytes]]:
+    batch: ExportBatch,
+    resource: bytes,
+    start: int,
+    stop: int,
+    encoded: bytes | memoryview,
+    limits: RequestLimits,
+) -> Iterator[tuple[int, bytes | memoryview]]:
     """Halve a slice until its encoding fits; slices come out in order."""
     if len(encoded) <= limits.bytes or stop - start <= 1:
         yield stop - start, encoded

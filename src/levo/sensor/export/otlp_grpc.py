@@ -55,7 +55,7 @@ class OtlpGrpc:
 
     def encode(self, batch: ExportBatch, resource: bytes) -> Iterator[EncodedRequest]:
         for traces, body in otlp_slices(batch, resource, self._limits):
-            yield EncodedRequest(traces, body)
+            yield EncodedRequest(traces, bytes(body))
 
     def send(self, request: EncodedRequest, timeout_s: float | None = None) -> Receipt:
         body = decompress(request.body) if request.gzipped else request.body

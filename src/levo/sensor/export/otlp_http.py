@@ -15,7 +15,7 @@ from levo.sensor.export.settings import OtlpSettings
 from levo.sensor.export.tls import client_context
 from levo.sensor.export.wire import rejected_items
 
-_ENCODED_TOGETHER = 256
+_ENCODED_TOGETHER = 64
 _LIMITS = RequestLimits(8 * 1024 * 1024, 5000)
 """A busy second takes a few requests. Collectors take 20 MiB over HTTP unless told otherwise, 4 over gRPC."""
 _RETRYABLE = frozenset({429, 502, 503, 504})
@@ -31,7 +31,7 @@ class _Request:
         self._stream = compressor()
         self._pieces: list[bytes] = []
 
-    def add(self, traces: int, body: bytes) -> None:
+    def add(self, traces: int, body: bytes | memoryview) -> None:
         self.traces += traces
         self.size += len(body)
         self._pieces.append(self._stream.compress(body))

@@ -29,11 +29,18 @@ class Masking:
             rules.fields, [pattern.compiled for pattern in rules.patterns], first_look(rules)
         )
 
-    def __call__(self, batch: Any, max_body: int = 10_000_000, max_growth: int = 64_000_000) -> None:
-        """Undo the content codings of *batch* (bounds: ``Batch.decode_content``) and mask it in place."""
+    def __call__(
+        self,
+        batch: Any,
+        max_body: int = 10_000_000,
+        max_growth: int = 64_000_000,
+        start: int = 0,
+        stop: int | None = None,
+    ) -> None:
+        """Undo content codings of *batch* and mask it in place; arguments as of ``Batch.decode_content``."""
         redactor = self._redactor
-        credentials = batch.finish(self._rules.headers, max_body, max_growth)
-        fields, patterns, withheld = redactor.redact(batch)
+        credentials = batch.finish(self._rules.headers, max_body, max_growth, start, stop)
+        fields, patterns, withheld = redactor.redact(batch, start, stop)
         if credentials or fields or patterns or withheld:
             with self._lock:
                 self._counts["credentials_masked"] += credentials
