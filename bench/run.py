@@ -40,9 +40,11 @@ def machine() -> dict[str, str]:
         if line.startswith("model name"):
             model = line.partition(":")[2].strip()
             break
-    commit = subprocess.run(
-        ["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True
-    ).stdout.strip()
+    git = ["git", "-C", str(ROOT)]
+    commit = subprocess.run([*git, "describe", "--always"], capture_output=True, text=True).stdout.strip()
+    # Changed documents, such as those written here, change no figure.
+    if subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "src", "bench", "setup.py"]).returncode == 1:
+        commit += "-dirty"
     return {
         "machine": f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         "python": platform.python_version(),
