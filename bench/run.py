@@ -106,7 +106,7 @@ def measure_peers(rounds: int) -> dict[str, Any]:
 def measure_scaling(rounds: int) -> dict[str, Any]:
     """Cost per exchange over the number of connections that are open at the same time.
 
-    Each carries a dozen exchanges or more, so that what it costs to open and close one does not stand in front.
+    Each carries a dozen exchanges or more: what it costs to open and close one is not to stand in front.
     """
     files = [
         inputs.http1(
