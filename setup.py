@@ -2,7 +2,7 @@
 
 LEVO_SANITIZE=1 builds them with AddressSanitizer and UndefinedBehaviourSanitizer, through C files of their
 own; ``fuzz/build.py`` adds what coverage-guided fuzzing needs.
-LEVO_ONLY=levo.engine.frame,... builds only the named modules.
+LEVO_ONLY=levo.engine.net.frame,... builds only the named modules.
 """
 
 import os
@@ -19,8 +19,8 @@ COMPILE = ["-O1", "-g", "-fno-omit-frame-pointer", *CHECKS] if SANITIZE else ["-
 ONLY = {name for name in os.environ.get("LEVO_ONLY", "").split(",") if name}
 LIBRARIES = {
     "levo.sensor.capture.live": ["pcap"],
-    "levo.engine.coding": ["z"],
-    "levo.engine.tls_keys": ["crypto"],
+    "levo.engine.exchange.coding": ["z"],
+    "levo.engine.tls.keys": ["crypto"],
 }
 
 

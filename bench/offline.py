@@ -35,8 +35,8 @@ def read(path: Path, mode: str, traces_per_minute: float) -> Reading:
     """Read a whole file in this process."""
     from levo.engine.engine import Engine
 
-    from levo.engine.allocator import keep_pages
-    from levo.engine.otlp import encode_resource
+    from levo.engine.core.allocator import keep_pages
+    from levo.engine.encode.otlp import encode_resource
     from levo.sensor.capture.file import FileSource
 
     keep_pages()

@@ -47,7 +47,10 @@ LEARN = ("spans", "schema.observe")
 def modules() -> list[str]:
     """The compiled modules that the targets need: the engine, the capture file reader, parts of learning."""
     source = ROOT / "src" / "levo"
-    engine = [f"levo.engine.{path.stem}" for path in sorted((source / "engine").glob("*.pyx"))]
+    engine = [
+        ".".join(("levo", *path.relative_to(source).with_suffix("").parts))
+        for path in sorted((source / "engine").rglob("*.pyx"))
+    ]
     capture = [f"levo.sensor.capture.{name}" for name in CAPTURE]
     return [*engine, *capture, *(f"levo.satellite.learn.{name}" for name in LEARN)]
 

@@ -17,18 +17,18 @@ import os
 import sys
 import traceback
 
-from levo.engine.batch cimport Batch, batch_add
+from levo.engine.exchange.batch cimport Batch, batch_add
 from levo.engine.engine cimport Engine
-from levo.engine.exchange cimport exchange_footprint, section_allocate
-from levo.engine.frame cimport Decoder, decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
-from levo.engine.hpack cimport HeaderList, Hpack, hpack_decode, hpack_footprint, hpack_forget, hpack_free, hpack_init, list_free, list_init
-from levo.engine.memory cimport buffer_append
-from levo.engine.source cimport FrameSource
-from levo.engine.state cimport Connection
-from levo.engine.tls cimport TlsTable
-from levo.engine.tls_endpoints cimport ENDPOINT_SLOTS, Endpoint
-from levo.engine.tls_keys cimport Secrets
-from levo.engine.types cimport (
+from levo.engine.core.exchange cimport exchange_footprint, section_allocate
+from levo.engine.net.frame cimport Decoder, decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
+from levo.engine.http2.hpack cimport HeaderList, Hpack, hpack_decode, hpack_footprint, hpack_forget, hpack_free, hpack_init, list_free, list_init
+from levo.engine.core.memory cimport buffer_append
+from levo.engine.core.source cimport FrameSource
+from levo.engine.core.state cimport Connection
+from levo.engine.tls.records cimport TlsTable
+from levo.engine.tls.endpoints cimport ENDPOINT_SLOTS, Endpoint
+from levo.engine.tls.keys cimport Secrets
+from levo.engine.core.types cimport (
     PROTOCOL_HTTP1, PROTOCOL_HTTP2, PROTOCOL_WEBSOCKET,
     Budget, Exchange, Field, Frame, FrameSink, Message, Packet, Section, Span, Stats,
 )
@@ -39,8 +39,8 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from fuzz.sealer import Sealer
-from levo.engine.otlp import encode_resource
-from levo.engine.redact import Redactor
+from levo.engine.encode.otlp import encode_resource
+from levo.engine.exchange.redact import Redactor
 from levo.errors import CaptureFileError
 from levo.sensor.capture.file import FileSource
 

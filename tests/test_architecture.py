@@ -87,7 +87,7 @@ def is_empty(path: Path) -> bool:
 def test_the_checks_look_at_something() -> None:
     assert len(sources(".py")) > 20
     assert len(sources(".pyx")) > 3
-    assert "levo.engine.types" in set(imports(SOURCE / "engine" / "source.pxd"))
+    assert "levo.engine.core.types" in set(imports(SOURCE / "engine" / "core" / "source.pxd"))
 
 
 @pytest.mark.parametrize("path", sources(".py", ".pyx", ".pxd"), ids=module_name)
@@ -142,7 +142,7 @@ def test_names_say_what_a_module_is_about() -> None:
 
 
 def test_every_source_file_has_a_test_file() -> None:
-    """``tests/`` mirrors ``src/levo/``: engine/link.pyx has tests/engine/test_link.py."""
+    """``tests/`` mirrors ``src/levo/``: engine/net/link.pyx has tests/engine/net/test_link.py."""
     missing = []
     for path in sources(".py", ".pyx"):
         if path in ENTRY_POINTS or (path.suffix == ".py" and is_empty(path)):

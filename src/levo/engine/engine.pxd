@@ -1,5 +1,5 @@
-from levo.engine.sampling cimport Sampler
-from levo.engine.state cimport EngineState
+from levo.engine.exchange.sampling cimport Sampler
+from levo.engine.core.state cimport EngineState
 
 
 cdef class Engine:

@@ -6,21 +6,21 @@ from libc.string cimport memset
 
 import os
 
-from levo.engine.allocator cimport the_pool
-from levo.engine.batch cimport Batch, batch_adopt
-from levo.engine.connections cimport connections_finish, connections_tick, table_free, table_init, take_packet
-from levo.engine.exchange cimport Facts, address_text, exchange_facts, exchange_free
-from levo.engine.frame cimport decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
-from levo.engine.memory cimport leave_spares
-from levo.engine.output cimport Text
-from levo.engine.ports cimport ports_list, ports_new
-from levo.engine.sampling cimport sampler_free, sampler_init, sampler_set_rate
-from levo.engine.source cimport FrameSource
-from levo.engine.state cimport EngineState
-from levo.engine.tls cimport TlsTable, tls_delete, tls_new
-from levo.engine.tls_endpoints cimport endpoints_list
-from levo.engine.tls_keys cimport Secrets, keys_put
-from levo.engine.types cimport (
+from levo.engine.core.allocator cimport the_pool
+from levo.engine.exchange.batch cimport Batch, batch_adopt
+from levo.engine.tcp.connections cimport connections_finish, connections_tick, table_free, table_init, take_packet
+from levo.engine.core.exchange cimport Facts, address_text, exchange_facts, exchange_free
+from levo.engine.net.frame cimport decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
+from levo.engine.core.memory cimport leave_spares
+from levo.engine.core.output cimport Text
+from levo.engine.core.ports cimport ports_list, ports_new
+from levo.engine.exchange.sampling cimport sampler_free, sampler_init, sampler_set_rate
+from levo.engine.core.source cimport FrameSource
+from levo.engine.core.state cimport EngineState
+from levo.engine.tls.records cimport TlsTable, tls_delete, tls_new
+from levo.engine.tls.endpoints cimport endpoints_list
+from levo.engine.tls.keys cimport Secrets, keys_put
+from levo.engine.core.types cimport (
     DROP_EVICTED,
     DROP_HOST_EXCLUDED,
     DROP_HOST_NOT_ALLOWED,

@@ -93,7 +93,7 @@ def open_sensor(merged: Merged, environ: Mapping[str, str]) -> Sensor:
         ConfigError: the filter, an interface, an output or a certificate cannot be used.
         CaptureFileError, PrivilegeError, CaptureError: the source cannot be opened.
     """
-    from levo.engine.allocator import keep_pages
+    from levo.engine.core.allocator import keep_pages
 
     keep_pages()
     config = merged.config
@@ -258,7 +258,7 @@ def _refuse_overwriting(config: SensorConfig) -> None:
 
 
 def _encode_resource(attributes: Mapping[str, str]) -> bytes:
-    from levo.engine.otlp import encode_resource  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from levo.engine.encode.otlp import encode_resource  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     encoded: bytes = encode_resource(attributes)
     return encoded

@@ -6,9 +6,9 @@ import pytest
 
 from levo.config import Redaction
 from levo.config.values import pattern
-from levo.engine.batch import Batch
+from levo.engine.exchange.batch import Batch
 from levo.sensor.redact.masking import Masking, first_look
-from tests.engine.test_redact import exchange
+from tests.engine.exchange.test_redact import exchange
 
 
 def batch() -> Batch:

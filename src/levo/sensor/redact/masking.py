@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from levo.config import Redaction
-from levo.engine.redact import Redactor
+from levo.engine.exchange.redact import Redactor
 
 
 class Masking:
