@@ -1,7 +1,6 @@
 # What one engine knows: its connections, their two byte streams and their parsers.
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from levo.engine.net.frame cimport Decoder
 from levo.engine.core.ports cimport PortTable
 from levo.engine.core.slab cimport Slab
 from levo.engine.core.types cimport Budget, Buffer, Exchange, Stats
@@ -71,46 +70,55 @@ ctypedef struct Stream:
     Parser parser
 
 
+cdef enum:
+    MOST_LAYERS = 3
+
+
+ctypedef struct Layer:
+    # One protocol on a connection; the one above reads what it unwraps (proto/layers.pxd).
+    void* state                   # the protocol's own; it frees it
+    uint32_t unrecognized         # octets seen while the protocol was unknown
+    uint8_t protocol              # Protocol
+
+
 ctypedef struct Connection:
+    # Who it is, and its places in the table. Stays when the ports are used again (connections.pyx).
     Connection* hash_next
+    uint32_t hash
+    uint16_t a_port
+    uint16_t b_port
+    uint8_t a[16]                 # the one of the two ends that comes first
+    uint8_t b[16]
+    uint8_t family
+    uint8_t closed
+    uint8_t waiting               # among those that have a hole or wait for the other direction
     Connection* older             # by last activity, or by closing time once closed
     Connection* newer
-    Connection* waiting_previous  # among those that have a hole or wait for the other direction
+    Connection* waiting_previous
     Connection* waiting_next
+    # Its life, and what was read. Each flag has one writer: see tests/test_architecture.py.
     Exchange* pending_first       # requests in order, each until its exchange is finished
     Exchange* pending_last
-    void* extension               # state of a protocol other than HTTP/1 (its module frees it)
-    void* http2                   # Http2 (http2_streams.pxd), possibly inside TLS, or NULL
-    void* tls                     # Tls (tls.pxd), or NULL
-    int64_t first_ns
+    Layer layers[MOST_LAYERS]     # lowest first
     int64_t last_ns
     int64_t placed_ns             # when it took its place in the order by activity
     int64_t reset_ns              # when a RST was seen; 0: none
     int64_t streaming_ns          # since when a stream of events or messages lasts; 0: none
-    uint64_t packets
-    uint64_t unrecognised         # octets seen while the protocol was unknown
     uint32_t pending_count
-    uint32_t hash
-    uint8_t a[16]                 # the one of the two ends that comes first (connections.pyx)
-    uint8_t b[16]
-    uint16_t a_port
-    uint16_t b_port
-    uint8_t family
+    uint32_t epoch_size           # requests sent with epoch_ack
+    int64_t epoch_ack             # acknowledgment of the latest request
+    int64_t paired_end            # end of the last response that was paired, 0 before the first
+    uint32_t packets
+    uint8_t top                   # of ``layers``
     int8_t client                 # index of the direction that sends requests; -1 unknown
-    uint8_t protocol              # Protocol
-    uint8_t closed
-    uint8_t waiting
-    uint8_t mid_stream            # picked up without a handshake
+    uint8_t due                   # needs a look when time has passed
+    uint8_t mid_stream            # the top layer was picked up without its beginning
     uint8_t tainted               # octets were lost: order alone does not pair
     uint8_t pipelines             # was seen to send a request before the last response had ended
     uint8_t slides                # ... and not in whole batches: order after a loss is unknowable
     uint8_t batches               # ... in whole batches: was seen to wait for all answers of one
-    uint32_t epoch_size           # requests sent with epoch_ack
-    int64_t epoch_ack             # acknowledgment of the latest request
-    int64_t paired_end            # end of the last response that was paired, 0 before the first
-    uint8_t tunnel                # behind CONNECT
-    uint8_t encrypted             # octets come from a decryptor
-    uint8_t found                 # a believable message was seen
+    uint8_t encrypted             # the top layer's octets come from a decryptor
+    uint8_t found                 # a believable HTTP/1 message was seen
     Stream streams[2]             # 0: from a, 1: from b
 
 
@@ -118,7 +126,6 @@ ctypedef struct EngineState:
     Budget budget
     Stats stats
     Settings settings
-    Decoder decoder
     Connection** buckets
     Slab slab                     # where connections lie
     uint32_t bucket_mask

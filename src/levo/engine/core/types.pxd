@@ -161,6 +161,7 @@ cdef enum Protocol:
     PROTOCOL_TLS = 3
     PROTOCOL_WEBSOCKET = 4
     PROTOCOL_OPAQUE = 5
+    PROTOCOL_COUNT = 6
 
 
 cdef enum Incomplete:

@@ -22,6 +22,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from levo.engine.core.exchange cimport exchange_footprint, exchange_free, exchange_new
+from levo.engine.core.memory cimport buffer_free
 from levo.engine.core.ports cimport ports_exchange
 from levo.engine.core.state cimport Connection, EngineState
 from levo.engine.core.types cimport (
@@ -35,6 +36,7 @@ from levo.engine.core.types cimport (
     REQUEST_CUT,
     REQUEST_GAP,
     RESPONSE_GAP,
+    STILL_OPEN,
     Exchange,
 )
 
@@ -82,7 +84,7 @@ cdef void enqueue_request(EngineState* state, Connection* conn, Exchange* exchan
     conn.pending_count += 1
     if conn.pending_count > state.settings.max_pending:
         # A bound with a reason: the oldest request is reported without its response.
-        conn.tainted = 1
+        lose_order(conn)
         finish_exchange(state, conn, conn.pending_first, NO_RESPONSE)
 
 
@@ -196,7 +198,7 @@ cdef Exchange* pair_response(
         finish_exchange(
             state, conn, conn.pending_first,
             NO_RESPONSE if conn.pending_first.response.present else RESPONSE_GAP)
-    conn.tainted = 0
+    trust_order(conn)
     found.after_gap = 0
     return found
 
@@ -341,3 +343,30 @@ cdef void finish_pending(EngineState* state, Connection* conn, int incomplete) n
         if not conn.pending_first.request.complete and reason == NO_RESPONSE:
             reason = REQUEST_CUT
         finish_exchange(state, conn, conn.pending_first, reason)
+
+
+cdef void finish_unread(EngineState* state, Connection* conn) noexcept nogil:
+    """Report messages that nobody reads any more, and free heads that never became whole."""
+    cdef int side
+    for side in range(2):
+        if conn.streams[side].parser.current != NULL:
+            finish_exchange(state, conn, conn.streams[side].parser.current, STILL_OPEN)
+        buffer_free(&state.budget, &conn.streams[side].parser.head)
+
+
+cdef int64_t pending_footprint(const Connection* conn) noexcept nogil:
+    """Octets of the budget that the requests that wait and the messages being read hold."""
+    cdef int side
+    cdef int64_t total = 0
+    cdef const Exchange* exchange = conn.pending_first
+    while exchange != NULL:
+        total += exchange.request.head.allocated + exchange.request.body.capacity
+        total += exchange.response.head.allocated + exchange.response.body.capacity
+        total += <int64_t>sizeof(Exchange)
+        exchange = exchange.next
+    for side in range(2):
+        exchange = conn.streams[side].parser.current
+        if exchange != NULL and not exchange.request.present:
+            total += exchange.response.head.allocated + exchange.response.body.capacity
+        total += conn.streams[side].parser.head.capacity
+    return total

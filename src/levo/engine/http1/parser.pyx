@@ -31,25 +31,42 @@ from levo.engine.http1.head cimport (
     read_status_line,
 )
 from levo.engine.http1.head_map cimport HeadMap, map_head
-from levo.engine.http1.scan cimport find_request, find_response, is_simple_request, plausible_start
-from levo.engine.http1.switch cimport begin_tunnel, is_preface, leave_http1, note_event_stream, says_upgrade
-from levo.engine.http2.parser cimport http2_begin
+from levo.engine.http1.scan cimport (
+    find_request,
+    find_response,
+    http1_looks,
+    is_simple_request,
+    plausible_start,
+)
+from levo.engine.http1.switch cimport end_heads, http1_tick, is_preface, leave_http1, note_event_stream, says_upgrade
 from levo.engine.core.memory cimport buffer_append, buffer_free, buffer_reserve, clear, give_back, section_free, take
 from levo.engine.exchange.pairing cimport (
     begin_exchange,
     enqueue_request,
     finish_exchange,
     finish_pending,
+    lose_order,
     may_answer,
     next_request_after,
     note_interim,
     pair_response,
     request_ended,
     response_ended,
+    trust_order,
 )
 from levo.engine.exchange.sampling cimport sample_request, sample_response
 from levo.engine.core.state cimport Connection, EngineState, Parser
-from levo.engine.websocket.parser cimport websocket_begin
+from levo.engine.proto.dispatch cimport agree_on, begin_protocol
+from levo.engine.proto.layers cimport doubt, learn_client, speak, speaks, start_anew, watch_stream, whole
+from levo.engine.proto.protocol cimport (
+    ENDED_FIN,
+    ENDED_GIVEN_UP,
+    LOOKS_MAYBE,
+    LOOKS_NO,
+    LOOKS_REQUEST,
+    LOOKS_RESPONSE,
+    Protocol,
+)
 from levo.engine.core.types cimport (
     AMBIGUOUS,
     BODY_CHUNKED,
@@ -64,6 +81,7 @@ from levo.engine.core.types cimport (
     NO_REQUEST,
     NO_RESPONSE,
     PROTOCOL_HTTP1,
+    PROTOCOL_HTTP2,
     PROTOCOL_OPAQUE,
     PROTOCOL_UNKNOWN,
     PROTOCOL_WEBSOCKET,
@@ -115,7 +133,7 @@ cdef uint32_t http1_data(
     cdef Parser* parser = &conn.streams[direction].parser
     cdef int64_t base = conn.streams[direction].offset
     cdef uint32_t at = 0, taken
-    while at < length and conn.protocol == PROTOCOL_HTTP1:
+    while at < length and speaks(conn) == PROTOCOL_HTTP1:
         if parser.state == HEAD:
             taken = take_head_octets(state, conn, direction, data + at, length - at, time_ns, base + at)
             if taken == 0 and parser.state == LOST:
@@ -208,7 +226,7 @@ cdef uint32_t after_rejection(
     cdef Parser* parser = &conn.streams[direction].parser
     cdef Exchange* exchange
     cdef Message* message
-    if conn.protocol != PROTOCOL_HTTP1:
+    if speaks(conn) != PROTOCOL_HTTP1:
         return length
     if direction == conn.client or parser.start_offset != 0 or parser.gap_before or not (
         conn.streams[direction].syn
@@ -219,7 +237,7 @@ cdef uint32_t after_rejection(
     exchange = pair_response(state, conn, parser.start_offset, parser.start_ack)
     if exchange == NULL:
         return 0
-    conn.tainted = 0
+    trust_order(conn)
     message = &exchange.response
     message.present = 1
     message.version_minor = 9
@@ -241,11 +259,10 @@ cdef void reject_head(EngineState* state, Connection* conn, int direction) noexc
     buffer_free(&state.budget, &parser.head)
     if conn.found:
         parser.state = LOST
-        conn.tainted = 1
+        lose_order(conn)
     else:
         parser.state = START
-        conn.protocol = PROTOCOL_UNKNOWN
-        conn.unrecognised += 4096
+        doubt(conn, 4096)
 
 
 cdef bint take_head(
@@ -295,8 +312,8 @@ cdef bint take_plain_head(
     conn.found = 1
     if message.version_major == 2 and direction == conn.client and is_preface(data, line):
         leave_http1(state, conn, NULL)
-        if not http2_begin(state, conn, direction, 18):
-            conn.protocol = PROTOCOL_OPAQUE
+        if not begin_protocol(state, conn, PROTOCOL_HTTP2, direction, 18, time_ns):
+            speak(conn, PROTOCOL_OPAQUE, NULL)
         return True
     if direction != conn.client and 100 <= message.status < 200 and message.status != 101:
         note_interim(conn, end_offset)
@@ -337,7 +354,7 @@ cdef void take_request(
     if exchange == NULL:
         section_free(&state.budget, &message.head)
         parser.state = LOST
-        conn.tainted = 1
+        lose_order(conn)
         return
     state.stats.requests_seen += 1
     exchange.request = message[0]
@@ -375,10 +392,10 @@ cdef void take_response(
         if exchange == NULL:
             section_free(&state.budget, &message.head)
             parser.state = LOST
-            conn.tainted = 1
+            lose_order(conn)
             return
         exchange.incomplete = AMBIGUOUS if may_answer(conn, message.peer_ack) else NO_REQUEST
-        conn.tainted = 1
+        lose_order(conn)
         parser.gap_before = 1
     else:
         request = &exchange.request
@@ -398,10 +415,17 @@ cdef void take_response(
         message.body_framing = BODY_TUNNEL
         message_is_upgrade = message.status == 101
         websocket = message_is_upgrade and exchange.request.present and says_upgrade(&message.head, b"websocket", 9)
-        websocket = websocket and websocket_begin(state, conn, exchange)
+        websocket = websocket and agree_on(state, conn, PROTOCOL_WEBSOCKET, exchange)
         end_message(state, conn, direction, time_ns, end_offset)
-        begin_tunnel(state, conn, PROTOCOL_WEBSOCKET if websocket else PROTOCOL_OPAQUE if message_is_upgrade
-                     else PROTOCOL_UNKNOWN)
+        if websocket:
+            whole(conn)
+        elif message_is_upgrade:
+            speak(conn, PROTOCOL_OPAQUE, NULL)
+            whole(conn)
+        else:
+            start_anew(conn)
+        end_heads(state, conn)
+        conn.found = 0
         return
     if framing.transfer_coding and framing.content_length >= 0:
         message.findings |= FINDING_LENGTH_AND_CHUNKED
@@ -480,7 +504,7 @@ cdef void keep_body(
         message.truncated = 1
         state.stats.bodies_truncated += 1
         if conn.streaming_ns and direction != conn.client:
-            conn.streaming_ns = 1                 # more of an event stream is not kept: it is reported now
+            watch_stream(conn, 1)                 # more of an event stream is not kept: it is reported now
     if message.body.capacity == 0:
         block = length
         if message.body_framing == BODY_LENGTH and parser.remaining > length:
@@ -652,7 +676,7 @@ cdef void lose_framing(
     end_head(state, parser)
     parser.current = NULL
     parser.state = LOST
-    conn.tainted = 1
+    lose_order(conn)
     if exchange == NULL:
         return
     message = message_of(conn, direction, exchange)
@@ -720,7 +744,7 @@ cdef void http1_gap(
     end_head(state, parser)
     parser.state = LOST
     parser.gap_before = 1
-    conn.tainted = 1
+    lose_order(conn)
 
 
 cdef uint32_t search_message(
@@ -795,3 +819,39 @@ cdef void http1_end(
     parser.state = START
     if direction != conn.client:
         finish_pending(state, conn, RESPONSE_GAP if lost else NO_RESPONSE)
+
+
+cdef int looks(const Connection* conn, int direction, const uint8_t* data, uint32_t length) noexcept nogil:
+    cdef int seen = http1_looks(data, length)
+    if seen == LOOKS_MAYBE:
+        # Only at the very beginning; what it would be depends on whose direction it is.
+        if speaks(conn) != PROTOCOL_UNKNOWN or conn.layers[conn.top].unrecognized:
+            return LOOKS_NO
+        return LOOKS_RESPONSE if conn.client == 1 - direction else LOOKS_REQUEST
+    return seen
+
+
+cdef bint begin(
+    EngineState* state, Connection* conn, int direction, int seen, uint32_t consumed, int64_t time_ns
+) noexcept nogil:
+    learn_client(conn, direction if seen == LOOKS_REQUEST else 1 - direction)
+    speak(conn, PROTOCOL_HTTP1, NULL)
+    state.stats.connections_http1 += 1
+    return True
+
+
+cdef Protocol row
+row.number = PROTOCOL_HTTP1
+row.parses = 1
+row.joins = 1
+row.looks = looks
+row.begin = begin
+row.data = http1_data
+row.gap = http1_gap
+row.end = http1_end
+row.tick = http1_tick
+
+
+cdef const Protocol* http1_protocol() noexcept nogil:
+    """The row of HTTP/1 in the table of protocols."""
+    return &row

@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp
 
+from levo.engine.proto.protocol cimport LOOKS_MAYBE, LOOKS_NO, LOOKS_REQUEST, LOOKS_RESPONSE
 from levo.engine.http1.head cimport (
     first_line_length,
     is_known_method,

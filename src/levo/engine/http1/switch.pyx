@@ -4,27 +4,23 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp
 
 from levo.engine.core.exchange cimport section_find, section_text
-from levo.engine.http2.parser cimport http2_upgrade
 from levo.engine.core.memory cimport buffer_free
 from levo.engine.core.output cimport Text, equals_lower
 from levo.engine.exchange.pairing cimport finish_exchange, finish_pending
 from levo.engine.core.state cimport Connection, EngineState
-from levo.engine.core.types cimport NO_RESPONSE, PROTOCOL_OPAQUE, RESPONSE_CUT, STILL_OPEN, Exchange, Field, Section
+from levo.engine.proto.dispatch cimport agree_on
+from levo.engine.proto.layers cimport look_again, speak, watch_stream
+from levo.engine.core.types cimport NO_RESPONSE, PROTOCOL_HTTP2, PROTOCOL_OPAQUE, RESPONSE_CUT, STILL_OPEN, Exchange, Field, Section
 
 
-cdef void begin_tunnel(EngineState* state, Connection* conn, int protocol) noexcept nogil:
-    # Behind 101 or CONNECT both directions speak something else (RFC 9110 sections 7.8, 9.3.6):
+cdef void end_heads(EngineState* state, Connection* conn) noexcept nogil:
+    # After 101 or CONNECT both directions speak something else (RFC 9110 sections 7.8, 9.3.6):
     # what an Upgrade names, or anything at all, HTTP included, in a tunnel.
     finish_pending(state, conn, NO_RESPONSE)
     buffer_free(&state.budget, &conn.streams[0].parser.head)
     buffer_free(&state.budget, &conn.streams[1].parser.head)
     conn.streams[0].parser.state = 0
     conn.streams[1].parser.state = 0
-    conn.protocol = <uint8_t>protocol
-    conn.mid_stream = 0
-    conn.unrecognised = 0
-    conn.tunnel = 1
-    conn.found = 0
 
 
 cdef bint is_preface(const uint8_t* line, uint32_t length) noexcept nogil:
@@ -44,8 +40,8 @@ cdef bint says_upgrade(const Section* head, const char* protocol, uint32_t lengt
 cdef void leave_http1(EngineState* state, Connection* conn, Exchange* exchange) noexcept nogil:
     # HTTP/2 follows; *exchange*, if any, becomes its stream 1.
     cdef int side
-    if exchange != NULL and not http2_upgrade(state, conn, exchange):
-        conn.protocol = PROTOCOL_OPAQUE
+    if exchange != NULL and not agree_on(state, conn, PROTOCOL_HTTP2, exchange):
+        speak(conn, PROTOCOL_OPAQUE, NULL)
     for side in range(2):
         buffer_free(&state.budget, &conn.streams[side].parser.head)
         conn.streams[side].parser.state = 0
@@ -70,19 +66,21 @@ cdef bint says_events(const Section* head) noexcept nogil:
 cdef void note_event_stream(Connection* conn, const Section* head, int64_t time_ns) noexcept nogil:
     # Server-sent events last as long as somebody listens: they are reported while they do.
     if says_events(head):
-        conn.streaming_ns = time_ns
-        conn.waiting |= 2
+        watch_stream(conn, time_ns)
+        look_again(conn)
 
 
-cdef bint http1_tick(EngineState* state, Connection* conn, int64_t now_ns) noexcept nogil:
+cdef bint http1_tick(EngineState* state, Connection* conn, int64_t now_ns, bint last) noexcept nogil:
     """Time has passed: report an event stream that lasts too long. True while there is one to look at."""
     cdef Exchange* exchange = conn.streams[0 if conn.client == 1 else 1].parser.current
+    if last or conn.streaming_ns == 0:
+        return False
     if exchange == NULL or not says_events(&exchange.response.head):
-        conn.streaming_ns = 0                     # it has ended in the meantime
+        watch_stream(conn, 0)                     # it has ended in the meantime
         return False
     if now_ns - conn.streaming_ns < state.settings.stream_timeout_ns:
         return True
-    conn.streaming_ns = 0
+    watch_stream(conn, 0)
     # Framing goes on without it: nothing more is kept, the next response is read as ever.
     finish_exchange(state, conn, exchange, STILL_OPEN)
     return False

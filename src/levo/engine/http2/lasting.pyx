@@ -8,7 +8,8 @@ from libc.stdint cimport int64_t
 
 from levo.engine.http2.streams cimport OF_REQUEST, OF_RESPONSE, Grpc, Http2, Http2Stream, finish_stream
 from levo.engine.core.state cimport Connection, EngineState
-from levo.engine.core.types cimport STILL_OPEN
+from levo.engine.core.types cimport PROTOCOL_HTTP2, STILL_OPEN
+from levo.engine.proto.layers cimport state_of, watch_stream
 
 cdef enum:
     AGAIN_NS = 1_000_000_000    # how soon to look again at a call that looks unary
@@ -22,14 +23,16 @@ cdef bint lasts(const Http2Stream* stream) noexcept nogil:
     return not stream.parts[OF_REQUEST].ended and stream.parts[OF_REQUEST].grpc.messages > 1
 
 
-cdef bint http2_tick(EngineState* state, Connection* conn, int64_t now_ns) noexcept nogil:
+cdef bint http2_tick(EngineState* state, Connection* conn, int64_t now_ns, bint last) noexcept nogil:
     """Time has passed: report streams that last too long. True while there is one to look at."""
-    cdef const Http2* h2 = <const Http2*>conn.http2
+    cdef const Http2* h2 = <const Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Http2Stream* stream
     cdef Http2Stream* following
     cdef int64_t timeout_ns = state.settings.stream_timeout_ns
     cdef int64_t next_ns = 0                      # when to look again
     cdef int64_t due_ns
+    if last or conn.streaming_ns == 0 or h2 == NULL:
+        return False
     if now_ns - conn.streaming_ns < timeout_ns:
         return True
     stream = h2.oldest
@@ -45,5 +48,5 @@ cdef bint http2_tick(EngineState* state, Connection* conn, int64_t now_ns) noexc
                 if next_ns == 0 or due_ns < next_ns:
                     next_ns = due_ns
         stream = following
-    conn.streaming_ns = next_ns - timeout_ns if next_ns else 0
+    watch_stream(conn, next_ns - timeout_ns if next_ns else 0)
     return conn.streaming_ns != 0

@@ -35,6 +35,7 @@ from levo.engine.http2.streams cimport (
     end_part,
     find_stream,
     finish_streams,
+    http2_footprint,
     http2_free,
     http2_new,
     section_lost,
@@ -45,9 +46,13 @@ from levo.engine.http2.streams cimport (
     take_section,
 )
 from levo.engine.core.memory cimport buffer_append, buffer_free, collect
-from levo.engine.exchange.pairing cimport finish_exchange, unlink_pending
+from levo.engine.exchange.pairing cimport finish_exchange, lose_order, unlink_pending
+from levo.engine.http2.lasting cimport http2_tick
+from levo.engine.proto.layers cimport doubt, learn_client, speak, speaks, state_of
+from levo.engine.proto.protocol cimport LOOKS_EITHER, LOOKS_NO, LOOKS_REQUEST, Protocol
 from levo.engine.core.state cimport Connection, EngineState
 from levo.engine.core.types cimport (
+    DROP_EVICTED,
     NO_RESPONSE,
     PROTOCOL_HTTP2,
     PROTOCOL_OPAQUE,
@@ -135,7 +140,7 @@ cdef bint possible(const uint8_t* header) noexcept nogil:
 
 cdef bint is_known(const Connection* conn, int direction, const uint8_t* header, uint32_t limit) noexcept nogil:
     """The frame belongs to a stream that is open, or to one that would be opened next."""
-    cdef const Http2* h2 = <const Http2*>conn.http2
+    cdef const Http2* h2 = <const Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef uint32_t id = stream_of(header)
     cdef uint8_t type = header[3]
     cdef Http2Stream* stream
@@ -152,7 +157,7 @@ cdef bint believable(
     const Connection* conn, int direction, const uint8_t* data, uint32_t length, bint at_start
 ) noexcept nogil:
     """Whether a run of frames begins at *data*, which goes on to the segment's end."""
-    cdef const Http2* h2 = <const Http2*>conn.http2
+    cdef const Http2* h2 = <const Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef uint32_t at = 0
     cdef uint32_t frames = 0, blocks = 0
     cdef uint32_t size
@@ -188,10 +193,8 @@ cdef bint believable(
     return frames >= 4 and at_start
 
 
-cdef bint http2_looks(const Connection* conn, int direction, const uint8_t* data, uint32_t length) noexcept nogil:
+cdef bint begins_in_frames(const Connection* conn, int direction, const uint8_t* data, uint32_t length) noexcept nogil:
     """Whether a segment that nobody vouches for holds HTTP/2 frames from its first octet on."""
-    if length >= 14 and memcmp(data, PREFACE_OCTETS, 14) == 0:
-        return True
     if length < FRAME_HEADER or data[0] != 0:
         return False
     if conn.mid_stream or conn.tainted:
@@ -212,7 +215,7 @@ cdef bint http2_begin(EngineState* state, Connection* conn, int direction, int p
     if h2 == NULL:
         return False
     if preface >= 0:
-        conn.client = <signed char>direction
+        learn_client(conn, direction)
     for side in range(2):
         # Did anything of this direction go by unread? Behind TLS, offsets are not those of these octets.
         fresh = conn.encrypted or conn.streams[side].offset == 0 and (
@@ -231,7 +234,6 @@ cdef bint http2_begin(EngineState* state, Connection* conn, int direction, int p
             hpack_forget(&state.budget, &h2.sides[side].hpack)
             h2.sides[side].state = HEADER if side == direction else LOST
             h2.lost = 1
-    conn.protocol = PROTOCOL_HTTP2
     state.stats.connections_http2 += 1
     return True
 
@@ -255,7 +257,6 @@ cdef bint http2_upgrade(EngineState* state, Connection* conn, Exchange* exchange
             exchange.interim += 1
     h2.last_stream = 1
     h2.lost = conn.tainted
-    conn.protocol = PROTOCOL_HTTP2
     state.stats.connections_http2 += 1
     return True
 
@@ -270,12 +271,12 @@ cdef uint32_t http2_data(
 
     Returns the octets consumed: all of them unless the connection turned out to speak something else.
     """
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Http2Side* side
     cdef int64_t base = conn.streams[direction].offset
     cdef uint32_t at = 0
     if h2 == NULL:
-        conn.protocol = PROTOCOL_OPAQUE
+        speak(conn, PROTOCOL_OPAQUE, NULL)
         return 0
     side = &h2.sides[direction]
     while at < length:
@@ -308,15 +309,14 @@ cdef void leave(EngineState* state, Connection* conn) noexcept nogil:
     # No preface where one must be: it was not HTTP/2.
     finish_streams(state, conn, 1 - conn.client, 2, state.now_ns)
     http2_free(state, conn)
-    conn.protocol = PROTOCOL_UNKNOWN
-    conn.unrecognised += 4096
+    doubt(conn, 4096)
 
 
 cdef uint32_t search(
     EngineState* state, Connection* conn, int direction, const uint8_t* data, uint32_t length
 ) noexcept nogil:
     """Pass over octets until a believable run of frames begins; returns how many were passed over."""
-    cdef Http2Side* side = &(<Http2*>conn.http2).sides[direction]
+    cdef Http2Side* side = &(<Http2*>state_of(conn, PROTOCOL_HTTP2)).sides[direction]
     cdef uint32_t at = 0
     cdef const uint8_t* found
     if direction == conn.client and length >= PREFACE_LENGTH and memcmp(data, PREFACE_OCTETS, PREFACE_LENGTH) == 0:
@@ -342,20 +342,20 @@ cdef uint32_t search(
 
 cdef void lose(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil:
     """Where the next frame of *direction* begins is not known, nor which frames went by."""
-    cdef Http2Side* side = &(<Http2*>conn.http2).sides[direction]
+    cdef Http2Side* side = &(<Http2*>state_of(conn, PROTOCOL_HTTP2)).sides[direction]
     drop_block(state, conn, direction, time_ns)
     buffer_free(&state.budget, &side.partial)
     hpack_forget(&state.budget, &side.hpack)
     side.state = LOST
     side.have = 0
     side.remaining = 0
-    conn.tainted = 1
+    lose_order(conn)
     suspect_all(state, conn, direction, time_ns)
 
 
 cdef void drop_block(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil:
     # A header block that will not become whole.
-    cdef Http2Side* side = &(<Http2*>conn.http2).sides[direction]
+    cdef Http2Side* side = &(<Http2*>state_of(conn, PROTOCOL_HTTP2)).sides[direction]
     cdef uint32_t id = side.block_stream
     buffer_free(&state.budget, &side.block)
     if id == 0:
@@ -387,7 +387,7 @@ cdef void begin_frame(
     EngineState* state, Connection* conn, int direction, int64_t time_ns, int64_t offset
 ) noexcept nogil:
     """Nine octets have been read."""
-    cdef Http2Side* side = &(<Http2*>conn.http2).sides[direction]
+    cdef Http2Side* side = &(<Http2*>state_of(conn, PROTOCOL_HTTP2)).sides[direction]
     side.length = length_of(side.header)
     side.type = side.header[3]
     side.flags = side.header[4]
@@ -417,7 +417,7 @@ cdef uint32_t take_payload(
     EngineState* state, Connection* conn, int direction,
     const uint8_t* data, uint32_t length, int64_t time_ns, int64_t offset,
 ) noexcept nogil:
-    cdef Http2Side* side = &(<Http2*>conn.http2).sides[direction]
+    cdef Http2Side* side = &(<Http2*>state_of(conn, PROTOCOL_HTTP2)).sides[direction]
     cdef uint32_t mine = side.remaining if side.remaining < length else length
     cdef uint32_t most
     if side.type == DATA:
@@ -446,7 +446,7 @@ cdef void take_content(
     EngineState* state, Connection* conn, int direction, const uint8_t* data, uint32_t length, int64_t time_ns
 ) noexcept nogil:
     # Octets of a DATA frame's payload; ``remaining`` still counts them.
-    cdef Http2Side* side = &(<Http2*>conn.http2).sides[direction]
+    cdef Http2Side* side = &(<Http2*>state_of(conn, PROTOCOL_HTTP2)).sides[direction]
     cdef uint32_t content
     if side.padding_due:
         side.padding_due = 0
@@ -471,7 +471,7 @@ cdef void end_frame(
     const uint8_t* payload, uint32_t length, int64_t time_ns, int64_t offset,
 ) noexcept nogil:
     """The frame is over; *payload* is there when it was wanted whole and is."""
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Http2Side* side = &h2.sides[direction]
     side.state = HEADER
     if side.type == DATA:
@@ -506,7 +506,7 @@ cdef void take_fragment(
     const uint8_t* payload, uint32_t length, int64_t time_ns, int64_t offset,
 ) noexcept nogil:
     """HEADERS, PUSH_PROMISE or CONTINUATION: collect the header block, read it once it is whole."""
-    cdef Http2Side* side = &(<Http2*>conn.http2).sides[direction]
+    cdef Http2Side* side = &(<Http2*>state_of(conn, PROTOCOL_HTTP2)).sides[direction]
     cdef uint32_t front = 0, padding = 0
     cdef bint good = not side.hit
     if side.type == CONTINUATION:
@@ -553,7 +553,7 @@ cdef void take_block(
     EngineState* state, Connection* conn, int direction,
     const uint8_t* data, uint32_t length, int64_t time_ns, int64_t offset,
 ) noexcept nogil:
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Http2Side* side = &h2.sides[direction]
     cdef HeaderList fields
     cdef uint32_t id = side.block_stream
@@ -583,7 +583,7 @@ cdef void http2_gap(
     EngineState* state, Connection* conn, int direction, uint64_t size, int64_t time_ns
 ) noexcept nogil:
     """*size* octets of this direction were never captured; the stream's offset is still before them."""
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Http2Side* side
     cdef uint32_t mine, content
     cdef int64_t offset = conn.streams[direction].offset
@@ -616,7 +616,7 @@ cdef void http2_end(
     EngineState* state, Connection* conn, int direction, int64_t time_ns, int how
 ) noexcept nogil:
     """No octet of this direction will follow. The state is freed once that is true of both."""
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     if h2 == NULL:
         return
     drop_block(state, conn, direction, time_ns)
@@ -626,3 +626,50 @@ cdef void http2_end(
         if h2.oldest != NULL:
             finish_streams(state, conn, 1 - conn.client, how, time_ns)
         http2_free(state, conn)
+
+
+cdef int looks(const Connection* conn, int direction, const uint8_t* data, uint32_t length) noexcept nogil:
+    if data[0] == 0:
+        return LOOKS_EITHER if begins_in_frames(conn, direction, data, length) else LOOKS_NO
+    if length >= 3 and speaks(conn) == PROTOCOL_UNKNOWN and (
+        memcmp(data, PREFACE_OCTETS, length if length < 14 else 14) == 0
+    ):
+        return LOOKS_REQUEST
+    return LOOKS_NO
+
+
+cdef bint begin(
+    EngineState* state, Connection* conn, int direction, int seen, uint32_t consumed, int64_t time_ns
+) noexcept nogil:
+    return http2_begin(state, conn, direction, <int>consumed if seen == LOOKS_REQUEST else -1)
+
+
+cdef void close(EngineState* state, Connection* conn, int64_t time_ns, int how) noexcept nogil:
+    # What octets that were held behind both ends have begun.
+    http2_end(state, conn, 0, time_ns, how)
+    http2_end(state, conn, 1, time_ns, how)
+
+
+cdef void abandon(EngineState* state, Connection* conn) noexcept nogil:
+    drop_streams(state, conn, DROP_EVICTED)
+
+
+cdef Protocol row
+row.number = PROTOCOL_HTTP2
+row.parses = 1
+row.joins = 1
+row.looks = looks
+row.begin = begin
+row.agree = http2_upgrade
+row.data = http2_data
+row.gap = http2_gap
+row.end = http2_end
+row.close = close
+row.tick = http2_tick
+row.footprint = http2_footprint
+row.abandon = abandon
+
+
+cdef const Protocol* http2_protocol() noexcept nogil:
+    """The row of HTTP/2 in the table of protocols."""
+    return &row

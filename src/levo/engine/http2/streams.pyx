@@ -18,7 +18,8 @@ from libc.string cimport memcmp, memcpy, memset
 
 from levo.engine.core.exchange cimport section_allocate, section_find, section_text
 from levo.engine.http2.hpack cimport hpack_footprint, hpack_free, hpack_init
-from levo.engine.http1.parser cimport ENDED_GIVEN_UP
+from levo.engine.proto.layers cimport forget_state, learn_client, look_again, speak, state_of, watch_stream
+from levo.engine.proto.protocol cimport ENDED_GIVEN_UP
 from levo.engine.core.memory cimport buffer_append, buffer_free, clear, give_back, section_free, take
 from levo.engine.core.output cimport Text, equals_lower
 from levo.engine.exchange.pairing cimport begin_exchange, drop_exchange, finish_exchange, unlink_pending
@@ -67,13 +68,13 @@ cdef Http2* http2_new(EngineState* state, Connection* conn) noexcept nogil:
         hpack_init(&h2.sides[side].hpack, True)
         h2.ended |= <unsigned char>(conn.streams[side].ended << side)
         h2.sides[side].max_frame = 16384
-    conn.http2 = h2
+    speak(conn, PROTOCOL_HTTP2, h2)
     return h2
 
 
 cdef void http2_free(EngineState* state, Connection* conn) noexcept nogil:
     """Free the state of *conn*; its streams have been finished or dropped."""
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef int side
     if h2 == NULL:
         return
@@ -82,12 +83,12 @@ cdef void http2_free(EngineState* state, Connection* conn) noexcept nogil:
         buffer_free(&state.budget, &h2.sides[side].partial)
         buffer_free(&state.budget, &h2.sides[side].block)
     give_back(&state.budget, h2, sizeof(Http2))
-    conn.http2 = NULL
+    forget_state(conn, PROTOCOL_HTTP2)
 
 
 cdef int64_t http2_footprint(const Connection* conn) noexcept nogil:
     """Octets of the budget that streams, tables and buffers of *conn* hold."""
-    cdef const Http2* h2 = <const Http2*>conn.http2
+    cdef const Http2* h2 = <const Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef const Http2Stream* stream
     cdef int side
     cdef int64_t total = sizeof(Http2)
@@ -122,7 +123,7 @@ cdef Http2Stream* adopt_stream(
     EngineState* state, Connection* conn, Exchange* exchange, uint32_t id
 ) noexcept nogil:
     """A new stream for *exchange*, which belongs to it from now on. NULL when memory is refused."""
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Http2Stream* stream = <Http2Stream*>take(&state.budget, sizeof(Http2Stream))
     if stream == NULL:
         return NULL
@@ -145,7 +146,7 @@ cdef Http2Stream* adopt_stream(
 
 
 cdef Http2Stream* open_stream(EngineState* state, Connection* conn, uint32_t id, int64_t time_ns) noexcept nogil:
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Exchange* exchange
     cdef Http2Stream* stream
     while h2.oldest != NULL:
@@ -183,7 +184,7 @@ cdef bint is_overdue(
 
 
 cdef void remove_stream(EngineState* state, Connection* conn, Http2Stream* stream) noexcept nogil:
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Http2Stream** at = &h2.buckets[bucket(stream.id)]
     while at[0] != stream:
         at = &at[0].hash_next
@@ -380,7 +381,7 @@ cdef void fill_head(
     EngineState* state, Connection* conn, int direction, Message* message, Http2Stream* stream, int k,
     const HeaderList* fields, bint ends, int64_t time_ns
 ) noexcept nogil:
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Http2Side* side = &h2.sides[direction]
     cdef Exchange* exchange = stream.exchange
     if not store_section(state, &message.head, fields, message):
@@ -406,8 +407,8 @@ cdef void fill_head(
     ):
         stream.lasting_ns = time_ns if time_ns else 1
         if conn.streaming_ns == 0:
-            conn.streaming_ns = stream.lasting_ns
-        conn.waiting |= 2
+            watch_stream(conn, stream.lasting_ns)
+        look_again(conn)
 
 
 cdef inline void note_unknown(Exchange* exchange, const HeaderList* fields) noexcept nogil:
@@ -420,19 +421,19 @@ cdef bint take_section(
     bint pushed, int64_t time_ns, int64_t end_offset,
 ) noexcept nogil:
     """A whole header section on stream *id*: a head or trailers. False when it can be neither (framing is wrong)."""
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef uint8_t pseudo = pseudo_fields(fields)
     if pseudo & PSEUDO_STATUS and pseudo & ~PSEUDO_STATUS:
         return False
     if conn.client < 0:
         if pseudo == 0:
             return True                           # learned for its table; whose it is shows later
-        conn.client = <signed char>(1 - direction if pseudo & PSEUDO_STATUS or pushed else direction)
+        learn_client(conn, 1 - direction if pseudo & PSEUDO_STATUS or pushed else direction)
     if pseudo:
         if (pseudo & PSEUDO_STATUS == 0) != (direction == conn.client or pushed):
             if h2.proven:
                 return False
-            conn.client = <signed char>(1 - conn.client)
+            learn_client(conn, 1 - conn.client)
         h2.proven = 1
     if direction == conn.client or pushed:
         take_request(state, conn, direction, id, fields, pseudo, ends, pushed, time_ns)
@@ -447,7 +448,7 @@ cdef void take_request(
     EngineState* state, Connection* conn, int direction, uint32_t id, HeaderList* fields, uint8_t pseudo,
     bint ends, bint pushed, int64_t time_ns,
 ) noexcept nogil:
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Http2Stream* stream = find_stream(h2, id)
     cdef Exchange* exchange
     if stream != NULL and stream.exchange.request.present:
@@ -483,7 +484,7 @@ cdef void take_response(
     EngineState* state, Connection* conn, int direction, uint32_t id, HeaderList* fields, uint8_t pseudo,
     bint ends, int64_t time_ns,
 ) noexcept nogil:
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Http2Stream* stream = find_stream(h2, id)
     cdef Exchange* exchange
     cdef uint16_t status = 0
@@ -539,7 +540,7 @@ cdef void section_lost(
     EngineState* state, Connection* conn, int direction, uint32_t id, bint ends, int64_t time_ns
 ) noexcept nogil:
     """A header section of stream *id* could not be read, or octets of it were never captured."""
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Http2Stream* stream = find_stream(h2, id)
     cdef int k
     state.stats.heads_incomplete += 1
@@ -584,7 +585,7 @@ cdef inline Http2Part* part_of(
     Connection* conn, int direction, uint32_t id, Http2Stream** stream, Message** message
 ) noexcept nogil:
     """The open side of stream *id* that *direction* carries, or NULL."""
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef int k
     if conn.client < 0:
         return NULL
@@ -627,7 +628,8 @@ cdef void take_data(
         message.truncated = 1
         state.stats.bodies_truncated += 1
         if stream.lasting_ns and (not stream.exchange.grpc or part.grpc.messages > 1):
-            stream.lasting_ns = conn.streaming_ns = 1    # more of it is not kept: it is reported now
+            stream.lasting_ns = 1                 # more of it is not kept: it is reported now
+            watch_stream(conn, 1)
     if not buffer_append(&state.budget, &message.body, data, length):
         message.truncated = 1
         state.stats.bodies_truncated += 1
@@ -676,7 +678,7 @@ cdef void take_reset(
     EngineState* state, Connection* conn, int direction, uint32_t id, uint32_t code, int64_t time_ns
 ) noexcept nogil:
     """RST_STREAM. Behind a whole response it only says that the rest of the request is not wanted."""
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Http2Stream* stream = find_stream(h2, id)
     if stream == NULL:
         return
@@ -690,7 +692,7 @@ cdef void take_reset(
 
 cdef void take_goaway(EngineState* state, Connection* conn, int direction, uint32_t last) noexcept nogil:
     """GOAWAY: the requests above *last* were not, and will not be, processed."""
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Http2Stream* stream = h2.oldest
     cdef Http2Stream* following
     if direction == conn.client or conn.client < 0:
@@ -704,7 +706,7 @@ cdef void take_goaway(EngineState* state, Connection* conn, int direction, uint3
 
 cdef void suspect_all(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil:
     """Frames of *direction* were lost, nobody knows whose."""
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Http2Stream* stream = h2.oldest
     cdef int k = OF_REQUEST if direction == conn.client else OF_RESPONSE
     h2.lost = 1
@@ -720,7 +722,7 @@ cdef void suspect_all(EngineState* state, Connection* conn, int direction, int64
 
 cdef void finish_streams(EngineState* state, Connection* conn, int direction, int how, int64_t time_ns) noexcept nogil:
     """*direction* has ended (ENDED_*): what can no longer become whole is reported."""
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Http2Stream* stream = h2.oldest
     cdef Http2Stream* following
     cdef int reason
@@ -750,7 +752,7 @@ cdef void finish_streams(EngineState* state, Connection* conn, int direction, in
 
 cdef void drop_streams(EngineState* state, Connection* conn, int reason) noexcept nogil:
     """Give up every exchange of *conn* for *reason* (Drop), and its state."""
-    cdef Http2* h2 = <Http2*>conn.http2
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Http2Stream* stream
     cdef Exchange* exchange
     if h2 == NULL:

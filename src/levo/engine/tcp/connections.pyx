@@ -13,20 +13,24 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
-from levo.engine.proto.dispatch cimport abandon, deliver_end, deliver_late, footprint
+from levo.engine.proto.dispatch cimport (
+    abandon,
+    close_layers,
+    deliver_end,
+    footprint,
+    layers_wait,
+    tick_layers,
+)
+from levo.engine.proto.layers cimport begin_layers, learn_client, look_again, looked_at, speaks
+from levo.engine.proto.protocol cimport ENDED_FIN, ENDED_GIVEN_UP, ENDED_RESET
 from levo.engine.core.exchange cimport fetch
-from levo.engine.http1.parser cimport ENDED_GIVEN_UP, ENDED_RESET
-from levo.engine.http1.switch cimport http1_tick
-from levo.engine.http2.parser cimport http2_end
-from levo.engine.http2.lasting cimport http2_tick
-from levo.engine.core.memory cimport buffer_free, clear, over_budget
-from levo.engine.exchange.pairing cimport finish_exchange, finish_pending
+from levo.engine.core.memory cimport clear, over_budget
+from levo.engine.exchange.pairing cimport lose_order
 from levo.engine.core.ports cimport ports_packet
 from levo.engine.core.slab cimport slab_end, slab_give_back, slab_take
 from levo.engine.core.state cimport Connection, EngineState, Stream, seq_diff
 from levo.engine.tcp.stream cimport stream_ack, stream_fin, stream_flush, stream_free, stream_look, stream_segment
-from levo.engine.tls.records cimport tls_end, tls_waits
-from levo.engine.core.types cimport NO_RESPONSE, PROTOCOL_UNKNOWN, STILL_OPEN, Exchange, Packet
+from levo.engine.core.types cimport PROTOCOL_UNKNOWN, Exchange, Packet
 
 cdef enum:
     FIN = 1
@@ -158,15 +162,14 @@ cdef Connection* open_connection(
 
 cdef void begin(EngineState* state, Connection* conn, const Packet* packet) noexcept nogil:
     # A connection that is new, or whose ports are used again.
-    conn.client = -1
-    conn.protocol = PROTOCOL_UNKNOWN
-    conn.first_ns = packet.time_ns
+    cdef bint late = not packet.flags & SYN
+    begin_layers(conn, late)
+    if late:
+        lose_order(conn)
     conn.last_ns = packet.time_ns
     conn.placed_ns = packet.time_ns
-    conn.mid_stream = not packet.flags & SYN
-    conn.tainted = conn.mid_stream
     state.stats.connections_opened += 1
-    state.stats.connections_mid_stream += conn.mid_stream
+    state.stats.connections_mid_stream += late
     state.stats.connections_open += 1
     conn.older = state.newest
     conn.newer = NULL
@@ -212,7 +215,7 @@ cdef inline void link_waiting(EngineState* state, Connection* conn) noexcept nog
 
 
 cdef inline void unlink_waiting(EngineState* state, Connection* conn) noexcept nogil:
-    if conn.waiting & 1:
+    if conn.waiting:
         if conn.waiting_previous != NULL:
             conn.waiting_previous.waiting_next = conn.waiting_next
         else:
@@ -220,6 +223,7 @@ cdef inline void unlink_waiting(EngineState* state, Connection* conn) noexcept n
         if conn.waiting_next != NULL:
             conn.waiting_next.waiting_previous = conn.waiting_previous
     conn.waiting = 0
+    looked_at(conn)
 
 
 cdef void close(EngineState* state, Connection* conn, int64_t now_ns, int how) noexcept nogil:
@@ -228,22 +232,14 @@ cdef void close(EngineState* state, Connection* conn, int64_t now_ns, int how) n
     if conn.reset_ns:
         how = ENDED_RESET
     stream_flush(state, conn, now_ns)
-    deliver_late(state, conn, now_ns, True)
+    tick_layers(state, conn, now_ns, True)
     # The client's side first: a request that is cut must say so before its response's end closes it.
     side = 1 if conn.client == 1 else 0
     if not conn.streams[side].ended:
         deliver_end(state, conn, side, now_ns, how)
     if not conn.streams[1 - side].ended:
         deliver_end(state, conn, 1 - side, now_ns, how)
-    # What octets that were held behind both ends have begun.
-    for side in range(2):
-        http2_end(state, conn, side, now_ns, how)
-        tls_end(state, conn, side)
-    finish_pending(state, conn, NO_RESPONSE)
-    for side in range(2):
-        if conn.streams[side].parser.current != NULL:
-            finish_exchange(state, conn, conn.streams[side].parser.current, STILL_OPEN)
-        buffer_free(&state.budget, &conn.streams[side].parser.head)
+    close_layers(state, conn, now_ns, how)
     stream_free(state, conn, False)
     unlink_waiting(state, conn)
     unlink_open(state, conn)
@@ -288,18 +284,7 @@ cdef void reopen(EngineState* state, Connection* conn, const Packet* packet) noe
         close(state, conn, packet.time_ns, ENDED_RESET)
     unlink_closed(state, conn)
     conn.closed = 0
-    conn.extension = NULL
-    conn.pending_first = NULL
-    conn.pending_last = NULL
-    conn.pending_count = 0
-    conn.packets = 0
-    conn.reset_ns = 0
-    conn.streaming_ns = 0
-    conn.epoch_size = 0
-    conn.epoch_ack = conn.paired_end = 0
-    conn.unrecognised = 0
-    conn.waiting = conn.pipelines = conn.slides = conn.batches = conn.tunnel = conn.encrypted = conn.found = 0
-    clear(conn.streams, sizeof(conn.streams))
+    clear(&conn.pending_first, sizeof(Connection) - (<uint8_t*>&conn.pending_first - <uint8_t*>conn))
     begin(state, conn, packet)
 
 
@@ -317,17 +302,17 @@ cdef bint take_syn(EngineState* state, Connection* conn, int side, const Packet*
         if stream.syn and stream.has_data:
             return False
         if conn.closed or (not stream.syn and stream.has_data) or (
-            conn.protocol != PROTOCOL_UNKNOWN and conn.client == side
+            speaks(conn) != PROTOCOL_UNKNOWN and conn.client == side
         ):
             reopen(state, conn, packet)           # what was read so far took this side for the client
-        conn.client = <signed char>(1 - side)
+        learn_client(conn, 1 - side)
         # A RST or FIN before it was not the server's: that one has just agreed.
         conn.reset_ns = 0
         stream.fin = stream.ended = 0
     else:
         if conn.closed or stream.syn or stream.has_data or other.has_data:
             reopen(state, conn, packet)
-        conn.client = <signed char>side
+        learn_client(conn, side)
     stream.syn = 1
     stream.seen = 1
     stream.rcv_nxt = first
@@ -370,7 +355,7 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
         seq += 1
     if conn.closed:
         if state.ports != NULL:
-            ports_packet(state.ports, server_port(conn), conn.protocol, packet.payload_length, False)
+            ports_packet(state.ports, server_port(conn), speaks(conn), packet.payload_length, False)
         late_packet(state, conn, side, packet)
         return
     if conn.pending_first != NULL:
@@ -394,14 +379,14 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
             if not conn.streams[side].seen or 0 <= ahead < RESET_WINDOW:
                 if conn.reset_ns == 0:
                     conn.reset_ns = packet.time_ns
-                conn.waiting |= 2
+                look_again(conn)
         elif conn.streams[side].syn or conn.streams[side].has_data or not conn.streams[1 - side].syn:
             stream_fin(state, conn, side, seq + packet.payload_length + packet.missing_length, packet.time_ns)
     if state.ports != NULL:
-        ports_packet(state.ports, server_port(conn), conn.protocol, packet.payload_length, conn.packets == 1)
-    if conn.streams[0].ended and conn.streams[1].ended and not tls_waits(conn):
-        close(state, conn, packet.time_ns, 0)
-    elif conn.waiting == 2:
+        ports_packet(state.ports, server_port(conn), speaks(conn), packet.payload_length, conn.packets == 1)
+    if conn.streams[0].ended and conn.streams[1].ended and not layers_wait(conn):
+        close(state, conn, packet.time_ns, ENDED_FIN)
+    elif conn.due and not conn.waiting:
         link_waiting(state, conn)
     if over_budget(&state.budget):
         evict(state)
@@ -486,20 +471,16 @@ cdef void connections_tick(EngineState* state, int64_t now_ns) noexcept nogil:
     while conn != NULL:
         following = conn.waiting_next
         still = stream_look(state, conn, now_ns)
-        if conn.tls != NULL and deliver_late(state, conn, now_ns, False):
+        if tick_layers(state, conn, now_ns, False):
             still = True
-        if conn.streaming_ns:
-            still |= http1_tick(state, conn, now_ns) if conn.http2 == NULL else http2_tick(state, conn, now_ns)
-        if tls_waits(conn):
-            conn.waiting = 1
-        elif conn.reset_ns and now_ns - conn.reset_ns >= state.settings.acked_gap_ns:
-            close(state, conn, now_ns, ENDED_RESET)
-        elif conn.streams[0].ended and conn.streams[1].ended:
-            close(state, conn, now_ns, 0)
-        elif not still and conn.reset_ns == 0:
-            unlink_waiting(state, conn)
-        else:
-            conn.waiting = 1
+        looked_at(conn)
+        if not layers_wait(conn):
+            if conn.reset_ns and now_ns - conn.reset_ns >= state.settings.acked_gap_ns:
+                close(state, conn, now_ns, ENDED_RESET)
+            elif conn.streams[0].ended and conn.streams[1].ended:
+                close(state, conn, now_ns, ENDED_FIN)
+            elif not still and conn.reset_ns == 0:
+                unlink_waiting(state, conn)
         conn = following
     while state.closed_oldest != NULL and now_ns - state.closed_oldest.last_ns >= state.settings.linger_ns:
         forget(state, state.closed_oldest)

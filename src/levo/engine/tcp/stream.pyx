@@ -14,7 +14,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from levo.engine.proto.dispatch cimport deliver, deliver_end, deliver_gap
-from levo.engine.http1.parser cimport ENDED_FIN
+from levo.engine.proto.layers cimport look_again
+from levo.engine.proto.protocol cimport ENDED_FIN
 from levo.engine.core.memory cimport give_back, over_budget, take
 from levo.engine.core.state cimport Connection, EngineState, Held, Stream, ack_offset, seq_diff
 
@@ -45,7 +46,7 @@ cdef void stream_ack(
             ahead == 1 and other.held == NULL and other.ended
         ):
             other.hole_since_ns = time_ns
-            conn.waiting |= 2
+            look_again(conn)
 
 
 cdef inline bint must_wait(Connection* conn, int direction, bint has_ack, uint32_t ack) noexcept nogil:
@@ -205,7 +206,7 @@ cdef bint overfull(EngineState* state, Connection* conn, int direction, int64_t 
         return False
     if stream.hole_since_ns == 0:
         stream.hole_since_ns = time_ns
-    conn.waiting |= 2
+    look_again(conn)
     return stream.held_bytes > state.settings.max_held or (acked and stream.held_bytes > CERTAIN_LOSS)
 
 

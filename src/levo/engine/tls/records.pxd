@@ -1,7 +1,7 @@
 # TLS on one connection: what its handshake says, and its records.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from levo.engine.core.state cimport Connection, EngineState
+from levo.engine.proto.protocol cimport Protocol
 from levo.engine.tls.endpoints cimport Endpoint, EndpointTable
 from levo.engine.tls.hello cimport TlsFacts
 from levo.engine.tls.keys cimport KeyTable, Opener
@@ -12,12 +12,6 @@ cdef enum TlsStage:
     STAGE_SHUT = 1              # nothing more can be read: octets are counted
     STAGE_SEALED = 2            # records are opened, or wait for their keys
 
-# What is read behind TLS goes to these, as if it had come in the clear.
-ctypedef void (*InnerData)(
-    EngineState* state, Connection* conn, int direction,
-    const uint8_t* data, uint32_t length, int64_t time_ns, int64_t ack) noexcept nogil
-ctypedef void (*InnerGap)(
-    EngineState* state, Connection* conn, int direction, uint64_t size, int64_t time_ns) noexcept nogil
 # Asked for secrets that have come up since; puts them into the engine's table.
 ctypedef void (*AskKeys)(void* context) noexcept nogil
 
@@ -69,19 +63,4 @@ ctypedef struct TlsTable:
 
 cdef TlsTable* tls_new(uint32_t most_secrets) noexcept nogil
 cdef void tls_delete(TlsTable* table, Budget* budget) noexcept nogil
-cdef bint tls_looks(const Connection* conn, int direction, const uint8_t* data, uint32_t length) noexcept nogil
-cdef bint tls_begin(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil
-cdef void tls_data(
-    EngineState* state, Connection* conn, int direction,
-    const uint8_t* data, uint32_t length, int64_t time_ns, int64_t ack,
-    InnerData inner, InnerGap inner_gap) noexcept nogil
-cdef void tls_gap(
-    EngineState* state, Connection* conn, int direction, uint64_t size, int64_t time_ns,
-    InnerGap inner_gap) noexcept nogil
-cdef bint tls_waits(const Connection* conn) noexcept nogil
-cdef bint tls_look(
-    EngineState* state, Connection* conn, int64_t now_ns, bint last,
-    InnerData inner, InnerGap inner_gap) noexcept nogil
-cdef void tls_end(EngineState* state, Connection* conn, int direction) noexcept nogil
-cdef void tls_abandon(EngineState* state, Connection* conn) noexcept nogil
-cdef int64_t tls_footprint(const Connection* conn) noexcept nogil
+cdef const Protocol* tls_protocol() noexcept nogil

@@ -23,7 +23,6 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
-from levo.engine.http2.parser cimport http2_begin
 from levo.engine.core.memory cimport buffer_append, buffer_free, collect, give_back, take
 from levo.engine.core.state cimport Connection, EngineState
 from levo.engine.tls.endpoints cimport endpoint_names, endpoints_find, endpoints_free, endpoints_new
@@ -55,7 +54,21 @@ from levo.engine.tls.keys cimport (
     opener_overhead,
     suite_known,
 )
-from levo.engine.core.types cimport PROTOCOL_OPAQUE, PROTOCOL_TLS, PROTOCOL_UNKNOWN, Budget
+from levo.engine.core.types cimport PROTOCOL_HTTP2, PROTOCOL_OPAQUE, PROTOCOL_TLS, Budget, Buffer
+from levo.engine.exchange.pairing cimport lose_order
+from levo.engine.proto.dispatch cimport begin_protocol, layer_data, layer_end, layer_gap
+from levo.engine.proto.layers cimport (
+    add_layer,
+    forget_state,
+    learn_client,
+    level_of,
+    look_again,
+    speak,
+    speaks,
+    state_of,
+    whole,
+)
+from levo.engine.proto.protocol cimport ENDED_FIN, LOOKS_EITHER, LOOKS_NO, Protocol
 
 cdef enum:
     RECORD_CCS = 20
@@ -79,6 +92,11 @@ cdef enum:
     ASK_NS = 1_000_000          # live, secrets are asked for this often at most
     MOST_TRIES = 256            # record numbers tried behind a hole
     MOST_FAILURES = 8
+
+
+cdef inline int inner_level(const Connection* conn) noexcept nogil:
+    """Of the layer that reads what TLS unwraps."""
+    return level_of(conn, PROTOCOL_TLS) + 1
 
 
 cdef TlsTable* tls_new(uint32_t most_secrets) noexcept nogil:
@@ -151,9 +169,8 @@ cdef bint tls_begin(EngineState* state, Connection* conn, int direction, int64_t
     tls.first_ns = time_ns
     tls.sides[0].ended = conn.streams[0].ended     # a side may have ended before anybody knew what was spoken
     tls.sides[1].ended = conn.streams[1].ended
-    conn.tls = tls
-    conn.protocol = PROTOCOL_TLS
-    conn.mid_stream = 0
+    speak(conn, PROTOCOL_TLS, tls)
+    whole(conn)
     state.stats.connections_tls += 1
     return True
 
@@ -166,16 +183,22 @@ ctypedef struct Arrival:
     int64_t time_ns
     int64_t ack
     int64_t base                # offset of the first of them
-    InnerData inner
-    InnerGap inner_gap
 
 
-cdef void tls_data(
+cdef uint32_t tls_data(
     EngineState* state, Connection* conn, int direction,
-    const uint8_t* data, uint32_t length, int64_t time_ns, int64_t ack, InnerData inner, InnerGap inner_gap,
+    const uint8_t* data, uint32_t length, int64_t time_ns, int64_t ack,
 ) noexcept nogil:
     """The next *length* octets of a direction, in order. Consumes and counts them all."""
-    cdef Tls* tls = <Tls*>conn.tls
+    take_octets(state, conn, direction, data, length, time_ns, ack)
+    return length
+
+
+cdef void take_octets(
+    EngineState* state, Connection* conn, int direction,
+    const uint8_t* data, uint32_t length, int64_t time_ns, int64_t ack,
+) noexcept nogil:
+    cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
     cdef TlsSide* side
     cdef Arrival arrival
     cdef uint8_t stage
@@ -197,8 +220,6 @@ cdef void tls_data(
     arrival.time_ns = time_ns
     arrival.ack = ack
     arrival.base = conn.streams[direction].offset
-    arrival.inner = inner
-    arrival.inner_gap = inner_gap
     side = &tls.sides[direction]
     stage = tls.stage
     if stage == STAGE_SEALED:
@@ -222,7 +243,7 @@ cdef void tls_data(
 
 
 cdef void read_records(Arrival* from_, const uint8_t* data, uint32_t length) noexcept nogil:
-    cdef Tls* tls = <Tls*>from_.conn.tls
+    cdef Tls* tls = <Tls*>state_of(from_.conn, PROTOCOL_TLS)
     cdef TlsSide* side = &tls.sides[from_.direction]
     cdef uint32_t at = 0
     cdef uint32_t mine
@@ -277,7 +298,7 @@ cdef void read_records(Arrival* from_, const uint8_t* data, uint32_t length) noe
 
 cdef void seal(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil:
     # Records of this direction are encrypted from here on.
-    cdef Tls* tls = <Tls*>conn.tls
+    cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
     cdef TlsTable* table = <TlsTable*>state.tls
     tls.sides[direction].sealed = 1
     if not tls.facts.seen & SEEN_SERVER_HELLO:
@@ -297,7 +318,7 @@ cdef void seal(EngineState* state, Connection* conn, int direction, int64_t time
 
 cdef bint find_keys(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil:
     """Set up the opener of a direction; False while there are no keys, and then the connection may be shut."""
-    cdef Tls* tls = <Tls*>conn.tls
+    cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
     cdef TlsTable* table = <TlsTable*>state.tls
     if prepare(state, conn, direction):
         return True
@@ -312,7 +333,7 @@ cdef bint find_keys(EngineState* state, Connection* conn, int direction, int64_t
 
 
 cdef bint prepare(EngineState* state, Connection* conn, int direction) noexcept nogil:
-    cdef Tls* tls = <Tls*>conn.tls
+    cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
     cdef TlsSide* side = &tls.sides[direction]
     cdef const Secrets* secrets = keys_find((<TlsTable*>state.tls).keys, tls.facts.client_random)
     cdef bint client = direction == conn.client
@@ -338,23 +359,23 @@ cdef bint prepare(EngineState* state, Connection* conn, int direction) noexcept 
         return False
     side.opened = 0
     if not conn.encrypted:
+        if not add_layer(conn):
+            return False
         conn.encrypted = 1
-        conn.protocol = PROTOCOL_UNKNOWN
-        conn.unrecognised = 0
         tls.endpoint.decrypted += 1
     return True
 
 
 cdef void hold(Arrival* from_, const uint8_t* data, uint32_t length, int64_t offset) noexcept nogil:
     # Until the keys come up.
-    cdef Tls* tls = <Tls*>from_.conn.tls
+    cdef Tls* tls = <Tls*>state_of(from_.conn, PROTOCOL_TLS)
     cdef TlsSide* side = &tls.sides[from_.direction]
     if tls.stage == STAGE_SHUT:
         return
     if side.held.length == 0:
         side.held_offset = offset
         side.held_ns = from_.time_ns
-        from_.conn.waiting |= 2
+        look_again(from_.conn)
     if side.held.length + length > MOST_HELD or not buffer_append(
         &from_.state.budget, &side.held, data, length
     ):
@@ -362,7 +383,7 @@ cdef void hold(Arrival* from_, const uint8_t* data, uint32_t length, int64_t off
 
 
 cdef void release_held(Arrival* from_, int direction) noexcept nogil:
-    cdef Tls* tls = <Tls*>from_.conn.tls
+    cdef Tls* tls = <Tls*>state_of(from_.conn, PROTOCOL_TLS)
     cdef TlsSide* side = &tls.sides[direction]
     cdef Arrival earlier
     cdef Buffer held
@@ -382,18 +403,18 @@ cdef void release_held(Arrival* from_, int direction) noexcept nogil:
 
 cdef bint tls_waits(const Connection* conn) noexcept nogil:
     """Whether octets of *conn* wait for their keys."""
-    cdef const Tls* tls = <const Tls*>conn.tls
+    cdef const Tls* tls = <const Tls*>state_of(conn, PROTOCOL_TLS)
     return tls != NULL and (tls.sides[0].held.length != 0 or tls.sides[1].held.length != 0)
 
 
 cdef bint tls_look(
-    EngineState* state, Connection* conn, int64_t now_ns, bint last, InnerData inner, InnerGap inner_gap,
+    EngineState* state, Connection* conn, int64_t now_ns, bint last,
 ) noexcept nogil:
     """Time has passed: read on what waits for keys that have come up since. True while something waits.
 
     What has waited for the stream timeout is given up, with *last* anything.
     """
-    cdef Tls* tls = <Tls*>conn.tls
+    cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
     cdef Arrival arrival
     cdef int client = conn.client
     cdef int i
@@ -405,8 +426,6 @@ cdef bint tls_look(
     arrival.time_ns = now_ns
     arrival.ack = -1
     arrival.base = 0
-    arrival.inner = inner
-    arrival.inner_gap = inner_gap
     if last:
         (<TlsTable*>state.tls).asked_ns = 0
     release_held(&arrival, client)
@@ -425,7 +444,7 @@ cdef bint tls_look(
 
 cdef void take_record(Arrival* from_, const uint8_t* body, uint32_t length, int64_t end) noexcept nogil:
     """One whole record; *end*: the offset behind it."""
-    cdef Tls* tls = <Tls*>from_.conn.tls
+    cdef Tls* tls = <Tls*>state_of(from_.conn, PROTOCOL_TLS)
     cdef TlsSide* side = &tls.sides[from_.direction]
     cdef uint8_t* plain = (<TlsTable*>from_.state.tls).plain
     cdef uint8_t kind = side.header[0]
@@ -456,7 +475,7 @@ cdef void take_record(Arrival* from_, const uint8_t* body, uint32_t length, int6
 
 cdef int64_t find_number(Arrival* from_, const uint8_t* body, uint32_t length, uint8_t* plain) noexcept nogil:
     """Open a record behind a hole: its number is one of the next. Passes the hole on; -1 when none fits."""
-    cdef Tls* tls = <Tls*>from_.conn.tls
+    cdef Tls* tls = <Tls*>state_of(from_.conn, PROTOCOL_TLS)
     cdef TlsSide* side = &tls.sides[from_.direction]
     cdef uint64_t most, skipped, overhead
     cdef int64_t size
@@ -502,7 +521,7 @@ cdef uint32_t search_record(TlsSide* side, const uint8_t* data, uint32_t length)
 
 cdef void skip_record(Arrival* from_) noexcept nogil:
     # The present record had a hole, and nothing else has.
-    cdef TlsSide* side = &(<Tls*>from_.conn.tls).sides[from_.direction]
+    cdef TlsSide* side = &(<Tls*>state_of(from_.conn, PROTOCOL_TLS)).sides[from_.direction]
     cdef uint32_t overhead = opener_overhead(&side.opener)
     cdef uint32_t length = record_length(side.header)
     side.damaged = 0
@@ -513,22 +532,22 @@ cdef void skip_record(Arrival* from_) noexcept nogil:
 
 cdef void tell_gap(Arrival* from_, uint64_t size) noexcept nogil:
     cdef int64_t outer
-    from_.conn.tainted = 1
+    lose_order(from_.conn)
     if from_.conn.encrypted:
         outer = from_.conn.streams[from_.direction].offset
-        from_.inner_gap(from_.state, from_.conn, from_.direction, size, from_.time_ns)
+        layer_gap(from_.state, from_.conn, inner_level(from_.conn), from_.direction, size, from_.time_ns)
         from_.conn.streams[from_.direction].offset = outer
 
 
 cdef void pass_on(Arrival* from_, const uint8_t* plain, uint32_t size, int64_t start, int64_t end) noexcept nogil:
     """Content goes to whatever protocol it is in."""
-    cdef Tls* tls = <Tls*>from_.conn.tls
+    cdef Tls* tls = <Tls*>state_of(from_.conn, PROTOCOL_TLS)
     if not tls.speaks:
         tls.speaks = 1
         if tls.facts.alpn_length == 2 and memcmp(tls.facts.alpn, b"h2", 2) == 0:
-            http2_begin(from_.state, from_.conn, from_.conn.client, 0)
+            begin_protocol(from_.state, from_.conn, PROTOCOL_HTTP2, from_.conn.client, 0, from_.time_ns)
     pretend(from_, plain, size, start, end)
-    if from_.conn.protocol == PROTOCOL_OPAQUE:
+    if speaks(from_.conn) == PROTOCOL_OPAQUE:
         shut(from_.state, from_.conn, from_.time_ns)
 
 
@@ -536,12 +555,13 @@ cdef void pretend(Arrival* from_, const uint8_t* plain, uint32_t size, int64_t s
     # The stream stands where the record did meanwhile; the record counts as parsed already.
     cdef EngineState* state = from_.state
     cdef int64_t outer = from_.conn.streams[from_.direction].offset
+    cdef int level = inner_level(from_.conn)
     state.stats.payload_bytes_parsed -= size
     if size > 1:
         from_.conn.streams[from_.direction].offset = start
-        from_.inner(state, from_.conn, from_.direction, plain, size - 1, from_.time_ns, from_.ack)
+        layer_data(state, from_.conn, level, from_.direction, plain, size - 1, from_.time_ns, from_.ack)
     from_.conn.streams[from_.direction].offset = end - 1
-    from_.inner(state, from_.conn, from_.direction, plain + size - 1, 1, from_.time_ns, from_.ack)
+    layer_data(state, from_.conn, level, from_.direction, plain + size - 1, 1, from_.time_ns, from_.ack)
     from_.conn.streams[from_.direction].offset = outer
 
 
@@ -551,7 +571,7 @@ cdef void take_handshake(
     EngineState* state, Connection* conn, int direction, const uint8_t* data, uint32_t length, int64_t time_ns
 ) noexcept nogil:
     """Octets of handshake messages, wherever records cut them."""
-    cdef Tls* tls = <Tls*>conn.tls
+    cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
     cdef TlsSide* side = &tls.sides[direction]
     cdef uint32_t at = 0
     cdef uint32_t mine, room
@@ -584,7 +604,7 @@ cdef void take_handshake(
 
 cdef void take_message(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil:
     """One whole handshake message."""
-    cdef Tls* tls = <Tls*>conn.tls
+    cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
     cdef TlsSide* side = &tls.sides[direction]
     cdef uint8_t kind = side.message_kind
     if kind == CERTIFICATE:
@@ -605,15 +625,15 @@ cdef void take_message(EngineState* state, Connection* conn, int direction, int6
             shut(state, conn, time_ns)            # renegotiation: other keys follow
     elif kind == CLIENT_HELLO:
         if read_client_hello(tls.facts, side.message.data, side.message.length):
-            conn.client = <signed char>direction
+            learn_client(conn, direction)
     elif kind == SERVER_HELLO:
         if read_server_hello(tls.facts, side.message.data, side.message.length):
-            conn.client = <signed char>(1 - direction)
+            learn_client(conn, 1 - direction)
 
 
 cdef void join_endpoint(EngineState* state, Connection* conn, int64_t time_ns) noexcept nogil:
     # Once a connection. The server is who was not the client, else the one with the smaller port.
-    cdef Tls* tls = <Tls*>conn.tls
+    cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
     cdef bint first_serves = conn.client == 1 or conn.client < 0 and conn.a_port < conn.b_port
     if tls.endpoint != NULL:
         return
@@ -632,7 +652,7 @@ cdef void join_endpoint(EngineState* state, Connection* conn, int64_t time_ns) n
 
 cdef void shut(EngineState* state, Connection* conn, int64_t time_ns) noexcept nogil:
     # Nothing more can be read: what is known joins the table, the rest is given back.
-    cdef Tls* tls = <Tls*>conn.tls
+    cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
     cdef int i
     if tls.facts != NULL:
         join_endpoint(state, conn, time_ns)
@@ -649,24 +669,24 @@ cdef void shut(EngineState* state, Connection* conn, int64_t time_ns) noexcept n
 
 
 cdef void tls_gap(
-    EngineState* state, Connection* conn, int direction, uint64_t size, int64_t time_ns, InnerGap inner_gap
+    EngineState* state, Connection* conn, int direction, uint64_t size, int64_t time_ns
 ) noexcept nogil:
     """*size* octets of a direction were never captured."""
-    cdef Tls* tls = <Tls*>conn.tls
+    cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
     cdef TlsSide* side
     if tls == NULL or tls.stage == STAGE_SHUT:
         if conn.encrypted:
-            inner_gap(state, conn, direction, size, time_ns)
+            layer_gap(state, conn, inner_level(conn), direction, size, time_ns)
         return
     side = &tls.sides[direction]
     if tls.stage != STAGE_SEALED or not side.sealed or side.held.length or (
         side.opener.context == NULL and not find_keys(state, conn, direction, time_ns)
     ):
         if conn.encrypted:
-            inner_gap(state, conn, direction, size, time_ns)
+            layer_gap(state, conn, inner_level(conn), direction, size, time_ns)
         shut(state, conn, time_ns)
         return
-    conn.tainted = 1
+    lose_order(conn)
     side.record.length = 0
     if not side.lost and side.have == RECORD_HEADER and size < side.left:
         side.left -= <uint32_t>size
@@ -684,26 +704,26 @@ cdef void tls_gap(
 
 cdef void tls_end(EngineState* state, Connection* conn, int direction) noexcept nogil:
     """No more octets of a direction will come; behind the second one everything is given back."""
-    cdef Tls* tls = <Tls*>conn.tls
+    cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
     if tls == NULL:
         return
     tls.sides[direction].ended = 1
     if tls.sides[0].ended and tls.sides[1].ended:
         shut(state, conn, conn.last_ns)
         give_back(&state.budget, tls, sizeof(Tls))
-        conn.tls = NULL
+        forget_state(conn, PROTOCOL_TLS)
 
 
 cdef void tls_abandon(EngineState* state, Connection* conn) noexcept nogil:
     """Give up what *conn* holds for its handshake and its records; its octets go on being counted."""
-    if conn.tls != NULL:
+    if state_of(conn, PROTOCOL_TLS) != NULL:
         shut(state, conn, conn.last_ns)
-        conn.encrypted = 0
+    conn.encrypted = 0
 
 
 cdef int64_t tls_footprint(const Connection* conn) noexcept nogil:
     """Octets of the budget that *conn* holds for TLS."""
-    cdef const Tls* tls = <const Tls*>conn.tls
+    cdef const Tls* tls = <const Tls*>state_of(conn, PROTOCOL_TLS)
     cdef int64_t total = sizeof(Tls)
     cdef int i
     if tls == NULL:
@@ -711,3 +731,70 @@ cdef int64_t tls_footprint(const Connection* conn) noexcept nogil:
     for i in range(2):
         total += tls.sides[i].message.capacity + tls.sides[i].record.capacity + tls.sides[i].held.capacity
     return total + (sizeof(TlsFacts) if tls.facts != NULL else 0)
+
+
+# The row.
+
+cdef int looks(const Connection* conn, int direction, const uint8_t* data, uint32_t length) noexcept nogil:
+    return LOOKS_EITHER if tls_looks(conn, direction, data, length) else LOOKS_NO
+
+
+cdef bint begin(
+    EngineState* state, Connection* conn, int direction, int seen, uint32_t consumed, int64_t time_ns
+) noexcept nogil:
+    return tls_begin(state, conn, direction, time_ns)
+
+
+cdef void end(EngineState* state, Connection* conn, int direction, int64_t time_ns, int how) noexcept nogil:
+    if how == ENDED_FIN and tls_waits(conn):
+        # What came before is not read yet.
+        (<Tls*>state_of(conn, PROTOCOL_TLS)).late_ends |= <uint8_t>(1 << direction)
+        look_again(conn)
+        return
+    if inner_level(conn) <= conn.top:
+        layer_end(state, conn, inner_level(conn), direction, time_ns, how)
+    tls_end(state, conn, direction)
+
+
+cdef bint tick(EngineState* state, Connection* conn, int64_t now_ns, bint last) noexcept nogil:
+    """Read on what waited for keys and may be read now. True while something waits; not after the *last* time."""
+    cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
+    cdef uint8_t ends
+    cdef int side = 1 if conn.client == 1 else 0
+    cdef int i
+    if tls == NULL:
+        return False
+    if tls_look(state, conn, now_ns, last):
+        return True
+    ends = tls.late_ends
+    tls.late_ends = 0
+    for i in range(2):
+        if ends >> side & 1:
+            end(state, conn, side, now_ns, ENDED_FIN)
+        side = 1 - side
+    return False
+
+
+cdef void close(EngineState* state, Connection* conn, int64_t time_ns, int how) noexcept nogil:
+    tls_end(state, conn, 0)
+    tls_end(state, conn, 1)
+
+
+cdef Protocol row
+row.number = PROTOCOL_TLS
+row.carries = 1
+row.looks = looks
+row.begin = begin
+row.data = tls_data
+row.gap = tls_gap
+row.end = end
+row.close = close
+row.tick = tick
+row.waits = tls_waits
+row.footprint = tls_footprint
+row.abandon = tls_abandon
+
+
+cdef const Protocol* tls_protocol() noexcept nogil:
+    """The row of TLS in the table of protocols."""
+    return &row

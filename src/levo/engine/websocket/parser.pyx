@@ -12,6 +12,8 @@ from libc.string cimport memcpy, memset
 from levo.engine.core.memory cimport give_back, take
 from levo.engine.exchange.pairing cimport begin_exchange, drop_exchange, finish_exchange
 from levo.engine.core.state cimport Connection, EngineState
+from levo.engine.proto.layers cimport forget_state, speak, state_of
+from levo.engine.proto.protocol cimport Protocol
 from levo.engine.core.types cimport (
     COMPLETE,
     DROP_EVICTED,
@@ -104,7 +106,7 @@ cdef Exchange* new_report(EngineState* state, Connection* conn, const Exchange* 
     return report
 
 
-cdef bint websocket_begin(EngineState* state, Connection* conn, const Exchange* upgrade) noexcept nogil:
+cdef bint websocket_begin(EngineState* state, Connection* conn, Exchange* upgrade) noexcept nogil:
     """Frames follow on *conn*; *upgrade* is the exchange that agreed on it. False without memory."""
     cdef WebSocket* socket
     if not upgrade.sampled or upgrade.drop_state:
@@ -118,8 +120,7 @@ cdef bint websocket_begin(EngineState* state, Connection* conn, const Exchange* 
         give_back(&state.budget, socket, sizeof(WebSocket))
         return False
     socket.reported_ns = upgrade.response.end_ns
-    conn.extension = socket
-    conn.protocol = PROTOCOL_WEBSOCKET
+    speak(conn, PROTOCOL_WEBSOCKET, socket)
     state.stats.connections_websocket += 1
     return True
 
@@ -147,11 +148,23 @@ cdef bint plausible(const uint8_t* header, bint from_client) noexcept nogil:
     return (header[1] & 128 != 0) == from_client  # clients mask, servers do not
 
 
-cdef void websocket_data(
+cdef uint32_t websocket_data(
+    EngineState* state, Connection* conn, int direction,
+    const uint8_t* data, uint32_t length, int64_t time_ns, int64_t ack,
+) noexcept nogil:
+    """Count the frames in *length* octets; all of them are consumed. Nobody reads them behind the end."""
+    if state_of(conn, PROTOCOL_WEBSOCKET) == NULL:
+        state.stats.payload_bytes_opaque += length
+    else:
+        state.stats.payload_bytes_parsed += length
+        count_frames(state, conn, direction, data, length, time_ns)
+    return length
+
+
+cdef void count_frames(
     EngineState* state, Connection* conn, int direction, const uint8_t* data, uint32_t length, int64_t time_ns
 ) noexcept nogil:
-    """Count the frames in *length* octets; all of them are consumed."""
-    cdef WebSocket* socket = <WebSocket*>conn.extension
+    cdef WebSocket* socket = <WebSocket*>state_of(conn, PROTOCOL_WEBSOCKET)
     cdef Side* side = &socket.sides[direction]
     cdef bint from_client = direction == conn.client
     cdef uint32_t at = 0
@@ -233,12 +246,17 @@ cdef void report_now(EngineState* state, Connection* conn, WebSocket* socket, in
     socket.reported_ns = time_ns
 
 
-cdef void websocket_gap(EngineState* state, Connection* conn, int direction, uint64_t size) noexcept nogil:
+cdef void websocket_gap(
+    EngineState* state, Connection* conn, int direction, uint64_t size, int64_t time_ns
+) noexcept nogil:
     """*size* octets were never captured: inside a frame's payload they count, elsewhere frames are lost."""
-    cdef WebSocket* socket = <WebSocket*>conn.extension
+    cdef WebSocket* socket = <WebSocket*>state_of(conn, PROTOCOL_WEBSOCKET)
     cdef Side* side = &socket.sides[direction]
     cdef bint from_client = direction == conn.client
-    cdef Message* message = &socket.report.request if from_client else &socket.report.response
+    cdef Message* message
+    if socket == NULL:
+        return
+    message = &socket.report.request if from_client else &socket.report.response
     if socket.report.incomplete == COMPLETE:
         socket.report.incomplete = REQUEST_GAP if from_client else RESPONSE_GAP
     if side.lost or size > side.remaining:
@@ -249,12 +267,19 @@ cdef void websocket_gap(EngineState* state, Connection* conn, int direction, uin
         end_frame(side, message)
 
 
-cdef void websocket_end(EngineState* state, Connection* conn, int64_t time_ns, int how) noexcept nogil:
-    """The connection is over: report the counts. Legal twice. *how* is one of ENDED_*."""
-    cdef WebSocket* socket = <WebSocket*>conn.extension
+cdef void websocket_end(
+    EngineState* state, Connection* conn, int direction, int64_t time_ns, int how
+) noexcept nogil:
+    if conn.streams[1 - direction].ended or how:
+        websocket_close(state, conn, time_ns, how)
+
+
+cdef void websocket_close(EngineState* state, Connection* conn, int64_t time_ns, int how) noexcept nogil:
+    """The connection is over: report the counts. Legal twice. *how* is an Ending."""
+    cdef WebSocket* socket = <WebSocket*>state_of(conn, PROTOCOL_WEBSOCKET)
     if socket == NULL:
         return
-    conn.extension = NULL
+    forget_state(conn, PROTOCOL_WEBSOCKET)
     finish_exchange(
         state, conn, socket.report, COMPLETE if how == 0 else RESPONSE_CUT if how == 1 else STILL_OPEN)
     give_back(&state.budget, socket, sizeof(WebSocket))
@@ -262,9 +287,24 @@ cdef void websocket_end(EngineState* state, Connection* conn, int64_t time_ns, i
 
 cdef void websocket_abandon(EngineState* state, Connection* conn) noexcept nogil:
     """Give the counts up, for memory."""
-    cdef WebSocket* socket = <WebSocket*>conn.extension
+    cdef WebSocket* socket = <WebSocket*>state_of(conn, PROTOCOL_WEBSOCKET)
     if socket == NULL:
         return
-    conn.extension = NULL
+    forget_state(conn, PROTOCOL_WEBSOCKET)
     drop_exchange(state, conn, socket.report, DROP_EVICTED)
     give_back(&state.budget, socket, sizeof(WebSocket))
+
+
+cdef Protocol row
+row.number = PROTOCOL_WEBSOCKET
+row.agree = websocket_begin
+row.data = websocket_data
+row.gap = websocket_gap
+row.end = websocket_end
+row.close = websocket_close
+row.abandon = websocket_abandon
+
+
+cdef const Protocol* websocket_protocol() noexcept nogil:
+    """The row of WebSocket in the table of protocols."""
+    return &row
