@@ -106,7 +106,8 @@ def build_plain() -> None:
 
 def is_built() -> bool:
     """Whether ``build`` has been here since a compiled module last changed."""
-    sources = [*(ROOT / "src" / "levo").rglob("*.p[yx][xd]"), ROOT / "fuzz" / "harness.pyx"]
+    compiled = (ROOT / "src" / "levo").rglob("*.p[yx][xd]"), (ROOT / "src" / "levo").rglob("*.h")
+    sources = [*(path for kind in compiled for path in kind), ROOT / "fuzz" / "harness.pyx"]
     return _newer(BUILD / STAMP, *sources)
 
 
@@ -142,7 +143,7 @@ def _build_program() -> None:
 
 
 def _includes() -> list[str]:
-    return [f"-I{sysconfig.get_path('include')}", f"-I{sysconfig.get_path('platinclude')}"]
+    return [f"-I{ROOT / 'src'}", *(f"-I{sysconfig.get_path(name)}" for name in ("include", "platinclude"))]
 
 
 def _quoted(text: str) -> str:

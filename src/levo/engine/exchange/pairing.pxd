@@ -18,6 +18,7 @@ cdef void finish_pending(EngineState* state, Connection* conn, int incomplete) n
 cdef void unlink_pending(Connection* conn, Exchange* exchange) noexcept nogil
 cdef void note_interim(Connection* conn, int64_t end) noexcept nogil
 cdef void finish_unread(EngineState* state, Connection* conn) noexcept nogil
+cdef void drop_unread(EngineState* state, Connection* conn) noexcept nogil
 cdef int64_t pending_footprint(const Connection* conn) noexcept nogil
 cdef bint may_answer(Connection* conn, int64_t ack) noexcept nogil
 

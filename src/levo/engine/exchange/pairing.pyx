@@ -30,6 +30,7 @@ from levo.engine.core.types cimport (
     COMPLETE,
     DROP_NONE,
     DROP_RATE_LIMITED,
+    DROP_EVICTED,
     NO_REQUEST,
     NO_RESPONSE,
     PROTOCOL_HTTP1,
@@ -352,6 +353,17 @@ cdef void finish_unread(EngineState* state, Connection* conn) noexcept nogil:
         if conn.streams[side].parser.current != NULL:
             finish_exchange(state, conn, conn.streams[side].parser.current, STILL_OPEN)
         buffer_free(&state.budget, &conn.streams[side].parser.head)
+
+
+cdef void drop_unread(EngineState* state, Connection* conn) noexcept nogil:
+    """Give up the messages being read, for memory: both directions are as if nothing had been read of them."""
+    cdef int side
+    for side in range(2):
+        if conn.streams[side].parser.current != NULL:
+            drop_exchange(state, conn, conn.streams[side].parser.current, DROP_EVICTED)
+        buffer_free(&state.budget, &conn.streams[side].parser.head)
+        conn.streams[side].parser.state = 0
+        conn.streams[side].parser.current = NULL
 
 
 cdef int64_t pending_footprint(const Connection* conn) noexcept nogil:

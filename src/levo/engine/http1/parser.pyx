@@ -1,16 +1,6 @@
 """HTTP/1.0 and 1.1, one direction of one connection at a time (RFC 9112).
 
-States of a direction, and what moves it on::
-
-    START       between messages; CR and LF are skipped          -> HEAD
-    HEAD        start line and field lines, to the empty line    -> START, a body state, LOST
-    LENGTH      Content-Length body                              -> START
-    CHUNK_SIZE  chunk-size line                                  -> CHUNK_DATA, TRAILERS, LOST
-    CHUNK_DATA  octets of a chunk                                -> CHUNK_END
-    CHUNK_END   the line end behind them                         -> CHUNK_SIZE, LOST
-    TRAILERS    trailer section, to the empty line               -> START
-    CLOSE       body that ends with the connection
-    LOST        framing lost; looks for the next believable message -> HEAD
+The states of a direction, and what moves it on, are the table in ``states.h``.
 
 A hole (``http1_gap``) inside a body of known length is counted and framing goes on; anywhere else the
 message it hit is reported with what was seen, and the direction goes to LOST.
@@ -37,6 +27,32 @@ from levo.engine.http1.scan cimport (
     http1_looks,
     is_simple_request,
     plausible_start,
+)
+from levo.engine.http1.states cimport (
+    CHUNK_BEGINS,
+    CHUNK_DATA,
+    CHUNK_END,
+    CHUNK_ENDS,
+    CHUNK_SIZE,
+    CHUNKS_FOLLOW,
+    CLOSE,
+    CLOSE_FOLLOWS,
+    FOUND,
+    FRAMING_LOST,
+    HEAD,
+    HEAD_BEGINS,
+    HEAD_REFUSED,
+    HOLE,
+    LAST_CHUNK,
+    LEFT,
+    LENGTH,
+    LENGTH_FOLLOWS,
+    LINE_ENDS,
+    LOST,
+    MESSAGE_ENDS,
+    START,
+    TRAILERS,
+    move,
 )
 from levo.engine.http1.switch cimport end_heads, http1_tick, is_preface, leave_http1, note_event_stream, says_upgrade
 from levo.engine.core.memory cimport buffer_append, buffer_free, buffer_reserve, clear, give_back, section_free, take
@@ -96,17 +112,6 @@ from levo.engine.core.types cimport (
 )
 
 cdef enum:
-    START = 0
-    HEAD = 1
-    LENGTH = 2
-    CHUNK_SIZE = 3
-    CHUNK_DATA = 4
-    CHUNK_END = 5
-    TRAILERS = 6
-    CLOSE = 7
-    LOST = 8
-
-cdef enum:
     CHUNK_DIGITS = 1
     CHUNK_EXTENSION = 2
     CHUNK_BAD = 4
@@ -148,14 +153,14 @@ cdef uint32_t http1_data(
                 parser.start_offset = base + at
                 parser.start_ack = ack
                 parser.searched = 0
-                parser.state = HEAD
+                move(parser, HEAD_BEGINS)
         elif parser.state == LENGTH or parser.state == CHUNK_DATA:
             at += take_counted(state, conn, direction, data + at, length - at, time_ns, base + at)
         elif parser.state == CHUNK_SIZE:
             at += take_chunk_size(state, conn, direction, data + at, length - at, time_ns, base + at)
         elif parser.state == CHUNK_END:
             if data[at] == 10:
-                parser.state = CHUNK_SIZE
+                move(parser, LINE_ENDS)
                 parser.remaining = 0
                 parser.chunk_flags = 0
                 at += 1
@@ -247,7 +252,7 @@ cdef uint32_t after_rejection(
     message.body_framing = BODY_CLOSE
     state.stats.responses_seen += 1
     parser.current = exchange
-    parser.state = CLOSE
+    move(parser, CLOSE_FOLLOWS)
     sample_response(state, exchange)
     return 0
 
@@ -258,10 +263,10 @@ cdef void reject_head(EngineState* state, Connection* conn, int direction) noexc
     state.stats.heads_rejected += 1
     buffer_free(&state.budget, &parser.head)
     if conn.found:
-        parser.state = LOST
+        move(parser, FRAMING_LOST)
         lose_order(conn)
     else:
-        parser.state = START
+        move(parser, HEAD_REFUSED)
         doubt(conn, 4096)
 
 
@@ -318,7 +323,7 @@ cdef bint take_plain_head(
     if direction != conn.client and 100 <= message.status < 200 and message.status != 101:
         note_interim(conn, end_offset)
         end_head(state, parser)
-        parser.state = START
+        move(parser, MESSAGE_ENDS)
         return True
     if not read_section(&state.budget, &message.head, data, length, lines,
                         next_line(data, line, length), map, &framing):
@@ -353,7 +358,7 @@ cdef void take_request(
     cdef Exchange* exchange = begin_exchange(state, conn)
     if exchange == NULL:
         section_free(&state.budget, &message.head)
-        parser.state = LOST
+        move(parser, FRAMING_LOST)
         lose_order(conn)
         return
     state.stats.requests_seen += 1
@@ -370,7 +375,7 @@ cdef void take_request(
         begin_chunks(parser, framing.content_length)
     elif framing.content_length > 0:
         exchange.request.body_framing = BODY_LENGTH
-        parser.state = LENGTH
+        move(parser, LENGTH_FOLLOWS)
         parser.remaining = <uint64_t>framing.content_length
     else:
         end_message(state, conn, direction, time_ns, end_offset)
@@ -391,7 +396,7 @@ cdef void take_response(
         exchange = begin_exchange(state, conn)
         if exchange == NULL:
             section_free(&state.budget, &message.head)
-            parser.state = LOST
+            move(parser, FRAMING_LOST)
             lose_order(conn)
             return
         exchange.incomplete = AMBIGUOUS if may_answer(conn, message.peer_ack) else NO_REQUEST
@@ -443,20 +448,20 @@ cdef void take_response(
     ):
         message.body_framing = BODY_LENGTH
         parser.remaining = <uint64_t>framing.content_length
-        parser.state = LENGTH
+        move(parser, LENGTH_FOLLOWS)
         if framing.content_length == 0:
             end_message(state, conn, direction, time_ns, end_offset)
     elif parser.optional:
         end_message(state, conn, direction, time_ns, end_offset)
     else:
         message.body_framing = BODY_CLOSE
-        parser.state = CLOSE
+        move(parser, CLOSE_FOLLOWS)
     if parser.state == CLOSE or parser.state == CHUNK_SIZE:
         note_event_stream(conn, &message.head, time_ns)
 
 
 cdef inline void begin_chunks(Parser* parser, int64_t fallback) noexcept nogil:
-    parser.state = CHUNK_SIZE
+    move(parser, CHUNKS_FOLLOW)
     parser.remaining = 0
     parser.chunk_flags = CHUNK_FIRST
     parser.fallback = fallback
@@ -469,7 +474,7 @@ cdef void end_message(
     cdef Parser* parser = &conn.streams[direction].parser
     cdef Exchange* exchange = parser.current
     cdef Message* message
-    parser.state = START
+    move(parser, MESSAGE_ENDS)
     parser.current = NULL
     if exchange == NULL:
         return
@@ -531,7 +536,7 @@ cdef uint32_t take_counted(
         if parser.state == LENGTH:
             end_message(state, conn, direction, time_ns, offset + mine)
         else:
-            parser.state = CHUNK_END
+            move(parser, CHUNK_ENDS)
     return mine
 
 
@@ -559,7 +564,7 @@ cdef uint32_t take_chunk_size(
                 return at
             if parser.chunk_flags & CHUNK_FIRST and parser.head.capacity:
                 buffer_free(&state.budget, &parser.head)
-            parser.state = CHUNK_DATA if parser.remaining else TRAILERS
+            move(parser, CHUNK_BEGINS if parser.remaining else LAST_CHUNK)
             parser.line = 0
             return at
         if parser.chunk_flags & CHUNK_EXTENSION:
@@ -612,11 +617,11 @@ cdef void not_chunked(
     memset(&parser.head, 0, sizeof(Buffer))
     if parser.fallback == -2:
         message.body_framing = BODY_CLOSE
-        parser.state = CLOSE
+        move(parser, CLOSE_FOLLOWS)
         keep_body(state, conn, direction, seen.data, seen.length, time_ns)
     else:
         message.body_framing = BODY_LENGTH
-        parser.state = LENGTH
+        move(parser, LENGTH_FOLLOWS)
         parser.remaining = <uint64_t>parser.fallback
         if parser.remaining == 0:
             end_message(state, conn, direction, time_ns, offset)
@@ -675,7 +680,7 @@ cdef void lose_framing(
     cdef Message* message
     end_head(state, parser)
     parser.current = NULL
-    parser.state = LOST
+    move(parser, FRAMING_LOST)
     lose_order(conn)
     if exchange == NULL:
         return
@@ -718,7 +723,7 @@ cdef void http1_gap(
         if parser.remaining:
             return
         if parser.state == CHUNK_DATA:
-            parser.state = CHUNK_END
+            move(parser, CHUNK_ENDS)
             return
         end_message(state, conn, direction, time_ns, offset + <int64_t>mine)
         if mine == size:
@@ -742,7 +747,7 @@ cdef void http1_gap(
     elif parser.state != START and parser.state != LOST:
         lose_framing(state, conn, direction, time_ns, offset, 0)
     end_head(state, parser)
-    parser.state = LOST
+    move(parser, HOLE)
     parser.gap_before = 1
     lose_order(conn)
 
@@ -780,11 +785,11 @@ cdef uint32_t search_message(
         state.stats.payload_bytes_skipped += length
         state.stats.payload_bytes_parsed -= length
         if found == <int64_t>length:
-            parser.state = START
+            move(parser, FOUND)
         return length
     state.stats.payload_bytes_skipped += <uint64_t>found
     state.stats.payload_bytes_parsed -= <uint64_t>found
-    parser.state = START
+    move(parser, FOUND)
     return <uint32_t>found
 
 
@@ -816,7 +821,7 @@ cdef void http1_end(
         else:
             reason = STILL_OPEN if how == ENDED_GIVEN_UP else RESPONSE_CUT
             finish_exchange(state, conn, exchange, reason)
-    parser.state = START
+    move(parser, LEFT)
     if direction != conn.client:
         finish_pending(state, conn, RESPONSE_GAP if lost else NO_RESPONSE)
 

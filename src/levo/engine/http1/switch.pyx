@@ -8,6 +8,7 @@ from levo.engine.core.memory cimport buffer_free
 from levo.engine.core.output cimport Text, equals_lower
 from levo.engine.exchange.pairing cimport finish_exchange, finish_pending
 from levo.engine.core.state cimport Connection, EngineState
+from levo.engine.http1.states cimport LEFT, move
 from levo.engine.proto.dispatch cimport agree_on
 from levo.engine.proto.layers cimport look_again, speak, watch_stream
 from levo.engine.core.types cimport NO_RESPONSE, PROTOCOL_HTTP2, PROTOCOL_OPAQUE, RESPONSE_CUT, STILL_OPEN, Exchange, Field, Section
@@ -19,8 +20,8 @@ cdef void end_heads(EngineState* state, Connection* conn) noexcept nogil:
     finish_pending(state, conn, NO_RESPONSE)
     buffer_free(&state.budget, &conn.streams[0].parser.head)
     buffer_free(&state.budget, &conn.streams[1].parser.head)
-    conn.streams[0].parser.state = 0
-    conn.streams[1].parser.state = 0
+    move(&conn.streams[0].parser, LEFT)
+    move(&conn.streams[1].parser, LEFT)
 
 
 cdef bint is_preface(const uint8_t* line, uint32_t length) noexcept nogil:
@@ -44,7 +45,7 @@ cdef void leave_http1(EngineState* state, Connection* conn, Exchange* exchange) 
         speak(conn, PROTOCOL_OPAQUE, NULL)
     for side in range(2):
         buffer_free(&state.budget, &conn.streams[side].parser.head)
-        conn.streams[side].parser.state = 0
+        move(&conn.streams[side].parser, LEFT)
         if conn.streams[side].parser.current == exchange:
             conn.streams[side].parser.current = NULL
     finish_pending(state, conn, NO_RESPONSE)

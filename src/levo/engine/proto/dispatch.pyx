@@ -8,19 +8,25 @@ first octets of its segments are still looked at.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from levo.engine.core.memory cimport buffer_free
 from levo.engine.core.state cimport Connection, EngineState
 from levo.engine.core.types cimport (
     DROP_EVICTED,
+    NO_RESPONSE,
     PROTOCOL_COUNT,
     PROTOCOL_OPAQUE,
     PROTOCOL_UNKNOWN,
     Exchange,
 )
-from levo.engine.exchange.pairing cimport drop_exchange, finish_pending, finish_unread, lose_order, pending_footprint
-from levo.engine.core.types cimport NO_RESPONSE
+from levo.engine.exchange.pairing cimport (
+    drop_exchange,
+    drop_unread,
+    finish_pending,
+    finish_unread,
+    lose_order,
+    pending_footprint,
+)
 from levo.engine.proto.layers cimport doubt, keep_layers, speak, speaks
-from levo.engine.proto.protocol cimport ENDED_FIN, LOOKS_NO, LOOKS_REQUEST, LOOKS_EITHER, Protocol
+from levo.engine.proto.protocol cimport LOOKS_NO, LOOKS_REQUEST, Protocol
 
 cdef enum:
     OPAQUE_AFTER = 16384        # octets nobody recognized, a segment counting at least 512
@@ -241,12 +247,7 @@ cdef void abandon(EngineState* state, Connection* conn) noexcept nogil:
         else:
             kept = -1
         level -= 1
-    for level in range(2):
-        if conn.streams[level].parser.current != NULL:
-            drop_exchange(state, conn, conn.streams[level].parser.current, DROP_EVICTED)
-        buffer_free(&state.budget, &conn.streams[level].parser.head)
-        conn.streams[level].parser.state = 0
-        conn.streams[level].parser.current = NULL
+    drop_unread(state, conn)
     keep_layers(conn, kept if kept >= 0 else 0, kept < 0)
     if kept < 0:
         speak(conn, PROTOCOL_OPAQUE, NULL)
