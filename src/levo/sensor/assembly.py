@@ -11,10 +11,16 @@ from levo.config import Merged, SensorConfig
 from levo.errors import ConfigError, Problem
 from levo.ledger import Ledger
 from levo.sensor.health import not_ready
+from levo.sensor.identity import Claim
 from levo.sensor.metrics import Metric, ProcessUse, measure
 from levo.sensor.pipeline import Pace, Pipeline, Snapshot
 from levo.sensor.redact.masking import Masking
-from levo.sensor.resource import metadata_host, read_task_metadata, resource_attributes
+from levo.sensor.resource import (
+    deployment_key,
+    metadata_host,
+    read_task_metadata,
+    resource_attributes,
+)
 from levo.sensor.sampling.rules import compile_rules
 
 _MIB = 1 << 20
@@ -57,6 +63,8 @@ class Sensor:
     resource: bytes
     """The encoded ``Resource`` message."""
     warnings: tuple[str, ...]
+    claim: Claim
+    """Which sensor this is; held as long as this object."""
 
     def ledger(self) -> Ledger:
         return ledger_of(self.snapshot())
@@ -98,14 +106,14 @@ def open_sensor(merged: Merged, environ: Mapping[str, str]) -> Sensor:
     keep_pages()
     config = merged.config
     task, warning = read_task_metadata(environ)
-    attributes = resource_attributes(config, environ, task)
     shares = Shares.of(config.max_memory, len(config.output))
     finisher = Finisher(config)
     source = open_source(config, environ, shares)
     outputs: list[Any] = []
+    claim = Claim(deployment_key(config, task))
     try:
         _refuse_overwriting(config)
-        resource = _encode_resource(attributes)
+        resource = _encode_resource(resource_attributes(config, environ, task, run=claim.run))
         outputs = _open_outputs(merged, resource, shares)
         engine = _engine(config)
         _give_keys(engine, config, source)
@@ -125,9 +133,10 @@ def open_sensor(merged: Merged, environ: Mapping[str, str]) -> Sensor:
         for output in outputs:
             output.close(0.0)
         source.close()
+        claim.release()
         raise
     warnings = merged.warnings + ((warning,) if warning else ())
-    return Sensor(pipeline, source, tuple(outputs), finisher, resource, warnings)
+    return Sensor(pipeline, source, tuple(outputs), finisher, resource, warnings, claim)
 
 
 def open_source(config: SensorConfig, environ: Mapping[str, str], shares: Shares) -> Any:
