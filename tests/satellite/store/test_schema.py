@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from levo.errors import LevoError
+from levo.satellite.store import CatalogReader
 from levo.satellite.store.schema import open_for_reading, open_for_writing
 
 
@@ -67,7 +68,7 @@ def test_for_an_organization_every_table_is_a_view_of_its_part(tmp_path: Path) -
 def test_a_catalog_of_one_organization_keeps_its_sums_when_it_is_migrated(tmp_path: Path) -> None:
     connection = open_for_writing(tmp_path / "catalog")
     connection.executescript(
-        "INSERT INTO sensor VALUES ('acme', 's', 1, 1, x'');"
+        "INSERT INTO sensor VALUES ('acme', 's', '', 1, 1, 0, x'');"
         "INSERT INTO rollup VALUES (0, 60, 120, 5, 0, 0, x'');"
         "DROP TABLE organization; PRAGMA user_version = 3;"
     )
@@ -76,3 +77,28 @@ def test_a_catalog_of_one_organization_keeps_its_sums_when_it_is_migrated(tmp_pa
 
     assert connection.execute("SELECT name FROM organization").fetchall() == [("acme",)]
     assert connection.execute("SELECT endpoint, exchanges FROM rollup").fetchall() == [(-1, 5.0), (0, 5.0)]
+
+
+def test_sensors_of_the_schema_before_are_kept_as_runs_without_a_name(tmp_path: Path) -> None:
+    connection = open_for_writing(tmp_path / "catalog")
+    connection.executescript(
+        "DROP TABLE sensor;"
+        "CREATE TABLE sensor (organization TEXT NOT NULL, sensor TEXT NOT NULL,"
+        " first_seen_ns INTEGER NOT NULL, last_seen_ns INTEGER NOT NULL, report BLOB NOT NULL,"
+        " PRIMARY KEY (organization, sensor)) STRICT,"
+        " WITHOUT ROWID;"
+        "INSERT INTO sensor VALUES ('acme', 's', 1, 2, x'82aa6174747269627574657380a676616c75657390');"
+        "INSERT INTO endpoint (id, organization, environment, application, host, method, template, traces,"
+        " exchanges, first_seen_ns, last_seen_ns) VALUES (7, 'acme', 'e', 'a', 'h', 'GET', '/', 1, 1, 1, 1);"
+        "INSERT INTO redirect VALUES (7, 3), (8, 7);"
+        "PRAGMA user_version = 4;"
+    )
+    connection.close()
+    open_for_writing(tmp_path / "catalog").close()
+    reader = CatalogReader(tmp_path / "catalog")
+    (row,) = reader.sensors()[1]
+
+    assert (row.key, row.first_seen_ns, row.last_seen_ns) == (("acme", "s", ""), 1, 2)
+    assert not row.run.stopped_ns and reader.silent_sensors(0, 3) == {row.key}
+    assert reader.merged_into([3, 7]) == {7: [8]}, "7 was given to another endpoint after a merge"
+    reader.close()

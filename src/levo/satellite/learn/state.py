@@ -145,8 +145,8 @@ class State:
     """Everything learned since some beginning. Every span is one of ``traces`` and ``ignored_spans``."""
 
     endpoints: dict[EndpointKey, EndpointFacts] = field(default_factory=dict)
-    sensors: dict[tuple[str, str], SensorReport] = field(default_factory=dict)
-    """By (organization, sensor)."""
+    sensors: dict[tuple[str, str, str], SensorReport] = field(default_factory=dict)
+    """By (organization, sensor, instance): one entry a run."""
     paths: dict[Scope, PathState] = field(default_factory=dict, compare=False)
     traces: int = 0
     exchanges: float = 0.0
@@ -223,8 +223,9 @@ def learn_all(
 
 def learn_sensor(state: State, organization: str, sensor: str, report: SensorReport) -> State:
     """Add what a sensor says about itself."""
-    known = state.sensors.get((organization, sensor))
-    state.sensors[organization, sensor] = report if known is None else merge_sensor(known, report)
+    key = (organization, sensor, report.run.instance)
+    known = state.sensors.get(key)
+    state.sensors[key] = report if known is None else merge_sensor(known, report)
     return state
 
 
@@ -242,7 +243,7 @@ def absorb(state: State, other: State) -> State:
         if mine is None:
             mine = state.paths[scope] = paths.empty()
         mine.absorb(paths)
-    for (organization, sensor), report in other.sensors.items():
+    for (organization, sensor, _), report in other.sensors.items():
         learn_sensor(state, organization, sensor, report)
     state.traces += other.traces
     state.exchanges += other.exchanges

@@ -9,10 +9,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from levo.satellite.learn.paths import Template
+from levo.satellite.learn.sensors import Run
 from levo.satellite.learn.traffic import Traffic
 from levo.satellite.openapi import Operation
 from levo.satellite.store.desk import DESK_NAME, row_number
@@ -122,8 +124,16 @@ class MetricValue(msgspec.Struct, frozen=True):
     value: float
 
 
+class SensorKey(NamedTuple):
+    """One run of a sensor: two runs of one id that overlap are two sensors."""
+
+    organization: str
+    sensor: str
+    instance: str
+
+
 class SensorRow(msgspec.Struct, frozen=True):
-    """One sensor and what it last reported."""
+    """One run of a sensor and what it last reported."""
 
     organization: str
     sensor: str
@@ -131,6 +141,12 @@ class SensorRow(msgspec.Struct, frozen=True):
     last_seen_ns: int
     attributes: dict[str, str]
     metrics: list[MetricValue]
+    run: Run = Run()
+
+    @property
+    def key(self) -> SensorKey:
+        """What no other row has."""
+        return SensorKey(self.organization, self.sensor, self.run.instance)
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -355,11 +371,55 @@ class CatalogReader:
         with self._connection() as connection:
             (total,) = connection.execute("SELECT count(*) FROM sensor").fetchone()
             rows = connection.execute(
-                "SELECT organization, sensor, first_seen_ns, last_seen_ns, report FROM sensor"
-                " ORDER BY last_seen_ns DESC, organization, sensor LIMIT ? OFFSET ?",
+                f"SELECT {_SENSOR} FROM sensor"
+                " ORDER BY last_seen_ns DESC, organization, sensor, instance LIMIT ? OFFSET ?",
                 (limit, offset),
             ).fetchall()
         return total, [_sensor_row(row) for row in rows]
+
+    def silent_sensors(self, since_ns: int, until_ns: int) -> set[SensorKey]:
+        """Return all that were last heard in a span of time, its end not included, and did not stop."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT organization, sensor, instance FROM sensor"
+                " WHERE stopped_ns = 0 AND last_seen_ns >= ? AND last_seen_ns < ?",
+                (since_ns, until_ns),
+            ).fetchall()
+        return {SensorKey(*row) for row in rows}
+
+    def sensor(self, key: SensorKey) -> SensorRow | None:
+        """Return one sensor."""
+        with self._connection() as connection:
+            row = connection.execute(
+                f"SELECT {_SENSOR} FROM sensor WHERE organization = ? AND sensor = ? AND instance = ?", key
+            ).fetchone()
+        return None if row is None else _sensor_row(row)
+
+    def merged_into(self, endpoints: Sequence[int]) -> dict[int, list[int]]:
+        """Return the former numbers of those of *endpoints* into which others were merged."""
+        found: dict[int, list[int]] = {}
+        with self._connection() as connection:
+            for at in range(0, len(endpoints), 500):
+                part = list(endpoints[at : at + 500])
+                marks = ",".join("?" * len(part))
+                for new, old in connection.execute(
+                    f"SELECT new, old FROM redirect WHERE new IN ({marks}) ORDER BY old", part
+                ):
+                    found.setdefault(new, []).append(old)
+        return found
+
+    def announced(self, endpoints: Sequence[int]) -> set[int]:
+        """Return those of *endpoints* that were a change when they were found: not split off known ones."""
+        found: set[int] = set()
+        with self._connection() as connection:
+            for at in range(0, len(endpoints), 500):
+                part = list(endpoints[at : at + 500])
+                marks = ",".join("?" * len(part))
+                rows = connection.execute(
+                    f"SELECT endpoint FROM event WHERE kind = 'endpoint' AND endpoint IN ({marks})", part
+                )
+                found.update(row[0] for row in rows)
+        return found
 
     def summary(self) -> Summary:
         """Return the catalog in numbers."""
@@ -465,10 +525,13 @@ def _with_statuses(connection: sqlite3.Connection, rows: Sequence[_Columns]) -> 
     return [EndpointRow(*row, statuses[row[0]]) for row in rows]
 
 
+_SENSOR = "organization, sensor, first_seen_ns, last_seen_ns, report"
+
+
 def _sensor_row(row: tuple[str, str, int, int, bytes]) -> SensorRow:
     state = msgspec.msgpack.decode(row[4], type=SensorState)
     metrics = [
         MetricValue(name, labels, time, value) for name, labels, time, value in sorted(state.values, key=str)
     ]
     attributes = {name: value for name, (_, value) in sorted(state.attributes.items())}
-    return SensorRow(row[0], row[1], row[2], row[3], attributes, metrics)
+    return SensorRow(row[0], row[1], row[2], row[3], attributes, metrics, state.run)

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ from levo.satellite.web.documents import document_routes
 from levo.satellite.web.insight import Finding
 from levo.satellite.web.json_body import count, etagged, timestamp
 from levo.satellite.web.render import SECOND_NS
-from levo.satellite.web.sensor_view import encrypted_endpoints
+from levo.satellite.web.sensor_view import encrypted_endpoints, sensor_view
 
 
 def endpoint_document(row: EndpointRow) -> dict[str, Any]:
@@ -161,7 +162,7 @@ def insight_routes(catalogs: Catalogs) -> list[Route]:
     ]
 
 
-def rest_routes(catalogs: Catalogs) -> list[Route]:
+def rest_routes(catalogs: Catalogs, clock_ns: Callable[[], int] = time.time_ns) -> list[Route]:
     """Return the routes that answer from the catalog."""
 
     def endpoints(request: Request) -> Response:
@@ -253,10 +254,15 @@ def rest_routes(catalogs: Catalogs) -> list[Route]:
         parameters.only(request.query_params, "format", *parameters.PAGING)
         limit, offset = parameters.page(request.query_params)
         total, rows = catalogs.reader(request).sensors(limit=limit, offset=offset)
+        views = [sensor_view(row, clock_ns()) for row in rows]
         documents = [
             {
                 "organization": row.organization,
                 "sensor": row.sensor,
+                "instance": row.run.instance,
+                "state": view.state,
+                "started": timestamp(row.run.started_ns) if row.run.started_ns else None,
+                "stopped": timestamp(view.stopped_ns) if view.stopped_ns else None,
                 "first_seen": timestamp(row.first_seen_ns),
                 "last_seen": timestamp(row.last_seen_ns),
                 "attributes": row.attributes,
@@ -270,7 +276,7 @@ def rest_routes(catalogs: Catalogs) -> list[Route]:
                     for metric in row.metrics
                 ],
             }
-            for row in rows
+            for row, view in zip(rows, views, strict=True)
         ]
         return _list(request, "sensors", documents, total, limit, offset)
 

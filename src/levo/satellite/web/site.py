@@ -62,7 +62,7 @@ def build_site(parts: SiteParts) -> Starlette:
         *InsightPages(catalogs, desk, renderer).routes(),
         *triage.routes(),
         *AccountPages(parts.keeper, renderer).routes(),
-        *rest_routes(catalogs),
+        *rest_routes(catalogs, renderer.clock_ns),
         *insight_routes(catalogs),
         *decision_routes(catalogs, desk, triage),
         description_route(),
