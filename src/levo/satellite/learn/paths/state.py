@@ -276,6 +276,17 @@ class PathState:
             node = node.kids.get(part)
         return "/" + "/".join(parts)
 
+    def requests(self, key: Key, method: str) -> int:
+        """Return how many requests ended at *key*, as far as it is told apart from other keys; else 0."""
+        node: Node | None = self.root
+        for part in key.split("/"):
+            if part.startswith(OVERFLOW):
+                return 0
+            if part and node is not None:
+                node = node.kids.get(part)
+        call = None if node is None else node.calls.get(method)
+        return 0 if call is None else call[0]
+
     def to_bytes(self) -> bytes:
         """Return the normal form as MessagePack: equal states have equal bytes."""
         self.fold()
