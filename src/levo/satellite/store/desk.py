@@ -77,6 +77,23 @@ _STEPS = (
         SELECT id, name, query, created_by, created_ns FROM old_view;
     DROP TABLE old_view;
     """,
+    # 3: alerts that are over stay, and no number is given twice. Before, they were deleted and numbers given
+    # again, so the next number is well past all that may have been in use.
+    """
+    ALTER TABLE alert RENAME TO old_alert;
+    CREATE TABLE alert (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, time_ns INTEGER NOT NULL, kind TEXT NOT NULL,
+        subject TEXT NOT NULL, text TEXT NOT NULL, told INTEGER NOT NULL DEFAULT 0,
+        endpoint INTEGER NOT NULL DEFAULT 0, over_ns INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    INSERT INTO alert (id, time_ns, kind, subject, text, told)
+        SELECT id, time_ns, kind, subject, text, told FROM old_alert;
+    DELETE FROM sqlite_sequence WHERE name = 'alert';
+    INSERT INTO sqlite_sequence (name, seq)
+        SELECT 'alert', 1000 + ifnull(max(id), 0) FROM old_alert HAVING EXISTS (SELECT 1 FROM setting);
+    DROP TABLE old_alert;
+    CREATE UNIQUE INDEX alert_once ON alert (kind, subject) WHERE over_ns = 0;
+    """,
 )
 
 DecisionKind = Literal["accept", "rename", "split", "merge", "ignore", "confirm", "reject"]
@@ -189,15 +206,31 @@ class Webhook(msgspec.Struct, frozen=True):
     last_status: str
 
 
+class NewAlert(msgspec.Struct, frozen=True):
+    """Something worth telling, if it was not told before."""
+
+    kind: str
+    subject: str
+    """What it is about, by numbers and names that do not change; the same is not told twice."""
+    text: str
+    endpoint: int = 0
+    """Which endpoint it is about; 0: none."""
+
+
 class Alert(msgspec.Struct, frozen=True):
     """Something that happened and was worth telling once."""
 
     id: int
+    """Never given twice."""
     time_ns: int
     kind: str
     subject: str
     text: str
     told: int
+    endpoint: int
+    """0: it is about none."""
+    over_ns: int
+    """When it ceased to be so, as when a silent sensor spoke again; 0: it has not."""
 
 
 class Desk:
@@ -479,26 +512,62 @@ class Desk:
         """Remember how the last delivery went."""
         self._run("UPDATE webhook SET last_status = ? WHERE id = ?", status[:200], identity)
 
-    def add_alerts(self, alerts: Sequence[tuple[str, str, str]], now_ns: int, *, told: bool) -> int:
-        """Add (kind, subject, text); what was alerted before is left out. Return how many are new."""
+    def unknown_alerts(self, alerts: Sequence[NewAlert]) -> list[NewAlert]:
+        """Return those of *alerts* that are not there."""
+        with self._lock:
+            return [
+                each
+                for each in alerts
+                if not self._rows(
+                    "SELECT 1 FROM alert WHERE kind = ? AND subject = ? AND over_ns = 0",
+                    each.kind, each.subject[:_MOST_TEXT],
+                )
+            ]  # fmt: skip
+
+    def add_alerts(self, alerts: Sequence[NewAlert], now_ns: int, *, told: bool) -> int:
+        """Add alerts; what was alerted before is left out. Return how many are new."""
         with self.change():
             return sum(
                 self._run(
-                    "INSERT OR IGNORE INTO alert (time_ns, kind, subject, text, told) VALUES (?, ?, ?, ?, ?)",
-                    now_ns, kind, subject[:500], text[:500], int(told),
+                    "INSERT INTO alert (time_ns, kind, subject, text, told, endpoint)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    now_ns, each.kind, each.subject[:_MOST_TEXT], each.text[:_MOST_TEXT], int(told),
+                    each.endpoint,
                 )
-                for kind, subject, text in alerts
+                for each in dict.fromkeys(alerts)
+                if self.unknown_alerts([each])
             )  # fmt: skip
 
-    def forget_alert(self, kind: str, subject: str) -> None:
-        """Let the same be alerted again, as when a silent sensor has spoken."""
-        self._run("DELETE FROM alert WHERE kind = ? AND subject = ?", kind, subject[:500])
+    def rename_alert(self, kind: str, subject: str, to: str) -> bool:
+        """Have an alert be about what is now called *to*; return whether there was one and *to* had none."""
+        return (
+            self._run(
+                "UPDATE OR IGNORE alert SET subject = ? WHERE kind = ? AND subject = ? AND over_ns = 0",
+                to[:_MOST_TEXT], kind, subject[:_MOST_TEXT],
+            )
+            > 0
+        )  # fmt: skip
+
+    def open_subjects(self, kind: str) -> list[str]:
+        """Return what the alerts of *kind* that are not over are about."""
+        rows = self._rows("SELECT subject FROM alert WHERE kind = ? AND over_ns = 0", kind)
+        return [str(row[0]) for row in rows]
+
+    def end_alert(self, kind: str, subject: str, now_ns: int) -> None:
+        """Let the same be alerted again, as when a silent sensor has spoken; what was not sent is not."""
+        with self.change():
+            self._run(
+                "UPDATE alert SET over_ns = ? WHERE kind = ? AND subject = ? AND over_ns = 0",
+                now_ns, kind, subject[:_MOST_TEXT],
+            )  # fmt: skip
+            self._run(
+                "DELETE FROM alert WHERE over_ns != 0 AND id <= (SELECT max(id) FROM alert) - ?", _MOST_OVER
+            )
 
     def untold_alerts(self, limit: int = 100) -> list[Alert]:
-        """Return alerts that were not sent yet, oldest first."""
+        """Return alerts that were not sent yet and are not over, oldest first."""
         rows = self._rows(
-            "SELECT id, time_ns, kind, subject, text, told FROM alert WHERE told = 0 ORDER BY id LIMIT ?",
-            limit,
+            f"SELECT {_ALERT} FROM alert WHERE told = 0 AND over_ns = 0 ORDER BY id LIMIT ?", limit
         )
         return [Alert(*row) for row in rows]
 
@@ -509,10 +578,8 @@ class Desk:
                 self._run("UPDATE alert SET told = 1 WHERE id = ?", identity)
 
     def alerts(self, limit: int = 50) -> list[Alert]:
-        """Return the latest alerts, newest first."""
-        rows = self._rows(
-            "SELECT id, time_ns, kind, subject, text, told FROM alert ORDER BY id DESC LIMIT ?", limit
-        )
+        """Return the latest alerts, newest first, those that are over included."""
+        rows = self._rows(f"SELECT {_ALERT} FROM alert ORDER BY id DESC LIMIT ?", limit)
         return [Alert(*row) for row in rows]
 
     # settings
@@ -540,6 +607,11 @@ class Desk:
             return self._connection.execute(sql, values).rowcount
 
 
+_MOST_TEXT = 500
+"""Characters of an alert's subject and text."""
+_MOST_OVER = 10_000
+"""Alerts that are over are kept so long as no more than this came after them."""
+_ALERT = "id, time_ns, kind, subject, text, told, endpoint, over_ns"
 _ACCOUNT = "name, role, password, created_ns, organization"
 _TOKEN = "id, name, scope, organization, created_ns, created_by, revoked_ns"
 _DECISION = (

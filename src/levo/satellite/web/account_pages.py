@@ -13,7 +13,7 @@ from levo.satellite.access.gate import cookie_name, local_target
 from levo.satellite.access.keeper import ROLES, SESSION_S
 from levo.satellite.access.passwords import check_password
 from levo.satellite.web import parameters
-from levo.satellite.web.alerts import KINDS, WebhookRefused, checked_url
+from levo.satellite.web.alerts import KINDS, WebhookRefused, checked_url, page_of
 from levo.satellite.web.forms import Form, back, field, form_route, read_form
 from levo.satellite.web.render import Renderer
 
@@ -126,6 +126,7 @@ class AccountPages:
             tokens=self._desk.tokens() if admin else [],
             webhooks=self._desk.webhooks() if admin else [],
             alerts=self._desk.alerts(12) if admin else [],
+            page_of=page_of,
             audit=audit,
             audit_total=total,
             offset=offset,

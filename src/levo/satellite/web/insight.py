@@ -15,7 +15,7 @@ from levo.satellite.openapi import Coverage, compare, render_document
 from levo.satellite.openapi import Operation as StoredOperation
 from levo.satellite.openapi.document import SensitiveField, sensitive_fields
 from levo.satellite.store import CatalogReader, EndpointRow
-from levo.satellite.store.desk import Desk, EndpointPlace
+from levo.satellite.store.desk import Desk, EndpointPlace, NewAlert
 from levo.satellite.store.learned import EventRow
 from levo.satellite.store.schema import anonymous_template
 from levo.satellite.web.kept import Kept
@@ -218,21 +218,22 @@ class Insight:
 
         return self._looked.coverages.get((*place, str(uploaded_ns)), make)
 
-    def alerts(self, since_ns: int) -> list[tuple[str, str, str]]:
-        """Return (kind, subject, text) of what is worth an alert since a time."""
+    def alerts(self, since_ns: int) -> list[NewAlert]:
+        """Return what is worth an alert since a time."""
         found = []
         for row in self._reader.events(since_ns=since_ns, limit=200)[1]:
             change = shown_change(row)
             if change.style == "bad":
                 subject = f"{row.endpoint} {row.kind} {row.detail}"
                 text = f"{change.title}: {row.detail} at {row.method} {row.path} of {row.application}"
-                found.append(("breaking-change", subject, text))
+                found.append(NewAlert("breaking-change", subject, text, row.endpoint))
         if self._looked.ready:
             found += [
-                (
+                NewAlert(
                     "new-sensitive-field",
                     f"{f.endpoint} {f.location} {f.kind}",
                     f"Sensitive data: {f.kind} in {f.location} of {f.method} {f.path} ({f.application})",
+                    f.endpoint,
                 )
                 for f in self.all_findings()
                 if f.confidence >= _SURE and f.verdict != "reject"
