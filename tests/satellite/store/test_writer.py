@@ -13,6 +13,7 @@ from levo.errors import LevoError
 from levo.satellite.learn import Run, SensorReport, State, Trace, learn_all, learn_sensor, merge
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
+from levo.satellite.store.writer import MAX_RUNS
 from tests.satellite.learn.test_state import states
 from tests.satellite.store.catalogs import NOW, SECOND, trace
 
@@ -195,12 +196,24 @@ def test_a_restart_takes_the_place_of_the_run_before_and_late_words_do_not_bring
     late = learn_sensor(
         State(), "acme", "s", SensorReport(900 * SECOND, 900 * SECOND, run=Run("a", 100 * SECOND))
     )
+    goodbye = report("a", 100, last_s=111, seen_s=901, lost=7, stop=True)
     again = report("b", 200, last_s=210, seen_s=210, lost=1)
 
-    assert ledgers(tmp_path / "catalog", killed, again, late, killed) == {"b": 1}
+    assert ledgers(tmp_path / "catalog", killed, again, late, killed, goodbye) == {"b": 1}
     reader = CatalogReader(tmp_path / "catalog")
     (row,) = reader.sensors()[1]
     assert (row.first_seen_ns, row.last_seen_ns) == (110 * SECOND, 210 * SECOND)
+    assert not row.run.stopped_ns
+    reader.close()
+
+
+def test_runs_under_one_id_are_bounded_and_a_later_one_still_finds_a_place(tmp_path: Path) -> None:
+    many = [report(f"r{number}", 100, last_s=110, seen_s=110, lost=0) for number in range(MAX_RUNS + 3)]
+    found = ledgers(tmp_path / "catalog", *many, report("later", 200, last_s=210, seen_s=210, lost=1))
+    reader = CatalogReader(tmp_path / "catalog")
+
+    assert len(found) == MAX_RUNS and found["later"] == 1
+    assert reader.summary().counters["sensor_limit_reports"] == 3
     reader.close()
 
 

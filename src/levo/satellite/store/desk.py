@@ -90,7 +90,8 @@ _STEPS = (
         SELECT id, time_ns, kind, subject, text, told FROM old_alert;
     DELETE FROM sqlite_sequence WHERE name = 'alert';
     INSERT INTO sqlite_sequence (name, seq)
-        SELECT 'alert', 1000 + ifnull(max(id), 0) FROM old_alert HAVING EXISTS (SELECT 1 FROM setting);
+        SELECT 'alert', 1000 + ifnull((SELECT max(id) FROM old_alert), 0)
+        WHERE EXISTS (SELECT 1 FROM setting);
     DROP TABLE old_alert;
     CREATE UNIQUE INDEX alert_once ON alert (kind, subject) WHERE over_ns = 0;
     """,

@@ -34,6 +34,8 @@ from levo.satellite.store.traffic import prune_traffic
 
 MAX_ENDPOINTS = 100_000
 MAX_SENSORS = 10_000
+MAX_RUNS = 64
+"""Runs kept of one sensor id that overlap."""
 MAX_DELIVERIES = 20_000
 """Deliveries remembered, so that one that comes again changes nothing."""
 
@@ -221,7 +223,7 @@ class CatalogWriter:
                     self._forget_run(organization, sensor, predecessor.instance)
                     first_ns = known[predecessor.instance].first_seen_ns
                     report = replace(report, first_seen_ns=min(first_ns, report.first_seen_ns))
-                elif self._sensors >= MAX_SENSORS:
+                elif self._sensors >= MAX_SENSORS or len(known) >= MAX_RUNS:
                     refused += 1
                     continue
                 self._sensors += 1
