@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from bench.satellite.seed import seed
 from starlette.applications import Starlette
 
 from levo.satellite.learn import Trace
@@ -161,3 +162,15 @@ def test_an_endpoint_says_why_its_template_is_as_it_is(tmp_path: Path) -> None:
 
 def test_the_overview_says_how_much_is_hidden_by_encryption(tmp_path: Path) -> None:
     assert "nothing hidden" in Site(tmp_path, [trace()]).get("/")
+
+
+def test_more_sensors_than_a_page_are_all_counted_and_found(tmp_path: Path) -> None:
+    seed(tmp_path / "catalog", endpoints=10, days=1, events=1, sensors=250, now_ns=NOW)
+    site = Site(tmp_path, None)
+    pages = [site.get(f"/sensors?offset={offset}") for offset in (0, 100, 200)]
+
+    assert "<span>Sensors</span><b>250</b>" in site.get("/")
+    assert [page.count('<article class="card sensor">') for page in pages] == [100, 100, 50]
+    assert "1–100 of 250 sensors" in pages[0] and "201–250 of 250 sensors" in pages[2]  # noqa: RUF001
+    assert "201–400 of 2,500 endpoints" in site.get("/encrypted?offset=200")  # noqa: RUF001
+    assert "and 50 more sensors" not in site.get("/encrypted")

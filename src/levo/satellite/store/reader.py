@@ -6,6 +6,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,9 @@ from levo.satellite.store.desk import DESK_NAME, row_number
 from levo.satellite.store.learned import (
     EventRow,
     read_description,
+    read_event_ids,
     read_events,
+    read_events_by_id,
     read_operations,
     read_operations_of,
 )
@@ -150,6 +153,12 @@ class Summary(msgspec.Struct, frozen=True):
 
 _MAX_PARTS = 200
 """Organisations whose connections are kept open."""
+_BATCH = 500
+"""Rows of an export that are in memory at once."""
+_OPERATION_BATCH = 50
+"""Operations at once: each holds the schemas of its messages."""
+_SENSOR_BATCH = 20
+"""Sensors at once: each may have reported hundreds of series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +239,23 @@ class CatalogReader:
                 [*where.values, limit, offset],
             ).fetchall()
             return total, _with_statuses(connection, rows)
+
+    def each_endpoint(self, wanted: EndpointFilter, *, sort: str = "path") -> Iterator[EndpointRow]:
+        """Yield all endpoints that pass *wanted* now, by *sort*, a batch of rows in memory at a time.
+
+        Their ids are read at once, the rows batch by batch: however the catalog changes meanwhile, none comes
+        twice and none is skipped. One that was merged into another in the meantime is left out.
+        """
+        where = _where(wanted)
+        with self._connection() as connection:
+            found = connection.execute(
+                f"SELECT id FROM endpoint {where.text} ORDER BY {SORTS[sort]}", where.values
+            )
+            identities = array("q", (identity for (identity,) in found))
+        for at in range(0, len(identities), _BATCH):
+            part = identities[at : at + _BATCH]
+            rows = {row.id: row for row in self.endpoints_by_id(part)}
+            yield from (rows[identity] for identity in part if identity in rows)
 
     def facets(self, wanted: EndpointFilter, limit: int = 40) -> dict[str, list[FacetValue]]:
         """Return for each of :data:`FACETS` its values, most endpoints first, under the other filters."""
@@ -313,6 +339,23 @@ class CatalogReader:
         with self._connection() as connection:
             return read_operations(connection, place)
 
+    def each_operation(self, place: tuple[str, str, str]) -> Iterator[Operation]:
+        """Yield the operations of (organization, environment, application) in order of path.
+
+        However many there are, only a few are in memory at a time.
+        """
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT id FROM endpoint WHERE organization = ? AND environment = ? AND application = ?"
+                " ORDER BY path, method, host, id",
+                place,
+            )
+            identities = array("q", (identity for (identity,) in rows))
+        for at in range(0, len(identities), _OPERATION_BATCH):
+            part = identities[at : at + _OPERATION_BATCH]
+            found = dict(self.operations_of(part))
+            yield from (found[identity] for identity in part if identity in found)
+
     def operations_of(self, endpoints: Sequence[int]) -> list[tuple[int, Operation]]:
         """Return (id, operation) of *endpoints*, those that there are."""
         with self._connection() as connection:
@@ -333,10 +376,24 @@ class CatalogReader:
                 connection, endpoint=endpoint, kind=kind, since_ns=since_ns, limit=limit, offset=offset
             )
 
+    def each_event(self, *, endpoint: int | None = None, kind: str = "") -> Iterator[EventRow]:
+        """Yield all changes that there are now, newest first, as :meth:`each_endpoint` does."""
+        with self._connection() as connection:
+            identities = array("q", read_event_ids(connection, endpoint=endpoint, kind=kind))
+        for at in range(0, len(identities), _BATCH):
+            part = identities[at : at + _BATCH]
+            with self._connection() as connection:
+                rows = read_events_by_id(connection, part)
+            yield from (rows[identity] for identity in part if identity in rows)
+
     def description(self, place: tuple[str, str, str]) -> tuple[int, str] | None:
         """Return (time, document) of what was uploaded for (organization, environment, application)."""
         with self._connection() as connection:
             return read_description(connection, place)
+
+    def each_application(self) -> Iterator[ApplicationRow]:
+        """Yield all applications by name. There are few of them, and they are read at once."""
+        yield from self.applications(limit=-1)[1]
 
     def applications(self, *, limit: int = 100, offset: int = 0) -> tuple[int, list[ApplicationRow]]:
         """Return how many applications there are, and *limit* of them from *offset* on, by name."""
@@ -360,6 +417,23 @@ class CatalogReader:
                 (limit, offset),
             ).fetchall()
         return total, [_sensor_row(row) for row in rows]
+
+    def each_sensor(self) -> Iterator[SensorRow]:
+        """Yield all sensors that there are now, last heard of first, a few in memory at a time."""
+        with self._connection() as connection:
+            names = connection.execute(
+                "SELECT organization, sensor FROM sensor ORDER BY last_seen_ns DESC, organization, sensor"
+            ).fetchall()
+        for at in range(0, len(names), _SENSOR_BATCH):
+            part = names[at : at + _SENSOR_BATCH]
+            with self._connection() as connection:
+                found = connection.execute(
+                    "SELECT organization, sensor, first_seen_ns, last_seen_ns, report FROM sensor"
+                    f" WHERE (organization, sensor) IN (VALUES {','.join(['(?, ?)'] * len(part))})",
+                    [value for name in part for value in name],
+                ).fetchall()
+            rows = {(row[0], row[1]): row for row in found}
+            yield from (_sensor_row(rows[name]) for name in part if name in rows)
 
     def summary(self) -> Summary:
         """Return the catalog in numbers."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -9,15 +12,17 @@ from starlette.routing import Route
 
 from levo.satellite.access import identity_of
 from levo.satellite.learn.paths.explain import explain
-from levo.satellite.store import CatalogReader, EndpointFilter
+from levo.satellite.store import CatalogReader, EndpointFilter, SensorRow
+from levo.satellite.store.desk import Desk
 from levo.satellite.store.traffic import WHOLE_CATALOG
 from levo.satellite.web import parameters
-from levo.satellite.web.catalogs import CatalogPages
+from levo.satellite.web.catalogs import CatalogPages, Catalogs
 from levo.satellite.web.charts import RANGES, Chart, chart, range_start
 from levo.satellite.web.insight import place_of
+from levo.satellite.web.kept import Kept
 from levo.satellite.web.problems import BadParameter
-from levo.satellite.web.render import SECOND_NS, link
-from levo.satellite.web.sensor_view import encrypted_endpoints, sensor_view
+from levo.satellite.web.render import SECOND_NS, Renderer, link
+from levo.satellite.web.sensor_view import SensorView, encrypted_endpoints, sensor_view
 
 PAGE_ROWS = 100
 DAY_NS = 86_400 * SECOND_NS
@@ -25,8 +30,50 @@ _YOUNG_S = 3 * 3600
 """A catalog younger than this is shown by the minute."""
 
 
+_LATEST_SENSORS = 6
+
+
+@dataclass(slots=True)
+class _Fleet:
+    """All sensors in figures."""
+
+    latest: list[SensorView]
+    sensors: int = 0
+    silent: int = 0
+    lost: float = 0.0
+    hidden: int = 0
+    """Servers over TLS with connections that no sensor could read."""
+    unread: float = 0.0
+
+
+def _fleet(reader: CatalogReader, now_ns: int) -> _Fleet:
+    """Return the figures of every sensor; only a few sensors are in memory at a time."""
+    fleet = _Fleet([])
+    encrypted = 0.0
+
+    def counted() -> Iterator[SensorRow]:
+        nonlocal encrypted
+        for row in reader.each_sensor():
+            view = sensor_view(row, now_ns)
+            fleet.sensors += 1
+            fleet.silent += view.silent
+            fleet.lost += view.lost
+            encrypted += view.encrypted
+            if fleet.sensors <= _LATEST_SENSORS:
+                fleet.latest.append(view)
+            yield row
+
+    hidden = [each.unread for each in encrypted_endpoints(counted()) if each.unread]
+    fleet.hidden, fleet.unread = len(hidden), sum(hidden) or encrypted
+    return fleet
+
+
 class Pages(CatalogPages):
     """Overview, catalog, endpoints, sensors."""
+
+    def __init__(self, catalogs: Catalogs, desk: Desk, renderer: Renderer) -> None:
+        super().__init__(catalogs, desk, renderer)
+        self._fleets: Kept[_Fleet] = Kept()
 
     def routes(self) -> list[Route]:
         """Return the routes of the pages."""
@@ -48,9 +95,7 @@ class Pages(CatalogPages):
         new_total, newest = reader.endpoints(
             EndpointFilter(new_since_ns=now_ns - DAY_NS), sort="first_seen", limit=6
         )
-        sensors = reader.sensors(limit=100)[1]
-        views = [sensor_view(row, now_ns) for row in sensors]
-        hidden = [each for each in encrypted_endpoints(sensors) if each.unread]
+        fleet = self._fleets.get((reader.organization,), lambda: _fleet(reader, now_ns))
         return self._renderer.page(
             request,
             "overview.html",
@@ -63,11 +108,12 @@ class Pages(CatalogPages):
             newest=newest or reader.endpoints(EndpointFilter(), sort="first_seen", limit=6)[1],
             failing=reader.most_errors(),
             applications=reader.applications(limit=8)[1],
-            sensors=views,
-            silent=sum(view.silent for view in views),
-            lost=sum(view.lost for view in views),
-            hidden=len(hidden),
-            unread=sum(each.unread for each in hidden) or sum(view.encrypted for view in views),
+            sensors=fleet.latest,
+            sensor_count=fleet.sensors,
+            silent=fleet.silent,
+            lost=fleet.lost,
+            hidden=fleet.hidden,
+            unread=fleet.unread,
             sensitive=self._catalogs.insight(request).sensitive_fields(),
         )
 
@@ -94,7 +140,6 @@ class Pages(CatalogPages):
             wanted=wanted,
             kept=kept,
             query=link(kept)[1:],
-            api_query=link(kept)[1:],
             filtered=wanted != EndpointFilter(),
             summary=reader.summary(),
             facets=reader.facets(wanted),
@@ -149,9 +194,22 @@ class Pages(CatalogPages):
         return self._renderer.page(request, "evidence.html", row=row, segments=segments)
 
     def _sensors(self, request: Request) -> Response:
-        parameters.only(request.query_params, "said")
-        rows, now_ns = self._catalogs.reader(request).sensors(limit=100)[1], self._renderer.clock_ns()
-        return self._renderer.page(request, "sensors.html", sensors=[sensor_view(r, now_ns) for r in rows])
+        query = request.query_params
+        parameters.only(query, "offset", "said")
+        offset, now_ns = (
+            parameters.number(query, "offset", 0, parameters.MAX_OFFSET),
+            self._renderer.clock_ns(),
+        )
+        total, rows = self._catalogs.reader(request).sensors(limit=PAGE_ROWS, offset=offset)
+        return self._renderer.page(
+            request,
+            "sensors.html",
+            sensors=[sensor_view(row, now_ns) for row in rows],
+            total=total,
+            offset=offset,
+            step=PAGE_ROWS,
+            link=lambda **changes: link({}, **changes),
+        )
 
     def _range(self, request: Request, first_seen_ns: int) -> str:
         now_s = self._renderer.clock_ns() // SECOND_NS
