@@ -28,7 +28,7 @@ from levo.satellite.store.learned import (
 )
 from levo.satellite.store.paths import read_template
 from levo.satellite.store.schema import open_for_reading
-from levo.satellite.store.traffic import WHOLE_CATALOG, read_traffic
+from levo.satellite.store.traffic import WHOLE_CATALOG, read_most_errors, read_traffic
 from levo.satellite.store.writer import SensorState
 
 _STATUS_CLASSES = {"none": (0, 0), "1xx": (100, 199), "2xx": (200, 299), "3xx": (300, 399), "4xx": (400, 499)}
@@ -285,22 +285,24 @@ class CatalogReader:
                 endpoint = row[0]
             return list(read_traffic(connection, endpoint, size_s, since_s))
 
-    def most_errors(self, limit: int = 5) -> list[tuple[EndpointRow, float]]:
-        """Return endpoints by their server errors, most first, those that have any."""
+    def most_errors(self, size_s: int, since_s: int, limit: int = 5) -> list[tuple[EndpointRow, Traffic]]:
+        """Return endpoints with server errors in rollups of *size_s* seconds from *since_s* on, most first.
+
+        With each its exchanges and errors in that time; latencies are left out.
+        """
         with self._connection() as connection:
-            errors = dict(
-                connection.execute(
-                    "SELECT endpoint, sum(exchanges) FROM endpoint_status WHERE status >= 500"
-                    " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?",
-                    (limit,),
-                ).fetchall()
-            )
-            marks = ",".join("?" * len(errors))
+            found = {
+                endpoint: Traffic(exchanges, client_errors, server_errors)
+                for endpoint, exchanges, client_errors, server_errors in read_most_errors(
+                    connection, size_s, since_s, limit
+                )
+            }
+            marks = ",".join("?" * len(found))
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM endpoint WHERE id IN ({marks})", list(errors)
+                f"SELECT {_COLUMNS} FROM endpoint WHERE id IN ({marks})", list(found)
             ).fetchall()
-            found = [(row, errors[row.id]) for row in _with_statuses(connection, rows)]
-        return sorted(found, key=lambda each: -each[1])
+            by_id = {row.id: row for row in _with_statuses(connection, rows)}
+        return [(by_id[endpoint], traffic) for endpoint, traffic in found.items() if endpoint in by_id]
 
     def endpoint(self, identity: int) -> EndpointRow | None:
         """Return one endpoint, or the one that it was merged into, or None."""
@@ -394,6 +396,18 @@ class CatalogReader:
     def each_application(self) -> Iterator[ApplicationRow]:
         """Yield all applications by name. There are few of them, and they are read at once."""
         yield from self.applications(limit=-1)[1]
+
+    def first_seen_ns(self, place: tuple[str, str, str] | None = None) -> int:
+        """Return when the first exchange of (organization, environment, application) was seen, or of any.
+
+        0 if none was.
+        """
+        where = "" if place is None else "WHERE organization = ? AND environment = ? AND application = ?"
+        with self._connection() as connection:
+            row = connection.execute(
+                f"SELECT min(first_seen_ns) FROM endpoint {where}", place or ()
+            ).fetchone()
+        return int(row[0] or 0)
 
     def applications(self, *, limit: int = 100, offset: int = 0) -> tuple[int, list[ApplicationRow]]:
         """Return how many applications there are, and *limit* of them from *offset* on, by name."""

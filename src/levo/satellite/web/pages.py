@@ -92,6 +92,7 @@ class Pages(CatalogPages):
         summary = reader.summary()
         now_ns = self._renderer.clock_ns()
         chosen = self._range(request, summary.first_seen_ns)
+        size_s, _ = RANGES[chosen]
         new_total, newest = reader.endpoints(
             EndpointFilter(new_since_ns=now_ns - DAY_NS), sort="first_seen", limit=6
         )
@@ -100,13 +101,13 @@ class Pages(CatalogPages):
             request,
             "overview.html",
             summary=summary,
-            chart=self._chart(reader, chosen),
+            chart=self._chart(reader, chosen, summary.first_seen_ns),
             ranges=list(RANGES),
             chosen=chosen,
             link=lambda **changes: link({}, **changes),
             new_total=new_total,
             newest=newest or reader.endpoints(EndpointFilter(), sort="first_seen", limit=6)[1],
-            failing=reader.most_errors(),
+            failing=reader.most_errors(size_s, range_start(chosen, now_ns // SECOND_NS)),
             applications=reader.applications(limit=8)[1],
             sensors=fleet.latest,
             sensor_count=fleet.sensors,
@@ -163,6 +164,7 @@ class Pages(CatalogPages):
         state, path = self._desk.standing(place)
         decisions = self._desk.decisions(place)
         chosen = self._range(request, row.first_seen_ns)
+        application = (row.organization, row.environment, row.application)
         operation = insight.operation(row)
         return self._renderer.page(
             request,
@@ -171,11 +173,10 @@ class Pages(CatalogPages):
             path=path or row.path,
             state=state,
             decisions=decisions,
-            chart=self._chart(reader, chosen, row.id),
+            chart=self._chart(reader, chosen, reader.first_seen_ns(application), row.id),
             ranges=list(RANGES),
             chosen=chosen,
             link=lambda **changes: link({}, **changes),
-            server_errors=row.status_classes.get("5xx", 0.0),
             parameters=operation.parameters,
             operation=operation.messages,
             findings=insight.findings(row),
@@ -219,7 +220,10 @@ class Pages(CatalogPages):
             raise BadParameter("range", f"must be one of {', '.join(RANGES)}")
         return chosen
 
-    def _chart(self, reader: CatalogReader, chosen: str, endpoint: int = WHOLE_CATALOG) -> Chart:
+    def _chart(
+        self, reader: CatalogReader, chosen: str, first_ns: int, endpoint: int = WHOLE_CATALOG
+    ) -> Chart:
         now_s = self._renderer.clock_ns() // SECOND_NS
         size, _ = RANGES[chosen]
-        return chart(reader.traffic(size, range_start(chosen, now_s), endpoint), chosen, now_s)
+        points = reader.traffic(size, range_start(chosen, now_s), endpoint)
+        return chart(points, chosen, now_s, first_ns // SECOND_NS)

@@ -20,7 +20,7 @@ from levo.satellite.store import ApplicationRow, EndpointRow, SensorRow
 from levo.satellite.store.traffic import WHOLE_CATALOG
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import Catalogs
-from levo.satellite.web.charts import QUANTILES, RANGES, range_start
+from levo.satellite.web.charts import QUANTILES, RANGES, chart, range_start
 from levo.satellite.web.documents import document_routes
 from levo.satellite.web.exports import Table, download, table_response
 from levo.satellite.web.insight import Change, Finding
@@ -320,13 +320,23 @@ def rest_routes(catalogs: Catalogs) -> list[Route]:
         if asked is not None and row is None:
             raise HTTPException(404, "no such endpoint")
         identity = WHOLE_CATALOG if row is None else row.id
+        place = None if row is None else (row.organization, row.environment, row.application)
         size, _ = RANGES[name]
         now_s = time.time_ns() // SECOND_NS
         points = reader.traffic(size, range_start(name, now_s), identity)
         if "format" in query:
             return download(TRAFFIC, points, form)
-        documents = [step_document(step) for step in points]
-        return etagged(request, {"range": name, "step_seconds": size, "steps": documents})
+        drawn = chart(points, name, now_s, reader.first_seen_ns(place) // SECOND_NS)
+        return etagged(
+            request,
+            {
+                "range": name,
+                "step_seconds": size,
+                "observed_seconds": drawn.observed_s,
+                "per_second": float(f"{drawn.rate:.6g}"),
+                "steps": [step_document(step) for step in points],
+            },
+        )
 
     def encrypted(request: Request) -> Response:
         parameters.only(request.query_params, *parameters.TABLE)
