@@ -230,6 +230,18 @@ def test_the_endpoints_that_fail_are_those_of_the_range(tmp_path: Path) -> None:
     assert "/new" in shown["7d"] and "/old" in shown["7d"]
 
 
+@pytest.mark.parametrize("path", ["/", "/endpoints/1", "/changes"])
+def test_the_zone_of_times_is_named_and_is_that_of_every_tooltip(tmp_path: Path, path: str) -> None:
+    text = Site(tmp_path, [trace()]).get(path)
+    titles = re.findall(r'<time title="([^"]*)"', text)
+
+    assert "Times are in UTC" in text
+    assert titles and all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", title) for title in titles)
+    if path != "/changes":
+        assert text.count("Times in UTC") == 2
+        assert all("UTC: " in each for each in re.findall(r"<g><title>([^<]*)", text))
+
+
 def test_more_sensors_than_a_page_are_all_counted_and_found(tmp_path: Path) -> None:
     seed(tmp_path / "catalog", endpoints=10, days=1, events=1, sensors=250, now_ns=NOW)
     site = Site(tmp_path, None)
