@@ -384,6 +384,11 @@ class Desk:
         )  # fmt: skip
         return int(str(total)), [AuditEntry(*row) for row in rows]
 
+    def each_audit(self) -> Iterator[AuditEntry]:
+        """Yield all entries, newest first, a batch in memory at a time."""
+        for row in self._each("SELECT id, time_ns, actor, action, subject, detail FROM audit"):
+            yield AuditEntry(*row)
+
     # triage
 
     def decide(
@@ -583,6 +588,17 @@ class Desk:
         rows = self._rows(f"SELECT {_ALERT} FROM alert ORDER BY id DESC LIMIT ?", limit)
         return [Alert(*row) for row in rows]
 
+    def alert_page(self, limit: int, offset: int) -> tuple[int, list[Alert]]:
+        """Return how many alerts there are, and some of them, newest first."""
+        (total,) = self._rows("SELECT count(*) FROM alert")[0]
+        rows = self._rows(f"SELECT {_ALERT} FROM alert ORDER BY id DESC LIMIT ? OFFSET ?", limit, offset)
+        return int(total), [Alert(*row) for row in rows]
+
+    def each_alert(self) -> Iterator[Alert]:
+        """Yield all alerts, newest first, a batch in memory at a time."""
+        for row in self._each(f"SELECT {_ALERT} FROM alert"):
+            yield Alert(*row)
+
     # settings
 
     def setting(self, name: str) -> str:
@@ -603,11 +619,23 @@ class Desk:
         with self._lock:
             return self._connection.execute(sql, values).fetchall()
 
+    def _each(self, select: str) -> Iterator[_Row]:
+        """Yield the rows of *select*, whose first column is the table's ``id``, the latest first.
+
+        Goes on from the last number that it has seen, so what is added meanwhile moves nothing.
+        """
+        last = _AFTER_ALL
+        while rows := self._rows(f"{select} WHERE id < ? ORDER BY id DESC LIMIT {_BATCH}", last):
+            yield from rows
+            last = int(str(rows[-1][0]))
+
     def _run(self, sql: str, *values: object) -> int:
         with self._lock:
             return self._connection.execute(sql, values).rowcount
 
 
+_BATCH = 500
+_AFTER_ALL = (1 << 63) - 1
 _MOST_TEXT = 500
 """Characters of an alert's subject and text."""
 _MOST_OVER = 10_000

@@ -6,6 +6,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +22,15 @@ from levo.satellite.store.desk import DESK_NAME, row_number
 from levo.satellite.store.learned import (
     EventRow,
     read_description,
+    read_event_ids,
     read_events,
+    read_events_by_id,
     read_operations,
     read_operations_of,
 )
 from levo.satellite.store.paths import read_template
 from levo.satellite.store.schema import open_for_reading
-from levo.satellite.store.traffic import WHOLE_CATALOG, read_traffic
+from levo.satellite.store.traffic import WHOLE_CATALOG, read_most_errors, read_traffic
 from levo.satellite.store.writer import SensorState
 
 _STATUS_CLASSES = {"none": (0, 0), "1xx": (100, 199), "2xx": (200, 299), "3xx": (300, 399), "4xx": (400, 499)}
@@ -166,6 +169,12 @@ class Summary(msgspec.Struct, frozen=True):
 
 _MAX_PARTS = 200
 """Organisations whose connections are kept open."""
+_BATCH = 500
+"""Rows of an export that are in memory at once."""
+_OPERATION_BATCH = 50
+"""Operations at once: each holds the schemas of its messages."""
+_SENSOR_BATCH = 20
+"""Sensors at once: each may have reported hundreds of series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +256,23 @@ class CatalogReader:
             ).fetchall()
             return total, _with_statuses(connection, rows)
 
+    def each_endpoint(self, wanted: EndpointFilter, *, sort: str = "path") -> Iterator[EndpointRow]:
+        """Yield all endpoints that pass *wanted* now, by *sort*, a batch of rows in memory at a time.
+
+        Their ids are read at once, the rows batch by batch: however the catalog changes meanwhile, none comes
+        twice and none is skipped. One that was merged into another in the meantime is left out.
+        """
+        where = _where(wanted)
+        with self._connection() as connection:
+            found = connection.execute(
+                f"SELECT id FROM endpoint {where.text} ORDER BY {SORTS[sort]}", where.values
+            )
+            identities = array("q", (identity for (identity,) in found))
+        for at in range(0, len(identities), _BATCH):
+            part = identities[at : at + _BATCH]
+            rows = {row.id: row for row in self.endpoints_by_id(part)}
+            yield from (rows[identity] for identity in part if identity in rows)
+
     def facets(self, wanted: EndpointFilter, limit: int = 40) -> dict[str, list[FacetValue]]:
         """Return for each of :data:`FACETS` its values, most endpoints first, under the other filters."""
         found: dict[str, list[FacetValue]] = {}
@@ -275,22 +301,24 @@ class CatalogReader:
                 endpoint = row[0]
             return list(read_traffic(connection, endpoint, size_s, since_s))
 
-    def most_errors(self, limit: int = 5) -> list[tuple[EndpointRow, float]]:
-        """Return endpoints by their server errors, most first, those that have any."""
+    def most_errors(self, size_s: int, since_s: int, limit: int = 5) -> list[tuple[EndpointRow, Traffic]]:
+        """Return endpoints with server errors in rollups of *size_s* seconds from *since_s* on, most first.
+
+        With each its exchanges and errors in that time; latencies are left out.
+        """
         with self._connection() as connection:
-            errors = dict(
-                connection.execute(
-                    "SELECT endpoint, sum(exchanges) FROM endpoint_status WHERE status >= 500"
-                    " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?",
-                    (limit,),
-                ).fetchall()
-            )
-            marks = ",".join("?" * len(errors))
+            found = {
+                endpoint: Traffic(exchanges, client_errors, server_errors)
+                for endpoint, exchanges, client_errors, server_errors in read_most_errors(
+                    connection, size_s, since_s, limit
+                )
+            }
+            marks = ",".join("?" * len(found))
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM endpoint WHERE id IN ({marks})", list(errors)
+                f"SELECT {_COLUMNS} FROM endpoint WHERE id IN ({marks})", list(found)
             ).fetchall()
-            found = [(row, errors[row.id]) for row in _with_statuses(connection, rows)]
-        return sorted(found, key=lambda each: -each[1])
+            by_id = {row.id: row for row in _with_statuses(connection, rows)}
+        return [(by_id[endpoint], traffic) for endpoint, traffic in found.items() if endpoint in by_id]
 
     def endpoint(self, identity: int) -> EndpointRow | None:
         """Return one endpoint, or the one that it was merged into, or None."""
@@ -329,6 +357,23 @@ class CatalogReader:
         with self._connection() as connection:
             return read_operations(connection, place)
 
+    def each_operation(self, place: tuple[str, str, str]) -> Iterator[Operation]:
+        """Yield the operations of (organization, environment, application) in order of path.
+
+        However many there are, only a few are in memory at a time.
+        """
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT id FROM endpoint WHERE organization = ? AND environment = ? AND application = ?"
+                " ORDER BY path, method, host, id",
+                place,
+            )
+            identities = array("q", (identity for (identity,) in rows))
+        for at in range(0, len(identities), _OPERATION_BATCH):
+            part = identities[at : at + _OPERATION_BATCH]
+            found = dict(self.operations_of(part))
+            yield from (found[identity] for identity in part if identity in found)
+
     def operations_of(self, endpoints: Sequence[int]) -> list[tuple[int, Operation]]:
         """Return (id, operation) of *endpoints*, those that there are."""
         with self._connection() as connection:
@@ -349,10 +394,36 @@ class CatalogReader:
                 connection, endpoint=endpoint, kind=kind, since_ns=since_ns, limit=limit, offset=offset
             )
 
+    def each_event(self, *, endpoint: int | None = None, kind: str = "") -> Iterator[EventRow]:
+        """Yield all changes that there are now, newest first, as :meth:`each_endpoint` does."""
+        with self._connection() as connection:
+            identities = array("q", read_event_ids(connection, endpoint=endpoint, kind=kind))
+        for at in range(0, len(identities), _BATCH):
+            part = identities[at : at + _BATCH]
+            with self._connection() as connection:
+                rows = read_events_by_id(connection, part)
+            yield from (rows[identity] for identity in part if identity in rows)
+
     def description(self, place: tuple[str, str, str]) -> tuple[int, str] | None:
         """Return (time, document) of what was uploaded for (organization, environment, application)."""
         with self._connection() as connection:
             return read_description(connection, place)
+
+    def each_application(self) -> Iterator[ApplicationRow]:
+        """Yield all applications by name. There are few of them, and they are read at once."""
+        yield from self.applications(limit=-1)[1]
+
+    def first_seen_ns(self, place: tuple[str, str, str] | None = None) -> int:
+        """Return when the first exchange of (organization, environment, application) was seen, or of any.
+
+        0 if none was.
+        """
+        where = "" if place is None else "WHERE organization = ? AND environment = ? AND application = ?"
+        with self._connection() as connection:
+            row = connection.execute(
+                f"SELECT min(first_seen_ns) FROM endpoint {where}", place or ()
+            ).fetchone()
+        return int(row[0] or 0)
 
     def applications(self, *, limit: int = 100, offset: int = 0) -> tuple[int, list[ApplicationRow]]:
         """Return how many applications there are, and *limit* of them from *offset* on, by name."""
@@ -420,6 +491,25 @@ class CatalogReader:
                 )
                 found.update(row[0] for row in rows)
         return found
+
+    def each_sensor(self) -> Iterator[SensorRow]:
+        """Yield all runs of sensors that there are now, last heard of first, a few in memory at a time."""
+        with self._connection() as connection:
+            keys = connection.execute(
+                "SELECT organization, sensor, instance FROM sensor"
+                " ORDER BY last_seen_ns DESC, organization, sensor, instance"
+            ).fetchall()
+        for at in range(0, len(keys), _SENSOR_BATCH):
+            part = keys[at : at + _SENSOR_BATCH]
+            marks = ",".join(["(?, ?, ?)"] * len(part))
+            with self._connection() as connection:
+                found = connection.execute(
+                    f"SELECT instance, {_SENSOR} FROM sensor"
+                    f" WHERE (organization, sensor, instance) IN (VALUES {marks})",
+                    [value for key in part for value in key],
+                ).fetchall()
+            rows = {(row[1], row[2], row[0]): row[1:] for row in found}
+            yield from (_sensor_row(rows[key]) for key in part if key in rows)
 
     def summary(self) -> Summary:
         """Return the catalog in numbers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -199,6 +199,11 @@ class Insight:
         """Return how many changes there are, and some of them, newest first."""
         total, rows = self._reader.events(endpoint=endpoint, kind=kind, limit=limit, offset=offset)
         return total, [shown_change(row) for row in rows]
+
+    def each_change(self, *, endpoint: int | None = None, kind: str = "") -> Iterator[Change]:
+        """Yield all changes that there are now, newest first."""
+        for row in self._reader.each_event(endpoint=endpoint, kind=kind):
+            yield shown_change(row)
 
     def document(self, place: tuple[str, str, str], version: str = "3.1") -> dict[str, Any] | None:
         """Return the OpenAPI document of (organization, environment, application), None if there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import time
 from collections.abc import Callable
@@ -58,9 +59,11 @@ class Renderer:
             "milliseconds": milliseconds,
             "percent": percent,
             "pace": pace,
+            "duration": duration,
             "kind": lambda name: name.replace("-", " "),
             "day": lambda time_ns: day(time_ns, clock_ns()),
             "timestamp": timestamp,
+            "moment": moment,
             "ago": lambda time_ns: ago(time_ns, clock_ns()),
             "path_parts": path_parts,
             "spoken_place": spoken_place,
@@ -105,7 +108,7 @@ def revision_of(request: Request) -> int:
 
 THEMES = ("light", "dark")
 """What the cookie ``theme`` may say; without it the system's colours are used."""
-_PASSING = re.compile(rb'(?<=">)[^<]*(?=</time>)| data-revision="\d*"')
+_PASSING = re.compile(rb'(?<=">)[^<]*(?=</time>)|(?<= data-passing>)[^<]*| data-revision="\d*"')
 """What changes with the time alone."""
 
 
@@ -172,6 +175,21 @@ def pace(per_second: float, *, short: bool = False) -> str:
     value = per_second * size
     text = f"{value:.1f}" if 0 < value < 9.95 else amount(value)
     return f"{text}/{unit}" if short else f"{text} {words}"
+
+
+def duration(seconds: float) -> str:
+    """A time of seconds to days for people, rounded down, with two significant digits if it is long."""
+    for size, unit in ((86_400, "d"), (3600, "h")):
+        if seconds >= size:
+            if seconds < 10 * size and seconds % size >= size / 10:
+                return f"{math.floor(seconds / size * 10) / 10:.1f} {unit}"
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds // 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+def moment(time_ns: int) -> str:
+    """A time in full, in the one zone that all pages use."""
+    return f"{timestamp(time_ns)[:19].replace('T', ' ')} UTC"
 
 
 def day(time_ns: int, now_ns: int) -> str:

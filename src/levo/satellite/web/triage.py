@@ -133,8 +133,7 @@ class Triage(CatalogPages):
             raise HTTPException(400, "document: holds what JSON cannot") from None
         reader = self._catalogs.reader(request)
         if not any(
-            (row.organization, row.environment, row.application) == place
-            for row in reader.applications(limit=1000)[1]
+            (row.organization, row.environment, row.application) == place for row in reader.each_application()
         ):
             raise HTTPException(404, "no such application")
         store_description(reader.path, place, self._renderer.clock_ns(), kept)

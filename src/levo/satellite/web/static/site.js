@@ -16,15 +16,11 @@
     return new Date(then).toISOString().slice(0, 10);
   }
 
-  const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  // Only how long ago: the moment itself comes from the server, in UTC like the axes, as the page says.
   function tellTimes(within = document) {
     for (const time of within.querySelectorAll("time")) {
-      const then = Date.parse(time.dateTime), text = ago(then);
+      const text = ago(Date.parse(time.dateTime));
       if (time.textContent !== text) time.textContent = text;
-      if (time.dataset.told !== time.dateTime) {
-        time.dataset.told = time.dateTime;
-        time.title = whole.format(then);
-      }
     }
   }
 
