@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -27,16 +26,9 @@ from levo.demo.capture_file import write_capture
 from tests.satellite.running import RunningSatellite, until
 from tests.sensor.export.certificates import make_authority, make_leaf
 from tests.system.network import PATH, Namespace, needs, veth_pair
+from tests.system.shell import LEVO, last_child, programs_in, until_said
 
 PASSWORD = "correct horse battery"
-LEVO = Path(sys.executable).with_name("levo")
-SUDO = """#!/bin/bash
-# Stands in where sudo is not installed: an environment of its own, except for what it is told to keep.
-kept=(); case $1 in --preserve-env=*) IFS=, read -ra kept <<<"${1#*=}"; shift;; esac
-passed=(); for name in "${kept[@]}"; do passed+=("$name=${!name}"); done
-exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "${passed[@]}" "$@"
-"""
-
 pytestmark = [
     pytest.mark.root,
     needs("curl", "ethtool", "unshare"),
@@ -91,13 +83,9 @@ def shown(page: str, name: str) -> str:
 @contextmanager
 def shell(place: Namespace, folder: Path, command: str) -> Iterator[subprocess.Popen[str]]:
     """*command* in a shell of *place*, with levo on the PATH and an /etc/levo of its own."""
-    programs = folder / "bin"
-    programs.mkdir(exist_ok=True)
+    programs = programs_in(folder)
     if not (programs / "levo").exists():
         (programs / "levo").symlink_to(LEVO)
-    if shutil.which("sudo", path=PATH) is None:
-        (programs / "sudo").write_text(SUDO)
-        (programs / "sudo").chmod(0o755)
     made = not Path("/etc/levo").exists()
     Path("/etc/levo").mkdir(exist_ok=True)
     hide = f'mount -t tmpfs tmpfs /etc/levo && cd {shlex.quote(str(folder))} && exec bash -c "$0"'
@@ -121,23 +109,6 @@ def shell(place: Namespace, folder: Path, command: str) -> Iterator[subprocess.P
         watchdog.cancel()
         if made:
             Path("/etc/levo").rmdir()
-
-
-def last_child(pid: int) -> int:
-    """The program at the end of a chain of shell and sudo."""
-    while children := Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        pid = int(children[0])
-    return pid
-
-
-def until_said(process: subprocess.Popen[str], text: str) -> str:
-    assert process.stderr is not None
-    said = ""
-    for line in process.stderr:
-        said += line
-        if text in line:
-            return said
-    raise AssertionError(f"ended without {text!r}: {said}")
 
 
 @contextmanager
@@ -169,12 +140,12 @@ def test_the_command_of_the_page_brings_traces_over_tls_with_a_token(tmp_path: P
         server = here.popen([sys.executable, *listening], **quiet)
         try:
             with shell(here, tmp_path, command) as sensor:
-                until_said(sensor, "capturing on")
+                assert sensor.stderr is not None
+                until_said(sensor.stderr, "capturing on")
                 asking = ["curl", "-sf", "--noproxy", "*", "--retry-connrefused", "--retry", "20"]
                 here.run([*asking, "http://127.0.0.1:8080/?page=1"])
                 until(lambda: visitor.endpoints() != [])
                 os.kill(last_child(sensor.pid), signal.SIGTERM)
-                assert sensor.stderr is not None
                 told = sensor.stderr.read()
                 assert sensor.wait(30) == 0, told
         finally:
