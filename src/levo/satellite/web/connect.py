@@ -167,8 +167,8 @@ def targets(situation: Situation, sender: Sender) -> tuple[Target, ...]:
         Target(
             "ecs",
             "Amazon ECS",
-            "Keeps the token as an encrypted parameter, then asks for the service, shows what will change "
-            "and watches the rollout.",
+            ("Keeps the token as an encrypted parameter, then asks" if sender.token else "Asks")
+            + " for the service, shows what will change and watches the rollout.",
             _ecs(situation, sender),
             ("ecs-image", *(("ecs-authority",) if situation.authority else ())),
         ),
