@@ -6,6 +6,7 @@ import gzip
 import http.server
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ import pytest
 
 from tests.cli.capture import CANARY, write_capture
 from tests.cli.levo_command import environment, levo
+from tests.satellite.running import RunningSatellite
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: opens a capture socket on loopback")
 
@@ -331,3 +333,30 @@ def test_live_on_loopback_with_health_reload_and_sigterm(tmp_path: Path) -> None
     assert all(entry["balanced"] for entry in ledger.values())
     assert ledger["exchanges"]["states"]["path_excluded"] == 2
     assert ledger["capture"]["states"]["kernel_dropped"] == 0
+
+
+@pytest.mark.parametrize("kind", ["http", "grpc"])
+def test_a_file_that_the_satellite_refuses_says_what_to_do(
+    capture: Path, bare: tuple[str, str], tmp_path: Path, kind: str
+) -> None:
+    """A real Satellite that asks for tokens; reading ends before a progress line could have said why."""
+    settings = tmp_path / "satellite.yaml"
+    settings.write_text("ingest-tokens: required\n")
+    with RunningSatellite(tmp_path / "data", "--config", str(settings)) as satellite:
+        url = satellite.web if kind == "http" else f"grpc://{satellite.grpc}"
+        done = levo("apidump", *bare, "--read", str(capture), "--rate-limit=0", f"--satellite-url={url}")
+        told = done.stderr.splitlines()
+        why = [line for line in told if "traces not delivered: " in line]
+
+        assert done.returncode == 1
+        assert len(why) == 1 and "LEVO_SATELLITE_TOKEN" in why[0] and "/v1/metrics" not in why[0]
+
+        form = {"name": "t", "scope": "ingest", "organization": "acme"}
+        made = satellite.post("/settings/tokens", json.dumps(form).encode(), content_type="application/json")
+        found = re.search(rb"levo_[A-Za-z0-9_-]{20,}", made.body)
+        assert found is not None
+        token = {"LEVO_SATELLITE_TOKEN": found[0].decode()}
+        again = levo(
+            "apidump", *bare, "--read", str(capture), "--rate-limit=0", f"--satellite-url={url}", env=token
+        )
+        assert (again.returncode, "not delivered" in again.stderr) == (0, False), again.stderr

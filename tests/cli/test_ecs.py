@@ -47,7 +47,7 @@ def test_the_older_image_gives_the_older_document(capsys: Capture) -> None:
     }
 
 
-def test_a_filled_snippet_has_no_placeholder_and_says_nothing(capsys: Capture) -> None:
+def test_a_filled_snippet_has_no_placeholder_and_says_only_whose_image_it_takes(capsys: Capture) -> None:
     arguments = (
         *("--satellite-url", "https://s:9999", "--levo-env", "staging", "--levoai-org-id", "o"),
         *("--rate-limit", "10", "--region", "us-west-2", "--log-group", "/ecs/x", "--cpu", "256"),
@@ -57,7 +57,10 @@ def test_a_filled_snippet_has_no_placeholder_and_says_nothing(capsys: Capture) -
     captured = capsys.readouterr()
     container = json.loads(captured.out)
 
-    assert "INSERT" not in captured.out and captured.err == ""
+    assert "INSERT" not in captured.out and captured.err.count("\n") == 1
+    assert captured.err.startswith("levo: note: the image is levoai/pcap-sensor:0.1.1")
+    assert invoke(["ecs", "snippet", *arguments, "--image", "registry.example.com/sensor:1"]) == 0
+    assert capsys.readouterr().err == ""
     assert container["cpu"] == 256
     assert container["entryPoint"][10:] == [
         *("--host-allow", "a,b", "--host-allow", "c", "--no-redact", "--output", "null")

@@ -26,6 +26,7 @@ from levo.ecs.arn import region_of
 from levo.ecs.definition import TaskDefinition, read_definition
 from levo.ecs.model import (
     IMAGE,
+    IMAGE_NOTE,
     LOW_RESOURCE_FLAGS,
     EcsInputError,
     Flag,
@@ -84,6 +85,8 @@ def snippet_command(form: formats.Format, file: str | None, **given: Any) -> Non
     missing = sidecar.placeholders()
     if missing:
         click.echo(f"levo: to be filled in: {', '.join(missing)}", err=True)
+    if given["image"] is None:
+        click.echo(f"levo: note: {IMAGE_NOTE}", err=True)
 
 
 def _patched(file: str, given: dict[str, Any], flags: tuple[Flag, ...]) -> TaskDefinition:

@@ -51,7 +51,11 @@ def container_options(function: Function) -> Function:
         click.option(
             "--log-group", metavar="NAME", help="CloudWatch log group.  [default: /ecs/FAMILY-pcap]"
         ),
-        click.option("--image", metavar="IMAGE", help="Image of the sensor.  [default: this release's]"),
+        click.option(
+            "--image",
+            metavar="IMAGE",
+            help="Image of the sensor.  [default: levoai/pcap-sensor, not built from this source]",
+        ),
         click.option("--memory", type=int, metavar="MIB", help="Memory limit of the sensor.  [default: 512]"),
         click.option("--cpu", type=int, metavar="UNITS", help="CPU units of the sensor.  [default: 512]"),
     ):

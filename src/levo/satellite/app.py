@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from levo.errors import LevoError
 from levo.satellite.access import Keeper
 from levo.satellite.access.ingestion import IngestionTokens
+from levo.satellite.certificate import Certificate, read_authority
 from levo.satellite.learner import JOURNAL_NAME, Progress
 from levo.satellite.patience import patient_protocol
 from levo.satellite.queue import Journal
@@ -31,6 +32,7 @@ from levo.satellite.web import (
     AlertWatcher,
     Backup,
     Catalogs,
+    Connect,
     LiveChannel,
     SiteParts,
     build_otlp_app,
@@ -104,12 +106,13 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             live.publish(progress.revision)
 
         supervisor = LearnerSupervisor(data_dir, on_progress)
+        admission = _admission(settings, keeper)
         intake = Intake(
             journal,
             max_request_bytes=settings.max_request_bytes,
             max_in_flight_bytes=settings.max_in_flight_bytes,
             on_accepted=supervisor.wake,
-            admission=_admission(settings, keeper),
+            admission=admission,
         )
         grpc_receiver = GrpcReceiver(intake)
         web_address, http_address = (
@@ -127,6 +130,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
                 ready=lambda: supervisor.statistics().running and not stop.is_set(),
                 backup=Backup(data_dir),
                 satellite_url=web_url,
+                connect=_connect(settings, web_url, admission),
                 loopback_only=settings.listen.is_loopback,
             )
         )
@@ -195,6 +199,17 @@ def _admission(settings: SatelliteSettings, keeper: Keeper) -> IngestionTokens |
         return None
     reachable = not all(a.is_loopback for a in (settings.listen, settings.otlp_grpc, settings.otlp_http))
     return IngestionTokens(keeper, required=settings.ingest_tokens == "required" or reachable)
+
+
+def _connect(settings: SatelliteSettings, web_url: str, admission: IngestionTokens | None) -> Connect:
+    chain, key, authority = settings.tls_certificate, settings.tls_key, settings.tls_ca_certificate
+    return Connect(
+        web_url,
+        loopback_only=settings.listen.is_loopback,
+        certificate=Certificate(chain, key, authority) if chain and key else None,
+        authority=read_authority(authority) if authority else "",
+        token_required=lambda: admission is not None and admission.asked_for,
+    )
 
 
 def _tls(settings: SatelliteSettings) -> tuple[bytes, bytes] | None:

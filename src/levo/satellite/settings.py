@@ -53,6 +53,9 @@ class SatelliteSettings:
     """Certificate chain (PEM); with ``tls_key`` all three ports speak TLS."""
     tls_key: Path | None = None
     """Private key (PEM)."""
+    tls_ca_certificate: Path | None = None
+    """Who signed the certificate (PEM), ours or that of a proxy in front of us: shown to whoever connects a
+    sensor. Without it, what ``tls_certificate`` has of that."""
     ingest_tokens: str = "auto"
     """``auto``: sensors must send a token on addresses that other machines reach, and everywhere once there
     is a token; ``required``: always; ``off``: never."""
@@ -140,7 +143,7 @@ def _parse(name: str, text: str) -> Address | Path | int | str:
         if text not in INGEST_TOKENS:
             raise ValueError(f"{text!r}: must be one of {', '.join(INGEST_TOKENS)}")
         return text
-    if name in ("tls_certificate", "tls_key"):
+    if name in ("tls_certificate", "tls_key", "tls_ca_certificate"):
         path = Path(text).expanduser()
         if not path.is_file():
             raise ValueError(f"{text!r}: no such file")

@@ -276,6 +276,7 @@ def _encode_resource(attributes: Mapping[str, str]) -> bytes:
 def _open_outputs(merged: Merged, resource: bytes, shares: Shares) -> list[Any]:
     from levo.sensor.export.opening import open_destination
     from levo.sensor.export.output import Output, QueueLimits
+    from levo.sensor.export.retry import RetryPolicy
 
     config = merged.config
     outputs: list[Any] = []
@@ -289,6 +290,8 @@ def _open_outputs(merged: Merged, resource: bytes, shares: Shares) -> list[Any]:
                     name=str(spec) if spec.path is None else f"{spec.kind}:{os.path.basename(spec.path)}",
                     resource=resource,
                     limits=QueueLimits(bytes=shares.output_bytes),
+                    # Whoever reads a file waits for it; a service may outlive a certificate's renewal.
+                    retry=RetryPolicy(waits_for_repair=config.read is None),
                     spool=spool,
                 )
             )

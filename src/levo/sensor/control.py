@@ -244,6 +244,7 @@ class Control:
         lost = undelivered(ledger)
         tail = f"; {lost:,} traces could not be delivered" if lost else ""
         self._log.info(f"stopped after {seconds:.1f} s{tail}")
+        self._report_undelivered()
         self._report_ports()
         self._report_encrypted()
         if self._log.structured:
@@ -262,6 +263,14 @@ class Control:
             self._log.plain(ledger.render())
         if not ledger.balanced:
             self._log.error("the ledger does not balance; please report this")
+
+    def _report_undelivered(self) -> None:
+        """Why an output gave traces up: a short run may end before anything else says so."""
+        for output in self._sensor.pipeline.snapshot().outputs:
+            lost = output.failed + output.rejected
+            if lost and output.last_loss:
+                traces = f"{lost:,} trace{'' if lost == 1 else 's'}"
+                self._log.error(f"{output.name}: {traces} not delivered: {output.last_loss}")
 
     def _report_ports(self) -> None:
         """What came by on the busiest server ports, one sentence each."""

@@ -88,7 +88,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Exports:
     found = Exports(folder, None)
     for number in range(MANY):
         found.desk.record("anna", "accept", f"GET /{number}", "", NOW + number)
-        found.desk.add_alerts([NewAlert("new-endpoint", str(number), f"New endpoint {number}")], NOW, told=False)
+        alert = NewAlert("new-endpoint", str(number), f"New endpoint {number}")
+        found.desk.add_alerts([alert], NOW, told=False)
     return found
 
 

@@ -54,7 +54,8 @@ EVERY_PAGE = ("/", "/catalog", "/sensitive", "/changes", "/encrypted", "/referen
 
 @pytest.mark.parametrize("path", EVERY_PAGE)
 def test_every_page_of_an_empty_catalog_says_what_to_do_next(tmp_path: Path, path: str) -> None:
-    assert "levo apidump --satellite-url http://127.0.0.1:9999</code>" in Site(tmp_path, []).get(path)
+    page = Site(tmp_path, []).get(path)
+    assert "levo apidump --satellite-url http://localhost</code>" in page and 'href="/connect"' in page
 
 
 @pytest.mark.parametrize("path", [*EVERY_PAGE, "/endpoints/1", "/?range=90d", "/endpoints/1?range=7d"])

@@ -27,6 +27,11 @@ class IngestionTokens:
         self._believed: dict[str, tuple[float, str | None]] = {}
         self._any: tuple[float, bool] = (float("-inf"), False)
 
+    @property
+    def asked_for(self) -> bool:
+        """Whether a request without a token is refused."""
+        return self._required or self._tokens_exist()
+
     def admit(self, authorization: str, organization: str) -> str:
         """Return the organisation that the traces are of.
 
@@ -39,17 +44,17 @@ class IngestionTokens:
         """
         secret = bearer_token(authorization)
         if not secret:
-            if self._required or self._tokens_exist():
+            if self.asked_for:
                 raise Refusal(
                     RefusalReason.UNAUTHENTICATED,
-                    "send Authorization: Bearer with your organisation's token; see the Satellite's Settings",
+                    "send Authorization: Bearer with your organization's token; Connect a sensor makes one",
                 )
             return organization
         owner = self._owner(secret)
         if owner is None:
             raise Refusal(RefusalReason.UNAUTHENTICATED, "the token is not valid for ingestion")
         if organization and organization != owner:
-            raise Refusal(RefusalReason.FORBIDDEN, "the token is another organisation's")
+            raise Refusal(RefusalReason.FORBIDDEN, "the token is another organization's")
         return owner
 
     def _owner(self, secret: str) -> str | None:

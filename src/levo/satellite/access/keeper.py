@@ -190,7 +190,10 @@ class Keeper:
         if scope != INGEST and scope not in ROLES:
             raise PasswordRefused(f"a scope is one of {', '.join((INGEST, *ROLES))}")
         if scope == INGEST and not organization.strip():
-            raise PasswordRefused("a token for ingestion belongs to an organisation: name it")
+            raise PasswordRefused(
+                "the organization is missing: a token for ingestion decides whose traces they are, so name"
+                " it, for example acme; sensors give the same name as --levoai-org-id"
+            )
         organization = _checked_organization(organization, scope)
         secret = TOKEN_PREFIX + secrets.token_urlsafe(30)
         with self.desk.change():

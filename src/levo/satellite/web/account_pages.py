@@ -10,10 +10,11 @@ from starlette.routing import Route
 
 from levo.satellite.access import Identity, Keeper, LoginRefused, PasswordRefused, identity_of
 from levo.satellite.access.gate import cookie_name, local_target
-from levo.satellite.access.keeper import ROLES, SESSION_S
+from levo.satellite.access.keeper import INGEST, ROLES, SESSION_S
 from levo.satellite.access.passwords import check_password
 from levo.satellite.web import parameters
 from levo.satellite.web.alerts import KINDS, WebhookRefused, checked_url, page_of
+from levo.satellite.web.connect import Sender, targets
 from levo.satellite.web.forms import Form, back, field, form_route, read_form
 from levo.satellite.web.render import Renderer
 
@@ -107,7 +108,13 @@ class AccountPages:
         return self._settings_page(request)
 
     def _settings_page(
-        self, request: Request, *, error: str = "", new_token: str = "", status: int = 200
+        self,
+        request: Request,
+        *,
+        error: str = "",
+        new_token: str = "",
+        sender: Sender | None = None,
+        status: int = 200,
     ) -> Response:
         query = request.query_params
         parameters.only(query, "offset", "said")
@@ -121,6 +128,7 @@ class AccountPages:
             status,
             error=error,
             new_token=new_token,
+            targets=targets(self._renderer.connect.situation(request), sender) if sender else (),
             admin=admin,
             accounts=self._desk.accounts() if admin else [],
             tokens=self._desk.tokens() if admin else [],
@@ -177,16 +185,14 @@ class AccountPages:
         return back(form, "/settings", "removed")
 
     def _add_token(self, request: Request, identity: Identity, form: Form) -> Response:
+        scope = form.get("scope", INGEST)
+        organization = field(form, "organization", 200, required=False)
         try:
-            secret = self._keeper.add_token(
-                field(form, "name", 100),
-                form.get("scope", "ingest"),
-                field(form, "organization", 200, required=False),
-                identity.name,
-            )
+            secret = self._keeper.add_token(field(form, "name", 100), scope, organization, identity.name)
         except PasswordRefused as refused:
             return self._settings_page(request, error=str(refused), status=400)
-        return self._settings_page(request, new_token=secret)
+        sender = Sender(secret, organization) if scope == INGEST else None
+        return self._settings_page(request, new_token=secret, sender=sender)
 
     def _revoke_token(self, _request: Request, identity: Identity, form: Form) -> Response:
         number = field(form, "id", 12)

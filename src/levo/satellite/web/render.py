@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from levo import __version__
 from levo.satellite.access import Identity, identity_of
 from levo.satellite.web.assets import Assets
+from levo.satellite.web.connect import Connect
 from levo.satellite.web.json_body import timestamp
 
 FOLDER = Path(__file__).parent
@@ -41,10 +42,14 @@ class Renderer:
     """Renders pages. Values from traffic pass through autoescape, always."""
 
     def __init__(
-        self, satellite_url: str, clock_ns: Callable[[], int] = time.time_ns, assets: Assets | None = None
+        self,
+        satellite_url: str,
+        clock_ns: Callable[[], int] = time.time_ns,
+        assets: Assets | None = None,
+        connect: Connect | None = None,
     ) -> None:
         """*satellite_url* is what a sensor on this machine would be given as ``--satellite-url``."""
-        self.satellite_url = satellite_url
+        self.connect = connect or Connect(satellite_url)
         self.clock_ns = clock_ns
         self._templates = Environment(
             loader=FileSystemLoader(FOLDER / "templates"),
@@ -72,7 +77,6 @@ class Renderer:
         self._templates.globals |= {
             "version": __version__,
             "asset": (assets or Assets()).address,
-            "satellite_url": satellite_url,
             "navigation": NAVIGATION,
         }
 
@@ -84,13 +88,14 @@ class Renderer:
         """
         identity: Identity = identity_of(request)
         section = "/" + request.url.path.split("/")[1]
-        section = {"/endpoints": "/catalog"}.get(section, section)
+        section = {"/endpoints": "/catalog", "/connect": "/sensors"}.get(section, section)
         html = self._templates.get_template(template).render(
             section=section,
             identity=identity,
             said=_NOTICES.get(request.query_params.get("said", ""), ""),
             theme=theme if (theme := request.cookies.get("theme")) in THEMES else "",
             revision=revision_of(request),
+            first_command=lambda: self.connect.first_command(request),
             **context,
         )
         body = html.encode()

@@ -21,6 +21,8 @@ from levo.satellite.web.account_pages import AccountPages
 from levo.satellite.web.assets import Assets
 from levo.satellite.web.backup import Backup
 from levo.satellite.web.catalogs import Catalogs
+from levo.satellite.web.connect import Connect
+from levo.satellite.web.connect_page import ConnectPage
 from levo.satellite.web.guard import Guard
 from levo.satellite.web.insight_pages import InsightPages
 from levo.satellite.web.live import LiveChannel
@@ -48,6 +50,7 @@ class SiteParts:
     backup: Backup
     satellite_url: str
     """What a sensor on this machine would be given as ``--satellite-url``."""
+    connect: Connect
     loopback_only: bool
 
 
@@ -55,13 +58,14 @@ def build_site(parts: SiteParts) -> Starlette:
     """Return the application of the main port: pages, REST, health, metrics, and OTLP as well."""
     catalogs, desk = parts.catalogs, parts.keeper.desk
     assets = Assets()
-    renderer = Renderer(parts.satellite_url, assets=assets)
+    renderer = Renderer(parts.satellite_url, assets=assets, connect=parts.connect)
     triage = Triage(catalogs, desk, renderer)
     routes: list[BaseRoute] = [
         *Pages(catalogs, desk, renderer).routes(),
         *InsightPages(catalogs, desk, renderer).routes(),
         *triage.routes(),
         *AccountPages(parts.keeper, renderer).routes(),
+        *ConnectPage(parts.keeper, renderer).routes(),
         *rest_routes(catalogs, renderer.clock_ns),
         *insight_routes(catalogs),
         *decision_routes(catalogs, desk, triage),

@@ -185,7 +185,13 @@
   document.addEventListener("click", async (event) => {
     const copy = event.target.closest("[data-copy]");
     if (copy) {
-      await navigator.clipboard.writeText(document.getElementById(copy.dataset.copy).textContent);
+      const source = document.getElementById(copy.dataset.copy);
+      // Browsers have no clipboard for pages over plain HTTP, except on loopback; a selection can be copied there.
+      if (navigator.clipboard) await navigator.clipboard.writeText(source.textContent);
+      else {
+        getSelection().selectAllChildren(source);
+        document.execCommand("copy");
+      }
       copy.textContent = "Copied";
       setTimeout(() => { copy.textContent = "Copy"; }, 1500);
     }
