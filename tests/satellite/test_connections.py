@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import resource
 import socket
+import ssl
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from levo.satellite.connections import RESERVED_FILES, Connections, Listener
+from tests.sensor.export.certificates import make_authority, make_leaf
 
 
 class Served:
@@ -184,3 +188,30 @@ def test_a_v6_client_is_its_network() -> None:
     assert connections.statistics().evicted_total == 1
     for each in opened:
         each.close()
+
+
+def test_tls_connections_leave_no_buffers_to_be_collected_later(tmp_path: Path) -> None:
+    authority, signer = make_authority(tmp_path)
+    pair = make_leaf(tmp_path, "satellite", authority, signer, "localhost")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pair.cert, pair.key)
+
+    async def run() -> int:
+        served = Served(8)
+        served.listener.connections = Connections(8, tls=True)
+        gc.collect()
+        gc.disable()
+        try:
+            server = await asyncio.get_running_loop().create_server(
+                asyncio.Protocol, sock=served.listener, ssl=context
+            )
+            for _ in range(100):
+                with socket.create_connection(served.listener.getsockname(), timeout=10):
+                    await asyncio.sleep(0.005)
+            await asyncio.sleep(0.05)
+            server.close()
+            return sum(type(each).__name__ == "SSLProtocol" for each in gc.get_objects())
+        finally:
+            gc.enable()
+
+    assert asyncio.run(run()) < 40

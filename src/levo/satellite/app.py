@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -90,9 +91,10 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
     with contextlib.ExitStack() as resources:
         resources.enter_context(only_satellite(data_dir))
         resources.enter_context(calm_log())
-        max_connections = connection_limit(tls=settings.tls_certificate is not None)
+        tls = settings.tls_certificate is not None
+        max_connections = connection_limit(tls=tls)
         sockets = [
-            resources.enter_context(_bind(a, f, max_connections))
+            resources.enter_context(_bind(a, f, max_connections, tls=tls))
             for a, f in ((settings.listen, "--listen"), (settings.otlp_http, "--otlp-http"))
         ]
         with CatalogWriter(data_dir / DATABASE_NAME) as writer:
@@ -165,11 +167,12 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
                 settings.otlp_grpc.host,
                 settings.otlp_grpc.port,
                 _tls(settings),
-                max_connections=max_connections,
+                max_connections=connection_limit(),
             )
             serving = [asyncio.create_task(s.serve([k])) for s, k in zip(servers, sockets, strict=True)]
             while not all(server.started for server in servers):
                 await asyncio.sleep(0.01)
+            gc.freeze()  # what lives as long as the process is not looked through again and again
             on_ready(
                 Listening(
                     f"{web_url}/",
@@ -275,13 +278,13 @@ def only_satellite(data_dir: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _bind(address: Address, flag: str, max_connections: int) -> Listener:
+def _bind(address: Address, flag: str, max_connections: int, *, tls: bool) -> Listener:
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         bound = Listener(family, kind, protocol)
-        bound.connections = Connections(max_connections)
+        bound.connections = Connections(max_connections, tls=tls)
         try:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(place)

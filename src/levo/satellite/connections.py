@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import gc
 import ipaddress
 import resource
 import socket
@@ -14,7 +16,7 @@ from typing import Any
 
 MAX_CONNECTIONS = 1000
 """Of one port, however many files may be open."""
-MAX_TLS_CONNECTIONS = 150
+MAX_TLS_CONNECTIONS = 128
 """Of one port that speaks TLS, where asyncio keeps some 300 KiB of buffers for each connection."""
 MIN_CONNECTIONS = 16
 RESERVED_FILES = 128
@@ -22,7 +24,10 @@ RESERVED_FILES = 128
 PORTS = 3
 BACKLOG = 512
 """Connections that the kernel completes in advance."""
-_IN_ONE_TURN = 64
+_TLS_GARBAGE = 16
+"""After so many TLS connections their buffers are collected: asyncio leaves them in cycles of references,
+which the garbage collector counts as a few objects and finds hundreds of megabytes later."""
+_IN_ONE_TURN = 32
 """Connections accepted in one turn of the event loop: those that make room for them close in the next."""
 
 
@@ -69,8 +74,10 @@ class Connections:
     a response. Connections on which the Satellite works are left alone.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, tls: bool = False) -> None:
         self._limit = limit
+        self._tls = tls
+        self._closed = 0
         self._of_one = max(1, limit // 2)
         self._entries: OrderedDict[int, _Entry] = OrderedDict()
         """By file descriptor, the one that was heard of the longest ago first."""
@@ -109,6 +116,12 @@ class Connections:
             if not self._by_network[entry.network]:
                 del self._by_network[entry.network]
 
+    def closed(self) -> None:
+        """Note that a connection was closed."""
+        self._closed += 1
+        if self._tls and self._closed % _TLS_GARBAGE == 0:
+            asyncio.get_running_loop().call_soon(gc.collect)
+
     def make_room(self) -> bool:
         """End one connection that waits for its client; return False if none does."""
         return self._evict()
@@ -137,9 +150,12 @@ class _Accepted(socket.socket):
     connections: Connections
 
     def close(self) -> None:
-        if self.fileno() >= 0:
+        was_open = self.fileno() >= 0
+        if was_open:
             self.connections.forget(self)
         super().close()
+        if was_open:
+            self.connections.closed()
 
 
 class Listener(socket.socket):
