@@ -12,7 +12,7 @@ import click
 
 from levo.cli.learn import formatted
 from levo.errors import LevoError
-from levo.satellite.openapi import diff
+from levo.satellite.openapi import DocumentRefused, diff, read_document
 
 
 class DocumentError(LevoError):
@@ -82,19 +82,14 @@ def diff_command(old: Path, new: Path, only_breaking: bool, form: str, fail_on_b
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    import yaml
-
     try:
-        document = yaml.load(
-            path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        )
+        return read_document(path.read_text(encoding="utf-8"), aliases=True)
     except OSError as error:
         raise DocumentError(f"{path}: {error.strerror}") from error
-    except (ValueError, yaml.YAMLError) as error:
-        raise DocumentError(f"{path}: neither JSON nor YAML") from error
-    if not isinstance(document, Mapping) or "openapi" not in document:
-        raise DocumentError(f"{path}: no OpenAPI 3 document")
-    return document
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"{path}: not UTF-8") from error
+    except DocumentRefused as error:
+        raise DocumentError(f"{path}: {error}") from error
 
 
 def _fetch(url: str) -> Any:
