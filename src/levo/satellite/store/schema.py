@@ -117,6 +117,10 @@ _STEPS = (
         SELECT -1, size_s, start_s, exchanges, client_errors, server_errors, latency FROM rollup
         WHERE endpoint = 0 AND (SELECT count(*) FROM organization) = 1;
     """,
+    # 5: the URL schemes of endpoints (a union of learn.trace.SCHEME_BITS); 0 of those seen before is unknown
+    """
+    ALTER TABLE endpoint ADD COLUMN schemes INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 _ITS_ENDPOINTS = "(SELECT id FROM main.endpoint WHERE organization = {1})"
