@@ -12,7 +12,9 @@ ctypedef struct Settings:
     uint32_t max_head             # octets of one header section
     int64_t stream_timeout_ns     # how long a missing segment is waited for
     int64_t acked_gap_ns          # the same once its receiver has acknowledged it
-    int64_t idle_ns               # a connection without packets is given up after this
+    int64_t quiet_ns              # without packets for so long, a connection rests or, with nothing to keep, is over
+    int64_t idle_ns               # ... and after this it is given up
+    int64_t order_ns              # how exact the order by activity is
     int64_t linger_ns             # how long a closed connection still recognises its duplicates
     uint32_t max_held             # octets held out of order for one direction
     uint32_t max_pending          # requests waiting for responses on one connection
@@ -73,7 +75,19 @@ ctypedef struct Stream:
 
 ctypedef struct Connection:
     Connection* hash_next
-    Connection* older             # by last activity, or by closing time once closed
+    Connection* older             # in its order, or by closing time once closed
+cdef enum:
+    # Connection.standing: in which order an open connection stands.
+    HALF_OPEN = 0                 # no payload yet: nothing to keep, whatever its flags say
+    OPEN = 1
+    QUIET = 2                     # no packet for Settings.quiet_ns
+
+
+ctypedef struct Order:
+    Connection* oldest
+    Connection* newest
+
+
     Connection* newer
     Connection* waiting_previous  # among those that have a hole or wait for the other direction
     Connection* waiting_next
@@ -109,11 +123,13 @@ ctypedef struct Connection:
     int64_t epoch_ack             # acknowledgment of the latest request
     int64_t paired_end            # end of the last response that was paired, 0 before the first
     uint8_t tunnel                # behind CONNECT
+    uint32_t quiet_bytes          # its part of EngineState.quiet_bytes
     uint8_t encrypted             # octets come from a decryptor
     uint8_t found                 # a believable message was seen
     Stream streams[2]             # 0: from a, 1: from b
 
 
+    uint8_t standing              # HALF_OPEN, OPEN or QUIET
 ctypedef struct EngineState:
     Budget budget
     Stats stats
@@ -124,8 +140,10 @@ ctypedef struct EngineState:
     uint32_t bucket_mask
     uint32_t connection_count
     uint64_t hash_seed
-    Connection* oldest            # open connections by last activity
-    Connection* newest
+    uint64_t held_random          # where the ranks of held segments come from
+    Order orders[3]               # by standing: open connections by last activity
+    int64_t quiet_bytes           # octets that quiet connections hold
+    uint32_t half_open_count
     Connection* closed_oldest     # closed ones, kept to recognise duplicates
     Connection* closed_newest
     Connection* waiting           # connections that need a look when time passes

@@ -261,6 +261,7 @@ ctypedef struct Stats:
     uint64_t connections_open         # gauge
     uint64_t exchanges_begun
     uint64_t exchanges_emitted
+    uint64_t connections_quiet        # gauge: of them, without packets for some minutes
     uint64_t exchanges_emitted_incomplete
     uint64_t exchanges_open           # gauge
     uint64_t exchanges_dropped[16]    # by Drop
