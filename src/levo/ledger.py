@@ -141,6 +141,7 @@ NOTES: dict[str, str] = {
     "gaps": "holes in byte streams",
     "gap_bytes": "octets in them, never captured",
     "exchanges_emitted_incomplete": "of the traces are incomplete, and say why",
+    "gaps_overfull": "of the holes were given up early: too much was waiting for them",
     "bodies_truncated": "bodies cut at the size limit or for memory",
     "heads_incomplete": "messages whose head never became whole",
     "heads_rejected": "heads that are no HTTP, or pass a bound",

@@ -249,6 +249,7 @@ ctypedef struct Stats:
     uint64_t gap_bytes                # never captured; not part of payload_bytes_received
     uint64_t gaps
     uint64_t segments_out_of_order
+    uint64_t gaps_overfull            # of them, given up because too much waited for them
     uint64_t segments_overlap_conflict
     uint64_t connections_opened
     uint64_t connections_mid_stream
