@@ -234,7 +234,7 @@ def test_http2_keeps_its_tables_over_a_pause(pause):
 
 
 def test_a_flood_of_handshakes_does_not_stay():
-    """A connection that never carried a payload is gone after minutes; one that did is remembered for a day."""
+    """A connection that never carried a payload is gone after minutes; one that did is kept for a day."""
     engine = Engine()
     feed(engine, *exchange(1))
     for client in range(2, 1002):

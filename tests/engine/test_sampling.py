@@ -268,7 +268,11 @@ def request(method: str, target: str, fields: str = "", body: bytes = b"") -> by
     return head.encode() + body
 
 
-@pytest.mark.parametrize("options", [{}, {"traces_per_minute": 1000.0}, {"rules": lambda *each: 0}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"traces_per_minute": 1000.0}, {"rules": lambda *each: 0}],
+    ids=["no limit", "rate limit", "rules"],
+)
 @pytest.mark.parametrize("target", EXPORTS)
 def test_an_export_of_a_sensor_is_left_out_with_its_response(target: str, options: dict[str, Any]):
     """Wherever it goes: its mark tells, not its address."""

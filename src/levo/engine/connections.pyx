@@ -4,14 +4,14 @@ A connection is known by its two (address, port) ends and by nothing else: the s
 interfaces, tagged and untagged, or inside and outside of a tunnel is one segment, and its second copy
 is a duplicate by its sequence numbers.
 
-Life: opened by a SYN (half open until its first payload) or by a payload (mid-stream) -> open -> closed by both
-FINs, a believable RST or a SYN that reuses the ports -> kept for a while so that late duplicates are recognised
--> gone.
+Life: opened by a SYN (half open until its first payload) or by a payload (mid-stream) -> open -> closed by
+both FINs, a believable RST or a SYN that reuses the ports -> kept for a while so that late duplicates are
+recognised -> gone.
 
-Silence ends nothing that may go on: after some minutes without a packet a connection is quiet. It keeps its sequence
-numbers, sides, framing and tables, and goes on where it stopped, until the idle limit. What has no such state is gone
-after those minutes: a connection without a payload, or one that a side has ended and where nothing is waited for. A
-payload that comes all the same is read like one whose beginning was not captured.
+Silence ends nothing that may go on: after some minutes without a packet a connection is quiet. It keeps its
+sequence numbers, sides, framing and tables, and goes on where it stopped, until the idle limit. What has no
+such state is gone after those minutes: a connection without a payload, or one that a side has ended and where
+nothing is waited for. A payload that comes all the same is read as the first of a connection joined late.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t

@@ -210,7 +210,7 @@ cdef bint deliver_late(EngineState* state, Connection* conn, int64_t now_ns, bin
 
 
 cdef void rest(EngineState* state, Connection* conn) noexcept nogil:
-    """Nothing has come for a while: return what only the next octets would need. What was read so far stays."""
+    """Nothing has come for a while: return buffers that are empty. What was read so far stays."""
     cdef int side
     for side in range(2):
         if conn.streams[side].parser.head.length == 0:

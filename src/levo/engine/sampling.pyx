@@ -319,7 +319,7 @@ cdef inline bint ends_with(Text text, const char* tail, uint32_t length) noexcep
 
 
 cdef bint asks_otlp(const Exchange* exchange) noexcept nogil:
-    # Over HTTP behind any prefix, over gRPC by the names of the two services (OTLP specification).
+    # Over HTTP after any prefix, over gRPC by the names of the two services (OTLP specification).
     cdef Facts facts
     target_facts(exchange, &facts)
     return (
@@ -331,10 +331,10 @@ cdef bint asks_otlp(const Exchange* exchange) noexcept nogil:
 
 
 cdef inline bint is_own_export(const Exchange* exchange) noexcept nogil:
-    """Whether *exchange* is what a sensor sends to its Satellite: only a POST to OTLP, and only with the mark.
+    """Whether *exchange* is what a sensor sends to its Satellite: a POST to OTLP that carries the mark.
 
-    Addresses do not tell: behind address translation they are not the configured ones. Whoever forges the mark
-    hides no other request than one to OTLP.
+    With address translation, its addresses are not the configured ones. Whoever forges the mark hides no
+    other request than one to OTLP.
     """
     cdef Text method = section_text(&exchange.request.head, exchange.request.method)
     return (

@@ -9,9 +9,9 @@ that a response never overtakes its request, whatever the order of capture was.
 
 Where segments overlap, octets that came first win; differing ones are counted.
 
-Segments that are held form a list by sequence number, and a tree over it that finds a segment's place (a treap: each
-node has a random rank, and none is below a node of lower rank, so that no order of arrival makes it deep). How many
-there are is bounded by what they are charged with: ``charge`` octets each, against ``Settings.max_held``.
+Segments that are held form a list by sequence number, and a tree over it that finds a segment's place (a
+treap: each node has a random rank, and none is below a node of lower rank, so that no order of arrival makes
+it deep). Their number is bounded by what they are charged with: ``charge`` each, against ``max_held``.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t

@@ -695,7 +695,7 @@ cdef void tls_end(EngineState* state, Connection* conn, int direction) noexcept 
 
 
 cdef void tls_rest(EngineState* state, Connection* conn) noexcept nogil:
-    """Return the buffers of *conn* that are empty; keys and positions stay."""
+    """Return the buffers of *conn* that are empty. Keys and positions stay."""
     cdef Tls* tls = <Tls*>conn.tls
     cdef int i
     if tls == NULL:

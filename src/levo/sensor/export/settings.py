@@ -9,10 +9,9 @@ from pathlib import Path
 from levo.config import ProxyUrl, SatelliteUrl
 from levo.errors import ConfigError, Problem
 
-
 EXPORT_MARK = "levo-sensor-export"
-"""Header field, or metadata, of everything that a sensor sends. By it sensors recognize exports, their own and
-each other's, also behind address translation, and leave them out (``engine/sampling``)."""
+"""Header field, or metadata, of everything that a sensor sends. By it sensors recognize exports, also each
+other's and those behind address translation, and leave them out (``engine/sampling``)."""
 
 
 @dataclass(frozen=True, slots=True)
