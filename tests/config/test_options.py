@@ -157,6 +157,11 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
         [("2", 2_000_000_000), ("1.5", 1_500_000_000), ("250ms", 250_000_000)],
         [("1 s x", "not a time")],
     ),
+    "connection-idle-timeout": (
+        86_400_000_000_000,
+        [("300", 300_000_000_000), ("90m", 5_400_000_000_000), ("720h", 2_592_000_000_000_000)],
+        [("1 week", "not a time"), ("721h", "at most 720h"), ("0", "above zero")],
+    ),
     "tls-keylog": (
         None,
         [("k.log", "k.log"), ("/tmp/k", "/tmp/k"), ("a b", "a b")],

@@ -53,18 +53,20 @@ def _dry_run(found: Merged) -> str:
 
 
 def _interfaces(named: tuple[str, ...]) -> list[str]:
-    from levo.sensor.capture.interfaces import list_interfaces
+    from levo.sensor.capture.interfaces import ANY, default_interfaces, list_interfaces
 
     listed = list_interfaces()
     known = [each.name for each in listed]
     for name in named:
-        if name not in known and name != "any":
+        if name not in known and name != ANY:
             raise ConfigError(_unknown_interface(name, known))
     chosen = [each for each in listed if (each.name in named if named else each.up and each.readable)]
     lines = ["interfaces:"]
     for each in chosen:
         state = "up" if each.up else "down"
         lines.append(f"  {each.name}: {state}, {', '.join(map(str, each.addresses)) or 'no address'}")
+    if ANY in (named or default_interfaces(listed)):
+        lines.append(f"  captured together, as {ANY}")
     return lines
 
 

@@ -71,7 +71,18 @@ def _wrong_interface(error: ConfigError) -> Finding:
 def _interfaces(config: SensorConfig) -> list[str]:
     if config.read is not None:
         return [f"reads {config.read}"]
-    return _listed()
+    return _listed() + _together(config)
+
+
+def _together(config: SensorConfig) -> list[str]:
+    from levo.sensor.capture.interfaces import ANY, MOST_SEPARATE, default_interfaces, list_interfaces
+
+    try:
+        if config.interfaces or default_interfaces(list_interfaces()) != [ANY]:
+            return []
+    except OSError:
+        return []
+    return [f"more than {MOST_SEPARATE} are up: captured together, as {ANY}; --interfaces names some instead"]
 
 
 def _listed() -> list[str]:

@@ -109,6 +109,10 @@ def _message_length(value: str) -> int:
     return values.size_bytes(value, most=1 << 30)
 
 
+def _idle_time(value: str) -> int:
+    return values.duration_ns(value, most_ns=30 * 86_400_000_000_000)
+
+
 def _spool_size(value: str) -> int:
     return values.size_bytes(value, least=1 << 20)
 
@@ -279,6 +283,9 @@ OPTIONS: tuple[Option, ...] = (
         "Interfaces to capture on, separated by commas.",
         values.text, (), metavar="NAMES", many=True, commas=True, default_text="all that are up",
         example="eth0",
+        note="`any` captures all interfaces together, also those that come up later, with one ring and one "
+        "descriptor. Without a name, each interface that is up is captured on its own; with more than 16 of "
+        "them, `any` is used. Packets that are seen on several interfaces are read once either way.",
     ),
     Option(
         "read", "Capture Settings",
@@ -289,6 +296,14 @@ OPTIONS: tuple[Option, ...] = (
         "stream-timeout-seconds", "Capture Settings",
         "How long a missing TCP segment is waited for.",
         values.duration_ns, 10_000_000_000, values.show_duration, metavar="TIME",
+    ),
+    Option(
+        "connection-idle-timeout", "Capture Settings",
+        "How long a connection without packets is remembered.",
+        _idle_time, 86_400_000_000_000, values.show_duration, metavar="TIME",
+        note="At most 720h. A request that is still waiting for its response is reported when this time is "
+        "over. Where memory runs short, connections that have been quiet for minutes go earlier, and are "
+        "counted.",
     ),
     Option(
         "tls-keylog", "Capture Settings",

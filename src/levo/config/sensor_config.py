@@ -58,6 +58,8 @@ class SensorConfig:
     max_http_length: int
     stream_timeout_seconds: int
     """Nanoseconds, in spite of the option's name."""
+    connection_idle_timeout: int
+    """Nanoseconds."""
     tls_keylog: str | None
     """A key log file to read TLS with; it may not exist yet."""
     max_memory: int

@@ -172,7 +172,7 @@ def flag(value: str) -> bool:
     raise BadValue(f"{shown(value)} is neither true nor false")
 
 
-def duration_ns(value: str) -> int:
+def duration_ns(value: str, most_ns: int = 86_400_000_000_000) -> int:
     """A time above zero, nanoseconds: ``10``, ``10s``, ``1.0``, ``500ms``, ``2m``, ``1h``, ``1m30s``."""
     written = text(value).lower()
     total, at = 0.0, 0
@@ -187,8 +187,9 @@ def duration_ns(value: str) -> int:
         at = found.end()
     if at <= 0:
         raise BadValue(f"{shown(value)} is not a time; write seconds or a unit, for example 10, 10s or 500ms")
-    if not 0 < total <= 86_400e9:
-        raise BadValue(f"{shown(value)} is out of range; write a time above zero, at most 24h")
+    if not 0 < total <= most_ns:
+        limit = show_duration(most_ns)
+        raise BadValue(f"{shown(value)} is out of range; write a time above zero, at most {limit}")
     return max(1, round(total))
 
 

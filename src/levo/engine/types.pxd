@@ -226,6 +226,7 @@ cdef enum Drop:
     DROP_EVICTED = 6
     DROP_URL_FILTER = 7
     DROP_IP_FILTER = 8
+    DROP_OWN_EXPORT = 9
 
 
 ctypedef struct Stats:
@@ -250,6 +251,7 @@ ctypedef struct Stats:
     uint64_t payload_bytes_held       # gauge: waiting for a missing segment
     uint64_t gap_bytes                # never captured; not part of payload_bytes_received
     uint64_t gaps
+    uint64_t gaps_overfull            # of them, given up because too much waited for them
     uint64_t segments_out_of_order
     uint64_t segments_overlap_conflict
     uint64_t connections_opened
@@ -261,6 +263,7 @@ ctypedef struct Stats:
     uint64_t connections_opaque
     uint64_t connections_evicted
     uint64_t connections_open         # gauge
+    uint64_t connections_quiet        # gauge: of them, without packets for some minutes
     uint64_t exchanges_begun
     uint64_t exchanges_emitted
     uint64_t exchanges_emitted_incomplete

@@ -235,6 +235,7 @@ def _engine(config: SensorConfig) -> Any:
         max_memory=config.max_memory,
         max_message=config.max_http_length,
         stream_timeout_ns=config.stream_timeout_seconds,
+        idle_ns=config.connection_idle_timeout,
         keep_bodies=config.max_http_length > 0,
         **policy(config),
     )

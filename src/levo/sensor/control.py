@@ -107,6 +107,9 @@ class Control:
             f"levo-sensor {__version__}: {what}; output {', '.join(named)}; environment {config.levo_env}"
         )
         self._notifier.ready(what)
+        if self._live:
+            for line in sensor.source.events():
+                self._log.warning(line)
 
     def _listen(self) -> HealthServer | None:
         if self._config.listen is None:
