@@ -64,7 +64,7 @@ class Control:
         self._complaints: dict[str, _Complaint] = {}
         self._said_goodbye = False
         self._started_ns = time.time_ns()
-        self._next_metrics_ns = self._started_ns + merged.config.trace_export_interval
+        self._next_metrics_ns = self._started_ns + merged.config.trace_export_interval_ns
 
     def run(self) -> Ledger:
         """Work until the source ends or a signal comes; report; return the final ledger.
@@ -128,7 +128,7 @@ class Control:
             self._notifier.alive()
         now = time.time_ns()
         if now >= self._next_metrics_ns:
-            self._next_metrics_ns = now + max(1_000_000_000, self._config.trace_export_interval)
+            self._next_metrics_ns = now + max(1_000_000_000, self._config.trace_export_interval_ns)
             self._send_metrics()
         self._show_progress()
 
