@@ -155,7 +155,7 @@ BAD = [
     (("--read", "/nonexistent.pcap"), "/nonexistent.pcap"),
     (("--read", __file__), "no pcap or pcapng"),
     (("--config", "/nonexistent.yaml"), "--config: '/nonexistent.yaml': no such file or directory"),
-    (("--output", "csv"), "--output: 'csv' is no output"),
+    (("--output", "csv"), "--output: 'csv' is not an output"),
     (("--output", "jsonl:/nonexistent/x"), "/nonexistent/x"),
     (("--no-redact",), "--no-redact: sends credentials"),
     (("--output", "otlp", "--spool-dir", "/proc/nope"), "--spool-dir: spool directory /proc/nope"),

@@ -39,7 +39,7 @@ def _dry_run(found: Merged) -> str:
     """What would run: every setting, the interfaces, the compiled filter."""
     config = found.config
     lines = [show(found), ""]
-    shares = Shares.of(config.max_memory, len(config.output))
+    shares = Shares.of(config.max_memory_bytes, len(config.output))
     own = own_endpoints(config, os.environ)
     if config.read is not None:
         with open_source(config, os.environ, shares) as source:
@@ -71,7 +71,7 @@ def _interfaces(named: tuple[str, ...]) -> list[str]:
 
 
 def _unknown_interface(name: str, known: list[str]) -> Problem:
-    return Problem("--interfaces", f"{name!r} is no interface here; there are {', '.join(known)}")
+    return Problem("--interfaces", f"{name!r} is not an interface here; there are {', '.join(known)}")
 
 
 def _compiled(expression: str | None, own: tuple[Any, ...]) -> list[str]:

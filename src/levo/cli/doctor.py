@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from levo.cli.durations import Seconds
 from levo.cli.sensor_options import merged, sensor_options
 from levo.config import SensorConfig
 from levo.errors import CaptureError, ConfigError, PrivilegeError
@@ -19,10 +20,10 @@ from levo.sensor.doctor.watch import Watched, watch
 @click.command("doctor")
 @click.option(
     "--seconds",
-    type=click.FloatRange(0.1, 3600),
-    default=10.0,
+    type=Seconds(0.1, 3600),
+    default="10s",
     show_default=True,
-    metavar="NUMBER",
+    metavar="TIME",
     help="How long to look at the traffic.",
 )
 @sensor_options

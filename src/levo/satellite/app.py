@@ -17,6 +17,8 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from levo.config import HostPort
+from levo.config.satellite_settings import SatelliteSettings
 from levo.errors import LevoError
 from levo.satellite.access import Keeper
 from levo.satellite.access.ingestion import IngestionTokens
@@ -34,7 +36,6 @@ from levo.satellite.patience import patient_protocol
 from levo.satellite.queue import Journal
 from levo.satellite.readiness import Readiness
 from levo.satellite.receive import GrpcReceiver, Intake
-from levo.satellite.settings import Address, SatelliteSettings
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
 from levo.satellite.store.desk import DESK_NAME, Desk
 from levo.satellite.supervisor import LearnerSupervisor
@@ -53,7 +54,6 @@ from levo.satellite.web.insight import Insight
 _LOG = logging.getLogger(__name__)
 LOCK_NAME = "satellite.lock"
 _GRACE_S = 5.0
-_DRAIN_S = 15.0
 _FRESH_EVERY_S = 3.0
 
 
@@ -62,7 +62,7 @@ class Listening:
     """Where the Satellite can be reached, with the ports that were chosen for 0."""
 
     web_url: str
-    otlp_grpc: Address
+    otlp_grpc: HostPort
     otlp_http_url: str
     setup_code: str = field(default="", repr=False)
     """What the first-run page asks for; empty when none is needed."""
@@ -180,7 +180,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             on_ready(
                 Listening(
                     f"{web_url}/",
-                    Address(settings.otlp_grpc.host, grpc_port),
+                    HostPort(settings.otlp_grpc.host, grpc_port),
                     f"{scheme}://{http_address}",
                     keeper.setup_code,
                 )
@@ -201,7 +201,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await asyncio.to_thread(journal.close)
-            if not await supervisor.stop(_DRAIN_S):
+            if not await supervisor.stop(settings.drain_timeout_ns / 1e9):
                 _LOG.warning(
                     "not everything received is learned yet; the journal keeps it for the next start"
                 )
@@ -293,7 +293,7 @@ def only_satellite(data_dir: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _bind(address: Address, flag: str, max_connections: int, *, tls: bool) -> Listener:
+def _bind(address: HostPort, flag: str, max_connections: int, *, tls: bool) -> Listener:
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -311,11 +311,11 @@ def _bind(address: Address, flag: str, max_connections: int, *, tls: bool) -> Li
     return bound
 
 
-def _bound(listener: socket.socket, asked: Address) -> Address:
-    return Address(asked.host, listener.getsockname()[1])
+def _bound(listener: socket.socket, asked: HostPort) -> HostPort:
+    return HostPort(asked.host, listener.getsockname()[1])
 
 
-def _reachable(address: Address) -> Address:
+def _reachable(address: HostPort) -> HostPort:
     """An address that can be typed into a browser on this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
-    return Address(host, address.port)
+    return HostPort(host, address.port)
