@@ -58,6 +58,7 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
     ),
     "tls-certificate": (None, [(HERE, Path(HERE))], [("/nonexistent", "is not a file")]),
     "tls-key": (None, [(HERE, Path(HERE))], [("/", "is not a file")]),
+    "tls-ca-certificate": (None, [(HERE, Path(HERE))], [("/", "is not a file")]),
     "ingest-tokens": (
         "auto",
         [("required", "required"), ("off", "off"), ("auto", "auto")],
