@@ -50,8 +50,11 @@ REST = (
     "/api/summary",
     "/api/endpoints?limit=1000",
     "/api/endpoints?q=order",
+    "/api/endpoints?format=csv",
     "/api/findings",
+    "/api/findings?format=csv",
     "/api/changes",
+    "/api/changes?format=csv",
     "/api/openapi?application=app%207&environment=staging",
     "/api/sensitive?application=app%207&environment=staging",
 )

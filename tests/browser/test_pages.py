@@ -25,6 +25,7 @@ PAGES = {
     "encrypted": "/encrypted",
     "reference": "/reference",
     "sensors": "/sensors",
+    "connect": "/connect",
     "settings": "/settings",
     "login": "/login",
     "nothing": "/nowhere",

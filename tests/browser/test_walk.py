@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
 
 from tests.browser.conftest import calls, send
 from tests.satellite.requests import Call
@@ -30,7 +34,8 @@ def test_from_first_run_to_triage(browser: Browser, tmp_path: Path) -> None:
     with RunningSatellite(tmp_path / "data") as satellite:
         page = opened(browser, satellite.web)
         page.goto("/")
-        assert page.locator("#command").inner_text() == f"sudo levo apidump --satellite-url {satellite.web}"
+        shown = page.locator("#command").inner_text()
+        assert re.fullmatch(rf"sudo \S*levo apidump --satellite-url {re.escape(satellite.web)}", shown)
 
         send(satellite, calls())  # it appears without a reload
         page.locator(".empty.first").wait_for(state="detached")
@@ -191,3 +196,33 @@ def test_keys_and_palette(browser: Browser, shop: RunningSatellite) -> None:
     page.keyboard.press("n")
     page.wait_for_url(re.compile("/sensors"))
     page.context.close()
+
+
+def test_from_set_up_to_a_copied_command_over_plain_http(browser: Browser, tmp_path: Path) -> None:
+    """Browsers give a page at such an address no clipboard; the button copies all the same."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing: only asks which address would be used
+        except OSError:
+            pytest.skip("no address besides loopback here")
+        own = probe.getsockname()[0]
+    with RunningSatellite(tmp_path / "data", "--listen", "0.0.0.0:0") as satellite:
+        until(lambda: "enter the code" in satellite.errors)
+        base = f"http://{own}:{urlsplit(satellite.web).port}"
+        page = opened(browser, base)
+        page.goto("/")
+        page.get_by_label("Set-up code").fill(satellite.errors.split("enter the code ")[1].split()[0])
+        page.get_by_label("Your name").fill("anna")
+        page.get_by_label("Password").fill("correct horse battery")
+        page.get_by_role("button", name="Make the first account").click()
+        page.get_by_role("link", name="Connect a sensor").click()
+        page.get_by_label("Organization").fill("acme")
+        page.get_by_role("button", name="Make a token").click()
+        shown = page.locator("#c-host").text_content()
+        assert shown and base in shown and "--levoai-org-id acme" in shown
+
+        page.get_by_role("button", name="Copy the command for: Linux host, in the foreground").click()
+        page.evaluate("document.body.append(document.createElement('textarea'))")
+        page.locator("textarea").press("Control+V")
+        assert page.locator("textarea").input_value() == shown
+        page.context.close()

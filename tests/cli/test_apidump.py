@@ -6,6 +6,7 @@ import gzip
 import http.server
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,6 +23,8 @@ import pytest
 
 from tests.cli.capture import CANARY, write_capture
 from tests.cli.levo_command import environment, levo
+from tests.satellite.running import RunningSatellite
+from tests.sensor.capture.network import private_network, veth
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: opens a capture socket on loopback")
 
@@ -152,7 +155,7 @@ BAD = [
     (("--read", "/nonexistent.pcap"), "/nonexistent.pcap"),
     (("--read", __file__), "no pcap or pcapng"),
     (("--config", "/nonexistent.yaml"), "--config: '/nonexistent.yaml': no such file or directory"),
-    (("--output", "csv"), "--output: 'csv' is no output"),
+    (("--output", "csv"), "--output: 'csv' is not an output"),
     (("--output", "jsonl:/nonexistent/x"), "/nonexistent/x"),
     (("--no-redact",), "--no-redact: sends credentials"),
     (("--output", "otlp", "--spool-dir", "/proc/nope"), "--spool-dir: spool directory /proc/nope"),
@@ -210,6 +213,22 @@ def test_dry_run_lists_interfaces_without_capturing(bare: tuple[str, str]) -> No
     assert done.returncode == 0
     assert "  lo: up, 127.0.0.1" in done.stdout
     assert "left out of the capture (own traffic): 127.0.0.1:4317" in done.stdout
+
+
+@pytest.mark.root
+@root
+@private_network
+def test_a_dry_run_says_that_many_interfaces_are_captured_together() -> None:
+    flags = ("apidump", "--config=/dev/null", "--dry-run")
+    assert "together" not in levo(*flags).stdout
+    for number in range(9):
+        veth(f"left{number}", f"right{number}")
+
+    many = levo(*flags).stdout
+
+    assert "  right8: up, no address\n" in many and "  captured together, as any\n" in many
+    assert "together" not in levo(*flags, "--interfaces=lo").stdout
+    assert "  captured together, as any\n" in levo(*flags, "--interfaces=any").stdout
 
 
 def test_an_unreachable_satellite_fails_a_replay_in_the_end(capture: Path, bare: tuple[str, str]) -> None:
@@ -331,3 +350,30 @@ def test_live_on_loopback_with_health_reload_and_sigterm(tmp_path: Path) -> None
     assert all(entry["balanced"] for entry in ledger.values())
     assert ledger["exchanges"]["states"]["path_excluded"] == 2
     assert ledger["capture"]["states"]["kernel_dropped"] == 0
+
+
+@pytest.mark.parametrize("kind", ["http", "grpc"])
+def test_a_file_that_the_satellite_refuses_says_what_to_do(
+    capture: Path, bare: tuple[str, str], tmp_path: Path, kind: str
+) -> None:
+    """A real Satellite that asks for tokens; reading ends before a progress line could have said why."""
+    settings = tmp_path / "satellite.yaml"
+    settings.write_text("ingest-tokens: required\n")
+    with RunningSatellite(tmp_path / "data", "--config", str(settings)) as satellite:
+        url = satellite.web if kind == "http" else f"grpc://{satellite.grpc}"
+        done = levo("apidump", *bare, "--read", str(capture), "--rate-limit=0", f"--satellite-url={url}")
+        told = done.stderr.splitlines()
+        why = [line for line in told if "traces not delivered: " in line]
+
+        assert done.returncode == 1
+        assert len(why) == 1 and "LEVO_SATELLITE_TOKEN" in why[0] and "/v1/metrics" not in why[0]
+
+        form = {"name": "t", "scope": "ingest", "organization": "acme"}
+        made = satellite.post("/settings/tokens", json.dumps(form).encode(), content_type="application/json")
+        found = re.search(rb"levo_[A-Za-z0-9_-]{20,}", made.body)
+        assert found is not None
+        token = {"LEVO_SATELLITE_TOKEN": found[0].decode()}
+        again = levo(
+            "apidump", *bare, "--read", str(capture), "--rate-limit=0", f"--satellite-url={url}", env=token
+        )
+        assert (again.returncode, "not delivered" in again.stderr) == (0, False), again.stderr

@@ -122,3 +122,28 @@ def test_a_taken_port_is_one_clear_line() -> None:
     assert second.returncode == 1
     assert second.stderr.count("\n") == 1
     assert f"port {port}: " in second.stderr and "--port" in second.stderr
+
+
+def test_the_traffic_as_a_capture_file_for_the_sensor(tmp_path: Path) -> None:
+    capture = tmp_path / "traffic.pcap"
+    command = [sys.executable, "-m", "levo", "demo", "--write-capture", str(capture), "--seconds", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, f"{capture}: 80 exchanges of the sample API\n")
+
+    read = [sys.executable, "-m", "levo", "apidump", "--config=/dev/null", f"--read={capture}"]
+    lines = subprocess.run(
+        [*read, "--rate-limit=0", "--output=jsonl"], capture_output=True, text=True, timeout=60, check=True
+    ).stdout.splitlines()
+    assert len(lines) == 80
+
+
+def test_a_capture_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    start = [sys.executable, "-m", "levo", "demo", "--write-capture"]
+    nowhere = subprocess.run(
+        [*start, str(tmp_path / "none" / "x.pcap")], capture_output=True, text=True, timeout=60
+    )
+    both = subprocess.run([*start, "x.pcap", "--replay"], capture_output=True, text=True, timeout=60)
+
+    assert nowhere.returncode == 1 and nowhere.stderr.count("\n") == 1
+    assert "--write-capture" in nowhere.stderr and "No such file" in nowhere.stderr
+    assert both.returncode == 2 and "--replay" in both.stderr

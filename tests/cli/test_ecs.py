@@ -47,7 +47,7 @@ def test_the_older_image_gives_the_older_document(capsys: Capture) -> None:
     }
 
 
-def test_a_filled_snippet_has_no_placeholder_and_says_nothing(capsys: Capture) -> None:
+def test_a_filled_snippet_has_no_placeholder_and_says_only_whose_image_it_takes(capsys: Capture) -> None:
     arguments = (
         *("--satellite-url", "https://s:9999", "--levo-env", "staging", "--levoai-org-id", "o"),
         *("--rate-limit", "10", "--region", "us-west-2", "--log-group", "/ecs/x", "--cpu", "256"),
@@ -57,7 +57,10 @@ def test_a_filled_snippet_has_no_placeholder_and_says_nothing(capsys: Capture) -
     captured = capsys.readouterr()
     container = json.loads(captured.out)
 
-    assert "INSERT" not in captured.out and captured.err == ""
+    assert "INSERT" not in captured.out and captured.err.count("\n") == 1
+    assert captured.err.startswith("levo: note: the image is levoai/pcap-sensor:0.1.1")
+    assert invoke(["ecs", "snippet", *arguments, "--image", "registry.example.com/sensor:1"]) == 0
+    assert capsys.readouterr().err == ""
     assert container["cpu"] == 256
     assert container["entryPoint"][10:] == [
         *("--host-allow", "a,b", "--host-allow", "c", "--no-redact", "--output", "null")
@@ -85,9 +88,9 @@ def test_every_format_is_printed(capsys: Capture) -> None:
         (["--satellite-url", "ftp://s"], "levo: --satellite-url: 'ftp://s' has an unknown scheme"),
         (["--memory", "64"], "levo: --memory 64 is too little for the sensor"),
         (["--cpu", "half"], "levo: invalid value for '--cpu'"),
-        (["--region", "Ireland"], "levo: --region: 'Ireland' is no AWS region"),
-        (["--log-group", "a b"], "levo: --log-group: 'a b' is no log group"),
-        (["--image", ""], "levo: --image: '' is no image"),
+        (["--region", "Ireland"], "levo: --region: 'Ireland' is not an AWS region"),
+        (["--log-group", "a b"], "levo: --log-group: 'a b' is not a log group"),
+        (["--image", ""], "levo: --image: '' is not an image"),
         (["--format", "toml"], "levo: invalid value for '--format'"),
         (["--read", "x"], "levo: --read: no such option"),
         (["--task-definition", "/nonexistent"], "levo: --task-definition: /nonexistent: No such file"),
@@ -172,7 +175,9 @@ def test_the_policy_holds_the_ten_actions(capsys: Capture) -> None:
     assert json.loads(out(capsys, "policy"))["Statement"][0]["Action"] == TEN
     narrow = out(capsys, "policy", "--account", "123456789012", "--cluster", "prod", "--pass-role", "arn:x")
     assert "service/prod/*" in narrow and "iam:PassRole" in narrow
-    assert refused(capsys, "policy", "--account", "12").startswith("levo: --account: '12' is no account id")
+    assert refused(capsys, "policy", "--account", "12").startswith(
+        "levo: --account: '12' is not an account id"
+    )
 
 
 def test_the_documentation_shows_the_policy_and_the_table_as_they_are(capsys: Capture) -> None:

@@ -50,7 +50,7 @@ def test_the_plain_case_registers_one_revision_and_updates_the_service() -> None
     assert [item["name"] for item in step.target.containers] == ["app", CONTAINER_NAME]
     assert step.target.tags == before.tags
     assert not plan.stops
-    assert codes(plan) == {"log-group", "no-circuit-breaker", "no-token"}
+    assert codes(plan) == {"log-group", "no-circuit-breaker", "no-token", "published-image"}
     assert tags_for(step, step.services[0]) == {TAG_VERSION: "0.1.1", TAG_PREVIOUS: "web:7"}
     assert plan.describe()[-2:] == [
         "  1. register a new revision of web",
@@ -164,6 +164,14 @@ def test_what_the_execution_role_needs_for_a_secret_is_said(secret: str, action:
     notes = add(definition(), request=replace(REQUEST, token_secret=secret)).findings
 
     assert [action in note.text for note in notes if note.code == "token-secret"] == [True]
+
+
+def test_whose_image_is_deployed_is_said_unless_it_was_named() -> None:
+    (note,) = [each.text for each in add(definition()).findings if each.code == "published-image"]
+    assert "levoai/pcap-sensor:0.1.1" in note and "not built from this source" in note and "--image" in note
+
+    own = add(definition(), request=replace(REQUEST, image="registry.example.com/levo-sensor:0.1.0"))
+    assert "published-image" not in codes(own)
 
 
 def test_awsvpc_on_ec2_takes_the_sensor_as_fargate_does() -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,14 +30,15 @@ class Answer(NamedTuple):
 class RunningSatellite:
     """Starts on ports that the system chooses; use as a context."""
 
-    def __init__(self, data_dir: Path, *options: str) -> None:
+    def __init__(self, data_dir: Path, *options: str, through: Sequence[str] = ()) -> None:
+        """*through*: a command that runs it, for example in another network namespace."""
         self.data_dir = data_dir
         arguments = [sys.executable, "-m", "levo", "satellite", "--data-dir", str(data_dir)]
         for flag in ("--listen", "--otlp-grpc", "--otlp-http"):
             if flag not in options:
                 arguments += [flag, "127.0.0.1:0"]
         self.process = subprocess.Popen(
-            [*arguments, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*through, *arguments, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         self._errors: list[str] = []
         self._error_reader = threading.Thread(target=self._read_errors, daemon=True)

@@ -97,4 +97,4 @@ def test_an_unreadable_record_is_counted_and_nothing_else_lost() -> None:
     learn_record(state, Record(RecordKind.METRICS, NOW, "", metrics({"levo.a": 1}).SerializeToString()))
 
     assert (state.traces, state.unreadable_records) == (before, 1)
-    assert [sensor for _, sensor in state.sensors] == ["sensor-1"]
+    assert [sensor for _, sensor, _ in state.sensors] == ["sensor-1"]

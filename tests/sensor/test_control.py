@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from levo.config import Merged, Surroundings, load
-from levo.errors import ConfigError, Problem
-from levo.sensor.assembly import open_sensor
+from levo.errors import CaptureError, ConfigError, Problem
+from levo.sensor.assembly import Sensor, open_sensor
 from levo.sensor.control import Control, encrypted_sentence, undelivered
 from levo.sensor.log import Log
 from tests.cli.capture import write_capture
@@ -81,6 +83,54 @@ def test_a_bad_reload_changes_nothing(tmp_path: Path) -> None:
 
     assert running.run().balanced
     assert "configuration not reloaded: rate-limit: is wrong" in out.getvalue()
+
+
+class Mailbox:
+    """Takes the metrics in place of an output."""
+
+    def __init__(self) -> None:
+        self.reports: list[ExportMetricsServiceRequest] = []
+
+    def submit_metrics(self, encoded: bytes) -> None:
+        self.reports.append(ExportMetricsServiceRequest.FromString(encoded))
+
+    def last(self) -> dict[str, Any]:
+        (group,) = self.reports[-1].resource_metrics
+        return {metric.name: metric for metric in group.scope_metrics[0].metrics}
+
+
+def reporting(tmp_path: Path) -> tuple[Control, Mailbox, Sensor]:
+    capture, mailbox = str(write_capture(tmp_path / "two.pcap")), Mailbox()
+    sensor = replace(open_sensor(merge(read=capture, output=("null",)), {}), outputs=(mailbox,))
+    merged = merge(read=capture, output=("otlp",))
+    return Control(sensor, merged, Log("json", stream=io.StringIO()), lambda: merged, {}), mailbox, sensor
+
+
+def test_the_last_report_says_when_it_stopped_and_is_the_last_by_number(tmp_path: Path) -> None:
+    running, mailbox, sensor = reporting(tmp_path)
+    running._send_metrics()
+    running.run()
+
+    assert "levo.sensor.stopped" not in str(mailbox.reports[0])
+    last = mailbox.last()
+    (point,) = last["levo.sensor.stopped"].gauge.data_points
+    assert point.as_double == pytest.approx(point.time_unix_nano / 1e9)
+    assert point.start_time_unix_nano == sensor.claim.run.started_ns <= point.time_unix_nano
+    assert last["levo.sensor.reports"].sum.data_points[0].as_int == len(mailbox.reports) >= 2
+
+
+def test_a_sensor_that_failed_does_not_say_goodbye(tmp_path: Path) -> None:
+    running, mailbox, sensor = reporting(tmp_path)
+
+    def fail(_engine: Any) -> None:
+        raise CaptureError("gone")
+
+    sensor.pipeline.order(fail)
+    with pytest.raises(CaptureError, match="gone"):
+        running.run()
+
+    assert "levo.sensor.ledger.received" in mailbox.last()
+    assert "levo.sensor.stopped" not in mailbox.last()
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from levo.config import SensorConfig, Surroundings, load
+from levo.sensor.identity import Run
 from levo.sensor.resource import (
     TaskMetadata,
+    deployment_key,
     metadata_host,
     read_task_metadata,
     resource_attributes,
-    sensor_id,
 )
 
 TASK = {
@@ -39,6 +40,7 @@ OWN = {
     "Labels": {"com.amazonaws.ecs.task-definition-family": "from-labels"},
     "ContainerARN": "arn:aws:ecs:us-west-2:111122223333:container/05281997",
 }
+RUN = Run("0123456789abcdef", "6d1b", 1_700_000_000_000_000_005)
 ENDPOINT = {"ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/158d1c80"}
 
 
@@ -55,7 +57,7 @@ def fetch(url: str) -> bytes:
 def attributes(
     task: TaskMetadata | None = None, environ: dict[str, str] | None = None, **flags: str
 ) -> dict[str, str]:
-    return resource_attributes(config(**flags), environ or {}, task, host_name="h", root=Path("/nonexistent"))
+    return resource_attributes(config(**flags), environ or {}, task, run=RUN, host_name="h")
 
 
 def test_outside_ecs_nothing_is_asked() -> None:
@@ -65,6 +67,8 @@ def test_outside_ecs_nothing_is_asked() -> None:
         "deployment.environment.name": "staging",
         "host.name": "h",
         "levo.organization.id": "acme",
+        "process.creation.time": "2023-11-14T22:13:20.000000005Z",
+        "service.instance.id": "6d1b",
         "service.name": "default",
     }
 
@@ -154,9 +158,33 @@ def test_the_endpoint_is_left_out_of_the_capture() -> None:
     assert metadata_host({"ECS_CONTAINER_METADATA_URI_V4": "http://["}) is None
 
 
-def test_the_sensor_id_is_stable_and_tells_sensors_apart(tmp_path: Path) -> None:
-    task = TaskMetadata(container_arn="arn:1")
+def test_a_restart_with_the_same_settings_has_the_same_key_and_other_settings_another(tmp_path: Path) -> None:
+    def key(host: str = "a", task: TaskMetadata | None = None, **flags: str) -> str:
+        return deployment_key(config(**flags), task, host_name=host, root=tmp_path)
 
-    assert sensor_id("a", None, tmp_path) == sensor_id("a", None, tmp_path) != sensor_id("b", None, tmp_path)
-    assert sensor_id("a", task, tmp_path) == sensor_id("b", task, tmp_path)
-    assert len(sensor_id("a", task)) == 16
+    task = TaskMetadata(container_arn="arn:1")
+    keys = [
+        key(),
+        key("b"),
+        key(levo_env="staging"),
+        key(service_name="orders"),
+        key(levoai_org_id="acme"),
+        key(interfaces="eth0"),
+        key(filter="port 80"),
+        key(satellite_url="http://other:1"),
+        key(read="x.pcap"),
+        key(task=task),
+    ]
+
+    assert len(set(keys)) == len(keys)
+    assert key() == key() and key("b", task) == key(task=task)
+    assert key(read="x.pcap") == key(read="y.pcap")
+    assert key(interfaces="eth0,lo") == key(interfaces="lo,eth0")
+    assert key(path_exclusions="a", rate_limit="5") == key(), "a reload changes these"
+
+
+def test_the_attributes_say_which_run_of_which_sensor_this_is() -> None:
+    found = attributes()
+
+    assert found["levo.sensor.id"] == RUN.sensor and found["service.instance.id"] == RUN.instance
+    assert found["process.creation.time"] == "2023-11-14T22:13:20.000000005Z"

@@ -26,6 +26,7 @@ from levo.ecs.arn import region_of
 from levo.ecs.definition import TaskDefinition, read_definition
 from levo.ecs.model import (
     IMAGE,
+    IMAGE_NOTE,
     LOW_RESOURCE_FLAGS,
     EcsInputError,
     Flag,
@@ -84,6 +85,8 @@ def snippet_command(form: formats.Format, file: str | None, **given: Any) -> Non
     missing = sidecar.placeholders()
     if missing:
         click.echo(f"levo: to be filled in: {', '.join(missing)}", err=True)
+    if given["image"] is None:
+        click.echo(f"levo: note: {IMAGE_NOTE}", err=True)
 
 
 def _patched(file: str, given: dict[str, Any], flags: tuple[Flag, ...]) -> TaskDefinition:
@@ -144,7 +147,15 @@ def remove_command(**given: Any) -> int:
 @click.option("--cluster", metavar="NAME", help="Only this cluster.")
 @click.option("--all-regions", is_flag=True, help="Look in every region of the account.")
 @click.option("--all", "everything", is_flag=True, help="List services without the sensor too.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, every service.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: every service.",
+)
+@click.option("--json", "as_json", is_flag=True, hidden=True)
 def status_command(
     profile: str | None,
     region: str | None,
@@ -152,6 +163,7 @@ def status_command(
     cluster: str | None,
     all_regions: bool,
     everything: bool,
+    form: str,
     as_json: bool,
 ) -> int:
     """List where the sensor runs, at which version, over all clusters."""
@@ -163,7 +175,7 @@ def status_command(
         cluster,
         all_regions=all_regions,
         everything=everything,
-        as_json=as_json,
+        as_json=as_json or form == "json",
     )
 
 
@@ -185,5 +197,5 @@ def policy_command(
     """Print the smallest IAM policy: the ten actions that add, remove and status use."""
     check_names({"region": region})
     if account is not None and not (account.isascii() and account.isdigit() and len(account) == 12):
-        raise EcsInputError(f"--account: '{account}' is no account id; it has 12 digits")
+        raise EcsInputError(f"--account: '{account}' is not an account id; it has 12 digits")
     click.echo(policy(account=account, cluster=cluster, region=region, roles=roles, partition=partition))

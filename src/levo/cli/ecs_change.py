@@ -36,9 +36,8 @@ class Change:
     register_only: bool
     rollback_on_failure: bool
     no_wait: bool
-    timeout: float
-    poll: float
-    """With :attr:`timeout`: seconds."""
+    timeout_s: float
+    poll_s: float
 
 
 def run_change(change: Change, request: Request | None) -> int:
@@ -52,7 +51,7 @@ def run_change(change: Change, request: Request | None) -> int:
     asking = not change.yes and sys.stdin.isatty() and sys.stdout.isatty()
     if not asking and not change.yes and not change.dry_run:
         raise EcsInputError(
-            "this is no terminal: add --yes to go on without questions, or --dry-run to only look"
+            "this is not a terminal: add --yes to go on without questions, or --dry-run to only look"
         )
     if asking and not change.register_only:
         return _wizard(change, request)
@@ -195,8 +194,8 @@ def _watch(updates: Sequence[Update], ecs: Ecs, change: Change) -> list[Look]:
             show=view.show,
             clock=time.monotonic,
             sleep=time.sleep,
-            timeout=change.timeout,
-            poll=change.poll,
+            timeout=change.timeout_s,
+            poll=change.poll_s,
         )
     except KeyboardInterrupt:
         click.echo("\nnot watching any more; the rollout goes on. levo ecs status shows how it goes")

@@ -9,9 +9,11 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
+from pathlib import Path
 from random import Random
 from typing import BinaryIO
 
+from levo.demo.children import DemoError
 from levo.demo.sample_api import SampleApi
 from levo.demo.traffic import Traffic
 
@@ -123,3 +125,16 @@ def write_capture(
         file.write(struct.pack("<IIII", *divmod(time_ns, 10**9), len(octets), len(octets)) + octets)
         last_ns = time_ns
     return last_ns
+
+
+def save_capture(path: Path, seed: int, exchanges: int, start_ns: int, rate: float) -> None:
+    """Write the capture to a file of its own, replaced if it is there.
+
+    Raises:
+        DemoError: it cannot be written.
+    """
+    try:
+        with path.open("wb") as file:
+            write_capture(file, seed, exchanges, start_ns, rate)
+    except OSError as error:
+        raise DemoError(f"--write-capture {path}: {error.strerror}") from None

@@ -15,6 +15,11 @@ Json = Mapping[str, Any]
 
 CONTAINER_NAME = "levo-pcap-sensor"
 IMAGE = "levoai/pcap-sensor:0.1.1"
+IMAGE_NOTE = (
+    f"the image is {IMAGE}, which levoai publishes on Docker Hub: it is not built from this source; --image "
+    "names one that you built (make image)"
+)
+"""Said wherever the documented image is used: nobody else's code is deployed without a word."""
 CPU_UNITS = 512
 MEMORY_MIB = 512
 LOW_RESOURCE_CPU_UNITS = 256
@@ -49,8 +54,8 @@ PLACEHOLDERS = dict(
         strict=True,
     )
 )
-NOT_IN_A_SIDECAR = frozenset({"read", "dry-run"})
-"""Flags that make the sensor end at once: useless in a container that runs beside a service."""
+NOT_IN_A_SIDECAR = frozenset({"read", "dry-run", "satellite-token"})
+"""Flags that make the sensor end at once, and one that everybody who may see the definition could read."""
 SIDECAR_FLAGS = tuple(
     option.name for option in OPTIONS if option.on_command_line and option.name not in NOT_IN_A_SIDECAR
 )

@@ -14,6 +14,7 @@ from levo.ecs.model import (
     CONTAINER_NAME,
     CPU_UNITS,
     IMAGE,
+    IMAGE_NOTE,
     LOW_RESOURCE_CPU_UNITS,
     LOW_RESOURCE_FLAGS,
     LOW_RESOURCE_MEMORY_MIB,
@@ -423,6 +424,8 @@ def _notes(definition: TaskDefinition, sidecar: Sidecar, services: Sequence[Serv
     if not definition.body.get("taskRoleArn"):
         text = f"{definition.name} has no task role; the sensor needs none"
         yield Finding("no-task-role", text, False)
+    if sidecar.image == IMAGE:
+        yield Finding("published-image", IMAGE_NOTE, False)
     if sidecar.logs:
         text = (
             f"the log group {sidecar.log_group} is created by the execution role, which needs "

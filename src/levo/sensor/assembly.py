@@ -11,10 +11,16 @@ from levo.config import Merged, SensorConfig
 from levo.errors import ConfigError, Problem
 from levo.ledger import Ledger
 from levo.sensor.health import not_ready
+from levo.sensor.identity import Claim
 from levo.sensor.metrics import Metric, ProcessUse, measure
 from levo.sensor.pipeline import Pace, Pipeline, Snapshot
 from levo.sensor.redact.masking import Masking
-from levo.sensor.resource import metadata_host, read_task_metadata, resource_attributes
+from levo.sensor.resource import (
+    deployment_key,
+    metadata_host,
+    read_task_metadata,
+    resource_attributes,
+)
 from levo.sensor.sampling.rules import compile_rules
 
 _MIB = 1 << 20
@@ -57,6 +63,8 @@ class Sensor:
     resource: bytes
     """The encoded ``Resource`` message."""
     warnings: tuple[str, ...]
+    claim: Claim
+    """Which sensor this is; held as long as this object."""
 
     def ledger(self) -> Ledger:
         return ledger_of(self.snapshot())
@@ -98,14 +106,14 @@ def open_sensor(merged: Merged, environ: Mapping[str, str]) -> Sensor:
     keep_pages()
     config = merged.config
     task, warning = read_task_metadata(environ)
-    attributes = resource_attributes(config, environ, task)
-    shares = Shares.of(config.max_memory, len(config.output))
+    shares = Shares.of(config.max_memory_bytes, len(config.output))
     finisher = Finisher(config)
     source = open_source(config, environ, shares)
     outputs: list[Any] = []
+    claim = Claim(deployment_key(config, task))
     try:
         _refuse_overwriting(config)
-        resource = _encode_resource(attributes)
+        resource = _encode_resource(resource_attributes(config, environ, task, run=claim.run))
         outputs = _open_outputs(merged, resource, shares)
         engine = _engine(config)
         _give_keys(engine, config, source)
@@ -116,7 +124,7 @@ def open_sensor(merged: Merged, environ: Mapping[str, str]) -> Sensor:
             live=config.read is None,
             finish=finisher,
             pace=Pace(
-                interval_ns=config.trace_export_interval,
+                interval_ns=config.trace_export_interval_ns,
                 handover_bytes=shares.handover_bytes,
                 output_bytes=shares.output_bytes,
             ),
@@ -125,9 +133,10 @@ def open_sensor(merged: Merged, environ: Mapping[str, str]) -> Sensor:
         for output in outputs:
             output.close(0.0)
         source.close()
+        claim.release()
         raise
     warnings = merged.warnings + ((warning,) if warning else ())
-    return Sensor(pipeline, source, tuple(outputs), finisher, resource, warnings)
+    return Sensor(pipeline, source, tuple(outputs), finisher, resource, warnings, claim)
 
 
 def open_source(config: SensorConfig, environ: Mapping[str, str], shares: Shares) -> Any:
@@ -198,7 +207,7 @@ class Finisher:
     def __call__(self, batch: Any, start: int = 0, stop: int | None = None) -> None:
         """Finish the exchanges of *batch* from one position to another."""
         config = self._config
-        bounds = max(1, config.max_http_length), max(16 * _MIB, config.max_memory // 4)
+        bounds = max(1, config.max_http_length_bytes), max(16 * _MIB, config.max_memory_bytes // 4)
         if config.no_redact:
             batch.decode_content(*bounds, start, stop)
         else:
@@ -223,10 +232,11 @@ def _engine(config: SensorConfig) -> Any:
     from levo.engine.engine import Engine  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     return Engine(
-        max_memory=config.max_memory,
-        max_message=config.max_http_length,
-        stream_timeout_ns=config.stream_timeout_seconds,
-        keep_bodies=config.max_http_length > 0,
+        max_memory=config.max_memory_bytes,
+        max_message=config.max_http_length_bytes,
+        stream_timeout_ns=config.stream_timeout_ns,
+        idle_ns=config.connection_idle_timeout_ns,
+        keep_bodies=config.max_http_length_bytes > 0,
         **policy(config),
     )
 
@@ -267,6 +277,7 @@ def _encode_resource(attributes: Mapping[str, str]) -> bytes:
 def _open_outputs(merged: Merged, resource: bytes, shares: Shares) -> list[Any]:
     from levo.sensor.export.opening import open_destination
     from levo.sensor.export.output import Output, QueueLimits
+    from levo.sensor.export.retry import RetryPolicy
 
     config = merged.config
     outputs: list[Any] = []
@@ -280,6 +291,8 @@ def _open_outputs(merged: Merged, resource: bytes, shares: Shares) -> list[Any]:
                     name=str(spec) if spec.path is None else f"{spec.kind}:{os.path.basename(spec.path)}",
                     resource=resource,
                     limits=QueueLimits(bytes=shares.output_bytes),
+                    # Whoever reads a file waits for it; a service may outlive a certificate's renewal.
+                    retry=RetryPolicy(waits_for_repair=config.read is None),
                     spool=spool,
                 )
             )
@@ -300,7 +313,7 @@ def _open_spool(merged: Merged) -> Any:
     if config.spool_dir is None:
         return None
     try:
-        return Spool(Path(config.spool_dir), max_bytes=config.spool_max_size)
+        return Spool(Path(config.spool_dir), max_bytes=config.spool_max_bytes)
     except SpoolError as error:
         raise ConfigError(merged.problem("spool-dir", str(error))) from None
 

@@ -20,7 +20,7 @@ from levo.sensor.assembly import Sensor
 from levo.sensor.doctor.ports import describe
 from levo.sensor.health import HealthServer
 from levo.sensor.log import Log
-from levo.sensor.metrics import otlp, prometheus
+from levo.sensor.metrics import otlp, prometheus, report_marks
 from levo.sensor.notify import Notifier
 
 REFRESH_S = 5.0
@@ -62,9 +62,10 @@ class Control:
         self._ended = threading.Event()
         self._live = merged.config.read is None
         self._complaints: dict[str, _Complaint] = {}
-        self._said_goodbye = False
-        self._started_ns = time.time_ns()
-        self._next_metrics_ns = self._started_ns + merged.config.trace_export_interval
+        self._said_stopping = False
+        self._started_ns = sensor.claim.run.started_ns
+        self._reports = 0
+        self._next_metrics_ns = time.time_ns() + merged.config.trace_export_interval_ns
 
     def run(self) -> Ledger:
         """Work until the source ends or a signal comes; report; return the final ledger.
@@ -79,7 +80,7 @@ class Control:
         try:
             with self._signals():
                 self._greet()
-                pipeline.run(self._on_wake, STOP_AFTER_S, self._send_metrics)
+                pipeline.run(self._on_wake, STOP_AFTER_S, self._say_goodbye)
         finally:
             self._ended.set()
             self._notifier.stopping()
@@ -106,6 +107,9 @@ class Control:
             f"levo-sensor {__version__}: {what}; output {', '.join(named)}; environment {config.levo_env}"
         )
         self._notifier.ready(what)
+        if self._live:
+            for line in sensor.source.events():
+                self._log.warning(line)
 
     def _listen(self) -> HealthServer | None:
         if self._config.listen is None:
@@ -128,14 +132,20 @@ class Control:
             self._notifier.alive()
         now = time.time_ns()
         if now >= self._next_metrics_ns:
-            self._next_metrics_ns = now + max(1_000_000_000, self._config.trace_export_interval)
+            self._next_metrics_ns = now + max(1_000_000_000, self._config.trace_export_interval_ns)
             self._send_metrics()
         self._show_progress()
 
-    def _send_metrics(self) -> None:
+    def _say_goodbye(self) -> None:
+        """Report once more, as stopped: silence is expected from now on. A failure is not a clean stop."""
+        self._send_metrics(None if self._sensor.pipeline.failed else time.time_ns())
+
+    def _send_metrics(self, stopped_ns: int | None = None) -> None:
         if not any(spec.kind == "otlp" for spec in self._config.output):
             return
-        encoded = otlp(self._sensor.metrics(), self._sensor.resource, self._started_ns, time.time_ns())
+        self._reports += 1
+        metrics = report_marks(self._reports, stopped_ns) + self._sensor.metrics()
+        encoded = otlp(metrics, self._sensor.resource, self._started_ns, stopped_ns or time.time_ns())
         for output in self._sensor.outputs:
             output.submit_metrics(encoded)
 
@@ -156,8 +166,8 @@ class Control:
             )
         lost = seen.pipeline.queue_full
         self._complain("masking", lost, f"masking cannot follow; {lost:,} traces lost so far")
-        if pipeline.stopping and not self._said_goodbye and any(output.held for output in seen.outputs):
-            self._said_goodbye = True
+        if pipeline.stopping and not self._said_stopping and any(output.held for output in seen.outputs):
+            self._said_stopping = True
             self._log.info(f"stopping: delivering what is left, for at most {STOP_AFTER_S:g} s")
         if self._live:
             sent = ", ".join(f"{output.exported:,} traces to {output.name}" for output in seen.outputs)
@@ -237,6 +247,7 @@ class Control:
         lost = undelivered(ledger)
         tail = f"; {lost:,} traces could not be delivered" if lost else ""
         self._log.info(f"stopped after {seconds:.1f} s{tail}")
+        self._report_undelivered()
         self._report_ports()
         self._report_encrypted()
         if self._log.structured:
@@ -255,6 +266,14 @@ class Control:
             self._log.plain(ledger.render())
         if not ledger.balanced:
             self._log.error("the ledger does not balance; please report this")
+
+    def _report_undelivered(self) -> None:
+        """Why an output gave traces up: a short run may end before anything else says so."""
+        for output in self._sensor.pipeline.snapshot().outputs:
+            lost = output.failed + output.rejected
+            if lost and output.last_loss:
+                traces = f"{lost:,} trace{'' if lost == 1 else 's'}"
+                self._log.error(f"{output.name}: {traces} not delivered: {output.last_loss}")
 
     def _report_ports(self) -> None:
         """What came by on the busiest server ports, one sentence each."""

@@ -72,6 +72,24 @@ def measure(ledger: Ledger, seen: Snapshot, process: ProcessUse) -> list[Metric]
     ]
 
 
+def report_marks(number: int, stopped_ns: int | None = None) -> list[Metric]:
+    """What puts the reports of one run in order, and ends them: *stopped_ns* in the last one of a clean stop.
+
+    By the number, a report that comes late is known as such, whatever the clocks do.
+    """
+    ended = () if stopped_ns is None else (((), stopped_ns / 1e9),)
+    return [
+        _single("levo.sensor.reports", "Reports of these metrics to the Satellite.", "1", True, number),
+        Metric(
+            "levo.sensor.stopped",
+            "Unix time of a clean stop; only in the last report. A killed sensor does not send it.",
+            "s",
+            False,
+            ended,
+        ),
+    ]
+
+
 def _ledger(ledger: Ledger) -> list[Metric]:
     received: list[Point] = []
     settled: list[Point] = []
@@ -280,7 +298,8 @@ def _varint(value: int) -> bytes:
 _INTRODUCTION = """\
 The sensor's numbers of itself: at `/metrics` where `--listen` is given, and as OTLP metrics with every
 interval to the Satellite. Counters count since the start. Labels come from bounded sets; none holds
-captured content. The states of the ledger are on [a page of their own](ledger.md)."""
+captured content. The states of the ledger are on [a page of their own](ledger.md). `levo.sensor.reports` and
+`levo.sensor.stopped` are sent to the Satellite only."""
 
 
 def reference() -> str:
@@ -326,4 +345,4 @@ def _every_family() -> list[Metric]:
     outputs = (OutputStatistics("otlp"),)
     seen = Snapshot(engine, 0, capture, PipelineStatistics(), outputs, None, True, (), (endpoint,))
     ledger = Ledger.from_statistics(engine, capture, outputs, seen.pipeline, 0)
-    return measure(ledger, seen, ProcessUse(0.0, 0))
+    return [*measure(ledger, seen, ProcessUse(0.0, 0)), *report_marks(0, 0)]

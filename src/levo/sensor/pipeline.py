@@ -278,6 +278,11 @@ class Pipeline:
     def stopping(self) -> bool:
         return self._stop.is_set()
 
+    @property
+    def failed(self) -> bool:
+        """Whether the source, the engine or the masking failed: the run does not end cleanly."""
+        return self._failure is not None
+
     def snapshot(self) -> Snapshot:
         """At most a second old; exact once :meth:`run` has returned. For any thread."""
         return Snapshot(

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import socket
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 from levo import __version__
 from levo.config import SensorConfig
+from levo.sensor.identity import Run
 
 METADATA_VARIABLE = "ECS_CONTAINER_METADATA_URI_V4"
 _MOST_BYTES = 1 << 20
@@ -132,18 +134,19 @@ def resource_attributes(
     environ: Mapping[str, str],
     task: TaskMetadata | None,
     *,
+    run: Run,
     host_name: str | None = None,
-    root: Path = Path("/"),
 ) -> dict[str, str]:
-    """All attributes of the resource, ``service.name`` first."""
+    """All attributes of the resource, ``service.name`` first; *run* says which sensor this is."""
     host = host_name or socket.gethostname()
-    application = config.service_name or (task.application if task else None) or config.default_service_name
     found = {
-        "service.name": application,
+        "service.name": application_name(config, task),
+        "service.instance.id": run.instance,
         "deployment.environment.name": config.levo_env,
         "levo.organization.id": config.levoai_org_id,
-        "levo.sensor.id": sensor_id(host, task, root),
+        "levo.sensor.id": run.sensor,
         "levo.sensor.version": __version__,
+        "process.creation.time": _rfc3339(run.started_ns),
         "host.name": host,
     }
     if task is not None:
@@ -156,17 +159,47 @@ def resource_attributes(
     return {name: value for name, value in found.items() if value}
 
 
-def sensor_id(host: str, task: TaskMetadata | None, root: Path = Path("/")) -> str:
-    """Stable for one sensor: by container or task in ECS, else by machine and host name. 16 hex digits."""
+def application_name(config: SensorConfig, task: TaskMetadata | None) -> str:
+    """The catalog's name of the observed application: as set, else the task's, else the default."""
+    return config.service_name or (task.application if task else None) or config.default_service_name
+
+
+def deployment_key(
+    config: SensorConfig,
+    task: TaskMetadata | None,
+    *,
+    host_name: str | None = None,
+    root: Path = Path("/"),
+) -> str:
+    """What sensors with the same settings in the same place have in common (see ``sensor.identity``).
+
+    Where: the container or task in ECS, else machine id and host name. Settings: those that tell sensors of
+    one host apart and hold until a restart; what a reload changes must not make another sensor of this one.
+    Neither is the capture file's name among them: one file read after the other is one sensor. 16 hex digits.
+    """
     if task is not None and (task.container_arn or task.task_arn):
-        seed = task.container_arn or task.task_arn or ""
+        place = task.container_arn or task.task_arn or ""
     else:
         try:
             machine = (root / "etc/machine-id").read_text().strip()
-        except OSError:
+        except (OSError, ValueError):
             machine = ""
-        seed = f"{machine}/{host}"
+        place = f"{machine}/{host_name or socket.gethostname()}"
+    settings = (
+        config.levoai_org_id or "",
+        config.levo_env,
+        application_name(config, task),
+        "file" if config.read is not None else ",".join(sorted(config.interfaces)),
+        config.filter or "",
+        str(config.satellite) if any(spec.kind == "otlp" for spec in config.output) else "",
+    )
+    seed = json.dumps([place, *settings])
     return hashlib.sha256(f"levo-sensor/{seed}".encode()).hexdigest()[:16]
+
+
+def _rfc3339(time_ns: int) -> str:
+    seconds, rest = divmod(time_ns, 1_000_000_000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:09}Z"
 
 
 def metadata_host(environ: Mapping[str, str]) -> tuple[str, int] | None:

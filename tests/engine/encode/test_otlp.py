@@ -13,8 +13,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from levo.engine.exchange.batch import Batch
 from levo.engine.encode.otlp import encode_resource
+from levo.engine.exchange.batch import Batch
 from levo.model.exchange import Exchange, Message, Request, Response
 from tests.helpers.exchanges import examples, exchanges, simple_exchange
 
@@ -291,3 +291,15 @@ def test_negative_durations_do_not_occur():
     assert span.start_time_unix_nano == 1
     assert attributes["levo.timing.total_ns"] >= 0
     assert attributes["levo.timing.time_to_first_byte_ns"] == 0
+
+
+@pytest.mark.parametrize("status", [0, 2, 99, 600, 999, 40_000])
+def test_no_number_outside_100_to_599_is_a_status_code(status):
+    """Nor in values from elsewhere, such as lines of an earlier version."""
+    span, attributes = only(
+        Exchange(request=Request(), response=Response(status=status, findings=("bad_status",)))
+    )
+
+    assert "http.response.status_code" not in attributes and "error.type" not in attributes
+    assert attributes["levo.findings"] == ["response.bad_status"]
+    assert span.status.code == Status.STATUS_CODE_UNSET

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levo.engine.exchange.batch import Batch
 from levo.engine.encode.otlp import encode_resource
+from levo.engine.exchange.batch import Batch
 from levo.model.exchange import Address, Exchange, Request
 from tests.helpers.exchanges import decoded, examples, exchanges, simple_exchange
 

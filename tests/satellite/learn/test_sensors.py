@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from levo.satellite.learn import merge_sensor, read_metrics, read_senders
+from levo.satellite.learn import Run, SensorReport, merge_sensor, read_metrics, read_senders, runs_before
 from levo.satellite.learn.sensors import MAX_ENCRYPTED_SERIES, MAX_SERIES
 from tests.satellite.requests import RESOURCE, Call, attribute, metrics, traces
 
@@ -75,3 +77,98 @@ def test_encrypted_endpoints_never_crowd_out_the_ledger() -> None:
     assert len(first.values) == MAX_ENCRYPTED_SERIES + 1
     assert len(merged) == MAX_ENCRYPTED_SERIES + 2
     assert {name for name, _ in merged} >= {"process.cpu.time", "levo.z", "levo.encrypted.later"}
+
+
+SECOND = 1_000_000_000
+MARKED = {**RESOURCE, "service.instance.id": "run-1", "process.creation.time": "2023-11-14T22:13:10.5Z"}
+STARTED = NOW - 9_500_000_000
+
+
+def reported(number: int, time_ns: int, *, received_ns: int = NOW, stopped: bool = False) -> SensorReport:
+    """What is read of one report of a run: its number, and whether it is the last one of a clean stop."""
+    request = ExportMetricsServiceRequest()
+    group = request.resource_metrics.add()
+    group.resource.attributes.extend(attribute(key, value) for key, value in MARKED.items())
+    scope = group.scope_metrics.add()
+    sums = scope.metrics.add(name="levo.sensor.reports").sum
+    sums.data_points.add(as_int=number, time_unix_nano=time_ns)
+    if stopped:
+        gauge = scope.metrics.add(name="levo.sensor.stopped", unit="s").gauge
+        gauge.data_points.add(as_double=time_ns / 1e9, time_unix_nano=time_ns)
+    ((_, report),) = read_metrics(request, "", received_ns)
+    return report
+
+
+def together(*reports: SensorReport) -> Run:
+    merged = reports[0]
+    for report in reports[1:]:
+        merged = merge_sensor(merged, report)
+    return merged.run
+
+
+def test_a_report_names_its_run_and_when_that_began() -> None:
+    assert reported(1, NOW).run == Run("run-1", STARTED, (1, NOW))
+    ((_, sender),) = read_senders(resources(traces([Call()], MARKED)), "", NOW)
+    assert sender.run == Run("run-1", STARTED)
+
+
+def test_the_last_report_of_a_clean_stop_is_remembered_however_the_others_arrive() -> None:
+    first, second, last = reported(1, NOW - 3), reported(2, NOW - 2), reported(3, NOW - 1, stopped=True)
+    ((_, late),) = read_senders(resources(traces([Call()], MARKED)), "", NOW + SECOND)
+
+    for order in ((first, second, last), (last, first, second), (second, last, late, first)):
+        assert together(*order).stopped_ns == NOW - 1
+    assert "levo.sensor.stopped" not in {name for name, _ in last.values}
+    assert together(first, second).stopped_ns == 0
+
+
+def test_the_clocks_do_not_decide_which_report_was_the_last() -> None:
+    """A step back before the stop, and a clock that is hours ahead while an old report comes late."""
+    assert together(reported(8, NOW - 1), reported(9, NOW - 60 * SECOND, stopped=True)).stopped_ns
+    ahead = NOW + 3600 * SECOND
+    last, late = reported(9, ahead, stopped=True), reported(8, ahead - 1, received_ns=NOW + 5)
+    assert together(last, late).stopped_ns == NOW
+
+
+def test_a_goodbye_that_a_later_report_belies_is_none() -> None:
+    forged = reported(2, 4_000_000_000 * SECOND, stopped=True)
+
+    assert forged.run.stopped_ns == NOW
+    assert together(forged, reported(3, NOW + 1, received_ns=NOW + 1)).stopped_ns == 0
+
+
+def test_a_time_in_the_future_does_not_outlive_its_mistake() -> None:
+    wrong = metrics({"levo.a": 111}, {**RESOURCE, "process.creation.time": "2100-01-01T00:00:00Z"}, 1 << 62)
+    ((_, first),) = read_metrics(wrong, "", NOW)
+    ((_, later),) = read_metrics(metrics({"levo.a": 222}, time_ns=NOW + 1), "", NOW + 1)
+
+    assert merge_sensor(first, later).values == {("levo.a", STATE): (NOW + 1, 222.0)}
+    assert first.run.started_ns == NOW
+
+
+@given(text=st.text() | st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]*)?Z"))
+def test_any_time_of_a_start_is_read_leniently(text: str) -> None:
+    request = traces([Call()], {**RESOURCE, "process.creation.time": text})
+    ((_, report),) = read_senders(resources(request), "", NOW)
+
+    assert 0 <= report.run.started_ns <= NOW
+
+
+def test_a_number_that_is_none_orders_nothing() -> None:
+    for number in (float("nan"), float("inf"), -1.0):
+        ((_, report),) = read_metrics(metrics({"levo.sensor.reports": number}), "", NOW)
+        assert report.run.last[0] == 0
+
+
+def test_a_run_takes_the_place_of_one_that_ended_before_it_began() -> None:
+    killed = Run("a", 100, (1, 150))
+    stopped = Run("b", 90, (1, 160), (1, 160))
+    lives = Run("c", 100, (1, 300))
+    new = Run("d", 200)
+
+    assert runs_before([], new) == (True, None)
+    assert runs_before([killed], new) == (True, killed)
+    assert runs_before([killed, stopped, lives], new) == (True, stopped)
+    assert runs_before([lives], new) == (True, None), "they overlap: two sensors"
+    assert runs_before([new], killed) == (False, None), "a late word of a run that is over"
+    assert runs_before([Run("", 0, (0, 150))], new)[1] is not None

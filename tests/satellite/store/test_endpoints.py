@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from levo.satellite.learn import State, learn_all
+from levo.satellite.learn import Scope, State, decide_templates, learn_all
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
+from levo.satellite.store.desk import Desk, EndpointPlace
 from levo.satellite.store.endpoints import unpack_knowledge
 from tests.satellite.store.catalogs import trace
 
@@ -62,3 +63,56 @@ def test_an_answer_of_404_belongs_to_an_endpoint_that_others_made(tmp_path: Path
     assert row.statuses == {"200": 1.0, "404": 1.0}
     assert reader.summary().counters["noise_exchanges"] == 1
     reader.close()
+
+
+def test_the_number_of_an_endpoint_is_never_given_again(tmp_path: Path) -> None:
+    """After a merge the old number leads to the endpoint that has it all, and never to a new one."""
+    path = tmp_path / "catalog"
+    state = State()
+    seen: set[int] = set()
+    with CatalogWriter(path) as writer:
+        reader = CatalogReader(path)
+        for number, name in enumerate(NAMES * 3):
+            before = {row.id for row in reader.endpoints(EndpointFilter(), limit=1000)[1]}
+            for tail in ("", "/orders", "/settings"):
+                delta = learn_all(State(paths=state.paths), [trace(f"/accounts/{name}{tail}")])
+                writer.commit(delta, Position(1, number))
+            after = {row.id for row in reader.endpoints(EndpointFilter(), limit=1000)[1]}
+            assert not (after - before) & seen
+            seen |= before | after
+        assert reader.merged_into(list(after)), "some were merged"
+        highest = max(seen)
+        delta = learn_all(State(paths=state.paths), [trace("/later", host="later.example")])
+        writer.commit(delta, Position(1, 999))
+        (later,) = reader.endpoints(EndpointFilter(host="later.example"))[1]
+        assert later.id > highest and reader.endpoint(later.id) == later
+        reader.close()
+
+
+def test_what_a_new_template_takes_from_another_is_no_news(tmp_path: Path) -> None:
+    path = tmp_path / "catalog"
+    paths = State().paths
+    scope = Scope("acme", "staging", "shop", "shop.example")
+    desk = Desk(tmp_path / "desk.sqlite3")
+    with CatalogWriter(path) as writer:
+
+        def commit(number: int, *seen: str) -> None:
+            delta = learn_all(State(paths=paths), [trace(each) for each in seen])
+            state = delta.paths.get(scope) or next(iter(paths.values()))
+            decision = decide_templates(state, writer.overrides(scope))
+            writer.commit(delta, Position(1, number), {scope: decision})
+
+        commit(1, *(f"/users/{number}" for number in range(100, 140)), "/users/me")
+        desk.decide("merge", EndpointPlace(*scope, "GET", "/users/me"), "/users/{}", "anna", 1)
+        commit(2, "/users/me", "/users/7")
+        desk.decide("split", EndpointPlace(*scope, "GET", "/users/{}"), "/users/me", "anna", 2)
+        commit(3, "/users/me", "/users/8")
+        commit(4, "/users/new-one")
+    reader = CatalogReader(path)
+    rows = {row.path: row.id for row in reader.endpoints(EndpointFilter())[1]}
+    events = [event.detail for event in reader.events(kind="endpoint")[1]]
+    reader.close()
+
+    assert "/users/me" in rows and len(rows) >= 2
+    assert not any(detail.endswith("/me") for detail in events), (rows, events)
+    assert len(events) == len(set(events)) >= 1

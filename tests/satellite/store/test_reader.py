@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from levo.satellite.learn.trace import INVALID_STATUS
 from levo.satellite.store import CatalogReader, EndpointFilter
 from levo.satellite.store.reader import SORTS
 from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
@@ -130,12 +131,41 @@ def test_facets_count_under_the_other_filters(tmp_path: Path) -> None:
 def test_endpoints_with_errors_come_most_first(tmp_path: Path) -> None:
     traces = [trace("/a"), trace("/b", status=500), trace("/c", status=503, weight=7)]
 
-    found = catalog(tmp_path / "catalog", traces).most_errors()
+    found = catalog(tmp_path / "catalog", traces).most_errors(60, 0)
 
-    assert [(row.path, errors) for row, errors in found] == [("/c", 7), ("/b", 1)]
+    assert [(row.path, traffic.server_errors) for row, traffic in found] == [("/c", 7), ("/b", 1)]
+
+
+def test_errors_are_those_of_the_time_asked_for(tmp_path: Path) -> None:
+    early = NOW - 7200 * SECOND
+    traces = [trace("/old", status=500, weight=9, end_ns=early), trace("/old"), trace("/new", status=500)]
+    reader = catalog(tmp_path / "catalog", traces)
+
+    recent = reader.most_errors(60, NOW // SECOND - 3600)
+    whole = reader.most_errors(3600, 0)
+
+    assert [(row.path, traffic.server_errors) for row, traffic in recent] == [("/new", 1)]
+    assert [(row.path, t.server_errors, t.exchanges) for row, t in whole] == [("/old", 9, 10), ("/new", 1, 1)]
+    assert [row.path for row, _ in reader.within("acme").most_errors(60, 0)] == ["/old", "/new"]
 
 
 def test_new_endpoints_are_those_since_a_time(tmp_path: Path) -> None:
     reader = catalog(tmp_path / "catalog", [trace("/a"), trace("/b", end_ns=NOW + 1)])
 
     assert [row.path for row in reader.endpoints(EndpointFilter(new_since_ns=NOW + 1))[1]] == ["/b"]
+
+
+def test_responses_without_a_status_code_are_a_class_of_their_own(tmp_path: Path) -> None:
+    found = catalog(tmp_path / "odd", [trace("/a", status=INVALID_STATUS), trace("/a"), trace("/b")])
+    (row,) = found.endpoints(EndpointFilter(status="invalid"))[1]
+
+    assert (row.path, row.statuses) == ("/a", {"invalid": 1.0, "200": 1.0})
+    assert row.status_classes == {"invalid": 1.0, "2xx": 1.0}
+    assert [(f.value, f.endpoints) for f in found.facets(EndpointFilter())["status"]] == [
+        ("2xx", 2),
+        ("invalid", 1),
+    ]
+    assert found.summary().errors == 0 and found.most_errors() == []
+    (operation,) = [o for o in found.operations(("acme", "staging", "shop")) if o.path == "/a"]
+    assert operation.statuses == {"invalid": 1.0, "200": 1.0}
+    found.close()

@@ -10,14 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from levo.errors import LevoError
-from levo.satellite.learn import SensorReport, State, Trace, learn_all, learn_sensor, merge
+from levo.satellite.learn import Run, SensorReport, State, Trace, learn_all, learn_sensor, merge
+from levo.satellite.learn.trace import schemes_of, status_name
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
+from levo.satellite.store.writer import MAX_RUNS
 from tests.satellite.learn.test_state import states
 from tests.satellite.store.catalogs import NOW, SECOND, trace
 
 
-def stored(path: Path) -> dict[tuple[str, ...], tuple[int, float, dict[str, float], int, int]]:
+def stored(
+    path: Path,
+) -> dict[tuple[str, ...], tuple[int, float, dict[str, float], int, int, tuple[str, ...]]]:
     reader = CatalogReader(path)
     rows = reader.endpoints(EndpointFilter(), limit=1000)[1]
     reader.close()
@@ -28,6 +32,7 @@ def stored(path: Path) -> dict[tuple[str, ...], tuple[int, float, dict[str, floa
             r.statuses,
             r.first_seen_ns,
             r.last_seen_ns,
+            r.schemes,
         )
         for r in rows
     }
@@ -68,9 +73,9 @@ def test_commits_add_up_to_the_merged_state(
         assert summary.counters.get("learned_traces", 0) == together.traces
         noise = summary.counters.get("noise_exchanges", 0.0)
         assert summary.exchanges + noise == together.exchanges
-        assert {(s.organization, s.sensor) for s in reader.sensors()[1]} == set(together.sensors)
+        assert {s.key for s in reader.sensors()[1]} == set(together.sensors)
         for sensor in reader.sensors()[1]:
-            report = together.sensors[sensor.organization, sensor.sensor]
+            report = together.sensors[sensor.key]
             assert sensor.attributes == {name: value for name, (_, value) in report.attributes.items()}
             assert {
                 (m.name, tuple(m.labels.items())): (m.time_ns, m.value) for m in sensor.metrics
@@ -80,9 +85,10 @@ def test_commits_add_up_to_the_merged_state(
         (*key.scope, key.method, SHOWN[key.place]): (
             facts.traces,
             facts.exchanges,
-            {str(status): exchanges for status, exchanges in facts.statuses.items()},
+            {status_name(status): exchanges for status, exchanges in facts.statuses.items()},
             facts.first_seen_ns,
             facts.last_seen_ns,
+            schemes_of(facts.schemes),
         )
         for key, facts in expected.endpoints.items()
     }
@@ -152,4 +158,83 @@ def test_old_pages_are_not_left_in_the_log(tmp_path: Path) -> None:
 
     assert not log.exists() or log.stat().st_size == 0
     writer.close()
+    reader.close()
+
+
+def report(
+    instance: str, started_s: int, *, last_s: int, seen_s: int, lost: float, stop: bool = False
+) -> State:
+    last = (last_s, last_s * SECOND)
+    run = Run(instance, started_s * SECOND, last, last if stop else (0, 0))
+    values = {("levo.sensor.ledger.units", (("state", "lost"),)): (last_s * SECOND, lost)}
+    return learn_sensor(
+        State(), "acme", "s", SensorReport(seen_s * SECOND, seen_s * SECOND, values=values, run=run)
+    )
+
+
+def ledgers(path: Path, *reports: State) -> dict[str, float]:
+    """What the catalog has of one sensor id after *reports*, each committed alone: units lost by run."""
+    with CatalogWriter(path) as writer:
+        for number, state in enumerate(reports):
+            writer.commit(state, Position(1, number))
+    reader = CatalogReader(path)
+    total, rows = reader.sensors()
+    reader.close()
+    assert total == len(rows)
+    return {row.run.instance: row.metrics[0].value for row in rows}
+
+
+def test_no_ledger_hides_another_even_under_the_same_id(tmp_path: Path) -> None:
+    a = report("a", 100, last_s=110, seen_s=110, lost=7)
+    b = report("b", 105, last_s=115, seen_s=115, lost=0)
+    a_stops = report("a", 100, last_s=120, seen_s=120, lost=8, stop=True)
+
+    assert ledgers(tmp_path / "overlapping", a, b, a_stops) == {"a": 8, "b": 0}
+    hidden = report("a", 100, last_s=104, seen_s=104, lost=7)
+    assert ledgers(tmp_path / "replaced in error", hidden, b, a_stops) == {"a": 8, "b": 0}
+
+
+def test_a_restart_takes_the_place_of_the_run_before_and_late_words_do_not_bring_that_back(
+    tmp_path: Path,
+) -> None:
+    killed = report("a", 100, last_s=110, seen_s=110, lost=7)
+    late = learn_sensor(
+        State(), "acme", "s", SensorReport(900 * SECOND, 900 * SECOND, run=Run("a", 100 * SECOND))
+    )
+    goodbye = report("a", 100, last_s=111, seen_s=901, lost=7, stop=True)
+    again = report("b", 200, last_s=210, seen_s=210, lost=1)
+
+    assert ledgers(tmp_path / "catalog", killed, again, late, killed, goodbye) == {"b": 1}
+    reader = CatalogReader(tmp_path / "catalog")
+    (row,) = reader.sensors()[1]
+    assert (row.first_seen_ns, row.last_seen_ns) == (110 * SECOND, 210 * SECOND)
+    assert not row.run.stopped_ns
+    reader.close()
+
+
+def test_runs_under_one_id_are_bounded_and_a_later_one_still_finds_a_place(tmp_path: Path) -> None:
+    many = [report(f"r{number}", 100, last_s=110, seen_s=110, lost=0) for number in range(MAX_RUNS + 3)]
+    found = ledgers(tmp_path / "catalog", *many, report("later", 200, last_s=210, seen_s=210, lost=1))
+    reader = CatalogReader(tmp_path / "catalog")
+
+    assert len(found) == MAX_RUNS and found["later"] == 1
+    assert reader.summary().counters["sensor_limit_reports"] == 3
+    reader.close()
+
+
+def test_only_who_went_without_a_word_is_silent(tmp_path: Path) -> None:
+    with CatalogWriter(tmp_path / "catalog") as writer:
+        for number, state in enumerate(
+            [
+                report("killed", 100, last_s=110, seen_s=110, lost=0),
+                report("stopped", 100, last_s=111, seen_s=111, lost=0, stop=True),
+            ]
+        ):
+            writer.commit(state, Position(1, number))
+    reader = CatalogReader(tmp_path / "catalog")
+
+    assert [key.instance for key in reader.silent_sensors(0, 10**18)] == ["killed"]
+    assert not reader.silent_sensors(111 * SECOND, 10**18) and not reader.silent_sensors(0, 110 * SECOND)
+    found = {row.run.instance: row.run.stopped_ns for row in reader.sensors()[1]}
+    assert found == {"killed": 0, "stopped": 111 * SECOND}
     reader.close()

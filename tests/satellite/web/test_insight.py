@@ -92,12 +92,12 @@ def test_findings_are_worked_out_once_until_something_changes(learned: Learned) 
 
 def test_rejected_findings_raise_no_alert(learned: Learned) -> None:
     learned.insight.refresh()
-    sensitive = {s for kind, s, _ in learned.insight.alerts(NOW) if kind == "new-sensitive-field"}
+    sensitive = {a.subject for a in learned.insight.alerts(NOW) if a.kind == "new-sensitive-field"}
     rejected = learned.insight.all_findings()[0]
     row = learned.reader.endpoint(rejected.endpoint)
     assert row is not None and len(sensitive) == 3
     learned.desk.decide("reject", place_of(row), f"{rejected.location} {rejected.kind}", "anna", NOW)
-    after = {s for kind, s, _ in learned.insight.alerts(NOW) if kind == "new-sensitive-field"}
+    after = {a.subject for a in learned.insight.alerts(NOW) if a.kind == "new-sensitive-field"}
 
     assert sensitive - after == {f"{rejected.endpoint} {rejected.location} {rejected.kind}"}
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from bench.satellite.seed import seed
 from starlette.applications import Starlette
 
 from levo.satellite.learn import Trace
@@ -51,7 +54,8 @@ EVERY_PAGE = ("/", "/catalog", "/sensitive", "/changes", "/encrypted", "/referen
 
 @pytest.mark.parametrize("path", EVERY_PAGE)
 def test_every_page_of_an_empty_catalog_says_what_to_do_next(tmp_path: Path, path: str) -> None:
-    assert "levo apidump --satellite-url http://127.0.0.1:9999</code>" in Site(tmp_path, []).get(path)
+    page = Site(tmp_path, []).get(path)
+    assert "levo apidump --satellite-url http://localhost</code>" in page and 'href="/connect"' in page
 
 
 @pytest.mark.parametrize("path", [*EVERY_PAGE, "/endpoints/1", "/?range=90d", "/endpoints/1?range=7d"])
@@ -161,3 +165,91 @@ def test_an_endpoint_says_why_its_template_is_as_it_is(tmp_path: Path) -> None:
 
 def test_the_overview_says_how_much_is_hidden_by_encryption(tmp_path: Path) -> None:
     assert "nothing hidden" in Site(tmp_path, [trace()]).get("/")
+
+
+def text_of(page: str, start: str, end: str) -> str:
+    """The text between two places of a page, without its elements."""
+    return " ".join(re.sub(r"<[^>]*>", " ", page.split(start, 1)[1].split(end, 1)[0]).split())
+
+
+def ten_minutes(path: str = "/users/1", minutes: int = 10, **more: Any) -> list[Trace]:
+    """One exchange a second until now."""
+    return [trace(path, end_ns=NOW + SECOND - at * SECOND, **more) for at in range(60 * minutes, 0, -1)]
+
+
+@pytest.mark.parametrize("chosen", ["1h", "24h", "7d", "90d"])
+def test_a_rate_is_over_the_time_observed_at_every_range(tmp_path: Path, chosen: str) -> None:
+    site = Site(tmp_path, ten_minutes())
+
+    overview = text_of(site.get(f"/?range={chosen}"), 'id="tiles"', "Server errors")
+    endpoint = text_of(site.get(f"/endpoints/1?range={chosen}"), 'id="tiles"', "Server errors")
+    assert "Exchanges 600 1.0 a second over 10 min" in overview
+    assert "Rate 1.0/s over 10 min" in endpoint
+
+
+def test_each_application_has_been_observed_for_its_own_time(tmp_path: Path) -> None:
+    """An endpoint is observed from when its application is, called or not."""
+    late = [trace("/late", application="shop", host="late.example", end_ns=NOW)]
+    site = Site(tmp_path, [*ten_minutes("/a", 50, application="old"), *ten_minutes("/b", 10), *late])
+    rows = {row.path: row.id for row in site.reader.endpoints(EndpointFilter())[1]}
+
+    shown = {
+        path: text_of(site.get(f"/endpoints/{identity}?range=90d"), "<span>Rate", "Server errors")
+        for path, identity in rows.items()
+    }
+    assert shown == {"/a": "1.0/s over 50 min", "/b": "1.0/s over 10 min", "/late": "6.0/h over 10 min"}
+    assert "over 50 min" in text_of(site.get("/?range=90d"), 'id="tiles"', "Server errors")
+
+
+def test_an_old_catalog_has_the_rate_of_its_range(tmp_path: Path) -> None:
+    early = trace(end_ns=NOW - 40 * 86_400 * SECOND)
+    site = Site(tmp_path, [early, *ten_minutes(minutes=5)])
+
+    assert "13 an hour over 24h" in text_of(site.get("/?range=24h"), 'id="tiles"', "Server errors")
+
+
+def test_the_figures_of_an_endpoint_follow_the_range_or_say_since_when(tmp_path: Path) -> None:
+    early = NOW - 5 * 86_400 * SECOND
+    old = [trace(status=500, weight=900.0, end_ns=early), trace(status=404, weight=50.0, end_ns=early)]
+    site = Site(tmp_path, [*old, trace(weight=40.0), trace(status=503, weight=10.0)])
+
+    hour = text_of(site.get("/endpoints/1?range=1h"), 'id="tiles"', "p50")
+    week = text_of(site.get("/endpoints/1?range=7d"), 'id="tiles"', "p50")
+    assert "Exchanges 50 1,000 since first seen" in hour
+    assert "Server errors 20 % 10 exchanges Client errors 0 % 0 exchanges" in hour
+    assert "Exchanges 1,000 1,000 since first seen" in week
+    assert "Server errors 91 % 910 exchanges Client errors 5.0 % 50 exchanges" in week
+    assert "Answers since first seen" in text_of(site.get("/endpoints/1"), 'id="statuses"', "</section>")
+
+
+def test_the_endpoints_that_fail_are_those_of_the_range(tmp_path: Path) -> None:
+    old = trace("/old", host="old.example", status=500, end_ns=NOW - 5 * 86_400 * SECOND)
+    site = Site(tmp_path, [old, trace("/new", host="new.example", status=500)])
+    shown = {r: text_of(site.get(f"/?range={r}"), 'id="t-bad"', 'class="more"') for r in ("1h", "7d")}
+
+    assert "/new" in shown["1h"] and "/old" not in shown["1h"] and "over 1h" in shown["1h"]
+    assert "/new" in shown["7d"] and "/old" in shown["7d"]
+
+
+@pytest.mark.parametrize("path", ["/", "/endpoints/1", "/changes"])
+def test_the_zone_of_times_is_named_and_is_that_of_every_tooltip(tmp_path: Path, path: str) -> None:
+    text = Site(tmp_path, [trace()]).get(path)
+    titles = re.findall(r'<time title="([^"]*)"', text)
+
+    assert "Times are in UTC" in text
+    assert titles and all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", title) for title in titles)
+    if path != "/changes":
+        assert text.count("Times in UTC") == 2
+        assert all("UTC: " in each for each in re.findall(r"<g><title>([^<]*)", text))
+
+
+def test_more_sensors_than_a_page_are_all_counted_and_found(tmp_path: Path) -> None:
+    seed(tmp_path / "catalog", endpoints=10, days=1, events=1, sensors=250, now_ns=NOW)
+    site = Site(tmp_path, None)
+    pages = [site.get(f"/sensors?offset={offset}") for offset in (0, 100, 200)]
+
+    assert "<span>Sensors</span><b>250</b>" in site.get("/")
+    assert [page.count('<article class="card sensor">') for page in pages] == [100, 100, 50]
+    assert "1–100 of 250 sensors" in pages[0] and "201–250 of 250 sensors" in pages[2]  # noqa: RUF001
+    assert "201–400 of 2,500 endpoints" in site.get("/encrypted?offset=200")  # noqa: RUF001
+    assert "and 50 more sensors" not in site.get("/encrypted")

@@ -8,7 +8,9 @@ from levo.satellite.web.render import (
     ago,
     amount,
     day,
+    duration,
     milliseconds,
+    moment,
     octets,
     pace,
     path_parts,
@@ -93,3 +95,25 @@ def test_days_have_names_while_they_are_near() -> None:
     days = [day(NOW - back * 86_400 * SECOND, NOW) for back in (0, 1, 2)]
 
     assert days == ["Today, 2023-11-14", "Yesterday, 2023-11-13", "2023-11-12"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (10, "10 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (5400, "1.5 h"),
+        (86_399, "23 h"),
+        (86_400, "1 d"),
+        (10 * 86_400 + 80_000, "10 d"),
+    ],
+)
+def test_how_long_something_was_observed(seconds: int, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_a_moment_names_its_zone() -> None:
+    assert moment(NOW) == "2023-11-14 22:13:20 UTC"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from levo.satellite.learn import Run
 from levo.satellite.store import SensorRow
 from levo.satellite.store.reader import MetricValue
-from levo.satellite.web.sensor_view import SILENT_NS, encrypted_endpoints, sensor_view
+from levo.satellite.web.sensor_view import SILENT_NS, encrypted_endpoints, is_replaced, sensor_view
 from tests.satellite.store.catalogs import NOW, SECOND
 
 API = {"server.address": "10.0.0.7", "server.port": "443", "tls.server_name": "api.example"}
@@ -96,6 +99,37 @@ def test_single_values_and_the_version_of_the_build() -> None:
 def test_a_sensor_is_silent_only_after_the_limit() -> None:
     assert not sensor_view(sensor(), NOW + SILENT_NS).silent
     assert sensor_view(sensor(), NOW + SILENT_NS + 1).silent
+
+
+def test_a_sensor_that_stopped_cleanly_is_not_silent() -> None:
+    stopped = msgspec.structs.replace(sensor(), run=Run("r", NOW - 9, (3, NOW - 1), (3, NOW - 1)))
+    view = sensor_view(stopped, NOW + 10 * SILENT_NS)
+
+    assert (view.state, view.stopped_ns, view.silent) == ("stopped", NOW - 1, False)
+    assert sensor_view(sensor(), NOW).state == "reporting"
+    assert sensor_view(sensor(), NOW + 10 * SILENT_NS).state == "silent"
+
+
+def test_people_read_where_a_sensor_runs_and_what_it_watches() -> None:
+    named = {"host__name": "web-1", "service__name": "orders", "deployment__environment__name": "prod"}
+
+    assert sensor_view(sensor(**named), NOW).name == "Sensor on web-1 (orders, prod)"
+    assert sensor_view(sensor(), NOW).name == "Sensor s"
+
+
+def test_only_a_sensor_of_the_release_before_is_replaced_by_one_of_the_same_place() -> None:
+    def seen(name: str, instance: str, seconds: int, host: str = "web-1") -> SensorRow:
+        row = sensor(name=name, host__name=host)
+        time_ns = NOW + seconds * SECOND
+        return msgspec.structs.replace(
+            row, first_seen_ns=time_ns, last_seen_ns=time_ns + SECOND, run=Run(instance)
+        )
+
+    old = seen("old", "", 0)
+    assert is_replaced(old, [old, seen("new", "r", 9)])
+    assert not is_replaced(old, [old, seen("new", "r", 9, host="web-2")])
+    assert not is_replaced(old, [old, seen("older", "", 9)])
+    assert not is_replaced(seen("new", "r", 0), [seen("newer", "s", 9)])
 
 
 def test_what_sensors_saw_of_an_encrypted_endpoint_adds_up() -> None:

@@ -29,31 +29,42 @@ def make_authority(folder: Path, name: str = "authority") -> tuple[Pair, ec.Elli
 
 
 def make_leaf(
-    folder: Path, name: str, authority: Pair, signer: ec.EllipticCurvePrivateKey, host: str
+    folder: Path,
+    name: str,
+    authority: Pair,
+    signer: ec.EllipticCurvePrivateKey,
+    host: str,
+    *,
+    address: str = "",
+    expired: bool = False,
 ) -> Pair:
-    """A certificate for *host* (a DNS name) and 127.0.0.1, signed by *authority*."""
+    """A certificate for *host* (a DNS name), 127.0.0.1 and *address*, signed by *authority*."""
     key = ec.generate_private_key(ec.SECP256R1())
     issuer = x509.load_pem_x509_certificate(authority.cert.read_bytes()).subject
     issuer_name = str(issuer.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
     names: list[x509.GeneralName] = [x509.DNSName(host)]
     if host == "localhost":
         names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
-    builder = _builder(name, issuer_name, key).add_extension(
+    if address:
+        names.append(x509.IPAddress(ipaddress.ip_address(address)))
+    builder = _builder(name, issuer_name, key, age_h=24 if expired else 1).add_extension(
         x509.SubjectAlternativeName(names), critical=False
     )
     return _write(folder, name, builder.sign(signer, hashes.SHA256()), key)
 
 
-def _builder(name: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+def _builder(
+    name: str, issuer: str, key: ec.EllipticCurvePrivateKey, *, age_h: int = 1
+) -> x509.CertificateBuilder:
+    begin = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=age_h)
     return (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
         .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
+        .not_valid_before(begin)
+        .not_valid_after(begin + datetime.timedelta(hours=2))
     )
 
 

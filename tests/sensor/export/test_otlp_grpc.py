@@ -130,7 +130,7 @@ def test_a_rejected_organization_is_named(code: grpc.StatusCode) -> None:
         assert output.flush(20)
         seen = balanced(output)
         assert seen.organization_rejected
-        assert "organisation 'acme'" in (seen.last_error or "")
+        assert "organization 'acme'" in (seen.last_error or "")
     finally:
         output.close()
         receiver.close()

@@ -64,7 +64,7 @@ def test_a_rejected_organization_is_named_and_forgotten_when_it_is_accepted(stat
         assert output.flush(20)
         seen = balanced(output)
         assert seen.organization_rejected
-        assert "organisation 'acme'" in (seen.last_error or "")
+        assert "organization 'acme'" in (seen.last_error or "")
         assert "s3cret" not in repr(seen)
         output.submit(NumberedBatch([2]))
         assert output.flush(20)

@@ -6,7 +6,7 @@ A hole (``http1_gap``) inside a body of known length is counted and framing goes
 message it hit is reported with what was seen, and the direction goes to LOST.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 
 from levo.engine.http1.head cimport (
@@ -92,6 +92,7 @@ from levo.engine.core.types cimport (
     COMPLETE,
     FINDING_BAD_CHUNK,
     FINDING_BAD_LENGTH,
+    FINDING_BAD_STATUS,
     FINDING_LENGTH_AND_CHUNKED,
     FINDING_LENGTHS_DIFFER,
     NO_REQUEST,
@@ -276,7 +277,7 @@ cdef bint take_head(
 ) noexcept nogil:
     """A whole head: make or find its exchange and decide what follows. False when it is none."""
     cdef uint8_t* plain
-    cdef uint8_t findings = 0
+    cdef uint16_t findings = 0
     cdef uint32_t size, i
     cdef bint good
     if not needs_normalising(data, length, lines):
@@ -296,7 +297,7 @@ cdef bint take_head(
 
 cdef bint take_plain_head(
     EngineState* state, Connection* conn, int direction, const uint8_t* data, uint32_t length,
-    uint32_t lines, const HeadMap* map, uint8_t findings, int64_t time_ns, int64_t end_offset,
+    uint32_t lines, const HeadMap* map, uint16_t findings, int64_t time_ns, int64_t end_offset,
 ) noexcept nogil:
     cdef Parser* parser = &conn.streams[direction].parser
     cdef uint32_t line = first_line_length(data, length) if map == NULL else map.end[0] - 1
@@ -311,6 +312,8 @@ cdef bint take_plain_head(
         good = read_request_line(data, line, &message) != 0
     else:
         good = read_status_line(data, line, &message)
+        if not message.status:
+            framing.findings |= FINDING_BAD_STATUS
     if not good:
         reject_head(state, conn, direction)
         return False
@@ -685,7 +688,7 @@ cdef void lose_framing(
     if exchange == NULL:
         return
     message = message_of(conn, direction, exchange)
-    message.findings |= <uint8_t>finding
+    message.findings |= <uint16_t>finding
     message.end_ns = time_ns
     message.complete = 1
     if direction == conn.client:
@@ -845,6 +848,13 @@ cdef bint begin(
     return True
 
 
+cdef void rest(EngineState* state, Connection* conn) noexcept nogil:
+    cdef int side
+    for side in range(2):
+        if conn.streams[side].parser.head.length == 0:
+            buffer_free(&state.budget, &conn.streams[side].parser.head)
+
+
 cdef Protocol row
 row.number = PROTOCOL_HTTP1
 row.parses = 1
@@ -855,6 +865,7 @@ row.data = http1_data
 row.gap = http1_gap
 row.end = http1_end
 row.tick = http1_tick
+row.rest = rest
 
 
 cdef const Protocol* http1_protocol() noexcept nogil:

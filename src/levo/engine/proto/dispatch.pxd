@@ -17,6 +17,7 @@ cdef void deliver_end(
     EngineState* state, Connection* conn, int direction, int64_t time_ns, int how) noexcept nogil
 cdef bint tick_layers(EngineState* state, Connection* conn, int64_t now_ns, bint last) noexcept nogil
 cdef void close_layers(EngineState* state, Connection* conn, int64_t now_ns, int how) noexcept nogil
+cdef void rest_layers(EngineState* state, Connection* conn) noexcept nogil
 cdef bint layers_wait(const Connection* conn) noexcept nogil
 cdef void abandon(EngineState* state, Connection* conn) noexcept nogil
 cdef int64_t footprint(const Connection* conn) noexcept nogil

@@ -219,6 +219,14 @@ cdef bint layers_wait(const Connection* conn) noexcept nogil:
     return False
 
 
+cdef void rest_layers(EngineState* state, Connection* conn) noexcept nogil:
+    """Nothing has come for a while: return buffers that are empty. What was read so far stays."""
+    cdef int level
+    for level in range(conn.top + 1):
+        if TABLE[conn.layers[level].protocol].rest != NULL:
+            TABLE[conn.layers[level].protocol].rest(state, conn)
+
+
 cdef void close_layers(EngineState* state, Connection* conn, int64_t now_ns, int how) noexcept nogil:
     """Both directions have ended: report and free whatever is left."""
     cdef int level = conn.top

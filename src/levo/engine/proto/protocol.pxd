@@ -47,6 +47,8 @@ ctypedef void (*Close)(EngineState* state, Connection* conn, int64_t time_ns, in
 ctypedef bint (*Tick)(EngineState* state, Connection* conn, int64_t now_ns, bint last) noexcept nogil
 # Whether octets that were delivered wait inside the layer, so that the connection cannot be closed yet.
 ctypedef bint (*Waits)(const Connection* conn) noexcept nogil
+# Nothing has come for a while: return buffers that are empty. What was read so far stays.
+ctypedef void (*Rest)(EngineState* state, Connection* conn) noexcept nogil
 # Octets of the budget that the layer holds (an estimate: bodies and heads).
 ctypedef int64_t (*Footprint)(const Connection* conn) noexcept nogil
 # Give up everything that the layer holds, for memory, and count it.
@@ -63,6 +65,7 @@ ctypedef struct Protocol:
     Close close
     Tick tick
     Waits waits
+    Rest rest
     Footprint footprint
     Abandon abandon
     uint8_t number              # PROTOCOL_*

@@ -714,6 +714,21 @@ cdef void tls_end(EngineState* state, Connection* conn, int direction) noexcept 
         forget_state(conn, PROTOCOL_TLS)
 
 
+cdef void tls_rest(EngineState* state, Connection* conn) noexcept nogil:
+    """Return the buffers of *conn* that are empty. Keys and positions stay."""
+    cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
+    cdef int i
+    if tls == NULL:
+        return
+    for i in range(2):
+        if tls.sides[i].message.length == 0:
+            buffer_free(&state.budget, &tls.sides[i].message)
+        if tls.sides[i].record.length == 0:
+            buffer_free(&state.budget, &tls.sides[i].record)
+        if tls.sides[i].held.length == 0:
+            buffer_free(&state.budget, &tls.sides[i].held)
+
+
 cdef void tls_abandon(EngineState* state, Connection* conn) noexcept nogil:
     """Give up what *conn* holds for its handshake and its records; its octets go on being counted."""
     if state_of(conn, PROTOCOL_TLS) != NULL:
@@ -791,6 +806,7 @@ row.end = end
 row.close = close
 row.tick = tick
 row.waits = tls_waits
+row.rest = tls_rest
 row.footprint = tls_footprint
 row.abandon = tls_abandon
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from levo.satellite.access.gate import bearer_token
-from levo.satellite.access.keeper import INGEST, Keeper
+from levo.satellite.access.keeper import INGEST, Keeper, digest
 from levo.satellite.receive.intake import Refusal, RefusalReason
 
 _BELIEVED_S = 3.0
@@ -24,8 +24,13 @@ class IngestionTokens:
         self._keeper = keeper
         self._required = required
         self._clock_s = clock_s
-        self._believed: dict[str, tuple[float, str | None]] = {}
+        self._believed: dict[bytes, tuple[float, str | None]] = {}
         self._any: tuple[float, bool] = (float("-inf"), False)
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether a request without a token is refused."""
+        return self._required or self._tokens_exist()
 
     def admit(self, authorization: str, organization: str) -> str:
         """Return the organisation that the traces are of.
@@ -39,28 +44,29 @@ class IngestionTokens:
         """
         secret = bearer_token(authorization)
         if not secret:
-            if self._required or self._tokens_exist():
+            if self.asked_for:
                 raise Refusal(
                     RefusalReason.UNAUTHENTICATED,
-                    "send Authorization: Bearer with your organisation's token; see the Satellite's Settings",
+                    "send Authorization: Bearer with your organization's token; Connect a sensor makes one",
                 )
             return organization
         owner = self._owner(secret)
         if owner is None:
             raise Refusal(RefusalReason.UNAUTHENTICATED, "the token is not valid for ingestion")
         if organization and organization != owner:
-            raise Refusal(RefusalReason.FORBIDDEN, "the token is another organisation's")
+            raise Refusal(RefusalReason.FORBIDDEN, "the token is another organization's")
         return owner
 
     def _owner(self, secret: str) -> str | None:
         now_s = self._clock_s()
-        known = self._believed.get(secret)
+        key = digest(secret)  # a made-up token may be as long as a head
+        known = self._believed.get(key)
         if known is not None and now_s - known[0] < _BELIEVED_S:
             return known[1]
         if len(self._believed) >= _MAX_BELIEVED:
             self._believed.clear()
         owner = self._keeper.organization_of_token(secret)
-        self._believed[secret] = now_s, owner
+        self._believed[key] = now_s, owner
         return owner
 
     def _tokens_exist(self) -> bool:

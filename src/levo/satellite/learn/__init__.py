@@ -13,7 +13,14 @@ from levo.satellite.learn.knowledge import Knowledge
 from levo.satellite.learn.paths.known import Override
 from levo.satellite.learn.paths.state import PathState
 from levo.satellite.learn.sensitive import Detectors, load_rules
-from levo.satellite.learn.sensors import SensorReport, merge_sensor, read_metrics, read_senders
+from levo.satellite.learn.sensors import (
+    Run,
+    SensorReport,
+    merge_sensor,
+    read_metrics,
+    read_senders,
+    runs_before,
+)
 from levo.satellite.learn.state import (
     DEFAULT_SETTINGS,
     BodyBudget,
@@ -46,6 +53,7 @@ __all__ = [
     "Override",
     "PathState",
     "RecentDeliveries",
+    "Run",
     "Scope",
     "SensorReport",
     "State",
@@ -63,5 +71,6 @@ __all__ = [
     "read_metrics",
     "read_senders",
     "read_traces",
+    "runs_before",
     "undecided",
 ]

@@ -16,7 +16,7 @@ from levo.satellite.learn.paths.trie import path_keys
 from levo.satellite.learn.schema.evidence import hash_key
 from levo.satellite.learn.sensitive.detectors import Detectors
 from levo.satellite.learn.sensors import SensorReport, merge_sensor
-from levo.satellite.learn.trace import Trace
+from levo.satellite.learn.trace import SCHEME_BITS, Trace
 from levo.satellite.learn.traffic import TrafficByMinute, count_exchange, merge_traffic
 
 
@@ -55,7 +55,9 @@ class EndpointFacts:
     exchanges: float = 0.0
     """Exchanges they stand for: the sum of their weights."""
     statuses: dict[int, float] = field(default_factory=dict)
-    """Exchanges by status code; 0 is "no response seen". At most 501 keys."""
+    """Exchanges by status code; 0 is "no response seen", -1 no valid code. At most 502 keys."""
+    schemes: int = 0
+    """A union of ``SCHEME_BITS``: which schemes were seen; 0 while none is known."""
     first_seen_ns: int = 0
     last_seen_ns: int = 0
     traffic: TrafficByMinute = field(default_factory=dict)
@@ -69,6 +71,7 @@ class EndpointFacts:
         self.last_seen_ns = max(self.last_seen_ns, other.last_seen_ns)
         self.traces += other.traces
         self.exchanges += other.exchanges
+        self.schemes |= other.schemes
         for status, exchanges in other.statuses.items():
             self.statuses[status] = self.statuses.get(status, 0.0) + exchanges
         merge_traffic(self.traffic, other.traffic)
@@ -84,6 +87,7 @@ class EndpointFacts:
             self.last_seen_ns = end_ns
         self.traces += 1
         self.exchanges += weight
+        self.schemes |= SCHEME_BITS.get(trace.scheme, 0)
         self.statuses[status] = self.statuses.get(status, 0.0) + weight
         count_exchange(self.traffic, start_ns=trace.start_ns, end_ns=end_ns, status=status, weight=weight)
         if trace.client:
@@ -145,8 +149,8 @@ class State:
     """Everything learned since some beginning. Every span is one of ``traces`` and ``ignored_spans``."""
 
     endpoints: dict[EndpointKey, EndpointFacts] = field(default_factory=dict)
-    sensors: dict[tuple[str, str], SensorReport] = field(default_factory=dict)
-    """By (organization, sensor)."""
+    sensors: dict[tuple[str, str, str], SensorReport] = field(default_factory=dict)
+    """By (organization, sensor, instance): one entry a run."""
     paths: dict[Scope, PathState] = field(default_factory=dict, compare=False)
     traces: int = 0
     exchanges: float = 0.0
@@ -223,8 +227,9 @@ def learn_all(
 
 def learn_sensor(state: State, organization: str, sensor: str, report: SensorReport) -> State:
     """Add what a sensor says about itself."""
-    known = state.sensors.get((organization, sensor))
-    state.sensors[organization, sensor] = report if known is None else merge_sensor(known, report)
+    key = (organization, sensor, report.run.instance)
+    known = state.sensors.get(key)
+    state.sensors[key] = report if known is None else merge_sensor(known, report)
     return state
 
 
@@ -242,7 +247,7 @@ def absorb(state: State, other: State) -> State:
         if mine is None:
             mine = state.paths[scope] = paths.empty()
         mine.absorb(paths)
-    for (organization, sensor), report in other.sensors.items():
+    for (organization, sensor, _), report in other.sensors.items():
         learn_sensor(state, organization, sensor, report)
     state.traces += other.traces
     state.exchanges += other.exchanges

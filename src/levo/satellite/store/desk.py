@@ -77,6 +77,24 @@ _STEPS = (
         SELECT id, name, query, created_by, created_ns FROM old_view;
     DROP TABLE old_view;
     """,
+    # 3: alerts that are over stay, and no number is given twice. Before, they were deleted and numbers given
+    # again, so the next number is well past all that may have been in use.
+    """
+    ALTER TABLE alert RENAME TO old_alert;
+    CREATE TABLE alert (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, time_ns INTEGER NOT NULL, kind TEXT NOT NULL,
+        subject TEXT NOT NULL, text TEXT NOT NULL, told INTEGER NOT NULL DEFAULT 0,
+        endpoint INTEGER NOT NULL DEFAULT 0, over_ns INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    INSERT INTO alert (id, time_ns, kind, subject, text, told)
+        SELECT id, time_ns, kind, subject, text, told FROM old_alert;
+    DELETE FROM sqlite_sequence WHERE name = 'alert';
+    INSERT INTO sqlite_sequence (name, seq)
+        SELECT 'alert', 1000 + ifnull((SELECT max(id) FROM old_alert), 0)
+        WHERE EXISTS (SELECT 1 FROM setting);
+    DROP TABLE old_alert;
+    CREATE UNIQUE INDEX alert_once ON alert (kind, subject) WHERE over_ns = 0;
+    """,
 )
 
 DecisionKind = Literal["accept", "rename", "split", "merge", "ignore", "confirm", "reject"]
@@ -189,15 +207,31 @@ class Webhook(msgspec.Struct, frozen=True):
     last_status: str
 
 
+class NewAlert(msgspec.Struct, frozen=True):
+    """Something worth telling, if it was not told before."""
+
+    kind: str
+    subject: str
+    """What it is about, by numbers and names that do not change; the same is not told twice."""
+    text: str
+    endpoint: int = 0
+    """Which endpoint it is about; 0: none."""
+
+
 class Alert(msgspec.Struct, frozen=True):
     """Something that happened and was worth telling once."""
 
     id: int
+    """Never given twice."""
     time_ns: int
     kind: str
     subject: str
     text: str
     told: int
+    endpoint: int
+    """0: it is about none."""
+    over_ns: int
+    """When it ceased to be so, as when a silent sensor spoke again; 0: it has not."""
 
 
 class Desk:
@@ -350,6 +384,11 @@ class Desk:
         )  # fmt: skip
         return int(str(total)), [AuditEntry(*row) for row in rows]
 
+    def each_audit(self) -> Iterator[AuditEntry]:
+        """Yield all entries, newest first, a batch in memory at a time."""
+        for row in self._each("SELECT id, time_ns, actor, action, subject, detail FROM audit"):
+            yield AuditEntry(*row)
+
     # triage
 
     def decide(
@@ -479,26 +518,62 @@ class Desk:
         """Remember how the last delivery went."""
         self._run("UPDATE webhook SET last_status = ? WHERE id = ?", status[:200], identity)
 
-    def add_alerts(self, alerts: Sequence[tuple[str, str, str]], now_ns: int, *, told: bool) -> int:
-        """Add (kind, subject, text); what was alerted before is left out. Return how many are new."""
+    def unknown_alerts(self, alerts: Sequence[NewAlert]) -> list[NewAlert]:
+        """Return those of *alerts* that are not there."""
+        with self._lock:
+            return [
+                each
+                for each in alerts
+                if not self._rows(
+                    "SELECT 1 FROM alert WHERE kind = ? AND subject = ? AND over_ns = 0",
+                    each.kind, each.subject[:_MOST_TEXT],
+                )
+            ]  # fmt: skip
+
+    def add_alerts(self, alerts: Sequence[NewAlert], now_ns: int, *, told: bool) -> int:
+        """Add alerts; what was alerted before is left out. Return how many are new."""
         with self.change():
             return sum(
                 self._run(
-                    "INSERT OR IGNORE INTO alert (time_ns, kind, subject, text, told) VALUES (?, ?, ?, ?, ?)",
-                    now_ns, kind, subject[:500], text[:500], int(told),
+                    "INSERT INTO alert (time_ns, kind, subject, text, told, endpoint)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    now_ns, each.kind, each.subject[:_MOST_TEXT], each.text[:_MOST_TEXT], int(told),
+                    each.endpoint,
                 )
-                for kind, subject, text in alerts
+                for each in dict.fromkeys(alerts)
+                if self.unknown_alerts([each])
             )  # fmt: skip
 
-    def forget_alert(self, kind: str, subject: str) -> None:
-        """Let the same be alerted again, as when a silent sensor has spoken."""
-        self._run("DELETE FROM alert WHERE kind = ? AND subject = ?", kind, subject[:500])
+    def rename_alert(self, kind: str, subject: str, to: str) -> bool:
+        """Have an alert be about what is now called *to*; return whether there was one and *to* had none."""
+        return (
+            self._run(
+                "UPDATE OR IGNORE alert SET subject = ? WHERE kind = ? AND subject = ? AND over_ns = 0",
+                to[:_MOST_TEXT], kind, subject[:_MOST_TEXT],
+            )
+            > 0
+        )  # fmt: skip
+
+    def open_subjects(self, kind: str) -> list[str]:
+        """Return what the alerts of *kind* that are not over are about."""
+        rows = self._rows("SELECT subject FROM alert WHERE kind = ? AND over_ns = 0", kind)
+        return [str(row[0]) for row in rows]
+
+    def end_alert(self, kind: str, subject: str, now_ns: int) -> None:
+        """Let the same be alerted again, as when a silent sensor has spoken; what was not sent is not."""
+        with self.change():
+            self._run(
+                "UPDATE alert SET over_ns = ? WHERE kind = ? AND subject = ? AND over_ns = 0",
+                now_ns, kind, subject[:_MOST_TEXT],
+            )  # fmt: skip
+            self._run(
+                "DELETE FROM alert WHERE over_ns != 0 AND id <= (SELECT max(id) FROM alert) - ?", _MOST_OVER
+            )
 
     def untold_alerts(self, limit: int = 100) -> list[Alert]:
-        """Return alerts that were not sent yet, oldest first."""
+        """Return alerts that were not sent yet and are not over, oldest first."""
         rows = self._rows(
-            "SELECT id, time_ns, kind, subject, text, told FROM alert WHERE told = 0 ORDER BY id LIMIT ?",
-            limit,
+            f"SELECT {_ALERT} FROM alert WHERE told = 0 AND over_ns = 0 ORDER BY id LIMIT ?", limit
         )
         return [Alert(*row) for row in rows]
 
@@ -509,11 +584,20 @@ class Desk:
                 self._run("UPDATE alert SET told = 1 WHERE id = ?", identity)
 
     def alerts(self, limit: int = 50) -> list[Alert]:
-        """Return the latest alerts, newest first."""
-        rows = self._rows(
-            "SELECT id, time_ns, kind, subject, text, told FROM alert ORDER BY id DESC LIMIT ?", limit
-        )
+        """Return the latest alerts, newest first, those that are over included."""
+        rows = self._rows(f"SELECT {_ALERT} FROM alert ORDER BY id DESC LIMIT ?", limit)
         return [Alert(*row) for row in rows]
+
+    def alert_page(self, limit: int, offset: int) -> tuple[int, list[Alert]]:
+        """Return how many alerts there are, and some of them, newest first."""
+        (total,) = self._rows("SELECT count(*) FROM alert")[0]
+        rows = self._rows(f"SELECT {_ALERT} FROM alert ORDER BY id DESC LIMIT ? OFFSET ?", limit, offset)
+        return int(total), [Alert(*row) for row in rows]
+
+    def each_alert(self) -> Iterator[Alert]:
+        """Yield all alerts, newest first, a batch in memory at a time."""
+        for row in self._each(f"SELECT {_ALERT} FROM alert"):
+            yield Alert(*row)
 
     # settings
 
@@ -535,11 +619,28 @@ class Desk:
         with self._lock:
             return self._connection.execute(sql, values).fetchall()
 
+    def _each(self, select: str) -> Iterator[_Row]:
+        """Yield the rows of *select*, whose first column is the table's ``id``, the latest first.
+
+        Goes on from the last number that it has seen, so what is added meanwhile moves nothing.
+        """
+        last = _AFTER_ALL
+        while rows := self._rows(f"{select} WHERE id < ? ORDER BY id DESC LIMIT {_BATCH}", last):
+            yield from rows
+            last = int(str(rows[-1][0]))
+
     def _run(self, sql: str, *values: object) -> int:
         with self._lock:
             return self._connection.execute(sql, values).rowcount
 
 
+_BATCH = 500
+_AFTER_ALL = (1 << 63) - 1
+_MOST_TEXT = 500
+"""Characters of an alert's subject and text."""
+_MOST_OVER = 10_000
+"""Alerts that are over are kept so long as no more than this came after them."""
+_ALERT = "id, time_ns, kind, subject, text, told, endpoint, over_ns"
 _ACCOUNT = "name, role, password, created_ns, organization"
 _TOKEN = "id, name, scope, organization, created_ns, created_by, revoked_ns"
 _DECISION = (

@@ -53,6 +53,8 @@ class EndpointTable:
         whole: TrafficByMinute = {}
         by_organization: dict[str, TrafficByMinute] = {}
         joined: dict[tuple[Scope, str, str], tuple[Assignment, str, EndpointFacts]] = {}
+        split: set[tuple[Scope, str, str]] = set()
+        """Those of which requests were counted before: a new template has taken them from another row."""
         own: set[tuple[Scope, str, str]] = set()
         """Those whose facts are not those of *delta*, which must not change."""
         for key, facts in delta.endpoints.items():
@@ -62,9 +64,11 @@ class EndpointTable:
                 noise += facts.exchanges
                 continue
             name = (scope, key.method, assignment.template)
+            paths = delta.paths.get(scope)
+            if paths is not None and paths.requests(key.place, key.method) > facts.traces:
+                split.add(name)
             known = joined.get(name)
             if known is None:
-                paths = delta.paths.get(scope)
                 place = key.place if paths is None else paths.canonical(key.place)
                 joined[name] = (assignment, place, facts)
             elif name in own:
@@ -75,8 +79,9 @@ class EndpointTable:
                 both.add(known[2])
                 both.add(facts)
                 joined[name] = (assignment, known[1], both)
-        for (scope, method, _), (assignment, place, facts) in joined.items():
-            row = self._row(scope, method, assignment, place, facts)
+        for name, (assignment, place, facts) in joined.items():
+            scope, method, _ = name
+            row = self._row(scope, method, assignment, place, facts, is_news=name not in split)
             if row is None:
                 refused += facts.exchanges
                 continue
@@ -125,9 +130,19 @@ class EndpointTable:
             by_name[method, wanted.template] = identity
 
     def _row(
-        self, scope: Scope, method: str, assignment: Assignment, place: str, facts: EndpointFacts
+        self,
+        scope: Scope,
+        method: str,
+        assignment: Assignment,
+        place: str,
+        facts: EndpointFacts,
+        *,
+        is_news: bool,
     ) -> int | None:
-        """Count *facts* in the row of an endpoint, made if need be; return its id, None without room."""
+        """Count *facts* in the row of an endpoint, made if need be; return its id, None without room.
+
+        An id is never given twice: alerts, links and redirects name endpoints by it.
+        """
         execute = self._connection.execute
         row = execute(
             "SELECT id, callers FROM endpoint WHERE organization = ? AND environment = ? AND application = ?"
@@ -139,9 +154,11 @@ class EndpointTable:
                 return None
             self._count += 1
             row = execute(
-                "INSERT INTO endpoint (traces, exchanges, first_seen_ns, last_seen_ns, organization,"
+                "INSERT INTO endpoint (id, traces, exchanges, first_seen_ns, last_seen_ns, organization,"
                 " environment, application, host, method, template, path, place, confidence)"
-                " VALUES (0,0,?,?,?,?,?,?,?,?,?,?,?) RETURNING id, callers",
+                " VALUES (1 + max((SELECT ifnull(max(id), 0) FROM endpoint),"
+                " (SELECT ifnull(max(old), 0) FROM redirect)),0,0,?,?,?,?,?,?,?,?,?,?,?)"
+                " RETURNING id, callers",
                 (
                     facts.first_seen_ns,
                     facts.last_seen_ns,
@@ -153,16 +170,19 @@ class EndpointTable:
                     assignment.confidence,
                 ),
             ).fetchone()
-            self._event(row[0], facts.first_seen_ns, "endpoint", f"{method} {assignment.path}")
+            if is_news:
+                self._event(row[0], facts.first_seen_ns, "endpoint", f"{method} {assignment.path}")
         callers = Callers(row[1])
         callers.absorb(facts.callers)
         execute(
             "UPDATE endpoint SET traces = traces + ?, exchanges = exchanges + ?, callers = ?,"
-            " first_seen_ns = min(first_seen_ns, ?), last_seen_ns = max(last_seen_ns, ?) WHERE id = ?",
+            " schemes = schemes | ?, first_seen_ns = min(first_seen_ns, ?),"
+            " last_seen_ns = max(last_seen_ns, ?) WHERE id = ?",
             (
                 facts.traces,
                 facts.exchanges,
                 callers.registers,
+                facts.schemes,
                 facts.first_seen_ns,
                 facts.last_seen_ns,
                 row[0],
@@ -207,14 +227,17 @@ class EndpointTable:
             known.absorb(_decode_knowledge(state))
         execute("INSERT OR REPLACE INTO knowledge VALUES (?, ?)", (new, _encode(known)))
         move_traffic(self._connection, old, new)
-        callers = Callers()
-        for (registers,) in execute("SELECT callers FROM endpoint WHERE id IN (?, ?)", (old, new)).fetchall():
+        callers, schemes = Callers(), 0
+        for registers, seen in execute(
+            "SELECT callers, schemes FROM endpoint WHERE id IN (?, ?)", (old, new)
+        ).fetchall():
             callers.absorb(Callers(registers))
+            schemes |= seen
         execute(
             "UPDATE endpoint SET (traces, exchanges, first_seen_ns, last_seen_ns) = (SELECT sum(traces),"
             " sum(exchanges), min(first_seen_ns), max(last_seen_ns) FROM endpoint WHERE id IN (?, ?)),"
-            " callers = ? WHERE id = ?",
-            (old, new, callers.registers, new),
+            " callers = ?, schemes = ? WHERE id = ?",
+            (old, new, callers.registers, schemes, new),
         )
         execute("DELETE FROM event WHERE endpoint = ?", (old,))
         execute("DELETE FROM endpoint WHERE id = ?", (old,))

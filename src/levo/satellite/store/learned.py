@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from levo.satellite.learn.trace import schemes_of, status_name
 from levo.satellite.openapi import Operation
 from levo.satellite.store.endpoints import unpack_knowledge
 
 _COLUMNS = (
-    "id, method, path, host, exchanges, first_seen_ns, last_seen_ns, confidence,"
+    "id, method, path, host, exchanges, first_seen_ns, last_seen_ns, confidence, schemes,"
     " (SELECT state FROM knowledge WHERE endpoint = endpoint.id)"
 )
 
@@ -65,23 +66,47 @@ def read_events(
     offset: int = 0,
 ) -> tuple[int, list[EventRow]]:
     """Return how many events there are, and some of them, newest first."""
-    parts, values = ["event.time_ns >= ?"], [since_ns]
+    where, values = _events_where(endpoint, kind, since_ns)
+    (total,) = connection.execute(f"SELECT count(*) FROM event WHERE {where}", values).fetchone()
+    rows = connection.execute(
+        f"{_EVENTS} WHERE {where} ORDER BY {_NEWEST} LIMIT ? OFFSET ?", [*values, limit, offset]
+    ).fetchall()
+    return total, [EventRow(*row) for row in rows]
+
+
+def read_event_ids(
+    connection: sqlite3.Connection, *, endpoint: int | None = None, kind: str = ""
+) -> Iterator[int]:
+    """Yield the numbers of the events that there are, newest first."""
+    where, values = _events_where(endpoint, kind, 0)
+    for (identity,) in connection.execute(f"SELECT id FROM event WHERE {where} ORDER BY {_NEWEST}", values):
+        yield identity
+
+
+def read_events_by_id(connection: sqlite3.Connection, identities: Sequence[int]) -> dict[int, EventRow]:
+    """Return those of *identities* that there are."""
+    marks = ",".join("?" * len(identities))
+    rows = connection.execute(f"{_EVENTS} WHERE event.id IN ({marks})", list(identities))
+    return {row[0]: EventRow(*row) for row in rows}
+
+
+_EVENTS = (
+    "SELECT event.id, event.time_ns, event.endpoint, organization, environment, application, method,"
+    " path, kind, detail FROM event JOIN endpoint ON endpoint.id = event.endpoint"
+)
+_NEWEST = "event.time_ns DESC, event.id DESC"
+
+
+def _events_where(endpoint: int | None, kind: str, since_ns: int) -> tuple[str, list[str | int]]:
+    parts: list[str] = ["event.time_ns >= ?"]
+    values: list[str | int] = [since_ns]
     if endpoint is not None:
         parts.append("event.endpoint = ?")
         values.append(endpoint)
-    extra: list[str] = []
     if kind:
         parts.append("event.kind = ?")
-        extra.append(kind)
-    where = " AND ".join(parts)
-    (total,) = connection.execute(f"SELECT count(*) FROM event WHERE {where}", [*values, *extra]).fetchone()
-    rows = connection.execute(
-        "SELECT event.id, event.time_ns, event.endpoint, organization, environment, application, method,"
-        f" path, kind, detail FROM event JOIN endpoint ON endpoint.id = event.endpoint WHERE {where}"
-        " ORDER BY event.time_ns DESC, event.id DESC LIMIT ? OFFSET ?",
-        [*values, *extra, limit, offset],
-    ).fetchall()
-    return total, [EventRow(*row) for row in rows]
+        values.append(kind)
+    return " AND ".join(parts), values
 
 
 def read_description(connection: sqlite3.Connection, place: tuple[str, str, str]) -> tuple[int, str] | None:
@@ -96,18 +121,19 @@ def read_description(connection: sqlite3.Connection, place: tuple[str, str, str]
 
 def _operations(
     connection: sqlite3.Connection,
-    rows: Sequence[tuple[int, str, str, str, float, int, int, float, bytes | None]],
+    rows: Sequence[tuple[int, str, str, str, float, int, int, float, int, bytes | None]],
 ) -> list[tuple[int, Operation]]:
     found: list[tuple[int, Operation]] = []
-    for identity, method, path, host, exchanges, first, last, confidence, state in rows:
+    for identity, method, path, host, exchanges, first, last, confidence, schemes, state in rows:
         operation = Operation(method, path, host)
         if state is not None:
             operation.knowledge = unpack_knowledge(state)
         operation.exchanges = exchanges
         operation.first_seen_ns, operation.last_seen_ns = first, last
         operation.confidence = confidence
+        operation.schemes = schemes_of(schemes)
         operation.statuses = {
-            str(status): count
+            status_name(status): count
             for status, count in connection.execute(
                 "SELECT status, exchanges FROM endpoint_status WHERE endpoint = ?", (identity,)
             )

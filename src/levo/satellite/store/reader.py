@@ -6,30 +6,43 @@ import contextlib
 import queue
 import sqlite3
 import threading
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from levo.satellite.learn.paths import Template
+from levo.satellite.learn.sensors import Run
+from levo.satellite.learn.trace import INVALID, INVALID_STATUS, schemes_of, status_name
 from levo.satellite.learn.traffic import Traffic
 from levo.satellite.openapi import Operation
 from levo.satellite.store.desk import DESK_NAME, row_number
 from levo.satellite.store.learned import (
     EventRow,
     read_description,
+    read_event_ids,
     read_events,
+    read_events_by_id,
     read_operations,
     read_operations_of,
 )
 from levo.satellite.store.paths import read_template
 from levo.satellite.store.schema import open_for_reading
-from levo.satellite.store.traffic import WHOLE_CATALOG, read_traffic
+from levo.satellite.store.traffic import WHOLE_CATALOG, read_most_errors, read_traffic
 from levo.satellite.store.writer import SensorState
 
-_STATUS_CLASSES = {"none": (0, 0), "1xx": (100, 199), "2xx": (200, 299), "3xx": (300, 399), "4xx": (400, 499)}
-STATUS_CLASSES = {**_STATUS_CLASSES, "5xx": (500, 599)}
+STATUS_CLASSES = {
+    "none": (0, 0),
+    INVALID: (INVALID_STATUS, INVALID_STATUS),
+    "1xx": (100, 199),
+    "2xx": (200, 299),
+    "3xx": (300, 399),
+    "4xx": (400, 499),
+    "5xx": (500, 599),
+}
 SORTS = {
     "path": "application, host, path, method, environment, organization",
     "last_seen": "last_seen_ns DESC, id",
@@ -79,15 +92,23 @@ class EndpointRow(msgspec.Struct, frozen=True):
     confidence: float
     """That the template is right; 0 while nothing is decided."""
     statuses: dict[str, float]
-    """Exchanges by status code; ``"0"`` is "no response seen"."""
+    """Exchanges by status code; ``"0"`` is "no response seen", ``"invalid"`` a response without a code."""
+    schemes: tuple[str, ...] = ()
+    """``http``, ``https`` or both; empty when unknown."""
 
     @property
     def status_classes(self) -> dict[str, float]:
         """Exchanges by status class, those that occurred, in ascending order."""
         classes = dict.fromkeys(STATUS_CLASSES, 0.0)
         for status, exchanges in self.statuses.items():
-            classes["none" if status == "0" else f"{status[0]}xx"] += exchanges
+            classes[_class_of(status)] += exchanges
         return {name: exchanges for name, exchanges in classes.items() if exchanges}
+
+
+def _class_of(status: str) -> str:
+    if status == INVALID:
+        return INVALID
+    return "none" if status == "0" else f"{status[0]}xx"
 
 
 class ApplicationRow(msgspec.Struct, frozen=True):
@@ -122,8 +143,16 @@ class MetricValue(msgspec.Struct, frozen=True):
     value: float
 
 
+class SensorKey(NamedTuple):
+    """One run of a sensor: two runs of one id that overlap are two sensors."""
+
+    organization: str
+    sensor: str
+    instance: str
+
+
 class SensorRow(msgspec.Struct, frozen=True):
-    """One sensor and what it last reported."""
+    """One run of a sensor and what it last reported."""
 
     organization: str
     sensor: str
@@ -131,6 +160,12 @@ class SensorRow(msgspec.Struct, frozen=True):
     last_seen_ns: int
     attributes: dict[str, str]
     metrics: list[MetricValue]
+    run: Run = Run()
+
+    @property
+    def key(self) -> SensorKey:
+        """What no other row has."""
+        return SensorKey(self.organization, self.sensor, self.run.instance)
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -150,6 +185,12 @@ class Summary(msgspec.Struct, frozen=True):
 
 _MAX_PARTS = 200
 """Organisations whose connections are kept open."""
+_BATCH = 500
+"""Rows of an export that are in memory at once."""
+_OPERATION_BATCH = 50
+"""Operations at once: each holds the schemas of its messages."""
+_SENSOR_BATCH = 20
+"""Sensors at once: each may have reported hundreds of series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +272,23 @@ class CatalogReader:
             ).fetchall()
             return total, _with_statuses(connection, rows)
 
+    def each_endpoint(self, wanted: EndpointFilter, *, sort: str = "path") -> Iterator[EndpointRow]:
+        """Yield all endpoints that pass *wanted* now, by *sort*, a batch of rows in memory at a time.
+
+        Their ids are read at once, the rows batch by batch: however the catalog changes meanwhile, none comes
+        twice and none is skipped. One that was merged into another in the meantime is left out.
+        """
+        where = _where(wanted)
+        with self._connection() as connection:
+            found = connection.execute(
+                f"SELECT id FROM endpoint {where.text} ORDER BY {SORTS[sort]}", where.values
+            )
+            identities = array("q", (identity for (identity,) in found))
+        for at in range(0, len(identities), _BATCH):
+            part = identities[at : at + _BATCH]
+            rows = {row.id: row for row in self.endpoints_by_id(part)}
+            yield from (rows[identity] for identity in part if identity in rows)
+
     def facets(self, wanted: EndpointFilter, limit: int = 40) -> dict[str, list[FacetValue]]:
         """Return for each of :data:`FACETS` its values, most endpoints first, under the other filters."""
         found: dict[str, list[FacetValue]] = {}
@@ -259,22 +317,24 @@ class CatalogReader:
                 endpoint = row[0]
             return list(read_traffic(connection, endpoint, size_s, since_s))
 
-    def most_errors(self, limit: int = 5) -> list[tuple[EndpointRow, float]]:
-        """Return endpoints by their server errors, most first, those that have any."""
+    def most_errors(self, size_s: int, since_s: int, limit: int = 5) -> list[tuple[EndpointRow, Traffic]]:
+        """Return endpoints with server errors in rollups of *size_s* seconds from *since_s* on, most first.
+
+        With each its exchanges and errors in that time; latencies are left out.
+        """
         with self._connection() as connection:
-            errors = dict(
-                connection.execute(
-                    "SELECT endpoint, sum(exchanges) FROM endpoint_status WHERE status >= 500"
-                    " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?",
-                    (limit,),
-                ).fetchall()
-            )
-            marks = ",".join("?" * len(errors))
+            found = {
+                endpoint: Traffic(exchanges, client_errors, server_errors)
+                for endpoint, exchanges, client_errors, server_errors in read_most_errors(
+                    connection, size_s, since_s, limit
+                )
+            }
+            marks = ",".join("?" * len(found))
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM endpoint WHERE id IN ({marks})", list(errors)
+                f"SELECT {_COLUMNS} FROM endpoint WHERE id IN ({marks})", list(found)
             ).fetchall()
-            found = [(row, errors[row.id]) for row in _with_statuses(connection, rows)]
-        return sorted(found, key=lambda each: -each[1])
+            by_id = {row.id: row for row in _with_statuses(connection, rows)}
+        return [(by_id[endpoint], traffic) for endpoint, traffic in found.items() if endpoint in by_id]
 
     def endpoint(self, identity: int) -> EndpointRow | None:
         """Return one endpoint, or the one that it was merged into, or None."""
@@ -313,6 +373,23 @@ class CatalogReader:
         with self._connection() as connection:
             return read_operations(connection, place)
 
+    def each_operation(self, place: tuple[str, str, str]) -> Iterator[Operation]:
+        """Yield the operations of (organization, environment, application) in order of path.
+
+        However many there are, only a few are in memory at a time.
+        """
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT id FROM endpoint WHERE organization = ? AND environment = ? AND application = ?"
+                " ORDER BY path, method, host, id",
+                place,
+            )
+            identities = array("q", (identity for (identity,) in rows))
+        for at in range(0, len(identities), _OPERATION_BATCH):
+            part = identities[at : at + _OPERATION_BATCH]
+            found = dict(self.operations_of(part))
+            yield from (found[identity] for identity in part if identity in found)
+
     def operations_of(self, endpoints: Sequence[int]) -> list[tuple[int, Operation]]:
         """Return (id, operation) of *endpoints*, those that there are."""
         with self._connection() as connection:
@@ -333,10 +410,36 @@ class CatalogReader:
                 connection, endpoint=endpoint, kind=kind, since_ns=since_ns, limit=limit, offset=offset
             )
 
+    def each_event(self, *, endpoint: int | None = None, kind: str = "") -> Iterator[EventRow]:
+        """Yield all changes that there are now, newest first, as :meth:`each_endpoint` does."""
+        with self._connection() as connection:
+            identities = array("q", read_event_ids(connection, endpoint=endpoint, kind=kind))
+        for at in range(0, len(identities), _BATCH):
+            part = identities[at : at + _BATCH]
+            with self._connection() as connection:
+                rows = read_events_by_id(connection, part)
+            yield from (rows[identity] for identity in part if identity in rows)
+
     def description(self, place: tuple[str, str, str]) -> tuple[int, str] | None:
         """Return (time, document) of what was uploaded for (organization, environment, application)."""
         with self._connection() as connection:
             return read_description(connection, place)
+
+    def each_application(self) -> Iterator[ApplicationRow]:
+        """Yield all applications by name. There are few of them, and they are read at once."""
+        yield from self.applications(limit=-1)[1]
+
+    def first_seen_ns(self, place: tuple[str, str, str] | None = None) -> int:
+        """Return when the first exchange of (organization, environment, application) was seen, or of any.
+
+        0 if none was.
+        """
+        where = "" if place is None else "WHERE organization = ? AND environment = ? AND application = ?"
+        with self._connection() as connection:
+            row = connection.execute(
+                f"SELECT min(first_seen_ns) FROM endpoint {where}", place or ()
+            ).fetchone()
+        return int(row[0] or 0)
 
     def applications(self, *, limit: int = 100, offset: int = 0) -> tuple[int, list[ApplicationRow]]:
         """Return how many applications there are, and *limit* of them from *offset* on, by name."""
@@ -355,11 +458,74 @@ class CatalogReader:
         with self._connection() as connection:
             (total,) = connection.execute("SELECT count(*) FROM sensor").fetchone()
             rows = connection.execute(
-                "SELECT organization, sensor, first_seen_ns, last_seen_ns, report FROM sensor"
-                " ORDER BY last_seen_ns DESC, organization, sensor LIMIT ? OFFSET ?",
+                f"SELECT {_SENSOR} FROM sensor"
+                " ORDER BY last_seen_ns DESC, organization, sensor, instance LIMIT ? OFFSET ?",
                 (limit, offset),
             ).fetchall()
         return total, [_sensor_row(row) for row in rows]
+
+    def silent_sensors(self, since_ns: int, until_ns: int) -> set[SensorKey]:
+        """Return all that were last heard in a span of time, its end not included, and did not stop."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT organization, sensor, instance FROM sensor"
+                " WHERE stopped_ns = 0 AND last_seen_ns >= ? AND last_seen_ns < ?",
+                (since_ns, until_ns),
+            ).fetchall()
+        return {SensorKey(*row) for row in rows}
+
+    def sensor(self, key: SensorKey) -> SensorRow | None:
+        """Return one sensor."""
+        with self._connection() as connection:
+            row = connection.execute(
+                f"SELECT {_SENSOR} FROM sensor WHERE organization = ? AND sensor = ? AND instance = ?", key
+            ).fetchone()
+        return None if row is None else _sensor_row(row)
+
+    def merged_into(self, endpoints: Sequence[int]) -> dict[int, list[int]]:
+        """Return the former numbers of those of *endpoints* into which others were merged."""
+        found: dict[int, list[int]] = {}
+        with self._connection() as connection:
+            for at in range(0, len(endpoints), 500):
+                part = list(endpoints[at : at + 500])
+                marks = ",".join("?" * len(part))
+                for new, old in connection.execute(
+                    f"SELECT new, old FROM redirect WHERE new IN ({marks}) ORDER BY old", part
+                ):
+                    found.setdefault(new, []).append(old)
+        return found
+
+    def announced(self, endpoints: Sequence[int]) -> set[int]:
+        """Return those of *endpoints* that were a change when they were found: not split off known ones."""
+        found: set[int] = set()
+        with self._connection() as connection:
+            for at in range(0, len(endpoints), 500):
+                part = list(endpoints[at : at + 500])
+                marks = ",".join("?" * len(part))
+                rows = connection.execute(
+                    f"SELECT endpoint FROM event WHERE kind = 'endpoint' AND endpoint IN ({marks})", part
+                )
+                found.update(row[0] for row in rows)
+        return found
+
+    def each_sensor(self) -> Iterator[SensorRow]:
+        """Yield all runs of sensors that there are now, last heard of first, a few in memory at a time."""
+        with self._connection() as connection:
+            keys = connection.execute(
+                "SELECT organization, sensor, instance FROM sensor"
+                " ORDER BY last_seen_ns DESC, organization, sensor, instance"
+            ).fetchall()
+        for at in range(0, len(keys), _SENSOR_BATCH):
+            part = keys[at : at + _SENSOR_BATCH]
+            marks = ",".join(["(?, ?, ?)"] * len(part))
+            with self._connection() as connection:
+                found = connection.execute(
+                    f"SELECT instance, {_SENSOR} FROM sensor"
+                    f" WHERE (organization, sensor, instance) IN (VALUES {marks})",
+                    [value for key in part for value in key],
+                ).fetchall()
+            rows = {(row[1], row[2], row[0]): row[1:] for row in found}
+            yield from (_sensor_row(rows[key]) for key in part if key in rows)
 
     def summary(self) -> Summary:
         """Return the catalog in numbers."""
@@ -404,15 +570,16 @@ class CatalogReader:
         self._idle.put(connection)
 
 
-_Columns = tuple[int, str, str, str, str, str, str, int, float, int, int, float]
+_Columns = tuple[int, str, str, str, str, str, str, int, float, int, int, float, int]
 _COLUMNS = (
     "id, organization, environment, application, host, method, path,"
-    " traces, exchanges, first_seen_ns, last_seen_ns, confidence"
+    " traces, exchanges, first_seen_ns, last_seen_ns, confidence, schemes"
 )
 
 
 _CLASSES_OF = (
-    "SELECT DISTINCT endpoint, CASE WHEN status = 0 THEN 'none' ELSE (status / 100) || 'xx' END AS class"
+    "SELECT DISTINCT endpoint, CASE WHEN status = 0 THEN 'none' WHEN status BETWEEN 100 AND 599"
+    " THEN (status / 100) || 'xx' ELSE 'invalid' END AS class"
     " FROM endpoint_status"
 )
 
@@ -461,8 +628,11 @@ def _with_statuses(connection: sqlite3.Connection, rows: Sequence[_Columns]) -> 
         [row[0] for row in rows],
     )
     for endpoint, status, exchanges in found:
-        statuses[endpoint][str(status)] = exchanges
-    return [EndpointRow(*row, statuses[row[0]]) for row in rows]
+        statuses[endpoint][status_name(status)] = exchanges
+    return [EndpointRow(*row[:-1], statuses[row[0]], schemes_of(row[-1])) for row in rows]
+
+
+_SENSOR = "organization, sensor, first_seen_ns, last_seen_ns, report"
 
 
 def _sensor_row(row: tuple[str, str, int, int, bytes]) -> SensorRow:
@@ -471,4 +641,4 @@ def _sensor_row(row: tuple[str, str, int, int, bytes]) -> SensorRow:
         MetricValue(name, labels, time, value) for name, labels, time, value in sorted(state.values, key=str)
     ]
     attributes = {name: value for name, (_, value) in sorted(state.attributes.items())}
-    return SensorRow(row[0], row[1], row[2], row[3], attributes, metrics)
+    return SensorRow(row[0], row[1], row[2], row[3], attributes, metrics, state.run)

@@ -117,6 +117,29 @@ _STEPS = (
         SELECT -1, size_s, start_s, exchanges, client_errors, server_errors, latency FROM rollup
         WHERE endpoint = 0 AND (SELECT count(*) FROM organization) = 1;
     """,
+    # 5: runs of sensors: those that overlap are different ones, whatever they call themselves
+    """
+    ALTER TABLE sensor RENAME TO old_sensor;
+    CREATE TABLE sensor (
+        organization TEXT NOT NULL,
+        sensor TEXT NOT NULL,
+        instance TEXT NOT NULL,
+        first_seen_ns INTEGER NOT NULL,
+        last_seen_ns INTEGER NOT NULL,
+        stopped_ns INTEGER NOT NULL,
+        report BLOB NOT NULL,
+        PRIMARY KEY (organization, sensor, instance)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO sensor
+        SELECT organization, sensor, '', first_seen_ns, last_seen_ns, 0, report FROM old_sensor;
+    DROP TABLE old_sensor;
+    -- A number that was given again belongs to the endpoint that has it now.
+    DELETE FROM redirect WHERE old IN (SELECT id FROM endpoint);
+    """,
+    # 6: the URL schemes of endpoints (a union of learn.trace.SCHEME_BITS); 0 of those seen before is unknown
+    """
+    ALTER TABLE endpoint ADD COLUMN schemes INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 _ITS_ENDPOINTS = "(SELECT id FROM main.endpoint WHERE organization = {1})"

@@ -92,6 +92,22 @@ def read_traffic(
         yield _traffic(row)
 
 
+def read_most_errors(
+    connection: sqlite3.Connection, size_s: int, since_s: int, limit: int
+) -> list[tuple[int, float, float, float]]:
+    """Return (endpoint, exchanges, client errors, server errors) of those with most server errors, if any.
+
+    Only the rollups of endpoints that ever answered with 5xx are read, each by its key.
+    """
+    return connection.execute(
+        "SELECT endpoint, total(exchanges), total(client_errors), total(server_errors) FROM rollup"
+        " WHERE endpoint IN (SELECT endpoint FROM endpoint_status WHERE status >= 500)"
+        " AND size_s = ? AND start_s >= ?"
+        " GROUP BY 1 HAVING total(server_errors) > 0 ORDER BY 4 DESC, 1 LIMIT ?",
+        (size_s, since_s, limit),
+    ).fetchall()
+
+
 _COLUMNS = "start_s, exchanges, client_errors, server_errors, latency"
 
 

@@ -6,7 +6,7 @@ import contextlib
 import math
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -17,11 +17,13 @@ from levo.satellite.learn import (
     Decision,
     Override,
     PathState,
+    Run,
     Scope,
     SensorReport,
     State,
     decide_templates,
     merge_sensor,
+    runs_before,
 )
 from levo.satellite.queue import Position
 from levo.satellite.store.desk import DESK_NAME
@@ -32,6 +34,8 @@ from levo.satellite.store.traffic import prune_traffic
 
 MAX_ENDPOINTS = 100_000
 MAX_SENSORS = 10_000
+MAX_RUNS = 64
+"""Runs kept of one sensor id that overlap."""
 MAX_DELIVERIES = 20_000
 """Deliveries remembered, so that one that comes again changes nothing."""
 
@@ -52,6 +56,7 @@ class SensorState(msgspec.Struct):
     """Time (ns) and value by name."""
     values: list[tuple[str, dict[str, str], int, float]]
     """Metric name, labels, time (ns), value."""
+    run: Run = Run()
 
 
 class CatalogWriter:
@@ -161,7 +166,7 @@ class CatalogWriter:
         return result
 
     def _tell_organizations(self, delta: State) -> None:
-        changed = {key.scope.organization for key in delta.endpoints} | {name for name, _ in delta.sensors}
+        changed = {key.scope.organization for key in delta.endpoints} | {name for name, *_ in delta.sensors}
         self._connection.executemany(
             "INSERT INTO organization (name, revision) VALUES (?, (SELECT revision FROM checkpoint))"
             " ON CONFLICT DO UPDATE SET revision = excluded.revision",
@@ -202,27 +207,55 @@ class CatalogWriter:
     ) -> None:
         self.close()
 
-    def _add_sensors(self, reports: Iterable[tuple[tuple[str, str], SensorReport]]) -> int:
+    def _add_sensors(self, reports: Iterable[tuple[tuple[str, str, str], SensorReport]]) -> int:
         """Return the reports of sensors that the full catalog could not take."""
         refused = 0
-        for (organization, sensor), report in reports:
-            row = self._connection.execute(
-                "SELECT first_seen_ns, last_seen_ns, report FROM sensor"
-                " WHERE organization = ? AND sensor = ?",
-                (organization, sensor),
-            ).fetchone()
-            if row is None:
-                if self._sensors >= MAX_SENSORS:
+        for (organization, sensor, instance), report in reports:
+            known = self._runs(organization, sensor)
+            mine = known.pop(instance, None)
+            if mine is not None:
+                report = merge_sensor(mine, report)
+            else:
+                is_current, predecessor = runs_before([each.run for each in known.values()], report.run)
+                if not is_current:
+                    continue
+                if predecessor is not None:
+                    self._forget_run(organization, sensor, predecessor.instance)
+                    first_ns = known[predecessor.instance].first_seen_ns
+                    report = replace(report, first_seen_ns=min(first_ns, report.first_seen_ns))
+                elif self._sensors >= MAX_SENSORS or len(known) >= MAX_RUNS:
                     refused += 1
                     continue
                 self._sensors += 1
-            else:
-                report = merge_sensor(_unpack_sensor(row), report)
             self._connection.execute(
-                "INSERT OR REPLACE INTO sensor VALUES (?, ?, ?, ?, ?)",
-                (organization, sensor, report.first_seen_ns, report.last_seen_ns, _pack_sensor(report)),
+                "INSERT OR REPLACE INTO sensor VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    organization,
+                    sensor,
+                    instance,
+                    report.first_seen_ns,
+                    report.last_seen_ns,
+                    report.run.stopped_ns,
+                    _pack_sensor(report),
+                ),
             )
         return refused
+
+    def _runs(self, organization: str, sensor: str) -> dict[str, SensorReport]:
+        """Return what is stored of a sensor, by instance."""
+        rows = self._connection.execute(
+            "SELECT first_seen_ns, last_seen_ns, report, instance FROM sensor"
+            " WHERE organization = ? AND sensor = ?",
+            (organization, sensor),
+        ).fetchall()
+        return {row[3]: _unpack_sensor(row[:3]) for row in rows}
+
+    def _forget_run(self, organization: str, sensor: str, instance: str) -> None:
+        self._connection.execute(
+            "DELETE FROM sensor WHERE organization = ? AND sensor = ? AND instance = ?",
+            (organization, sensor, instance),
+        )
+        self._sensors -= 1
 
     def _add_counters(self, **amounts: float) -> None:
         self._connection.executemany(
@@ -233,12 +266,12 @@ class CatalogWriter:
 
 def _pack_sensor(report: SensorReport) -> bytes:
     values = [(name, dict(labels), time, value) for (name, labels), (time, value) in report.values.items()]
-    return msgspec.msgpack.encode(SensorState(dict(report.attributes), values))
+    return msgspec.msgpack.encode(SensorState(dict(report.attributes), values, report.run))
 
 
-def _unpack_sensor(row: sqlite3.Row | tuple[int, int, bytes]) -> SensorReport:
+def _unpack_sensor(row: tuple[int, int, bytes]) -> SensorReport:
     state = msgspec.msgpack.decode(row[2], type=SensorState)
     values = {
         (name, tuple(sorted(labels.items()))): (time, value) for name, labels, time, value in state.values
     }
-    return SensorReport(row[0], row[1], state.attributes, values)
+    return SensorReport(row[0], row[1], state.attributes, values, state.run)

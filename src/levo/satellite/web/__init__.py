@@ -5,7 +5,17 @@ from __future__ import annotations
 from levo.satellite.web.alerts import AlertWatcher
 from levo.satellite.web.backup import Backup
 from levo.satellite.web.catalogs import Catalogs
+from levo.satellite.web.connect import Connect
 from levo.satellite.web.live import LiveChannel
 from levo.satellite.web.site import SiteParts, build_otlp_app, build_site
 
-__all__ = ["AlertWatcher", "Backup", "Catalogs", "LiveChannel", "SiteParts", "build_otlp_app", "build_site"]
+__all__ = [
+    "AlertWatcher",
+    "Backup",
+    "Catalogs",
+    "Connect",
+    "LiveChannel",
+    "SiteParts",
+    "build_otlp_app",
+    "build_site",
+]

@@ -8,12 +8,19 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from levo.satellite.access import Identity, Keeper, LoginRefused, PasswordRefused, identity_of
+from levo.satellite.access import (
+    Identity,
+    Keeper,
+    LoginRefused,
+    PasswordRefused,
+    PasswordsBusy,
+    identity_of,
+)
 from levo.satellite.access.gate import cookie_name, local_target
-from levo.satellite.access.keeper import ROLES, SESSION_S
-from levo.satellite.access.passwords import check_password
+from levo.satellite.access.keeper import INGEST, ROLES, SESSION_S
 from levo.satellite.web import parameters
-from levo.satellite.web.alerts import KINDS, WebhookRefused, checked_url
+from levo.satellite.web.alerts import KINDS, WebhookRefused, checked_url, page_of
+from levo.satellite.web.connect import Sender, targets
 from levo.satellite.web.forms import Form, back, field, form_route, read_form
 from levo.satellite.web.render import Renderer
 
@@ -84,12 +91,16 @@ class AccountPages:
         return self._renderer.page(request, "setup.html", error="", name="")
 
     async def _setup(self, request: Request) -> Response:
+        if not await run_in_threadpool(lambda: self._keeper.setup_code):
+            raise HTTPException(410, "this Satellite is set up already")
         form = await read_form(request, 8 << 10)
         name = form.get("name", "")[:64].strip()
         try:
             await run_in_threadpool(
                 self._keeper.first_account, form.get("code", ""), name, form.get("password", "")
             )
+        except PasswordsBusy as busy:
+            raise _try_again(busy) from None
         except (LoginRefused, PasswordRefused) as refused:
             return self._renderer.page(request, "setup.html", 403, error=str(refused), name=name)
         secret = await run_in_threadpool(self._keeper.open_session, name)
@@ -107,7 +118,13 @@ class AccountPages:
         return self._settings_page(request)
 
     def _settings_page(
-        self, request: Request, *, error: str = "", new_token: str = "", status: int = 200
+        self,
+        request: Request,
+        *,
+        error: str = "",
+        new_token: str = "",
+        sender: Sender | None = None,
+        status: int = 200,
     ) -> Response:
         query = request.query_params
         parameters.only(query, "offset", "said")
@@ -121,11 +138,13 @@ class AccountPages:
             status,
             error=error,
             new_token=new_token,
+            targets=targets(self._renderer.connect.situation(request), sender) if sender else (),
             admin=admin,
             accounts=self._desk.accounts() if admin else [],
             tokens=self._desk.tokens() if admin else [],
             webhooks=self._desk.webhooks() if admin else [],
             alerts=self._desk.alerts(12) if admin else [],
+            page_of=page_of,
             audit=audit,
             audit_total=total,
             offset=offset,
@@ -140,11 +159,13 @@ class AccountPages:
         if account is None:
             raise HTTPException(403, "log in to change a password")
         try:
-            if not check_password(form.get("old", ""), account.password):
+            if not self._keeper.matches(form.get("old", ""), account.password):
                 raise PasswordRefused("the old password is wrong")
             self._keeper.put_account(
                 account.name, account.role, form.get("new", ""), identity.name, account.organization
             )
+        except PasswordsBusy as busy:
+            raise _try_again(busy) from None
         except PasswordRefused as refused:
             return self._settings_page(request, error=str(refused), status=400)
         answer = RedirectResponse("/settings?said=password", 303)
@@ -160,6 +181,8 @@ class AccountPages:
                 identity.name,
                 field(form, "organization", 200, required=False),
             )
+        except PasswordsBusy as busy:
+            raise _try_again(busy) from None
         except PasswordRefused as refused:
             return self._settings_page(request, error=str(refused), status=400)
         if identity.session and name != identity.name:
@@ -176,16 +199,14 @@ class AccountPages:
         return back(form, "/settings", "removed")
 
     def _add_token(self, request: Request, identity: Identity, form: Form) -> Response:
+        scope = form.get("scope", INGEST)
+        organization = field(form, "organization", 200, required=False)
         try:
-            secret = self._keeper.add_token(
-                field(form, "name", 100),
-                form.get("scope", "ingest"),
-                field(form, "organization", 200, required=False),
-                identity.name,
-            )
+            secret = self._keeper.add_token(field(form, "name", 100), scope, organization, identity.name)
         except PasswordRefused as refused:
             return self._settings_page(request, error=str(refused), status=400)
-        return self._settings_page(request, new_token=secret)
+        sender = Sender(secret, organization) if scope == INGEST else None
+        return self._settings_page(request, new_token=secret, sender=sender)
 
     def _revoke_token(self, _request: Request, identity: Identity, form: Form) -> Response:
         number = field(form, "id", 12)
@@ -233,3 +254,7 @@ class AccountPages:
             samesite="lax",
         )
         return answer
+
+
+def _try_again(busy: PasswordsBusy) -> HTTPException:
+    return HTTPException(503, str(busy), {"retry-after": str(int(busy.retry_after_s))})

@@ -14,10 +14,11 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_o
 import orjson
 
 from levo.satellite.store import CatalogReader, EndpointFilter
-from levo.satellite.store.desk import Alert, Desk, Webhook
+from levo.satellite.store.desk import Alert, Desk, NewAlert, Webhook
+from levo.satellite.store.reader import SensorKey
 from levo.satellite.web.insight import Insight
 from levo.satellite.web.json_body import timestamp
-from levo.satellite.web.sensor_view import SILENT_NS
+from levo.satellite.web.sensor_view import SILENT_NS, is_replaced, sensor_view
 
 _LOG = logging.getLogger(__name__)
 KINDS = {
@@ -33,6 +34,8 @@ MAX_IN_ONE = 100
 _TIMEOUT_S = 10.0
 _LAST_PAUSE_S = 600.0
 _BASELINE = "alerts since"
+_KEYS = "alerts by endpoint"
+"""Set once the alerts of a release that named new endpoints by their path name them by their number."""
 
 
 class WebhookRefused(Exception):
@@ -63,9 +66,23 @@ def checked_url(url: str) -> str:
     return url
 
 
+_SILENT = "sensor-silent"
+
+
+def _subject(key: SensorKey) -> str:
+    return "/".join(filter(None, key))
+
+
 class _NoRedirects(HTTPRedirectHandler):
     def redirect_request(self, *_: object) -> None:
         return None
+
+
+def page_of(alert: Alert) -> str:
+    """Return the path of the page about what *alert* is about."""
+    if alert.endpoint:
+        return f"/endpoints/{alert.endpoint}"
+    return "/sensors" if alert.kind == _SILENT else "/changes"
 
 
 class AlertWatcher:
@@ -86,6 +103,7 @@ class AlertWatcher:
         self._clock_ns = clock_ns
         self._opener: OpenerDirector = build_opener(_NoRedirects)
         self._not_before_s: dict[int, tuple[float, float]] = {}
+        self._watching_since_ns: int | None = None
 
     async def run(self) -> None:
         """Look and deliver until cancelled."""
@@ -110,32 +128,67 @@ class AlertWatcher:
         What is there at the first look is the baseline and is not told; nor is anything while nobody listens.
         """
         now_ns = self._clock_ns()
+        if self._watching_since_ns is None:
+            self._watching_since_ns = now_ns
         baseline = self._desk.setting(_BASELINE)
         if not baseline:
             self._desk.set(_BASELINE, str(now_ns))
             baseline = str(now_ns)
         since_ns = int(baseline)
-        _, endpoints = self._reader.endpoints(
-            EndpointFilter(new_since_ns=since_ns), sort="first_seen", limit=500
-        )
-        found = [
-            (
-                "new-endpoint",
-                f"{row.organization}/{row.environment}/{row.application}/{row.host} {row.method} {row.path}",
-                f"New endpoint {row.method} {row.path} of {row.application} ({row.environment})",
-            )
-            for row in endpoints
-        ]
-        found += self._insight.alerts(since_ns)
-        for sensor in self._reader.sensors(limit=1000)[1]:
-            subject = f"{sensor.organization}/{sensor.sensor}"
-            if now_ns - sensor.last_seen_ns <= SILENT_NS:
-                self._desk.forget_alert("sensor-silent", subject)
-            elif sensor.last_seen_ns >= since_ns:
-                found.append(
-                    ("sensor-silent", subject, f"Sensor {sensor.sensor} has been silent for two minutes")
-                )
+        found = self._new_endpoints(since_ns) + self._insight.alerts(since_ns)
+        found = self._follow_merges(self._desk.unknown_alerts(found))
+        found += self._silent_sensors(since_ns, now_ns)
         return self._desk.add_alerts(found, now_ns, told=not anybody_listens) if found else 0
+
+    def _new_endpoints(self, since_ns: int) -> list[NewAlert]:
+        _, rows = self._reader.endpoints(EndpointFilter(new_since_ns=since_ns), sort="first_seen", limit=500)
+        if not self._desk.setting(_KEYS):
+            for row in rows:
+                place = f"{row.organization}/{row.environment}/{row.application}/{row.host}"
+                self._desk.rename_alert("new-endpoint", f"{place} {row.method} {row.path}", str(row.id))
+            self._desk.set(_KEYS, "1")
+        return [
+            NewAlert(
+                "new-endpoint",
+                str(row.id),
+                f"New endpoint {row.method} {row.path} of {row.application} ({row.environment})",
+                row.id,
+            )
+            for row in rows
+        ]
+
+    def _follow_merges(self, found: list[NewAlert]) -> list[NewAlert]:
+        """Return what of *found* is news: not known of an endpoint that was merged into, or split off."""
+        former = self._reader.merged_into([alert.endpoint for alert in found])
+        announced = self._reader.announced([each.endpoint for each in found if each.kind == "new-endpoint"])
+        news = []
+        for alert in found:
+            said = alert.subject.removeprefix(str(alert.endpoint))
+            if any(
+                self._desk.rename_alert(alert.kind, f"{old}{said}", alert.subject)
+                for old in former.get(alert.endpoint, ())
+            ):
+                continue
+            if alert.kind != "new-endpoint" or alert.endpoint in announced:
+                news.append(alert)
+        return news
+
+    def _silent_sensors(self, since_ns: int, now_ns: int) -> list[NewAlert]:
+        """Return the sensors that fell silent without a goodbye; what is over, is noted as such."""
+        silent = {_subject(key): key for key in self._reader.silent_sensors(since_ns, now_ns - SILENT_NS)}
+        known = set(self._desk.open_subjects(_SILENT))
+        for subject in known - silent.keys():
+            self._desk.end_alert(_SILENT, subject, now_ns)
+        if now_ns - (self._watching_since_ns or now_ns) <= SILENT_NS:
+            return []  # we may have been away ourselves, and have heard nobody
+        rows = [self._reader.sensor(key) for subject, key in sorted(silent.items()) if subject not in known]
+        others = self._reader.sensors(limit=1000)[1] if rows else []
+        text = "{} has been silent for two minutes"
+        return [
+            NewAlert(_SILENT, _subject(row.key), text.format(sensor_view(row, now_ns).name))
+            for row in rows
+            if row is not None and not is_replaced(row, others)
+        ]
 
     def deliver(self, webhooks: list[Webhook]) -> None:
         """Send what was not sent yet. An alert counts as sent once every webhook that wants it has it."""
@@ -174,6 +227,7 @@ class AlertWatcher:
                         "kind": alert.kind,
                         "subject": alert.subject,
                         "text": alert.text,
+                        "url": self._satellite_url + page_of(alert),
                     }
                     for alert in alerts
                 ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -14,14 +14,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from levo.satellite.openapi import Operation, compare, render_document
+from levo.satellite.openapi import (
+    Coverage,
+    DocumentRefused,
+    Operation,
+    compare,
+    read_document,
+    render_document,
+)
 from levo.satellite.openapi.document import VERSIONS, SensitiveField, sensitive_fields
 from levo.satellite.openapi.schema import sensitive_note
 from levo.satellite.receive.http_routes import read_bounded
 from levo.satellite.store import CatalogReader
 from levo.satellite.store.descriptions import remove_description, store_description
+from levo.satellite.store.learned import EventRow
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import Catalogs
+from levo.satellite.web.exports import Table, download, table_response
 from levo.satellite.web.json_body import etagged, timestamp
 from levo.satellite.web.problems import BadParameter
 
@@ -50,15 +59,10 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
     async def upload(request: Request) -> Response:
         parameters.only(request.query_params, *_PLACE)
         octets = await read_bounded(request, MAX_DESCRIPTION_BYTES)
-        try:
-            document = orjson.loads(octets)
-        except ValueError:
-            raise HTTPException(400, "the description is not JSON") from None
-        if not isinstance(document, Mapping) or not str(document.get("openapi", "")).startswith("3."):
-            raise HTTPException(400, "the description is no OpenAPI 3 document")
+        document = await run_in_threadpool(_read_json, octets)
         reader = catalogs.reader(request)
         place = await run_in_threadpool(_place, reader, request.query_params)
-        text = orjson.dumps(document).decode()
+        text = orjson.dumps(document).decode()  # what is up to MAX_DEPTH deep can be written
         await run_in_threadpool(store_description, reader.path, place, time.time_ns(), text)
         return Response(status_code=204)
 
@@ -70,13 +74,16 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
         return Response(status_code=204)
 
     def comparison(request: Request) -> Response:
-        parameters.only(request.query_params, *_PLACE)
+        parameters.only(request.query_params, *_PLACE, "format")
+        form = parameters.choice(request.query_params, "format", parameters.FORMATS)
         reader = catalogs.reader(request)
         place = _place(reader, request.query_params)
         found = reader.description(place)
         if found is None:
             raise HTTPException(404, "no description was uploaded for this application")
         covered = compare(orjson.loads(found[1]), reader.operations(place))
+        if "format" in request.query_params:
+            return download(COMPARISON, _differences(covered), form)
         return etagged(
             request,
             {
@@ -100,27 +107,25 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
 
     def events(request: Request) -> Response:
         query = request.query_params
-        parameters.only(query, *parameters.PAGING, "endpoint")
-        limit, offset = parameters.page(query)
+        parameters.only(query, "endpoint", *parameters.TABLE)
         endpoint = parameters.number(query, "endpoint", 0, 999_999_999) or None
-        total, rows = catalogs.reader(request).events(endpoint=endpoint, limit=limit, offset=offset)
-        documents = [
-            {
-                "id": row.id,
-                "time": timestamp(row.time_ns),
-                "endpoint": row.endpoint,
-                "kind": row.kind,
-                "detail": row.detail,
-            }
-            for row in rows
-        ]
-        return etagged(request, {"events": documents, "total": total, "limit": limit, "offset": offset})
+        reader = catalogs.reader(request)
+        return table_response(
+            request,
+            EVENTS,
+            lambda limit, offset: reader.events(endpoint=endpoint, limit=limit, offset=offset),
+            lambda: reader.each_event(endpoint=endpoint),
+        )
 
     def sensitive(request: Request) -> Response:
-        parameters.only(request.query_params, *_PLACE)
+        query = request.query_params
+        parameters.only(query, *_PLACE, "format")
+        form = parameters.choice(query, "format", parameters.FORMATS)
         reader = catalogs.reader(request)
-        fields = _sensitive(reader.operations(_place(reader, request.query_params)))
-        return etagged(request, {"fields": fields})
+        fields = _sensitive(reader.each_operation(_place(reader, query)))
+        if "format" in query:
+            return download(SENSITIVE, fields, form)
+        return etagged(request, {"fields": list(fields)})
 
     return [
         Route("/api/openapi", openapi),
@@ -130,6 +135,19 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
         Route("/api/events", events),
         Route("/api/sensitive", sensitive),
     ]
+
+
+def _read_json(octets: bytes) -> dict[str, Any]:
+    """Return an OpenAPI document.
+
+    Raises:
+        HTTPException: it is something else, or past a bound of what may be uploaded.
+    """
+    try:
+        return read_document(octets.decode(), aliases=False, as_yaml=False)
+    except (UnicodeDecodeError, DocumentRefused) as error:
+        reason = error if isinstance(error, DocumentRefused) else "not UTF-8"
+        raise HTTPException(400, f"the description cannot be used: {reason}") from None
 
 
 def _place(reader: CatalogReader, query: QueryParams) -> tuple[str, str, str]:
@@ -142,7 +160,7 @@ def _place(reader: CatalogReader, query: QueryParams) -> tuple[str, str, str]:
         parameters.text(query, name)
     found = [
         (row.organization, row.environment, row.application)
-        for row in reader.applications(limit=1000)[1]
+        for row in reader.each_application()
         if all(query.get(name, getattr(row, name)) == getattr(row, name) for name in _PLACE)
     ]
     if not found:
@@ -156,12 +174,52 @@ def _endpoints(found: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
     return [{"method": method, "path": path} for method, path in found]
 
 
-def _sensitive(operations: list[Operation]) -> list[dict[str, Any]]:
-    return [
-        {"method": operation.method, "path": operation.path, "host": operation.host, **_field(each)}
-        for operation in operations
-        for each in sensitive_fields(operation)
-    ]
+def _differences(covered: Coverage) -> Iterator[dict[str, Any]]:
+    """Yield everything in which traffic and description differ, as rows of one table."""
+    for finding, endpoints in (
+        ("shadow", covered.shadow),
+        ("unused", covered.unused),
+        ("deprecated but called", covered.deprecated_but_called),
+    ):
+        for method, path in endpoints:
+            yield {
+                **dict.fromkeys(COMPARISON.columns, ""),
+                "finding": finding,
+                "method": method,
+                "path": path,
+                "breaking": None,
+            }
+    for change in covered.drift:
+        yield {
+            "finding": "drift",
+            "method": change.method,
+            "path": change.path,
+            "where": change.where,
+            "kind": change.kind,
+            "breaking": change.breaking,
+            "detail": change.detail,
+        }
+
+
+def _event(row: EventRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "time": timestamp(row.time_ns),
+        "endpoint": row.endpoint,
+        "kind": row.kind,
+        "detail": row.detail,
+    }
+
+
+def _sensitive(operations: Iterable[Operation]) -> Iterator[dict[str, Any]]:
+    for operation in operations:
+        for each in sensitive_fields(operation):
+            yield {
+                "method": operation.method,
+                "path": operation.path,
+                "host": operation.host,
+                **_field(each),
+            }
 
 
 def _field(found: SensitiveField) -> dict[str, Any]:
@@ -172,3 +230,17 @@ def _field(found: SensitiveField) -> dict[str, Any]:
         "field": found.pointer,
         **sensitive_note(found.finding),
     }
+
+
+COMPARISON: Table[dict[str, Any]] = Table(
+    "comparison", ("finding", "method", "path", "where", "kind", "breaking", "detail"), dict
+)
+EVENTS = Table("events", ("id", "time", "endpoint", "kind", "detail"), _event)
+SENSITIVE: Table[dict[str, Any]] = Table(
+    "fields",
+    (
+        *("method", "path", "host", "direction", "position", "status", "field"),
+        *("kind", "category", "confidence", "contained"),
+    ),
+    lambda row: {**row, "contained": row.get("contained", False)},
+)

@@ -5,11 +5,10 @@ Headers keep browsers strict; the Host header is checked while there is no login
 
 from __future__ import annotations
 
-import ipaddress
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from levo.satellite.web.host import names_loopback
 from levo.satellite.web.problems import problem
 
 _HEADERS = {
@@ -53,18 +52,3 @@ class Guard:
             await problem(421, text)(scope, receive, send_guarded)
             return
         await self._app(scope, receive, send_guarded)
-
-
-def names_loopback(host: str) -> bool:
-    """Whether a Host header (RFC 9110 section 7.2) names this machine's loopback. An absent one does."""
-    name = host.strip().lower()
-    if name.startswith("["):
-        name = name[1:].partition("]")[0]
-    elif name.count(":") <= 1:
-        name = name.partition(":")[0]
-    if name in ("", "localhost") or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

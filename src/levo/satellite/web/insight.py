@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from levo.satellite.openapi import Coverage, compare, render_document
 from levo.satellite.openapi import Operation as StoredOperation
 from levo.satellite.openapi.document import SensitiveField, sensitive_fields
 from levo.satellite.store import CatalogReader, EndpointRow
-from levo.satellite.store.desk import Desk, EndpointPlace
+from levo.satellite.store.desk import Desk, EndpointPlace, NewAlert
 from levo.satellite.store.learned import EventRow
 from levo.satellite.store.schema import anonymous_template
 from levo.satellite.web.kept import Kept
@@ -200,6 +200,11 @@ class Insight:
         total, rows = self._reader.events(endpoint=endpoint, kind=kind, limit=limit, offset=offset)
         return total, [shown_change(row) for row in rows]
 
+    def each_change(self, *, endpoint: int | None = None, kind: str = "") -> Iterator[Change]:
+        """Yield all changes that there are now, newest first."""
+        for row in self._reader.each_event(endpoint=endpoint, kind=kind):
+            yield shown_change(row)
+
     def document(self, place: tuple[str, str, str], version: str = "3.1") -> dict[str, Any] | None:
         """Return the OpenAPI document of (organization, environment, application), None if there is none."""
         operations = self._reader.operations(place)
@@ -218,21 +223,22 @@ class Insight:
 
         return self._looked.coverages.get((*place, str(uploaded_ns)), make)
 
-    def alerts(self, since_ns: int) -> list[tuple[str, str, str]]:
-        """Return (kind, subject, text) of what is worth an alert since a time."""
+    def alerts(self, since_ns: int) -> list[NewAlert]:
+        """Return what is worth an alert since a time."""
         found = []
         for row in self._reader.events(since_ns=since_ns, limit=200)[1]:
             change = shown_change(row)
             if change.style == "bad":
                 subject = f"{row.endpoint} {row.kind} {row.detail}"
                 text = f"{change.title}: {row.detail} at {row.method} {row.path} of {row.application}"
-                found.append(("breaking-change", subject, text))
+                found.append(NewAlert("breaking-change", subject, text, row.endpoint))
         if self._looked.ready:
             found += [
-                (
+                NewAlert(
                     "new-sensitive-field",
                     f"{f.endpoint} {f.location} {f.kind}",
                     f"Sensitive data: {f.kind} in {f.location} of {f.method} {f.path} ({f.application})",
+                    f.endpoint,
                 )
                 for f in self.all_findings()
                 if f.confidence >= _SURE and f.verdict != "reject"
@@ -333,7 +339,7 @@ def shown_operation(written: Mapping[str, Any]) -> Operation:
     if isinstance(body, Mapping) and body.get("content"):
         messages.append(("Request body", _contents(body)))
     for status, response in (written.get("responses") or {}).items():
-        if isinstance(response, Mapping) and status != "default":
+        if isinstance(response, Mapping) and (status != "default" or response.get("content")):
             text = str(response.get("description", ""))
             messages.append((f"Answer {status} {text}".strip(), _contents(response)))
     return Operation(parameters, tuple(messages))

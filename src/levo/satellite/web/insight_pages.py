@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -12,13 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.openapi.diff import operations as described_operations
-from levo.satellite.store import ApplicationRow, EndpointFilter
+from levo.satellite.store import ApplicationRow, EndpointFilter, SensorRow
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import CatalogPages
 from levo.satellite.web.insight import Finding, shown_operation
 from levo.satellite.web.problems import BadParameter
 from levo.satellite.web.render import link
-from levo.satellite.web.sensor_view import encrypted_endpoints, sensor_view
+from levo.satellite.web.sensor_view import SensorView, encrypted_endpoints, sensor_view
 
 FINDING_ROWS = 100
 CHANGE_ROWS = 100
@@ -91,6 +91,7 @@ class InsightPages(CatalogPages):
             kind=kind,
             kinds=CHANGE_KINDS,
             days=sorted(days.items(), reverse=True),
+            kept=kept,
             total=total,
             offset=offset,
             shown=len(changes),
@@ -99,20 +100,42 @@ class InsightPages(CatalogPages):
         )
 
     def _encrypted(self, request: Request) -> Response:
-        parameters.only(request.query_params, "said")
-        now_ns = self._renderer.clock_ns()
-        rows = self._catalogs.reader(request).sensors(limit=200)[1]
+        query = request.query_params
+        parameters.only(query, "offset", "said")
+        offset, now_ns = (
+            parameters.number(query, "offset", 0, parameters.MAX_OFFSET),
+            self._renderer.clock_ns(),
+        )
         opaque: Counter[tuple[str, str]] = Counter()
-        for row in rows:
-            for metric in row.metrics:
-                if metric.name == "levo.sensor.ledger.units" and _is_opaque(metric.labels):
-                    label = (metric.labels.get("stage", ""), metric.labels.get("state", ""))
-                    opaque[label] += int(metric.value)
+        seen: list[SensorView] = []
+        sensors = with_tls = 0
+
+        def counted() -> Iterator[SensorRow]:
+            nonlocal sensors, with_tls
+            for row in self._catalogs.reader(request).each_sensor():
+                sensors += 1
+                for metric in row.metrics:
+                    if metric.name == "levo.sensor.ledger.units" and _is_opaque(metric.labels):
+                        label = (metric.labels.get("stage", ""), metric.labels.get("state", ""))
+                        opaque[label] += int(metric.value)
+                view = sensor_view(row, now_ns)
+                with_tls += bool(view.encrypted)
+                if view.encrypted and len(seen) < ENCRYPTED_ROWS:
+                    seen.append(view)
+                yield row
+
+        found = encrypted_endpoints(counted())
         return self._renderer.page(
             request,
             "encrypted.html",
-            sensors=[sensor_view(row, now_ns) for row in rows],
-            endpoints=encrypted_endpoints(rows)[:ENCRYPTED_ROWS],
+            sensors=sensors,
+            seen=seen,
+            more=with_tls - len(seen),
+            endpoints=found[offset : offset + ENCRYPTED_ROWS],
+            total=len(found),
+            offset=offset,
+            step=ENCRYPTED_ROWS,
+            link=lambda **changes: link({}, **changes),
             opaque=[(stage, state, units) for (stage, state), units in opaque.most_common() if units],
         )
 
@@ -120,7 +143,7 @@ class InsightPages(CatalogPages):
         query = request.query_params
         parameters.only(query, "organization", "environment", "application", "q", "offset", "said")
         reader, insight = self._catalogs.reader(request), self._catalogs.insight(request)
-        applications = reader.applications(limit=200)[1]
+        applications = list(reader.each_application())
         names = ("organization", "environment", "application")
         asked = tuple(parameters.text(query, name) for name in names)
         chosen = _chosen(applications, asked)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -9,15 +12,17 @@ from starlette.routing import Route
 
 from levo.satellite.access import identity_of
 from levo.satellite.learn.paths.explain import explain
-from levo.satellite.store import CatalogReader, EndpointFilter
+from levo.satellite.store import CatalogReader, EndpointFilter, SensorRow
+from levo.satellite.store.desk import Desk
 from levo.satellite.store.traffic import WHOLE_CATALOG
 from levo.satellite.web import parameters
-from levo.satellite.web.catalogs import CatalogPages
+from levo.satellite.web.catalogs import CatalogPages, Catalogs
 from levo.satellite.web.charts import RANGES, Chart, chart, range_start
 from levo.satellite.web.insight import place_of
+from levo.satellite.web.kept import Kept
 from levo.satellite.web.problems import BadParameter
-from levo.satellite.web.render import SECOND_NS, link
-from levo.satellite.web.sensor_view import encrypted_endpoints, sensor_view
+from levo.satellite.web.render import SECOND_NS, Renderer, link
+from levo.satellite.web.sensor_view import SensorView, encrypted_endpoints, sensor_view
 
 PAGE_ROWS = 100
 DAY_NS = 86_400 * SECOND_NS
@@ -25,8 +30,50 @@ _YOUNG_S = 3 * 3600
 """A catalog younger than this is shown by the minute."""
 
 
+_LATEST_SENSORS = 6
+
+
+@dataclass(slots=True)
+class _Fleet:
+    """All sensors in figures."""
+
+    latest: list[SensorView]
+    sensors: int = 0
+    silent: int = 0
+    lost: float = 0.0
+    hidden: int = 0
+    """Servers over TLS with connections that no sensor could read."""
+    unread: float = 0.0
+
+
+def _fleet(reader: CatalogReader, now_ns: int) -> _Fleet:
+    """Return the figures of every sensor; only a few sensors are in memory at a time."""
+    fleet = _Fleet([])
+    encrypted = 0.0
+
+    def counted() -> Iterator[SensorRow]:
+        nonlocal encrypted
+        for row in reader.each_sensor():
+            view = sensor_view(row, now_ns)
+            fleet.sensors += 1
+            fleet.silent += view.silent
+            fleet.lost += view.lost
+            encrypted += view.encrypted
+            if fleet.sensors <= _LATEST_SENSORS:
+                fleet.latest.append(view)
+            yield row
+
+    hidden = [each.unread for each in encrypted_endpoints(counted()) if each.unread]
+    fleet.hidden, fleet.unread = len(hidden), sum(hidden) or encrypted
+    return fleet
+
+
 class Pages(CatalogPages):
     """Overview, catalog, endpoints, sensors."""
+
+    def __init__(self, catalogs: Catalogs, desk: Desk, renderer: Renderer) -> None:
+        super().__init__(catalogs, desk, renderer)
+        self._fleets: Kept[_Fleet] = Kept()
 
     def routes(self) -> list[Route]:
         """Return the routes of the pages."""
@@ -45,29 +92,29 @@ class Pages(CatalogPages):
         summary = reader.summary()
         now_ns = self._renderer.clock_ns()
         chosen = self._range(request, summary.first_seen_ns)
+        size_s, _ = RANGES[chosen]
         new_total, newest = reader.endpoints(
             EndpointFilter(new_since_ns=now_ns - DAY_NS), sort="first_seen", limit=6
         )
-        sensors = reader.sensors(limit=100)[1]
-        views = [sensor_view(row, now_ns) for row in sensors]
-        hidden = [each for each in encrypted_endpoints(sensors) if each.unread]
+        fleet = self._fleets.get((reader.organization,), lambda: _fleet(reader, now_ns))
         return self._renderer.page(
             request,
             "overview.html",
             summary=summary,
-            chart=self._chart(reader, chosen),
+            chart=self._chart(reader, chosen, summary.first_seen_ns),
             ranges=list(RANGES),
             chosen=chosen,
             link=lambda **changes: link({}, **changes),
             new_total=new_total,
             newest=newest or reader.endpoints(EndpointFilter(), sort="first_seen", limit=6)[1],
-            failing=reader.most_errors(),
+            failing=reader.most_errors(size_s, range_start(chosen, now_ns // SECOND_NS)),
             applications=reader.applications(limit=8)[1],
-            sensors=views,
-            silent=sum(view.silent for view in views),
-            lost=sum(view.lost for view in views),
-            hidden=len(hidden),
-            unread=sum(each.unread for each in hidden) or sum(view.encrypted for view in views),
+            sensors=fleet.latest,
+            sensor_count=fleet.sensors,
+            silent=fleet.silent,
+            lost=fleet.lost,
+            hidden=fleet.hidden,
+            unread=fleet.unread,
             sensitive=self._catalogs.insight(request).sensitive_fields(),
         )
 
@@ -94,7 +141,6 @@ class Pages(CatalogPages):
             wanted=wanted,
             kept=kept,
             query=link(kept)[1:],
-            api_query=link(kept)[1:],
             filtered=wanted != EndpointFilter(),
             summary=reader.summary(),
             facets=reader.facets(wanted),
@@ -118,6 +164,7 @@ class Pages(CatalogPages):
         state, path = self._desk.standing(place)
         decisions = self._desk.decisions(place)
         chosen = self._range(request, row.first_seen_ns)
+        application = (row.organization, row.environment, row.application)
         operation = insight.operation(row)
         return self._renderer.page(
             request,
@@ -126,11 +173,10 @@ class Pages(CatalogPages):
             path=path or row.path,
             state=state,
             decisions=decisions,
-            chart=self._chart(reader, chosen, row.id),
+            chart=self._chart(reader, chosen, reader.first_seen_ns(application), row.id),
             ranges=list(RANGES),
             chosen=chosen,
             link=lambda **changes: link({}, **changes),
-            server_errors=row.status_classes.get("5xx", 0.0),
             parameters=operation.parameters,
             operation=operation.messages,
             findings=insight.findings(row),
@@ -149,9 +195,22 @@ class Pages(CatalogPages):
         return self._renderer.page(request, "evidence.html", row=row, segments=segments)
 
     def _sensors(self, request: Request) -> Response:
-        parameters.only(request.query_params, "said")
-        rows, now_ns = self._catalogs.reader(request).sensors(limit=100)[1], self._renderer.clock_ns()
-        return self._renderer.page(request, "sensors.html", sensors=[sensor_view(r, now_ns) for r in rows])
+        query = request.query_params
+        parameters.only(query, "offset", "said")
+        offset, now_ns = (
+            parameters.number(query, "offset", 0, parameters.MAX_OFFSET),
+            self._renderer.clock_ns(),
+        )
+        total, rows = self._catalogs.reader(request).sensors(limit=PAGE_ROWS, offset=offset)
+        return self._renderer.page(
+            request,
+            "sensors.html",
+            sensors=[sensor_view(row, now_ns) for row in rows],
+            total=total,
+            offset=offset,
+            step=PAGE_ROWS,
+            link=lambda **changes: link({}, **changes),
+        )
 
     def _range(self, request: Request, first_seen_ns: int) -> str:
         now_s = self._renderer.clock_ns() // SECOND_NS
@@ -161,7 +220,10 @@ class Pages(CatalogPages):
             raise BadParameter("range", f"must be one of {', '.join(RANGES)}")
         return chosen
 
-    def _chart(self, reader: CatalogReader, chosen: str, endpoint: int = WHOLE_CATALOG) -> Chart:
+    def _chart(
+        self, reader: CatalogReader, chosen: str, first_ns: int, endpoint: int = WHOLE_CATALOG
+    ) -> Chart:
         now_s = self._renderer.clock_ns() // SECOND_NS
         size, _ = RANGES[chosen]
-        return chart(reader.traffic(size, range_start(chosen, now_s), endpoint), chosen, now_s)
+        points = reader.traffic(size, range_start(chosen, now_s), endpoint)
+        return chart(points, chosen, now_s, first_ns // SECOND_NS)

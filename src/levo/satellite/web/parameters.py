@@ -15,6 +15,9 @@ FILTERS = ("organization", "environment", "application", "host", "method", "stat
 NEW = {"1h": 3600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400}
 """Seconds by the value of ``new``."""
 PAGING = ("limit", "offset")
+FORMATS = ("json", "csv")
+"""Values of ``format``, which asks for a whole table as a file."""
+TABLE = ("format", *PAGING)
 
 
 def only(query: QueryParams, *known: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from levo import __version__
 from levo.satellite.access import Identity, identity_of
 from levo.satellite.web.assets import Assets
+from levo.satellite.web.connect import Connect
 from levo.satellite.web.json_body import timestamp
 
 FOLDER = Path(__file__).parent
@@ -40,10 +42,14 @@ class Renderer:
     """Renders pages. Values from traffic pass through autoescape, always."""
 
     def __init__(
-        self, satellite_url: str, clock_ns: Callable[[], int] = time.time_ns, assets: Assets | None = None
+        self,
+        satellite_url: str,
+        clock_ns: Callable[[], int] = time.time_ns,
+        assets: Assets | None = None,
+        connect: Connect | None = None,
     ) -> None:
         """*satellite_url* is what a sensor on this machine would be given as ``--satellite-url``."""
-        self.satellite_url = satellite_url
+        self.connect = connect or Connect(satellite_url)
         self.clock_ns = clock_ns
         self._templates = Environment(
             loader=FileSystemLoader(FOLDER / "templates"),
@@ -58,9 +64,11 @@ class Renderer:
             "milliseconds": milliseconds,
             "percent": percent,
             "pace": pace,
+            "duration": duration,
             "kind": lambda name: name.replace("-", " "),
             "day": lambda time_ns: day(time_ns, clock_ns()),
             "timestamp": timestamp,
+            "moment": moment,
             "ago": lambda time_ns: ago(time_ns, clock_ns()),
             "path_parts": path_parts,
             "spoken_place": spoken_place,
@@ -69,7 +77,6 @@ class Renderer:
         self._templates.globals |= {
             "version": __version__,
             "asset": (assets or Assets()).address,
-            "satellite_url": satellite_url,
             "navigation": NAVIGATION,
         }
 
@@ -81,13 +88,14 @@ class Renderer:
         """
         identity: Identity = identity_of(request)
         section = "/" + request.url.path.split("/")[1]
-        section = {"/endpoints": "/catalog"}.get(section, section)
+        section = {"/endpoints": "/catalog", "/connect": "/sensors"}.get(section, section)
         html = self._templates.get_template(template).render(
             section=section,
             identity=identity,
             said=_NOTICES.get(request.query_params.get("said", ""), ""),
             theme=theme if (theme := request.cookies.get("theme")) in THEMES else "",
             revision=revision_of(request),
+            first_command=lambda: self.connect.first_command(request),
             **context,
         )
         body = html.encode()
@@ -105,7 +113,7 @@ def revision_of(request: Request) -> int:
 
 THEMES = ("light", "dark")
 """What the cookie ``theme`` may say; without it the system's colours are used."""
-_PASSING = re.compile(rb'(?<=">)[^<]*(?=</time>)| data-revision="\d*"')
+_PASSING = re.compile(rb'(?<=">)[^<]*(?=</time>)|(?<= data-passing>)[^<]*| data-revision="\d*"')
 """What changes with the time alone."""
 
 
@@ -172,6 +180,21 @@ def pace(per_second: float, *, short: bool = False) -> str:
     value = per_second * size
     text = f"{value:.1f}" if 0 < value < 9.95 else amount(value)
     return f"{text}/{unit}" if short else f"{text} {words}"
+
+
+def duration(seconds: float) -> str:
+    """A time of seconds to days for people, rounded down, with two significant digits if it is long."""
+    for size, unit in ((86_400, "d"), (3600, "h")):
+        if seconds >= size:
+            if seconds < 10 * size and seconds % size >= size / 10:
+                return f"{math.floor(seconds / size * 10) / 10:.1f} {unit}"
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds // 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+def moment(time_ns: int) -> str:
+    """A time in full, in the one zone that all pages use."""
+    return f"{timestamp(time_ns)[:19].replace('T', ' ')} UTC"
 
 
 def day(time_ns: int, now_ns: int) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
-import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,17 +15,18 @@ from starlette.routing import Route
 
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.paths.explain import explain
-from levo.satellite.learn.traffic import latency_quantile
-from levo.satellite.store import EndpointRow
+from levo.satellite.learn.traffic import Traffic, latency_quantile
+from levo.satellite.store import ApplicationRow, EndpointRow
 from levo.satellite.store.traffic import WHOLE_CATALOG
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import Catalogs
-from levo.satellite.web.charts import QUANTILES, RANGES, range_start
+from levo.satellite.web.charts import QUANTILES, RANGES, chart, range_start
 from levo.satellite.web.documents import document_routes
-from levo.satellite.web.insight import Finding
+from levo.satellite.web.exports import Table, download, table_response
+from levo.satellite.web.insight import Change, Finding
 from levo.satellite.web.json_body import count, etagged, timestamp
 from levo.satellite.web.render import SECOND_NS
-from levo.satellite.web.sensor_view import encrypted_endpoints
+from levo.satellite.web.sensor_view import EncryptedEndpoint, SensorView, encrypted_endpoints, sensor_view
 
 
 def endpoint_document(row: EndpointRow) -> dict[str, Any]:
@@ -38,6 +37,7 @@ def endpoint_document(row: EndpointRow) -> dict[str, Any]:
         "environment": row.environment,
         "application": row.application,
         "host": row.host,
+        "schemes": list(row.schemes),
         "method": row.method,
         "path": row.path,
         "confidence": round(row.confidence, 3),
@@ -53,6 +53,143 @@ def endpoint_document(row: EndpointRow) -> dict[str, Any]:
 def finding_document(finding: Finding) -> dict[str, Any]:
     """Sensitive data in one field as REST shows it."""
     return {**msgspec.structs.asdict(finding), "confidence": round(finding.confidence, 3)}
+
+
+def change_document(change: Change) -> dict[str, Any]:
+    """Something that is new about an endpoint as REST shows it."""
+    return {
+        "time": timestamp(change.time_ns),
+        "endpoint": change.endpoint,
+        "application": change.application,
+        "environment": change.environment,
+        "method": change.method,
+        "path": change.path,
+        "kind": change.kind,
+        "detail": change.detail,
+        "may_break_clients": change.style == "bad",
+    }
+
+
+def application_document(row: ApplicationRow) -> dict[str, Any]:
+    """One application as REST shows it."""
+    return {
+        "organization": row.organization,
+        "environment": row.environment,
+        "application": row.application,
+        "endpoints": row.endpoints,
+        "count": count(row.exchanges),
+        "first_seen": timestamp(row.first_seen_ns),
+        "last_seen": timestamp(row.last_seen_ns),
+    }
+
+
+def sensor_document(view: SensorView) -> dict[str, Any]:
+    """One run of a sensor as REST shows it."""
+    row = view.row
+    return {
+        "organization": row.organization,
+        "sensor": row.sensor,
+        "instance": row.run.instance,
+        "state": view.state,
+        "started": timestamp(row.run.started_ns) if row.run.started_ns else None,
+        "stopped": timestamp(view.stopped_ns) if view.stopped_ns else None,
+        "first_seen": timestamp(row.first_seen_ns),
+        "last_seen": timestamp(row.last_seen_ns),
+        "attributes": row.attributes,
+        "metrics": [
+            {
+                "name": metric.name,
+                "labels": metric.labels,
+                "value": count(metric.value) if abs(metric.value) < 1e300 else None,
+                "time": timestamp(metric.time_ns),
+            }
+            for metric in row.metrics
+        ],
+    }
+
+
+def encrypted_document(each: EncryptedEndpoint) -> dict[str, Any]:
+    """One endpoint over TLS as REST shows it."""
+    return {
+        "address": each.address,
+        "port": each.port,
+        "server_name": each.server_name,
+        "protocol": each.protocol,
+        "version": each.version,
+        "certificate_names": each.certificate_names,
+        "connections": count(each.connections),
+        "decrypted": count(each.decrypted),
+        "bytes": count(each.octets),
+    }
+
+
+def step_document(step: tuple[int, Traffic]) -> dict[str, Any]:
+    """One step of traffic over time as REST shows it."""
+    start_s, traffic = step
+    return {
+        "start": timestamp(start_s * SECOND_NS),
+        "count": count(traffic.exchanges),
+        "client_errors": count(traffic.client_errors),
+        "server_errors": count(traffic.server_errors),
+        "latency_ms": {
+            f"p{share * 100:.0f}": latency_quantile(traffic.latency, share) for share in QUANTILES
+        },
+    }
+
+
+_PLACE = ("organization", "environment", "application")
+ENDPOINTS = Table(
+    "endpoints",
+    (
+        *("id", *_PLACE, "host", "method", "path", "confidence", "count", "traces"),
+        *("statuses", "status_classes", "first_seen", "last_seen"),
+    ),
+    endpoint_document,
+)
+FINDINGS = Table(
+    "findings",
+    (
+        *("endpoint", *_PLACE, "host", "method", "path"),
+        *("kind", "category", "location", "direction", "confidence", "verdict"),
+    ),
+    finding_document,
+)
+CHANGES = Table(
+    "changes",
+    (
+        *("time", "endpoint", "application", "environment", "method", "path"),
+        *("kind", "detail", "may_break_clients"),
+    ),
+    change_document,
+)
+APPLICATIONS = Table(
+    "applications", (*_PLACE, "endpoints", "count", "first_seen", "last_seen"), application_document
+)
+SENSORS = Table(
+    "sensors",
+    (
+        "organization",
+        "sensor",
+        "instance",
+        "state",
+        "started",
+        "stopped",
+        "first_seen",
+        "last_seen",
+        "attributes",
+        "metrics",
+    ),
+    sensor_document,
+)
+TRAFFIC = Table("traffic", ("start", "count", "client_errors", "server_errors", "latency_ms"), step_document)
+ENCRYPTED = Table(
+    "encrypted",
+    (
+        *("address", "port", "server_name", "protocol", "version", "certificate_names"),
+        *("connections", "decrypted", "bytes"),
+    ),
+    encrypted_document,
+)
 
 
 def evidence_document(template: Template) -> dict[str, Any]:
@@ -90,6 +227,10 @@ def evidence_document(template: Template) -> dict[str, Any]:
     }
 
 
+_LOOK_S = 20.0
+"""How long an export waits until all endpoints have been looked at for sensitive data."""
+
+
 def insight_routes(catalogs: Catalogs) -> list[Route]:
     """Return the routes of operations, findings and changes over all applications."""
 
@@ -107,43 +248,44 @@ def insight_routes(catalogs: Catalogs) -> list[Route]:
 
     def findings(request: Request) -> Response:
         query = request.query_params
-        parameters.only(query, "kind", "application", "format", *parameters.PAGING)
-        limit, offset = parameters.page(query)
+        parameters.only(query, "kind", "application", "endpoint", *parameters.TABLE)
         kind, application = parameters.text(query, "kind"), parameters.text(query, "application")
-        found = [
-            f
-            for f in catalogs.insight(request).all_findings()
-            if kind in ("", f.kind) and application in ("", f.application)
-        ]
-        documents = [
-            {**msgspec.structs.asdict(f), "confidence": round(f.confidence, 3)}
-            for f in found[offset : offset + limit]
-        ]
-        return _list(request, "findings", documents, len(found), limit, offset)
+        endpoint = parameters.number(query, "endpoint", 0, 999_999_999)
+        insight = catalogs.insight(request)
+
+        def chosen() -> Iterator[Finding]:
+            for each in insight.all_findings():
+                if (
+                    kind in ("", each.kind)
+                    and application in ("", each.application)
+                    and endpoint in (0, each.endpoint)
+                ):
+                    yield each
+
+        def page(limit: int, offset: int) -> tuple[int, list[Finding]]:
+            found = list(chosen())
+            return len(found), found[offset : offset + limit]
+
+        def everything() -> Iterator[Finding]:
+            if not catalogs.whole.refresh(_LOOK_S):
+                text = "the fields of all endpoints have not been looked at yet; try again in a few seconds"
+                raise HTTPException(503, text, {"retry-after": "5"})
+            return chosen()
+
+        return table_response(request, FINDINGS, page, everything)
 
     def changes(request: Request) -> Response:
         query = request.query_params
-        parameters.only(query, "kind", "endpoint", "format", *parameters.PAGING)
-        limit, offset = parameters.page(query)
+        parameters.only(query, "kind", "endpoint", *parameters.TABLE)
         endpoint = parameters.number(query, "endpoint", 0, 999_999_999) or None
-        total, rows = catalogs.insight(request).changes(
-            endpoint=endpoint, kind=parameters.text(query, "kind"), limit=limit, offset=offset
+        kind = parameters.text(query, "kind")
+        insight = catalogs.insight(request)
+        return table_response(
+            request,
+            CHANGES,
+            lambda limit, offset: insight.changes(endpoint=endpoint, kind=kind, limit=limit, offset=offset),
+            lambda: insight.each_change(endpoint=endpoint, kind=kind),
         )
-        documents = [
-            {
-                "time": timestamp(row.time_ns),
-                "endpoint": row.endpoint,
-                "application": row.application,
-                "environment": row.environment,
-                "method": row.method,
-                "path": row.path,
-                "kind": row.kind,
-                "detail": row.detail,
-                "may_break_clients": row.style == "bad",
-            }
-            for row in rows
-        ]
-        return _list(request, "changes", documents, total, limit, offset)
 
     def evidence(request: Request) -> Response:
         parameters.only(request.query_params)
@@ -161,22 +303,20 @@ def insight_routes(catalogs: Catalogs) -> list[Route]:
     ]
 
 
-def rest_routes(catalogs: Catalogs) -> list[Route]:
+def rest_routes(catalogs: Catalogs, clock_ns: Callable[[], int] = time.time_ns) -> list[Route]:
     """Return the routes that answer from the catalog."""
 
     def endpoints(request: Request) -> Response:
         query = request.query_params
-        parameters.only(
-            query, *parameters.FILTERS, "q", "sort", "new", "review", "format", *parameters.PAGING
+        parameters.only(query, *parameters.FILTERS, "q", "sort", "new", "review", *parameters.TABLE)
+        reader = catalogs.reader(request)
+        wanted, sort = parameters.endpoint_filter(query, time.time_ns()), parameters.sort_order(query)
+        return table_response(
+            request,
+            ENDPOINTS,
+            lambda limit, offset: reader.endpoints(wanted, sort=sort, limit=limit, offset=offset),
+            lambda: reader.each_endpoint(wanted, sort=sort),
         )
-        limit, offset = parameters.page(query)
-        total, rows = catalogs.reader(request).endpoints(
-            parameters.endpoint_filter(query, time.time_ns()),
-            sort=parameters.sort_order(query),
-            limit=limit,
-            offset=offset,
-        )
-        return _list(request, "endpoints", [endpoint_document(row) for row in rows], total, limit, offset)
 
     def endpoint(request: Request) -> Response:
         parameters.only(request.query_params)
@@ -187,92 +327,65 @@ def rest_routes(catalogs: Catalogs) -> list[Route]:
         return etagged(request, endpoint_document(row))
 
     def traffic(request: Request) -> Response:
-        parameters.only(request.query_params, "range")
+        query = request.query_params
+        parameters.only(query, "range", "format")
         asked = request.path_params.get("identity")
-        name = parameters.choice(request.query_params, "range", tuple(RANGES))
+        name = parameters.choice(query, "range", tuple(RANGES))
+        form = parameters.choice(query, "format", parameters.FORMATS)
         reader = catalogs.reader(request)
         row = reader.endpoint(asked) if asked is not None else None
         if asked is not None and row is None:
             raise HTTPException(404, "no such endpoint")
         identity = WHOLE_CATALOG if row is None else row.id
+        place = None if row is None else (row.organization, row.environment, row.application)
         size, _ = RANGES[name]
-        points = reader.traffic(size, range_start(name, time.time_ns() // SECOND_NS), identity)
-        documents = [
+        now_s = time.time_ns() // SECOND_NS
+        points = reader.traffic(size, range_start(name, now_s), identity)
+        if "format" in query:
+            return download(TRAFFIC, points, form)
+        drawn = chart(points, name, now_s, reader.first_seen_ns(place) // SECOND_NS)
+        return etagged(
+            request,
             {
-                "start": timestamp(start * SECOND_NS),
-                "count": count(step.exchanges),
-                "client_errors": count(step.client_errors),
-                "server_errors": count(step.server_errors),
-                "latency_ms": {
-                    f"p{share * 100:.0f}": latency_quantile(step.latency, share) for share in QUANTILES
-                },
-            }
-            for start, step in points
-        ]
-        return etagged(request, {"range": name, "step_seconds": size, "steps": documents})
+                "range": name,
+                "step_seconds": size,
+                "observed_seconds": drawn.observed_s,
+                "per_second": float(f"{drawn.rate:.6g}"),
+                "steps": [step_document(step) for step in points],
+            },
+        )
 
     def encrypted(request: Request) -> Response:
-        parameters.only(request.query_params, "format", *parameters.PAGING)
-        limit, offset = parameters.page(request.query_params)
-        found = encrypted_endpoints(catalogs.reader(request).sensors(limit=1000)[1])
-        documents = [
-            {
-                "address": each.address,
-                "port": each.port,
-                "server_name": each.server_name,
-                "protocol": each.protocol,
-                "version": each.version,
-                "certificate_names": each.certificate_names,
-                "connections": count(each.connections),
-                "decrypted": count(each.decrypted),
-                "bytes": count(each.octets),
-            }
-            for each in found[offset : offset + limit]
-        ]
-        return _list(request, "encrypted", documents, len(found), limit, offset)
+        parameters.only(request.query_params, *parameters.TABLE)
+        found = encrypted_endpoints(catalogs.reader(request).each_sensor())
+        return table_response(
+            request,
+            ENCRYPTED,
+            lambda limit, offset: (len(found), found[offset : offset + limit]),
+            lambda: found,
+        )
 
     def applications(request: Request) -> Response:
-        parameters.only(request.query_params, "format", *parameters.PAGING)
-        limit, offset = parameters.page(request.query_params)
-        total, rows = catalogs.reader(request).applications(limit=limit, offset=offset)
-        documents = [
-            {
-                "organization": row.organization,
-                "environment": row.environment,
-                "application": row.application,
-                "endpoints": row.endpoints,
-                "count": count(row.exchanges),
-                "first_seen": timestamp(row.first_seen_ns),
-                "last_seen": timestamp(row.last_seen_ns),
-            }
-            for row in rows
-        ]
-        return _list(request, "applications", documents, total, limit, offset)
+        parameters.only(request.query_params, *parameters.TABLE)
+        reader = catalogs.reader(request)
+        return table_response(
+            request,
+            APPLICATIONS,
+            lambda limit, offset: reader.applications(limit=limit, offset=offset),
+            reader.each_application,
+        )
 
     def sensors(request: Request) -> Response:
-        parameters.only(request.query_params, "format", *parameters.PAGING)
-        limit, offset = parameters.page(request.query_params)
-        total, rows = catalogs.reader(request).sensors(limit=limit, offset=offset)
-        documents = [
-            {
-                "organization": row.organization,
-                "sensor": row.sensor,
-                "first_seen": timestamp(row.first_seen_ns),
-                "last_seen": timestamp(row.last_seen_ns),
-                "attributes": row.attributes,
-                "metrics": [
-                    {
-                        "name": metric.name,
-                        "labels": metric.labels,
-                        "value": count(metric.value) if abs(metric.value) < 1e300 else None,
-                        "time": timestamp(metric.time_ns),
-                    }
-                    for metric in row.metrics
-                ],
-            }
-            for row in rows
-        ]
-        return _list(request, "sensors", documents, total, limit, offset)
+        parameters.only(request.query_params, *parameters.TABLE)
+        reader, now_ns = catalogs.reader(request), clock_ns()
+
+        def page(limit: int, offset: int) -> tuple[int, list[SensorView]]:
+            total, rows = reader.sensors(limit=limit, offset=offset)
+            return total, [sensor_view(row, now_ns) for row in rows]
+
+        return table_response(
+            request, SENSORS, page, lambda: (sensor_view(row, now_ns) for row in reader.each_sensor())
+        )
 
     def summary(request: Request) -> Response:
         parameters.only(request.query_params)
@@ -301,37 +414,3 @@ def rest_routes(catalogs: Catalogs) -> list[Route]:
         Route("/api/summary", summary),
         *document_routes(catalogs),
     ]
-
-
-def csv_response(name: str, documents: list[dict[str, Any]]) -> Response:
-    """Return rows as CSV (RFC 4180); what is nested becomes JSON.
-
-    A text that a spreadsheet would take for a formula gets an apostrophe in front.
-    """
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    columns = list(documents[0]) if documents else []
-    writer.writerow(columns)
-    for document in documents:
-        writer.writerow([_cell(document[column]) for column in columns])
-    headers = {"content-disposition": f'attachment; filename="{name}.csv"', "cache-control": "no-store"}
-    return Response(out.getvalue(), media_type="text/csv", headers=headers)
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, dict | list):
-        return orjson.dumps(value).decode()
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return value
-
-
-def _list(
-    request: Request, name: str, documents: list[dict[str, Any]], total: int, limit: int, offset: int
-) -> Response:
-    if parameters.choice(request.query_params, "format", ("json", "csv")) == "csv":
-        return csv_response(name, documents)
-    following = offset + limit if offset + limit < total else None
-    return etagged(
-        request, {name: documents, "total": total, "limit": limit, "offset": offset, "next": following}
-    )

@@ -11,9 +11,11 @@ from starlette.routing import Route
 
 from levo.satellite.access import Identity, identity_of
 from levo.satellite.store import EndpointRow
-from levo.satellite.store.desk import Decision, Desk
+from levo.satellite.store.desk import Alert, AuditEntry, Decision, Desk
 from levo.satellite.web import parameters
+from levo.satellite.web.alerts import page_of
 from levo.satellite.web.catalogs import Catalogs
+from levo.satellite.web.exports import Table, table_response
 from levo.satellite.web.forms import Form, form_route
 from levo.satellite.web.insight import place_of
 from levo.satellite.web.json_body import JsonResponse, etagged, timestamp
@@ -30,6 +32,41 @@ def decision_document(decision: Decision) -> dict[str, Any]:
         "detail": decision.detail,
         "undone": timestamp(decision.undone_ns) if decision.undone_ns else None,
     }
+
+
+def audit_document(entry: AuditEntry) -> dict[str, Any]:
+    """One entry of the audit log as REST shows it."""
+    return {
+        "id": entry.id,
+        "time": timestamp(entry.time_ns),
+        "by": entry.actor,
+        "action": entry.action,
+        "subject": entry.subject,
+        "detail": entry.detail,
+    }
+
+
+def alert_document(alert: Alert) -> dict[str, Any]:
+    """One alert as REST shows it."""
+    return {
+        "id": alert.id,
+        "time": timestamp(alert.time_ns),
+        "kind": alert.kind,
+        "subject": alert.subject,
+        "text": alert.text,
+        "sent": bool(alert.told),
+        "over": timestamp(alert.over_ns) if alert.over_ns else None,
+        "page": page_of(alert),
+    }
+
+
+AUDIT = Table("audit", ("id", "time", "by", "action", "subject", "detail"), audit_document)
+ALERTS = Table("alerts", ("id", "time", "kind", "subject", "text", "sent", "over", "page"), alert_document)
+
+
+def _for_admins(request: Request) -> None:
+    if not identity_of(request).may("admin"):
+        raise HTTPException(403, "this needs the role admin")
 
 
 def decision_routes(catalogs: Catalogs, desk: Desk, triage: Triage) -> list[Route]:
@@ -76,23 +113,14 @@ def decision_routes(catalogs: Catalogs, desk: Desk, triage: Triage) -> list[Rout
         return Response(status_code=204)
 
     def audit(request: Request) -> Response:
-        parameters.only(request.query_params, *parameters.PAGING)
-        if not identity_of(request).may("admin"):
-            raise HTTPException(403, "this needs the role admin")
-        limit, offset = parameters.page(request.query_params)
-        total, entries = desk.audit(limit, offset)
-        documents = [
-            {
-                "id": entry.id,
-                "time": timestamp(entry.time_ns),
-                "by": entry.actor,
-                "action": entry.action,
-                "subject": entry.subject,
-                "detail": entry.detail,
-            }
-            for entry in entries
-        ]
-        return etagged(request, {"audit": documents, "total": total, "limit": limit, "offset": offset})
+        parameters.only(request.query_params, *parameters.TABLE)
+        _for_admins(request)
+        return table_response(request, AUDIT, desk.audit, desk.each_audit)
+
+    def alerts(request: Request) -> Response:
+        parameters.only(request.query_params, *parameters.TABLE)
+        _for_admins(request)
+        return table_response(request, ALERTS, desk.alert_page, desk.each_alert)
 
     return [
         Route("/api/endpoints/{identity:int}/decisions", decisions, methods=["GET"]),
@@ -102,4 +130,5 @@ def decision_routes(catalogs: Catalogs, desk: Desk, triage: Triage) -> list[Rout
         form_route("/api/views", save_view, role="editor"),
         Route("/api/views/{identity:int}", remove_view, methods=["DELETE"]),
         Route("/api/audit", audit),
+        Route("/api/alerts", alerts),
     ]

@@ -63,7 +63,8 @@ def rest_description() -> dict[str, Any]:
         _query("limit", {"type": "integer", "minimum": 1, "maximum": parameters.MAX_LIMIT, "default": 100}),
         _query("offset", {"type": "integer", "minimum": 0, "maximum": parameters.MAX_OFFSET, "default": 0}),
     ]
-    table = [_query("format", {"enum": ["json", "csv"], "default": "json"}), *paging]
+    whole = _query("format", {"enum": list(parameters.FORMATS)}, "All rows as a file, whatever their number.")
+    table = [whole, *paging]
     place = [_query(name, _TEXT) for name in _PLACE]
     endpoint_query = [
         *(_query(name, _TEXT) for name in parameters.FILTERS if name != "status"),
@@ -87,8 +88,9 @@ def rest_description() -> dict[str, Any]:
         "/api/findings": {
             "get": _get(
                 "Sensitive data by field.",
-                [_query("kind", _TEXT), _query("application", _TEXT), *table],
+                [_query("kind", _TEXT), _query("application", _TEXT), endpoint_of, *table],
                 csv=True,
+                busy=True,
             )
         },
         "/api/changes": {
@@ -96,8 +98,10 @@ def rest_description() -> dict[str, Any]:
                 "What was new about endpoints.", [_query("kind", _TEXT), endpoint_of, *table], csv=True
             )
         },
-        "/api/events": {"get": _get("What was new, as learned.", [endpoint_of, *paging])},
-        "/api/sensitive": {"get": _get("Sensitive data of one application.", place, missing=True)},
+        "/api/events": {"get": _get("What was new, as learned.", [endpoint_of, *table], csv=True)},
+        "/api/sensitive": {
+            "get": _get("Sensitive data of one application.", [*place, whole], csv=True, missing=True)
+        },
         "/api/openapi": {
             "get": _get(
                 "The learned OpenAPI document of one application.",
@@ -105,7 +109,9 @@ def rest_description() -> dict[str, Any]:
                 missing=True,
             )
         },
-        "/api/comparison": {"get": _get("Traffic beside the uploaded description.", place, missing=True)},
+        "/api/comparison": {
+            "get": _get("Traffic beside the uploaded description.", [*place, whole], csv=True, missing=True)
+        },
         "/api/endpoints/{id}/operation": {
             "get": _get("What one endpoint accepts and returns.", [identity], missing=True)
         },
@@ -113,9 +119,11 @@ def rest_description() -> dict[str, Any]:
             "get": _get("Why the path of one endpoint is as it is.", [identity], missing=True)
         },
         "/api/endpoints/{id}/traffic": {
-            "get": _get("Traffic of one endpoint over time.", [identity, range_of], missing=True)
+            "get": _get(
+                "Traffic of one endpoint over time.", [identity, range_of, whole], csv=True, missing=True
+            )
         },
-        "/api/traffic": {"get": _get("Traffic over time.", [range_of])},
+        "/api/traffic": {"get": _get("Traffic over time.", [range_of, whole], csv=True)},
         "/api/encrypted": {"get": _get("Endpoints over TLS, which stay unread.", table, csv=True)},
         "/api/endpoints/{id}/decisions": {
             "get": _get("Decisions about one endpoint, newest first.", [identity], missing=True),
@@ -133,7 +141,8 @@ def rest_description() -> dict[str, Any]:
             "post": _change("Save a query (role editor).", "201", [], {"application/json": _VIEW}, json=True),
         },
         "/api/views/{id}": {"delete": _change("Forget a saved query (role editor).", "204", [identity])},
-        "/api/audit": {"get": _get("Who did what, newest first (role admin).", paging)},
+        "/api/audit": {"get": _get("Who did what, newest first (role admin).", table, csv=True)},
+        "/api/alerts": {"get": _get("Alerts, newest first (role admin).", table, csv=True)},
         "/api/description": {
             "put": _change(
                 "Upload the description of an application (role editor).",
@@ -170,18 +179,24 @@ def rest_description() -> dict[str, Any]:
     }
 
 
-def _query(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _query(name: str, schema: dict[str, Any], meaning: str = "") -> dict[str, Any]:
     kind = {} if "type" in schema else {"type": "string"}
-    return {"name": name, "in": "query", "schema": {**kind, **schema}}
+    described = {"description": meaning} if meaning else {}
+    return {"name": name, "in": "query", **described, "schema": {**kind, **schema}}
 
 
 def _get(
-    summary: str, query: list[dict[str, Any]] | None = None, *, csv: bool = False, missing: bool = False
+    summary: str,
+    query: list[dict[str, Any]] | None = None,
+    *,
+    csv: bool = False,
+    missing: bool = False,
+    busy: bool = False,
 ) -> dict[str, Any]:
     content: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
     if csv:
         content["text/csv"] = {"schema": {"type": "string"}}
-    codes = ("400", "401", "403", "404") if missing else ("400", "401", "403")
+    codes = ["400", "401", "403", *(["404"] if missing else []), *(["503"] if busy else [])]
     return {
         "summary": summary,
         "parameters": query or [],

@@ -59,6 +59,21 @@ class SensorView:
     encrypted: float
     """TLS connections seen."""
     silent: bool
+    """Without a word for too long, and without a goodbye."""
+    stopped_ns: int
+    """When it stopped cleanly; 0 if it did not."""
+
+    @property
+    def state(self) -> str:
+        """``reporting``, ``stopped`` or ``silent``."""
+        return "stopped" if self.stopped_ns else "silent" if self.silent else "reporting"
+
+    @property
+    def name(self) -> str:
+        """Where it runs and what it watches, for people who have several."""
+        watched = ", ".join(filter(None, (self.application, self.environment)))
+        name = f"Sensor on {self.place}" if self.place else f"Sensor {self.row.sensor}"
+        return f"{name} ({watched})" if watched else name
 
     @property
     def lost(self) -> float:
@@ -117,7 +132,29 @@ def sensor_view(row: SensorRow, now_ns: int) -> SensorView:
         held_bytes=single.get("levo.sensor.memory.held"),
         connections=single.get("levo.sensor.connections"),
         encrypted=single.get("levo.sensor.connections_tls", 0.0),
-        silent=now_ns - row.last_seen_ns > SILENT_NS,
+        silent=not row.run.stopped_ns and now_ns - row.last_seen_ns > SILENT_NS,
+        stopped_ns=row.run.stopped_ns,
+    )
+
+
+_SAME = ("host.name", "deployment.environment.name", "service.name", "aws.ecs.task.arn")
+
+
+def is_replaced(row: SensorRow, others: Iterable[SensorRow]) -> bool:
+    """Whether *row* is of a release without a name for its runs, and a later one has come in its place.
+
+    The later release has another id, so the first start after an upgrade looks like two sensors.
+    """
+    if row.run.instance:
+        return False
+    place = [row.attributes.get(name) for name in _SAME]
+    return any(
+        each.run.instance
+        and each.organization == row.organization
+        and each.first_seen_ns > row.first_seen_ns
+        and each.last_seen_ns > row.last_seen_ns
+        and [each.attributes.get(name) for name in _SAME] == place
+        for each in others
     )
 
 

@@ -15,12 +15,16 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ExceptionHandler
 
 from levo.satellite.access import Gate, Keeper
+from levo.satellite.connections import ConnectionStatistics
+from levo.satellite.readiness import Cause
 from levo.satellite.receive import Intake, otlp_routes
 from levo.satellite.store import CatalogReader
 from levo.satellite.web.account_pages import AccountPages
 from levo.satellite.web.assets import Assets
 from levo.satellite.web.backup import Backup
 from levo.satellite.web.catalogs import Catalogs
+from levo.satellite.web.connect import Connect
+from levo.satellite.web.connect_page import ConnectPage
 from levo.satellite.web.guard import Guard
 from levo.satellite.web.insight_pages import InsightPages
 from levo.satellite.web.live import LiveChannel
@@ -44,10 +48,13 @@ class SiteParts:
     keeper: Keeper
     live: LiveChannel
     snapshot: Callable[[], Snapshot]
-    ready: Callable[[], bool]
+    not_ready: Callable[[], dict[Cause, str]]
+    connections: Callable[[], dict[str, ConnectionStatistics]]
+    """By the name of the port."""
     backup: Backup
     satellite_url: str
     """What a sensor on this machine would be given as ``--satellite-url``."""
+    connect: Connect
     loopback_only: bool
 
 
@@ -55,21 +62,22 @@ def build_site(parts: SiteParts) -> Starlette:
     """Return the application of the main port: pages, REST, health, metrics, and OTLP as well."""
     catalogs, desk = parts.catalogs, parts.keeper.desk
     assets = Assets()
-    renderer = Renderer(parts.satellite_url, assets=assets)
+    renderer = Renderer(parts.satellite_url, assets=assets, connect=parts.connect)
     triage = Triage(catalogs, desk, renderer)
     routes: list[BaseRoute] = [
         *Pages(catalogs, desk, renderer).routes(),
         *InsightPages(catalogs, desk, renderer).routes(),
         *triage.routes(),
         *AccountPages(parts.keeper, renderer).routes(),
-        *rest_routes(catalogs),
+        *ConnectPage(parts.keeper, renderer).routes(),
+        *rest_routes(catalogs, renderer.clock_ns),
         *insight_routes(catalogs),
         *decision_routes(catalogs, desk, triage),
         description_route(),
         parts.backup.route(),
         parts.live.route(),
-        metrics_route(parts.reader, parts.snapshot),
-        *_health_routes(parts.ready),
+        metrics_route(parts.reader, parts.snapshot, parts.not_ready, parts.connections),
+        *_health_routes(parts.not_ready),
         *otlp_routes(parts.intake),
         assets.route(),
     ]
@@ -80,9 +88,9 @@ def build_site(parts: SiteParts) -> Starlette:
     return _application(routes, middleware, on_site_exception(renderer))
 
 
-def build_otlp_app(*, intake: Intake, ready: Callable[[], bool]) -> Starlette:
+def build_otlp_app(*, intake: Intake, not_ready: Callable[[], dict[Cause, str]]) -> Starlette:
     """Return the application of the OTLP/HTTP port."""
-    return _application([*otlp_routes(intake), *_health_routes(ready)], [], on_http_exception)
+    return _application([*otlp_routes(intake), *_health_routes(not_ready)], [], on_http_exception)
 
 
 def _application(
@@ -92,11 +100,14 @@ def _application(
     return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
 
 
-def _health_routes(ready: Callable[[], bool]) -> list[Route]:
+def _health_routes(not_ready: Callable[[], dict[Cause, str]]) -> list[Route]:
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def readyz(_request: Request) -> Response:
-        return PlainTextResponse("ready\n") if ready() else PlainTextResponse("not ready\n", 503)
+        causes = not_ready()
+        if not causes:
+            return PlainTextResponse("ready\n")
+        return PlainTextResponse("".join(f"not ready: {text}\n" for text in causes.values()), 503)
 
     return [Route("/healthz", healthz), Route("/readyz", readyz)]

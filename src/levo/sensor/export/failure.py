@@ -18,13 +18,17 @@ class RetryableExportError(ExportError):
         """How long the server asked to wait (Retry-After, RetryInfo), or None."""
 
 
+class HandshakeError(RetryableExportError):
+    """TLS cannot be agreed. Nothing but a change of a certificate or a setting, here or there, cures it."""
+
+
 class PermanentExportError(ExportError):
     """The same request will never succeed; its traces are counted as failed."""
 
     def __init__(self, text: str, organization_rejected: bool = False) -> None:
         super().__init__(text)
         self.organization_rejected = organization_rejected
-        """The server knows neither the organisation nor its token (HTTP 401, 403 and their gRPC kin)."""
+        """The server knows neither the organization nor its token (HTTP 401, 403 and their gRPC kin)."""
 
 
 class ExhaustedError(PermanentExportError):

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple, Protocol
 
 from levo.config import ProxyUrl, SatelliteUrl
+from levo.sensor.export.advice import handshake_problem
 
 MOST_OCTETS = 64 * 1024
 """Read of an answer; a longer one is cut off with its connection."""
@@ -42,6 +43,10 @@ class Limits(NamedTuple):
 
 class UnansweredError(Exception):
     """No whole answer came; the text is a short cause. Nobody knows whether the request arrived."""
+
+
+class UnsecuredError(UnansweredError):
+    """TLS could not be agreed; the text says why and what to change. Nothing was sent."""
 
 
 class HttpClient(Protocol):
@@ -81,7 +86,7 @@ class Direct:
         except BaseException as exc:
             self.close()
             if isinstance(exc, (http.client.HTTPException, OSError)):
-                raise UnansweredError(short_cause(exc)) from None
+                raise _unanswered(exc) from None
             raise
 
     def close(self) -> None:
@@ -162,7 +167,7 @@ class Proxied:
                 preload_content=False,
             )
         except (HTTPError, OSError) as exc:
-            raise UnansweredError(short_cause(exc)) from None
+            raise _unanswered(exc) from None
         whole = False
         try:
             with _naming_the_break():
@@ -219,6 +224,11 @@ def _is_dropped(connection: http.client.HTTPConnection) -> bool:
     poll = select.poll()
     poll.register(connection.sock, select.POLLIN)
     return bool(poll.poll(0))
+
+
+def _unanswered(exc: Exception) -> UnansweredError:
+    problem = handshake_problem(exc)
+    return UnansweredError(short_cause(exc)) if problem is None else UnsecuredError(problem)
 
 
 def short_cause(exc: Exception) -> str:

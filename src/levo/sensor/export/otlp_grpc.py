@@ -6,11 +6,18 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from levo import __version__
 from levo.errors import ConfigError, Problem
+from levo.sensor.export.advice import forbidden, grpc_handshake_problem, unauthenticated
 from levo.sensor.export.batch import EncodedRequest, ExportBatch, RequestLimits, otlp_slices
 from levo.sensor.export.compression import decompress
 from levo.sensor.export.destination import Receipt
-from levo.sensor.export.failure import ExhaustedError, PermanentExportError, RetryableExportError
+from levo.sensor.export.failure import (
+    ExhaustedError,
+    HandshakeError,
+    PermanentExportError,
+    RetryableExportError,
+)
 from levo.sensor.export.peer import fetch_certificate
 from levo.sensor.export.settings import OtlpSettings
 from levo.sensor.export.tls import check_pair, client_context, read_pem
@@ -22,8 +29,6 @@ if TYPE_CHECKING:
 TRACE_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 METRICS_METHOD = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 _CAUSES = (
-    ("CERTIFICATE_VERIFY_FAILED", "certificate verify failed"),
-    ("CERTIFICATE_REQUIRED", "the receiver asks for a client certificate"),
     ("handshake failed", "TLS handshake failed"),
     ("Connection refused", "Connection refused"),
     ("address lookup failed", "host name not found"),
@@ -110,7 +115,7 @@ class OtlpGrpc:
                 ("grpc.min_reconnect_backoff_ms", 100),
                 ("grpc.max_reconnect_backoff_ms", 1000),
                 ("grpc.enable_retries", 0),
-                ("grpc.primary_user_agent", "levo-sensor"),
+                ("grpc.primary_user_agent", f"levo-sensor/{__version__}"),
                 ("grpc.enable_http_proxy", 0 if self._proxy is None else 1),
             ]
             if self._proxy is not None:
@@ -152,6 +157,9 @@ class OtlpGrpc:
             if key == "grpc-status-details-bin" and isinstance(value, bytes):
                 asked = retry_delay_s(value)
         if code in _RETRYABLE or (code == "RESOURCE_EXHAUSTED" and asked is not None):
+            problem = grpc_handshake_problem(exc.details() or "") if code == "UNAVAILABLE" else None
+            if problem is not None:
+                return HandshakeError(f"{where}: {problem}")
             return RetryableExportError(f"{where}: {_cause(exc.details()) or f'gRPC {code}'}", asked)
         if code == "RESOURCE_EXHAUSTED" and size > self._limits.bytes:
             # A single trace above the bound. Receivers refuse it with this code for its size, for good.
@@ -161,14 +169,15 @@ class OtlpGrpc:
         if code == "RESOURCE_EXHAUSTED":
             return ExhaustedError(f"{where}: gRPC {code}, without saying when to try again")
         if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
-            who = self._settings.organization_id
-            organization = "without an organisation id" if not who else f"organisation {who!r}"
+            advise = unauthenticated if code == "UNAUTHENTICATED" else forbidden
             return PermanentExportError(
-                f"{where}: gRPC {code}: the receiver rejects {organization} or its token",
-                organization_rejected=True,
+                f"{where}: gRPC {code}: {advise(self._settings)}", organization_rejected=True
             )
         if code == "UNIMPLEMENTED":
-            return PermanentExportError(f"{where}: gRPC UNIMPLEMENTED: no OTLP receiver at this address")
+            return PermanentExportError(
+                f"{where}: gRPC UNIMPLEMENTED: no OTLP receiver at this address: check host and port "
+                "(4317 for gRPC; http:// for OTLP/HTTP)"
+            )
         return PermanentExportError(f"{where}: gRPC {code}")
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from levo import __version__
+from levo.sensor.export.advice import http_refusal
 from levo.sensor.export.batch import EncodedRequest, ExportBatch, RequestLimits, otlp_slices
 from levo.sensor.export.compression import compress, compressor
 from levo.sensor.export.destination import Receipt
-from levo.sensor.export.failure import PermanentExportError, RetryableExportError
-from levo.sensor.export.http_client import Answer, Limits, UnansweredError, open_client
+from levo.sensor.export.failure import HandshakeError, PermanentExportError, RetryableExportError
+from levo.sensor.export.http_client import Answer, Limits, UnansweredError, UnsecuredError, open_client
 from levo.sensor.export.retry import retry_after_s
 from levo.sensor.export.settings import OtlpSettings
 from levo.sensor.export.tls import client_context
@@ -53,7 +55,7 @@ class OtlpHttp:
             "content-type": "application/x-protobuf",
             "content-encoding": "gzip",
             "accept": "application/x-protobuf",
-            "user-agent": "levo-sensor",
+            "user-agent": f"levo-sensor/{__version__}",
             **settings.headers(),
         }
         context = client_context(settings) if settings.address.tls else None
@@ -101,6 +103,8 @@ class OtlpHttp:
         url = settings.address.origin + path
         try:
             answer = self._client.post(path, body, self._headers, limits)
+        except UnsecuredError as exc:
+            raise HandshakeError(f"{url}: {exc}") from None
         except UnansweredError as exc:
             # Without the whole answer nobody knows what became of the request: it goes again, same span ids.
             raise RetryableExportError(f"{url}: {exc}") from None
@@ -115,17 +119,8 @@ class OtlpHttp:
         if status in _RETRYABLE:
             asked = retry_after_s(answer.retry_after, time.time())
             raise RetryableExportError(f"{url}: HTTP {status}", asked)
-        if status in (401, 403):
-            who = self._settings.organization_id
-            organization = "without an organisation id" if not who else f"organisation {who!r}"
-            raise PermanentExportError(
-                f"{url}: HTTP {status}: the receiver rejects {organization} or its token",
-                organization_rejected=True,
-            )
-        if 300 <= status < 400:
-            raise PermanentExportError(
-                f"{url}: HTTP {status}: redirected; set --satellite-url to the new address"
-            )
-        if status == 404:
-            raise PermanentExportError(f"{url}: HTTP 404: no OTLP receiver at this path")
-        raise PermanentExportError(f"{url}: HTTP {status}")
+        advice = http_refusal(status, self._settings)
+        raise PermanentExportError(
+            f"{url}: HTTP {status}{f': {advice}' if advice else ''}",
+            organization_rejected=status in (401, 403),
+        )

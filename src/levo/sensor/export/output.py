@@ -20,6 +20,7 @@ from levo.sensor.export.destination import Destination, Receipt
 from levo.sensor.export.failure import (
     ExhaustedError,
     ExportError,
+    HandshakeError,
     PermanentExportError,
     RetryableExportError,
     SpoolError,
@@ -29,6 +30,7 @@ from levo.sensor.export.spool import Lease, Spool
 from levo.sensor.export.statistics import OutputStatistics
 
 _JOIN_GRACE_S = 0.5
+_CUT_SHORT = "closed before everything was delivered"
 _Handler = Callable[[EncodedRequest], None]
 
 
@@ -88,6 +90,7 @@ class Output:
         self._last_success_ns: int | None = None
         self._last_error: str | None = None
         self._last_error_ns: int | None = None
+        self._last_loss: str | None = None
         self._organization_rejected = False
         if spool is None:
             loops = [self._run_direct]
@@ -173,7 +176,7 @@ class Output:
             if self._held:
                 self._failed += self._held
                 self._held = 0
-                self._note_error("closed before everything was delivered")
+                self._note_loss(self._cut_short())
             self._held_bytes = 0
             self._queue.clear()
             self._bypass.clear()
@@ -213,6 +216,7 @@ class Output:
                 last_success_ns=self._last_success_ns,
                 last_error=self._last_error,
                 last_error_ns=self._last_error_ns,
+                last_loss=self._last_loss,
                 organization_rejected=self._organization_rejected,
             )
 
@@ -240,7 +244,7 @@ class Output:
                 handle(request)
         except Exception as exc:  # a fault of an encoder costs its batch, not the thread
             with self._changed:
-                self._note_error(f"cannot encode a batch: {type(exc).__name__}")
+                self._note_loss(f"cannot encode a batch: {type(exc).__name__}")
         with self._changed:
             if left and not self._abandoned:
                 self._held -= left
@@ -258,7 +262,9 @@ class Output:
                 receipt = self._attempt(request)
             except RetryableExportError as exc:
                 delay = backoff.delay_s(exc.retry_after_s)
-                if time.monotonic() - started + delay <= self._retry.total_s and self._pause(delay, str(exc)):
+                in_time = time.monotonic() - started + delay <= self._retry.total_s
+                worth_it = self._retry.waits_for_repair or not isinstance(exc, HandshakeError)
+                if in_time and worth_it and self._pause(delay, str(exc)):
                     continue
                 self._settle_held(request.traces, None, str(exc))
             except PermanentExportError as exc:
@@ -401,7 +407,8 @@ class Output:
         if self._stop_at is not None:
             remaining = self._stop_at - time.monotonic()
             if remaining <= 0:
-                raise RetryableExportError("closed before everything was delivered")
+                with self._changed:
+                    raise RetryableExportError(self._cut_short())
         try:
             return self._destination.send(request, remaining)
         except ExportError:
@@ -471,7 +478,7 @@ class Output:
         if receipt is None:
             self._failed += traces
             self._organization_rejected = organization_rejected
-            self._note_error(error or "failed")
+            self._note_loss(error or "failed")
             return
         rejected = min(max(receipt.rejected, 0), traces)
         self._rejected += rejected
@@ -481,7 +488,7 @@ class Output:
         self._last_success_ns = time.time_ns()
         self._organization_rejected = False
         if rejected:
-            self._note_error(f"the receiver rejected {rejected} of {traces} traces")
+            self._note_loss(f"the receiver rejected {rejected} of {traces} traces")
 
     def _collect_losses(self) -> None:
         """Count what the spool dropped, and wake whoever waits for its state."""
@@ -499,6 +506,17 @@ class Output:
         if self._held or self._metrics is not None or self._sending_metrics:
             return False
         return self._spooled == 0 or self._backing_off
+
+    def _cut_short(self) -> str:
+        """Why what is left was not delivered: the trouble that lasted until the end, where there was one."""
+        trouble, since, success = self._last_error, self._last_error_ns or 0, self._last_success_ns or 0
+        if trouble is None or since < success or trouble.endswith(_CUT_SHORT):
+            return _CUT_SHORT
+        return f"{trouble}; {_CUT_SHORT}"
+
+    def _note_loss(self, text: str) -> None:
+        self._last_loss = text
+        self._note_error(text)
 
     def _note_error(self, text: str) -> None:
         self._last_error = text

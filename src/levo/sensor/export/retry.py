@@ -19,6 +19,8 @@ class RetryPolicy:
     """A delay is drawn evenly from its value ± this share of it."""
     total_s: float = 300.0
     """A request that is not on disk is given up, and counted as failed, when it would wait past this."""
+    waits_for_repair: bool = True
+    """Whether to go on trying where only a change of a certificate or a setting helps."""
     server_ceiling_s: float = 600.0
     """A server cannot ask for a longer pause than this."""
 

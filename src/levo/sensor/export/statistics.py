@@ -51,8 +51,10 @@ class OutputStatistics:
     last_error: str | None = None
     """One line without captured content; kept after a later success."""
     last_error_ns: int | None = None
+    last_loss: str | None = None
+    """Why traces were given up last, in one line; None while none was."""
     organization_rejected: bool = False
-    """The last answer of the receiver was that it knows neither the organisation nor its token."""
+    """The last answer of the receiver was that it knows neither the organization nor its token."""
 
     @property
     def missing(self) -> int:

@@ -231,3 +231,19 @@ def test_states_written_before_bodies_were_heard_are_read():
     old = msgspec.msgpack.encode([1, 1, [0, 0, 0, 0, []], [], [], [[["GET", [1, 1000, 4, 1, 0]]], [], None]])
 
     assert PathState.from_bytes(old).root.calls == {"GET": [1, 1000, 4, 1, 0, 0]}
+
+
+def test_requests_are_counted_by_method_at_a_place_that_is_told_apart():
+    state = PathState()
+    for method, path in [
+        ("GET", "/users/me"),
+        ("GET", "/users/me"),
+        ("POST", "/users/me"),
+        ("GET", "/users/7"),
+    ]:
+        state.observe(method, path, 200)
+    state.observe("GET", "/users/me", 404)
+
+    assert state.requests("/users/me", "GET") == 2 and state.requests("/users/{integer}", "GET") == 1
+    assert state.requests("/users/me", "PUT") == state.requests("/users", "GET") == 0
+    assert state.requests("/nowhere/at/all", "GET") == state.requests("/users/{*}", "GET") == 0

@@ -104,7 +104,7 @@ class PathState:
     ) -> Key | None:
         """Learn one exchange; return the key its facts belong to, None if it teaches nothing.
 
-        *path* as sent, without query; *status* 0 if no response was seen; *weight*: exchanges it stands for.
+        *path* as sent, without query; *status* as a trace has it; *weight*: exchanges it stands for.
         *keys*: its place, where that is not the path's (an operation that is named within the request).
         """
         if status in ABSENT_STATUSES or method not in METHODS:
@@ -275,6 +275,17 @@ class PathState:
                     parts[i] = part = folded if folded in node.kids else OVERFLOW
             node = node.kids.get(part)
         return "/" + "/".join(parts)
+
+    def requests(self, key: Key, method: str) -> int:
+        """Return how many requests ended at *key*, as far as it is told apart from other keys; else 0."""
+        node: Node | None = self.root
+        for part in key.split("/"):
+            if part.startswith(OVERFLOW):
+                return 0
+            if part and node is not None:
+                node = node.kids.get(part)
+        call = None if node is None else node.calls.get(method)
+        return 0 if call is None else call[0]
 
     def to_bytes(self) -> bytes:
         """Return the normal form as MessagePack: equal states have equal bytes."""

@@ -16,15 +16,11 @@
     return new Date(then).toISOString().slice(0, 10);
   }
 
-  const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  // Only how long ago: the moment itself comes from the server, in UTC like the axes, as the page says.
   function tellTimes(within = document) {
     for (const time of within.querySelectorAll("time")) {
-      const then = Date.parse(time.dateTime), text = ago(then);
+      const text = ago(Date.parse(time.dateTime));
       if (time.textContent !== text) time.textContent = text;
-      if (time.dataset.told !== time.dateTime) {
-        time.dataset.told = time.dateTime;
-        time.title = whole.format(then);
-      }
     }
   }
 
@@ -189,7 +185,13 @@
   document.addEventListener("click", async (event) => {
     const copy = event.target.closest("[data-copy]");
     if (copy) {
-      await navigator.clipboard.writeText(document.getElementById(copy.dataset.copy).textContent);
+      const source = document.getElementById(copy.dataset.copy);
+      // Browsers have no clipboard for pages over plain HTTP, except on loopback; a selection can be copied there.
+      if (navigator.clipboard) await navigator.clipboard.writeText(source.textContent);
+      else {
+        getSelection().selectAllChildren(source);
+        document.execCommand("copy");
+      }
       copy.textContent = "Copied";
       setTimeout(() => { copy.textContent = "Copy"; }, 1500);
     }
