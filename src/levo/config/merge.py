@@ -60,11 +60,13 @@ def load(
     default_path: str = DEFAULT_PATH,
     surroundings: Surroundings | None = None,
     check_filter: Callable[[str], None] | None = None,
+    opened: frozenset[str] = frozenset(),
 ) -> Merged:
     """Merge *flags* (text as given, by option name; None or () is not given), *environ* and the file.
 
     *path* is ``--config``; without it ``LEVO_CONFIG``, else *default_path* where that exists.
-    *check_filter* raises ConfigError for a filter of live capture that cannot be compiled.
+    *check_filter* raises ConfigError for a filter of live capture that cannot be compiled. *opened* holds
+    paths of files that a run has open: they may be out of reach since it gave up privileges.
 
     Raises:
         ConfigError: with everything that is wrong, not only the first.
@@ -80,9 +82,9 @@ def load(
 
     file = path or environ.get(CONFIG_VARIABLE) or (default_path if Path(default_path).exists() else None)
     if file is not None:
-        found |= _from_file(file, "--config" if path else CONFIG_VARIABLE, problems)
-    found |= _from_environment(environ, problems)
-    found |= _from_flags(flags, problems)
+        found |= _from_file(file, "--config" if path else CONFIG_VARIABLE, problems, opened)
+    found |= _from_environment(environ, problems, opened)
+    found |= _from_flags(flags, problems, opened)
 
     settings = {option.field: found[option.name][0] for option in OPTIONS}
     origins = {name: origin for name, (_, origin) in found.items()}
@@ -108,7 +110,7 @@ def check_file(path: str, check_filter: Callable[[str], None] | None = None) -> 
 
 
 def _from_flags(
-    flags: Mapping[str, str | Sequence[str] | bool | None], problems: list[Problem]
+    flags: Mapping[str, str | Sequence[str] | bool | None], problems: list[Problem], opened: frozenset[str]
 ) -> dict[str, tuple[Any, Origin]]:
     found: dict[str, tuple[Any, Origin]] = {}
     for option in OPTIONS:
@@ -117,13 +119,15 @@ def _from_flags(
             continue
         texts = [given] if isinstance(given, str) else ["true"] if given is True else list(given)
         try:
-            found[option.name] = (_value(option, texts), Origin("flag", option.flag))
+            found[option.name] = (_value(option, texts, opened), Origin("flag", option.flag))
         except BadValue as error:
             problems.append(Problem(option.flag, str(error)))
     return found
 
 
-def _from_environment(environ: Mapping[str, str], problems: list[Problem]) -> dict[str, tuple[Any, Origin]]:
+def _from_environment(
+    environ: Mapping[str, str], problems: list[Problem], opened: frozenset[str]
+) -> dict[str, tuple[Any, Origin]]:
     """Variables that are set and not empty. Items of repeatable options stand on lines of their own."""
     found: dict[str, tuple[Any, Origin]] = {}
     for option in OPTIONS:
@@ -144,13 +148,15 @@ def _from_environment(environ: Mapping[str, str], problems: list[Problem]) -> di
             continue
         texts = [line for line in written.split("\n") if line.strip()] if option.many else [written]
         try:
-            found[option.name] = (_value(option, texts), Origin("environment", option.variable))
+            found[option.name] = (_value(option, texts, opened), Origin("environment", option.variable))
         except BadValue as error:
             problems.append(Problem(option.variable, str(error)))
     return found
 
 
-def _from_file(file: str, named_by: str, problems: list[Problem]) -> dict[str, tuple[Any, Origin]]:
+def _from_file(
+    file: str, named_by: str, problems: list[Problem], opened: frozenset[str]
+) -> dict[str, tuple[Any, Origin]]:
     from levo.config.document import Document  # YAML costs 20 ms: only for those who have a file
 
     found: dict[str, tuple[Any, Origin]] = {}
@@ -178,7 +184,7 @@ def _from_file(file: str, named_by: str, problems: list[Problem]) -> dict[str, t
             items = []
             for written, node in texts:
                 try:
-                    items.append(_value(option, [written]))
+                    items.append(_value(option, [written], opened))
                 except BadValue as error:
                     document.problem(entry.key, str(error), node)
             value = items[0] if items and not option.many else tuple(part for item in items for part in item)
@@ -188,9 +194,10 @@ def _from_file(file: str, named_by: str, problems: list[Problem]) -> dict[str, t
     return found
 
 
-def _value(option: Option, texts: list[str]) -> Any:
+def _value(option: Option, texts: list[str], opened: frozenset[str]) -> Any:
     if not option.many:
-        return option.parse(texts[-1])
+        written = texts[-1]
+        return written if option.metavar == "FILE" and written in opened else option.parse(written)
     if option.commas:
         texts = [part for item in texts for part in item.split(",") if part.strip()]
         if not texts:

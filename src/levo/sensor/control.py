@@ -70,7 +70,6 @@ class Control:
         """Work until the source ends or a signal comes; report; return the final ledger.
 
         Raises:
-            ConfigError: ``--listen`` cannot be used.
             CaptureError: the source failed. The report has been given by then.
         """
         pipeline = self._sensor.pipeline
@@ -102,16 +101,17 @@ class Control:
         named = [
             f"otlp to {config.satellite}" if spec.kind == "otlp" else str(spec) for spec in config.output
         ]
+        user = f"; runs as {sensor.runs_as}" if self._live and sensor.runs_as else ""
         self._log.info(
-            f"levo-sensor {__version__}: {what}; output {', '.join(named)}; environment {config.levo_env}"
+            f"levo-sensor {__version__}: {what}; output {', '.join(named)}; environment {config.levo_env}{user}"
         )
         self._notifier.ready(what)
 
     def _listen(self) -> HealthServer | None:
-        if self._config.listen is None:
+        if self._sensor.listener is None:
             return None
         return HealthServer(
-            self._config.listen,
+            self._sensor.listener,
             lambda: self._sensor.not_ready(time.time_ns()),
             lambda: prometheus(self._sensor.metrics()),
         )
