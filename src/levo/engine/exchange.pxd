@@ -101,4 +101,19 @@ cdef const char* incomplete_name(uint8_t incomplete) noexcept nogil
 cdef const char* finding_name(int bit) noexcept nogil
 cdef const char* grpc_streaming_name(uint8_t grpc) noexcept nogil
 cdef uint32_t address_text(const uint8_t* address, uint8_t family, char* out) noexcept nogil
-cdef uint64_t mask_credentials(Exchange* exchange, const Text* names, size_t count) noexcept nogil
+
+
+cdef enum:
+    LONG_NAME = 63
+
+
+ctypedef struct HeaderNames:
+    # Names of header fields to look for, compiled once.
+    Text* names               # lower-case
+    size_t count
+    uint32_t ends[64]         # by length (63: that or longer), a bit for each last octet modulo 32
+
+
+cdef void header_names_add(HeaderNames* names, size_t at, const uint8_t* data, uint32_t length) noexcept nogil
+cdef bint header_is_named(const HeaderNames* names, Text name) noexcept nogil
+cdef uint64_t mask_credentials(Exchange* exchange, const HeaderNames* names) noexcept nogil

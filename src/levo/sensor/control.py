@@ -101,10 +101,10 @@ class Control:
         named = [
             f"otlp to {config.satellite}" if spec.kind == "otlp" else str(spec) for spec in config.output
         ]
-        user = f"; runs as {sensor.runs_as}" if self._live and sensor.runs_as else ""
-        self._log.info(
-            f"levo-sensor {__version__}: {what}; output {', '.join(named)}; environment {config.levo_env}{user}"
-        )
+        where = config.levo_env
+        if self._live and sensor.runs_as:
+            where += f"; runs as {sensor.runs_as}"
+        self._log.info(f"levo-sensor {__version__}: {what}; output {', '.join(named)}; environment {where}")
         self._notifier.ready(what)
 
     def _listen(self) -> HealthServer | None:
