@@ -117,3 +117,4 @@ ctypedef struct HeaderNames:
 cdef void header_names_add(HeaderNames* names, size_t at, const uint8_t* data, uint32_t length) noexcept nogil
 cdef bint header_is_named(const HeaderNames* names, Text name) noexcept nogil
 cdef uint64_t mask_credentials(Exchange* exchange, const HeaderNames* names) noexcept nogil
+cdef uint64_t mask_users(uint8_t* data, size_t length) noexcept nogil

@@ -22,6 +22,8 @@ from levo.engine.types cimport (
 cdef extern from "<string.h>" nogil:
     size_t strlen(const char* text)
     void* memchr(const void* data, int octet, size_t length)
+    void* memrchr(const void* data, int octet, size_t length)
+    void* memmem(const void* data, size_t length, const void* wanted, size_t size)
 
 cdef extern from *:
     """
@@ -511,6 +513,32 @@ cdef bint mask_user(const Section* head, Span span, bint is_target) noexcept nog
     if length:
         hide(<uint8_t*>text.data, 0, length - 1)
     return length != 0
+
+
+cdef uint64_t mask_users(uint8_t* data, size_t length) noexcept nogil:
+    """Hide the user information of URLs (RFC 3986 section 3.2.1) and of a bare authority."""
+    cdef const uint8_t* found
+    cdef size_t at = 0, end
+    cdef uint64_t count = 0
+    if length == 0 or memchr(data, c"@", length) == NULL:
+        return 0
+    found = <const uint8_t*>memmem(data, length, b"//", 2)
+    if found != NULL:
+        at = found - data + 2
+    while True:
+        end = at
+        while end < length and not (
+            data[end] == c"/" or data[end] == c"?" or data[end] == c"#" or data[end] == c">" or is_blank(data[end])
+        ):
+            end += 1
+        found = <const uint8_t*>memrchr(data + at, c"@", end - at)
+        if found != NULL and found > data + at:
+            memset(data + at, c"*", found - data - at)
+            count += 1
+        found = <const uint8_t*>memmem(data + end, length - end, b"//", 2)
+        if found == NULL:
+            return count
+        at = found - data + 2
 
 
 cdef uint64_t mask_credentials(Exchange* exchange, const HeaderNames* names) noexcept nogil:

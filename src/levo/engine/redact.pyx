@@ -16,12 +16,11 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
 from levo.engine.batch cimport Batch
-from levo.engine.exchange cimport header_is_named, header_names_add, section_find, section_text
+from levo.engine.exchange cimport header_is_named, header_names_add, mask_users, section_find, section_text
 from levo.engine.output cimport Text, body_text_length, lower
 from levo.engine.types cimport Exchange, Field, Message, Section, Span
 
 cdef extern from "<string.h>" nogil:
-    void* memrchr(const void* data, int octet, size_t length)
     void* memchr(const void* data, int octet, size_t length)
     void* memmem(const void* data, size_t length, const void* wanted, size_t size)
 
@@ -438,32 +437,6 @@ cdef bint has_type(const Message* message, const char* part, size_t size) noexce
         if k == size:
             return True
     return False
-
-
-cdef uint64_t mask_users(uint8_t* data, size_t length) noexcept nogil:
-    """Hide the user information of URLs (RFC 3986 section 3.2.1) and of a bare authority."""
-    cdef const uint8_t* found
-    cdef size_t at = 0, end
-    cdef uint64_t count = 0
-    if length == 0 or memchr(data, c"@", length) == NULL:
-        return 0
-    found = <const uint8_t*>memmem(data, length, b"//", 2)
-    if found != NULL:
-        at = found - data + 2
-    while True:
-        end = at
-        while end < length and not (
-            data[end] == c"/" or data[end] == c"?" or data[end] == c"#" or data[end] == c">" or is_space(data[end])
-        ):
-            end += 1
-        found = <const uint8_t*>memrchr(data + at, c"@", end - at)
-        if found != NULL and found > data + at:
-            memset(data + at, c"*", found - data - at)
-            count += 1
-        found = <const uint8_t*>memmem(data + end, length - end, b"//", 2)
-        if found == NULL:
-            return count
-        at = found - data + 2
 
 
 cdef uint64_t mask_section_fields(const Selection* chosen, Section* section) noexcept nogil:
