@@ -114,6 +114,16 @@ ctypedef struct HeaderNames:
     uint32_t ends[64]         # by length (63: that or longer), a bit for each last octet modulo 32
 
 
+cdef inline bint header_may_be(const HeaderNames* names, const Section* section, const Field* field) noexcept nogil:
+    """Whether the name of *field* has the length and last octet of one of *names*, or a blank at its end."""
+    cdef uint32_t length = field.name.length
+    cdef uint8_t last
+    if not length or field.name.at > section.text_length or length > section.text_length - field.name.at:
+        return False
+    last = section.text[field.name.at + length - 1]
+    return last <= 32 or names.ends[length if length < LONG_NAME else LONG_NAME] >> (last & 31) & 1
+
+
 cdef void header_names_add(HeaderNames* names, size_t at, const uint8_t* data, uint32_t length) noexcept nogil
 cdef bint header_is_named(const HeaderNames* names, Text name) noexcept nogil
 cdef uint64_t mask_credentials(Exchange* exchange, const HeaderNames* names) noexcept nogil

@@ -475,6 +475,8 @@ cdef uint64_t mask_section(Section* section, const HeaderNames* names) noexcept 
     cdef uint8_t* value
     cdef uint64_t hidden = 0
     for i in range(section.field_count):
+        if not header_may_be(names, section, &section.fields[i]):
+            continue
         name = section_text(section, section.fields[i].name)
         if not header_is_named(names, name):
             continue

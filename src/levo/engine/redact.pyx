@@ -16,7 +16,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
 from levo.engine.batch cimport Batch
-from levo.engine.exchange cimport header_is_named, header_names_add, mask_users, section_find, section_text
+from levo.engine.exchange cimport header_is_named, header_may_be, header_names_add, mask_users, section_find, section_text
 from levo.engine.output cimport Text, body_text_length, lower
 from levo.engine.types cimport Exchange, Field, Message, Section, Span
 
@@ -447,7 +447,9 @@ cdef uint64_t mask_section_fields(const Selection* chosen, Section* section) noe
     if section.fields == NULL:
         return 0
     for i in range(section.field_count):
-        if header_is_named(&chosen.urls, section_text(section, section.fields[i].name)):
+        if header_may_be(&chosen.urls, section, &section.fields[i]) and header_is_named(
+            &chosen.urls, section_text(section, section.fields[i].name)
+        ):
             value = section_text(section, section.fields[i].value)
             if value.length:
                 count += mask_users(<uint8_t*>value.data, value.length)
@@ -475,11 +477,11 @@ cdef uint64_t mask_message(const Selection* chosen, Message* message) noexcept n
     ):
         memset(data, c"*", length)                # UTF-16 or UTF-32: names cannot be found in it
         return count + 1
-    if has_type(message, b"multipart/", 10) or (length > 2 and data[0] == c"-" and data[1] == c"-"):
-        count += mask_parts(names, data, length)
     count += mask_json(names, data, length)
     if memchr(data, c"=", length) == NULL:
-        return count
+        return count                              # neither a pair nor a part's ``name=``
+    if has_type(message, b"multipart/", 10) or (length > 2 and data[0] == c"-" and data[1] == c"-"):
+        count += mask_parts(names, data, length)
     if memmem(data, length, b"grant_type=", 11) != NULL:
         names = &chosen.in_urls                   # a token request (RFC 6749 section 4.1.3): its code
     return count + mask_pairs(names, data, length, has_type(message, b"urlencoded", 10))
@@ -490,8 +492,9 @@ cdef uint64_t mask_fields(const Selection* chosen, Exchange* exchange) noexcept 
     cdef uint64_t count
     cdef Text target = section_text(&exchange.request.head, exchange.request.target)
     # ``code`` beside ``state`` is that of an authorization response (RFC 6749 section 4.1.2), else any code.
-    count = mask_pairs(
-        &chosen.in_urls if target.length and memmem(target.data, target.length, b"state=", 6) != NULL
+    cdef bint pairs = target.length and memchr(target.data, c"=", target.length) != NULL
+    count = 0 if not pairs else mask_pairs(
+        &chosen.in_urls if memmem(target.data, target.length, b"state=", 6) != NULL
         else &chosen.in_targets, <uint8_t*>target.data, target.length, False
     )
     return count + mask_message(chosen, &exchange.request) + mask_message(chosen, &exchange.response)
