@@ -33,9 +33,9 @@ class Reading:
 
 def read(path: Path, mode: str, traces_per_minute: float) -> Reading:
     """Read a whole file in this process."""
-    from levo.config import Redaction
     from levo.engine.engine import Engine
 
+    from levo.config import Redaction
     from levo.engine.allocator import keep_pages
     from levo.engine.otlp import encode_resource
     from levo.sensor.capture.file import FileSource
