@@ -39,6 +39,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from fuzz.sealer import Sealer
+from levo.config import credentials
 from levo.engine.encode.otlp import encode_resource
 from levo.engine.exchange.redact import Redactor
 from levo.errors import CaptureFileError
@@ -687,6 +688,8 @@ NAMES = ("password", "ssn", "Card-Number", "k")
 cdef object BY_NAME = Redactor(NAMES)
 cdef object BY_BOTH = Redactor(
     NAMES, [re2.compile(rb"[a-z0-9.]{1,20}@[a-z0-9.]{1,20}"), re2.compile(rb"\d{3}-?\d{2}-?\d{4}")])
+cdef object BY_DEFAULT = Redactor(
+    defaults=credentials.FIELDS, urls=(*credentials.URL_HEADERS, "cookie"), url_fields=("key",), redirect_fields=("code",))
 KINDS = (
     b"application/json", b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=X", b"text/plain",
     b"application/xml", b"", b"application/x-ndjson", b"application/grpc",
@@ -709,7 +712,7 @@ cdef int target_redact(const uint8_t* data, size_t size) except -1:
     put_section(batch, &exchange.response.head, [(b"Content-Type", KINDS[data[0] & 7])], [], spans)
     put_body(batch, &exchange.response, body)
     exchange.response.truncated = data[0] >> 6 & 1
-    (BY_BOTH if data[0] & 128 else BY_NAME).redact(batch)
+    (BY_BOTH if data[0] & 128 else BY_DEFAULT if data[0] & 32 else BY_NAME).redact(batch)
     masked = exchange.response.body.data[:exchange.response.body.length] if exchange.response.body.length else b""
     if not exchange.response.truncated:
         check(len(masked) == len(body), "masking changes the length")

@@ -92,7 +92,7 @@ def is_empty(path: Path) -> bool:
     )
 
 
-# Who writes the fields of a connection that say what is known of it. ``clear`` and ``memset`` are not looked at.
+# Who writes the fields of a connection that say what is known of it. ``clear`` is not looked at.
 WRITERS = {
     "layers": "levo.engine.proto.layers",
     "top": "levo.engine.proto.layers",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from levo.engine.http1.states import events, states, transitions
+from levo.engine.http1.parser.states import events, states, transitions
 
 PAGE = Path(__file__).resolve().parents[1] / "http1.md"
 
@@ -12,9 +12,9 @@ INTRODUCTION = """# How HTTP/1 is read
 
 <!-- Made by docs/record/http1_states.py from src/levo/engine/http1/states.h. -->
 
-Each direction of a connection is a state machine over the octets that TCP delivers in order (RFC 9112). A hole inside a
-body of known length is counted and framing goes on; anywhere else the message that it hit is reported with what was
-captured, and the direction looks for the next message that it can believe.
+Each direction of a connection is a state machine over the octets that TCP delivers in order (RFC 9112). A
+hole inside a body of known length is counted and framing goes on; anywhere else the message that it hit is
+reported with what was captured, and the direction looks for the next message that it can believe.
 """
 
 

@@ -1,4 +1,4 @@
-"""``levo.engine.encode.otlp``: what the published protobuf definitions read equals the values of the same batch."""
+"""``encode.otlp``: what the published protobuf definitions read equals the values of the same batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``levo.engine.encode.otlp_fields``: field lines become what a dictionary of lists would say, at every length."""
+"""``encode.otlp_fields``: field lines become what a dictionary of lists would say, at every length."""
 
 from __future__ import annotations
 

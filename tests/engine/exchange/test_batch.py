@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from levo.engine.encode.otlp import encode_resource
-from levo.engine.exchange.batch import Batch
+from levo.engine.exchange.batch import ALWAYS, Batch
 from levo.model.exchange import Address, Exchange, Request
 from tests.helpers.exchanges import decoded, examples, exchanges, simple_exchange
 
@@ -84,7 +84,7 @@ def test_finishing_decodes_and_masks_in_one_pass(values, size, growth):
     ]
     one, other = Batch.build(values), Batch.build(values)
 
-    hidden = one.finish([b"X-Mine"], size, growth)
+    hidden = one.finish([*ALWAYS, b"X-Mine"], size, growth)
     other.decode_content(size, growth)
 
     assert hidden == other.mask([b"X-Mine"]) >= sum(value.request is not None for value in values)

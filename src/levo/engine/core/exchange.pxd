@@ -106,4 +106,30 @@ cdef const char* incomplete_name(uint8_t incomplete) noexcept nogil
 cdef const char* finding_name(int bit) noexcept nogil
 cdef const char* grpc_streaming_name(uint8_t grpc) noexcept nogil
 cdef uint32_t address_text(const uint8_t* address, uint8_t family, char* out) noexcept nogil
-cdef uint64_t mask_credentials(Exchange* exchange, const Text* names, size_t count) noexcept nogil
+
+
+cdef enum:
+    LONG_NAME = 63
+
+
+ctypedef struct HeaderNames:
+    # Names of header fields to look for, compiled once.
+    Text* names               # lower-case
+    size_t count
+    uint32_t ends[64]         # by length (63: that or longer), a bit for each last octet modulo 32
+
+
+cdef inline bint header_may_be(const HeaderNames* names, const Section* section, const Field* field) noexcept nogil:
+    """Whether the name of *field* has the length and last octet of one of *names*, or a blank at its end."""
+    cdef uint32_t length = field.name.length
+    cdef uint8_t last
+    if not length or field.name.at > section.text_length or length > section.text_length - field.name.at:
+        return False
+    last = section.text[field.name.at + length - 1]
+    return last <= 32 or names.ends[length if length < LONG_NAME else LONG_NAME] >> (last & 31) & 1
+
+
+cdef void header_names_add(HeaderNames* names, size_t at, const uint8_t* data, uint32_t length) noexcept nogil
+cdef bint header_is_named(const HeaderNames* names, Text name) noexcept nogil
+cdef uint64_t mask_credentials(Exchange* exchange, const HeaderNames* names) noexcept nogil
+cdef uint64_t mask_users(uint8_t* data, size_t length) noexcept nogil

@@ -23,6 +23,8 @@ from levo.engine.core.types cimport (
 cdef extern from "<string.h>" nogil:
     size_t strlen(const char* text)
     void* memchr(const void* data, int octet, size_t length)
+    void* memrchr(const void* data, int octet, size_t length)
+    void* memmem(const void* data, size_t length, const void* wanted, size_t size)
 
 cdef extern from *:
     """
@@ -407,33 +409,82 @@ cdef void mask_set_cookie(uint8_t* data, uint32_t length) noexcept nogil:
         start = stop + 1
 
 
+cdef void mask_subprotocols(uint8_t* data, uint32_t length) noexcept nogil:
+    """Keep the subprotocols of a WebSocket (RFC 6455 section 11.3.4), hide what is none: a token among them.
+
+    A name is short, or a word that is not the one after ``bearer``, ``token`` or the like.
+    """
+    cdef uint32_t start = 0, stop, end
+    cdef bint after_scheme = False
+    while start < length:
+        while start < length and (is_blank(data[start]) or data[start] == c","):
+            start += 1
+        stop = start
+        while stop < length and data[stop] != c",":
+            stop += 1
+        end = stop
+        while end > start and is_blank(data[end - 1]):
+            end -= 1
+        if after_scheme or end - start > 32:
+            hide(data, start, end)
+        after_scheme = announces_token(data + start, end - start)
+        start = stop
+
+
+cdef bint announces_token(const uint8_t* data, uint32_t length) noexcept nogil:
+    if length < 3:
+        return False
+    return (
+        (length == 6 and equals_lower(data, <const uint8_t*>b"bearer", 6))
+        or (length >= 4 and equals_lower(data + length - 4, <const uint8_t*>b"auth", 4))
+        or (length >= 5 and equals_lower(data + length - 5, <const uint8_t*>b"token", 5))
+        or equals_lower(data + length - 3, <const uint8_t*>b"jwt", 3)
+        or (length >= 12 and equals_lower(data + length - 12, <const uint8_t*>b"access_token", 12))
+        or (length >= 13 and equals_lower(data + length - 13, <const uint8_t*>b"authorization", 13))
+    )
+
+
 cdef inline bint named(Text name, const char* lower_name, uint32_t length) noexcept nogil:
     return name.length == length and equals_lower(name.data, <const uint8_t*>lower_name, length)
 
 
-cdef enum:
-    # A bit for each length of a name that holds credentials: cookie, x-api-key, set-cookie, authorization, and
-    # proxy-authorization.
-    CREDENTIAL_LENGTHS = 1 << 6 | 1 << 9 | 1 << 10 | 1 << 13 | 1 << 19
+cdef void header_names_add(HeaderNames* names, size_t at, const uint8_t* data, uint32_t length) noexcept nogil:
+    """Put a name (lower-case) into place *at* of ``names.names``."""
+    names.names[at].data = data
+    names.names[at].length = length
+    names.ends[length if length < LONG_NAME else LONG_NAME] |= <uint32_t>1 << (data[length - 1] & 31)
 
 
-cdef uint64_t mask_section(Section* section, const Text* names, size_t count) noexcept nogil:
-    cdef uint32_t i
+cdef bint header_is_named(const HeaderNames* names, Text name) noexcept nogil:
+    """Whether *name* is among *names*. Most are told apart by their length and last octet."""
     cdef size_t k
+    while name.length and is_blank(name.data[name.length - 1]):
+        name.length -= 1                          # a blank before the colon
+    if not name.length or not (
+        names.ends[name.length if name.length < LONG_NAME else LONG_NAME] >> (name.data[name.length - 1] & 31) & 1
+    ):
+        return False
+    for k in range(names.count):
+        if named(name, <const char*>names.names[k].data, names.names[k].length):
+            return True
+    return False
+
+
+cdef uint64_t mask_section(Section* section, const HeaderNames* names) noexcept nogil:
+    cdef uint32_t i
     cdef Text name, text
     cdef uint8_t* value
     cdef uint64_t hidden = 0
     for i in range(section.field_count):
+        if not header_may_be(names, section, &section.fields[i]):
+            continue
         name = section_text(section, section.fields[i].name)
-        # Most fields are told apart by their length; blanks at the end may make a name longer.
-        if not count and name.length and name.length < 20 and not CREDENTIAL_LENGTHS >> name.length & 1 and (
-            name.data[name.length - 1] > c" "
-        ):
+        if not header_is_named(names, name):
             continue
         text = section_text(section, section.fields[i].value)
         while name.length and is_blank(name.data[name.length - 1]):
             name.length -= 1
-        if not name.length or not text.length:
+        if not text.length:
             continue
         value = <uint8_t*>text.data
         if named(name, b"authorization", 13) or named(name, b"proxy-authorization", 19):
@@ -442,14 +493,9 @@ cdef uint64_t mask_section(Section* section, const Text* names, size_t count) no
             mask_cookie(value, text.length)
         elif named(name, b"set-cookie", 10):
             mask_set_cookie(value, text.length)
-        elif named(name, b"x-api-key", 9):
-            hide(value, 0, text.length)
+        elif named(name, b"sec-websocket-protocol", 22):
+            mask_subprotocols(value, text.length)
         else:
-            k = 0
-            while k < count and not named(name, <const char*>names[k].data, names[k].length):
-                k += 1
-            if k == count:
-                continue
             hide(value, 0, text.length)
         hidden += 1
     return hidden
@@ -472,16 +518,42 @@ cdef bint mask_user(const Section* head, Span span, bint is_target) noexcept nog
     return length != 0
 
 
-cdef uint64_t mask_credentials(Exchange* exchange, const Text* names, size_t count) noexcept nogil:
+cdef uint64_t mask_users(uint8_t* data, size_t length) noexcept nogil:
+    """Hide the user information of URLs (RFC 3986 section 3.2.1) and of a bare authority."""
+    cdef const uint8_t* found
+    cdef size_t at = 0, end
+    cdef uint64_t count = 0
+    if length == 0 or memchr(data, c"@", length) == NULL:
+        return 0
+    found = <const uint8_t*>memmem(data, length, b"//", 2)
+    if found != NULL:
+        at = found - data + 2
+    while True:
+        end = at
+        while end < length and not (
+            data[end] == c"/" or data[end] == c"?" or data[end] == c"#" or data[end] == c">" or is_blank(data[end])
+        ):
+            end += 1
+        found = <const uint8_t*>memrchr(data + at, c"@", end - at)
+        if found != NULL and found > data + at:
+            memset(data + at, c"*", found - data - at)
+            count += 1
+        found = <const uint8_t*>memmem(data + end, length - end, b"//", 2)
+        if found == NULL:
+            return count
+        at = found - data + 2
+
+
+cdef uint64_t mask_credentials(Exchange* exchange, const HeaderNames* names) noexcept nogil:
     """Overwrite credentials in the exchange's own text by ``*``, octet by octet; return how many values.
 
-    ``authorization`` and ``proxy-authorization`` keep their scheme; ``cookie`` and ``set-cookie`` keep names and
-    attributes; ``x-api-key`` and each of *names* (lower-case) are hidden whole; so is user information in a
-    request target. Doing it twice changes nothing.
+    Of *names*, ``authorization`` and ``proxy-authorization`` keep their scheme, ``cookie`` and ``set-cookie`` names
+    and attributes, ``sec-websocket-protocol`` its subprotocols; each other value is hidden whole. So is user
+    information in a request target. Doing it twice changes nothing.
     """
-    cdef uint64_t hidden = mask_section(&exchange.request.head, names, count)
-    hidden += mask_section(&exchange.request.trailers, names, count)
-    hidden += mask_section(&exchange.response.head, names, count)
-    hidden += mask_section(&exchange.response.trailers, names, count)
+    cdef uint64_t hidden = mask_section(&exchange.request.head, names)
+    hidden += mask_section(&exchange.request.trailers, names)
+    hidden += mask_section(&exchange.response.head, names)
+    hidden += mask_section(&exchange.response.trailers, names)
     hidden += mask_user(&exchange.request.head, exchange.request.target, True)
     return hidden + mask_user(&exchange.request.head, exchange.request.authority, False)

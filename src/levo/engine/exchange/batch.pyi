@@ -2,6 +2,8 @@ from collections.abc import Callable, Iterable
 
 from levo.model.exchange import Exchange
 
+ALWAYS: tuple[bytes, ...]
+
 class Batch:
     def __len__(self) -> int: ...
     @property

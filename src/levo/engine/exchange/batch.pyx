@@ -16,6 +16,7 @@ import ipaddress
 from levo.engine.exchange.coding cimport Inflater, decode_message, inflater_free, inflater_new
 from levo.engine.core.exchange cimport (
     Facts,
+    HeaderNames,
     address_text,
     exchange_facts,
     exchange_footprint,
@@ -23,6 +24,7 @@ from levo.engine.core.exchange cimport (
     exchange_new,
     fetch_ahead,
     finding_name,
+    header_names_add,
     incomplete_name,
     is_status,
     mask_credentials,
@@ -55,6 +57,9 @@ from levo.model.exchange import Request as _Request
 from levo.model.exchange import Response as _Response
 
 
+ALWAYS = (b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key")
+
+
 cdef class Batch:
     """A chain of finished exchanges in order of completion. ``Batch()`` is empty."""
 
@@ -77,11 +82,11 @@ cdef class Batch:
         return self.budget.used
 
     def mask(self, names=()) -> int:
-        """Hide credentials: the built-in header fields and those in *names* (bytes or str, any case).
+        """Hide credentials: four header fields, ``x-api-key`` and those in *names* (bytes or str, any case).
 
         Returns how many values were hidden.
         """
-        return self._finish(_lower_names(names), False, 0, 0, 0, None)[1]
+        return self._finish(_lower_names((*ALWAYS, *names)), False, 0, 0, 0, None)[1]
 
     def decode_content(
         self, size_t max_size=10_000_000, size_t max_growth=64_000_000, size_t start=0, stop=None
@@ -96,7 +101,7 @@ cdef class Batch:
     def finish(self, names, size_t max_size, size_t max_growth, size_t start=0, stop=None) -> int:
         """``decode_content`` and ``mask`` in one pass: records that another core has written are fetched once.
 
-        Returns how many values were hidden.
+        *names* are all header fields to mask. Returns how many values were hidden.
         """
         return self._finish(_lower_names(names), True, max_size, max_growth, start, stop)[1]
 
@@ -106,7 +111,7 @@ cdef class Batch:
         """Bodies cut, and values hidden (none without *names*)."""
         cdef size_t count = len(names) if names is not None else 0, i
         cdef bint hide = names is not None
-        cdef Text* texts = <Text*>calloc(count + 1, sizeof(Text))
+        cdef HeaderNames headers
         cdef size_t end = self.count if stop is None or stop > self.count else stop
         cdef size_t left = end - start if end > start else 0
         cdef Exchange* exchange = <Exchange*>self._from(start)
@@ -116,15 +121,18 @@ cdef class Batch:
         cdef uint64_t hidden = 0
         cdef int cut = 0
         cdef bytes name
-        if texts == NULL or inflater == NULL:
-            free(texts)
+        memset(&headers, 0, sizeof(HeaderNames))
+        headers.names = <Text*>calloc(count + 1, sizeof(Text))
+        if headers.names == NULL or inflater == NULL:
+            free(headers.names)
             if inflater != NULL:
                 inflater_free(inflater)
             raise MemoryError
         for i in range(count):
             name = names[i]
-            texts[i].data = <const uint8_t*><const char*>name
-            texts[i].length = <uint32_t>len(name)
+            if name:
+                header_names_add(&headers, headers.count, <const uint8_t*><const char*>name, <uint32_t>len(name))
+                headers.count += 1
         if decode and self.marks == NULL and left == self.count:
             self.marks = <Exchange**>calloc(self.count // MARK_EVERY + 1, sizeof(Exchange*))
         with nogil:
@@ -139,10 +147,10 @@ cdef class Batch:
                     cut += decode_message(&self.budget, inflater, &exchange.response, self._bound(limit, max_size))
                     exchange.footprint = exchange_footprint(exchange)
                 if hide:
-                    hidden += mask_credentials(exchange, texts, count)
+                    hidden += mask_credentials(exchange, &headers)
                 exchange = exchange.next
             inflater_free(inflater)
-            free(texts)
+            free(headers.names)
         return cut, hidden
 
     cdef size_t _bound(self, int64_t limit, size_t max_size) noexcept nogil:

@@ -13,10 +13,17 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from levo.engine.exchange.batch cimport Batch
-from levo.engine.core.exchange cimport section_find, section_text
+from levo.engine.core.exchange cimport (
+    header_is_named,
+    header_may_be,
+    header_names_add,
+    mask_users,
+    section_find,
+    section_text,
+)
 from levo.engine.core.output cimport Text, body_text_length, lower
 from levo.engine.core.types cimport Exchange, Field, Message, Section, Span
 
@@ -40,10 +47,16 @@ cdef inline bint is_space(uint8_t c) noexcept nogil:
     return c == c" " or c == c"\t" or c == c"\r" or c == c"\n"
 
 
-cdef bint is_named(const FieldNames* names, const uint8_t* data, size_t length) noexcept nogil:
+cdef inline bint may_end(const FieldNames* names, const uint8_t* end) noexcept nogil:
+    """Whether some name ends with the three octets before *end*; spares most names a comparison."""
+    return names.ends[((end - 1)[0] & 31) << 5 | (end - 2)[0] & 31] >> ((end - 3)[0] & 31) & 1
+
+
+cdef size_t is_named(const FieldNames* names, const uint8_t* data, size_t length) noexcept nogil:
+    """0, or the place of the name among *names*, from 1."""
     cdef size_t i, k
     if length == 0 or length > names.longest or not names.first[data[0]]:
-        return False
+        return 0
     for k in range(names.count):
         if names.names[k].length != length:
             continue
@@ -51,8 +64,8 @@ cdef bint is_named(const FieldNames* names, const uint8_t* data, size_t length) 
         while i < length and lower(data[i]) == names.names[k].data[i]:
             i += 1
         if i == length:
-            return True
-    return False
+            return k + 1
+    return 0
 
 
 # JSON. A quote inside a JSON text that is itself a string has backslashes before it: 1, 3, 7 ... by depth.
@@ -121,10 +134,10 @@ cdef size_t unescape_name(const uint8_t* data, size_t length, uint8_t* out) noex
     return size
 
 
-cdef bint key_is_named(const FieldNames* names, const uint8_t* data, size_t length) noexcept nogil:
+cdef size_t key_is_named(const FieldNames* names, const uint8_t* data, size_t length) noexcept nogil:
     cdef uint8_t plain[LONGEST_NAME + 8]
     if length == 0 or length > 6 * <size_t>LONGEST_NAME:
-        return False
+        return 0
     if memchr(data, c"\\", length) == NULL:
         return is_named(names, data, length)
     length = unescape_name(data, length, plain)
@@ -156,8 +169,27 @@ cdef void hide_literal(uint8_t* data, size_t length) noexcept nogil:
             data[i] = c"1" if number else c"*"
 
 
-cdef size_t hide_value(uint8_t* data, size_t at, size_t length, size_t depth, uint64_t* count) noexcept nogil:
-    """Hide the JSON value at *at*, with all that is inside of it; return the place behind it."""
+cdef inline bint is_member_name(const uint8_t* data, size_t at, size_t length) noexcept nogil:
+    """Whether a colon follows the string that ended before *at*."""
+    while at < length and is_space(data[at]):
+        at += 1
+    return at < length and data[at] == c":"
+
+
+cdef inline bint is_word(const uint8_t* data, size_t length) noexcept nogil:
+    """``true``, ``false`` or ``null``."""
+    return (length == 4 and (memcmp(data, b"true", 4) == 0 or memcmp(data, b"null", 4) == 0)) or (
+        length == 5 and memcmp(data, b"false", 5) == 0
+    )
+
+
+cdef size_t hide_value(
+    uint8_t* data, size_t at, size_t length, size_t depth, bint shape, uint64_t* count
+) noexcept nogil:
+    """Hide the JSON value at *at*, with all that is inside of it; return the place behind it.
+
+    *shape*: names of members inside, ``true``, ``false`` and ``null`` stay: a schema needs them.
+    """
     cdef size_t nesting = 0, end, run
     while at < length:
         if data[at] == c'"':
@@ -165,6 +197,9 @@ cdef size_t hide_value(uint8_t* data, size_t at, size_t length, size_t depth, ui
             if run < depth:
                 return at                         # the string around this text ends here
             end = string_end(data, at + 1, length, depth)
+            if shape and nesting and is_member_name(data, end + 1, length):
+                at = end + 1
+                continue
             if end < length:
                 run = slashes_before(data + at + 1, end - at - 1)
                 if run > depth:
@@ -187,8 +222,9 @@ cdef size_t hide_value(uint8_t* data, size_t at, size_t length, size_t depth, ui
             end = at
             while end < length and in_literal(data[end]):
                 end += 1
-            hide_literal(data + at, end - at)
-            count[0] += 1
+            if not shape or not is_word(data + at, end - at):
+                hide_literal(data + at, end - at)
+                count[0] += 1
             at = end
         else:
             if nesting == 0 and (data[at] == c"," or data[at] == c":"):
@@ -200,11 +236,42 @@ cdef size_t hide_value(uint8_t* data, size_t at, size_t length, size_t depth, ui
     return length
 
 
+cdef bint may_have_member(const FieldNames* names, const uint8_t* data, size_t length) noexcept nogil:
+    """Whether some named member may be there: a look at what stands before each colon."""
+    cdef const uint8_t* found
+    cdef size_t at = 0, end, start
+    if memchr(data, c"\\", length) != NULL:
+        return True                               # names may have escapes, and JSON may stand in strings
+    while at < length:
+        found = <const uint8_t*>memchr(data + at, c":", length - at)
+        if found == NULL:
+            return False
+        end = found - data
+        at = end + 1
+        while end and is_space(data[end - 1]):
+            end -= 1
+        if not end or data[end - 1] != c'"':
+            continue
+        end -= 1
+        if end < 3:
+            return True
+        if not may_end(names, data + end):
+            continue
+        start = end
+        while start and data[start - 1] != c'"' and end - start <= names.longest:
+            start -= 1
+        if is_named(names, data + start, end - start):
+            return True
+    return False
+
+
 cdef uint64_t mask_json(const FieldNames* names, uint8_t* data, size_t length) noexcept nogil:
     """Hide the values of named members at any depth, in whatever JSON the octets hold; count them."""
     cdef const uint8_t* found
-    cdef size_t at = 0, end, depth, place, run, limit
+    cdef size_t at = 0, end, depth, place, run, limit, which
     cdef uint64_t count = 0
+    if not may_have_member(names, data, length):
+        return 0
     while at < length:
         found = <const uint8_t*>memchr(data + at, c'"', length - at)
         if found == NULL:
@@ -223,13 +290,14 @@ cdef uint64_t mask_json(const FieldNames* names, uint8_t* data, size_t length) n
         run = slashes_before(data + at, end - at)
         if run > depth:
             run = depth
-        if not key_is_named(names, data + at, end - at - run):
+        which = key_is_named(names, data + at, end - at - run)
+        if not which:
             continue
         place = end + 1
         while place < length and is_space(data[place]):
             place += 1
         if place < length and data[place] == c":":
-            at = hide_value(data, place + 1, length, depth, &count)
+            at = hide_value(data, place + 1, length, depth, which > names.own, &count)
     return count
 
 
@@ -277,11 +345,17 @@ cdef uint64_t mask_pairs(const FieldNames* names, uint8_t* data, size_t length, 
     cdef const uint8_t* found
     cdef size_t at = 0, start, stop
     cdef uint64_t count = 0
+    cdef bint coded = False
     while at < length:
         found = <const uint8_t*>memchr(data + at, c"=", length - at)
         if found == NULL:
             break
         stop = found - data
+        if at == 0:
+            coded = memchr(data, c"%", length) != NULL or memchr(data, c"+", length) != NULL
+        if not coded and stop >= 3 and data[stop - 1] != c"]" and not may_end(names, data + stop):
+            at = stop + 1
+            continue
         start = stop
         while start and stop - start <= 3 * <size_t>LONGEST_NAME and not ends_name(data[start - 1]):
             start -= 1
@@ -372,13 +446,23 @@ cdef bint has_type(const Message* message, const char* part, size_t size) noexce
     return False
 
 
-cdef uint64_t mask_section_fields(const FieldNames* names, Section* section) noexcept nogil:
+cdef uint64_t mask_section_fields(const Selection* chosen, Section* section) noexcept nogil:
+    cdef const FieldNames* names = &chosen.names
     cdef uint32_t i
     cdef Text value
     cdef uint64_t count = 0
     if section.fields == NULL:
         return 0
     for i in range(section.field_count):
+        if header_may_be(&chosen.urls, section, &section.fields[i]) and header_is_named(
+            &chosen.urls, section_text(section, section.fields[i].name)
+        ):
+            value = section_text(section, section.fields[i].value)
+            if value.length:
+                count += mask_users(<uint8_t*>value.data, value.length)
+                count += mask_pairs(&chosen.in_urls, <uint8_t*>value.data, value.length, False)
+        if not chosen.everywhere:
+            continue
         value = section_text(section, section.fields[i].value)
         if value.length and memchr(value.data, c"=", value.length) != NULL:
             count += mask_pairs(names, <uint8_t*>value.data, value.length, False)
@@ -387,30 +471,40 @@ cdef uint64_t mask_section_fields(const FieldNames* names, Section* section) noe
     return count
 
 
-cdef uint64_t mask_message(const FieldNames* names, Message* message) noexcept nogil:
+cdef uint64_t mask_message(const Selection* chosen, Message* message) noexcept nogil:
+    cdef const FieldNames* names = &chosen.names
     cdef uint8_t* data = message.body.data
     cdef size_t length = message.body.length
-    cdef uint64_t count = mask_section_fields(names, &message.head)
-    count += mask_section_fields(names, &message.trailers)
-    if length == 0:
+    cdef uint64_t count = mask_section_fields(chosen, &message.head)
+    count += mask_section_fields(chosen, &message.trailers)
+    if length == 0 or names.count == 0:
         return count
     if length > 3 and (data[0] == 0 or data[1] == 0) and (
         has_type(message, b"json", 4) or has_type(message, b"form", 4)
     ):
         memset(data, c"*", length)                # UTF-16 or UTF-32: names cannot be found in it
         return count + 1
+    count += mask_json(names, data, length)
+    if memchr(data, c"=", length) == NULL:
+        return count                              # neither a pair nor a part's ``name=``
     if has_type(message, b"multipart/", 10) or (length > 2 and data[0] == c"-" and data[1] == c"-"):
         count += mask_parts(names, data, length)
-    count += mask_json(names, data, length)
+    if memmem(data, length, b"grant_type=", 11) != NULL:
+        names = &chosen.in_urls                   # a token request (RFC 6749 section 4.1.3): its code
     return count + mask_pairs(names, data, length, has_type(message, b"urlencoded", 10))
 
 
-cdef uint64_t mask_fields(const FieldNames* names, Exchange* exchange) noexcept nogil:
+cdef uint64_t mask_fields(const Selection* chosen, Exchange* exchange) noexcept nogil:
     """Hide every named field of *exchange*; return how many values that were."""
     cdef uint64_t count
     cdef Text target = section_text(&exchange.request.head, exchange.request.target)
-    count = mask_pairs(names, <uint8_t*>target.data, target.length, False)
-    return count + mask_message(names, &exchange.request) + mask_message(names, &exchange.response)
+    # ``code`` beside ``state`` is that of an authorization response (RFC 6749 section 4.1.2), else any code.
+    cdef bint pairs = target.length and memchr(target.data, c"=", target.length) != NULL
+    count = 0 if not pairs else mask_pairs(
+        &chosen.in_urls if memmem(target.data, target.length, b"state=", 6) != NULL
+        else &chosen.in_targets, <uint8_t*>target.data, target.length, False
+    )
+    return count + mask_message(chosen, &exchange.request) + mask_message(chosen, &exchange.response)
 
 
 cdef bint is_closed_book(const Message* message) noexcept nogil:
@@ -523,44 +617,94 @@ cdef void hide_match(uint8_t* data, size_t length, size_t start, size_t stop) no
             data[i] = c"1" if number else c"*"
 
 
+cdef tuple _lowered(names):
+    found = {(each.encode("utf-8") if isinstance(each, str) else bytes(each)).lower() for each in names}
+    if any(not 0 < len(each) <= LONGEST_NAME for each in found):
+        raise ValueError(f"a field name has 1 to {LONGEST_NAME} octets")
+    return tuple(sorted(found))
+
+
+cdef int compile_names(FieldNames* into, tuple own, tuple others) except -1:
+    """Fill *into* with names that somebody else keeps alive."""
+    cdef size_t i
+    cdef bytes name
+    cdef const uint8_t* data
+    cdef uint32_t length, third
+    cdef tuple names = own + others
+    into.count = len(names)
+    into.own = len(own)
+    into.names = <Text*>calloc(into.count + 1, sizeof(Text))
+    if into.names == NULL:
+        raise MemoryError
+    for i in range(into.count):
+        name = names[i]
+        data = <const uint8_t*>PyBytes_AS_STRING(name)
+        length = <uint32_t>len(name)
+        into.names[i].data = data
+        into.names[i].length = length
+        if length > into.longest:
+            into.longest = length
+        into.first[data[0]] = 1
+        if c"a" <= data[0] <= c"z":
+            into.first[data[0] - 32] = 1
+        if length >= 3:
+            into.ends[(data[length - 1] & 31) << 5 | data[length - 2] & 31] |= <uint32_t>1 << (data[length - 3] & 31)
+        elif length == 2:                         # whatever stands before it
+            into.ends[(data[1] & 31) << 5 | data[0] & 31] = 0xFFFFFFFF
+        else:
+            for third in range(32):
+                into.ends[(data[0] & 31) << 5 | third] = 0xFFFFFFFF
+    return 0
+
+
 cdef class Redactor:
     """What *fields* (names, any case) and *patterns* (compiled RE2 expressions over octets) select is masked.
 
     *first_look*, when given, is an expression that matches a newline-joined list of values whenever one of
     *patterns* matches one of the values; it spares most values a search of their own.
+
+    *defaults* are more names of fields, whose members keep names, truth values and null inside, and which are not
+    looked for in header fields, but those of *urls* (names): there user information is masked, too.
+    *url_fields* count in URLs only; of them *redirect_fields* only in *urls*, beside ``state`` or ``grant_type``.
     """
 
-    cdef FieldNames names
+    cdef Selection chosen
     cdef tuple kept
     cdef tuple patterns
     cdef object first_look
 
-    def __cinit__(self, fields=(), patterns=(), first_look=None):
+    def __cinit__(
+        self, fields=(), patterns=(), first_look=None, defaults=(), urls=(), url_fields=(), redirect_fields=()
+    ):
         cdef size_t i
         cdef bytes name
-        self.kept = tuple(sorted({
-            (each.encode("utf-8") if isinstance(each, str) else bytes(each)).lower() for each in fields
-        }))
-        if any(not 0 < len(each) <= LONGEST_NAME for each in self.kept):
-            raise ValueError(f"a field name has 1 to {LONGEST_NAME} octets")
+        cdef tuple own = _lowered(fields)
+        cdef tuple others = tuple(each for each in _lowered(defaults) if each not in own)
+        cdef tuple anywhere = _lowered(url_fields)
+        cdef tuple redirects = _lowered(redirect_fields)
+        cdef tuple headers = _lowered(urls)
+        self.kept = (own, others, anywhere, redirects, headers)
         self.patterns = tuple(patterns)
         self.first_look = first_look
-        self.names.count = len(self.kept)
-        self.names.names = <Text*>calloc(self.names.count + 1, sizeof(Text))
-        if self.names.names == NULL:
+        compile_names(&self.chosen.names, own, others)
+        compile_names(&self.chosen.in_targets, own, others + anywhere)
+        compile_names(&self.chosen.in_urls, own, others + anywhere + redirects)
+        self.chosen.everywhere = len(own) > 0
+        self.chosen.urls.names = <Text*>calloc(len(headers) + 1, sizeof(Text))
+        if self.chosen.urls.names == NULL:
             raise MemoryError
-        for i in range(self.names.count):
-            name = self.kept[i]
-            self.names.names[i].data = <const uint8_t*>PyBytes_AS_STRING(name)
-            self.names.names[i].length = <uint32_t>len(name)
-            if self.names.names[i].length > self.names.longest:
-                self.names.longest = self.names.names[i].length
-            self.names.first[self.names.names[i].data[0]] = 1
-            if c"a" <= self.names.names[i].data[0] <= c"z":
-                self.names.first[self.names.names[i].data[0] - 32] = 1
+        self.chosen.urls.count = len(headers)
+        for i in range(self.chosen.urls.count):
+            name = headers[i]
+            header_names_add(
+                &self.chosen.urls, i, <const uint8_t*>PyBytes_AS_STRING(name), <uint32_t>len(name)
+            )
 
     def __dealloc__(self):
-        free(self.names.names)
+        free(self.chosen.names.names)
+        free(self.chosen.in_targets.names)
+        free(self.chosen.in_urls.names)
+        free(self.chosen.urls.names)
 
     def redact(self, Batch batch not None, size_t start=0, stop=None) -> tuple:
         """Mask in place, from position *start* to *stop*: (values hidden by name, matches hidden, bodies withheld).
@@ -573,15 +717,16 @@ cdef class Redactor:
         cdef size_t end = batch.count if stop is None or stop > batch.count else stop
         cdef size_t count = end - start if end > start else 0, left = count
         cdef uint64_t fields = 0, matches = 0, withheld = 0
-        if not self.names.count and not self.patterns:
+        cdef bint strict = self.chosen.names.own or self.patterns
+        if not self.chosen.in_urls.count and not self.chosen.urls.count and not self.patterns:
             return 0, 0, 0
         with nogil:
             while exchange != NULL and left:
                 left -= 1
-                withheld += withhold(&exchange.request)
-                withheld += withhold(&exchange.response)
-                if self.names.count:
-                    fields += mask_fields(&self.names, exchange)
+                if strict:
+                    withheld += withhold(&exchange.request)
+                    withheld += withhold(&exchange.response)
+                fields += mask_fields(&self.chosen, exchange)
                 exchange = exchange.next
         if self.patterns:
             exchange = first
