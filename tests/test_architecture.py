@@ -14,7 +14,7 @@ ENTRY_POINTS = {SOURCE / "__main__.py", SOURCE / "cli" / "__init__.py"}
 """Each calls one function; every test that runs a command tests it."""
 
 SHARED = ("levo.model", "levo.errors", "levo.ledger", "levo.config")
-READS = ("levo.engine.core", "levo.engine.core.exchange", "levo.engine.proto")
+READS = ("levo.engine.core", "levo.engine.exchange", "levo.engine.proto")
 """What a protocol knows: neither another protocol nor the connection table."""
 
 # Each part, and what of ours it may import besides itself. The first entry that a module lies in decides.
@@ -26,10 +26,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "levo.engine.core": ("levo.model",),
     "levo.engine.net": ("levo.engine.core",),
     "levo.engine.encode": ("levo.engine.core",),
-    "levo.engine.core.exchange": ("levo.engine.core", "levo.engine.encode", "levo.model"),
-    "levo.engine.proto": ("levo.engine.core", "levo.engine.core.exchange"),
+    "levo.engine.exchange": ("levo.engine.core", "levo.engine.encode", "levo.model"),
+    "levo.engine.proto": ("levo.engine.core", "levo.engine.exchange"),
     **{f"levo.engine.{name}": READS for name in ("http1", "http2", "tls", "websocket")},
-    "levo.engine.tcp": ("levo.engine.core", "levo.engine.core.exchange", "levo.engine.proto"),
+    "levo.engine.tcp": ("levo.engine.core", "levo.engine.exchange", "levo.engine.proto"),
     "levo.engine": SHARED,
     "levo.sensor.pipeline": (*SHARED, "levo.engine", "levo.sensor"),
     "levo.sensor.capture": (*SHARED, "levo.engine"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from levo.engine.http1.parser.states import events, states, transitions
+from levo.engine.http1.states import events, states, transitions
 
 PAGE = Path(__file__).resolve().parents[1] / "http1.md"
 

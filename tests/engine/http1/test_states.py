@@ -6,7 +6,7 @@ import runpy
 from collections import Counter
 from pathlib import Path
 
-from levo.engine.http1.parser.states import events, states, transitions
+from levo.engine.http1.states import events, states, transitions
 
 ROOT = Path(__file__).resolve().parents[3]
 

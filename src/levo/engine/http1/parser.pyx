@@ -28,7 +28,7 @@ from levo.engine.http1.scan cimport (
     is_simple_request,
     plausible_start,
 )
-from levo.engine.http1.parser.states cimport (
+from levo.engine.http1.states cimport (
     CHUNK_BEGINS,
     CHUNK_DATA,
     CHUNK_END,

@@ -1,6 +1,6 @@
 /* What one direction of an HTTP/1 connection may do next: the whole of its state machine (RFC 9112).
  *
- * A line is one transition: in this state, on this event, to that state. `levo.engine.http1.parser.states.transitions()`
+ * A line is one transition: in this state, on this event, to that state. `levo.engine.http1.states.transitions()`
  * returns the lines, docs/http1.md shows them, and a test compares the two. What is not here cannot happen: it counts
  * as framing lost, and is a trap in the build that is fuzzed.
  */

@@ -8,7 +8,7 @@ from levo.engine.core.memory cimport buffer_free
 from levo.engine.core.output cimport Text, equals_lower
 from levo.engine.exchange.pairing cimport finish_exchange, finish_pending
 from levo.engine.core.state cimport Connection, EngineState
-from levo.engine.http1.parser.states cimport LEFT, move
+from levo.engine.http1.states cimport LEFT, move
 from levo.engine.proto.dispatch cimport agree_on
 from levo.engine.proto.layers cimport look_again, speak, watch_stream
 from levo.engine.core.types cimport NO_RESPONSE, PROTOCOL_HTTP2, PROTOCOL_OPAQUE, RESPONSE_CUT, STILL_OPEN, Exchange, Field, Section
