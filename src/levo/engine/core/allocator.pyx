@@ -6,19 +6,7 @@ faulted in page by page and unmapped again, which measured as a fifth of the cos
 
 from levo.engine.core.types cimport Pool
 
-cdef extern from *:
-    """
-    #include <stdlib.h>
-    #if defined(__GLIBC__)
-    #include <malloc.h>
-    /* Setting either of the two also ends glibc's own adaption of both. */
-    static int levo_keep_pages(int octets) {
-        return mallopt(M_MMAP_THRESHOLD, octets) && mallopt(M_TRIM_THRESHOLD, octets);
-    }
-    #else
-    static int levo_keep_pages(int octets) { (void)octets; return 0; }
-    #endif
-    """
+cdef extern from "levo/engine/core/allocator.h":
     int levo_keep_pages(int octets) nogil
 
 cdef extern from *:

@@ -38,22 +38,7 @@ ctypedef struct Packet:
     const uint8_t* options
 
 
-cdef extern from *:
-    """
-    #ifndef LEVO_SPARE
-    #define LEVO_SPARE
-    #include <pthread.h>
-    #include <stddef.h>
-    #define LEVO_SPARE_STEP 64
-    #define LEVO_SPARE_MOST 2048
-    #define LEVO_SPARE_KINDS (LEVO_SPARE_MOST / LEVO_SPARE_STEP + 1)
-    typedef struct {
-        void *first[LEVO_SPARE_KINDS], *last[LEVO_SPARE_KINDS];    /* by size; the link is a block's first octets */
-        size_t count[LEVO_SPARE_KINDS], bytes;
-    } levo_spares;
-    typedef struct { pthread_mutex_t lock; levo_spares spares; } levo_pool;
-    #endif
-    """
+cdef extern from "levo/engine/core/types.h":
     ctypedef struct Spares "levo_spares":
         # Blocks given back, sorted by size, that the next ``take`` of their size is given.
         size_t bytes
