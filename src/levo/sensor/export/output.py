@@ -110,6 +110,11 @@ class Output:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def consumes(self) -> bool:
+        """Whether it changes what it is given: its destination releases what it has read of a batch."""
+        return self._destination.consumes
+
     def submit(self, batch: ExportBatch) -> bool:
         """Take *batch*, unchanged and shared, for delivery. False when it was refused and counted."""
         traces, size = len(batch), batch.nbytes
