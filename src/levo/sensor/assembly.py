@@ -306,7 +306,8 @@ def _open_outputs(
 ) -> list[Any]:
     """The outputs, at work; *opened* is called when all they need is open and no thread has started."""
     from levo.sensor.export.opening import open_destination
-    from levo.sensor.export.output import Output, QueueLimits
+    from levo.sensor.export.output import Output
+    from levo.sensor.export.queue import QueueLimits
     from levo.sensor.export.retry import RetryPolicy
 
     config = merged.config
