@@ -31,16 +31,21 @@ class Batch:
     first: int
     count: int
     finished: bool = False
-    lent: bool = False
+    sole: bool = False
+    finisher: Callable[[Batch, int, int], None] | None = None
 
-    def lend(self, finish: Callable[[Batch, int, int], None]) -> None:
-        assert not self.finished
-        self.lent, self.finish = True, finish
+    def attach(self, finisher: Callable[[Batch, int, int], None], *, sole: bool) -> None:
+        assert self.finisher is None
+        self.finisher, self.sole = finisher, sole
+
+    def process(self) -> None:
+        assert self.finisher is not None
+        if not self.finished:
+            self.finisher(self, 0, self.count)
 
     def read(self) -> list[int]:
         """What an encoder does."""
-        if self.lent:
-            self.finish(self, 0, self.count)
+        self.process()
         assert self.finished, "an output read an unmasked batch"
         return list(range(self.first, self.first + self.count))
 
@@ -131,10 +136,12 @@ class Sink:
     failed: int = 0
     closed: int = 0
     waits: int = 0
-    lent: set[bool] = field(default_factory=set)
+    consumes: bool = True
+    seen: set[tuple[bool, bool]] = field(default_factory=set)
+    """Whether batches were its own, and whether they were finished when they came."""
 
     def submit(self, batch: Batch) -> bool:
-        self.lent.add(batch.lent)
+        self.seen.add((batch.sole, batch.finished))
         self.received += len(batch)
         if self.held and self.held + len(batch) > self.limit:
             self.refused += len(batch)
@@ -203,11 +210,14 @@ def test_a_file_reaches_every_output_whole_and_in_order_whatever_their_queues_ho
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_batch_is_lent_to_an_output_that_is_alone(count: int) -> None:
-    sinks = [Sink() for _ in range(count)]
+@pytest.mark.parametrize("consumes", [False, True])
+def test_only_an_output_that_is_alone_masks_for_itself_and_may_consume_a_batch(
+    count: int, consumes: bool
+) -> None:
+    sinks = [Sink(consumes=consumes) for _ in range(count)]
     run(ScriptedEngine([3, 3]), *sinks)
 
-    assert [sink.lent for sink in sinks] == [{count == 1}] * count
+    assert [sink.seen for sink in sinks] == [{(count == 1 and consumes, count == 2)}] * count
 
 
 def test_only_the_capture_thread_touches_the_engine() -> None:

@@ -181,7 +181,7 @@ def _capture(path: Path, expression: str | None) -> Iterator[Trace]:
 
 def _drain(engine: Any) -> Iterator[Trace]:
     batch = engine.drain()
-    batch.decode_content()
+    batch.finish()
     for exchange in batch.exchanges():
         trace = trace_of(exchange, _ORIGIN)
         if trace is not None:

@@ -232,7 +232,7 @@ class Finisher:
         config = self._config
         bounds = max(1, config.max_http_length_bytes), max(16 * _MIB, config.max_memory_bytes // 4)
         if config.no_redact:
-            batch.decode_content(*bounds, start, stop)
+            batch.finish(None, *bounds, start, stop)
         else:
             self._masking(batch, *bounds, start, stop)
 
@@ -306,7 +306,8 @@ def _open_outputs(
 ) -> list[Any]:
     """The outputs, at work; *opened* is called when all they need is open and no thread has started."""
     from levo.sensor.export.opening import open_destination
-    from levo.sensor.export.output import Output, QueueLimits
+    from levo.sensor.export.output import Output
+    from levo.sensor.export.queue import QueueLimits
     from levo.sensor.export.retry import RetryPolicy
 
     config = merged.config

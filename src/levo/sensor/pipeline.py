@@ -4,8 +4,8 @@ Three kinds of threads, sharing a bounded queue and immutable snapshots, nothing
 
 * *capture* pumps frames through the engine and drains finished exchanges. Live, it waits for nobody: what the
   hand-over cannot take is counted as queue-full. Reading a file, it waits, because a file can.
-* *finish* undoes content codings, masks, and submits to every output. To an output that is alone it leaves
-  the first two: that one's thread does them to what it is about to encode.
+* *finish* hands each batch to every output. A batch carries what is to be done to it, decoding and masking:
+  for several outputs this thread has it done first; a lone one's does it to what it is about to encode.
 * *control* is the caller's thread: it waits in :meth:`Pipeline.run`, woken by signals and once a second.
 """
 
@@ -27,12 +27,13 @@ _ROOM_POLL_S = 0.05
 
 
 class BatchLike(Protocol):
-    """A chain of finished exchanges (``levo.engine.exchange.batch.Batch``)."""
+    """A chain of finished exchanges: what is asked of ``levo.engine.exchange.batch.Batch`` here."""
 
     def __len__(self) -> int: ...
     @property
     def nbytes(self) -> int: ...
-    def lend(self, finish: Any) -> None: ...
+    def attach(self, finisher: Callable[[Any, int, int], None], *, sole: bool) -> None: ...
+    def process(self) -> None: ...
 
 
 class EngineLike(Protocol):
@@ -58,6 +59,8 @@ class EngineLike(Protocol):
 class OutputLike(Protocol):
     """What is asked of ``levo.sensor.export.output.Output``."""
 
+    @property
+    def consumes(self) -> bool: ...
     def submit(self, batch: Any) -> bool: ...
     def flush(self, deadline_s: float) -> bool: ...
     def close(self, deadline_s: float = 5.0) -> None: ...
@@ -192,7 +195,7 @@ class Pipeline:
         pace: Pace | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        """*finish* decodes and masks a batch in place, from one position to another.
+        """*finish* decodes and masks a batch in place, from one position to another, each exchange once.
 
         It must raise rather than leave it unmasked.
         """
@@ -381,12 +384,11 @@ class Pipeline:
     def _run_finish(self) -> None:
         while (batch := self._handover.get()) is not None:
             count, size = len(batch), batch.nbytes
-            if len(self._outputs) == 1:
-                # Its thread masks what it is about to encode, while the cache of its core holds it.
-                batch.lend(self._finish_some)
-            else:
+            alone = len(self._outputs) == 1
+            batch.attach(self._finish_some, sole=alone and self._outputs[0].consumes)
+            if not alone:  # else its thread masks what it encodes next, while the cache of its core holds it
                 try:
-                    self._finish_some(batch, 0, count)
+                    batch.process()
                 except Exception:
                     self._handover.done(count, size, submitted=False)
                     continue

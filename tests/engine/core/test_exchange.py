@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from levo.engine.exchange.batch import Batch
 from levo.model.exchange import Exchange, Request, Response
-from tests.helpers.exchanges import examples, exchanges, simple_exchange
+from tests.helpers.exchanges import ALWAYS, examples, exchanges, simple_exchange
 
 SECRET = "s3cr3t-v4lue"
 
@@ -74,7 +74,7 @@ def masked(name: str, value: str, *more: str) -> str:
     """The value of one response header field after masking."""
     response = Response(headers=((name, value),))
     batch = Batch.build([simple_exchange(response=response)])
-    batch.mask(more)
+    batch.finish([*ALWAYS, *more])
     exchange = batch.exchanges()[0]
     assert exchange.response is not None
     return exchange.response.headers[0][1]
@@ -136,7 +136,7 @@ def test_secrets_are_in_no_output(name, value):
     message = {"headers": lines, "trailers": lines}
     batch = Batch.build([simple_exchange(request=Request(**message), response=Response(**message))])
 
-    batch.mask([b"x-mine"])
+    batch.finish([*ALWAYS, b"x-mine"])
 
     for output in (bytes(batch.otlp(b"")), batch.jsonl(), repr(batch.exchanges()).encode()):
         assert SECRET.encode() not in output
@@ -148,7 +148,7 @@ def test_user_information_in_a_target_is_hidden(target):
     method = "GET" if "/" in target else "CONNECT"
     batch = Batch.build([simple_exchange(request=Request(method=method, target=target))])
 
-    batch.mask()
+    batch.finish(ALWAYS)
 
     assert SECRET.encode() not in batch.jsonl()
     assert batch.exchanges()[0].request.target.endswith("@e.com/p@q" if method == "GET" else "@e.com:443")
@@ -157,7 +157,7 @@ def test_user_information_in_a_target_is_hidden(target):
 def test_an_at_sign_in_a_path_is_no_user():
     batch = Batch.build([simple_exchange(request=Request(target="/users/a:b@example.com"))])
 
-    batch.mask()
+    batch.finish(ALWAYS)
 
     assert batch.exchanges()[0].request.target == "/users/a:b@example.com"
 
@@ -176,9 +176,9 @@ CREDENTIAL_FIELDS = st.lists(
 def test_masking_keeps_lengths_and_doing_it_twice_changes_nothing(headers):
     batch = Batch.build([simple_exchange(request=Request(headers=headers))])
 
-    batch.mask(["x-n"])
+    batch.finish([*ALWAYS, "x-n"])
     once = batch.exchanges()
-    batch.mask(["x-n"])
+    batch.finish([*ALWAYS, "x-n"])
 
     assert batch.exchanges() == once
     for (name, value), (kept_name, kept) in zip(headers, once[0].request.headers, strict=True):
@@ -194,7 +194,7 @@ def test_masking_leaves_bodies_names_and_order(value):
     batch = Batch.build([value])
     (before,) = batch.exchanges()
 
-    batch.mask()
+    batch.finish(ALWAYS)
 
     (after,) = batch.exchanges()
     for old, new in ((before.request, after.request), (before.response, after.response)):

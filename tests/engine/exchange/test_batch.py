@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import gzip
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from levo.engine.encode.otlp import encode_resource
-from levo.engine.exchange.batch import ALWAYS, Batch
+from levo.engine.exchange.batch import Batch
 from levo.model.exchange import Address, Exchange, Request
-from tests.helpers.exchanges import decoded, examples, exchanges, simple_exchange
+from tests.helpers.exchanges import ALWAYS, decoded, examples, exchanges, simple_exchange
 
 DERIVED = ("scheme", "host", "path", "query")
 
@@ -72,7 +74,7 @@ def test_an_empty_batch_has_nothing_to_send():
 
     assert (len(batch), batch.nbytes, batch.exchanges()) == (0, 0, [])
     assert (batch.otlp(encode_resource({"service.name": "x"})), batch.jsonl()) == (b"", b"")
-    assert (batch.decode_content(), batch.mask()) == (0, 0)
+    assert batch.finish(ALWAYS) == (0, 0)
 
 
 @examples(100)
@@ -84,10 +86,11 @@ def test_finishing_decodes_and_masks_in_one_pass(values, size, growth):
     ]
     one, other = Batch.build(values), Batch.build(values)
 
-    hidden = one.finish([*ALWAYS, b"X-Mine"], size, growth)
-    other.decode_content(size, growth)
+    cut, hidden = one.finish([*ALWAYS, b"X-Mine"], size, growth)
 
-    assert hidden == other.mask([b"X-Mine"]) >= sum(value.request is not None for value in values)
+    assert other.finish(None, size, growth) == (cut, 0)
+    assert other.finish([*ALWAYS, b"X-Mine"], size, growth)[1] == hidden
+    assert hidden >= sum(value.request is not None for value in values)
     assert one.exchanges() == other.exchanges()
     assert one.nbytes == other.nbytes
 
@@ -164,10 +167,10 @@ def test_addresses_come_back_in_their_shortest_form(address):
 @given(st.lists(exchanges(), min_size=1, max_size=12), st.lists(st.integers(1, 4), min_size=12, max_size=12))
 def test_what_one_reader_has_done_with_goes_at_once(values, steps):
     whole, lent = Batch.build(values), Batch.build(values)
-    whole.decode_content()
-    lent.decode_content()
+    whole.finish()
+    lent.finish()
     before = lent.nbytes
-    lent.lend()
+    lent.attach(sole=True)
     start = 0
     for step in steps:
         lent.release(start)
@@ -196,7 +199,7 @@ def test_a_reader_that_finishes_what_it_reads_sees_the_same(values, steps, relea
         asked.append((start, stop))
         batch.finish([b"X-Mine"], 1000, 10**6, start, stop)
 
-    lent.lend(finish)
+    lent.attach(finish, sole=True)
     start = 0
     for step in steps:
         if release:
@@ -211,7 +214,7 @@ def test_a_reader_that_finishes_what_it_reads_sees_the_same(values, steps, relea
 
 
 @pytest.mark.parametrize(
-    "read", [Batch.jsonl, Batch.exchanges, lambda batch: batch.otlp(b""), lambda batch: batch.prepare(9)]
+    "read", [Batch.jsonl, Batch.exchanges, lambda batch: batch.otlp(b""), lambda batch: batch.process(9)]
 )
 def test_what_could_not_be_finished_is_not_read(read):
     batch = Batch.build([simple_exchange()] * 3)
@@ -219,21 +222,99 @@ def test_what_could_not_be_finished_is_not_read(read):
     def faulty(batch, start, stop):
         raise MemoryError(start, stop)
 
-    batch.lend(faulty)
+    batch.attach(faulty, sole=True)
     for _ in range(2):
         with pytest.raises(MemoryError, match=r"\(0, 3\)"):
             read(batch)
 
 
+def test_what_a_finisher_failed_at_is_not_given_to_it_again():
+    batch = Batch.build([simple_exchange()] * 600)
+    asked = []
+
+    def faulty(batch, start, stop):
+        asked.append((start, stop))
+        if start:
+            raise MemoryError(start)
+
+    batch.attach(faulty)
+    for _ in range(2):
+        assert batch.jsonl(0, 200).count(b"\n") == 200
+        with pytest.raises(MemoryError, match="256"):
+            batch.process()
+    assert asked == [(0, 256), (256, 600)]
+
+
+def test_a_batch_that_failed_is_freed_without_the_garbage_collector():
+    def faulty(batch, start, stop):
+        raise MemoryError
+
+    batch = Batch.build([simple_exchange()])
+    batch.attach(faulty)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(2):
+            with pytest.raises(MemoryError):
+                batch.process()
+        held = sys.getrefcount(faulty)
+        del batch
+        assert sys.getrefcount(faulty) == held - 1
+    finally:
+        gc.enable()
+
+
+def test_processing_is_done_once_whoever_asks_and_however_often():
+    batch = Batch.build([simple_exchange()] * 300)
+    asked = []
+    batch.attach(lambda batch, start, stop: asked.append((start, stop)))
+
+    for stop in (3, 0, 256, None, 1000, None):
+        batch.process(stop)
+    batch.jsonl()
+
+    assert asked == [(0, 256), (256, 300)]
+
+
+def test_several_threads_that_read_process_each_exchange_once_and_in_order():
+    request = Request(headers=(("Authorization", "Bearer abc"),), body=b"x" * 100)
+    values = [simple_exchange(request=request, start_ns=number, end_ns=number) for number in range(2000)]
+    for _ in range(10):
+        whole, shared = Batch.build(values), Batch.build(values)
+        whole.finish(ALWAYS)
+        asked = []
+
+        def finish(batch, start, stop, asked=asked):
+            asked.append((start, stop))
+            batch.finish(ALWAYS, start=start, stop=stop)
+
+        shared.attach(finish)
+        starts = range(0, 2000, 50)
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(shared.jsonl, starts, (start + 50 for start in starts)))
+        assert found == [whole.jsonl(start, start + 50) for start in starts]
+        assert [at for at, _ in asked] == [0, *(at for _, at in asked[:-1])] and asked[-1][1] == 2000
+
+
+def test_a_batch_has_one_finisher_which_cannot_read_it():
+    batch = Batch.build([simple_exchange()])
+    batch.attach(lambda batch, start, stop: batch.jsonl())
+
+    with pytest.raises(ValueError, match="one finisher"):
+        batch.attach()
+    with pytest.raises(RuntimeError, match="a finisher reads"):
+        batch.process()
+
+
 def test_what_was_given_up_unread_is_not_finished():
     batch = Batch.build([simple_exchange()] * 5)
     asked = []
-    batch.lend(lambda batch, start, stop: asked.append((start, stop)))
+    batch.attach(lambda batch, start, stop: asked.append((start, stop)), sole=True)
 
     batch.release(2)
     batch.otlp(b"", 2, 3)
     batch.release(3)
-    batch.prepare(9)
+    batch.process(9)
 
     assert asked == [(2, 5)]
 
@@ -241,9 +322,9 @@ def test_what_was_given_up_unread_is_not_finished():
 def test_a_long_batch_is_released_across_its_marks():
     values = [simple_exchange(start_ns=number, end_ns=number) for number in range(1000)]
     whole, lent = Batch.build(values), Batch.build(values)
-    whole.decode_content()
-    lent.decode_content()
-    lent.lend()
+    whole.finish()
+    lent.finish()
+    lent.attach(sole=True)
     for start in range(0, 1000, 100):
         lent.release(start)
         assert lent.jsonl(start, start + 100) == whole.jsonl(start, start + 100)
@@ -253,7 +334,7 @@ def test_a_long_batch_is_released_across_its_marks():
 def test_a_long_batch_is_finished_a_few_hundred_at_a_time():
     batch = Batch.build([simple_exchange()] * 1000)
     asked = []
-    batch.lend(lambda batch, start, stop: asked.append((start, stop)))
+    batch.attach(lambda batch, start, stop: asked.append((start, stop)), sole=True)
 
     for start in range(0, 1000, 64):
         batch.release(start)

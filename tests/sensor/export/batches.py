@@ -19,7 +19,8 @@ class NumberedBatch:
     def __init__(self, numbers: Sequence[int], padding: int = 0) -> None:
         self.numbers = list(numbers)
         self.padding = padding
-        self.released = self.prepared = 0
+        self.released = 0
+        self.processed = False
 
     @property
     def nbytes(self) -> int:
@@ -51,21 +52,14 @@ class NumberedBatch:
     def release(self, stop: int) -> None:
         self.released = stop
 
-    def prepare(self, stop: int) -> None:
-        self.prepared = stop
+    def process(self) -> None:
+        self.processed = True
 
     def exchanges(self) -> list[Exchange]:
         return [
             Exchange(request=Request(path=f"/{number}", host="api.test"), response=Response(status=200))
             for number in self.numbers
         ]
-
-
-class WholeBatch(NumberedBatch):
-    """A batch that cannot be sliced."""
-
-    def otlp(self, resource: bytes) -> bytes:  # type: ignore[override]
-        return super().otlp(resource)
 
 
 def numbers_in(request: bytes) -> list[int]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from levo.sensor.export.batch import RequestLimits, otlp_slices
-from tests.sensor.export.batches import RESOURCE, NumberedBatch, WholeBatch, numbers_in
+from tests.sensor.export.batches import RESOURCE, NumberedBatch, numbers_in
 
 
 class Misjudged(NumberedBatch):
@@ -36,9 +36,3 @@ def test_slices_are_bounded_ordered_and_complete(
     for traces, body in slices:
         assert traces == len(numbers_in(body)) <= limits.traces
         assert len(body) <= limits.bytes or traces == 1
-
-
-@given(total=st.integers(1, 20), traces=st.integers(1, 5))
-def test_a_batch_that_cannot_be_sliced_is_one_request(total: int, traces: int) -> None:
-    slices = list(otlp_slices(WholeBatch(range(total)), RESOURCE, RequestLimits(traces=traces)))
-    assert [(count, numbers_in(body)) for count, body in slices] == [(total, list(range(total)))]

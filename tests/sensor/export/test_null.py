@@ -21,4 +21,4 @@ def test_it_counts_has_all_masked_and_does_not_encode() -> None:
     output.submit_metrics(b"")
     output.close()
     seen = balanced(output)
-    assert (seen.exported, seen.bytes_sent, seen.last_error, batch.prepared) == (5, 0, None, 5)
+    assert (seen.exported, seen.bytes_sent, seen.last_error, batch.processed) == (5, 0, None, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from levo.sensor.export import RequestLimits, RetryPolicy
-from tests.sensor.export.batches import NumberedBatch, WholeBatch
+from tests.sensor.export.batches import NumberedBatch
 from tests.sensor.export.helpers import balanced, otlp_output, wait_until
 from tests.sensor.export.receivers import Answer, HttpReceiver, free_port
 
@@ -185,19 +185,6 @@ def test_a_large_batch_goes_in_several_bounded_requests_in_order() -> None:
         assert receiver.seen.numbers == list(range(121))
         assert all(len(body) <= limits.bytes for body in receiver.seen.bodies[:-1])
         assert len(receiver.seen.bodies[-1]) > limits.bytes
-    finally:
-        output.close()
-        receiver.close()
-
-
-def test_a_batch_that_cannot_be_sliced_goes_whole() -> None:
-    receiver = HttpReceiver()
-    output = otlp_output(f"http://127.0.0.1:{receiver.port}", requests=RequestLimits(traces=2))
-    try:
-        output.submit(WholeBatch(range(7)))
-        assert output.flush(20)
-        assert balanced(output).exported == 7
-        assert receiver.seen.requests == 1
     finally:
         output.close()
         receiver.close()

@@ -29,6 +29,8 @@ from tests.sensor.export.helpers import balanced, output_to, wait_until
 class Gate:
     """A destination that answers when told to."""
 
+    consumes = True
+
     def __init__(self, is_open: bool = True) -> None:
         self.open = threading.Event()
         if is_open:

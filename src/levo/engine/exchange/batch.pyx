@@ -1,17 +1,27 @@
 """Batches of finished exchanges: what leaves the engine, and what every output is given.
 
-A batch owns its records. ``finish`` (or ``decode_content`` and ``mask``) changes them and is called once, by one
-thread, before the batch is handed on; all other methods only read, so several outputs may use them at the same
-time. A batch that is lent to a single output may be finished by it, piece by piece (``lend``). The encoders run
-without the GIL.
+A batch owns its records, and its life goes one way: ``attach`` says what is to be done to exchanges before
+anybody reads them; ``process`` does it, in order and once, whoever asks and however often; then they are read;
+then ``release``d. Reading processes first what it is about to read, so a lone reader masks piece by piece on the
+core that encodes. Any number of threads may read at the same time. The encoders run without the GIL.
 """
 
 from cpython.buffer cimport PyBuffer_FillInfo
+from cpython.pythread cimport (
+    NOWAIT_LOCK,
+    WAIT_LOCK,
+    PyThread_acquire_lock,
+    PyThread_allocate_lock,
+    PyThread_free_lock,
+    PyThread_get_thread_ident,
+    PyThread_release_lock,
+)
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 import ipaddress
+from copy import copy
 
 from levo.engine.exchange.coding cimport Inflater, decode_message, inflater_free, inflater_new
 from levo.engine.core.exchange cimport (
@@ -57,9 +67,6 @@ from levo.model.exchange import Request as _Request
 from levo.model.exchange import Response as _Response
 
 
-ALWAYS = (b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key")
-
-
 cdef class Batch:
     """A chain of finished exchanges in order of completion. ``Batch()`` is empty."""
 
@@ -69,6 +76,8 @@ cdef class Batch:
     def __dealloc__(self):
         self._free(<size_t>-1)
         free(self.marks)
+        if self.lock != NULL:
+            PyThread_free_lock(self.lock)
 
     def __len__(self):
         return self.count
@@ -81,34 +90,21 @@ cdef class Batch:
         """Octets of memory that the records take."""
         return self.budget.used
 
-    def mask(self, names=()) -> int:
-        """Hide credentials: four header fields, ``x-api-key`` and those in *names* (bytes or str, any case).
+    def finish(
+        self, names=None, size_t max_size=10_000_000, size_t max_growth=64_000_000, size_t start=0, stop=None
+    ) -> tuple[int, int]:
+        """Undo content codings (``levo.engine.exchange.coding``) and hide credentials: for what is ``attach``ed.
 
-        Returns how many values were hidden.
+        One pass, because records that another core has written are fetched once. *max_size* bounds one body,
+        *max_growth* what all bodies may grow by together; once it is used up, each further coded body is decoded
+        to no more than 64 KiB. *names* are all header fields to mask (bytes or str, any case); None masks
+        nothing, user information in a target included. *start* and *stop* choose a slice by position.
+
+        Returns how many bodies a bound has cut, and how many values were hidden.
         """
-        return self._finish(_lower_names((*ALWAYS, *names)), False, 0, 0, 0, None)[1]
+        return self._finish(None if names is None else _lower_names(names), max_size, max_growth, start, stop)
 
-    def decode_content(
-        self, size_t max_size=10_000_000, size_t max_growth=64_000_000, size_t start=0, stop=None
-    ) -> int:
-        """Undo content codings (``levo.engine.exchange.coding``); return how many bodies a bound has cut.
-
-        *max_size* bounds one body, *max_growth* what all bodies may grow by together; once it is used up, each
-        further coded body is decoded to no more than 64 KiB. *start* and *stop* choose a slice by position.
-        """
-        return self._finish(None, True, max_size, max_growth, start, stop)[0]
-
-    def finish(self, names, size_t max_size, size_t max_growth, size_t start=0, stop=None) -> int:
-        """``decode_content`` and ``mask`` in one pass: records that another core has written are fetched once.
-
-        *names* are all header fields to mask. Returns how many values were hidden.
-        """
-        return self._finish(_lower_names(names), True, max_size, max_growth, start, stop)[1]
-
-    cdef tuple _finish(
-        self, list names, bint decode, size_t max_size, size_t max_growth, size_t start, object stop
-    ):
-        """Bodies cut, and values hidden (none without *names*)."""
+    cdef tuple _finish(self, list names, size_t max_size, size_t max_growth, size_t start, object stop):
         cdef size_t count = len(names) if names is not None else 0, i
         cdef bint hide = names is not None
         cdef HeaderNames headers
@@ -133,19 +129,18 @@ cdef class Batch:
             if name:
                 header_names_add(&headers, headers.count, <const uint8_t*><const char*>name, <uint32_t>len(name))
                 headers.count += 1
-        if decode and self.marks == NULL and left == self.count:
+        if self.marks == NULL and left == self.count:
             self.marks = <Exchange**>calloc(self.count // MARK_EVERY + 1, sizeof(Exchange*))
         with nogil:
             while exchange != NULL and left:
                 left -= 1
                 fetch_ahead(exchange)
-                if decode:
-                    if self.marks != NULL and (start + place) % MARK_EVERY == 0:
-                        self.marks[(start + place) // MARK_EVERY] = exchange
-                    place += 1
-                    cut += decode_message(&self.budget, inflater, &exchange.request, self._bound(limit, max_size))
-                    cut += decode_message(&self.budget, inflater, &exchange.response, self._bound(limit, max_size))
-                    exchange.footprint = exchange_footprint(exchange)
+                if self.marks != NULL and (start + place) % MARK_EVERY == 0:
+                    self.marks[(start + place) // MARK_EVERY] = exchange
+                place += 1
+                cut += decode_message(&self.budget, inflater, &exchange.request, self._bound(limit, max_size))
+                cut += decode_message(&self.budget, inflater, &exchange.response, self._bound(limit, max_size))
+                exchange.footprint = exchange_footprint(exchange)
                 if hide:
                     hidden += mask_credentials(exchange, &headers)
                 exchange = exchange.next
@@ -174,7 +169,7 @@ cdef class Batch:
         version_text.data = <const uint8_t*><const char*>version
         version_text.length = <uint32_t>len(version)
         memset(&out, 0, sizeof(Output))
-        self._settle(end)
+        self._process(end)
         with nogil:
             front = otlp_encode(self._from(start), end - start if end > start else 0, resource_text, version_text, &out)
         return _encoded(&out, front)
@@ -189,39 +184,74 @@ cdef class Batch:
         cdef size_t end = self.count if stop is None or stop > self.count else stop
         cdef size_t count = end - start if end > start else 0
         memset(&out, 0, sizeof(Output))
-        self._settle(end)
+        self._process(end)
         with nogil:
             jsonl_encode(self._from(start), count, &out)
         return bytes(_encoded(&out, 0))
 
-    def lend(self, finish=None) -> None:
-        """There is one reader from now on, and what it ``release``s may go at once.
+    def attach(self, finisher=None, *, bint sole=False) -> None:
+        """Say once, before the first reader, what is to be done to exchanges before they are read.
 
-        *finish*, called with this batch and two positions, is what is to be done to exchanges before they are
-        read. It is called when they first are, in order: the core that masks them then encodes them. What it
-        raises the reader gets, and nothing of those exchanges.
+        *finisher* is called with this batch and two positions; it changes the exchanges between them and reads
+        none. *sole*: there is one reader, and what it ``release``s may go at once.
+
+        Raises:
+            ValueError: the batch has a finisher.
         """
-        self.sole = True
-        self.finisher = finish
+        if self.finisher is not None:
+            raise ValueError("a batch has one finisher")
+        self.sole = sole
+        if finisher is not None:
+            self.lock = PyThread_allocate_lock()
+            if self.lock == NULL:
+                raise MemoryError
+            self.finisher = finisher
 
-    def prepare(self, size_t stop) -> None:
-        """Do what ``lend`` has left to do before position *stop*, for a reader that reads nothing."""
-        self._settle(stop)
+    def process(self, stop=None) -> None:
+        """Do what was ``attach``ed to the exchanges before position *stop*, or to all. Idempotent; for any thread.
 
-    cdef int _settle(self, size_t stop) except -1:
-        # Some more than are read now: calling *finisher* costs as much as a dozen exchanges.
-        stop = (stop + SETTLED_TOGETHER - 1) // SETTLED_TOGETHER * SETTLED_TOGETHER
+        Every method that reads does this first. What could not be processed is never read: whoever asks for it
+        gets the finisher's error, which is not called again.
+        """
+        self._process(self.count if stop is None else stop)
+
+    cdef int _process(self, size_t stop) except -1:
+        # Some more than are asked for: calling *finisher* costs as much as a dozen exchanges.
+        stop = (stop + PROCESSED_TOGETHER - 1) // PROCESSED_TOGETHER * PROCESSED_TOGETHER
         if stop > self.count:
             stop = self.count
-        if self.finished < self.released:
-            self.finished = self.released
-        if self.finisher is not None and self.finished < stop:
-            self.finisher(self, self.finished, stop)
-            self.finished = stop
+        if self.finisher is None or self.processed >= stop:
+            return 0
+        if self.holder == PyThread_get_thread_ident():
+            raise RuntimeError("a finisher reads the batch that it is to finish")
+        if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
+            with nogil:
+                PyThread_acquire_lock(self.lock, WAIT_LOCK)
+        self.holder = PyThread_get_thread_ident()
+        try:
+            self._process_alone(stop)
+        finally:
+            self.holder = 0
+            PyThread_release_lock(self.lock)
+        return 0
+
+    cdef int _process_alone(self, size_t stop) except -1:
+        if self.processed < self.released:
+            self.processed = self.released
+        if self.processed >= stop:
+            return 0
+        if self.failure is not None:
+            raise copy(self.failure)
+        try:
+            self.finisher(self, self.processed, stop)
+        except BaseException as error:
+            self.failure = copy(error)  # a traceback would keep this batch alive
+            raise
+        self.processed = stop
         return 0
 
     def release(self, size_t stop) -> None:
-        """The reader needs no exchange before position *stop* again. Does nothing unless the batch was lent.
+        """The reader needs no exchange before position *stop* again. Does nothing unless it is the *sole* one.
 
         They are freed while the cache holds them, rather than all together when they are cold.
         """
@@ -260,7 +290,7 @@ cdef class Batch:
         """The exchanges as ``levo.model.exchange.Exchange``, in order."""
         cdef list values = []
         cdef Exchange* exchange
-        self._settle(self.count)
+        self._process(self.count)
         exchange = self.first
         while exchange != NULL:
             values.append(_value(exchange))

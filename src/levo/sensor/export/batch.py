@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 class ExportBatch(Protocol):
     """Finished, redacted exchanges in order of completion: ``levo.engine.exchange.batch.Batch``.
 
-    Several outputs may hold the same batch and read it from their own threads; none changes it.
-    ``otlp`` may take ``start`` and ``stop`` (positions, half open) and then encodes only that slice; a batch
-    whose ``otlp`` takes one argument is sent whole.
+    Several outputs may hold the same batch and read it from their own threads. ``start`` and ``stop`` are
+    positions, half open. What is to be done to exchanges before they are read, reading does.
     """
 
     @property
@@ -38,8 +37,8 @@ class ExportBatch(Protocol):
     def release(self, stop: int, /) -> None:
         """No exchange before position *stop* is needed again by the one that calls."""
 
-    def prepare(self, stop: int, /) -> None:
-        """Do what was left for the reader to do before position *stop*; reading does it as well."""
+    def process(self) -> None:
+        """Do what reading the whole batch does before it reads; idempotent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class RequestLimits:
 def otlp_slices(
     batch: ExportBatch, resource: bytes, limits: RequestLimits
 ) -> Iterator[tuple[int, bytes | memoryview]]:
-    """Encode *batch* as (traces, request) pairs, each within *limits* where the batch can be sliced."""
+    """Encode *batch* as (traces, request) pairs, each within *limits* unless it is a single trace."""
     total = len(batch)
     if total == 0:
         return
@@ -82,13 +81,7 @@ def otlp_slices(
             yield total, whole
             return
         step = max(1, total // 2)
-    try:
-        first = batch.otlp(resource, 0, step)
-    except TypeError:
-        yield total, batch.otlp(resource)
-        return
-    yield from _within(batch, resource, 0, step, first, limits)
-    for start in range(step, total, step):
+    for start in range(0, total, step):
         batch.release(start)
         stop = min(start + step, total)
         yield from _within(batch, resource, start, stop, batch.otlp(resource, start, stop), limits)

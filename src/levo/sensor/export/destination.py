@@ -22,6 +22,10 @@ class Receipt:
 class Destination(Protocol):
     """One place that traces go to. Called by the threads of one ``Output``; ``abandon`` by any thread."""
 
+    @property
+    def consumes(self) -> bool:
+        """Whether ``encode`` releases what it has read of a batch, piece by piece."""
+
     def encode(self, batch: ExportBatch, resource: bytes) -> Iterator[EncodedRequest]:
         """Split and encode *batch*; the requests' trace counts add up to ``len(batch)``."""
 

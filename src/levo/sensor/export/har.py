@@ -30,6 +30,8 @@ _LAST_NS = 253_402_300_799 * 10**9
 class HarFile:
     """One ``log`` object. Nothing is sorted: entries come in order of completion."""
 
+    consumes = False
+
     def __init__(
         self, path: Path | None, stdout: BinaryIO | None = None, owner: tuple[int, int] | None = None
     ) -> None:

@@ -17,6 +17,8 @@ _ENCODED_TOGETHER = 512 * 1024
 class JsonLines:
     """Each batch is written at once when it arrives, so a killed process leaves whole lines."""
 
+    consumes = True
+
     def __init__(
         self, path: Path | None, stdout: BinaryIO | None = None, owner: tuple[int, int] | None = None
     ) -> None:

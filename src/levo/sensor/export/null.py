@@ -11,8 +11,10 @@ from levo.sensor.export.destination import Receipt
 class Null:
     """Encodes nothing, so that it measures everything in front of it, masking included."""
 
+    consumes = False
+
     def encode(self, batch: ExportBatch, resource: bytes) -> Iterator[EncodedRequest]:
-        batch.prepare(len(batch))
+        batch.process()
         yield EncodedRequest(len(batch), b"")
 
     def send(self, request: EncodedRequest, timeout_s: float | None = None) -> Receipt:

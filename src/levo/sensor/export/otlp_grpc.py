@@ -46,6 +46,8 @@ _MAX_RESPONSE = 1024 * 1024
 class OtlpGrpc:
     """Calls ``TraceService/Export`` and ``MetricsService/Export``. Connects lazily, at the first send."""
 
+    consumes = True
+
     def __init__(self, settings: OtlpSettings, limits: RequestLimits | None = None) -> None:
         """Raises ConfigError on unreadable certificates, an unsendable id or token."""
         self._settings = settings

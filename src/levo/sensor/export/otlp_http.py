@@ -45,6 +45,8 @@ class _Request:
 class OtlpHttp:
     """Sends to ``…/v1/traces`` and ``…/v1/metrics``. Opens no connection before the first send."""
 
+    consumes = True
+
     def __init__(self, settings: OtlpSettings, limits: RequestLimits | None = None) -> None:
         """Raises ConfigError on unreadable certificates, an unsendable id or token, or a bad proxy."""
         self._settings = settings

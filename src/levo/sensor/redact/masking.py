@@ -44,9 +44,9 @@ class Masking:
         start: int = 0,
         stop: int | None = None,
     ) -> None:
-        """Undo content codings of *batch* and mask it in place; arguments as of ``Batch.decode_content``."""
+        """Undo content codings of *batch* and mask it in place; arguments as of ``Batch.finish``."""
         redactor = self._redactor
-        credentials = batch.finish(self._headers, max_body, max_growth, start, stop)
+        _, credentials = batch.finish(self._headers, max_body, max_growth, start, stop)
         fields, patterns, withheld = redactor.redact(batch, start, stop)
         if credentials or fields or patterns or withheld:
             with self._lock:
