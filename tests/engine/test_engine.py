@@ -41,7 +41,7 @@ def test_memory_is_given_back():
     engine.finish()
     engine.drain()
     engine.tick(FRAMES[-1][0] + 10**9)
-    assert engine.memory_used == 0
+    assert engine.memory_used_bytes == 0
 
 
 def test_finish_is_legal_twice_and_an_engine_may_be_dropped_full():

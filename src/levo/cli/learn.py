@@ -172,7 +172,7 @@ def _capture(path: Path, expression: str | None) -> Iterator[Trace]:
     except ValueError as error:
         raise ConfigError(Problem("--filter", str(error))) from error
     with source:
-        engine = Engine(max_memory=512 << 20)
+        engine = Engine(max_memory_bytes=512 << 20)
         while engine.pump(source, _FRAMES, 0) > 0:
             yield from _drain(engine)
         engine.finish()

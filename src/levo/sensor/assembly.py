@@ -45,11 +45,11 @@ class Shares:
     """The queue of each output."""
 
     @classmethod
-    def of(cls, max_memory: int, outputs: int) -> Shares:
+    def of(cls, max_memory_bytes: int, outputs: int) -> Shares:
         return cls(
-            ring_bytes=min(32 * _MIB, max(2 * _MIB, max_memory // 8)),
-            handover_bytes=max(_MIB, max_memory // 8),
-            output_bytes=max(_MIB, max_memory // (4 * max(1, outputs))),
+            ring_bytes=min(32 * _MIB, max(2 * _MIB, max_memory_bytes // 8)),
+            handover_bytes=max(_MIB, max_memory_bytes // 8),
+            output_bytes=max(_MIB, max_memory_bytes // (4 * max(1, outputs))),
         )
 
 
@@ -255,8 +255,8 @@ def _engine(config: SensorConfig) -> Any:
     from levo.engine.engine import Engine  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     return Engine(
-        max_memory=config.max_memory_bytes,
-        max_message=config.max_http_length_bytes,
+        max_memory_bytes=config.max_memory_bytes,
+        max_message_bytes=config.max_http_length_bytes,
         stream_timeout_ns=config.stream_timeout_ns,
         idle_ns=config.connection_idle_timeout_ns,
         keep_bodies=config.max_http_length_bytes > 0,

@@ -1,5 +1,5 @@
 class FrameDecoder:
-    def __init__(self, memory_limit: int = ...) -> None: ...
+    def __init__(self, max_memory_bytes: int = ...) -> None: ...
     def feed(
         self,
         link_type: int,

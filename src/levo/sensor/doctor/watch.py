@@ -49,7 +49,7 @@ class _Eye:
         from levo.engine.engine import Engine  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
         self.source = source
-        self._engine = Engine(max_memory=_MEMORY, keep_bodies=False, **rules)
+        self._engine = Engine(max_memory_bytes=_MEMORY, keep_bodies=False, **rules)
 
     def look(self, wait_ms: int, live: bool) -> bool:
         """Read some frames; False at the end of the source."""

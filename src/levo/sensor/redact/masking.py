@@ -39,14 +39,14 @@ class Masking:
     def __call__(
         self,
         batch: Any,
-        max_body: int = 10_000_000,
-        max_growth: int = 64_000_000,
+        max_body_bytes: int = 10_000_000,
+        max_growth_bytes: int = 64_000_000,
         start: int = 0,
         stop: int | None = None,
     ) -> None:
         """Undo content codings of *batch* and mask it in place; arguments as of ``Batch.decode_content``."""
         redactor = self._redactor
-        credentials = batch.finish(self._headers, max_body, max_growth, start, stop)
+        credentials = batch.finish(self._headers, max_body_bytes, max_growth_bytes, start, stop)
         fields, patterns, withheld = redactor.redact(batch, start, stop)
         if credentials or fields or patterns or withheld:
             with self._lock:
