@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from levo.engine.engine import DROP_NAMES, Engine
 
+from levo.engine.engine import DROP_NAMES, Engine
 from levo.sensor.capture.memory import MemorySource
 from tests.helpers.websocket import conversation_frames
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import orjson
 import pytest
-from levo.engine.engine import Engine
 
+from levo.engine.engine import Engine
 from levo.ledger import Ledger
 from levo.model.exchange import Exchange
 from tests.cli.levo_command import environment

@@ -8,6 +8,7 @@ import hpack.huffman_constants
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from levo.engine.http2.hpack import HeaderReader
 
 Fields = list[tuple[bytes, bytes]]

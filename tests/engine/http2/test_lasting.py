@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 
 import pytest
-from levo.engine.engine import Engine
 
+from levo.engine.engine import Engine
 from levo.model.exchange import Exchange
 from tests.helpers.http2_peers import Peers, request_head, response_head
 from tests.helpers.websocket import frame

@@ -7,8 +7,8 @@ import struct
 from pathlib import Path
 
 import pytest
-from levo.engine.engine import Engine
 
+from levo.engine.engine import Engine
 from tests.helpers.conversation import Conversation
 from tests.helpers.engine_runs import assert_balanced
 from tests.helpers.http2_peers import simple_exchanges

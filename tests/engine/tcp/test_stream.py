@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 
 from levo.engine.engine import Engine
-
 from tests.helpers.engine_runs import assert_balanced
 from tests.helpers.websocket import frame
 

@@ -11,8 +11,8 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from levo.engine.engine import Engine
 
+from levo.engine.engine import Engine
 from tests.helpers.conversation import Conversation
 from tests.helpers.engine_runs import assert_balanced
 from tests.helpers.http2_peers import simple_exchanges

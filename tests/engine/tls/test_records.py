@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from levo.engine.engine import Engine
 
+from levo.engine.engine import Engine
 from tests.helpers.conversation import Conversation
 from tests.helpers.packets import Ends, capture_segments
 from tests.helpers.pcap import shared_captures
