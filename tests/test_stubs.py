@@ -221,6 +221,22 @@ def test_nothing_in_a_stub_is_of_any_type(path: Path) -> None:
     assert not re.search(r"\bAny\b", path.read_text(encoding="utf-8"))
 
 
+def callers_of_the_engine() -> list[Path]:
+    paths = sorted((SOURCE / "levo").rglob("*.py"))
+    return [path for path in paths if any(name.startswith("levo.engine.") for name in imported(path))]
+
+
+@pytest.mark.parametrize("path", callers_of_the_engine(), ids=module_name)
+def test_nothing_is_of_any_type_where_the_engine_is_called(path: Path) -> None:
+    names = {
+        node.id
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Name)
+    }
+
+    assert "Any" not in names
+
+
 MISTAKES = """\
 from levo.engine.encode.otlp import encode_resource
 from levo.engine.engine import Engine

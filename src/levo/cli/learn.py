@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -112,7 +112,7 @@ def command(
     click.echo(f"levo learn: {state.traces} exchanges, {found} operations", err=True)
 
 
-def formatted(document: Any, form: str) -> str:
+def formatted(document: object, form: str) -> str:
     """Return *document* as text, keys in their order."""
     if form == "yaml":
         import yaml
