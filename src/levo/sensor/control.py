@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from levo import __version__
 from levo.config import OPTIONS, HostPort, Merged
@@ -229,7 +229,7 @@ class Control:
             self._reload.set()
             self._sensor.pipeline.wake()
 
-        wanted: dict[int, Any] = {
+        wanted: dict[int, Callable[[int, FrameType | None], None]] = {
             signal.SIGINT: on_stop,
             signal.SIGTERM: on_stop,
             signal.SIGHUP: on_reload,
