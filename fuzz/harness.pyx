@@ -341,9 +341,9 @@ cdef int balanced(const Stats* s, uint64_t drained) except -1:
 
 cdef Engine engine_of(uint8_t options):
     cdef Engine engine = Engine(
-        max_memory=20_000 if options & OPTION_LITTLE_MEMORY else 64 << 20,
-        max_head=500 if options & OPTION_SHORT_HEADS else 262_144,
-        max_message=1000 if options & OPTION_SHORT_BODIES else 10_000_000,
+        max_memory_bytes=20_000 if options & OPTION_LITTLE_MEMORY else 64 << 20,
+        max_head_bytes=500 if options & OPTION_SHORT_HEADS else 262_144,
+        max_message_bytes=1000 if options & OPTION_SHORT_BODIES else 10_000_000,
         max_pending=3 if options & OPTION_FEW_PENDING else 1024,
         keep_bodies=not options & OPTION_NO_BODIES,
         traces_per_minute=3.0 if options & OPTION_RATE else 0.0,

@@ -21,7 +21,7 @@ READS = ("levo.engine.core", "levo.engine.exchange", "levo.engine.proto")
 ALLOWED: dict[str, tuple[str, ...]] = {
     "levo.model": (),
     "levo.errors": (),
-    "levo.ledger": (),
+    "levo.ledger": ("levo.model",),
     "levo.config": ("levo.model", "levo.errors", "levo.ledger"),
     "levo.engine.core": ("levo.model",),
     "levo.engine.net": ("levo.engine.core",),

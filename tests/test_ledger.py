@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from levo.engine.engine import DROP_NAMES, Engine
 
+from levo.engine.engine import DROP_NAMES, Engine
 from levo.ledger import EXCHANGES, FRAMES, NOTES, OUTPUT, PAYLOAD, STAGES, TRACES, Fate, Ledger, reference
 from levo.sensor.capture.statistics import FileStatistics, InterfaceStatistics, LiveStatistics
 from levo.sensor.export.statistics import OutputStatistics

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from levo.model.statistics import EngineStatistics
 
 
 class Fate(Enum):
@@ -186,6 +189,33 @@ class Balance:
         return line if not self.missing else f"{line} -- DOES NOT BALANCE, {self.missing:+,} unaccounted for"
 
 
+class Captured(Protocol):
+    """What a source counts: ``FileStatistics`` or ``LiveStatistics``, each with further states of its own."""
+
+    @property
+    def received(self) -> int: ...
+    @property
+    def delivered(self) -> int: ...
+
+
+class HandedOver(Protocol):
+    """What the pipeline counts: ``PipelineStatistics``, with the states of :data:`TRACES` by their names."""
+
+    @property
+    def submitted(self) -> int: ...
+
+
+class Delivered(Protocol):
+    """What an output counts: ``OutputStatistics``, with the states of :data:`OUTPUT` by their names."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def received(self) -> int: ...
+    @property
+    def recovered(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """The balances of all stages, in the order of the data's way, and a few numbers beside them."""
@@ -197,22 +227,22 @@ class Ledger:
     @classmethod
     def from_statistics(
         cls,
-        engine: Mapping[str, Any],
-        capture: Any = None,
-        outputs: Iterable[Any] = (),
-        pipeline: Any = None,
+        engine: EngineStatistics,
+        capture: Captured | None = None,
+        outputs: Iterable[Delivered] = (),
+        pipeline: HandedOver | None = None,
         ready: int = 0,
     ) -> Ledger:
         """Build the ledger.
 
-        *engine* is ``Engine.statistics()``; *capture* a ``FileStatistics`` or ``LiveStatistics``; *outputs*
-        ``OutputStatistics``; *pipeline* ``PipelineStatistics``; *ready* the exchanges waiting in the engine.
-        Each stage's ``received`` is what the stage before says it passed on: hand-overs are checked. Taken
-        while the sensor runs, the parts are of slightly different moments; once it has stopped they agree.
+        *engine* may have the counters of masking as well (``SensorStatistics``); *ready* are the exchanges
+        waiting in the engine. Each stage's ``received`` is what the stage before says it passed on:
+        hand-overs are checked. Taken while the sensor runs, the parts are of slightly different moments;
+        once it has stopped they agree.
         """
         stages = []
         if capture is not None:
-            stages.append(_capture(capture, int(engine["frames_received"])))
+            stages.append(_capture(capture, engine["frames_received"]))
         stages.append(_prefixed(FRAMES, engine, "frames_"))
         stages.append(_prefixed(PAYLOAD, engine, "payload_bytes_"))
         stages.append(_exchanges(engine))
@@ -220,14 +250,13 @@ class Ledger:
             counts = {
                 name: getattr(pipeline, name) for name in ("submitted", "held", "queue_full", "unfinished")
             }
-            stages.append(_balance(TRACES, int(engine["exchanges_emitted"]), {**counts, "ready": ready}))
+            stages.append(_balance(TRACES, engine["exchanges_emitted"], {**counts, "ready": ready}))
         for output in outputs:
             offered = output.received if pipeline is None else pipeline.submitted
             counts = {state.name: getattr(output, state.name) for state in OUTPUT.states}
             stages.append(_balance(OUTPUT, offered + output.recovered, counts, output.name))
-        notes = [
-            (name, int(engine[name]), text) for name, text in (NOTES | MASKED).items() if engine.get(name)
-        ]
+        numbers = numbers_of(engine)
+        notes = [(name, numbers[name], text) for name, text in (NOTES | MASKED).items() if numbers.get(name)]
         if capture is not None:
             notes += _capture_notes(capture)
         return cls(tuple(stages), tuple(notes))
@@ -259,28 +288,32 @@ def _balance(stage: Stage, received: int, counts: Mapping[str, int], label: str 
     )
 
 
-def _prefixed(stage: Stage, engine: Mapping[str, Any], prefix: str) -> Balance:
-    counts = {name[len(prefix) :]: int(value) for name, value in engine.items() if name.startswith(prefix)}
+def numbers_of(counters: Mapping[str, object]) -> dict[str, int]:
+    """The counters whose value is one number."""
+    return {name: value for name, value in counters.items() if isinstance(value, int)}
+
+
+def _prefixed(stage: Stage, engine: EngineStatistics, prefix: str) -> Balance:
+    numbers = numbers_of(engine)
+    counts = {name[len(prefix) :]: value for name, value in numbers.items() if name.startswith(prefix)}
     return _balance(stage, counts.pop("received"), counts)
 
 
-def _exchanges(engine: Mapping[str, Any]) -> Balance:
-    counts = {"emitted": int(engine["exchanges_emitted"]), "open": int(engine["exchanges_open"])}
-    for name, value in engine.get("exchanges_dropped", {}).items():
-        counts[str(name).lower().removeprefix("drop_")] = int(value)
-    counts.pop("none", None)
-    return _balance(EXCHANGES, int(engine["exchanges_begun"]), counts)
+def _exchanges(engine: EngineStatistics) -> Balance:
+    ended = {"emitted": engine["exchanges_emitted"], "open": engine["exchanges_open"]}
+    counts = ended | numbers_of(engine["exchanges_dropped"])
+    return _balance(EXCHANGES, engine["exchanges_begun"], counts)
 
 
-def _capture(capture: Any, passed: int) -> Balance:
+def _capture(capture: Captured, passed: int) -> Balance:
     dropped = int(getattr(capture, "dropped", 0))
     filtered = int(getattr(capture, "filtered", 0))
-    waiting = int(capture.received) - int(capture.delivered) - dropped - filtered
+    waiting = capture.received - capture.delivered - dropped - filtered
     counts = {"delivered": passed, "filtered": filtered, "kernel_dropped": dropped, "waiting": waiting}
-    return _balance(CAPTURE, int(capture.received), counts)
+    return _balance(CAPTURE, capture.received, counts)
 
 
-def _capture_notes(capture: Any) -> list[tuple[str, int, str]]:
+def _capture_notes(capture: Captured) -> list[tuple[str, int, str]]:
     texts = {
         "interface_dropped": "frames dropped by the device or its driver, before the kernel's filter",
         "interfaces_lost": "times that an interface ended its capture",

@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 
 import pytest
-from levo.engine.engine import Engine
 
+from levo.engine.engine import Engine
 from levo.sensor.capture.file import FileSource
 from tests.captures import voters
 from tests.captures.disagreements import DISAGREEMENTS

@@ -30,7 +30,7 @@ from levo.config import (
 from levo.config.merge import Merged
 from levo.errors import ConfigError
 
-AROUND = Surroundings(terminal=True, memory_budget=100 << 20, memory_reason="half of the memory limit")
+AROUND = Surroundings(terminal=True, memory_budget_bytes=100 << 20, memory_reason="half of the memory limit")
 HERE = str(Path(__file__))
 NET = ipaddress.ip_network("10.0.0.0/8")
 

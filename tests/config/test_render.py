@@ -15,7 +15,7 @@ from levo.config.render import reference_file, reference_page, show, show_json
 from levo.config.satellite_settings import SATELLITE, check_satellite_file
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "reference"
-AROUND = Surroundings(memory_budget=100 << 20, memory_reason="half of the memory limit")
+AROUND = Surroundings(memory_budget_bytes=100 << 20, memory_reason="half of the memory limit")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def read(table: Table[Any], option: Option, text: str, place: str, tmp_path: Pat
         file = tmp_path / "config.yaml"
         file.write_text(f"{option.name}: {text}\n")
         path = str(file)
-    around = Surroundings(memory_budget=1 << 40)
+    around = Surroundings(memory_budget_bytes=1 << 40)
     loaded = merge(table, flags, environ, path=path, surroundings=around)
     return getattr(loaded.config, option.field)
 
@@ -183,7 +183,7 @@ def test_names_are_unambiguous(table: Table[Any]) -> None:
 
 
 def test_defaults_follow_the_surroundings() -> None:
-    around = Surroundings(terminal=True, memory_budget=64 << 20, satellite_dir="/d")
+    around = Surroundings(terminal=True, memory_budget_bytes=64 << 20, satellite_dir="/d")
 
     assert merge(SENSOR, {}, {}, surroundings=around).config.max_memory_bytes == 64 << 20
     assert str(merge(SATELLITE, {}, {}, surroundings=around).config.data_dir) == "/d"

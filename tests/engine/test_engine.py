@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from levo.engine.engine import DROP_NAMES, Engine
 
+from levo.engine.engine import DROP_NAMES, Engine
 from levo.sensor.capture.memory import MemorySource
 from tests.helpers.websocket import conversation_frames
 
@@ -41,7 +41,7 @@ def test_memory_is_given_back():
     engine.finish()
     engine.drain()
     engine.tick(FRAMES[-1][0] + 10**9)
-    assert engine.memory_used == 0
+    assert engine.memory_used_bytes == 0
 
 
 def test_finish_is_legal_twice_and_an_engine_may_be_dropped_full():

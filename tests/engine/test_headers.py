@@ -16,7 +16,9 @@ FLAGS = ["-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function",
 
 
 @pytest.mark.skipif(shutil.which(COMPILER) is None, reason=f"no compiler: {COMPILER}")
-@pytest.mark.parametrize("header", sorted(SOURCE.rglob("*.h")), ids=lambda path: str(path.relative_to(SOURCE)))
+@pytest.mark.parametrize(
+    "header", sorted(SOURCE.rglob("*.h")), ids=lambda path: path.relative_to(SOURCE).as_posix()
+)
 def test_a_header_compiles_by_itself_without_a_warning(header: Path):
     program = f'#include "{header.relative_to(SOURCE)}"\n#include "{header.relative_to(SOURCE)}"\n'
 

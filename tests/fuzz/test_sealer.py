@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from fuzz.sealer import SUITES, Sealer
-from levo.engine.engine import Engine
 
+from levo.engine.engine import Engine
 from tests.helpers.conversation import Conversation
 from tests.helpers.packets import Ends, capture_segments
 

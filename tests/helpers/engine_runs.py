@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from levo.engine.engine import Engine
 
+from levo.engine.engine import Engine
 from levo.ledger import Ledger
 from levo.sensor.capture.file import FileSource
 from tests.helpers.lines import Exchange

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from levo.engine.engine import Engine
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from levo.engine.encode.otlp import encode_resource
+from levo.engine.engine import Engine
 from levo.sensor.assembly import ledger_of
 from levo.sensor.capture.statistics import InterfaceStatistics, LiveStatistics
 from levo.sensor.export.statistics import OutputStatistics

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import orjson
 import pytest
-from levo.engine.engine import Engine
 
+from levo.engine.engine import Engine
 from levo.ledger import Ledger
 from levo.model.exchange import Exchange
 from tests.cli.levo_command import environment
@@ -43,7 +43,7 @@ def is_whole(exchange: Exchange) -> bool:
 def test_the_engine_stays_within_its_budget_and_keeps_ordinary_exchanges() -> None:
     """2,000 hostile connections against 8 MiB: in proportion to 10,000 against 64 MiB, and tighter."""
     budget = 8 << 20
-    engine = Engine(max_memory=budget)
+    engine = Engine(max_memory_bytes=budget)
     attack = Attack(2000)
     times = itertools.count(1_700_000_000 * 10**9, 20_000)
     engine.feed([(next(times), octets, None) for octets in attack.opening()])
@@ -51,7 +51,7 @@ def test_the_engine_stays_within_its_budget_and_keeps_ordinary_exchanges() -> No
     rounds = attack.rounds()
     for _ in range(60):
         engine.feed([(next(times), octets, None) for octets in itertools.islice(rounds, 2000)])
-        peak = max(peak, engine.memory_used)
+        peak = max(peak, engine.memory_used_bytes)
         whole += sum(map(is_whole, engine.drain().exchanges()))
     engine.finish()
     ready = engine.ready

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,10 +12,13 @@ from levo.cli.sensor_options import merged, sensor_options
 from levo.config import Merged
 from levo.config.render import show
 from levo.errors import ConfigError, Problem
-from levo.sensor.assembly import Shares, open_sensor, open_source, own_endpoints
+from levo.sensor.assembly import open_file, open_sensor, own_endpoints
 from levo.sensor.control import Control, undelivered
 from levo.sensor.log import Log
 from levo.sensor.privileges import plan
+
+if TYPE_CHECKING:
+    from levo.sensor.capture.filters import Endpoint
 
 
 @click.command("apidump")
@@ -48,10 +51,9 @@ def _dry_run(found: Merged) -> str:
     """What would run: every setting, the interfaces, the compiled filter."""
     config = found.config
     lines = [show(found), ""]
-    shares = Shares.of(config.max_memory_bytes, len(config.output))
     own = own_endpoints(config, os.environ)
     if config.read is not None:
-        with open_source(config, os.environ, shares) as source:
+        with open_file(config.read, config.filter) as source:
             lines.append(f"reads {source.path}")
     else:
         lines += _interfaces(config.interfaces)
@@ -84,7 +86,7 @@ def _unknown_interface(name: str, known: list[str]) -> Problem:
     return Problem("--interfaces", f"{name!r} is not an interface here; there are {', '.join(known)}")
 
 
-def _compiled(expression: str | None, own: tuple[Any, ...]) -> list[str]:
+def _compiled(expression: str | None, own: tuple[Endpoint, ...]) -> list[str]:
     from levo.sensor.capture.bpf import compile_expression
     from levo.sensor.capture.filters import describe, live_program, resolve
 

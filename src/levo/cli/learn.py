@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -27,9 +27,13 @@ from levo.satellite.learn.paths.explain import explanation
 from levo.satellite.openapi import render_document
 from levo.satellite.openapi.catalog import operations_of
 
+if TYPE_CHECKING:
+    from levo.engine.engine import Engine
+
 _ORIGIN = Origin("default", "default", "learned", "")
 _SNIFFED_OCTETS = 4096
 _FRAMES = 4096
+_MEMORY_BYTES = 512 << 20
 
 
 class UnreadableFile(LevoError):
@@ -108,7 +112,7 @@ def command(
     click.echo(f"levo learn: {state.traces} exchanges, {found} operations", err=True)
 
 
-def formatted(document: Any, form: str) -> str:
+def formatted(document: object, form: str) -> str:
     """Return *document* as text, keys in their order."""
     if form == "yaml":
         import yaml
@@ -164,22 +168,22 @@ def _json_lines(path: Path) -> Iterator[Trace]:
 
 
 def _capture(path: Path, expression: str | None) -> Iterator[Trace]:
-    from levo.engine.engine import Engine  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    from levo.sensor.capture.file import FileSource  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from levo.engine.engine import Engine
+    from levo.sensor.capture.file import FileSource
 
     try:
         source = FileSource(str(path), filter=expression)
     except ValueError as error:
         raise ConfigError(Problem("--filter", str(error))) from error
     with source:
-        engine = Engine(max_memory=512 << 20)
+        engine = Engine(max_memory_bytes=_MEMORY_BYTES)
         while engine.pump(source, _FRAMES, 0) > 0:
             yield from _drain(engine)
         engine.finish()
         yield from _drain(engine)
 
 
-def _drain(engine: Any) -> Iterator[Trace]:
+def _drain(engine: Engine) -> Iterator[Trace]:
     batch = engine.drain()
     batch.finish()
     for exchange in batch.exchanges():

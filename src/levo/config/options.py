@@ -20,7 +20,7 @@ DEFAULT_PATH = "/etc/levo/sensor/config.yaml"
 
 
 def _budget(around: Surroundings) -> tuple[int, str]:
-    return around.memory_budget, around.memory_reason
+    return around.memory_budget_bytes, around.memory_reason
 
 
 def _log_format(around: Surroundings) -> tuple[str, str]:

@@ -21,7 +21,7 @@ class Surroundings:
 
     terminal: bool = False
     """Standard error is a terminal."""
-    memory_budget: int = 256 << 20
+    memory_budget_bytes: int = 256 << 20
     memory_reason: str = "no memory limit found"
     satellite_dir: str = "/var/lib/levo/satellite"
     satellite_dir_reason: str = "the system's"

@@ -12,8 +12,11 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from levo.model.regex import Regex
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -42,7 +45,7 @@ class Pattern:
     """A regular expression of the user's, searched and not anchored, in linear time (RE2 syntax)."""
 
     text: str
-    compiled: Any = field(repr=False, compare=False)
+    compiled: Regex = field(repr=False, compare=False)
     """A compiled ``re2`` expression; ``search`` takes str or bytes."""
 
     def __str__(self) -> str:

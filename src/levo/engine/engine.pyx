@@ -155,12 +155,12 @@ cdef class Engine:
     def __cinit__(
         self,
         *,
-        max_memory: int = 256 << 20,
-        max_message: int = 10_000_000,
+        max_memory_bytes: int = 256 << 20,
+        max_message_bytes: int = 10_000_000,
         stream_timeout_ns: int = 10_000_000_000,
         keep_bodies: bool = True,
-        max_head: int = 262_144,
-        max_held: int = 8 << 20,
+        max_head_bytes: int = 262_144,
+        max_held_bytes: int = 8 << 20,
         max_pending: int = 1024,
         acked_gap_ns: int = 100_000_000,
         idle_ns: int = 86_400_000_000_000,
@@ -171,13 +171,13 @@ cdef class Engine:
         rules=None,
     ):
         memset(&self.state, 0, sizeof(EngineState))
-        self.state.budget.limit = max_memory
+        self.state.budget.limit = max_memory_bytes
         self.state.budget.pool = the_pool()
-        self.state.settings.max_message = min(max_message, 1 << 30)
+        self.state.settings.max_message_bytes = min(max_message_bytes, 1 << 30)
         self.state.settings.stream_timeout_ns = stream_timeout_ns
         self.state.settings.keep_bodies = keep_bodies
-        self.state.settings.max_head = max_head
-        self.state.settings.max_held = max_held
+        self.state.settings.max_head_bytes = max_head_bytes
+        self.state.settings.max_held_bytes = max_held_bytes
         self.state.settings.max_pending = max_pending
         self.state.settings.acked_gap_ns = min(acked_gap_ns, stream_timeout_ns)
         self.state.settings.idle_ns = idle_ns
@@ -192,7 +192,7 @@ cdef class Engine:
         self.state.ports = ports_new()
         if self.state.ports == NULL:
             raise MemoryError("port table")
-        self.state.tls = tls_new(max(1024, min(max_memory // 16 // sizeof(Secrets), 1 << 20)))
+        self.state.tls = tls_new(max(1024, min(max_memory_bytes // 16 // sizeof(Secrets), 1 << 20)))
         if self.state.tls == NULL:
             raise MemoryError("endpoint table")
         if not sampler_init(&self.sampler, traces_per_minute, endpoint_traces_per_minute):
@@ -271,13 +271,13 @@ cdef class Engine:
         return self.state.now_ns
 
     @property
-    def memory_used(self) -> int:
+    def memory_used_bytes(self) -> int:
         """Octets taken from the budget at the moment, ready exchanges included."""
         return self.state.budget.used
 
-    def set_external(self, int64_t octets):
+    def set_external(self, int64_t held_bytes) -> None:
         """Report octets that are held outside (export queues) and count against the same budget."""
-        self.state.budget.external = octets
+        self.state.budget.external = held_bytes
 
     def set_policy(self, *, traces_per_minute: float, endpoint_traces_per_minute: float = -1.0, rules=None):
         """Replace the budget and the rules while capture goes on (see the class for their meaning)."""
@@ -296,10 +296,10 @@ cdef class Engine:
         """Octets that the finished exchanges hold."""
         return self.state.ready_bytes
 
-    def drain(self, size_t limit=0, int64_t octets_limit=0) -> Batch:
+    def drain(self, size_t limit=0, int64_t limit_bytes=0) -> Batch:
         """Hand over finished exchanges in order of completion, at most *limit* (0: all).
 
-        With *octets_limit*, no further one is added once the batch holds that many octets.
+        With *limit_bytes*, no further one is added once the batch holds that many octets.
         """
         cdef Exchange* first = self.state.ready_first
         cdef Exchange* last = first
@@ -310,11 +310,11 @@ cdef class Engine:
         octets = first.footprint
         count = 1
         if (limit == 0 or self.state.ready_count <= limit) and (
-            octets_limit == 0 or self.state.ready_bytes <= octets_limit
+            limit_bytes == 0 or self.state.ready_bytes <= limit_bytes
         ):
             return drain_all(&self.state)
         while last.next != NULL and (limit == 0 or count < limit) and (
-            octets_limit == 0 or octets < octets_limit
+            limit_bytes == 0 or octets < limit_bytes
         ):
             last = last.next
             octets += last.footprint

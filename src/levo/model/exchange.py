@@ -141,9 +141,9 @@ class Message:
         wanted = name.lower()
         return next((value for key, value in self.headers if key.lower() == wanted), None)
 
-    def _json(self) -> dict[str, Any]:
+    def _json(self) -> dict[str, object]:
         text = self.body_text
-        out: dict[str, Any] = {"headers": [list(line) for line in self.headers]}
+        out: dict[str, object] = {"headers": [list(line) for line in self.headers]}
         if text is None:
             out |= {"body": base64.b64encode(self.body).decode("ascii"), "body_encoding": "base64"}
         else:
@@ -222,7 +222,7 @@ class Exchange:
     grpc_compressed: bool = False
     """At least one of its messages had the compressed flag set."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The object of one line of ``--output jsonl``.
 
         Members beyond the specification stand only where they say something: ``stream_id``, ``interim``,
@@ -244,7 +244,7 @@ class Exchange:
         if self.response is not None:
             s = self.response
             response = {"status": s.status, "reason": s.reason, "version": s.version} | s._json()
-        out: dict[str, Any] = {
+        out: dict[str, object] = {
             "start_ns": self.start_ns,
             "end_ns": self.end_ns,
             "protocol": self.protocol,

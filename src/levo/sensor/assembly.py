@@ -6,9 +6,9 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
-from levo.config import Merged, SensorConfig
+from levo.config import Merged, OutputSpec, SensorConfig
 from levo.errors import ConfigError, Problem
 from levo.ledger import Ledger
 from levo.sensor.health import bind, not_ready
@@ -23,7 +23,19 @@ from levo.sensor.resource import (
     read_task_metadata,
     resource_attributes,
 )
-from levo.sensor.sampling.rules import compile_rules
+from levo.sensor.sampling.rules import Rules, compile_rules
+
+if TYPE_CHECKING:
+    from levo.engine.engine import Engine
+    from levo.engine.exchange.batch import Batch
+    from levo.model.statistics import MaskingStatistics, SensorStatistics
+    from levo.sensor.capture.file import FileSource
+    from levo.sensor.capture.filters import Endpoint
+    from levo.sensor.capture.live import LiveSource
+    from levo.sensor.export.destination import Destination
+    from levo.sensor.export.output import Output
+    from levo.sensor.export.settings import OtlpSettings
+    from levo.sensor.export.spool import Spool
 
 _MIB = 1 << 20
 _APPLY_WITHIN_S = 2.0
@@ -45,11 +57,11 @@ class Shares:
     """The queue of each output."""
 
     @classmethod
-    def of(cls, max_memory: int, outputs: int) -> Shares:
+    def of(cls, max_memory_bytes: int, outputs: int) -> Shares:
         return cls(
-            ring_bytes=min(32 * _MIB, max(2 * _MIB, max_memory // 8)),
-            handover_bytes=max(_MIB, max_memory // 8),
-            output_bytes=max(_MIB, max_memory // (4 * max(1, outputs))),
+            ring_bytes=min(32 * _MIB, max(2 * _MIB, max_memory_bytes // 8)),
+            handover_bytes=max(_MIB, max_memory_bytes // 8),
+            output_bytes=max(_MIB, max_memory_bytes // (4 * max(1, outputs))),
         )
 
 
@@ -58,9 +70,10 @@ class Sensor:
     """Everything that was opened for one run."""
 
     pipeline: Pipeline
-    source: Any
-    """``FileSource`` or ``LiveSource``."""
-    outputs: tuple[Any, ...]
+    source: FileSource | LiveSource
+    live: LiveSource | None
+    """The source, where interfaces are captured."""
+    outputs: tuple[Output, ...]
     finisher: Finisher
     resource: bytes
     """The encoded ``Resource`` message."""
@@ -78,7 +91,8 @@ class Sensor:
     def snapshot(self) -> Snapshot:
         """What the sensor has seen and done, with what the finisher hid among the engine's counters."""
         seen = self.pipeline.snapshot()
-        return replace(seen, engine={**seen.engine, **self.finisher.statistics()})
+        engine: SensorStatistics = {**seen.engine, **self.finisher.statistics()}
+        return replace(seen, engine=engine)
 
     def metrics(self) -> list[Metric]:
         seen = self.snapshot()
@@ -86,8 +100,8 @@ class Sensor:
 
     def not_ready(self, now_ns: int) -> list[str]:
         """Why the sensor does not do its work; empty when it does."""
-        interfaces = getattr(self.source, "interfaces", None)
-        return not_ready(self.pipeline.snapshot(), now_ns, None if interfaces is None else len(interfaces))
+        interfaces = None if self.live is None else len(self.live.interfaces)
+        return not_ready(self.pipeline.snapshot(), now_ns, interfaces)
 
     def reconfigure(self, config: SensorConfig) -> None:
         """Apply what a running sensor can change (filters, rates, redaction); return when it is in force."""
@@ -116,16 +130,21 @@ def open_sensor(merged: Merged, environ: Mapping[str, str], privileges: Plan | N
     task, warning = read_task_metadata(environ)
     shares = Shares.of(config.max_memory_bytes, len(config.output))
     finisher = Finisher(config)
-    source = open_source(config, environ, shares)
+    source: FileSource | LiveSource
+    live = file = None
+    if config.read is None:
+        source = live = _open_live(config, environ, shares)
+    else:
+        source = file = open_file(config.read, config.filter)
     listener = None
-    outputs: list[Any] = []
+    outputs: list[Output] = []
     claim = Claim(deployment_key(config, task))
     try:
         _refuse_overwriting(config)
         resource = _encode_resource(resource_attributes(config, environ, task, run=claim.run))
         listener = None if config.listen is None else bind(config.listen)
         engine = _engine(config)
-        _give_keys(engine, config, source)
+        _give_keys(engine, config, file)
         runs_as = str(privileges) if privileges is not None and os.geteuid() == 0 else ""
         lost: list[str] = []
 
@@ -159,16 +178,26 @@ def open_sensor(merged: Merged, environ: Mapping[str, str], privileges: Plan | N
             listener.close()
         raise
     warnings = merged.warnings + ((warning,) if warning else ()) + tuple(lost)
-    return Sensor(pipeline, source, tuple(outputs), finisher, resource, listener, runs_as, warnings, claim)
+    return Sensor(
+        pipeline, source, live, tuple(outputs), finisher, resource, listener, runs_as, warnings, claim
+    )
 
 
-def open_source(config: SensorConfig, environ: Mapping[str, str], shares: Shares) -> Any:
+def open_source(config: SensorConfig, environ: Mapping[str, str], shares: Shares) -> FileSource | LiveSource:
     """The capture file of ``--read``, or the live interfaces without our own traffic."""
     if config.read is not None:
-        from levo.sensor.capture.file import FileSource  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        return open_file(config.read, config.filter)
+    return _open_live(config, environ, shares)
 
-        return FileSource(config.read, filter=config.filter)
-    from levo.sensor.capture.live import LiveSource  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+def open_file(path: str, expression: str | None) -> FileSource:
+    from levo.sensor.capture.file import FileSource
+
+    return FileSource(path, filter=expression)
+
+
+def _open_live(config: SensorConfig, environ: Mapping[str, str], shares: Shares) -> LiveSource:
+    from levo.sensor.capture.live import LiveSource
 
     return LiveSource(
         config.interfaces,
@@ -179,7 +208,7 @@ def open_source(config: SensorConfig, environ: Mapping[str, str], shares: Shares
     )
 
 
-def own_endpoints(config: SensorConfig, environ: Mapping[str, str]) -> tuple[Any, ...]:
+def own_endpoints(config: SensorConfig, environ: Mapping[str, str]) -> tuple[Endpoint, ...]:
     """What the sensor itself talks to, or is asked at, for the capture to leave out."""
     from levo.sensor.capture.filters import Endpoint
 
@@ -227,7 +256,7 @@ class Finisher:
             raise ConfigError(Problem("redact", str(error))) from None
         self._config = config
 
-    def __call__(self, batch: Any, start: int = 0, stop: int | None = None) -> None:
+    def __call__(self, batch: Batch, start: int = 0, stop: int | None = None) -> None:
         """Finish the exchanges of *batch* from one position to another."""
         config = self._config
         bounds = max(1, config.max_http_length_bytes), max(16 * _MIB, config.max_memory_bytes // 4)
@@ -236,13 +265,21 @@ class Finisher:
         else:
             self._masking(batch, *bounds, start, stop)
 
-    def statistics(self) -> Mapping[str, int]:
+    def statistics(self) -> MaskingStatistics:
         """What was hidden so far."""
         return self._masking.statistics()
 
 
-def policy(config: SensorConfig) -> dict[str, Any]:
-    """The engine's budget of traces and the rules it asks: keyword arguments of ``Engine``."""
+class Policy(TypedDict):
+    """Keyword arguments of ``Engine`` that can change while it runs."""
+
+    traces_per_minute: float
+    endpoint_traces_per_minute: float
+    rules: Rules | None
+
+
+def policy(config: SensorConfig) -> Policy:
+    """The engine's budget of traces and the rules it asks."""
     each = config.max_per_endpoint_exported_requests_per_second
     return {
         "traces_per_minute": config.rate_limit,
@@ -251,12 +288,12 @@ def policy(config: SensorConfig) -> dict[str, Any]:
     }
 
 
-def _engine(config: SensorConfig) -> Any:
-    from levo.engine.engine import Engine  # type: ignore[import-not-found,import-untyped,unused-ignore]
+def _engine(config: SensorConfig) -> Engine:
+    from levo.engine.engine import Engine
 
     return Engine(
-        max_memory=config.max_memory_bytes,
-        max_message=config.max_http_length_bytes,
+        max_memory_bytes=config.max_memory_bytes,
+        max_message_bytes=config.max_http_length_bytes,
         stream_timeout_ns=config.stream_timeout_ns,
         idle_ns=config.connection_idle_timeout_ns,
         keep_bodies=config.max_http_length_bytes > 0,
@@ -264,16 +301,16 @@ def _engine(config: SensorConfig) -> Any:
     )
 
 
-def _give_keys(engine: Any, config: SensorConfig, source: Any) -> None:
-    """Let *engine* ask for TLS secrets: of ``--tls-keylog``, and of the capture file itself."""
+def _give_keys(engine: Engine, config: SensorConfig, file: FileSource | None) -> None:
+    """Let *engine* ask for TLS secrets: of ``--tls-keylog``, and of the capture *file* itself."""
     from levo.sensor.capture.keylog import CaptureSecrets, KeyLogFile
 
-    if config.read is not None:
+    if file is not None:
         if config.tls_keylog is not None:
             log = KeyLogFile(config.tls_keylog, finished=True)
             while lines := log():
                 engine.add_secrets(lines)
-        engine.set_key_source(CaptureSecrets(source))
+        engine.set_key_source(CaptureSecrets(file))
     elif config.tls_keylog is not None:
         engine.set_key_source(KeyLogFile(config.tls_keylog), wait=True)
 
@@ -291,10 +328,9 @@ def _refuse_overwriting(config: SensorConfig) -> None:
 
 
 def _encode_resource(attributes: Mapping[str, str]) -> bytes:
-    from levo.engine.encode.otlp import encode_resource  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from levo.engine.encode.otlp import encode_resource
 
-    encoded: bytes = encode_resource(attributes)
-    return encoded
+    return encode_resource(attributes)
 
 
 def _open_outputs(
@@ -303,7 +339,7 @@ def _open_outputs(
     shares: Shares,
     owner: tuple[int, int] | None,
     opened: Callable[[], None],
-) -> list[Any]:
+) -> list[Output]:
     """The outputs, at work; *opened* is called when all they need is open and no thread has started."""
     from levo.sensor.export.opening import open_destination
     from levo.sensor.export.output import Output
@@ -311,8 +347,8 @@ def _open_outputs(
     from levo.sensor.export.retry import RetryPolicy
 
     config = merged.config
-    found: list[tuple[Any, Any, Any]] = []
-    outputs: list[Any] = []
+    found: list[tuple[OutputSpec, Destination, Spool | None]] = []
+    outputs: list[Output] = []
     try:
         for spec in config.output:
             destination = open_destination(spec, otlp_settings(config), owner=owner)
@@ -352,7 +388,7 @@ def _refuse_foreign_spool(merged: Merged) -> None:
         raise ConfigError(merged.problem("spool-dir", text))
 
 
-def _open_spool(merged: Merged, owner: tuple[int, int] | None) -> Any:
+def _open_spool(merged: Merged, owner: tuple[int, int] | None) -> Spool | None:
     from pathlib import Path
 
     from levo.sensor.export.failure import SpoolError
@@ -367,7 +403,7 @@ def _open_spool(merged: Merged, owner: tuple[int, int] | None) -> Any:
         raise ConfigError(merged.problem("spool-dir", str(error))) from None
 
 
-def otlp_settings(config: SensorConfig) -> Any:
+def otlp_settings(config: SensorConfig) -> OtlpSettings:
     from pathlib import Path
 
     from levo.sensor.export.settings import OtlpSettings

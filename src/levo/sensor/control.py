@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from levo import __version__
 from levo.config import OPTIONS, HostPort, Merged
@@ -22,6 +22,10 @@ from levo.sensor.health import HealthServer
 from levo.sensor.log import Log
 from levo.sensor.metrics import otlp, prometheus, report_marks
 from levo.sensor.notify import Notifier
+
+if TYPE_CHECKING:
+    from levo.model.statistics import EncryptedEndpoint
+    from levo.sensor.capture.live import LiveSource
 
 REFRESH_S = 5.0
 STOP_AFTER_S = 4.0
@@ -94,9 +98,11 @@ class Control:
         config, sensor = self._config, self._sensor
         for warning in sensor.warnings[self._known_warnings :]:
             self._log.warning(warning)
-        if self._live:
-            what = f"capturing on {', '.join(sensor.source.interfaces)}"
-            threading.Thread(target=self._refresh, name="levo-refresh", daemon=True).start()
+        if sensor.live is not None:
+            what = f"capturing on {', '.join(sensor.live.interfaces)}"
+            threading.Thread(
+                target=self._refresh, args=(sensor.live,), name="levo-refresh", daemon=True
+            ).start()
         else:
             what = f"reading {config.read}"
         named = [
@@ -107,8 +113,8 @@ class Control:
             where += f"; runs as {sensor.runs_as}"
         self._log.info(f"levo-sensor {__version__}: {what}; output {', '.join(named)}; environment {where}")
         self._notifier.ready(what)
-        if self._live:
-            for line in sensor.source.events():
+        if sensor.live is not None:
+            for line in sensor.live.events():
                 self._log.warning(line)
 
     def _listen(self) -> HealthServer | None:
@@ -223,7 +229,7 @@ class Control:
             self._reload.set()
             self._sensor.pipeline.wake()
 
-        wanted: dict[int, Any] = {
+        wanted: dict[int, Callable[[int, FrameType | None], None]] = {
             signal.SIGINT: on_stop,
             signal.SIGTERM: on_stop,
             signal.SIGHUP: on_reload,
@@ -235,11 +241,11 @@ class Control:
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
-    def _refresh(self) -> None:
+    def _refresh(self, source: LiveSource) -> None:
         """Interfaces come and go, names get new addresses. Name resolution may take long: its own thread."""
         while not self._ended.wait(REFRESH_S):
-            self._sensor.source.refresh()
-            for line in self._sensor.source.events():
+            source.refresh()
+            for line in source.events():
                 self._log.warning(line)
 
     def _report(self, ledger: Ledger, seconds: float) -> None:
@@ -278,11 +284,11 @@ class Control:
     def _report_ports(self) -> None:
         """What came by on the busiest server ports, one sentence each."""
         ports = self._sensor.snapshot().ports
-        total = sum(int(port["packets"]) for port in ports)
+        total = sum(port["packets"] for port in ports)
         for port, sentence in zip(ports, describe(ports, total), strict=True):
             if self._log.structured:
                 self._log.info(sentence, event="port", **port)
-            elif int(port["packets"]) * 200 >= total:
+            elif port["packets"] * 200 >= total:
                 self._log.plain(f"  {sentence}")
 
     def _report_encrypted(self) -> None:
@@ -298,20 +304,21 @@ class Control:
             self._log.plain(f"  and {len(endpoints) - _NAMED_ENDPOINTS:,} more endpoints over TLS")
 
 
-def encrypted_sentence(endpoint: Mapping[str, Any]) -> str:
+def encrypted_sentence(endpoint: EncryptedEndpoint) -> str:
     """One endpoint over TLS in plain words."""
-    count = int(endpoint["connections"])
+    count = endpoint["connections"]
     where = "other endpoints"
-    if endpoint["server_address"] is not None:
-        where = str(HostPort(endpoint["server_address"], endpoint["server_port"]))
+    address, port = endpoint["server_address"], endpoint["server_port"]
+    if address is not None and port is not None:
+        where = str(HostPort(address, port))
     names = endpoint["server_name"] or ", ".join(endpoint["certificate_names"])
     told = [f"TLS {endpoint['version']}" if endpoint["version"] else "TLS"]
     told += [endpoint["alpn"]] if endpoint["alpn"] else []
-    read = int(endpoint["decrypted_connections"])
+    read = endpoint["decrypted_connections"]
     state = f"{read:,} read with keys" if read else "not readable without keys"
     return (
         f"encrypted: {where}{f' ({names})' if names else ''}, {', '.join(told)}: {count:,} "
-        f"connection{'' if count == 1 else 's'}, {int(endpoint['bytes']):,} octets, {state}"
+        f"connection{'' if count == 1 else 's'}, {endpoint['bytes']:,} octets, {state}"
     )
 
 

@@ -6,9 +6,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import TextIO
 
 _USUAL_COLUMNS = 80
 LEVELS = ("debug", "info", "warning", "error")
@@ -38,16 +38,16 @@ class Log:
         """Lines for people, as they are."""
         self._put(f"{text}\n")
 
-    def debug(self, message: str, **fields: Any) -> None:
+    def debug(self, message: str, **fields: object) -> None:
         self._write("debug", message, fields)
 
-    def info(self, message: str, **fields: Any) -> None:
+    def info(self, message: str, **fields: object) -> None:
         self._write("info", message, fields)
 
-    def warning(self, message: str, **fields: Any) -> None:
+    def warning(self, message: str, **fields: object) -> None:
         self._write("warning", message, fields)
 
-    def error(self, message: str, **fields: Any) -> None:
+    def error(self, message: str, **fields: object) -> None:
         self._write("error", message, fields)
 
     def status(self, line: str) -> None:
@@ -61,7 +61,7 @@ class Log:
         self._status = line
         self._put(f"\r\033[K{line}")
 
-    def _write(self, level: str, message: str, fields: dict[str, Any]) -> None:
+    def _write(self, level: str, message: str, fields: Mapping[str, object]) -> None:
         if LEVELS.index(level) < self._least:
             return
         now = self._clock()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 from levo import __version__
-from levo.ledger import MASKED, NOTES, Fate, Ledger
+from levo.ledger import MASKED, NOTES, Fate, Ledger, numbers_of
 from levo.sensor.pipeline import Snapshot
+
+if TYPE_CHECKING:
+    from levo.model.statistics import EncryptedEndpoint, EngineStatistics, SensorStatistics
 
 SCOPE = "levo.sensor"
 
@@ -107,15 +110,16 @@ def _ledger(ledger: Ledger) -> list[Metric]:
     ]
 
 
-def _counters(engine: Mapping[str, Any]) -> list[Metric]:
+def _counters(engine: EngineStatistics) -> list[Metric]:
     """What the engine, and the masking behind it, count beside the balances."""
     texts = {name: _capital(text) for name, text in (NOTES | MASKED).items()} | _CONNECTIONS
+    numbers = numbers_of(engine)
     counters = [
-        _single(f"levo.sensor.{name}", text, "1", True, int(engine[name]))
+        _single(f"levo.sensor.{name}", text, "1", True, numbers[name])
         for name, text in texts.items()
-        if name in engine
+        if name in numbers
     ]
-    is_open = int(engine["connections_open"])
+    is_open = engine["connections_open"]
     return [*counters, _single("levo.sensor.connections", "Connections that are open.", "1", False, is_open)]
 
 
@@ -130,7 +134,7 @@ def _process(use: ProcessUse) -> list[Metric]:
 
 def _held(seen: Snapshot) -> list[Metric]:
     points = [
-        ((("place", "engine"),), int(seen.engine.get("memory_used_bytes", 0))),
+        ((("place", "engine"),), seen.engine["memory_used_bytes"]),
         ((("place", "handover"),), seen.pipeline.held_bytes),
         *(((("place", f"output {output.name}"),), output.held_bytes) for output in seen.outputs),
     ]
@@ -178,7 +182,7 @@ def _exports(seen: Snapshot) -> list[Metric]:
 
 def _encrypted(seen: Snapshot) -> list[Metric]:
     """Endpoints over TLS, so that owners see what is hidden. The engine bounds their number."""
-    texts = {
+    texts: dict[Literal["connections", "decrypted_connections", "bytes"], tuple[str, str]] = {
         "connections": ("TLS connections to an endpoint.", "{connection}"),
         "decrypted_connections": ("TLS connections that were read with keys.", "{connection}"),
         "bytes": ("TCP payload of TLS connections to an endpoint, both directions.", "By"),
@@ -189,14 +193,14 @@ def _encrypted(seen: Snapshot) -> list[Metric]:
             text,
             unit,
             True,
-            tuple((_endpoint_labels(each), int(each[name])) for each in seen.encrypted),
+            tuple((_endpoint_labels(each), each[name]) for each in seen.encrypted),
         )
         for name, (text, unit) in texts.items()
         if seen.encrypted
     ]
 
 
-def _endpoint_labels(endpoint: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def _endpoint_labels(endpoint: EncryptedEndpoint) -> tuple[tuple[str, str], ...]:
     if endpoint["server_address"] is None:
         return (("server.address", "other"),)
     labels = (
@@ -324,24 +328,28 @@ def reference() -> str:
 
 def _every_family() -> list[Metric]:
     """The metrics of a sensor that has an interface, an output and an endpoint over TLS: all there are."""
-    from levo.engine.engine import Engine  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from levo.config import Redaction
+    from levo.engine.engine import Engine
     from levo.sensor.capture.statistics import InterfaceStatistics, LiveStatistics
     from levo.sensor.export.statistics import OutputStatistics
     from levo.sensor.pipeline import PipelineStatistics
+    from levo.sensor.redact.masking import Masking
 
-    endpoint = {
+    endpoint: EncryptedEndpoint = {
         "server_address": "192.0.2.1",
         "server_port": 443,
         "server_name": "a",
         "alpn": "h2",
         "version": "1.3",
-        "certificate_names": ["a"],
+        "certificate_names": ("a",),
         "connections": 0,
         "decrypted_connections": 0,
         "bytes": 0,
+        "first_ns": 0,
+        "last_ns": 0,
     }
     capture = LiveStatistics((InterfaceStatistics("eth0", 0, 0, 0, 0, True),), 0)
-    engine = {**Engine().statistics(), **dict.fromkeys(MASKED, 0)}
+    engine: SensorStatistics = {**Engine().statistics(), **Masking(Redaction()).statistics()}
     outputs = (OutputStatistics("otlp"),)
     seen = Snapshot(engine, 0, capture, PipelineStatistics(), outputs, None, True, (), (endpoint,))
     ledger = Ledger.from_statistics(engine, capture, outputs, seen.pipeline, 0)

@@ -14,11 +14,19 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from levo.sensor.export.statistics import OutputStatistics
+
+if TYPE_CHECKING:
+    from levo.engine.engine import Engine
+    from levo.engine.exchange.batch import Batch
+    from levo.model.statistics import EncryptedEndpoint, EngineStatistics, PortUse
+    from levo.sensor.capture.file import FileSource
+    from levo.sensor.capture.live import LiveSource
+    from levo.sensor.capture.statistics import FileStatistics, LiveStatistics
 
 _NS = 1_000_000_000
 _FRAMES_PER_PUMP = 8192
@@ -26,42 +34,12 @@ _PUMP_WAIT_MS = 100
 _ROOM_POLL_S = 0.05
 
 
-class BatchLike(Protocol):
-    """A chain of finished exchanges: what is asked of ``levo.engine.exchange.batch.Batch`` here."""
-
-    def __len__(self) -> int: ...
-    @property
-    def nbytes(self) -> int: ...
-    def attach(self, finisher: Callable[[Any, int, int], None], *, sole: bool) -> None: ...
-    def process(self) -> None: ...
-
-
-class EngineLike(Protocol):
-    """What is asked of ``levo.engine.engine.Engine``. Used by the capture thread only."""
-
-    @property
-    def ready(self) -> int: ...
-    def pump(self, source: Any, limit: int, timeout_ms: int) -> int: ...
-    def tick(self, now_ns: int) -> None: ...
-    def finish(self) -> None: ...
-    @property
-    def ready_bytes(self) -> int: ...
-    def drain(self, limit: int = 0, octets_limit: int = 0) -> Any: ...
-    def statistics(self) -> Mapping[str, Any]: ...
-    def ports(self, most: int = 16) -> Sequence[Mapping[str, Any]]: ...
-    def encrypted(self) -> Sequence[Mapping[str, Any]]: ...
-    def set_external(self, nbytes: int) -> None: ...
-    def set_policy(
-        self, *, traces_per_minute: float, endpoint_traces_per_minute: float, rules: Any
-    ) -> None: ...
-
-
 class OutputLike(Protocol):
     """What is asked of ``levo.sensor.export.output.Output``."""
 
     @property
     def consumes(self) -> bool: ...
-    def submit(self, batch: Any) -> bool: ...
+    def submit(self, batch: Batch) -> bool: ...
     def flush(self, deadline_s: float) -> bool: ...
     def close(self, deadline_s: float = 5.0) -> None: ...
     def statistics(self) -> OutputStatistics: ...
@@ -107,22 +85,31 @@ class PipelineStatistics:
 class Snapshot:
     """What the sensor has seen and done, taken at one moment by each of its threads."""
 
-    engine: Mapping[str, Any]
+    engine: EngineStatistics
     """``Engine.statistics()``."""
     ready: int
     """Finished exchanges that wait in the engine."""
-    capture: Any
-    """``FileStatistics`` or ``LiveStatistics``."""
+    capture: FileStatistics | LiveStatistics
     pipeline: PipelineStatistics
     outputs: tuple[OutputStatistics, ...]
     last_frame_ns: int | None
     """Wall clock when frames came last."""
     capturing: bool
     """The capture thread is at work."""
-    ports: tuple[Mapping[str, Any], ...] = ()
+    ports: tuple[PortUse, ...] = ()
     """``Engine.ports()``: the busiest server ports."""
-    encrypted: tuple[Mapping[str, Any], ...] = ()
+    encrypted: tuple[EncryptedEndpoint, ...] = ()
     """``Engine.encrypted()``: endpoints that are talked to over TLS."""
+
+
+class _Seen(TypedDict):
+    """The fields of a :class:`Snapshot` that only the capture thread may read, while it runs."""
+
+    engine: EngineStatistics
+    ready: int
+    capture: FileStatistics | LiveStatistics
+    ports: tuple[PortUse, ...]
+    encrypted: tuple[EncryptedEndpoint, ...]
 
 
 class Handover:
@@ -131,11 +118,11 @@ class Handover:
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._changed = threading.Condition()
-        self._batches: deque[Any] = deque()
+        self._batches: deque[Batch] = deque()
         self._bytes = self._held = self._drained = self._submitted = self._full = self._unfinished = 0
         self._closed = False
 
-    def put(self, batch: Any, *, wait: bool, give_up: Callable[[], bool]) -> bool:
+    def put(self, batch: Batch, *, wait: bool, give_up: Callable[[], bool]) -> bool:
         """Pass *batch* on. Without *wait* a full queue refuses and counts it; with it, until *give_up()*."""
         size, count = batch.nbytes, len(batch)
         with self._changed:
@@ -151,7 +138,7 @@ class Handover:
             self._changed.notify_all()
             return True
 
-    def get(self) -> Any | None:
+    def get(self) -> Batch | None:
         """The next batch, waiting for it; None when closed and empty. It counts as held until ``done``."""
         with self._changed:
             self._changed.wait_for(lambda: self._batches or self._closed)
@@ -186,12 +173,12 @@ class Pipeline:
 
     def __init__(
         self,
-        engine: EngineLike,
-        source: Any,
+        engine: Engine,
+        source: FileSource | LiveSource,
         outputs: Sequence[OutputLike],
         *,
         live: bool,
-        finish: Callable[[Any, int, int], None],
+        finish: Callable[[Batch, int, int], None],
         pace: Pace | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -211,7 +198,7 @@ class Pipeline:
         self._hurry = threading.Event()  # a replay stops waiting for its outputs
         self._wake = threading.Event()
         self._ended = threading.Event()
-        self._orders: deque[Callable[[EngineLike], None]] = deque()
+        self._orders: deque[Callable[[Engine], None]] = deque()
         self._failure: BaseException | None = None
         self._last_frame_ns: int | None = None
         self._beat_s = time.monotonic()
@@ -256,14 +243,14 @@ class Pipeline:
         """Have *on_wake* called now. May be called by a signal handler."""
         self._wake.set()
 
-    def order(self, change: Callable[[EngineLike], None]) -> threading.Event:
+    def order(self, change: Callable[[Engine], None]) -> threading.Event:
         """Have the capture thread apply *change* to the engine, between two pumps; set when that is done.
 
         After the capture has ended there is nothing to change, and the event is set at once.
         """
         done = threading.Event()
 
-        def apply(engine: EngineLike) -> None:
+        def apply(engine: Engine) -> None:
             change(engine)
             done.set()
 
@@ -368,11 +355,10 @@ class Pipeline:
     def _publish(self) -> None:
         self._seen = self._look()
 
-    def _look(self) -> dict[str, Any]:
-        """The fields of a :class:`Snapshot` that only this thread may read, while it runs."""
+    def _look(self) -> _Seen:
         engine = self._engine
         return {
-            "engine": dict(engine.statistics()),
+            "engine": engine.statistics(),
             "ready": engine.ready,
             "capture": self._source.statistics(),
             "ports": tuple(engine.ports()),
@@ -399,7 +385,7 @@ class Pipeline:
             self._handover.done(count, size, submitted=True)
             del batch
 
-    def _finish_some(self, batch: Any, start: int, stop: int) -> None:
+    def _finish_some(self, batch: Batch, start: int, stop: int) -> None:
         """What cannot be masked must not leave, and must not stop the sensor: who reads it gets the error."""
         try:
             self._finish(batch, start, stop)

@@ -12,9 +12,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from levo.errors import PrivilegeError
+
+if TYPE_CHECKING:
+    from levo.config import SensorConfig
 
 STAY_ROOT = "LEVO_USER"
 """``LEVO_USER=0`` keeps user 0, here and in the container image."""
@@ -142,7 +145,7 @@ def _acting_as(user: User) -> Iterator[Callable[[str, int], bool]]:
         os.setgroups(groups)
 
 
-def lost_files(planned: Plan, config_path: str | None, config: Any) -> list[str]:
+def lost_files(planned: Plan, config_path: str | None, config: SensorConfig) -> list[str]:
     """One warning for each file that was readable before, and is to be read again. Asked after the change."""
     found = []
     who = f"user {os.geteuid()}"

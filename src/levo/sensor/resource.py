@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from levo import __version__
@@ -225,7 +224,7 @@ def _fetch(url: str) -> bytes:
     return body
 
 
-def _object(octets: bytes) -> dict[str, Any]:
+def _object(octets: bytes) -> dict[str, object]:
     try:
         found = json.loads(octets)
     except (ValueError, RecursionError):
@@ -233,7 +232,7 @@ def _object(octets: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _text(document: Mapping[str, Any], name: str) -> str | None:
+def _text(document: Mapping[str, object], name: str) -> str | None:
     """The member as text; None when it is absent, empty, or neither text nor a number."""
     value = document.get(name)
     if isinstance(value, bool) or not isinstance(value, (str, int)):

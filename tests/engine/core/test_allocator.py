@@ -60,7 +60,7 @@ for turn in range(30):
     sizes.append(resident())
 engine.finish()
 engine.tick(1_700_000_100_000_000_000)
-assert engine.memory_used == 0, engine.memory_used
+assert engine.memory_used_bytes == 0, engine.memory_used_bytes
 print(max(sizes) - sizes[5])
 """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from levo.engine.engine import Engine
-
 from tests.helpers.conversation import Conversation, converse, exchanges_as_turns
 from tests.helpers.packets import ACK, SYN, Ends, Segment, capture_segments
 

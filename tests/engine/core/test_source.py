@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from levo.engine.engine import Engine
-
 from levo.engine.core.source import FrameSource
+from levo.engine.engine import Engine
 
 
 def test_the_bare_interface_is_an_empty_source():

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from levo.engine.engine import Engine
 
+from levo.engine.engine import Engine
 from levo.model.exchange import Exchange
 from levo.sensor.export.otlp_grpc import METRICS_METHOD, TRACE_METHOD
 from levo.sensor.export.settings import EXPORT_MARK

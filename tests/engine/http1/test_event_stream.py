@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from levo.engine.engine import Engine
-
 from tests.helpers.websocket import frame
 
 SECOND = 1_000_000_000

@@ -105,14 +105,14 @@ def test_an_answer_without_a_head_is_http_0_9():
 
 
 def test_the_body_is_cut_at_the_limit_and_framing_goes_on():
-    """Past max_message the body is marked truncated; the next exchange is exact."""
+    """Past max_message_bytes the body is marked truncated; the next exchange is exact."""
     turns = [
         (True, REQUEST),
         (False, OK + b"Content-Length: 5000\r\n\r\n" + b"a" * 5000),
         (True, REQUEST),
         (False, OK + b"Content-Length: 2\r\n\r\nok"),
     ]
-    first, second = run_frames(conversation_frames(turns), max_message=1000).exchanges
+    first, second = run_frames(conversation_frames(turns), max_message_bytes=1000).exchanges
     assert (len(first["response"]["body"]), first["response"]["truncated"]) == (1000, True)
     assert first["response"]["wire_body_size"] == 5000
     assert (second["response"]["body"], second["response"]["truncated"]) == ("ok", False)

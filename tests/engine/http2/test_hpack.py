@@ -8,6 +8,7 @@ import hpack.huffman_constants
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from levo.engine.http2.hpack import HeaderReader
 
 Fields = list[tuple[bytes, bytes]]
@@ -147,29 +148,29 @@ def test_malformed_blocks_are_refused(block):
 
 @given(blocks=st.lists(st.binary(max_size=200), max_size=6), exact=st.booleans())
 def test_any_octets_are_read_or_refused_and_memory_comes_back(blocks, exact):
-    reader = HeaderReader(exact=exact, limit=4096)
+    reader = HeaderReader(exact=exact, max_list_bytes=4096)
     for block in blocks:
         fields, _, _ = reader.read(block)
         assert sum(len(n) + len(v) for n, v in fields) <= 4096
     reader.forget()
-    assert reader.memory == 0
+    assert reader.memory_bytes == 0
 
 
 def test_a_bomb_of_references_is_cut_at_the_limit():
-    reader = HeaderReader(limit=10_000)
+    reader = HeaderReader(max_list_bytes=10_000)
     reader.read(b"\x40\x01x" + b"\x7f" + b"\x81\x1e" + b"v" * 4000)
     fields, _, good = reader.read(b"\xbe" * 100_000)
 
     assert good
     assert sum(len(n) + len(v) for n, v in fields) <= 10_000
-    assert reader.memory < 50_000
+    assert reader.memory_bytes < 50_000
 
 
 def test_a_bomb_of_insertions_is_given_up():
-    reader = HeaderReader(exact=False, limit=10_000)
+    reader = HeaderReader(exact=False, max_list_bytes=10_000)
     name = b"n" * 4000
     reader.read(b"\x40" + b"\x7f" + b"\xa1\x1e" + name + b"\x00")
     _, _, good = reader.read(b"\x7e\x00" * 100_000)
 
     assert not good
-    assert reader.memory == 0
+    assert reader.memory_bytes == 0

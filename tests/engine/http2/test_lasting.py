@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 
 import pytest
-from levo.engine.engine import Engine
 
+from levo.engine.engine import Engine
 from levo.model.exchange import Exchange
 from tests.helpers.http2_peers import Peers, request_head, response_head
 from tests.helpers.websocket import frame
@@ -169,7 +169,7 @@ def test_a_slow_unary_call_is_waited_for(part: str):
 
 
 def test_a_stream_that_fills_its_bound_is_reported_at_once():
-    heard = Overheard(max_message=100)
+    heard = Overheard(max_message_bytes=100)
     heard.ask(1, "/events")
     heard.hear()
     heard.peers.head(False, 1, response_head(200, EVENTS))

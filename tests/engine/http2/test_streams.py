@@ -143,7 +143,7 @@ def test_bodies_above_the_limit_are_cut_and_marked():
     peers.flush(True)
     peers.head(False, 1, response_head(200))
     peers.data(False, 1, b"x" * 30_000, end=True)
-    (x,) = run_turns(peers.turns, max_message=1000).exchanges
+    (x,) = run_turns(peers.turns, max_message_bytes=1000).exchanges
     assert (len(x["response"]["body"]), x["response"]["truncated"]) == (1000, True)
     assert (x["response"]["wire_body_size"], x["incomplete"]) == (30_000, None)
 
@@ -153,7 +153,7 @@ def test_memory_is_bounded_and_what_it_costs_is_counted():
     for i in range(40):
         peers.head(True, 2 * i + 1, request_head("POST", f"/{i}"))
         peers.data(True, 2 * i + 1, b"z" * 20_000)
-    run = run_turns(peers.turns, max_memory=200_000)
+    run = run_turns(peers.turns, max_memory_bytes=200_000)
     assert run.statistics["exchanges_dropped"]["evicted"] > 0
 
 

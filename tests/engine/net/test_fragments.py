@@ -63,7 +63,7 @@ def test_fragments_in_any_order_and_repeated_yield_the_segment_once(version: int
     assert_balanced(decoder)
     decoder.close()
     decoder.close()
-    assert decoder.statistics()["memory_used"] == 0
+    assert decoder.statistics()["memory_used_bytes"] == 0
 
 
 def test_packets_that_interleave_are_kept_apart() -> None:
@@ -126,7 +126,7 @@ def test_fragments_wait_for_thirty_seconds_and_are_then_lost() -> None:
 
     assert (waiting["frames_fragment_joined"], waiting["frames_fragment_lost"]) == (3, 0)
     assert (expired["frames_fragment_joined"], expired["frames_fragment_lost"]) == (0, 3)
-    assert waiting["memory_used"] > 0 and expired["memory_used"] == 0
+    assert waiting["memory_used_bytes"] > 0 and expired["memory_used_bytes"] == 0
     assert [decoder.feed(101, octets) for octets in frames[3:]] == ["frames_fragment_joined"] * (
         len(frames) - 3
     )
@@ -143,7 +143,7 @@ def test_the_end_of_the_capture_counts_waiting_fragments_as_lost() -> None:
 
     counters = decoder.statistics()
     assert (counters["frames_fragment_joined"], counters["frames_fragment_lost"]) == (0, held)
-    assert counters["memory_used"] == 0
+    assert counters["memory_used_bytes"] == 0
     assert_balanced(decoder)
 
 
@@ -236,7 +236,7 @@ def test_protocols_that_cannot_carry_tcp_are_not_kept() -> None:
     frames = [bytes(piece) for piece in fragment(IP() / ICMP() / BODY, 400)]
 
     assert {str(decoder.feed(101, octets)) for octets in frames} == {"frames_not_tcp"}
-    assert decoder.statistics()["memory_used"] == 0
+    assert decoder.statistics()["memory_used_bytes"] == 0
 
 
 def test_a_datagram_made_whole_that_is_not_tcp_counts_once_as_such() -> None:
@@ -285,7 +285,7 @@ def test_memory_is_bounded_and_the_oldest_packets_go_first() -> None:
     decoder = FrameDecoder(limit)
     for number in range(400):
         assert decoder.feed(101, piece4(0, bytes(1480), True, number)) == "frames_fragment_joined"
-        assert decoder.statistics()["memory_used"] <= limit >> 4
+        assert decoder.statistics()["memory_used_bytes"] <= limit >> 4
         assert_balanced(decoder)
 
     counters = decoder.statistics()
@@ -313,7 +313,7 @@ def test_without_memory_fragments_are_lost_and_counted(limit: int) -> None:
 
     assert {str(decoder.feed(101, octets)) for octets in pieces(4)} == {"frames_fragment_lost"}
     counters = decoder.statistics()
-    assert counters["memory_used"] == 0 and counters["memory_refused"] >= len(pieces(4))
+    assert counters["memory_used_bytes"] == 0 and counters["memory_refused"] >= len(pieces(4))
     assert_balanced(decoder)
 
 
@@ -378,4 +378,4 @@ def test_any_run_of_fragments_follows_the_octet_model(steps: list[tuple[int, int
         assert_balanced(decoder)
     decoder.finish()
     assert_balanced(decoder)
-    assert decoder.statistics()["memory_used"] == 0
+    assert decoder.statistics()["memory_used_bytes"] == 0

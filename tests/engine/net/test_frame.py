@@ -239,7 +239,7 @@ def test_counters_hold_every_frame_and_octet() -> None:
     assert counters["frames_tcp"] == len(SAMPLES) and counters["frames_unsupported_link"] == 1
     assert counters["payload_bytes_received"] == len(SAMPLES) * len(PAYLOAD)
     assert counters["frame_bytes_received"] == sum(len(octets) for _, octets in SAMPLES.values()) + 3
-    assert counters["memory_used"] == 0
+    assert counters["memory_used_bytes"] == 0
 
 
 def test_times_and_wire_lengths_of_any_value_are_taken() -> None:
@@ -277,7 +277,7 @@ def test_damaged_frames_are_decoded_or_counted(
         )
     decoder.finish()
     assert_balanced(decoder)
-    assert decoder.statistics()["memory_used"] == 0
+    assert decoder.statistics()["memory_used_bytes"] == 0
 
 
 @settings(max_examples=100, deadline=None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from levo.engine.engine import Engine
-
 from tests.helpers.engine_runs import run_frames
 from tests.helpers.websocket import conversation_frames, frame
 

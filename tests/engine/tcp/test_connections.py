@@ -7,8 +7,8 @@ import struct
 from pathlib import Path
 
 import pytest
-from levo.engine.engine import Engine
 
+from levo.engine.engine import Engine
 from tests.helpers.conversation import Conversation
 from tests.helpers.engine_runs import assert_balanced
 from tests.helpers.http2_peers import simple_exchanges
@@ -98,7 +98,7 @@ def test_a_busy_connection_does_not_keep_idle_ones_alive():
 
 def test_memory_is_given_back_by_the_largest_and_ordinary_traffic_goes_on():
     """2,000 endless heads and bodies against 2 MiB: every exchange beside them is captured."""
-    engine = Engine(max_memory=2 << 20)
+    engine = Engine(max_memory_bytes=2 << 20)
     openings = [b"GET / HTTP/1.1\r\nX: ", b"POST / HTTP/1.1\r\nContent-Length: 9999999999\r\n\r\n"]
     for client in range(2000):
         feed(engine, *exchange(client)[:2], packet(client, True, 1, 1, openings[client % 2]))
@@ -108,7 +108,7 @@ def test_memory_is_given_back_by_the_largest_and_ordinary_traffic_goes_on():
         for client in range(2000):
             feed(engine, packet(client, True, seqs[client], 1, b"j" * 1400))
             seqs[client] += 1400
-            assert engine.memory_used < 3 << 20
+            assert engine.memory_used_bytes < 3 << 20
             if client % 100 == 0:
                 feed(engine, *exchange(5000 + turn * 20 + client // 100))
                 answered += sum(x.response is not None for x in engine.drain().exchanges())
@@ -150,7 +150,7 @@ def test_the_memory_of_many_connections_goes_back_when_they_are_forgotten():
         full.append(resident_mib())
         engine.tick(at + 20 * SECOND)
         engine.tick(at + 50 * SECOND)
-        assert engine.statistics()["connections_open"] == engine.memory_used == 0
+        assert engine.statistics()["connections_open"] == engine.memory_used_bytes == 0
     assert full[0] - least > 15, "connections take no memory?"
     assert full[2] < full[0] + 5
     assert resident_mib() < least + 10
@@ -246,7 +246,7 @@ def test_a_flood_of_handshakes_does_not_stay():
     assert engine.statistics()["connections_open"] == 1
     engine.tick(START + 24 * HOUR)
     assert engine.statistics()["connections_open"] == engine.statistics()["connections_quiet"] == 0
-    assert engine.drain() and engine.memory_used == 0
+    assert engine.drain() and engine.memory_used_bytes == 0
 
 
 def test_a_connection_that_one_side_has_ended_does_not_stay():
@@ -273,13 +273,13 @@ def test_what_comes_at_the_moment_of_the_idle_limit_is_read():
 def test_fifty_thousand_quiet_connections_stay_in_the_budget_and_the_active_ones_are_served():
     """More than the budget holds: the quiet go first, counted; bodies under way are not touched."""
     limit = 16 << 20
-    engine = Engine(max_memory=limit)
+    engine = Engine(max_memory_bytes=limit)
     head = b"POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 400000\r\n\r\n"
     for client in range(50_000):
         feed(engine, *exchange(client), at=START + client)
         if client % 1000 == 0:
             engine.drain()
-        assert engine.memory_used <= limit
+        assert engine.memory_used_bytes <= limit
     engine.drain()
     engine.tick(START + 301 * SECOND)
     assert engine.statistics()["connections_quiet"] > 20_000
@@ -293,7 +293,7 @@ def test_fifty_thousand_quiet_connections_stay_in_the_budget_and_the_active_ones
     for at in range(0, 400_000, 1000):
         for one in uploads:
             feed(engine, packet(one, True, 1 + len(head) + at, 1, b"b" * 1000), at=now)
-        assert engine.memory_used <= limit + (1 << 20)
+        assert engine.memory_used_bytes <= limit + (1 << 20)
     for one in uploads:
         feed(engine, packet(one, False, 1, 1 + len(head) + 400_000, ANSWER), at=now)
     assert [(len(x.request.body), x.incomplete) for x in engine.drain().exchanges()] == [(400_000, None)] * 10
@@ -305,7 +305,7 @@ def test_fifty_thousand_quiet_connections_stay_in_the_budget_and_the_active_ones
 
 
 def test_a_flood_of_handshakes_does_not_drive_out_connections_that_carry_exchanges():
-    engine = Engine(max_memory=4 << 20)
+    engine = Engine(max_memory_bytes=4 << 20)
     feed(engine, *exchange(1))
     engine.drain()
     engine.tick(START + 301 * SECOND)

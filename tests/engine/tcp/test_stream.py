@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 
 from levo.engine.engine import Engine
-
 from tests.helpers.engine_runs import assert_balanced
 from tests.helpers.websocket import frame
 
@@ -97,8 +96,8 @@ def test_far_sequence_numbers_are_kept_out_and_counted():
 
 
 def test_what_is_held_is_bounded():
-    """Past max_held the hole is given up at once."""
-    line = Line(max_held=1000)
+    """Past max_held_bytes the hole is given up at once."""
+    line = Line(max_held_bytes=1000)
     line.give(True, 1, 1, b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
     seq = 1 + 53 + 100
     for _ in range(20):
@@ -123,7 +122,7 @@ def test_segments_that_are_held_are_bounded_by_number():
     """However small they are: past the bound the oldest hole is given up, and counted as such."""
     line = scattered(50_000)
     assert line.held() <= 8192
-    assert line.engine.memory_used < 2 << 20
+    assert line.engine.memory_used_bytes < 2 << 20
     statistics = line.engine.statistics()
     assert 0 < statistics["gaps_overfull"] <= statistics["gaps"]
     line.engine.finish()

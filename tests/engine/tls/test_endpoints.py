@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from levo.engine.engine import Engine
-
 from tests.engine.tls.test_records import V12
 from tests.helpers.conversation import Conversation
 from tests.helpers.packets import Ends, capture_segments

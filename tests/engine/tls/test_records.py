@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from levo.engine.engine import Engine
 
+from levo.engine.engine import Engine
 from tests.helpers.conversation import Conversation
 from tests.helpers.packets import Ends, capture_segments
 from tests.helpers.pcap import shared_captures
@@ -118,7 +118,7 @@ def test_memory_is_given_back(talk_12: Talk) -> None:
             engine.feed(capture_segments(segments, Ends(client_port=40_000 + port, server_port=443)))
         engine.finish()
         engine.tick(engine.now_ns + 10_000_000_000)
-        return int(engine.memory_used)
+        return int(engine.memory_used_bytes)
 
     assert held(5) == held(1)
 
@@ -192,6 +192,6 @@ def test_memory_is_given_back_where_a_side_ended_before_the_first_octets(talk_12
         engine.feed(capture_segments(conversation.segments, Ends(client_port=40_000, server_port=443)))
         engine.finish()
         engine.tick(engine.now_ns + 10_000_000_000)
-        return int(engine.memory_used)
+        return int(engine.memory_used_bytes)
 
     assert held(True) == held(False)

@@ -5,15 +5,12 @@ from __future__ import annotations
 from google.protobuf.message import DecodeError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from levo.satellite.learn.spans import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    count_spans,
-    read_spans,
-)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from levo.satellite.learn import Trace, read_traces
+from levo.satellite.learn.spans import count_spans, read_spans
 from levo.satellite.learn.trace import read_delivery
 from tests.satellite.requests import RESOURCE, Call, traces
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from levo.engine.engine import Engine
-
 from levo.config import SensorConfig, Surroundings, load
+from levo.engine.engine import Engine
 from levo.sensor.doctor.watch import Sight, Watched
 from tests.helpers.conversation import Conversation, converse, exchanges_as_turns
 from tests.helpers.packets import Ends, Segment, capture_segments

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from levo.engine.engine import DROP_NAMES
 
 from levo.config import SensorConfig, Surroundings, load
+from levo.engine.engine import DROP_NAMES
 from levo.sensor.sampling import rules
 from levo.sensor.sampling.rules import compile_rules
 

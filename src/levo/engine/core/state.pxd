@@ -7,15 +7,15 @@ from levo.engine.core.types cimport Budget, Buffer, Exchange, Stats
 
 
 ctypedef struct Settings:
-    uint32_t max_message          # octets of one body kept
-    uint32_t max_head             # octets of one header section
+    uint32_t max_message_bytes    # of one body kept
+    uint32_t max_head_bytes       # of one header section
     int64_t stream_timeout_ns     # how long a missing segment is waited for
     int64_t acked_gap_ns          # the same once its receiver has acknowledged it
     int64_t quiet_ns              # after so long without packets a connection is quiet, or over
     int64_t idle_ns               # ... and after this it is given up
     int64_t order_ns              # how exact the order by activity is
     int64_t linger_ns             # how long a closed connection still recognises its duplicates
-    uint32_t max_held             # octets held out of order for one direction, as charged (stream.pyx)
+    uint32_t max_held_bytes       # held out of order for one direction, as charged (stream.pyx)
     uint32_t max_pending          # requests waiting for responses on one connection
     uint8_t keep_bodies
 

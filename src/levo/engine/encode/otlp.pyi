@@ -1,5 +1,5 @@
 from collections.abc import Mapping, Sequence
 
-AttributeValue = str | bool | int | float | bytes | Sequence[str | bool | int | float | bytes]
+_AttributeValue = str | bool | int | float | bytes | Sequence[str | bool | int | float | bytes]
 
-def encode_resource(attributes: Mapping[str, AttributeValue | None]) -> bytes: ...
+def encode_resource(attributes: Mapping[str, _AttributeValue | None]) -> bytes: ...

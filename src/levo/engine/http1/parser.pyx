@@ -205,7 +205,7 @@ cdef uint32_t take_head_octets(
             take_head(state, conn, direction, data, length, 1, time_ns, offset + length)
             return length
     before = parser.head.length
-    if before + length > state.settings.max_head or not buffer_append(
+    if before + length > state.settings.max_head_bytes or not buffer_append(
         &state.budget, &parser.head, data, length
     ):
         reject_head(state, conn, direction)
@@ -506,7 +506,7 @@ cdef void keep_body(
     message.end_ns = time_ns
     if message.truncated or not exchange.sampled or not state.settings.keep_bodies:
         return
-    room = state.settings.max_message - message.body.length
+    room = state.settings.max_message_bytes - message.body.length
     if length > room:
         length = room
         message.truncated = 1

@@ -491,19 +491,19 @@ cdef class HeaderReader:
 
     cdef Hpack table
     cdef Budget budget
-    cdef uint32_t limit
+    cdef uint32_t max_list_bytes
 
-    def __cinit__(self, *, bint exact=True, uint32_t limit=262_144):
-        """*exact*: the connection is read from its first octet; *limit*: octets of one list."""
+    def __cinit__(self, *, bint exact=True, uint32_t max_list_bytes=262_144):
+        """*exact*: the connection is read from its first octet; *max_list_bytes*: of one list."""
         memset(&self.budget, 0, sizeof(Budget))
-        self.limit = limit
+        self.max_list_bytes = max_list_bytes
         hpack_init(&self.table, exact)
 
     def __dealloc__(self):
         hpack_free(&self.budget, &self.table)
 
     @property
-    def memory(self) -> int:
+    def memory_bytes(self) -> int:
         """Octets taken."""
         return self.budget.used
 
@@ -516,7 +516,7 @@ cdef class HeaderReader:
         cdef HeaderList fields
         cdef uint32_t i
         cdef bint good
-        list_init(&fields, self.limit)
+        list_init(&fields, self.max_list_bytes)
         good = hpack_decode(
             &self.budget, &self.table, <const uint8_t*><const char*>block, <uint32_t>len(block), &fields)
         found = [

@@ -431,7 +431,7 @@ cdef uint32_t take_payload(
         if side.remaining == 0 and side.partial.length == 0:
             end_frame(state, conn, direction, data, mine, time_ns, offset + mine)
             return mine
-        most = state.settings.max_head if state.settings.max_head > MOST_CONTROL else MOST_CONTROL
+        most = state.settings.max_head_bytes if state.settings.max_head_bytes > MOST_CONTROL else MOST_CONTROL
         if side.length > most or not buffer_append(&state.budget, &side.partial, data, mine):
             side.hit = 1
             state.stats.heads_rejected += 1
@@ -538,7 +538,7 @@ cdef void take_fragment(
     if side.flags & END_HEADERS and side.block.length == 0:
         take_block(state, conn, direction, payload, length, time_ns, offset)
         return
-    if side.block.length + length > state.settings.max_head or not buffer_append(
+    if side.block.length + length > state.settings.max_head_bytes or not buffer_append(
         &state.budget, &side.block, payload, length
     ):
         state.stats.heads_rejected += 1
@@ -559,7 +559,7 @@ cdef void take_block(
     cdef uint32_t id = side.block_stream
     cdef bint good
     side.block_stream = 0
-    list_init(&fields, state.settings.max_head)
+    list_init(&fields, state.settings.max_head_bytes)
     good = hpack_decode(&state.budget, &side.hpack, data, length, &fields)
     if good:
         if side.promised:

@@ -627,7 +627,7 @@ cdef void take_data(
     count_messages(&part.grpc, data, length)
     if message.truncated or not stream.exchange.sampled or not state.settings.keep_bodies or not message.present:
         return
-    room = state.settings.max_message - message.body.length
+    room = state.settings.max_message_bytes - message.body.length
     if length > room:
         length = room
         message.truncated = 1

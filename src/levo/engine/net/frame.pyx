@@ -353,10 +353,10 @@ cdef class FrameDecoder:
     cdef Budget budget
     cdef Stats stats
 
-    def __cinit__(self, memory_limit: int = 64 << 20) -> None:
+    def __cinit__(self, max_memory_bytes: int = 64 << 20) -> None:
         memset(&self.budget, 0, sizeof(Budget))
         memset(&self.stats, 0, sizeof(Stats))
-        self.budget.limit = memory_limit
+        self.budget.limit = max_memory_bytes
         decoder_init(&self.decoder, &self.budget, &self.stats)
 
     def __dealloc__(self) -> None:
@@ -428,7 +428,7 @@ cdef class FrameDecoder:
             "frames_fragment_joined": self.stats.frames_fragment_joined,
             "frames_fragment_lost": self.stats.frames_fragment_lost,
             "payload_bytes_received": self.stats.payload_bytes_received,
-            "memory_used": self.budget.used,
+            "memory_used_bytes": self.budget.used,
             "memory_refused": self.budget.refused,
         }
 

@@ -11,7 +11,7 @@ Where segments overlap, octets that came first win; differing ones are counted.
 
 Segments that are held form a list by sequence number, and a tree over it that finds a segment's place (a
 treap: each node has a random rank, and none is below a node of lower rank, so that no order of arrival makes
-it deep). Their number is bounded by what they are charged with: ``charge`` each, against ``max_held``.
+it deep). Their number is bounded by what they are charged with: ``charge`` each, against ``max_held_bytes``.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -219,7 +219,7 @@ cdef bint overfull(EngineState* state, Connection* conn, int direction, int64_t 
     if stream.hole_since_ns == 0:
         stream.hole_since_ns = time_ns
     look_again(conn)
-    return stream.held_bytes > state.settings.max_held or (acked and stream.held_bytes > CERTAIN_LOSS)
+    return stream.held_bytes > state.settings.max_held_bytes or (acked and stream.held_bytes > CERTAIN_LOSS)
 
 
 cdef bint release(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil:

@@ -15,9 +15,7 @@ import msgspec
 from levo.satellite.learn.auth import carries_key, schemes
 from levo.satellite.learn.schema.body import Body, media_type, observe_body, sniffed
 from levo.satellite.learn.schema.node import Node, absorb
-from levo.satellite.learn.schema.observe import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    Observer,
-)
+from levo.satellite.learn.schema.observe import Observer
 from levo.satellite.learn.schema.text import Text
 from levo.satellite.learn.sensitive.detectors import Check, Detectors
 from levo.satellite.learn.trace import INVALID_STATUS, Trace

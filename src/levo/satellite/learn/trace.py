@@ -14,10 +14,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from levo.satellite.learn.paths.segments import segment_key
-from levo.satellite.learn.spans import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    SpanReader,
-    read_spans,
-)
+from levo.satellite.learn.spans import SpanReader, read_spans
 
 MAX_NAME_CHARACTERS = 200
 """Bound on names that become part of the catalog's keys (organization, application, host …)."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from levo.sensor.capture.file import FileSource
 
 _MOST_OCTETS = 16 << 20
 """Read at one time; the rest is read when asked again."""
@@ -65,8 +68,7 @@ class KeyLogFile:
 class CaptureSecrets:
     """Hands out the key logs of a pcapng file's decryption secrets blocks, each once."""
 
-    def __init__(self, source: Any) -> None:
-        """*source*: a ``FileSource``."""
+    def __init__(self, source: FileSource) -> None:
         self._source = source
         self._taken = 0
 

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Self
 
 from levo.engine.core.source import FrameSource
 from levo.sensor.capture.filters import Endpoint
@@ -12,17 +13,17 @@ SNAPLEN: int
 BLOCK_TIMEOUT_MS: int
 
 class LiveSource(FrameSource):
-    def __init__(
-        self,
+    def __new__(
+        cls,
         interfaces: Sequence[str] = (),
         *,
         filter: str | None = None,
         snaplen: int = ...,
         buffer_bytes: int = ...,
-        first_bytes: int = ...,
+        first_bytes: int = 0,
         exclude: Sequence[Endpoint] = (),
         promiscuous: bool = False,
-    ) -> None: ...
+    ) -> Self: ...
     @property
     def interfaces(self) -> list[str]: ...
     @property
@@ -31,7 +32,7 @@ class LiveSource(FrameSource):
     def events(self) -> list[str]: ...
     def statistics(self) -> LiveStatistics: ...
     def close(self) -> None: ...
-    def __enter__(self) -> LiveSource: ...
+    def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...

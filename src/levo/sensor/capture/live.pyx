@@ -753,7 +753,7 @@ cdef list compile_live(pcap_t* pcap, str text):
         pcap_freecode(&program)
 
 
-cdef class Compiler:
+cdef class _Compiler:
     """Compiles for one open handle; tags that the kernel took out of the frame are found then."""
 
     cdef pcap_t* _pcap
@@ -763,7 +763,7 @@ cdef class Compiler:
 
 
 cdef set_filter(pcap_t* pcap, str name, expression, addresses):
-    cdef Compiler compiler = Compiler()
+    cdef _Compiler compiler = _Compiler()
     cdef Program program
     cdef int code
     compiler._pcap = pcap

@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from typing import Self
 
 from levo.engine.core.source import FrameSource
 
@@ -6,7 +7,7 @@ _Frame = tuple[int, bytes, int]
 _Recorded = tuple[int, bytes, int, int]
 
 class MemorySource(FrameSource):
-    def __init__(self, frames: Iterable[_Frame], link_type: int = 1, interface: int = 0) -> None: ...
+    def __new__(cls, frames: Iterable[_Frame], link_type: int = 1, interface: int = 0) -> Self: ...
     def close(self) -> None: ...
 
 class Recorder:

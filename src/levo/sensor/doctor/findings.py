@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from levo.config import SensorConfig
-from levo.ledger import EXCHANGES
+from levo.ledger import EXCHANGES, numbers_of
 from levo.sensor.doctor.reach import Reached
 from levo.sensor.doctor.watch import Sight, Watched
 
@@ -144,8 +144,8 @@ def _content(kept: Sight) -> list[Finding]:
             ]
     found = []
     if seen["connections_http2"] and not seen["connections_http1"]:
-        count = int(seen["exchanges_emitted"])
-        late = int(seen["connections_mid_stream"]) > 0
+        count = seen["exchanges_emitted"]
+        late = seen["connections_mid_stream"] > 0
         found.append(
             Finding(
                 "only-http2",
@@ -167,8 +167,8 @@ def _content(kept: Sight) -> list[Finding]:
                 "to see those APIs, capture behind the proxy that ends TLS",
             )
         )
-    emitted = int(seen["exchanges_emitted"])
-    if emitted and int(seen["exchanges_emitted_incomplete"]) == emitted:
+    emitted = seen["exchanges_emitted"]
+    if emitted and seen["exchanges_emitted_incomplete"] == emitted:
         found.append(
             Finding(
                 "all-incomplete",
@@ -183,13 +183,13 @@ def _content(kept: Sight) -> list[Finding]:
 def _rules(config: SensorConfig, kept: Sight) -> list[Finding]:
     """What the user's own rules and limits take away."""
     seen = kept.statistics
-    dropped = {name: int(seen["exchanges_dropped"].get(name, 0)) for name in (*_RULES, "rate_limited")}
+    dropped = numbers_of(seen["exchanges_dropped"])
     removed = sum(dropped[name] for name in _RULES)
     found = []
     if removed:
-        all_of_it = removed >= int(seen["exchanges_begun"]) - int(seen["exchanges_open"])
+        all_of_it = removed >= seen["exchanges_begun"] - seen["exchanges_open"]
         by = ", ".join(f"{_SETTINGS[name]} ({dropped[name]:,})" for name in _RULES if dropped[name])
-        begun = int(seen["exchanges_begun"])
+        begun = seen["exchanges_begun"]
         found.append(
             Finding(
                 "all-excluded" if all_of_it else "some-excluded",
@@ -200,12 +200,12 @@ def _rules(config: SensorConfig, kept: Sight) -> list[Finding]:
             )
         )
     if dropped["rate_limited"]:
-        begun = int(seen["exchanges_begun"])
+        begun = seen["exchanges_begun"]
         found.append(
             Finding(
                 "rate-limit",
                 Level.WARNING,
-                f"the rate limit is reached: {int(seen['exchanges_emitted']):,} of {begun:,} exchanges "
+                f"the rate limit is reached: {seen['exchanges_emitted']:,} of {begun:,} exchanges "
                 f"become traces (--rate-limit {config.rate_limit:g} a minute)",
                 "a fair sample with weights is sent; raise --rate-limit, or set it to 0, for all of them",
             )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from levo.model.statistics import PortUse
 
 _PROTOCOLS = {
     "http/1": "HTTP/1.1",
@@ -14,17 +17,17 @@ _PROTOCOLS = {
 }
 
 
-def describe(ports: Sequence[Mapping[str, Any]], packets: int) -> list[str]:
+def describe(ports: Sequence[PortUse], packets: int) -> list[str]:
     """One sentence for each entry of ``Engine.ports()``; *packets* is what the shares refer to."""
     return [_sentence(port, packets) for port in ports]
 
 
-def protocols(port: Mapping[str, Any]) -> str:
+def protocols(port: PortUse) -> str:
     """The protocols of one entry, for people."""
     return " and ".join(_PROTOCOLS.get(name, name) for name in port["protocols"]) or "protocol not recognised"
 
 
-def _sentence(port: Mapping[str, Any], packets: int) -> str:
+def _sentence(port: PortUse, packets: int) -> str:
     name = "other TCP ports" if port["port"] is None else f"TCP port {port['port']}"
     exchanges = port["exchanges"]
     count = "no exchanges" if not exchanges else f"{exchanges:,} exchange{'s' if exchanges > 1 else ''}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from levo.config import OutputSpec, SensorConfig
 from levo.sensor.export.failure import ExportError, PermanentExportError
@@ -33,7 +32,7 @@ def reach(config: SensorConfig) -> Reached | None:
     from levo.sensor.export.batch import EncodedRequest
     from levo.sensor.export.opening import open_destination
 
-    destination: Any = open_destination(OutputSpec("otlp"), otlp_settings(config))
+    destination = open_destination(OutputSpec("otlp"), otlp_settings(config))
     address = str(config.satellite)
     try:
         destination.send(EncodedRequest(0, b""), _TIMEOUT_S)

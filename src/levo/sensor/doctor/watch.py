@@ -5,23 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from levo.config import SensorConfig
-from levo.sensor.assembly import Shares, open_source, policy
+from levo.sensor.assembly import Policy, Shares, open_source, policy
+
+if TYPE_CHECKING:
+    from levo.model.statistics import EngineStatistics, PortUse
+    from levo.sensor.capture.file import FileSource
+    from levo.sensor.capture.live import LiveSource
 
 _WAIT_MS = 50
 _FRAMES = 4096
-_MEMORY = 64 << 20
+_MEMORY_BYTES = 64 << 20
+_KEEP_ALL: Policy = {"traces_per_minute": 0.0, "endpoint_traces_per_minute": -1.0, "rules": None}
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What one engine saw."""
 
-    statistics: Mapping[str, Any]
+    statistics: EngineStatistics
     """``Engine.statistics()``."""
-    ports: tuple[Mapping[str, Any], ...]
+    ports: tuple[PortUse, ...]
     """``Engine.ports()``."""
     packets: int
     """TCP packets; frames that turned out to carry none are not among them."""
@@ -45,15 +51,15 @@ class Watched:
 class _Eye:
     """One source with its engine."""
 
-    def __init__(self, source: Any, **rules: Any) -> None:
-        from levo.engine.engine import Engine  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    def __init__(self, source: FileSource | LiveSource, rules: Policy) -> None:
+        from levo.engine.engine import Engine
 
         self.source = source
-        self._engine = Engine(max_memory=_MEMORY, keep_bodies=False, **rules)
+        self._engine = Engine(max_memory_bytes=_MEMORY_BYTES, keep_bodies=False, **rules)
 
     def look(self, wait_ms: int, live: bool) -> bool:
         """Read some frames; False at the end of the source."""
-        going = int(self._engine.pump(self.source, _FRAMES, wait_ms)) >= 0
+        going = self._engine.pump(self.source, _FRAMES, wait_ms) >= 0
         if live:
             self._engine.tick(time.time_ns())
         self._engine.drain()
@@ -64,10 +70,8 @@ class _Eye:
         self._engine.drain()
         seen = self.source.statistics()
         self.source.close()
-        numbers = dict(self._engine.statistics())
-        return Sight(
-            numbers, tuple(self._engine.ports()), int(numbers["frames_tcp"]), getattr(seen, "dropped", 0)
-        )
+        numbers = self._engine.statistics()
+        return Sight(numbers, tuple(self._engine.ports()), numbers["frames_tcp"], getattr(seen, "dropped", 0))
 
 
 def watch(
@@ -87,9 +91,11 @@ def watch(
     """
     live = config.read is None
     shares = replace(Shares.of(config.max_memory_bytes, 1), ring_bytes=4 << 20)
-    kept = _Eye(open_source(config, environ, shares), **policy(config))
+    kept = _Eye(open_source(config, environ, shares), policy(config))
     try:
-        everything = _Eye(open_source(replace(config, filter=None, interfaces=()), environ, shares))
+        everything = _Eye(
+            open_source(replace(config, filter=None, interfaces=()), environ, shares), _KEEP_ALL
+        )
     except BaseException:
         kept.source.close()
         raise

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from urllib.parse import quote, unquote_plus
 
 from levo import __version__
@@ -76,10 +76,10 @@ class HarFile:
         """A blocked write cannot be cancelled."""
 
 
-def har_entry(exchange: Exchange) -> dict[str, Any]:
+def har_entry(exchange: Exchange) -> dict[str, object]:
     """One member of ``log.entries``."""
     timings = _timings(exchange)
-    entry: dict[str, Any] = {
+    entry: dict[str, object] = {
         "startedDateTime": _timestamp(exchange.start_ns),
         "time": round(sum(value for value in timings.values() if value > 0), 6),
         "request": _request(exchange),
@@ -97,7 +97,7 @@ def har_entry(exchange: Exchange) -> dict[str, Any]:
     return entry
 
 
-def _request(exchange: Exchange) -> dict[str, Any]:
+def _request(exchange: Exchange) -> dict[str, object]:
     request = exchange.request
     if request is None:
         return {
@@ -111,7 +111,7 @@ def _request(exchange: Exchange) -> dict[str, Any]:
             "bodySize": -1,
             "comment": "the request was not captured",
         }
-    out: dict[str, Any] = {
+    out: dict[str, object] = {
         "method": request.method,
         "url": _url(exchange, request),
         "httpVersion": _http_version(request),
@@ -123,15 +123,16 @@ def _request(exchange: Exchange) -> dict[str, Any]:
     }
     if request.body:
         text = request.body_text
-        out["postData"] = {"mimeType": request.header("content-type") or "", "params": []}
+        posted: dict[str, object] = {"mimeType": request.header("content-type") or "", "params": []}
         if text is not None:
-            out["postData"]["text"] = text
+            posted["text"] = text
         else:
-            out["postData"] |= {"text": base64.b64encode(request.body).decode("ascii"), "_encoding": "base64"}
+            posted |= {"text": base64.b64encode(request.body).decode("ascii"), "_encoding": "base64"}
+        out["postData"] = posted
     return out | _damage(request)
 
 
-def _response(response: Response | None) -> dict[str, Any]:
+def _response(response: Response | None) -> dict[str, object]:
     if response is None:
         return {
             "status": 0,
@@ -145,7 +146,7 @@ def _response(response: Response | None) -> dict[str, Any]:
             "bodySize": -1,
             "comment": "the response was not captured",
         }
-    content: dict[str, Any] = {
+    content: dict[str, object] = {
         "size": response.body_size,
         "mimeType": response.header("content-type") or "x-unknown",
     }
@@ -170,8 +171,8 @@ def _response(response: Response | None) -> dict[str, Any]:
     } | _damage(response)
 
 
-def _damage(message: Message) -> dict[str, Any]:
-    out: dict[str, Any] = {}
+def _damage(message: Message) -> dict[str, object]:
+    out: dict[str, object] = {}
     if message.truncated:
         out["_truncated"] = True
     if message.missing_bytes:
@@ -196,11 +197,11 @@ def _request_cookies(request: Request) -> list[dict[str, str]]:
     return cookies
 
 
-def _set_cookie(line: str) -> dict[str, Any]:
+def _set_cookie(line: str) -> dict[str, object]:
     """A Set-Cookie value as a HAR cookie (RFC 6265 section 5.2)."""
     pair, *attributes = line.split(";")
     name, _, value = pair.strip().partition("=")
-    cookie: dict[str, Any] = {"name": name, "value": value}
+    cookie: dict[str, object] = {"name": name, "value": value}
     for attribute in attributes:
         key, _, text = attribute.strip().partition("=")
         match key.lower():

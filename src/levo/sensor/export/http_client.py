@@ -38,7 +38,7 @@ class Limits(NamedTuple):
 
     connect_s: float
     read_s: float
-    deadline: float
+    deadline_s: float
 
 
 class UnansweredError(Exception):
@@ -127,7 +127,7 @@ class Direct:
         connection.request("POST", path, body, dict(fields))
         response = connection.getresponse()
         with _naming_the_break():
-            read, whole = _read(response, limits.deadline)
+            read, whole = _read(response, limits.deadline_s)
             if whole and response.length:  # the library takes an early end for the end
                 raise http.client.IncompleteRead(read, response.length)
         if not whole:
@@ -171,7 +171,7 @@ class Proxied:
         whole = False
         try:
             with _naming_the_break():
-                read, whole = _read(response, limits.deadline)
+                read, whole = _read(response, limits.deadline_s)
         except (HTTPError, OSError) as exc:
             raise UnansweredError(short_cause(exc)) from None
         finally:
@@ -193,7 +193,7 @@ class _Readable(Protocol):
     def read(self, amt: int, /) -> bytes: ...
 
 
-def _read(response: _Readable, deadline: float) -> tuple[bytes, bool]:
+def _read(response: _Readable, deadline_s: float) -> tuple[bytes, bool]:
     """(the answer, or as much of it as we take; whether that was all of it)."""
     parts: list[bytes] = []
     size = 0
@@ -203,7 +203,7 @@ def _read(response: _Readable, deadline: float) -> tuple[bytes, bool]:
             return b"".join(parts), True
         parts.append(part)
         size += len(part)
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline_s:
             raise TimeoutError
     return b"".join(parts), False
 

@@ -109,7 +109,7 @@ class OtlpGrpc:
 
         if self._channel is None:
             settings = self._settings
-            options: list[tuple[str, Any]] = [
+            options: list[tuple[str, int | str]] = [
                 ("grpc.max_send_message_length", -1),
                 ("grpc.max_receive_message_length", _MAX_RESPONSE),
                 # Our own backoff decides when to try again: the channel must not sleep through it.
@@ -135,7 +135,7 @@ class OtlpGrpc:
         self._calls[method] = call
         return call
 
-    def _shown_certificate(self, options: list[tuple[str, Any]]) -> bytes:
+    def _shown_certificate(self, options: list[tuple[str, int | str]]) -> bytes:
         """The certificate the server shows now, as the only one to trust; *options* get its name."""
         settings = self._settings
         address = settings.address

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from levo.config import Redaction, credentials
 from levo.engine.exchange.redact import Redactor
+
+if TYPE_CHECKING:
+    from levo.engine.exchange.batch import Batch
+    from levo.model.regex import Regex
+    from levo.model.statistics import MaskingStatistics
 
 
 class Masking:
@@ -17,9 +21,12 @@ class Masking:
     def __init__(self, rules: Redaction) -> None:
         """Raises ValueError for a field name that is empty or too long."""
         self._lock = threading.Lock()
-        self._counts = dict.fromkeys(
-            ("credentials_masked", "fields_masked", "patterns_masked", "bodies_withheld"), 0
-        )
+        self._counts: MaskingStatistics = {
+            "credentials_masked": 0,
+            "fields_masked": 0,
+            "patterns_masked": 0,
+            "bodies_withheld": 0,
+        }
         self.change(rules)
 
     def change(self, rules: Redaction) -> None:
@@ -38,15 +45,15 @@ class Masking:
 
     def __call__(
         self,
-        batch: Any,
-        max_body: int = 10_000_000,
-        max_growth: int = 64_000_000,
+        batch: Batch,
+        max_body_bytes: int = 10_000_000,
+        max_growth_bytes: int = 64_000_000,
         start: int = 0,
         stop: int | None = None,
     ) -> None:
         """Undo content codings of *batch* and mask it in place; arguments as of ``Batch.finish``."""
         redactor = self._redactor
-        _, credentials = batch.finish(self._headers, max_body, max_growth, start, stop)
+        _, credentials = batch.finish(self._headers, max_body_bytes, max_growth_bytes, start, stop)
         fields, patterns, withheld = redactor.redact(batch, start, stop)
         if credentials or fields or patterns or withheld:
             with self._lock:
@@ -55,13 +62,13 @@ class Masking:
                 self._counts["patterns_masked"] += patterns
                 self._counts["bodies_withheld"] += withheld
 
-    def statistics(self) -> Mapping[str, int]:
-        """Values hidden so far, by why; the names are counters of ``levo.ledger.NOTES``."""
+    def statistics(self) -> MaskingStatistics:
+        """Values hidden so far, by why; the names are counters of ``levo.ledger.MASKED``."""
         with self._lock:
-            return dict(self._counts)
+            return self._counts.copy()
 
 
-def first_look(rules: Redaction) -> Any:
+def first_look(rules: Redaction) -> Regex | None:
     """One expression that matches newline-joined values whenever a pattern matches one; None if unsure.
 
     ``^`` and ``$`` become those of a line. What insists on the text's own ends, or switches flags off, cannot
@@ -75,7 +82,8 @@ def first_look(rules: Redaction) -> Any:
     options = re2.Options()
     options.log_errors = False
     try:
-        return re2.compile("|".join(f"(?m:{text})" for text in written), options)
+        found: Regex = re2.compile("|".join(f"(?m:{text})" for text in written), options)
+        return found
     except re2.error:  # too large together, or a group's name twice
         return None
 

@@ -10,12 +10,9 @@ from datetime import date, datetime
 import orjson
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from levo.satellite.learn.schema.observe import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    Observer,
-    text_format,
-)
 
 from levo.satellite.learn.schema.node import MAX_DEPTH, MAX_LABELS, Node
+from levo.satellite.learn.schema.observe import Observer, text_format
 from levo.satellite.learn.schema.text import BINARY, MIXED, Text, rare_format
 
 DATE = r"(?:1[6-9]|2[01])\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"

@@ -13,9 +13,7 @@ import msgspec
 import orjson
 
 from levo.satellite.learn.schema.node import Check, Node, absorb
-from levo.satellite.learn.schema.observe import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    Observer,
-)
+from levo.satellite.learn.schema.observe import Observer
 from levo.satellite.learn.schema.text import BINARY, Text, is_name
 
 MAX_BODY_BYTES = 1 << 20

@@ -1,0 +1,16 @@
+from collections.abc import Iterable
+
+from levo.satellite.learn.schema.node import Check, Node
+
+class Observer:
+    def __init__(
+        self,
+        checks: Iterable[Check] = (),
+        budget: int = ...,
+        key: bytes = b"",
+        path: str = "",
+        request: str = "",
+    ) -> None: ...
+    def observe(self, node: Node, value: object) -> None: ...
+
+def text_format(value: str) -> str: ...
