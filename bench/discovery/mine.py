@@ -1,5 +1,5 @@
 # ruff: noqa: E402 - bench and src are put on the path first
-"""Write ``src/levo/satellite/learn/paths/lexicon.py``: the words of APIs, from the teaching providers only.
+"""Write ``src/levo/satellite/learn/paths/vocabulary.py``: words of APIs, from teaching providers only.
 
 Usage: ``python bench/discovery/mine.py PACKAGE_DIRECTORY CACHE_FILE``
 """
@@ -16,7 +16,7 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / 
 from discovery.corpus import read_directory, split_of
 from levo.satellite.learn.paths.segments import words
 
-TARGET = Path(__file__).parents[2] / "src/levo/satellite/learn/paths/lexicon.py"
+TARGET = Path(__file__).parents[2] / "src/levo/satellite/learn/paths/vocabulary.py"
 HEADER = '''"""Words that APIs use as fixed path segments. Written by ``bench/discovery/mine.py``; do not
 edit.
 

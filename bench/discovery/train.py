@@ -1,5 +1,5 @@
 # ruff: noqa: E402 - bench and src are put on the path first
-"""Fit the weights of the decisions on traffic of the teaching providers and write ``weights.py``.
+"""Fit the weights of the decisions on traffic of the teaching providers and write ``model.py``.
 
 Usage: ``python bench/discovery/train.py PACKAGE_DIRECTORY CACHE_FILE [SEEDS]`` with scikit-learn installed.
 Two logistic regressions over named yes/no features; the second sees the log-odds of the first, cross-fitted
@@ -31,7 +31,7 @@ from levo.satellite.learn.paths.segments import literal_stem
 from levo.satellite.learn.paths.state import PathState
 from levo.satellite.learn.paths.trie import walk
 
-TARGET = Path(__file__).parents[2] / "src/levo/satellite/learn/paths/weights.py"
+TARGET = Path(__file__).parents[2] / "src/levo/satellite/learn/paths/model.py"
 COUNTS = (60, 250, 1000, 1000, 4000)
 FOLDS = 4
 

@@ -18,7 +18,7 @@ from levo.satellite.store import CatalogReader, EndpointRow
 from levo.satellite.store.desk import Desk, EndpointPlace, NewAlert
 from levo.satellite.store.learned import EventRow
 from levo.satellite.store.schema import anonymous_template
-from levo.satellite.web.kept import Kept
+from levo.satellite.web.ttl_cache import TtlCache
 
 
 def place_of(row: EndpointRow) -> EndpointPlace:
@@ -263,7 +263,7 @@ class _Looked:
         self.lock = threading.Lock()
         self.known: dict[int, _Known] = {}
         self.ready = False
-        self.coverages: Kept[Coverage] = Kept()
+        self.coverages: TtlCache[Coverage] = TtlCache()
         self.times = 0
         """Grows after each change of ``known``: what was worked out from half of one is worked out again."""
         self.findings: dict[str, tuple[object, Sequence[Finding]]] = {}

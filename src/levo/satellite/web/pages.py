@@ -19,10 +19,10 @@ from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import CatalogPages, Catalogs
 from levo.satellite.web.charts import RANGES, Chart, chart, range_start
 from levo.satellite.web.insight import place_of
-from levo.satellite.web.kept import Kept
 from levo.satellite.web.problems import BadParameter
 from levo.satellite.web.render import SECOND_NS, Renderer, link
 from levo.satellite.web.sensor_view import SensorView, encrypted_endpoints, sensor_view
+from levo.satellite.web.ttl_cache import TtlCache
 
 PAGE_ROWS = 100
 DAY_NS = 86_400 * SECOND_NS
@@ -73,7 +73,7 @@ class Pages(CatalogPages):
 
     def __init__(self, catalogs: Catalogs, desk: Desk, renderer: Renderer) -> None:
         super().__init__(catalogs, desk, renderer)
-        self._fleets: Kept[_Fleet] = Kept()
+        self._fleets: TtlCache[_Fleet] = TtlCache()
 
     def routes(self) -> list[Route]:
         """Return the routes of the pages."""

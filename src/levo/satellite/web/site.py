@@ -23,7 +23,7 @@ from levo.satellite.web.backup import Backup
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.connect import Connect
 from levo.satellite.web.connect_page import ConnectPage
-from levo.satellite.web.guard import Guard
+from levo.satellite.web.headers import SecurityHeaders
 from levo.satellite.web.insight_pages import InsightPages
 from levo.satellite.web.live import LiveChannel
 from levo.satellite.web.metrics import Snapshot, metrics_route
@@ -78,7 +78,7 @@ def build_site(parts: SiteParts) -> Starlette:
         assets.route(),
     ]
     middleware = [
-        Middleware(Guard, loopback_only=parts.loopback_only),
+        Middleware(SecurityHeaders, loopback_only=parts.loopback_only),
         Middleware(Gate, keeper=parts.keeper, problem=problem),
     ]
     return _application(routes, middleware, on_site_exception(renderer))

@@ -6,9 +6,9 @@ import json
 
 from levo.satellite.learn.paths import PathState
 from levo.satellite.learn.paths.explain import MOST, SAID, explain, explanation
+from levo.satellite.learn.paths.model import FIRST, SECOND
 from levo.satellite.learn.paths.statement import read_statement
 from levo.satellite.learn.paths.templates import Catalog
-from levo.satellite.learn.paths.weights import FIRST, SECOND
 
 NAMES = ("kowalski", "oyelaran", "brzezinski", "takahashi", "ndiaye", "xiomara", "thorvald", "quispe")
 

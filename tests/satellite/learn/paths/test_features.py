@@ -17,7 +17,7 @@ from levo.satellite.learn.paths.features import (
     group_features,
     spelling,
 )
-from levo.satellite.learn.paths.weights import FIRST
+from levo.satellite.learn.paths.model import FIRST
 
 GET = frozenset({"GET"})
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from levo.satellite.learn.paths import catchall
+from levo.satellite.learn.paths.body_evidence import weigh
 from levo.satellite.learn.paths.branch import Affix, Branch, Place, Reason, probability
 from levo.satellite.learn.paths.features import (
     Child,
@@ -29,6 +30,7 @@ from levo.satellite.learn.paths.features import (
     spelling,
 )
 from levo.satellite.learn.paths.known import KnownNode
+from levo.satellite.learn.paths.model import FIRST, SECOND
 from levo.satellite.learn.paths.segments import (
     FORMATS,
     OVERFLOW,
@@ -38,8 +40,6 @@ from levo.satellite.learn.paths.segments import (
     split_key,
 )
 from levo.satellite.learn.paths.trie import GRPC, OPERATIONS, REQUESTS, SHAPE, Node
-from levo.satellite.learn.paths.weigh import weigh
-from levo.satellite.learn.paths.weights import FIRST, SECOND
 
 NEW_FROM = 0.95
 """Probability from which literals make a parameter where nothing else says there is one."""

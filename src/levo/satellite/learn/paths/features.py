@@ -1,7 +1,7 @@
 """What speaks for and against a literal child being a value of a parameter, as named yes/no features.
 
 A feature is a short name such as ``word:known3`` or ``after:param``. The weights of the names (log-odds, in
-``weights.py``) add up, so that a decision can be explained by the names that weighed most.
+``model.py``) add up, so that a decision can be explained by the names that weighed most.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 from urllib.parse import unquote
 
-from levo.satellite.learn.paths.lexicon import PACKED
+from levo.satellite.learn.paths.vocabulary import PACKED
 
 MAX_LITERAL_CHARACTERS = 80
 """No name that a person gave to a resource is longer."""

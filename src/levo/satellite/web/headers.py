@@ -1,4 +1,4 @@
-"""What every request and answer of the site goes through.
+"""Security headers of every response of the site.
 
 Headers keep browsers strict; the Host header is checked while there is no login.
 """
@@ -24,7 +24,7 @@ _HEADERS = {
 }
 
 
-class Guard:
+class SecurityHeaders:
     """ASGI middleware.
 
     A Satellite on loopback answers only to loopback names, so that a foreign web page cannot read the catalog
@@ -40,7 +40,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        async def send_guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
@@ -49,6 +49,6 @@ class Guard:
 
         if self._loopback_only and not names_loopback(Headers(scope=scope).get("host", "")):
             text = "listening on loopback, this Satellite answers to localhost only; see --listen"
-            await problem(421, text)(scope, receive, send_guarded)
+            await problem(421, text)(scope, receive, send_with_headers)
             return
-        await self._app(scope, receive, send_guarded)
+        await self._app(scope, receive, send_with_headers)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from levo.satellite.web.guard import Guard, names_loopback
+from levo.satellite.web.headers import SecurityHeaders, names_loopback
 from tests.satellite.asgi import call
 
 
@@ -39,12 +39,12 @@ def test_which_names_are_loopback(host: str, ours: bool) -> None:
 def test_only_a_satellite_on_loopback_asks_for_the_name() -> None:
     headers = {"host": "attacker.example"}
 
-    assert call(Guard(app, loopback_only=True), "GET", "/", headers=headers).status == 421
-    assert call(Guard(app, loopback_only=False), "GET", "/", headers=headers).status == 200
+    assert call(SecurityHeaders(app, loopback_only=True), "GET", "/", headers=headers).status == 421
+    assert call(SecurityHeaders(app, loopback_only=False), "GET", "/", headers=headers).status == 200
 
 
 def test_headers_are_added_and_stricter_ones_of_a_route_kept() -> None:
-    answer = call(Guard(app, loopback_only=True), "GET", "/")
+    answer = call(SecurityHeaders(app, loopback_only=True), "GET", "/")
 
     assert answer.headers["x-frame-options"] == "SAMEORIGIN"
     assert answer.headers["referrer-policy"] == "same-origin"

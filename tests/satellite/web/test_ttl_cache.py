@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from levo.satellite.web.kept import MAX_VALUES, Kept
+from levo.satellite.web.ttl_cache import MAX_VALUES, TtlCache
 
 
 class Works:
@@ -20,7 +20,7 @@ class Works:
 def test_a_value_is_kept_ten_times_as_long_as_it_took_and_a_minute_at_most() -> None:
     for takes_s, kept_s in ((0.5, 5.0), (30.0, 60.0)):
         works = Works(takes_s)
-        kept: Kept[int] = Kept(lambda works=works: works.now_s)  # type: ignore[misc]
+        kept: TtlCache[int] = TtlCache(lambda works=works: works.now_s)  # type: ignore[misc]
         assert kept.get(("a",), works.make) == 1
         works.now_s += kept_s - 0.01
         assert kept.get(("a",), works.make) == 1
@@ -30,7 +30,7 @@ def test_a_value_is_kept_ten_times_as_long_as_it_took_and_a_minute_at_most() -> 
 
 def test_keys_are_apart_and_bounded() -> None:
     works = Works(1.0)
-    kept: Kept[int] = Kept(lambda: works.now_s)
+    kept: TtlCache[int] = TtlCache(lambda: works.now_s)
     for number in range(MAX_VALUES + 1):
         assert kept.get((str(number),), works.make) == number + 1
     works.now_s -= 60.0

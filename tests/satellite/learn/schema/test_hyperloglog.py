@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from levo.satellite.learn.schema import Node, Observer, merge
-from levo.satellite.learn.schema.evidence import REGISTERS, estimate, hash_key, joined
+from levo.satellite.learn.schema.hyperloglog import REGISTERS, estimate, hash_key, joined
 from tests.satellite.learn.schema.test_node import VALUES
 
 KEY = hash_key(b"of a test")

@@ -1,4 +1,4 @@
-"""Adds what bodies say to what paths say about siblings: log-odds, named, like all other evidence.
+"""Combines body and path evidence about siblings, as named log-odds.
 
 Each sum is the logarithm of how much likelier a value is than a word to be heard of so. How likely a value of
 this place comes back, or is given out, is measured on its siblings that are values for certain.

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from levo.satellite.learn.paths.body_evidence import SHAPED_LIKE, weigh
 from levo.satellite.learn.paths.branch import Reason
 from levo.satellite.learn.paths.features import Child, Context, Heard, Siblings
-from levo.satellite.learn.paths.weigh import SHAPED_LIKE, weigh
 
 GET = frozenset({"GET"})
 

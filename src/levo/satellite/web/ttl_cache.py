@@ -1,4 +1,4 @@
-"""Values that are dear to make, kept for a time that grows with how dear they were."""
+"""Cache of values that cost time to make. The time to live grows with the cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHARE = 10.0
 _AT_MOST_S = 60.0
 
 
-class Kept(Generic[_T]):
+class TtlCache(Generic[_T]):
     """Usable from any thread. What two threads ask for at once may be made twice."""
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:

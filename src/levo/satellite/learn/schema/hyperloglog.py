@@ -1,4 +1,4 @@
-"""How many different objects stand behind what was counted: the evidence of a decision.
+"""About how many different objects were counted (HyperLogLog): the evidence of a decision.
 
 A server that shows one user a hundred times has said what users look like once. So each node remembers in
 64 octets about how many different objects it has seen: a sketch (Flajolet and Martin's bitmaps, read as

@@ -1,4 +1,4 @@
-"""Keeps the decisions on templates up to date while the learner goes on."""
+"""Schedules the decisions on templates while the learner runs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _AT_MOST_S = 60.0
 _LARGE_TRACES = 5_000
 """Paths of busier hosts are stored only now and then …"""
 _SAVE_EVERY_S = 10.0
-"""… this often; a crash loses no more of the evidence, and none of the figures."""
+"""… this often; a crash loses at most so much of the evidence, and counters stay exact."""
 
 
-class Decider:
+class DecisionScheduler:
     """Chooses when to decide on the templates of which host. Told the time; one thread uses it."""
 
     def __init__(
