@@ -1,9 +1,17 @@
-from levo.errors import CaptureError, CaptureFileError, ConfigError, LevoError, PrivilegeError, Problem
+from levo.errors import (
+    CaptureError,
+    CaptureFileError,
+    ConfigError,
+    LevoError,
+    MissingPackageError,
+    PrivilegeError,
+    Problem,
+)
 
 
 def test_exit_statuses() -> None:
     assert [kind.exit_status for kind in (LevoError, CaptureError, PrivilegeError)] == [1, 1, 1]
-    assert [kind.exit_status for kind in (ConfigError, CaptureFileError)] == [2, 2]
+    assert [kind.exit_status for kind in (ConfigError, CaptureFileError, MissingPackageError)] == [2] * 3
 
 
 def test_a_configuration_error_is_one_line_about_the_first_problem() -> None:

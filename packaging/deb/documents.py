@@ -1,4 +1,4 @@
-"""Writes what the packages carry and the product itself knows: manual pages, completion, configuration file.
+"""Writes what the packages carry and the product itself knows: manual pages, completion, configuration files.
 
 documents.py FOLDER    (with the product and its libraries on PYTHONPATH)
 """
@@ -11,16 +11,19 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 from click.shell_completion import get_completion_class
 
 from levo import __version__
 from levo.cli.group import COMMANDS, group
-from levo.config import OPTIONS
+from levo.config import OPTIONS, SENSOR, Table
 from levo.config.render import reference_file
+from levo.config.satellite_settings import SATELLITE
 
 SPOOL = "/var/lib/levo-sensor/spool"
+SATELLITE_DATA = "/var/lib/levo-satellite"
 PAGES: dict[str, tuple[str, ...]] = {
     "levo": (),
     "levo-apidump": ("apidump",),
@@ -59,16 +62,16 @@ def main() -> None:
         assert found is not None
         text = found(group, {}, "levo", "_LEVO_COMPLETE").source()
         (target / "completion" / f"levo.{suffix}").write_text(text.strip("\n") + "\n", encoding="utf-8")
-    (target / "config.yaml").write_text(_configuration(), encoding="utf-8")
+    sensor = {"spool-dir": SPOOL, "log-format": "text"}
+    (target / "config.yaml").write_text(_configuration(reference_file(), sensor), encoding="utf-8")
+    satellite = reference_file(SATELLITE).replace("`levo satellite ", "`levo-satellite ")
+    text = _configuration(satellite, {"data-dir": SATELLITE_DATA})
+    (target / "satellite.yaml").write_text(text, encoding="utf-8")
 
 
-def _configuration() -> str:
-    """The reference file, with the two settings that a service has and a command has not."""
-    text = reference_file()
-    for comment, setting in (
-        ("#spool-dir: ", f"spool-dir: {SPOOL}"),
-        ("#log-format: ", "log-format: text"),
-    ):
+def _configuration(text: str, settings: dict[str, str]) -> str:
+    """A reference file, with the settings that a service has and a command has not."""
+    for comment, setting in ((f"#{key}: ", f"{key}: {value}") for key, value in settings.items()):
         [line] = [line for line in text.splitlines() if line.startswith(comment)]
         text = text.replace(line, setting)
     return text
@@ -96,9 +99,12 @@ def _page(name: str, path: tuple[str, ...]) -> Iterator[str]:
         if command is group:
             yield ".PP"
             yield "Every command explains itself with \\fB\\-\\-help\\fR."
-    else:
+    if command is not group:
         yield ".SH OPTIONS"
         yield from _options(command)
+    if path == ("satellite",):
+        yield ".SH ENVIRONMENT"
+        yield from _variables(SATELLITE)
     if path == ("apidump",):
         yield from _apidump()
     yield ".SH EXIT STATUS"
@@ -153,10 +159,7 @@ def _apidump() -> Iterator[str]:
         "The others need a restart; a line in the log says which.",
     )
     yield ".SH ENVIRONMENT"
-    yield "Each setting has a variable, which overrides the file and is overridden by the option:"
-    for option in OPTIONS:
-        yield from _item(f"\\fB{_text(option.variable)}\\fR", f"The setting {option.name}.")
-    yield from _item("\\fBLEVO_CONFIG\\fR", "The configuration file.")
+    yield from _variables(SENSOR)
     yield ".SH EXAMPLES"
     for text, line in (
         ("Watch port 8080, send to a Satellite on another machine:",
@@ -170,6 +173,13 @@ def _apidump() -> Iterator[str]:
         yield ".nf"
         yield f".RS\n{_text(line)}\n.RE"
         yield ".fi"
+
+
+def _variables(table: Table[Any]) -> Iterator[str]:
+    yield "Each setting has a variable, which overrides the file and is overridden by the option:"
+    for option in table.options:
+        yield from _item(f"\\fB{_text(option.variable)}\\fR", f"The setting {option.name}.")
+    yield from _item(f"\\fB{table.config_variable}\\fR", "The configuration file.")
 
 
 def _item(head: str, text: str) -> Iterator[str]:

@@ -51,6 +51,17 @@ class ConfigError(LevoError):
         return f"{self.problems[0]}{tail}"
 
 
+class MissingPackageError(LevoError):
+    """A package that a command needs is not installed. The text ends with the command that installs it."""
+
+    exit_status = 2
+    FIX = "install it with: pip install"
+    """By this a process knows the line of another."""
+
+    def __init__(self, what: str, distribution: str) -> None:
+        super().__init__(f"{what}; {self.FIX} '{distribution}'")
+
+
 class CaptureError(LevoError):
     """Capturing cannot start, or cannot go on."""
 

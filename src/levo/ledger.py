@@ -105,6 +105,7 @@ EXCHANGES = Stage(
         State("url_filter", Fate.INTENDED, "ignored by url-filter"),
         State("ip_filter", Fate.INTENDED, "dropped by ip-filter-list"),
         State("rate_limited", Fate.INTENDED, "over --rate-limit"),
+        State("own_export", Fate.INTENDED, "what a sensor sent to its Satellite"),
         State("evicted", Fate.LOST, "given up for memory"),
     ),
 )
@@ -140,6 +141,7 @@ STAGES = (CAPTURE, FRAMES, PAYLOAD, EXCHANGES, TRACES, OUTPUT)
 NOTES: dict[str, str] = {
     "gaps": "holes in byte streams",
     "gap_bytes": "octets in them, never captured",
+    "gaps_overfull": "of the holes were given up early: too much was waiting for them",
     "exchanges_emitted_incomplete": "of the traces are incomplete, and say why",
     "bodies_truncated": "bodies cut at the size limit or for memory",
     "heads_incomplete": "messages whose head never became whole",

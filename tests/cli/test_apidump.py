@@ -24,6 +24,7 @@ import pytest
 from tests.cli.capture import CANARY, write_capture
 from tests.cli.levo_command import environment, levo
 from tests.satellite.running import RunningSatellite
+from tests.sensor.capture.network import private_network, veth
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: opens a capture socket on loopback")
 
@@ -154,7 +155,7 @@ BAD = [
     (("--read", "/nonexistent.pcap"), "/nonexistent.pcap"),
     (("--read", __file__), "no pcap or pcapng"),
     (("--config", "/nonexistent.yaml"), "--config: '/nonexistent.yaml': no such file or directory"),
-    (("--output", "csv"), "--output: 'csv' is no output"),
+    (("--output", "csv"), "--output: 'csv' is not an output"),
     (("--output", "jsonl:/nonexistent/x"), "/nonexistent/x"),
     (("--no-redact",), "--no-redact: sends credentials"),
     (("--output", "otlp", "--spool-dir", "/proc/nope"), "--spool-dir: spool directory /proc/nope"),
@@ -212,6 +213,22 @@ def test_dry_run_lists_interfaces_without_capturing(bare: tuple[str, str]) -> No
     assert done.returncode == 0
     assert "  lo: up, 127.0.0.1" in done.stdout
     assert "left out of the capture (own traffic): 127.0.0.1:4317" in done.stdout
+
+
+@pytest.mark.root
+@root
+@private_network
+def test_a_dry_run_says_that_many_interfaces_are_captured_together() -> None:
+    flags = ("apidump", "--config=/dev/null", "--dry-run")
+    assert "together" not in levo(*flags).stdout
+    for number in range(9):
+        veth(f"left{number}", f"right{number}")
+
+    many = levo(*flags).stdout
+
+    assert "  right8: up, no address\n" in many and "  captured together, as any\n" in many
+    assert "together" not in levo(*flags, "--interfaces=lo").stdout
+    assert "  captured together, as any\n" in levo(*flags, "--interfaces=any").stdout
 
 
 def test_an_unreachable_satellite_fails_a_replay_in_the_end(capture: Path, bare: tuple[str, str]) -> None:

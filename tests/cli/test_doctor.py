@@ -132,6 +132,26 @@ def test_the_first_finding_is_the_cause(here: Namespace, situation: Situation) -
 
 
 @pytest.mark.root
+@needs()
+def test_many_interfaces_are_watched_together() -> None:
+    """And the interface that was named is still told from the others."""
+    with loopback_namespace() as namespace:
+        for number in range(9):
+            namespace.run(["ip", "link", "add", f"a{number}", "type", "veth", "peer", "name", f"b{number}"])
+            namespace.run(["ip", "link", "set", f"a{number}", "up"])
+            namespace.run(["ip", "link", "set", f"b{number}", "up"])
+        with talking(namespace, "http"):
+            well = doctor(namespace, *QUIET, "--rate-limit=0")
+            assert (well.returncode, "nothing is wrong" in well.stdout) == (0, True), well.stdout
+            assert "more than 16 are up: captured together, as any" in well.stdout
+            wrong = doctor(namespace, *QUIET, "--interfaces=a3")
+            assert "problem: no TCP packet on a3, but there are packets on" in wrong.stdout, wrong.stdout
+            assert wrong.returncode == 1
+            filtered = doctor(namespace, *QUIET, "--interfaces=lo", "--filter=port 1")
+            assert "--filter 'port 1' matches none" in filtered.stdout, filtered.stdout
+
+
+@pytest.mark.root
 @needs("setpriv")
 def test_no_privilege(here: Namespace) -> None:
     without = ("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw")

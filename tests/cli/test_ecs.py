@@ -88,9 +88,9 @@ def test_every_format_is_printed(capsys: Capture) -> None:
         (["--satellite-url", "ftp://s"], "levo: --satellite-url: 'ftp://s' has an unknown scheme"),
         (["--memory", "64"], "levo: --memory 64 is too little for the sensor"),
         (["--cpu", "half"], "levo: invalid value for '--cpu'"),
-        (["--region", "Ireland"], "levo: --region: 'Ireland' is no AWS region"),
-        (["--log-group", "a b"], "levo: --log-group: 'a b' is no log group"),
-        (["--image", ""], "levo: --image: '' is no image"),
+        (["--region", "Ireland"], "levo: --region: 'Ireland' is not an AWS region"),
+        (["--log-group", "a b"], "levo: --log-group: 'a b' is not a log group"),
+        (["--image", ""], "levo: --image: '' is not an image"),
         (["--format", "toml"], "levo: invalid value for '--format'"),
         (["--read", "x"], "levo: --read: no such option"),
         (["--task-definition", "/nonexistent"], "levo: --task-definition: /nonexistent: No such file"),
@@ -175,7 +175,9 @@ def test_the_policy_holds_the_ten_actions(capsys: Capture) -> None:
     assert json.loads(out(capsys, "policy"))["Statement"][0]["Action"] == TEN
     narrow = out(capsys, "policy", "--account", "123456789012", "--cluster", "prod", "--pass-role", "arn:x")
     assert "service/prod/*" in narrow and "iam:PassRole" in narrow
-    assert refused(capsys, "policy", "--account", "12").startswith("levo: --account: '12' is no account id")
+    assert refused(capsys, "policy", "--account", "12").startswith(
+        "levo: --account: '12' is not an account id"
+    )
 
 
 def test_the_documentation_shows_the_policy_and_the_table_as_they_are(capsys: Capture) -> None:

@@ -338,7 +338,7 @@ class TestFlags:
     def test_without_a_terminal_yes_must_be_said(self, fake: FakeEcs, capsys: Capture) -> None:
         status, _, err = run(capsys, "add", "--cluster", "prod")
 
-        assert status == 2 and err.startswith("levo: this is no terminal: add --yes")
+        assert status == 2 and err.startswith("levo: this is not a terminal: add --yes")
         assert fake.requests == []
 
     def test_sizes_are_checked_before_aws_is_asked(self, fake: FakeEcs, capsys: Capture) -> None:

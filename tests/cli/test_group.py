@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, metadata, packages_distributions, requires
+from pathlib import Path
 
+import click
 import pytest
 
-from levo.cli import group as module
-from levo.cli.group import COMMANDS, group, invoke
+from levo.cli.group import COMMANDS, group, invoke, missing_package
 from levo.errors import CaptureError
-from tests.cli.levo_command import environment, levo
+from tests.cli.levo_command import SOURCE, environment, levo
 
 
 def test_the_short_help_of_every_command_is_its_own() -> None:
@@ -94,9 +97,161 @@ def test_version() -> None:
     assert done.stdout.startswith("levo, version ")
 
 
-def test_a_missing_extra_says_what_to_install() -> None:
-    error = ModuleNotFoundError("No module named 'boto3'", name="boto3")
+BLOCKER = """
+import importlib.metadata, importlib.util, os, sys
 
-    assert "pip install 'levo-sensor[aws]'" in str(module._missing_extra("ecs", error))
+blocked = set(os.environ["BLOCKED"].split())
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in blocked or any(name == each for each in blocked):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return None
+
+sys.meta_path.insert(0, Blocker())
+"""
+"""Runs first in every Python below: what the distributions of the extras bring is not there."""
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def requirements(*extras: str) -> set[str]:
+    """Distributions that *extras* bring, with what they need; without any, those of the product itself."""
+    wanted, seen = [("levo-sensor", extras)], set()
+    while wanted:
+        name, chosen = wanted.pop()
+        for line in requires(name) or []:
+            extra = re.search(r"extra == [\"'](\w+)", line)
+            if (extra[1] in chosen) if extra else not (name == "levo-sensor" and chosen):
+                found = canonical(re.match(r"[\w.-]+", line)[0])  # type: ignore[index]
+                if found not in seen and has_metadata(found):
+                    seen.add(found)
+                    wanted.append((found, ()))
+    return seen
+
+
+def has_metadata(name: str) -> bool:
+    try:
+        return bool(metadata(name))
+    except PackageNotFoundError:
+        return False
+
+
+def modules_of_extras() -> set[str]:
+    """Top-level modules that only the extras bring."""
+    base, more = requirements(), requirements("satellite", "aws")
+    owners = {
+        module: {canonical(name) for name in names} for module, names in packages_distributions().items()
+    }
+    return {module for module, names in owners.items() if names & more and not names & base}
+
+
+def commands() -> list[tuple[str, ...]]:
+    """Every command and subcommand, by the words that call it."""
+    found: list[tuple[str, ...]] = []
+
+    def walk(command: click.Command, words: tuple[str, ...]) -> None:
+        if words:
+            found.append(words)
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                inner = command.get_command(context, name)
+                assert inner is not None
+                walk(inner, (*words, name))
+
+    walk(group, ())
+    return found
+
+
+ARGUMENTS = {
+    ("satellite", "backup"): ("/nonexistent/x",),
+    ("satellite", "restore"): ("{file}",),
+    ("learn",): ("{file}",),
+    ("openapi", "export"): ("shop",),
+    ("openapi", "diff"): ("{file}", "{file}"),
+    ("ecs", "add"): ("--dry-run",),
+    ("ecs", "remove"): ("--dry-run",),
+    ("demo",): ("--seconds", "1", "--port", "0"),
+    ("apidump",): ("--read", "{file}"),
+    ("doctor",): ("--read", "{file}"),
+}
+"""What a command cannot be called without, or would not end without. A new command needs no entry."""
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_without_the_extras_every_command_works_or_says_in_one_line_what_to_install(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BLOCKER)
+    (tmp_path / "empty").write_text("{}")
+    blocked = modules_of_extras()
+    assert {"msgspec", "starlette", "boto3"} <= blocked and not {"click", "grpc"} & blocked
+    extra = {"PYTHONPATH": f"{tmp_path}:{SOURCE}", "BLOCKED": " ".join(sorted(blocked))}
+    arguments = [word.format(file=tmp_path / "empty") for word in ARGUMENTS.get(words, ())]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "levo", *words, *arguments],
+        env=environment(extra),
+        capture_output=True,
+        timeout=60,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+
+    assert "Traceback" not in done.stderr
+    needed = NEEDS_EXTRA.get(words) or NEEDS_EXTRA.get(words[:1])
+    if needed is None:
+        assert "levo-sensor[" not in done.stderr
+    else:
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"levo: levo {needed[0]} needs the package ")
+        assert done.stderr.endswith(f"pip install 'levo-sensor[{needed[1]}]'\n")
+        assert done.stderr.count("\n") == 1
+
+
+NEEDS_EXTRA = {
+    ("satellite",): ("satellite", "satellite"),
+    ("learn",): ("learn", "satellite"),
+    ("openapi",): ("openapi", "satellite"),
+    ("demo",): ("satellite", "satellite"),
+    ("ecs", "add"): ("ecs", "aws"),
+    ("ecs", "remove"): ("ecs", "aws"),
+    ("ecs", "status"): ("ecs", "aws"),
+}
+"""By the first word all its subcommands, and what the line says: the command and the extra."""
+
+
+def missing(code: str, name: str = "<string>") -> ModuleNotFoundError:
+    """The error of running *code* as the module *name*."""
+    with pytest.raises(ModuleNotFoundError) as caught:
+        exec(code, {"__name__": name})
+    return caught.value
+
+
+def test_the_extra_is_that_of_the_part_of_the_product_or_of_the_package() -> None:
+    """A command that nobody has listed anywhere gets the right advice."""
+    new = [
+        missing("import nowhere", "levo.ecs.new"),
+        missing("import nowhere", "levo.satellite.new"),
+        missing("import nowhere", "levo.cli.new"),
+        ModuleNotFoundError("x", name="boto3.session"),
+        ModuleNotFoundError("x", name="uvicorn"),
+        ModuleNotFoundError("x", name="levo.satellite"),
+    ]
+
+    assert [str(missing_package(error, "levo new")).partition("pip install ")[2] for error in new] == [
+        "'levo-sensor[aws]'",
+        "'levo-sensor[satellite]'",
+        "'levo-sensor'",
+        "'levo-sensor[aws]'",
+        "'levo-sensor[satellite]'",
+        "'levo-sensor[satellite]'",
+    ]
+
+
+def test_a_module_of_ours_that_is_missing_is_a_defect_and_raises() -> None:
     with pytest.raises(ModuleNotFoundError):
-        module._missing_extra("ecs", ModuleNotFoundError("x", name="levo.ecs.missing"))
+        missing_package(ModuleNotFoundError("x", name="levo.ecs.missing"), "levo ecs")

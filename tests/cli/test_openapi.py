@@ -25,12 +25,20 @@ def test_diff(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_no_document_and_no_satellite(tmp_path: Path) -> None:
+def test_what_is_no_document(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("[]")
 
-    assert "no OpenAPI 3 document" in str(
+    assert "not an OpenAPI 3 document" in str(
         CliRunner().invoke(command, ["diff", str(path), str(path)]).exception
     )
-    result = CliRunner().invoke(command, ["export", "shop", "--satellite", "http://127.0.0.1:1"])
-    assert "no Satellite answers" in str(result.exception)
+
+
+def test_aliases_in_a_file_do_not_explode(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.yaml"
+    levels = [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)]
+    path.write_text("openapi: 3.1.0\na0: &a0 [x]\n" + "".join(levels))
+
+    assert "when its aliases are written out" in str(
+        CliRunner().invoke(command, ["diff", str(path), str(path)]).exception
+    )

@@ -61,5 +61,5 @@ def test_an_anchor_may_refer_to_itself() -> None:
 
 def test_positions_count_from_one() -> None:
     document = Document("f")
-    with pytest.raises(ConfigError, match=r"^f:2:4: is no YAML"):
+    with pytest.raises(ConfigError, match=r"^f:2:4: is not YAML"):
         document.compose("a: 1\nb: @\n")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from levo.config import SatelliteUrl, Surroundings, check_file, load
 from levo.config.merge import Merged
+from levo.config.merge import merge as merge_table
+from levo.config.render import show_json
+from levo.config.satellite_settings import SATELLITE
 from levo.errors import ConfigError, Problem
 
 AROUND = Surroundings()
@@ -56,11 +60,11 @@ def test_config_is_also_a_variable(tmp_path: Path) -> None:
         ("levo-env: {a: b}\n", ":1:11: levo-env: must be a value or a list of values"),
         ("path-allow:\n  - a\n  - '('\n", ":3:5: path-allow: '(' is not a regex"),
         ("path-allow: [[a]]\n", ":1:14: path-allow: must be a list of plain values"),
-        ("levo-env: 'x\n", " is no YAML: "),
-        ("a: b: c\n", ":1:5: is no YAML: mapping values are not allowed here"),
-        ("levo-env: a\n---\nlevo-env: b\n", "is no YAML: but found another document"),
-        ("\x00", "is no YAML: "),
-        ("levo-env: *x\n", "is no YAML: found undefined alias"),
+        ("levo-env: 'x\n", " is not YAML: "),
+        ("a: b: c\n", ":1:5: is not YAML: mapping values are not allowed here"),
+        ("levo-env: a\n---\nlevo-env: b\n", "is not YAML: but found another document"),
+        ("\x00", "is not YAML: "),
+        ("levo-env: *x\n", "is not YAML: found undefined alias"),
         (
             "organization-id: a\nlevoai-org-id: b\n",
             ":2:1: levoai-org-id: means the same as organization-id above",
@@ -240,3 +244,24 @@ def test_numbers_in_the_file_are_what_was_written(tmp_path: Path) -> None:
     assert merge(write(tmp_path, "levo-env: no\n")).config.levo_env == "no"
     with pytest.raises(ConfigError, match="'1:30' is not a time"):
         merge(write(tmp_path, "trace-export-interval: 1:30\n"))
+
+
+BEFORE = Path(__file__).parent / "before"
+"""Files with every key of their time, and what the code of their time made of them."""
+
+
+def test_the_sensors_files_of_an_earlier_commit_mean_what_they_meant() -> None:
+    loaded = load({}, {}, path=str(BEFORE / "sensor.yaml"), surroundings=AROUND)
+    meant = json.loads((BEFORE / "sensor.json").read_text())
+
+    found = {name: each["value"] for name, each in json.loads(show_json(loaded)).items()}
+    assert {name: found[name] for name in meant} == meant
+
+
+def test_the_satellites_files_of_an_earlier_commit_mean_what_they_meant() -> None:
+    loaded = merge_table(SATELLITE, {}, {}, path=str(BEFORE / "satellite.yaml"), surroundings=AROUND)
+    meant = json.loads((BEFORE / "satellite.json").read_text())
+
+    for name, value in meant.items():
+        found = getattr(loaded.config, SATELLITE.by_name[name].field)
+        assert (found if isinstance(found, int) or found is None else str(found)) == value

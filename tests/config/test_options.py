@@ -77,7 +77,7 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
             ("ftp://x:1", "http://, https://, grpc://"),
             ("satellite", "http(s)://host[:port] or host:port"),
             ("http://", "no host"),
-            ("http://a b/", "no host name"),
+            ("http://a b/", "not a host name"),
             ("http://h:x/", "ports go from 1 to 65535"),
             ("http://user:hunter2@host", "user name or a password"),
             ("http://host/?q", "query"),
@@ -86,7 +86,7 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
             ("::1:4317", "[::1]:4317"),
         ],
     ),
-    "satellite-token": (None, [("a", "a"), ("b", "b"), ("c", "c")], [("a\x01", "control character")]),
+    "satellite-token": (None, [("a", "a"), ("b", "b"), ("c", "c")], [("a\x01", "is not a token")]),
     "levoai-org-id": (
         None,
         [("one", "one"), ("two", "two"), ("three", "three")],
@@ -98,9 +98,9 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
         [("< INSERT AWS REGION (us-west-2) >", "placeholder")],
     ),
     "ignore-ssl-verify": (False, [("true", True), ("off", False), ("on", True)], [("2", "neither")]),
-    "tls-ca-cert-path": (None, [(HERE, HERE)], [("/nonexistent/ca.pem", "is no file")]),
-    "tls-client-cert-path": (None, [(HERE, HERE)], [("/", "is no file")]),
-    "tls-client-key-path": (None, [(HERE, HERE)], [("/nonexistent/key", "is no file")]),
+    "tls-ca-cert-path": (None, [(HERE, HERE)], [("/nonexistent/ca.pem", "is not a file")]),
+    "tls-client-cert-path": (None, [(HERE, HERE)], [("/", "is not a file")]),
+    "tls-client-key-path": (None, [(HERE, HERE)], [("/nonexistent/key", "is not a file")]),
     "http-proxy": (
         None,
         [
@@ -156,6 +156,11 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
         10_000_000_000,
         [("2", 2_000_000_000), ("1.5", 1_500_000_000), ("250ms", 250_000_000)],
         [("1 s x", "not a time")],
+    ),
+    "connection-idle-timeout": (
+        86_400_000_000_000,
+        [("300", 300_000_000_000), ("90m", 5_400_000_000_000), ("30d", 2_592_000_000_000_000)],
+        [("1 week", "not a time"), ("32d", "at most 31d"), ("0", "above zero")],
     ),
     "tls-keylog": (
         None,
@@ -216,7 +221,7 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
             ("{rules: [{methods: [GET]}]}", "has no action"),
             ("{rules: [{action: trace}]}", "matches nothing in particular"),
             ("{rules: [{action: trace, request-uri: '('}]}", "not a regex"),
-            ("{rules: [{action: trace, methods: ['G T']}]}", "no HTTP method"),
+            ("{rules: [{action: trace, methods: ['G T']}]}", "not an HTTP method"),
             ("{rules: [3]}", "must be a mapping"),
         ],
     ),
@@ -228,7 +233,7 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
             ("{headers: [a, b], fields: [C]}", Redaction(("a", "b"), ("c",))),
         ],
         [
-            ("{headers: ['a b']}", "no header name"),
+            ("{headers: ['a b']}", "not a header name"),
             ("{patterns: ['(']}", "not a regex"),
             ("{body: x}", "unknown key"),
         ],

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from levo.config import OPTIONS, Surroundings, check_file, load
+from levo.config import OPTIONS, Surroundings, check_file, load, merge
 from levo.config.options import SECTIONS
 from levo.config.render import reference_file, reference_page, show, show_json
+from levo.config.satellite_settings import SATELLITE, check_satellite_file
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "reference"
 AROUND = Surroundings(memory_budget=100 << 20, memory_reason="half of the memory limit")
@@ -18,11 +20,18 @@ AROUND = Surroundings(memory_budget=100 << 20, memory_reason="half of the memory
 
 @pytest.mark.parametrize(
     ("name", "make"),
-    [("configuration.md", reference_page), ("config.yaml", reference_file)],
-    ids=["page", "file"],
+    [
+        ("configuration.md", reference_page),
+        ("config.yaml", reference_file),
+        ("satellite-configuration.md", lambda: reference_page(SATELLITE)),
+        ("satellite-config.yaml", lambda: reference_file(SATELLITE)),
+    ],
 )
 def test_the_reference_in_docs_is_current(name: str, make) -> None:
-    """Renew with: levo config reference > docs/reference/config.yaml, and --page for configuration.md."""
+    """Renew with: levo config reference > docs/reference/config.yaml, and --page for configuration.md.
+
+    The Satellite's with: levo satellite config reference > docs/reference/satellite-config.yaml, and --page.
+    """
     assert (DOCS / name).read_text(encoding="utf-8") == make()
 
 
@@ -35,6 +44,26 @@ def test_the_reference_file_changes_nothing(tmp_path: Path) -> None:
 
     assert check_file(str(path)) == []
     assert with_it.config == without.config
+
+
+def test_the_reference_file_of_the_satellite_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(reference_file(SATELLITE))
+
+    assert merge(SATELLITE, {}, {}, path=str(path), surroundings=AROUND).config == (
+        merge(SATELLITE, {}, {}, surroundings=AROUND).config
+    )
+
+
+def test_every_setting_of_the_satellites_file_is_there_and_valid(tmp_path: Path) -> None:
+    """All of them uncommented at once, except those whose example names a file that is not here."""
+    lines = [line[1:] for line in reference_file(SATELLITE).splitlines() if re.match("#[a-z]", line)]
+    path = tmp_path / "config.yaml"
+    path.write_text("\n".join(lines) + "\n")
+
+    assert [line.partition(":")[0] for line in lines] == [option.name for option in SATELLITE.options]
+    absent = {"tls-certificate", "tls-key", "tls-ca-certificate"}
+    assert {problem.where for problem in check_satellite_file(str(path))} <= absent
 
 
 def test_every_commented_setting_of_the_reference_file_is_valid_alone(tmp_path: Path) -> None:
@@ -54,7 +83,7 @@ def test_every_commented_setting_of_the_reference_file_is_valid_alone(tmp_path: 
         path = tmp_path / "config.yaml"
         path.write_text("\n".join(lines) + "\n")
         assert list(yaml.safe_load(path.read_text())) == [name]
-        missing_files = [p for p in check_file(str(path)) if "is no file" not in p.text]
+        missing_files = [p for p in check_file(str(path)) if "is not a file" not in p.text]
         assert missing_files == [] or name in ("tls-client-key-path",)
 
 

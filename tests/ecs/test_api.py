@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from levo.cli.group import missing_package
 from levo.ecs.api import (
     Account,
     AwsError,
@@ -253,9 +254,11 @@ def test_an_address_where_nobody_answers_is_named(home: Path, monkeypatch: pytes
         Account(Credentials(endpoint="http://127.0.0.1:1")).ecs("eu-west-1").clusters()
 
 
-def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_missing_package_is_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line says what to install."""
     monkeypatch.setitem(sys.modules, "boto3", None)
 
     for call in (profiles, lambda: Account(Credentials())):
-        with pytest.raises(EcsError, match=r"levo ecs needs the package boto3; .*levo-sensor\[aws\]"):
+        with pytest.raises(ModuleNotFoundError) as caught:
             call()
+        assert str(missing_package(caught.value, "levo ecs")).endswith("'levo-sensor[aws]'")

@@ -6,7 +6,13 @@ import socket
 import struct
 from pathlib import Path
 
+import pytest
 from levo.engine.engine import Engine
+
+from tests.helpers.conversation import Conversation
+from tests.helpers.engine_runs import assert_balanced
+from tests.helpers.http2_peers import simple_exchanges
+from tests.helpers.packets import Ends, frame
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
@@ -148,3 +154,167 @@ def test_the_memory_of_many_connections_goes_back_when_they_are_forgotten():
     assert full[0] - least > 15, "connections take no memory?"
     assert full[2] < full[0] + 5
     assert resident_mib() < least + 10
+
+
+# Silence.
+
+HOUR = 3600 * SECOND
+
+
+def hear(engine: Engine, talk: Conversation, pause: int, at: int) -> int:
+    """Feed what *talk* has collected, then let *pause* pass by ticks; the time after it."""
+    engine.feed([(at, frame(each, Ends()), None) for each in talk.segments])
+    talk.segments.clear()
+    for tenth in range(1, 11):
+        engine.tick(at + pause * tenth // 10)
+    return at + pause
+
+
+@pytest.mark.parametrize("pause", [310 * SECOND, 20 * HOUR], ids=["310 s", "20 h"])
+@pytest.mark.parametrize("quiet_from", ["before the first request", "between exchanges", "in a request"])
+def test_a_keep_alive_connection_goes_on_after_a_pause(pause, quiet_from):
+    """Silence is not an end: what comes after it is read where the connection stopped."""
+    engine = Engine()
+    talk = Conversation().handshake()
+    now = START
+    if quiet_from == "before the first request":
+        now = hear(engine, talk, pause, now)
+    for number in range(4):
+        request = b"POST /turn/%d HTTP/1.1\r\nHost: a.example\r\nContent-Length: 4\r\n\r\nbody" % number
+        if quiet_from == "in a request":
+            talk.client(request[:30])
+            now = hear(engine, talk, pause, now)
+            talk.client(request[30:-2])
+            now = hear(engine, talk, pause, now)
+            talk.client(request[-2:])
+        else:
+            talk.client(request)
+        talk.server(ANSWER)
+        now = hear(engine, talk, pause, now)
+    found = engine.drain().exchanges()
+    engine.finish()
+    assert [(x.request.target, x.request.body, x.response.body, x.incomplete) for x in found] == [
+        (f"/turn/{number}", b"body", b"ok", None) for number in range(4)
+    ]
+    statistics = engine.statistics()
+    assert statistics["payload_bytes_parsed"] == statistics["payload_bytes_received"]
+    assert_balanced(statistics)
+
+
+@pytest.mark.parametrize("wait", [310 * SECOND, 20 * HOUR], ids=["310 s", "20 h"])
+@pytest.mark.parametrize("half_closed", [False, True], ids=["open", "client has sent FIN"])
+def test_a_response_that_takes_long_answers_its_request(wait, half_closed):
+    engine = Engine()
+    talk = Conversation().handshake().client(REQUEST)
+    if half_closed:
+        talk.fin(True)
+    now = hear(engine, talk, wait, START)
+    assert engine.ready == 0
+    hear(engine, talk.server(ANSWER), SECOND, now)
+    (exchange,) = engine.drain().exchanges()
+    assert (exchange.incomplete, exchange.response.body) == (None, b"ok")
+
+
+@pytest.mark.parametrize("pause", [320 * SECOND, 20 * HOUR], ids=["320 s", "20 h"])
+def test_http2_keeps_its_tables_over_a_pause(pause):
+    """The second half refers to HPACK entries of the first."""
+    peers = simple_exchanges(8)
+    engine = Engine()
+    talk = Conversation().handshake()
+    half = len(peers.turns) // 2
+    for from_client, octets in peers.turns[:half]:
+        talk.send(from_client, octets)
+    now = hear(engine, talk, pause, START)
+    for from_client, octets in peers.turns[half:]:
+        talk.send(from_client, octets)
+    hear(engine, talk, SECOND, now)
+    found = engine.drain().exchanges()
+    assert [(x.request.target, x.incomplete) for x in found] == [(f"/items/{i}", None) for i in range(8)]
+    assert_balanced(engine.statistics())
+
+
+def test_a_flood_of_handshakes_does_not_stay():
+    """A connection that never carried a payload is gone after minutes; one that did is kept for a day."""
+    engine = Engine()
+    feed(engine, *exchange(1))
+    for client in range(2, 1002):
+        feed(engine, *exchange(client)[: 1 + client % 2])
+    engine.tick(START + 301 * SECOND)
+    statistics = engine.statistics()
+    assert (statistics["connections_open"], statistics["connections_quiet"]) == (1, 1)
+    engine.tick(START + 24 * HOUR - SECOND)
+    assert engine.statistics()["connections_open"] == 1
+    engine.tick(START + 24 * HOUR)
+    assert engine.statistics()["connections_open"] == engine.statistics()["connections_quiet"] == 0
+    assert engine.drain() and engine.memory_used == 0
+
+
+def test_a_connection_that_one_side_has_ended_does_not_stay():
+    engine = Engine()
+    feed(engine, *exchange(1), packet(1, False, 1 + len(ANSWER), 1 + len(REQUEST), b"", 0x11))
+    engine.tick(START + 299 * SECOND)
+    assert engine.statistics()["connections_open"] == 1
+    engine.tick(START + 300 * SECOND)
+    assert engine.statistics()["connections_open"] == 0
+
+
+def test_what_comes_at_the_moment_of_the_idle_limit_is_read():
+    """A connection that was given up for silence leaves nothing behind that discards payloads."""
+    engine = Engine(idle_ns=60 * SECOND)
+    feed(engine, *exchange(1))
+    engine.tick(START + 60 * SECOND)
+    late, size = START + 60 * SECOND + 1, len(REQUEST)
+    feed(engine, packet(1, True, 1 + size, 1 + len(ANSWER), REQUEST), at=late)
+    feed(engine, packet(1, False, 1 + len(ANSWER), 1 + 2 * size, ANSWER), at=late)
+    assert [x.incomplete for x in engine.drain().exchanges()] == [None, None]
+    assert engine.statistics()["payload_bytes_closed"] == 0
+
+
+def test_fifty_thousand_quiet_connections_stay_in_the_budget_and_the_active_ones_are_served():
+    """More than the budget holds: the quiet go first, counted; bodies under way are not touched."""
+    limit = 16 << 20
+    engine = Engine(max_memory=limit)
+    head = b"POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 400000\r\n\r\n"
+    for client in range(50_000):
+        feed(engine, *exchange(client), at=START + client)
+        if client % 1000 == 0:
+            engine.drain()
+        assert engine.memory_used <= limit
+    engine.drain()
+    engine.tick(START + 301 * SECOND)
+    assert engine.statistics()["connections_quiet"] > 20_000
+    now = START + 302 * SECOND
+    uploads = range(60_000, 60_010)
+    feed(
+        engine,
+        *[each for one in uploads for each in (*exchange(one)[:2], packet(one, True, 1, 1, head))],
+        at=now,
+    )
+    for at in range(0, 400_000, 1000):
+        for one in uploads:
+            feed(engine, packet(one, True, 1 + len(head) + at, 1, b"b" * 1000), at=now)
+        assert engine.memory_used <= limit + (1 << 20)
+    for one in uploads:
+        feed(engine, packet(one, False, 1, 1 + len(head) + 400_000, ANSWER), at=now)
+    assert [(len(x.request.body), x.incomplete) for x in engine.drain().exchanges()] == [(400_000, None)] * 10
+    statistics = engine.statistics()
+    assert statistics["connections_evicted"] > 0
+    assert statistics["exchanges_dropped"]["evicted"] == 0
+    engine.finish()
+    assert_balanced(engine.statistics())
+
+
+def test_a_flood_of_handshakes_does_not_drive_out_connections_that_carry_exchanges():
+    engine = Engine(max_memory=4 << 20)
+    feed(engine, *exchange(1))
+    engine.drain()
+    engine.tick(START + 301 * SECOND)
+    now = START + 302 * SECOND
+    for client in range(2, 30_000):
+        feed(engine, *exchange(client)[:1], at=now)
+    assert engine.statistics()["connections_evicted"] > 10_000
+    size = len(REQUEST)
+    feed(engine, packet(1, True, 1 + size, 1 + len(ANSWER), REQUEST), at=now)
+    feed(engine, packet(1, False, 1 + len(ANSWER), 1 + 2 * size, ANSWER), at=now)
+    assert [x.incomplete for x in engine.drain().exchanges()] == [None]
+    assert engine.statistics()["connections_mid_stream"] == 0

@@ -27,6 +27,29 @@ def test_status_lines(line, status):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        *("999 Denied", "600 OK", "099", "99 low", "2 OK", "2XX OK", "1000 OK", "20000 OK", "65736 OK"),
+        *("0", "-200 OK", "+200", "OK", "two hundred", "20O OK", "\u0662\u0660\u0660"),
+    ],
+)
+def test_what_is_no_status_code_is_a_finding_and_kept_as_the_reason(text):
+    """RFC 9110 section 15: codes are 100 to 599. The exchange stays, its content too."""
+    response = one(b"HTTP/1.1 " + text.encode() + b"\r\nContent-Length: 4\r\n\r\nbody")["response"]
+
+    assert (response["status"], response["reason"]) == (0, text)
+    assert (response["findings"], response["body"]) == (["bad_status"], "body")
+
+
+@pytest.mark.parametrize("code", [100, 101, 204, 304, 599])
+def test_the_whole_range_of_status_codes_is_no_finding(code):
+    turns = [(True, REQUEST), (False, b"HTTP/1.1 %d x\r\nConnection: close\r\n\r\n" % code)]
+    (exchange,) = run_frames(conversation_frames(turns)).exchanges
+
+    assert "findings" not in (exchange["response"] or {})
+
+
+@pytest.mark.parametrize(
     "head",
     [
         b"X-A: 1\r\nX-B: 2\r\n\r\n",

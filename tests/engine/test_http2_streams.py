@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 import h2.errors
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -154,3 +155,23 @@ def test_memory_is_bounded_and_what_it_costs_is_counted():
         peers.data(True, 2 * i + 1, b"z" * 20_000)
     run = run_turns(peers.turns, max_memory=200_000)
     assert run.statistics["exchanges_dropped"]["evicted"] > 0
+
+
+@pytest.mark.parametrize("code", [b"999", b"099", b"600", b"2", b"2XX", b"2000", b"", b" 20", b"-20"])
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_status_that_is_no_code_is_a_finding(code, ends):
+    """RFC 9113 section 8.3.2; the trailers behind it stay trailers."""
+    peers = Peers()
+    peers.head(True, 1, request_head("GET", "/"), end=True)
+    peers.flush(True)
+    peers.head(False, 1, [(b":status", code), (b"content-type", b"application/grpc")], end=ends)
+    if not ends:
+        peers.data(False, 1, b"body")
+        peers.head(False, 1, [(b"grpc-status", b"0")], end=True)
+    peers.flush(False)
+    (x,) = run_turns(peers.turns).exchanges
+    response = x["response"]
+
+    assert (response["status"], response["reason"]) == (0, code.decode())
+    assert (response["findings"], x["incomplete"], x.get("interim", 0)) == (["bad_status"], None, 0)
+    assert response.get("trailers", []) == ([] if ends else [["grpc-status", "0"]])

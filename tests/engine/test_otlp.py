@@ -291,3 +291,15 @@ def test_negative_durations_do_not_occur():
     assert span.start_time_unix_nano == 1
     assert attributes["levo.timing.total_ns"] >= 0
     assert attributes["levo.timing.time_to_first_byte_ns"] == 0
+
+
+@pytest.mark.parametrize("status", [0, 2, 99, 600, 999, 40_000])
+def test_no_number_outside_100_to_599_is_a_status_code(status):
+    """Nor in values from elsewhere, such as lines of an earlier version."""
+    span, attributes = only(
+        Exchange(request=Request(), response=Response(status=status, findings=("bad_status",)))
+    )
+
+    assert "http.response.status_code" not in attributes and "error.type" not in attributes
+    assert attributes["levo.findings"] == ["response.bad_status"]
+    assert span.status.code == Status.STATUS_CODE_UNSET

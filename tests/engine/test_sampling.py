@@ -17,7 +17,13 @@ from hypothesis import strategies as st
 from levo.engine.engine import Engine
 
 from levo.model.exchange import Exchange
+from levo.sensor.export.otlp_grpc import METRICS_METHOD, TRACE_METHOD
+from levo.sensor.export.settings import EXPORT_MARK
+from tests.helpers.conversation import converse, exchanges_as_turns
+from tests.helpers.engine_runs import Run, run_frames
 from tests.helpers.exchanges import examples
+from tests.helpers.http2_peers import Peers, request_head, response_head
+from tests.helpers.packets import capture_segments
 
 MINUTE_NS = 60 * 10**9
 START_NS = 1_700_000_000 * 10**9
@@ -242,3 +248,79 @@ def test_a_changed_budget_is_in_force_at_once() -> None:
 
     assert first == 600
     assert most_in_a_minute(engine.drain().exchanges()) <= 10
+
+
+# Exports of sensors.
+
+MARK = EXPORT_MARK.encode()
+EXPORTS = ["/v1/traces", "/v1/metrics", "/behind/a/prefix/v1/traces", "http://satellite:4318/v1/traces"]
+CALLS = [TRACE_METHOD, METRICS_METHOD]
+
+
+def http1(requests: list[bytes], **options: Any) -> Run:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    turns = exchanges_as_turns([(request, answer) for request in requests])
+    return run_frames(capture_segments(converse(turns)), **options)
+
+
+def request(method: str, target: str, fields: str = "", body: bytes = b"") -> bytes:
+    head = f"{method} {target} HTTP/1.1\r\nHost: a.example\r\nContent-Length: {len(body)}\r\n{fields}\r\n"
+    return head.encode() + body
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"traces_per_minute": 1000.0}, {"rules": lambda *each: 0}],
+    ids=["no limit", "rate limit", "rules"],
+)
+@pytest.mark.parametrize("target", EXPORTS)
+def test_an_export_of_a_sensor_is_left_out_with_its_response(target: str, options: dict[str, Any]):
+    """Wherever it goes: its mark tells, not its address."""
+    export = request("POST", target, "Levo-Sensor-Export: 1f\r\n", b"\x0a" * 5000)
+    found = http1([request("GET", "/before"), export, request("GET", "/after")], **options)
+    assert [x["request"]["target"] for x in found.exchanges] == ["/before", "/after"]
+    assert found.statistics["exchanges_dropped"]["own_export"] == 1
+    assert found.statistics["payload_bytes_parsed"] == found.statistics["payload_bytes_received"]
+
+
+@pytest.mark.parametrize("path", CALLS)
+def test_an_export_over_grpc_is_left_out_with_its_response(path: str):
+    peers = Peers()
+    for number, (target, fields) in enumerate(
+        [("/shop.Items/List", []), (path, [(MARK, b"1f")]), (path, []), ("/shop.Items/List", [(MARK, b"1f")])]
+    ):
+        stream = 2 * number + 1
+        head = request_head(
+            "POST", target, (b"content-type", b"application/grpc"), (b"te", b"trailers"), *fields
+        )
+        peers.head(True, stream, head)
+        peers.data(True, stream, b"\0\0\0\0\5hello", end=True)
+        peers.flush(True)
+        peers.head(False, stream, response_head(200, (b"content-type", b"application/grpc")))
+        peers.data(False, stream, b"\0\0\0\0\0")
+        peers.trailers(False, stream, [(b"grpc-status", b"0")])
+        peers.flush(False)
+    found = run_frames(capture_segments(converse(peers.turns)))
+    assert [x["stream_id"] for x in found.exchanges] == [1, 5, 7]
+    assert {x["incomplete"] for x in found.exchanges} == {None}
+    assert found.statistics["exchanges_dropped"]["own_export"] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "fields"),
+    [
+        ("POST", "/api/orders", "levo-sensor-export: 1f\r\n"),
+        ("POST", "/v1/traces/7", "levo-sensor-export: 1f\r\n"),
+        ("POST", "/api?next=/v1/traces", "levo-sensor-export: 1f\r\n"),
+        ("GET", "/v1/traces", "levo-sensor-export: 1f\r\n"),
+        ("PUT", "/v1/metrics", "levo-sensor-export: 1f\r\n"),
+        ("post", "/v1/traces", "levo-sensor-export: 1f\r\n"),
+        ("POST", "/v1/traces", ""),
+        ("POST", "/v1/traces", "user-agent: levo-sensor/1\r\n"),
+        ("POST", "/v1/traces", "x-note: levo-sensor-export: 1f\r\n"),
+    ],
+)  # fmt: skip
+def test_a_forged_mark_hides_nothing_but_exports(method: str, target: str, fields: str):
+    found = http1([request(method, target, fields, b"body"), request("GET", "/after")])
+    assert [x["request"]["target"] for x in found.exchanges] == [target, "/after"]
+    assert found.statistics["exchanges_dropped"]["own_export"] == 0

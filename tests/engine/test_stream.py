@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 from levo.engine.engine import Engine
 
+from tests.helpers.engine_runs import assert_balanced
 from tests.helpers.websocket import frame
 
 SECOND = 1_000_000_000
@@ -103,3 +106,43 @@ def test_what_is_held_is_bounded():
         seq += 100
     assert line.held() <= 1100
     assert line.engine.statistics()["gap_bytes"] == 100
+
+
+def scattered(count: int) -> Line:
+    """One-octet segments of a body, each after a hole, in random order, and none of the holes ever filled."""
+    line = Line()
+    head = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (2 * count)
+    line.give(True, 1, 1, head)
+    order = list(range(1, 2 * count, 2))
+    random.Random(7).shuffle(order)
+    line.engine.feed([(line.now, frame(True, 1 + len(head) + at, 1, b"a"), None) for at in order])
+    return line
+
+
+def test_segments_that_are_held_are_bounded_by_number():
+    """However small they are: past the bound the oldest hole is given up, and counted as such."""
+    line = scattered(50_000)
+    assert line.held() <= 8192
+    assert line.engine.memory_used < 2 << 20
+    statistics = line.engine.statistics()
+    assert 0 < statistics["gaps_overfull"] <= statistics["gaps"]
+    line.engine.finish()
+    (exchange,) = line.exchanges()
+    assert exchange.request.missing_bytes == line.engine.statistics()["gap_bytes"] >= 50_000
+    assert_balanced(line.engine.statistics())
+
+
+def test_a_reordered_window_of_many_segments_is_put_in_order_without_a_gap():
+    """6,000 segments of 1,200 octets behind the one that comes last."""
+    line = Line()
+    body = bytes(range(256)) * 28_125
+    head = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
+    line.give(True, 1, 1, head)
+    places = list(range(1200, len(body), 1200))
+    random.Random(3).shuffle(places)
+    for at in [*places, 0]:
+        line.give(True, 1 + len(head) + at, 1, body[at : at + 1200])
+    line.give(False, 1, 1 + len(head) + len(body), ANSWER)
+    (exchange,) = line.exchanges()
+    assert (exchange.incomplete, exchange.request.body == body) == (None, True)
+    assert line.engine.statistics()["gaps"] == 0

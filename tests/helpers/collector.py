@@ -17,7 +17,9 @@ Answer = tuple[int, dict[str, str]]
 class Collector:
     """Listens on a port of its own until closed; *answer* decides about each trace request."""
 
-    def __init__(self, answer: Callable[[], Answer] | None = None, port: int = 0) -> None:
+    def __init__(
+        self, answer: Callable[[], Answer] | None = None, port: int = 0, host: str = "127.0.0.1"
+    ) -> None:
         self.bodies: dict[str, list[bytes]] = defaultdict(list)
         """Bodies that were accepted, by the last part of the path: ``traces``, ``metrics``."""
         self.refused = 0
@@ -61,7 +63,7 @@ class Collector:
             def log_message(self, format: str, *args: object) -> None:
                 return
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = ThreadingHTTPServer((host, port), Handler)
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)

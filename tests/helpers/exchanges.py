@@ -121,7 +121,7 @@ def exchanges() -> st.SearchStrategy[Exchange]:
         )
         response = st.builds(
             Response,
-            status=st.integers(0, 999),
+            status=st.just(0) | st.integers(100, 599),
             reason=octets(10),
             version=st.just(version),
             **_messages(),

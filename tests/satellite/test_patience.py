@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from levo.satellite.patience import patient_protocol
+from levo.satellite.patience import MAX_FIELDS, MAX_HEAD_BYTES, patient_protocol
 from tests.satellite.running import until
 
 HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
@@ -21,7 +22,8 @@ Connected = socket.socket
 
 
 async def answer(request: Request) -> Response:
-    return PlainTextResponse(str(len(await request.body())))
+    size = len(await request.body())
+    return PlainTextResponse(str(size), headers={"x-fields": " ".join(sorted(request.headers)[:9])})
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +91,112 @@ def test_a_body_may_take_longer_than_a_head(connection: Connected) -> None:
     connection.sendall(b"abc")
 
     assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+LARGE = b"x" * (MAX_HEAD_BYTES + 8192)
+LATER = HEAD + b"\r\n"
+
+
+def answers(connection: Connected, sent: bytes) -> bytes:
+    """Everything that comes back until the server ends the connection."""
+    got = b""
+    sending = threading.Thread(target=send, args=(connection, sent))
+    sending.start()
+    try:
+        while octets := connection.recv(65536):
+            got += octets
+    except ConnectionError:
+        pass
+    sending.join()
+    return got
+
+
+def send(connection: Connected, sent: bytes) -> None:
+    with contextlib.suppress(OSError):
+        connection.sendall(sent)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        pytest.param(HEAD + b"a: " + LARGE, 431, id="one field that never ends"),
+        pytest.param(HEAD + b"a: " + LARGE + b"\r\n\r\n", 431, id="one large field"),
+        pytest.param(HEAD + LARGE, 431, id="a field name that never ends"),
+        pytest.param(HEAD + b"a: " + b"x" * 1000 + b"\r\n" * 100, 200, id="an ordinary large field"),
+        pytest.param(HEAD + b"a:b\r\n" * 100_000, 431, id="many fields"),
+        pytest.param(HEAD + b"a:b\r\n" * MAX_FIELDS + b"\r\n", 431, id="one field too many"),
+        pytest.param(HEAD + b"a:b\r\n" * (MAX_FIELDS - 1) + b"\r\n", 200, id="as many fields as allowed"),
+        pytest.param(HEAD + (b"a: " + b"x" * 4000 + b"\r\n") * 20 + b"\r\n", 431, id="fields together"),
+        pytest.param(b"GET /" + LARGE + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414, id="a large target"),
+        pytest.param(b"GET /?" + LARGE * 4, 414, id="a target that never ends"),
+        pytest.param(b"\r\n" * MAX_HEAD_BYTES, 431, id="empty lines"),
+        pytest.param(CHUNKED + b"0\r\n" + b"a:b\r\n" * 100_000, 431, id="many trailers"),
+        pytest.param(CHUNKED + b"0\r\na: " + LARGE, 431, id="a trailer that never ends"),
+        pytest.param(CHUNKED + b"1;" + LARGE, 431, id="a chunk extension that never ends"),
+    ],
+)
+def test_a_head_is_bounded_in_octets_and_fields(connection: Connected, sent: bytes, status: int) -> None:
+    got = answers(connection, sent)
+
+    assert got.startswith(b"HTTP/1.1 %d " % status)
+    if status != 200:
+        assert got.count(b"HTTP/1.1") == 1
+        head, _, body = got.partition(b"\r\n\r\n")
+        assert b"connection: close" in head and body.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(LATER, id="of a later request"),
+        pytest.param(LATER * 20, id="after requests sent in advance"),
+        pytest.param(POST + b"Content-Length: 100000\r\n\r\n" + b"x" * 100_000, id="after a body"),
+        pytest.param(CHUNKED + b"5\r\nabcde\r\n0\r\nt: v\r\n\r\n", id="after trailers"),
+    ],
+)
+def test_later_heads_are_bounded_and_do_not_cost_earlier_answers(
+    connection: Connected, before: bytes
+) -> None:
+    got = answers(connection, before + HEAD + b"a:b\r\n" * 100_000)
+
+    assert got.count(b"HTTP/1.1 200") == before.count(b" HTTP/1.1")
+
+
+def test_a_head_in_single_octets_is_bounded(connection: Connected) -> None:
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    got = b""
+    for octet in HEAD + b"a:b\r\n" * (MAX_FIELDS + 1):
+        try:
+            connection.sendall(bytes((octet,)))
+        except OSError:
+            break
+    with contextlib.suppress(ConnectionError):
+        got = connection.recv(1000)
+
+    assert got == b"" or got.startswith(b"HTTP/1.1 431")
+
+
+def test_requests_sent_in_advance_are_all_answered_in_order(connection: Connected) -> None:
+    sent = b"".join(
+        POST + b"Content-Length: %d\r\n\r\n" % size + b"x" * size for size in (0, 1, 70_000, 3, 5000) * 40
+    )
+    sending = threading.Thread(target=send, args=(connection, sent))
+    sending.start()
+    got = b""
+    while got.count(b"HTTP/1.1 200") < 200 or not got.endswith(b"5000"):
+        octets = connection.recv(65536)
+        assert octets
+        got += octets
+    sending.join()
+    bodies = [part.rpartition(b"\r\n\r\n")[2] for part in got.split(b"HTTP/1.1 200")[1:]]
+
+    assert bodies == [b"0", b"1", b"70000", b"3", b"5000"] * 40
+
+
+def test_trailers_are_no_fields_of_the_request(connection: Connected) -> None:
+    connection.sendall(CHUNKED + b"2\r\nab\r\n0\r\nx-late: 1\r\n\r\n")
+    got = connection.recv(1000)
+
+    assert b"x-fields: host transfer-encoding\r\n" in got

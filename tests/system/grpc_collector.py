@@ -21,7 +21,9 @@ _SIGNALS = {"TraceService": "traces", "MetricsService": "metrics"}
 class GrpcCollector:
     """Listens on a port of its own, or on *port*, until closed; *answer* decides about each trace request."""
 
-    def __init__(self, answer: Callable[[], GrpcAnswer] | None = None, port: int = 0) -> None:
+    def __init__(
+        self, answer: Callable[[], GrpcAnswer] | None = None, port: int = 0, host: str = "127.0.0.1"
+    ) -> None:
         self.bodies: dict[str, list[bytes]] = defaultdict(list)
         """Bodies that were accepted: ``traces``, ``metrics``."""
         self.refused = 0
@@ -30,7 +32,7 @@ class GrpcCollector:
         # Without SO_REUSEPORT a port that is taken is an error, and not shared with whoever has it.
         self._server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
         self._server.add_generic_rpc_handlers((_Handlers(self._export),))
-        self.port = int(self._server.add_insecure_port(f"127.0.0.1:{port}"))
+        self.port = int(self._server.add_insecure_port(f"{host}:{port}"))
         self._server.start()
 
     @property

@@ -39,7 +39,7 @@ def _dry_run(found: Merged) -> str:
     """What would run: every setting, the interfaces, the compiled filter."""
     config = found.config
     lines = [show(found), ""]
-    shares = Shares.of(config.max_memory, len(config.output))
+    shares = Shares.of(config.max_memory_bytes, len(config.output))
     own = own_endpoints(config, os.environ)
     if config.read is not None:
         with open_source(config, os.environ, shares) as source:
@@ -53,23 +53,25 @@ def _dry_run(found: Merged) -> str:
 
 
 def _interfaces(named: tuple[str, ...]) -> list[str]:
-    from levo.sensor.capture.interfaces import list_interfaces
+    from levo.sensor.capture.interfaces import ANY, default_interfaces, list_interfaces
 
     listed = list_interfaces()
     known = [each.name for each in listed]
     for name in named:
-        if name not in known and name != "any":
+        if name not in known and name != ANY:
             raise ConfigError(_unknown_interface(name, known))
     chosen = [each for each in listed if (each.name in named if named else each.up and each.readable)]
     lines = ["interfaces:"]
     for each in chosen:
         state = "up" if each.up else "down"
         lines.append(f"  {each.name}: {state}, {', '.join(map(str, each.addresses)) or 'no address'}")
+    if ANY in (named or default_interfaces(listed)):
+        lines.append(f"  captured together, as {ANY}")
     return lines
 
 
 def _unknown_interface(name: str, known: list[str]) -> Problem:
-    return Problem("--interfaces", f"{name!r} is no interface here; there are {', '.join(known)}")
+    return Problem("--interfaces", f"{name!r} is not an interface here; there are {', '.join(known)}")
 
 
 def _compiled(expression: str | None, own: tuple[Any, ...]) -> list[str]:

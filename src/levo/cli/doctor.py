@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from levo.cli.durations import Seconds
 from levo.cli.sensor_options import merged, sensor_options
 from levo.config import SensorConfig
 from levo.errors import CaptureError, ConfigError, PrivilegeError
@@ -19,10 +20,10 @@ from levo.sensor.doctor.watch import Watched, watch
 @click.command("doctor")
 @click.option(
     "--seconds",
-    type=click.FloatRange(0.1, 3600),
-    default=10.0,
+    type=Seconds(0.1, 3600),
+    default="10s",
     show_default=True,
-    metavar="NUMBER",
+    metavar="TIME",
     help="How long to look at the traffic.",
 )
 @sensor_options
@@ -71,7 +72,18 @@ def _wrong_interface(error: ConfigError) -> Finding:
 def _interfaces(config: SensorConfig) -> list[str]:
     if config.read is not None:
         return [f"reads {config.read}"]
-    return _listed()
+    return _listed() + _together(config)
+
+
+def _together(config: SensorConfig) -> list[str]:
+    from levo.sensor.capture.interfaces import ANY, MOST_SEPARATE, default_interfaces, list_interfaces
+
+    try:
+        if config.interfaces or default_interfaces(list_interfaces()) != [ANY]:
+            return []
+    except OSError:
+        return []
+    return [f"more than {MOST_SEPARATE} are up: captured together, as {ANY}; --interfaces names some instead"]
 
 
 def _listed() -> list[str]:

@@ -130,9 +130,7 @@ def add_command(**given: Any) -> int:
 
 def options_of(given: dict[str, Any]) -> Options:
     """The flags that say where and how, out of what click collected."""
-    seconds = {"timeout_s": given["timeout"], "poll_s": given["poll"]}
-    names = {field.name for field in fields(Options)} - seconds.keys()
-    return Options(**seconds, **{name: given[name] for name in names})
+    return Options(**{field.name: given[field.name] for field in fields(Options)})
 
 
 @command.command("remove", short_help="Take the sensor out of an ECS service again.")
@@ -150,7 +148,15 @@ def remove_command(**given: Any) -> int:
 @click.option("--cluster", metavar="NAME", help="Only this cluster.")
 @click.option("--all-regions", is_flag=True, help="Look in every region of the account.")
 @click.option("--all", "everything", is_flag=True, help="List services without the sensor too.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, every service.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: every service.",
+)
+@click.option("--json", "as_json", is_flag=True, hidden=True)
 def status_command(
     profile: str | None,
     region: str | None,
@@ -158,6 +164,7 @@ def status_command(
     cluster: str | None,
     all_regions: bool,
     everything: bool,
+    form: str,
     as_json: bool,
 ) -> int:
     """List where the sensor runs, at which version, over all clusters."""
@@ -169,7 +176,7 @@ def status_command(
         cluster,
         all_regions=all_regions,
         everything=everything,
-        as_json=as_json,
+        as_json=as_json or form == "json",
     )
 
 
@@ -191,5 +198,5 @@ def policy_command(
     """Print the smallest IAM policy: the ten actions that add, remove and status use."""
     check_names({"region": region})
     if account is not None and not (account.isascii() and account.isdigit() and len(account) == 12):
-        raise EcsInputError(f"--account: '{account}' is no account id; it has 12 digits")
+        raise EcsInputError(f"--account: '{account}' is not an account id; it has 12 digits")
     click.echo(policy(account=account, cluster=cluster, region=region, roles=roles, partition=partition))

@@ -27,7 +27,7 @@ def run_change(options: Options, request: Request | None, *, yes: bool) -> int:
     asking = not yes and sys.stdin.isatty() and sys.stdout.isatty()
     if not asking and not yes and not options.dry_run:
         raise EcsInputError(
-            "this is no terminal: add --yes to go on without questions, or --dry-run to only look"
+            "this is not a terminal: add --yes to go on without questions, or --dry-run to only look"
         )
     view = ChangeView()
     run = Run(options, view)

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from levo.cli.durations import Seconds
+from levo.cli.table_options import option_flag
 from levo.config import BY_NAME
 from levo.ecs.model import SIDECAR_FLAGS, EcsInputError, Flag, check_token_secret, flags_from
 from levo.ecs.plan import Request
@@ -21,21 +23,8 @@ _LOG_GROUP = re.compile(r"[A-Za-z0-9_./#-]{1,512}")
 def sidecar_flags(function: Function) -> Function:
     """The sensor's own flags, as far as they make sense in a sidecar."""
     for name in reversed(SIDECAR_FLAGS):
-        option = BY_NAME[name]
-        if option.switch:
-            function = click.option(option.flag, option.field, is_flag=True, help=f"Sensor: {option.help}")(
-                function
-            )
-            continue
-        function = click.option(
-            option.flag,
-            option.field,
-            multiple=option.many,
-            metavar=option.metavar,
-            type=click.UNPROCESSED,
-            help=f"Sensor: {option.help}",
-        )(function)
-    return function
+        function = option_flag(BY_NAME[name], "Sensor: ", with_default=False)(function)
+    return click.option("--satellite-token", "plain_token", hidden=True)(function)
 
 
 def container_options(function: Function) -> Function:
@@ -93,18 +82,20 @@ def run_options(function: Function) -> Function:
     for decorator in (
         click.option(
             "--timeout",
-            type=click.FloatRange(min=1),
-            default=900.0,
+            "timeout_s",
+            type=Seconds(1),
+            default="15m",
             show_default=True,
-            metavar="SECONDS",
+            metavar="TIME",
             help="Longest time that a rollout is waited for.",
         ),
         click.option(
             "--poll",
-            type=click.FloatRange(min=0.1),
-            default=5.0,
+            "poll_s",
+            type=Seconds(0.1),
+            default="5s",
             show_default=True,
-            metavar="SECONDS",
+            metavar="TIME",
             help="Time between two looks at a rollout.",
         ),
         click.option("--no-wait", is_flag=True, help="Do not watch the rollout."),
@@ -123,6 +114,11 @@ def run_options(function: Function) -> Function:
 
 def flags_of(given: Mapping[str, Any]) -> tuple[Flag, ...]:
     """The sensor's flags out of what click collected. Raises EcsInputError."""
+    if given.get("plain_token") is not None:
+        raise EcsInputError(
+            "--satellite-token: whoever may look at the task definition could read it; keep the token in "
+            "Secrets Manager or Parameter Store and give --token-secret ARN"
+        )
     return flags_from({name: given.get(BY_NAME[name].field) for name in SIDECAR_FLAGS})
 
 
@@ -148,11 +144,11 @@ def check_names(given: Mapping[str, Any]) -> None:
     if given.get("token_secret") is not None:
         check_token_secret(given["token_secret"])
     if region is not None and not _REGION.fullmatch(region):
-        raise EcsInputError(f"--region: '{region}' is no AWS region; write for example us-west-2")
+        raise EcsInputError(f"--region: '{region}' is not an AWS region; write for example us-west-2")
     if group is not None and not _LOG_GROUP.fullmatch(group):
         raise EcsInputError(
-            f"--log-group: '{group}' is no log group; letters, digits and _ - / . # are possible, "
+            f"--log-group: '{group}' is not a log group; letters, digits and _ - / . # are possible, "
             "for example /ecs/your-application-pcap"
         )
     if image is not None and (not image.strip() or any(char.isspace() for char in image)):
-        raise EcsInputError(f"--image: '{image}' is no image; write for example levoai/pcap-sensor:0.1.1")
+        raise EcsInputError(f"--image: '{image}' is not an image; write for example levoai/pcap-sensor:0.1.1")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import NoReturn
 
 import click
 
 from levo import __version__
-from levo.errors import LevoError
+from levo.errors import LevoError, MissingPackageError
 
 COMMANDS: dict[str, str] = {
     "apidump": "Watch network traffic, or read a capture file, and send API traces.",
@@ -48,28 +48,64 @@ class CommandTable(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
+            from difflib import get_close_matches
+
             close = get_close_matches(args[0], self.list_commands(ctx), 1)
             hint = f"did you mean levo {close[0]}?" if close else "levo --help lists the commands"
             raise click.UsageError(f"no such command '{args[0]}'; {hint}", ctx) from None
-        except ModuleNotFoundError as error:
-            raise _missing_extra(args[0], error) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
 
 
-class _MissingExtra(LevoError):
-    """A command whose optional packages are not installed."""
+_EXTRAS = {"levo.satellite": "satellite", "levo.ecs": "aws"}
+"""What each optional part of the product needs, by the extra of the distribution that brings it."""
 
 
-def _missing_extra(name: str, error: ModuleNotFoundError) -> LevoError:
-    extra = {"ecs": "aws", "satellite": "satellite", "demo": "satellite", "learn": "satellite"}.get(name)
-    if extra is None or (error.name or "").startswith("levo"):
+def missing_package(error: ModuleNotFoundError, command: str) -> LevoError:
+    """One line for an import that failed, with the extra to install.
+
+    The extra is that of the part of the product that the import leads through, so a new command needs no
+    entry here.
+
+    Raises:
+        ModuleNotFoundError: a module of our own is missing that every installation has.
+    """
+    missing = error.name or str(error)
+    through = [missing]
+    frame = error.__traceback__
+    while frame is not None:
+        through.append(str(frame.tb_frame.f_globals.get("__name__", "")))
+        frame = frame.tb_next
+    for part, extra in _EXTRAS.items():
+        if part == missing or (any(_within(name, part) for name in through) and not _within(missing, "levo")):
+            what = "that part of the product" if part == missing else f"the package {missing}"
+            return MissingPackageError(f"{command} needs {what}", f"levo-sensor[{extra}]")
+    if _within(missing, "levo"):
         raise error
-    return _MissingExtra(
-        f"levo {name} needs the package {error.name}; install it with: pip install 'levo-sensor[{extra}]'"
-    )
+    return MissingPackageError(f"{command} needs the package {missing}", _distribution(missing))
+
+
+def _distribution(missing: str) -> str:
+    """What brings the package *missing*: our distribution, with the extra that requires it if one does."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        lines = requires("levo-sensor") or []
+    except PackageNotFoundError:
+        lines = []
+    top = missing.partition(".")[0].lower().replace("_", "-")
+    for line in lines:
+        wanted, _, condition = line.partition(";")
+        found = re.search(r"extra == [\"'](\w+)", condition)
+        if found and re.match(r"[\w.-]+", wanted.lower())[0] == top:  # type: ignore[index]
+            return f"levo-sensor[{found[1]}]"
+    return "levo-sensor"
+
+
+def _within(name: str, part: str) -> bool:
+    return name == part or name.startswith(f"{part}.")
 
 
 @click.command(
@@ -96,6 +132,11 @@ def invoke(arguments: Sequence[str] | None = None) -> int:
         return status
     except LevoError as error:
         return fail(str(error), error.exit_status)
+    except ModuleNotFoundError as error:
+        words = sys.argv[1:] if arguments is None else arguments
+        named = next((word for word in words if word in COMMANDS), "")
+        missing = missing_package(error, f"levo {named}".rstrip())
+        return fail(str(missing), missing.exit_status)
     except click.UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError" and error.ctx is not None:  # click 8.2 and later
             click.echo(error.ctx.get_help(), err=True)

@@ -21,7 +21,8 @@ from levo.satellite.learn import (
     learn,
     load_rules,
 )
-from levo.satellite.learn.exchange import read_har, trace_of
+from levo.satellite.learn.exchange import trace_of
+from levo.satellite.learn.har import HarReport, read_har
 from levo.satellite.learn.paths.explain import explanation
 from levo.satellite.openapi import render_document
 from levo.satellite.openapi.catalog import operations_of
@@ -33,6 +34,12 @@ _FRAMES = 4096
 
 class UnreadableFile(LevoError):
     """A file that is neither a capture, nor a HAR, nor exchanges as JSON Lines."""
+
+    exit_status = 2
+
+
+class NothingLearned(LevoError):
+    """Files that can be read and have no exchange to learn from."""
 
     exit_status = 2
 
@@ -76,10 +83,19 @@ def command(
     rules = load_rules(detectors) if detectors is not None else ()
     settings = LearnSettings(Detectors(rules))
     state = State()
+    skipped = 0
     for path in files:
         for trace in read_file(path, expression):
-            if not hosts or trace.host in hosts:
+            if hosts and trace.host not in hosts:
+                skipped += 1
+            else:
                 learn(state, trace, settings)
+    if not state.traces:
+        where = str(files[0]) if len(files) == 1 else f"{len(files)} files"
+        raise NothingLearned(
+            f"{where}: nothing to learn from: "
+            + (f"no request of {skipped} to --host {' or '.join(hosts)}" if skipped else "no HTTP exchange")
+        )
     if evidence:
         for scope, paths in sorted(state.paths.items()):
             click.echo(f"{scope.host}: {paths.learned} requests learned, {paths.noise.total} were noise")
@@ -110,23 +126,28 @@ def read_file(path: Path, expression: str | None = None) -> Iterator[Trace]:
     """
     try:
         with path.open("rb") as file:
-            start = file.read(_SNIFFED_OCTETS).lstrip(b"\xef\xbb\xbf \t\r\n")
+            start = file.read(_SNIFFED_OCTETS)
     except OSError as error:
         raise UnreadableFile(f"{path}: {error.strerror}") from error
-    if not start.startswith(b"{"):
-        yield from _capture(path, expression)
-    elif start.startswith(b'{"start_ns"'):
+    text = start.decode(json.detect_encoding(start), "replace").lstrip()
+    if text.startswith('{"start_ns"'):
         yield from _json_lines(path)
-    else:
+    elif text.startswith(("{", "[")):
         yield from _har(path)
+    else:
+        yield from _capture(path, expression)
 
 
 def _har(path: Path) -> Iterator[Trace]:
+    report = HarReport()
     try:
+        modified_ns = path.stat().st_mtime_ns
         document = json.loads(path.read_bytes())
-        yield from read_har(document, _ORIGIN)
-    except (ValueError, OSError) as error:
+        yield from read_har(document, _ORIGIN, report, modified_ns)
+    except (ValueError, RecursionError, OSError) as error:
         raise UnreadableFile(f"{path}: neither a capture nor a HAR file") from error
+    for line in report.lines():
+        click.echo(f"levo learn: {path}: {line}", err=True)
 
 
 def _json_lines(path: Path) -> Iterator[Trace]:

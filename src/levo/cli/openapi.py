@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 import click
 
 from levo.cli.learn import formatted
+from levo.cli.satellite_client import client_options, satellite_client
 from levo.errors import LevoError
-from levo.satellite.openapi import diff
+from levo.satellite.openapi import DocumentRefused, diff, read_document
 
 
 class DocumentError(LevoError):
@@ -28,33 +28,15 @@ def command() -> None:
 
 @command.command("export")
 @click.argument("application")
-@click.option("--environment", default="", help="Needed when the application runs in several.")
-@click.option("--organization", default="", help="Needed when the catalog holds several.")
+@client_options
 @click.option("--openapi", "version", type=click.Choice(["3.0", "3.1"]), default="3.1", show_default=True)
-@click.option(
-    "--satellite", default="http://127.0.0.1:9999", show_default=True, help="The Satellite's pages."
-)
 @click.option("--plain", is_flag=True, help="Leave out counts and times, for version control.")
 @click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
-def export(
-    application: str,
-    environment: str,
-    organization: str,
-    version: str,
-    satellite: str,
-    plain: bool,
-    form: str,
-) -> None:
+def export(application: str, version: str, plain: bool, form: str, **given: Any) -> None:
     """Print the OpenAPI document of APPLICATION as a running Satellite knows it."""
-    wanted = {
-        "application": application,
-        "environment": environment,
-        "organization": organization,
-        "version": version,
-        "plain": "1" if plain else "",
-    }
-    query = urllib.parse.urlencode({name: value for name, value in wanted.items() if value})
-    click.echo(formatted(_fetch(f"{satellite.rstrip('/')}/api/openapi?{query}"), form))
+    query = {"version": version, **({"plain": "1"} if plain else {})}
+    document = satellite_client(given).application(application, "/api/openapi", query)
+    click.echo(formatted(document, form))
 
 
 @command.command("diff")
@@ -82,32 +64,11 @@ def diff_command(old: Path, new: Path, only_breaking: bool, form: str, fail_on_b
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    import yaml
-
     try:
-        document = yaml.load(
-            path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        )
+        return read_document(path.read_text(encoding="utf-8"), aliases=True)
     except OSError as error:
         raise DocumentError(f"{path}: {error.strerror}") from error
-    except (ValueError, yaml.YAMLError) as error:
-        raise DocumentError(f"{path}: neither JSON nor YAML") from error
-    if not isinstance(document, Mapping) or "openapi" not in document:
-        raise DocumentError(f"{path}: no OpenAPI 3 document")
-    return document
-
-
-def _fetch(url: str) -> Any:
-    import urllib3
-
-    try:
-        response = urllib3.request("GET", url, timeout=30.0, retries=False)
-    except (urllib3.exceptions.HTTPError, urllib3.exceptions.LocationValueError) as error:
-        raise DocumentError(f"{url.partition('/api/')[0]}: no Satellite answers; see --satellite") from error
-    try:
-        document = json.loads(response.data)
-    except ValueError:
-        document = {}
-    if response.status != 200:
-        raise DocumentError(str(document.get("detail") or f"the Satellite answered {response.status}"))
-    return document
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"{path}: not UTF-8") from error
+    except DocumentRefused as error:
+        raise DocumentError(f"{path}: {error}") from error

@@ -6,42 +6,48 @@ import asyncio
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
+from levo.cli.config import report
+from levo.cli.table_options import table_flags, table_options
+from levo.config.merge import Loaded
+from levo.config.render import reference_file, reference_page, show_json, show_settings
+from levo.config.satellite_settings import (
+    SATELLITE,
+    SATELLITE_PATH,
+    SatelliteSettings,
+    check_satellite_file,
+    load_settings,
+)
 from levo.satellite.app import Listening, only_satellite, run_satellite
-from levo.satellite.settings import load_settings
 from levo.satellite.store.backup import restore_backup, write_backup
 from levo.sensor.notify import Notifier
 
 
+def satellite_options(function: Any) -> Any:
+    """Every flag of the Satellite, and ``--config``."""
+    return table_options(function, SATELLITE)
+
+
 @click.group("satellite", invoke_without_command=True)
 @click.pass_context
-@click.option("--data-dir", metavar="DIR", help="Where catalog and journal are kept.")
-@click.option(
-    "--listen", metavar="HOST:PORT", help="Web pages, REST and OTLP/HTTP. [default: 127.0.0.1:9999]"
-)
-@click.option("--otlp-grpc", metavar="HOST:PORT", help="OTLP over gRPC. [default: 127.0.0.1:4317]")
-@click.option("--otlp-http", metavar="HOST:PORT", help="OTLP over HTTP. [default: 127.0.0.1:4318]")
-@click.option("--config", "config_path", metavar="FILE", type=click.Path(path_type=Path), help="YAML file.")
-def command(
-    context: click.Context,
-    data_dir: str | None,
-    listen: str | None,
-    otlp_grpc: str | None,
-    otlp_http: str | None,
-    config_path: Path | None,
-) -> None:
+@satellite_options
+def command(context: click.Context, **given: Any) -> None:
     """Receive API traces and turn them into an API catalog.
 
     Prints one line with its addresses when it is ready. A port of 0 lets the system choose. SIGTERM ends it
     after everything received is learned.
     """
-    context.obj = data_dir, config_path
+    context.obj = given
     if context.invoked_subcommand is not None:
         return
-    flags = {"data-dir": data_dir, "listen": listen, "otlp-grpc": otlp_grpc, "otlp-http": otlp_http}
-    settings = load_settings(flags, config_path, os.environ)
+    loaded = _loaded(given)
+    if loaded.config.dry_run:
+        click.echo(show_settings(SATELLITE, loaded))
+        return
+    settings = loaded.config
     logging.basicConfig(level=logging.WARNING, format="levo satellite: %(message)s")
 
     def on_ready(where: Listening) -> None:
@@ -81,6 +87,44 @@ def restore_command(context: click.Context, file: Path, replace: bool) -> None:
     click.echo(f"Restored into {data_dir}")
 
 
+@command.group("config")
+def config_group() -> None:
+    """Show the merged settings; check a file."""
+
+
+@config_group.command("show")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@satellite_options
+def show_command(form: str, **given: Any) -> None:
+    """Print every setting with its value and where it comes from, as `levo satellite` would see them.
+
+    Takes the flags of `levo satellite`.
+    """
+    before = click.get_current_context().find_object(dict) or {}
+    loaded = _loaded({name: value or before.get(name) for name, value in given.items()})
+    click.echo(show_json(loaded, SATELLITE) if form == "json" else show_settings(SATELLITE, loaded))
+
+
+@config_group.command("check")
+@click.argument("file", default=SATELLITE_PATH)
+def check_command(file: str) -> int:
+    """Check a configuration file: one line with line and column for each error. Exit status 2 if any."""
+    return report(file, check_satellite_file(file))
+
+
+@config_group.command("reference")
+@click.option("--page", is_flag=True, help="The reference page (Markdown) instead of the file.")
+def reference_command(page: bool) -> None:
+    """Print the commented configuration file, with every key and its default."""
+    click.echo(reference_page(SATELLITE) if page else reference_file(SATELLITE), nl=False)
+
+
+def _loaded(given: dict[str, Any]) -> Loaded[SatelliteSettings]:
+    loaded = load_settings(table_flags(given, SATELLITE), os.environ, path=given.get("config"))
+    for warning in loaded.warnings:
+        click.echo(f"levo satellite: warning: {warning}", err=True)
+    return loaded
+
+
 def _data_dir(context: click.Context) -> Path:
-    data_dir, config_path = context.obj
-    return load_settings({"data-dir": data_dir}, config_path, os.environ).data_dir
+    return _loaded(context.obj).config.data_dir

@@ -41,15 +41,17 @@ class Entry:
 class Document:
     """One file (or one variable that holds YAML) while it is being read. Collects what is wrong with it."""
 
-    def __init__(self, path: str | None) -> None:
+    def __init__(self, path: str | None, reference: str = "levo config reference") -> None:
+        """*reference* is the command that lists every key."""
         self.path = path
+        self.reference = reference
         self.problems: list[Problem] = []
 
     def read_file(self, path: Path, named_by: str) -> list[Entry]:
         """The top-level entries of the file; *named_by* is the flag or variable that names it.
 
         Raises:
-            ConfigError: it cannot be read, is no YAML, or holds no mapping.
+            ConfigError: it cannot be read, is not YAML, or not a mapping.
         """
         try:
             with path.open("rb") as stream:
@@ -68,9 +70,9 @@ class Document:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
             what = error.problem or "not YAML"
-            raise ConfigError(Problem("", f"is no YAML: {what}", self.path, line, column)) from None
+            raise ConfigError(Problem("", f"is not YAML: {what}", self.path, line, column)) from None
         except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-            raise ConfigError(Problem("", f"is no YAML: {str(error).splitlines()[0]}", self.path)) from None
+            raise ConfigError(Problem("", f"is not YAML: {str(error).splitlines()[0]}", self.path)) from None
 
     def entries(self, node: Any, where: str = "") -> list[Entry]:
         """The entries of a mapping, in order; a key that comes twice is a problem."""
@@ -126,7 +128,7 @@ class Document:
 
     def unknown(self, entry: Entry, known: Mapping[str, object] | list[str], prefix: str = "") -> None:
         close = get_close_matches(entry.key, list(known), 1, 0.6)
-        hint = f"; did you mean {close[0]}?" if close else "; `levo config reference` lists all keys"
+        hint = f"; did you mean {close[0]}?" if close else f"; `{self.reference}` lists all keys"
         self.at(prefix, f"unknown key {shown(entry.key)}{hint}", entry.line, entry.column)
 
     def problem(self, where: str, what: str, node: Any) -> None:
@@ -244,16 +246,24 @@ def _items(document: Document, entry: Entry, where: str) -> Iterator[tuple[Any, 
 def _method(value: str) -> str:
     written = value.strip()
     if not _TOKEN.fullmatch(written):
-        raise BadValue(f"{shown(value)} is no HTTP method; write for example GET")
+        raise BadValue(f"{shown(value)} is not an HTTP method; write for example GET")
     return written.upper()
 
 
 def _field_name(value: str) -> str:
     written = value.strip()
     if not _TOKEN.fullmatch(written):
-        raise BadValue(f"{shown(value)} is no header name; write for example x-session")
+        raise BadValue(f"{shown(value)} is not a header name; write for example x-session")
     return written.lower()
 
 
 def _lower_text(value: str) -> str:
     return text(value).lower()
+
+
+READERS: dict[str, Callable[[Document, Any, str], Any]] = {
+    "ip-filter-list": ip_filter,
+    "url-filter": url_filter,
+    "redact": redaction,
+}
+"""How each structured setting is read out of its YAML node, by option name."""

@@ -1,47 +1,28 @@
-"""Default < file < variable < flag, in one function."""
+"""Default < file < variable < flag, in one function for every table."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
-from levo.config.options import BY_KEY, BY_VARIABLE, DEFAULT_PATH, OPTIONS, Option, Surroundings
-from levo.config.rules import Redaction
+from levo.config.options import DEFAULT_PATH, SENSOR
 from levo.config.sensor_config import SensorConfig
-from levo.config.values import BadValue, shown
+from levo.config.table import C, Option, Origin, Origins, Remarks, Surroundings, Table
+from levo.config.values import BadValue
 from levo.errors import ConfigError, Problem
 
-CONFIG_VARIABLE = "LEVO_CONFIG"
+Flags = Mapping[str, str | Sequence[str] | bool | None]
+"""Text as given, by option name; None, () and False are not given."""
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a value comes from."""
-
-    kind: str
-    """``flag``, ``environment``, ``file`` or ``default``."""
-    detail: str
-    """The flag, the variable, the path of the file, or the reason of a default (else empty)."""
-    line: int | None = None
-    """In the file, from 1; with :attr:`column`."""
-    column: int | None = None
-
-    def __str__(self) -> str:
-        if self.kind == "default":
-            return f"default ({self.detail})" if self.detail else "default"
-        return self.detail if self.line is None else f"{self.detail}:{self.line}"
-
-
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Loaded(Generic[C]):
     """A valid configuration and how it came about."""
 
-    config: SensorConfig
-    origins: Mapping[str, Origin]
-    """By option name."""
+    config: C
+    origins: Origins
     path: str | None
     """The file that was read, if any."""
     warnings: tuple[str, ...]
@@ -52,8 +33,12 @@ class Merged:
         return _problem(self.origins, name, text)
 
 
+Merged = Loaded[SensorConfig]
+Verify = Callable[[Any, Origins], Remarks]
+
+
 def load(
-    flags: Mapping[str, str | Sequence[str] | bool | None],
+    flags: Flags,
     environ: Mapping[str, str],
     *,
     path: str | None = None,
@@ -61,57 +46,108 @@ def load(
     surroundings: Surroundings | None = None,
     check_filter: Callable[[str], None] | None = None,
 ) -> Merged:
-    """Merge *flags* (text as given, by option name; None or () is not given), *environ* and the file.
+    """The sensor's configuration; as :func:`merge`.
 
-    *path* is ``--config``; without it ``LEVO_CONFIG``, else *default_path* where that exists.
     *check_filter* raises ConfigError for a filter of live capture that cannot be compiled.
+    """
+
+    def verify(config: SensorConfig, origins: Origins) -> Remarks:
+        if check_filter is not None and config.filter is not None and config.read is None:
+            try:
+                check_filter(config.filter)
+            except ConfigError as error:
+                return [("filter", problem.text) for problem in error.problems]
+        return []
+
+    return merge(
+        SENSOR,
+        flags,
+        environ,
+        path=path,
+        default_path=default_path,
+        surroundings=surroundings,
+        verify=verify,
+    )
+
+
+def check_file(path: str, check_filter: Callable[[str], None] | None = None) -> list[Problem]:
+    """Everything that is wrong with one file of the sensor's, in the order of its lines."""
+    return problems_of(
+        lambda: load({}, {}, path=path, surroundings=Surroundings(), check_filter=check_filter)
+    )
+
+
+def problems_of(read: Callable[[], object]) -> list[Problem]:
+    """What *read*, which merges a file alone, finds wrong, in the order of the file's lines."""
+    try:
+        read()
+    except ConfigError as error:
+        return sorted(error.problems, key=lambda problem: (problem.line or 0, problem.column or 0))
+    return []
+
+
+def merge(
+    table: Table[C],
+    flags: Flags,
+    environ: Mapping[str, str],
+    *,
+    path: str | None = None,
+    default_path: str | None = None,
+    surroundings: Surroundings | None = None,
+    verify: Verify | None = None,
+) -> Loaded[C]:
+    """Merge *flags*, *environ* and the file into what *table* makes.
+
+    *path* is ``--config``; without it the table's variable, else *default_path* where that exists.
+    *verify* looks at the whole, after what the table itself finds impossible.
 
     Raises:
         ConfigError: with everything that is wrong, not only the first.
     """
     if path is not None and not path.strip():
         raise ConfigError(Problem("--config", "is empty; name a file or leave it out"))
-    around = surroundings or Surroundings.here()
+    around = surroundings or Surroundings.here(environ)
     problems: list[Problem] = []
     found: dict[str, tuple[Any, Origin]] = {}
-    for option in OPTIONS:
+    for option in table.options:
         value, reason = option.live_default(around) if option.live_default else (option.default, "")
         found[option.name] = (value, Origin("default", reason))
 
-    file = path or environ.get(CONFIG_VARIABLE) or (default_path if Path(default_path).exists() else None)
+    named = environ.get(table.config_variable) if table.config_variable else None
+    usual = default_path if default_path and Path(default_path).exists() else None
+    file = path or named or usual
     if file is not None:
-        found |= _from_file(file, "--config" if path else CONFIG_VARIABLE, problems)
-    found |= _from_environment(environ, problems)
-    found |= _from_flags(flags, problems)
+        found |= _from_file(table, file, "--config" if path else table.config_variable or "", problems)
+    found |= _from_environment(table, environ, problems)
+    found |= _from_flags(table, flags, problems)
 
-    settings = {option.field: found[option.name][0] for option in OPTIONS}
+    settings = {option.field: found[option.name][0] for option in table.options}
     origins = {name: origin for name, (_, origin) in found.items()}
-    config = SensorConfig(**settings)
-    problems += _contradictions(config, origins)
-    if check_filter is not None and config.filter is not None and config.read is None:
-        try:
-            check_filter(config.filter)
-        except ConfigError as error:
-            problems += [_problem(origins, "filter", problem.text) for problem in error.problems]
+    config = table.make(**settings)
+    for check in (table.contradictions, verify):
+        problems += [
+            _problem(origins, name, text) for name, text in (check(config, origins) if check else ())
+        ]
     if problems:
         raise ConfigError(*sorted(problems, key=lambda problem: problem.path is not None))
-    return Merged(config, origins, file, (*_misspelt(environ), *_without_effect(config, origins)))
+    idle = [
+        f"{origins[name]}: {name} has no effect: {why}" for name, why in table.without_effect(config, origins)
+    ]
+    return Loaded(config, origins, file, (*_misspelled(table, environ), *idle))
 
 
-def check_file(path: str, check_filter: Callable[[str], None] | None = None) -> list[Problem]:
-    """Everything that is wrong with one file, in the order of its lines; flags and variables play no part."""
-    try:
-        load({}, {}, path=path, surroundings=Surroundings(), check_filter=check_filter)
-    except ConfigError as error:
-        return sorted(error.problems, key=lambda problem: (problem.line or 0, problem.column or 0))
-    return []
+def _misspelled(table: Table[Any], environ: Mapping[str, str]) -> list[str]:
+    unknown = [name for name in environ if name.startswith("LEVO_") and name not in table.by_variable]
+    if not unknown or unknown == [table.config_variable]:
+        return []
+    from levo.config.misspelling import misspelled  # knows both halves: only where there is something to ask
+
+    return misspelled(unknown)
 
 
-def _from_flags(
-    flags: Mapping[str, str | Sequence[str] | bool | None], problems: list[Problem]
-) -> dict[str, tuple[Any, Origin]]:
+def _from_flags(table: Table[Any], flags: Flags, problems: list[Problem]) -> dict[str, tuple[Any, Origin]]:
     found: dict[str, tuple[Any, Origin]] = {}
-    for option in OPTIONS:
+    for option in table.options:
         given = flags.get(option.name)
         if given is None or given == () or given is False:
             continue
@@ -123,19 +159,21 @@ def _from_flags(
     return found
 
 
-def _from_environment(environ: Mapping[str, str], problems: list[Problem]) -> dict[str, tuple[Any, Origin]]:
+def _from_environment(
+    table: Table[Any], environ: Mapping[str, str], problems: list[Problem]
+) -> dict[str, tuple[Any, Origin]]:
     """Variables that are set and not empty. Items of repeatable options stand on lines of their own."""
     found: dict[str, tuple[Any, Origin]] = {}
-    for option in OPTIONS:
+    for option in table.options:
         written = environ.get(option.variable, "")
         if not written.strip():
             continue
         if option.structured:
-            from levo.config.document import Document
+            from levo.config.document import READERS, Document
 
             document = Document(None)
             try:
-                value = _structure(option, document, document.compose(written), option.variable)
+                value = READERS[option.name](document, document.compose(written), option.variable)
             except ConfigError as error:
                 problems += [Problem(option.variable, problem.text) for problem in error.problems]
                 continue
@@ -150,16 +188,18 @@ def _from_environment(environ: Mapping[str, str], problems: list[Problem]) -> di
     return found
 
 
-def _from_file(file: str, named_by: str, problems: list[Problem]) -> dict[str, tuple[Any, Origin]]:
-    from levo.config.document import Document  # YAML costs 20 ms: only for those who have a file
+def _from_file(
+    table: Table[Any], file: str, named_by: str, problems: list[Problem]
+) -> dict[str, tuple[Any, Origin]]:
+    from levo.config.document import READERS, Document  # YAML costs 20 ms: only for those who have a file
 
     found: dict[str, tuple[Any, Origin]] = {}
     keys: dict[str, str] = {}
-    document = Document(file)
+    document = Document(file, table.reference)
     for entry in document.read_file(Path(file), named_by):
-        option = BY_KEY.get(entry.key)
+        option = table.by_key.get(entry.key)
         if option is None:
-            document.unknown(entry, BY_KEY)
+            document.unknown(entry, table.by_key)
             continue
         first = keys.setdefault(option.name, entry.key)
         if first != entry.key:
@@ -167,7 +207,7 @@ def _from_file(file: str, named_by: str, problems: list[Problem]) -> dict[str, t
             continue
         before = len(document.problems)
         if option.structured:
-            value = _structure(option, document, entry.node, entry.key)
+            value = READERS[option.name](document, entry.node, entry.key)
         else:
             texts = document.texts(entry.node, entry.key)
             if not texts:
@@ -198,71 +238,8 @@ def _value(option: Option, texts: list[str]) -> Any:
     return tuple(option.parse(item) for item in texts)
 
 
-def _structure(option: Option, document: Any, node: Any, where: str) -> Any:
-    from levo.config import document as readers
-
-    read = {
-        "ip-filter-list": readers.ip_filter,
-        "url-filter": readers.url_filter,
-        "redact": readers.redaction,
-    }[option.name]
-    return read(document, node, where)
-
-
-def _contradictions(config: SensorConfig, origins: Mapping[str, Origin]) -> list[Problem]:
-    problems = []
-
-    def complain(name: str, what: str) -> None:
-        problems.append(_problem(origins, name, what))
-
-    on_stdout = [spec for spec in config.output if spec.on_stdout]
-    if len(on_stdout) > 1:
-        complain(
-            "output", f"{' and '.join(map(str, on_stdout))} both write to standard output; give one a PATH"
-        )
-    paths = [spec.path for spec in config.output if spec.path is not None]
-    if len(set(paths)) < len(paths):
-        complain("output", "two outputs write to the same file; give each its own")
-    kinds = [spec.kind for spec in config.output]
-    if kinds.count("otlp") > 1:
-        complain("output", "otlp is given twice; there is one Satellite")
-    if config.no_redact and "otlp" in kinds:
-        complain(
-            "no-redact", "sends credentials to the Satellite; use it with jsonl, har or null outputs only"
-        )
-    if config.tls_client_key_path and not config.tls_client_cert_path:
-        complain("tls-client-key-path", "needs tls-client-cert-path beside it")
-    if config.read is not None and config.interfaces:
-        complain("interfaces", "cannot go with --read: capture, or read a file")
-    if config.max_http_length > config.max_memory and origins["max-http-length"].kind != "default":
-        complain("max-http-length", "is larger than max-memory; no such message could be kept")
-    return problems
-
-
-def _problem(origins: Mapping[str, Origin], name: str, text: str) -> Problem:
+def _problem(origins: Origins, name: str, text: str) -> Problem:
     origin = origins[name]
     if origin.kind == "file":
         return Problem(name, text, origin.detail, origin.line, origin.column)
     return Problem(str(origin) if origin.kind != "default" else f"--{name}", text)
-
-
-def _without_effect(config: SensorConfig, origins: Mapping[str, Origin]) -> list[str]:
-    """Settings that were written and that the others leave nothing to do."""
-    warnings = []
-    if all(spec.kind != "otlp" for spec in config.output):
-        for name in ("satellite-url", "spool-dir"):
-            if origins[name].kind != "default":
-                warnings.append(f"{origins[name]}: {name} has no effect: no output is otlp")
-    if config.no_redact and config.redact != Redaction():
-        warnings.append(f"{origins['redact']}: redact has no effect: --no-redact masks nothing")
-    return warnings
-
-
-def _misspelt(environ: Mapping[str, str]) -> list[str]:
-    warnings = []
-    for name in sorted(environ):
-        if name.startswith("LEVO_") and name not in BY_VARIABLE and name != CONFIG_VARIABLE:
-            close = get_close_matches(name, BY_VARIABLE, 1, 0.85)
-            if close:
-                warnings.append(f"environment variable {shown(name)} is not known; did you mean {close[0]}?")
-    return warnings

@@ -1,96 +1,17 @@
-"""The table of options. Flags, variables, keys, ``levo config show``, the reference file and the reference
-page are all made from it, so a setting exists in all of them or in none.
-"""
+"""The sensor's table of options."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from levo.config import values
-from levo.config.memory import default_budget
 from levo.config.rules import IpFilter, Redaction, UrlFilter
+from levo.config.sensor_config import SensorConfig, contradictions, without_effect
+from levo.config.table import Option, Surroundings, Table
 from levo.config.values import BadValue, OutputSpec, SatelliteUrl
 
 DEFAULT_PATH = "/etc/levo/sensor/config.yaml"
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a default may depend on. A value, so that tests choose it."""
-
-    terminal: bool = False
-    """Standard error is a terminal."""
-    memory_budget: int = 256 << 20
-    memory_reason: str = "no memory limit found"
-
-    @classmethod
-    def here(cls) -> Surroundings:
-        budget, reason = default_budget()
-        return cls(os.isatty(2), budget, reason)
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One setting."""
-
-    name: str
-    """The flag without its dashes, and the key of the file."""
-    section: str
-    help: str
-    parse: Callable[[str], Any]
-    """Text to value; one item of it where *many*. For *structured* settings it is not used."""
-    default: Any = None
-    show: Callable[[Any], str] = str
-    """Value to text that *parse* reads back; not for None."""
-    metavar: str = "TEXT"
-    many: bool = False
-    """Repeatable; the value is a tuple. Items stand on lines of their own in a variable."""
-    commas: bool = False
-    """A *many* whose items may also be separated by commas."""
-    switch: bool = False
-    """A flag without a value."""
-    structured: bool = False
-    """A mapping: in the file, or as YAML in the variable; no flag."""
-    on_command_line: bool = True
-    in_file: bool = True
-    key_alias: str | None = None
-    """Another key of the same meaning."""
-    variable_name: str | None = None
-    default_text: str | None = None
-    """How the default reads in documents, where the value alone would not say it."""
-    live_default: Callable[[Surroundings], tuple[Any, str]] | None = None
-    """Default and reason that depend on where the sensor runs; replaces *default*."""
-    example: str | None = None
-    """A value for the reference file where the default is nothing."""
-    note: str = ""
-    """More to know: only in the reference page."""
-    reloadable: bool = False
-    """SIGHUP applies a change without a restart."""
-    secret: bool = False
-
-    @property
-    def field(self) -> str:
-        return self.name.replace("-", "_")
-
-    @property
-    def flag(self) -> str:
-        return f"--{self.name}"
-
-    @property
-    def variable(self) -> str:
-        return self.variable_name or "LEVO_" + self.name.removeprefix("levo-").upper().replace("-", "_")
-
-    def describe_default(self) -> str:
-        if self.default_text is not None:
-            return self.default_text
-        if self.default is None or self.default == ():
-            return "none"
-        if self.many:
-            return ", ".join(self.show(item) for item in self.default)
-        return self.show(self.default)
 
 
 def _budget(around: Surroundings) -> tuple[int, str]:
@@ -113,22 +34,13 @@ def _spool_size(value: str) -> int:
     return values.size_bytes(value, least=1 << 20)
 
 
-def _readable(value: str) -> str:
-    written = values.text(value)
-    if not os.path.isfile(written):
-        raise BadValue(f"{values.shown(value)} is no file")
-    if not os.access(written, os.R_OK):
-        raise BadValue(f"{values.shown(value)} cannot be read; check its permissions")
-    return written
-
-
 def _key_log(value: str) -> str:
-    written = values.text(value)
+    written = values.path(value)
     if not os.path.exists(written):
         if os.path.isdir(os.path.dirname(written) or "."):
             return written
-        raise BadValue(f"{values.shown(value)} is no file, and there is no such folder")
-    return _readable(value)
+        raise BadValue(f"{values.shown(value)} is not a file, and there is no such folder")
+    return values.readable_file(value)
 
 
 def _source(value: str) -> str:
@@ -143,10 +55,6 @@ def _collector(value: str) -> SatelliteUrl:
 
 def _show_collector(value: SatelliteUrl) -> str:
     return value.authority if value.transport == "grpc" and not value.tls else str(value)
-
-
-def _truth(value: bool) -> str:
-    return "true" if value else "false"
 
 
 def _structured(value: str) -> Any:
@@ -195,7 +103,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "collector-grpc-transport", "Satellite Settings",
         "OTLP/gRPC to collector-endpoint; false: OTLP/HTTP.",
-        values.flag, True, _truth, metavar="BOOL", on_command_line=False,
+        values.flag, True, values.show_flag, metavar="BOOL", on_command_line=False,
     ),
     Option(
         "satellite-url", "Satellite Settings",
@@ -205,9 +113,9 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "satellite-token", "Satellite Settings",
-        "Bearer token that the Satellite asks for.",
-        values.header_text, show=lambda token: "***", on_command_line=False, secret=True,
-        example="put-the-token-here", note="No flag: a command line is visible to every user of the host.",
+        "Bearer token that the Satellite asks for. A command line is visible to every user of the host: "
+        "better in LEVO_SATELLITE_TOKEN or the file.",
+        values.token, show=lambda token: "***", metavar="TOKEN", secret=True, example="put-the-token-here",
     ),
     Option(
         "levoai-org-id", "Satellite Settings",
@@ -223,23 +131,23 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "ignore-ssl-verify", "Satellite Settings",
         "Do not verify the Satellite's TLS certificate.",
-        values.flag, False, _truth, metavar="BOOL", on_command_line=False,
+        values.flag, False, values.show_flag, metavar="BOOL", on_command_line=False,
     ),
     Option(
         "tls-ca-cert-path", "Satellite Settings",
         "PEM file of the authorities that the Satellite's certificate is verified against.",
-        _readable, metavar="FILE", default_text="the system's", on_command_line=False,
+        values.readable_file, metavar="FILE", default_text="the system's",
         example="/etc/levo/sensor/ca.pem",
     ),
     Option(
         "tls-client-cert-path", "Satellite Settings",
         "PEM file of the certificate that the sensor shows to the Satellite.",
-        _readable, metavar="FILE", on_command_line=False, example="/etc/levo/sensor/client.pem",
+        values.readable_file, metavar="FILE", on_command_line=False, example="/etc/levo/sensor/client.pem",
     ),
     Option(
         "tls-client-key-path", "Satellite Settings",
         "PEM file of the key of tls-client-cert-path.",
-        _readable, metavar="FILE", on_command_line=False, example="/etc/levo/sensor/client.key",
+        values.readable_file, metavar="FILE", on_command_line=False, example="/etc/levo/sensor/client.key",
     ),
     Option(
         "http-proxy", "Satellite Settings",
@@ -267,6 +175,7 @@ OPTIONS: tuple[Option, ...] = (
         "trace-export-interval", "API Trace Export Rate Limiting",
         "Longest time that a finished trace waits before it is sent: 10, 10s, 1.0, 500ms.",
         values.duration_ns, 10_000_000_000, values.show_duration, metavar="TIME",
+        field_name="trace_export_interval_ns",
     ),
     Option(
         "filter", "Capture Settings",
@@ -279,6 +188,9 @@ OPTIONS: tuple[Option, ...] = (
         "Interfaces to capture on, separated by commas.",
         values.text, (), metavar="NAMES", many=True, commas=True, default_text="all that are up",
         example="eth0",
+        note="`any` captures all interfaces together, also those that come up later, with one ring and one "
+        "descriptor. Without a name, each interface that is up is captured on its own; with more than 16 of "
+        "them, `any` is used. Packets that are seen on several interfaces are read once either way.",
     ),
     Option(
         "read", "Capture Settings",
@@ -289,6 +201,16 @@ OPTIONS: tuple[Option, ...] = (
         "stream-timeout-seconds", "Capture Settings",
         "How long a missing TCP segment is waited for.",
         values.duration_ns, 10_000_000_000, values.show_duration, metavar="TIME",
+        field_name="stream_timeout_ns", note="A number without a unit is seconds.",
+    ),
+    Option(
+        "connection-idle-timeout", "Capture Settings",
+        "How long a connection without packets is remembered.",
+        values.duration_ns, 86_400_000_000_000, values.show_duration, metavar="TIME",
+        field_name="connection_idle_timeout_ns",
+        note="A request that is still waiting for its response is reported when this time is "
+        "over. Where memory runs short, connections that have been quiet for minutes go earlier, and are "
+        "counted.",
     ),
     Option(
         "tls-keylog", "Capture Settings",
@@ -366,7 +288,7 @@ patterns: ['\\b\\d{3}-\\d{2}-\\d{4}\\b']""",
     Option(
         "no-redact", "Redaction Settings",
         "Mask nothing. Only with jsonl, har or null outputs.",
-        values.flag, False, _truth, metavar="BOOL", switch=True,
+        values.flag, False, values.show_flag, metavar="BOOL", switch=True,
     ),
     Option(
         "output", "Output Settings",
@@ -376,23 +298,23 @@ patterns: ['\\b\\d{3}-\\d{2}-\\d{4}\\b']""",
     Option(
         "spool-dir", "Output Settings",
         "Folder that keeps traces while the Satellite is unreachable, across restarts.",
-        values.text, metavar="FOLDER", default_text="off", example="/var/lib/levo-sensor/spool",
+        values.path, metavar="FOLDER", default_text="off", example="/var/lib/levo-sensor/spool",
     ),
     Option(
         "spool-max-size", "Output Settings",
         "Most octets kept in spool-dir; the oldest go first.",
-        _spool_size, 256 << 20, values.show_size, metavar="SIZE",
+        _spool_size, 256 << 20, values.show_size, metavar="SIZE", field_name="spool_max_bytes",
     ),
     Option(
         "max-http-length", "Memory and Limits",
         "Octets kept of one message; past it the body is cut and marked.",
-        _message_length, 10_000_000, values.show_size, metavar="SIZE",
+        _message_length, 10_000_000, values.show_size, metavar="SIZE", field_name="max_http_length_bytes",
     ),
     Option(
         "max-memory", "Memory and Limits",
         "One budget over all buffers.",
         _memory, 256 << 20, values.show_size, metavar="SIZE", live_default=_budget, example="128MiB",
-        default_text="half the memory limit of the cgroup, else 256MiB",
+        default_text="half the memory limit of the cgroup, else 256MiB", field_name="max_memory_bytes",
     ),
     Option(
         "listen", "Self-description",
@@ -413,12 +335,21 @@ patterns: ['\\b\\d{3}-\\d{2}-\\d{4}\\b']""",
     Option(
         "dry-run", "Self-description",
         "Print the merged configuration, the interfaces and the compiled filter, then exit.",
-        values.flag, False, _truth, metavar="BOOL", switch=True,
+        values.flag, False, values.show_flag, metavar="BOOL", switch=True,
     ),
 )  # fmt: skip
 
-BY_NAME: dict[str, Option] = {option.name: option for option in OPTIONS}
-BY_KEY: dict[str, Option] = {
-    key: option for option in OPTIONS if option.in_file for key in (option.name, option.key_alias) if key
-}
-BY_VARIABLE: dict[str, Option] = {option.variable: option for option in OPTIONS}
+SENSOR = Table(
+    "Sensor",
+    SensorConfig,
+    OPTIONS,
+    SECTIONS,
+    "levo config reference",
+    DEFAULT_PATH,
+    "LEVO_CONFIG",
+    contradictions,
+    without_effect,
+)
+BY_NAME = SENSOR.by_name
+BY_KEY = SENSOR.by_key
+BY_VARIABLE = SENSOR.by_variable

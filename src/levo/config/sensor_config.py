@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from levo.config.rules import IpFilter, Redaction, UrlFilter
+from levo.config.table import Origins, Remarks
 from levo.config.values import HostPort, OutputSpec, Pattern, ProxyUrl, SatelliteUrl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensorConfig:
-    """Field names are the option names with ``_`` for ``-``. Times are nanoseconds, sizes octets."""
+    """Fields are named like the options, with ``_`` for ``-``; times end in ``_ns``, sizes in ``_bytes``."""
 
     satellite_url: SatelliteUrl | None
     """As given; use :attr:`satellite`, which falls back to ``collector_endpoint``."""
@@ -28,7 +29,7 @@ class SensorConfig:
     """Traces per minute; 0 is no limit."""
     max_per_endpoint_exported_requests_per_second: float
     """0 is no limit."""
-    trace_export_interval: int
+    trace_export_interval_ns: int
 
     filter: str | None
     interfaces: tuple[str, ...]
@@ -47,7 +48,7 @@ class SensorConfig:
 
     output: tuple[OutputSpec, ...]
     spool_dir: str | None
-    spool_max_size: int
+    spool_max_bytes: int
     ignore_ssl_verify: bool
     tls_ca_cert_path: str | None
     tls_client_cert_path: str | None
@@ -55,12 +56,12 @@ class SensorConfig:
     http_proxy: ProxyUrl | None
     https_proxy: ProxyUrl | None
 
-    max_http_length: int
-    stream_timeout_seconds: int
-    """Nanoseconds, in spite of the option's name."""
+    max_http_length_bytes: int
+    stream_timeout_ns: int
+    connection_idle_timeout_ns: int
     tls_keylog: str | None
     """A key log file to read TLS with; it may not exist yet."""
-    max_memory: int
+    max_memory_bytes: int
 
     listen: HostPort | None
     log_format: Literal["text", "json"]
@@ -75,3 +76,44 @@ class SensorConfig:
         end = self.collector_endpoint
         transport: Literal["http", "grpc"] = "grpc" if self.collector_grpc_transport else "http"
         return SatelliteUrl(transport, end.host, end.port, end.tls, "" if transport == "grpc" else end.prefix)
+
+
+def contradictions(config: SensorConfig, origins: Origins) -> Remarks:
+    """Settings that cannot go together, by the option to blame."""
+    found: Remarks = []
+    on_stdout = [spec for spec in config.output if spec.on_stdout]
+    if len(on_stdout) > 1:
+        both = " and ".join(map(str, on_stdout))
+        found.append(("output", f"{both} both write to standard output; give one a PATH"))
+    paths = [spec.path for spec in config.output if spec.path is not None]
+    if len(set(paths)) < len(paths):
+        found.append(("output", "two outputs write to the same file; give each its own"))
+    kinds = [spec.kind for spec in config.output]
+    if kinds.count("otlp") > 1:
+        found.append(("output", "otlp is given twice; there is one Satellite"))
+    if config.no_redact and "otlp" in kinds:
+        found.append(
+            ("no-redact", "sends credentials to the Satellite; use it with jsonl, har or null outputs only")
+        )
+    if config.tls_client_key_path and not config.tls_client_cert_path:
+        found.append(("tls-client-key-path", "needs tls-client-cert-path beside it"))
+    if config.read is not None and config.interfaces:
+        found.append(("interfaces", "cannot go with --read: capture, or read a file"))
+    if (
+        config.max_http_length_bytes > config.max_memory_bytes
+        and origins["max-http-length"].kind != "default"
+    ):
+        found.append(("max-http-length", "is larger than max-memory; no such message could be kept"))
+    return found
+
+
+def without_effect(config: SensorConfig, origins: Origins) -> Remarks:
+    """Settings that were written and that the others leave nothing to do."""
+    found: Remarks = []
+    if all(spec.kind != "otlp" for spec in config.output):
+        for name in ("satellite-url", "spool-dir"):
+            if origins[name].kind != "default":
+                found.append((name, "no output is otlp"))
+    if config.no_redact and config.redact != Redaction():
+        found.append(("redact", "--no-redact masks nothing"))
+    return found

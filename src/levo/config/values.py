@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,12 +17,16 @@ from urllib.parse import unquote, urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(ms|s|m|h)?", re.ASCII)
-_DURATION_UNITS_NS = {"ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
+_DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(ms|s|m|h|d)?", re.ASCII)
+_DURATION_UNITS_NS = {
+    "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000,
+}  # fmt: skip
+LONGEST_NS = 31 * 86_400_000_000_000
 _SIZE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]*)", re.ASCII)
 _SIZE_UNITS = {
-    "": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30,
-    "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30,
+    "": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
+    "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
+    "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40,
 }  # fmt: skip
 _PLACEHOLDER = re.compile(r"\s*<.*>\s*", re.DOTALL)
 _LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
@@ -54,6 +59,12 @@ class HostPort:
     host: str
     """A name or an address; IPv6 without its brackets."""
     port: int
+    """0, where it is allowed, lets the system choose."""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -162,6 +173,32 @@ def header_text(value: str) -> str:
     return result
 
 
+def token(value: str) -> str:
+    """A bearer token. The value is not named when it is bad."""
+    try:
+        result = header_text(value)
+    except BadValue:
+        result = ""
+    if not result or any(char.isspace() for char in result):
+        raise BadValue("is not a token; give it as the Satellite printed it: visible ASCII, without blanks")
+    return result
+
+
+def path(value: str) -> str:
+    """A path; ``~`` is the home directory, also where no shell replaces it."""
+    return os.path.expanduser(text(value))
+
+
+def readable_file(value: str) -> str:
+    """The path of a file that can be read."""
+    written = path(value)
+    if not os.path.isfile(written):
+        raise BadValue(f"{shown(value)} is not a file")
+    if not os.access(written, os.R_OK):
+        raise BadValue(f"{shown(value)} cannot be read; check its permissions")
+    return written
+
+
 def flag(value: str) -> bool:
     """``true`` or ``false``, in the spellings people use."""
     lowered = value.strip().lower()
@@ -173,7 +210,7 @@ def flag(value: str) -> bool:
 
 
 def duration_ns(value: str) -> int:
-    """A time above zero, nanoseconds: ``10``, ``10s``, ``1.0``, ``500ms``, ``2m``, ``1h``, ``1m30s``."""
+    """A time above zero, nanoseconds: ``10`` (seconds), ``1.0``, ``500ms``, ``1h``, ``1d``, ``1m30s``."""
     written = text(value).lower()
     total, at = 0.0, 0
     while at < len(written):
@@ -187,8 +224,8 @@ def duration_ns(value: str) -> int:
         at = found.end()
     if at <= 0:
         raise BadValue(f"{shown(value)} is not a time; write seconds or a unit, for example 10, 10s or 500ms")
-    if not 0 < total <= 86_400e9:
-        raise BadValue(f"{shown(value)} is out of range; write a time above zero, at most 24h")
+    if not 0 < total <= LONGEST_NS:
+        raise BadValue(f"{shown(value)} is out of range; write a time above zero, at most 31d")
     return max(1, round(total))
 
 
@@ -251,8 +288,18 @@ def host_port(value: str) -> HostPort:
     return HostPort(host or "0.0.0.0", port)
 
 
+def listen_address(value: str) -> HostPort:
+    """As :func:`host_port`; port 0 lets the system choose."""
+    host, colon, port = text(value).rpartition(":")
+    if colon and port.isascii() and port.isdigit() and not int(port[:6]):
+        return HostPort(host_port(f"{host}:1").host, 0)
+    return host_port(value)
+
+
 def satellite_url(value: str) -> SatelliteUrl:
     """The Satellite: ``http(s)://host[:port][/prefix]``, ``host:port`` or ``grpc(s)://host:port``."""
+    if "@" in value.partition("://")[2].partition("/")[0] or "@" in value.partition("/")[0]:
+        raise BadValue("holds a user name or a password; write the URL without them")
     written = text(value)
     scheme, mark, rest = written.partition("://")
     scheme = scheme.lower()
@@ -262,14 +309,12 @@ def satellite_url(value: str) -> SatelliteUrl:
         host, port = _split_host_port(written)
         if not host or port is None:
             raise BadValue(
-                f"{shown(value)} is no Satellite address; write http(s)://host[:port] or host:port "
+                f"{shown(value)} is not a Satellite address; write http(s)://host[:port] or host:port "
                 "(for example localhost:4317)"
             )
         return SatelliteUrl("grpc", host, port, tls=False)
     if scheme not in ("http", "https", "grpc", "grpcs"):
         raise BadValue(f"{shown(value)} has an unknown scheme; write http://, https://, grpc:// or grpcs://")
-    if "@" in rest.partition("/")[0]:
-        raise BadValue("holds a user name or a password; write the URL without them")
     try:
         parts = urlsplit(f"{scheme}://{rest}")
     except ValueError as error:
@@ -296,11 +341,11 @@ def satellite_url(value: str) -> SatelliteUrl:
 
 def proxy_url(value: str) -> ProxyUrl:
     """``http://[user:password@]host:port``. The value is not named when it is bad: it may hold a password."""
-    written = text(value)
     try:
+        written = text(value)
         parts = urlsplit(written)
         scheme, host, port = parts.scheme, parts.hostname, parts.port
-    except ValueError:
+    except ValueError:  # BadValue is one
         scheme, host, port = "", None, None
     if scheme not in ("http", "https") or not host or port is None or " " in written:
         raise BadValue("is not the URL of a proxy; write http://host:port")
@@ -322,7 +367,7 @@ def output(value: str) -> OutputSpec:
         if colon:
             raise BadValue(f"{shown(value)}: {kind} takes no path; write {kind}")
         return OutputSpec("otlp" if kind == "otlp" else "null")
-    raise BadValue(f"{shown(value)} is no output; write otlp, jsonl[:PATH], har[:PATH] or null")
+    raise BadValue(f"{shown(value)} is not an output; write otlp, jsonl[:PATH], har[:PATH] or null")
 
 
 def choice(*allowed: str) -> Any:
@@ -345,7 +390,7 @@ def port_range(value: str) -> PortRange:
     except BadValue:
         found = PortRange(1, 0)
     if found.first > found.last:
-        raise BadValue(f"{shown(value)} is no port or range of ports; write for example 53 or 2379-2380")
+        raise BadValue(f"{shown(value)} is not a port or range of ports; write for example 53 or 2379-2380")
     return found
 
 
@@ -354,12 +399,18 @@ def network(value: str) -> Network:
     try:
         return ipaddress.ip_network(value.strip(), strict=False)
     except ValueError:
-        raise BadValue(f"{shown(value)} is no network; write for example 10.0.0.0/8 or 192.0.2.7") from None
+        raise BadValue(
+            f"{shown(value)} is not a network; write for example 10.0.0.0/8 or 192.0.2.7"
+        ) from None
 
 
 def shown(value: str) -> str:
     """*value* as an error message shows it: quoted, on one line, not endless."""
     return f"'{_one_line(value)}'"
+
+
+def show_flag(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def show_duration(nanoseconds: int) -> str:
@@ -401,17 +452,17 @@ def _split_host_port(written: str) -> tuple[str, int | None]:
         except ValueError:
             bracket = ""
         if not bracket or (rest and not rest.startswith(":")):
-            raise BadValue(f"{shown(written)} is no address; write [2001:db8::1]:4317")
+            raise BadValue(f"{shown(written)} is not an address; write [2001:db8::1]:4317")
         return host, _port(rest[1:]) if rest else None
     if written.count(":") > 1:
-        raise BadValue(f"{shown(written)} is no host:port; put an IPv6 address in brackets: [::1]:4317")
+        raise BadValue(f"{shown(written)} is not a host:port; put an IPv6 address in brackets: [::1]:4317")
     host, colon, port = written.partition(":")
     if host and not _HOST_NAME.fullmatch(host):
-        raise BadValue(f"{shown(written)}: {shown(host)} is no host name or address")
+        raise BadValue(f"{shown(written)}: {shown(host)} is not a host name or address")
     return host, _port(port) if colon else None
 
 
 def _port(written: str) -> int:
     if not (written.isascii() and written.isdigit()) or len(written) > 5 or not 1 <= int(written) <= 65535:
-        raise BadValue(f"{shown(written)} is no port; ports go from 1 to 65535")
+        raise BadValue(f"{shown(written)} is not a port; ports go from 1 to 65535")
     return int(written)

@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from levo.errors import LevoError
+from levo.errors import LevoError, MissingPackageError
 
 # The levo command, which the system ends when this process dies without a chance to stop it (prctl(2),
 # PR_SET_PDEATHSIG; Linux only).
@@ -25,6 +25,10 @@ LAST_LINES = 5
 
 class DemoError(LevoError):
     """The demo cannot start or go on; the message says which part and what to do."""
+
+    def __init__(self, text: str, exit_status: int = 1) -> None:
+        super().__init__(text)
+        self.exit_status = exit_status
 
 
 class Child:
@@ -58,8 +62,14 @@ class Child:
         return self._process is not None and self._process.returncode is None
 
     def check(self) -> None:
-        """Raise ``DemoError`` with the last lines of its output when it has ended by itself."""
+        """Raise ``DemoError`` with the last lines of its output when it has ended by itself.
+
+        What it says of a package that is not installed is passed on alone.
+        """
         if self._process is not None and self._process.returncode is not None:
+            missing = [line for line in self.log().splitlines() if MissingPackageError.FIX in line]
+            if missing:
+                raise DemoError(missing[-1].removeprefix("levo: "), MissingPackageError.exit_status)
             raise DemoError(
                 f"the {self.name} ended with status {self._process.returncode}:\n{self.last_lines()}"
             )

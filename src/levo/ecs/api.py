@@ -118,12 +118,8 @@ def profiles() -> list[str]:
 
 
 def _boto3() -> Any:
-    """The AWS library, which only the extra ``aws`` installs."""
-    try:
-        return importlib.import_module("boto3")
-    except ModuleNotFoundError as error:
-        fix = "pip install 'levo-sensor[aws]'"
-        raise EcsError(f"levo ecs needs the package {error.name}; install it with: {fix}") from None
+    """The AWS library, which only the extra ``aws`` installs; where it is missing ``levo.cli`` says so."""
+    return importlib.import_module("boto3")
 
 
 class Account:

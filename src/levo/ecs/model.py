@@ -54,8 +54,8 @@ PLACEHOLDERS = dict(
         strict=True,
     )
 )
-NOT_IN_A_SIDECAR = frozenset({"read", "dry-run"})
-"""Flags that make the sensor end at once: useless in a container that runs beside a service."""
+NOT_IN_A_SIDECAR = frozenset({"read", "dry-run", "satellite-token"})
+"""Flags that make the sensor end at once, and one that everybody who may see the definition could read."""
 SIDECAR_FLAGS = tuple(
     option.name for option in OPTIONS if option.on_command_line and option.name not in NOT_IN_A_SIDECAR
 )

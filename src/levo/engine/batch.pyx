@@ -7,7 +7,7 @@ without the GIL.
 """
 
 from cpython.buffer cimport PyBuffer_FillInfo
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
@@ -24,6 +24,7 @@ from levo.engine.exchange cimport (
     fetch_ahead,
     finding_name,
     incomplete_name,
+    is_status,
     mask_credentials,
     section_allocate,
     section_text,
@@ -33,6 +34,7 @@ from levo.engine.memory cimport buffer_append, leave_spares
 from levo.engine.otlp cimport otlp_encode
 from levo.engine.output cimport Output, Text, output_free
 from levo.engine.types cimport (
+    FINDING_COUNT,
     GRPC_ANSWERED_COMPRESSED,
     GRPC_ASKED_COMPRESSED,
     GRPC_CALL,
@@ -381,7 +383,7 @@ cdef dict _message(const Message* message):
         "data_message_bytes": message.data_message_bytes,
         "text_messages": message.text_messages,
         "control_frames": message.control_frames,
-        "findings": tuple([FINDINGS[bit] for bit in range(8) if message.findings >> bit & 1]),
+        "findings": tuple([FINDINGS[bit] for bit in range(FINDING_COUNT) if message.findings >> bit & 1]),
     }
 
 
@@ -494,7 +496,7 @@ cdef int _set_version(Message* message, str version) except -1:
 
 cdef int _fill_message(Budget* budget, Message* message, value) except -1:
     cdef bytes body = value.body
-    cdef uint8_t findings = 0
+    cdef uint16_t findings = 0
     if len(body) > 0x7FFFFFFF:
         raise ValueError("a body above 2 GiB")
     _write_section(budget, &message.trailers, _Writer(), value.trailers)
@@ -572,7 +574,7 @@ cdef int _fill(Budget* budget, Exchange* exchange, value) except -1:
     if value.response is not None:
         message = &exchange.response
         writer = _Writer()
-        message.status = value.response.status
+        message.status = value.response.status if is_status(value.response.status) else 0
         message.reason = writer.add(_octets(value.response.reason))
         _fill_message(budget, message, value.response)
         _write_section(budget, &message.head, writer, value.response.headers)

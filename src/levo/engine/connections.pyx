@@ -4,16 +4,21 @@ A connection is known by its two (address, port) ends and by nothing else: the s
 interfaces, tagged and untagged, or inside and outside of a tunnel is one segment, and its second copy
 is a duplicate by its sequence numbers.
 
-Life: opened by a SYN or by a first payload (mid-stream) -> open -> closed by both FINs, a believable
-RST, idleness or a SYN that reuses the ports -> kept for a while so that late duplicates are recognised
--> gone.
+Life: opened by a SYN (half open until its first payload) or by a payload (mid-stream) -> open -> closed by
+both FINs, a believable RST or a SYN that reuses the ports -> kept for a while so that late duplicates are
+recognised -> gone.
+
+Silence ends nothing that may go on: after some minutes without a packet a connection is quiet. It keeps its
+sequence numbers, sides, framing and tables, and goes on where it stopped, until the idle limit. What has no
+such state is gone after those minutes: a connection without a payload, or one that a side has ended and where
+nothing is waited for. A payload that comes all the same is read as the first of a connection joined late.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
-from levo.engine.dispatch cimport abandon, deliver_end, deliver_late, footprint
+from levo.engine.dispatch cimport abandon, deliver_end, deliver_late, footprint, rest
 from levo.engine.exchange cimport fetch
 from levo.engine.http1 cimport ENDED_GIVEN_UP, ENDED_RESET
 from levo.engine.http1_switch cimport http1_tick
@@ -23,7 +28,7 @@ from levo.engine.memory cimport buffer_free, clear, over_budget
 from levo.engine.pairing cimport finish_exchange, finish_pending
 from levo.engine.ports cimport ports_packet
 from levo.engine.slab cimport slab_end, slab_give_back, slab_take
-from levo.engine.state cimport Connection, EngineState, Stream, seq_diff
+from levo.engine.state cimport HALF_OPEN, OPEN, QUIET, Connection, EngineState, Order, Stream, seq_diff
 from levo.engine.stream cimport stream_ack, stream_fin, stream_flush, stream_free, stream_look, stream_segment
 from levo.engine.tls cimport tls_end, tls_waits
 from levo.engine.types cimport NO_RESPONSE, PROTOCOL_UNKNOWN, STILL_OPEN, Exchange, Packet
@@ -39,9 +44,11 @@ cdef enum:
     FIRST_BUCKETS = 1 << 12
     MOST_BUCKETS = 1 << 22
     EVICT_LOOKS = 32            # connections looked at for one that is worth least
+    MOST_ROUNDS = 4096          # of giving up for one packet: it may have made a body some MiB larger
     SMALL = 2048                # below this, giving up a connection's messages frees too little
     RESET_WINDOW = 1 << 20      # how far behind the last octet seen a RST is believed
-    ORDER_SHIFT = 5             # the order by activity is exact to idle_ns >> this
+    HALF_OPEN_SHARE = 8         # half-open connections that hold more than this part of the budget go first
+    QUIET_SHARE = 4             # ... and quiet ones next
 
 
 cdef bint table_init(EngineState* state) noexcept nogil:
@@ -51,8 +58,7 @@ cdef bint table_init(EngineState* state) noexcept nogil:
 
 
 cdef void table_free(EngineState* state) noexcept nogil:
-    while state.oldest != NULL:
-        close(state, state.oldest, state.now_ns, ENDED_GIVEN_UP)
+    connections_finish(state)
     while state.closed_oldest != NULL:
         forget(state, state.closed_oldest)
     slab_end(&state.slab)
@@ -168,38 +174,70 @@ cdef void begin(EngineState* state, Connection* conn, const Packet* packet) noex
     state.stats.connections_opened += 1
     state.stats.connections_mid_stream += conn.mid_stream
     state.stats.connections_open += 1
-    conn.older = state.newest
+    link_open(state, conn, HALF_OPEN)
+
+
+cdef void link_open(EngineState* state, Connection* conn, int standing) noexcept nogil:
+    # As the newest of an order.
+    cdef Order* order = &state.orders[standing]
+    conn.standing = <uint8_t>standing
+    conn.older = order.newest
     conn.newer = NULL
-    if state.newest != NULL:
-        state.newest.newer = conn
+    if order.newest != NULL:
+        order.newest.newer = conn
     else:
-        state.oldest = conn
-    state.newest = conn
+        order.oldest = conn
+    order.newest = conn
+    state.half_open_count += standing == HALF_OPEN
 
 
-cdef inline void unlink_open(EngineState* state, Connection* conn) noexcept nogil:
+cdef void unlink_open(EngineState* state, Connection* conn) noexcept nogil:
+    cdef Order* order = &state.orders[conn.standing]
     if state.clock_hand == conn:
         state.clock_hand = conn.newer
     if conn.older != NULL:
         conn.older.newer = conn.newer
     else:
-        state.oldest = conn.newer
+        order.oldest = conn.newer
     if conn.newer != NULL:
         conn.newer.older = conn.older
     else:
-        state.newest = conn.older
+        order.newest = conn.older
+    state.half_open_count -= conn.standing == HALF_OPEN
+    if conn.standing == QUIET:
+        state.quiet_bytes -= conn.quiet_bytes
+        state.stats.connections_quiet -= 1
 
 
-cdef inline void touch(EngineState* state, Connection* conn, int64_t now_ns) noexcept nogil:
-    # The order by activity is kept to a part of the idle time: moving a connection touches its cold neighbours.
-    if now_ns - conn.placed_ns > state.settings.idle_ns >> ORDER_SHIFT and conn != state.newest:
-        unlink_open(state, conn)
-        conn.older = state.newest
-        conn.newer = NULL
-        state.newest.newer = conn
-        state.newest = conn
-        conn.placed_ns = now_ns
-    conn.last_ns = now_ns
+cdef inline void touch(EngineState* state, Connection* conn, const Packet* packet) noexcept nogil:
+    # The order by activity is kept to some seconds: moving a connection touches its cold neighbours.
+    cdef int standing = conn.standing
+    if standing == QUIET or (standing == HALF_OPEN and (packet.payload_length or packet.missing_length)):
+        standing = OPEN
+    elif packet.time_ns - conn.placed_ns <= state.settings.order_ns or conn == state.orders[standing].newest:
+        conn.last_ns = packet.time_ns
+        return
+    unlink_open(state, conn)
+    link_open(state, conn, standing)
+    conn.placed_ns = conn.last_ns = packet.time_ns
+
+
+cdef bint goes_on(const Connection* conn) noexcept nogil:
+    # Is there anything that a packet after a long silence would need?
+    if conn.standing == HALF_OPEN:
+        return False
+    return not (conn.streams[0].fin or conn.streams[1].fin) or conn.pending_first != NULL
+
+
+cdef void become_quiet(EngineState* state, Connection* conn) noexcept nogil:
+    cdef int64_t size
+    rest(state, conn)
+    unlink_open(state, conn)
+    link_open(state, conn, QUIET)
+    size = footprint(conn) + <int64_t>sizeof(Connection)
+    conn.quiet_bytes = <uint32_t>size if size < <int64_t>0xFFFFFFFF else 0xFFFFFFFF
+    state.quiet_bytes += conn.quiet_bytes
+    state.stats.connections_quiet += 1
 
 
 cdef inline void link_waiting(EngineState* state, Connection* conn) noexcept nogil:
@@ -375,7 +413,7 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
         return
     if conn.pending_first != NULL:
         fetch(conn.pending_first, sizeof(Exchange))
-    touch(state, conn, packet.time_ns)
+    touch(state, conn, packet)
     conn.packets += 1
     conn.streams[side].visible = 1
     if has_ack:
@@ -442,37 +480,77 @@ cdef void late_packet(EngineState* state, Connection* conn, int side, const Pack
 
 cdef void evict(EngineState* state) noexcept nogil:
     """Give up what is worth least until the budget holds: the largest of a few, going round."""
+    cdef int64_t half_open_bytes
     cdef Connection* conn
-    cdef Connection* worst
-    cdef int64_t most, size
-    cdef int looks
     cdef int rounds = 0
-    while over_budget(&state.budget) and rounds < 64:
+    while over_budget(&state.budget) and rounds < MOST_ROUNDS:
         rounds += 1
         if state.closed_oldest != NULL:
             forget(state, state.closed_oldest)
             continue
-        worst = NULL
-        most = -1
-        for looks in range(EVICT_LOOKS):
-            conn = state.clock_hand if state.clock_hand != NULL else state.oldest
-            if conn == NULL:
-                return
-            state.clock_hand = conn.newer
-            size = footprint(conn)
-            if size > most:
-                most = size
-                worst = conn
-        state.stats.connections_evicted += 1
-        if most >= SMALL:
-            abandon(state, worst)
-            stream_free(state, worst, True)
+        half_open_bytes = <int64_t>state.half_open_count * <int64_t>sizeof(Connection)
+        if half_open_bytes > state.budget.limit // HALF_OPEN_SHARE:
+            conn = state.orders[HALF_OPEN].oldest
+        elif state.quiet_bytes > state.budget.limit // QUIET_SHARE:
+            conn = largest_quiet(state)
         else:
-            conn = state.oldest
-            abandon(state, conn)
-            stream_free(state, conn, True)
-            close(state, conn, state.now_ns, ENDED_GIVEN_UP)
-            forget(state, conn)
+            conn = largest_open(state)
+            if conn != NULL:
+                # It goes on without what it held.
+                state.stats.connections_evicted += 1
+                abandon(state, conn)
+                stream_free(state, conn, True)
+                continue
+            conn = state.orders[HALF_OPEN].oldest
+            if conn == NULL:
+                conn = largest_quiet(state)
+            if conn == NULL:
+                conn = state.orders[OPEN].oldest
+        if conn == NULL:
+            return
+        state.stats.connections_evicted += 1
+        abandon(state, conn)
+        stream_free(state, conn, True)
+        give_up(state, conn)
+
+
+cdef Connection* largest_open(EngineState* state) noexcept nogil:
+    # Of a few, going round; NULL when none is worth it.
+    cdef Connection* conn
+    cdef Connection* worst = NULL
+    cdef int64_t most = SMALL - 1
+    cdef int64_t size
+    cdef int looks
+    for looks in range(EVICT_LOOKS):
+        conn = state.clock_hand if state.clock_hand != NULL else state.orders[OPEN].oldest
+        if conn == NULL:
+            return NULL
+        state.clock_hand = conn.newer
+        size = footprint(conn)
+        if size > most:
+            most = size
+            worst = conn
+    return worst
+
+
+cdef Connection* largest_quiet(EngineState* state) noexcept nogil:
+    # Of those that have been quiet for longest; the oldest where all are alike. NULL when there is none.
+    cdef Connection* conn = state.orders[QUIET].oldest
+    cdef Connection* worst = conn
+    cdef int looks
+    for looks in range(EVICT_LOOKS):
+        if conn == NULL:
+            break
+        if conn.quiet_bytes > worst.quiet_bytes:
+            worst = conn
+        conn = conn.newer
+    return worst
+
+
+cdef void give_up(EngineState* state, Connection* conn) noexcept nogil:
+    # Nothing of it stays, not even what recognises duplicates: after a silence, what comes is no duplicate.
+    close(state, conn, state.now_ns, ENDED_GIVEN_UP)
+    forget(state, conn)
 
 
 cdef void connections_tick(EngineState* state, int64_t now_ns) noexcept nogil:
@@ -503,11 +581,26 @@ cdef void connections_tick(EngineState* state, int64_t now_ns) noexcept nogil:
         conn = following
     while state.closed_oldest != NULL and now_ns - state.closed_oldest.last_ns >= state.settings.linger_ns:
         forget(state, state.closed_oldest)
-    while state.oldest != NULL and now_ns - state.oldest.last_ns >= state.settings.idle_ns:
-        close(state, state.oldest, now_ns, ENDED_GIVEN_UP)
+    conn = state.orders[HALF_OPEN].oldest
+    while conn != NULL and now_ns - conn.last_ns >= state.settings.quiet_ns:
+        give_up(state, conn)
+        conn = state.orders[HALF_OPEN].oldest
+    conn = state.orders[OPEN].oldest
+    while conn != NULL and now_ns - conn.last_ns >= state.settings.quiet_ns:
+        if goes_on(conn):
+            become_quiet(state, conn)
+        else:
+            give_up(state, conn)
+        conn = state.orders[OPEN].oldest
+    conn = state.orders[QUIET].oldest
+    while conn != NULL and now_ns - conn.last_ns >= state.settings.idle_ns:
+        give_up(state, conn)
+        conn = state.orders[QUIET].oldest
 
 
 cdef void connections_finish(EngineState* state) noexcept nogil:
     """The capture has ended: report everything that is open, in order of last activity."""
-    while state.oldest != NULL:
-        close(state, state.oldest, state.now_ns, ENDED_GIVEN_UP)
+    cdef int standing
+    for standing in range(QUIET, HALF_OPEN - 1, -1):
+        while state.orders[standing].oldest != NULL:
+            close(state, state.orders[standing].oldest, state.now_ns, ENDED_GIVEN_UP)

@@ -11,5 +11,6 @@ cdef void deliver_gap(
 cdef void deliver_end(
     EngineState* state, Connection* conn, int direction, int64_t time_ns, int how) noexcept nogil
 cdef bint deliver_late(EngineState* state, Connection* conn, int64_t now_ns, bint last) noexcept nogil
+cdef void rest(EngineState* state, Connection* conn) noexcept nogil
 cdef void abandon(EngineState* state, Connection* conn) noexcept nogil
 cdef int64_t footprint(Connection* conn) noexcept nogil

@@ -26,6 +26,7 @@ from levo.engine.tls cimport (
     tls_gap,
     tls_look,
     tls_looks,
+    tls_rest,
     tls_waits,
 )
 from levo.engine.websocket cimport websocket_abandon, websocket_data, websocket_end, websocket_gap
@@ -206,6 +207,15 @@ cdef bint deliver_late(EngineState* state, Connection* conn, int64_t now_ns, bin
             deliver_end(state, conn, side, now_ns, 0)
         side = 1 - side
     return False
+
+
+cdef void rest(EngineState* state, Connection* conn) noexcept nogil:
+    """Nothing has come for a while: return buffers that are empty. What was read so far stays."""
+    cdef int side
+    for side in range(2):
+        if conn.streams[side].parser.head.length == 0:
+            buffer_free(&state.budget, &conn.streams[side].parser.head)
+    tls_rest(state, conn)
 
 
 cdef void abandon(EngineState* state, Connection* conn) noexcept nogil:

@@ -25,6 +25,7 @@ from levo.engine.types cimport (
     DROP_HOST_EXCLUDED,
     DROP_HOST_NOT_ALLOWED,
     DROP_IP_FILTER,
+    DROP_OWN_EXPORT,
     DROP_PATH_EXCLUDED,
     DROP_PATH_NOT_ALLOWED,
     DROP_RATE_LIMITED,
@@ -36,6 +37,7 @@ from levo.engine.types cimport (
 
 cdef enum:
     TICK_NS = 10_000_000
+    ORDER_SHIFT = 5             # the order of connections by activity is exact to this part of quiet_ns
 
 DROP_NAMES = {
     DROP_HOST_NOT_ALLOWED: "host_not_allowed",
@@ -46,6 +48,7 @@ DROP_NAMES = {
     DROP_EVICTED: "evicted",
     DROP_URL_FILTER: "url_filter",
     DROP_IP_FILTER: "ip_filter",
+    DROP_OWN_EXPORT: "own_export",
 }
 """Why an exchange never leaves the engine, by the number of the C enumeration ``Drop``."""
 
@@ -133,6 +136,9 @@ cdef class Engine:
     endpoints; *endpoint_traces_per_minute* bounds each endpoint (< 0: no bound). *rules*, when given, is
     called once a request with ``(method, host, path, target, client, client_port, server, server_port)``,
     the first four as octets, and returns 0 to keep it or a number of ``DROP_NAMES``.
+
+    After *idle_ns* without a packet a connection is given up; after *quiet_ns* already where nothing would be
+    lost by it: it never carried a payload, or a side has ended and nothing is waited for.
     """
 
     def __cinit__(
@@ -146,7 +152,8 @@ cdef class Engine:
         max_held: int = 8 << 20,
         max_pending: int = 1024,
         acked_gap_ns: int = 100_000_000,
-        idle_ns: int = 300_000_000_000,
+        idle_ns: int = 86_400_000_000_000,
+        quiet_ns: int = 300_000_000_000,
         linger_ns: int = 2_000_000_000,
         traces_per_minute: float = 0.0,
         endpoint_traces_per_minute: float = -1.0,
@@ -163,6 +170,8 @@ cdef class Engine:
         self.state.settings.max_pending = max_pending
         self.state.settings.acked_gap_ns = min(acked_gap_ns, stream_timeout_ns)
         self.state.settings.idle_ns = idle_ns
+        self.state.settings.quiet_ns = min(quiet_ns, idle_ns)
+        self.state.settings.order_ns = self.state.settings.quiet_ns >> ORDER_SHIFT
         self.state.settings.linger_ns = linger_ns
         self.state.hash_seed = int.from_bytes(os.urandom(8), "little")
         decoder_init(&self.state.decoder, &self.state.budget, &self.state.stats)

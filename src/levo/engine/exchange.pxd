@@ -82,6 +82,11 @@ cdef inline void fetch_ahead(const Exchange* exchange) noexcept nogil:
         fetch(after.next, sizeof(Exchange))
 
 
+cdef inline bint is_status(long long number) noexcept nogil:
+    """Whether *number* is a status code (RFC 9110 section 15)."""
+    return 100 <= number <= 599
+
+
 cdef inline Text section_text(const Section* section, Span span) noexcept nogil:
     """The octets of *span*; empty when it does not lie inside the section."""
     cdef Text text

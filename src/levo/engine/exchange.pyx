@@ -10,6 +10,7 @@ from libc.string cimport memcpy, memset
 from levo.engine.memory cimport clear, take
 from levo.engine.output cimport Text, equals_lower, lower
 from levo.engine.types cimport (
+    FINDING_COUNT,
     GRPC_CLIENT_STREAMS,
     GRPC_SERVER_STREAMS,
     Budget,
@@ -30,7 +31,7 @@ cdef extern from *:
         "ambiguous", "evicted", "unsampled_body", "mid_stream", "reset_stream", "still_open"};
     static const char *const levo_finding_names[] = {
         "length_and_chunked", "lengths_differ", "bad_length", "bad_chunk", "bare_lf", "folded", "bad_field",
-        "bad_transfer_coding"};
+        "bad_transfer_coding", "bad_status"};
     static const char levo_address_digits[] = "0123456789abcdef";
     """
     const char* HEX "levo_address_digits"
@@ -77,7 +78,7 @@ cdef const char* incomplete_name(uint8_t incomplete) noexcept nogil:
 
 cdef const char* finding_name(int bit) noexcept nogil:
     """Text of ``1 << bit`` of ``Finding``."""
-    return levo_finding_names[bit & 7]
+    return levo_finding_names[bit if 0 <= bit < FINDING_COUNT else 0]
 
 
 cdef const char* grpc_streaming_name(uint8_t grpc) noexcept nogil:

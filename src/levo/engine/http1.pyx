@@ -16,7 +16,7 @@ A hole (``http1_gap``) inside a body of known length is counted and framing goes
 message it hit is reported with what was seen, and the direction goes to LOST.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 
 from levo.engine.http1_head cimport (
@@ -59,6 +59,7 @@ from levo.engine.types cimport (
     COMPLETE,
     FINDING_BAD_CHUNK,
     FINDING_BAD_LENGTH,
+    FINDING_BAD_STATUS,
     FINDING_LENGTH_AND_CHUNKED,
     FINDING_LENGTHS_DIFFER,
     NO_REQUEST,
@@ -254,7 +255,7 @@ cdef bint take_head(
 ) noexcept nogil:
     """A whole head: make or find its exchange and decide what follows. False when it is none."""
     cdef uint8_t* plain
-    cdef uint8_t findings = 0
+    cdef uint16_t findings = 0
     cdef uint32_t size, i
     cdef bint good
     if not needs_normalising(data, length, lines):
@@ -274,7 +275,7 @@ cdef bint take_head(
 
 cdef bint take_plain_head(
     EngineState* state, Connection* conn, int direction, const uint8_t* data, uint32_t length,
-    uint32_t lines, const HeadMap* map, uint8_t findings, int64_t time_ns, int64_t end_offset,
+    uint32_t lines, const HeadMap* map, uint16_t findings, int64_t time_ns, int64_t end_offset,
 ) noexcept nogil:
     cdef Parser* parser = &conn.streams[direction].parser
     cdef uint32_t line = first_line_length(data, length) if map == NULL else map.end[0] - 1
@@ -289,6 +290,8 @@ cdef bint take_plain_head(
         good = read_request_line(data, line, &message) != 0
     else:
         good = read_status_line(data, line, &message)
+        if not message.status:
+            framing.findings |= FINDING_BAD_STATUS
     if not good:
         reject_head(state, conn, direction)
         return False
@@ -656,7 +659,7 @@ cdef void lose_framing(
     if exchange == NULL:
         return
     message = message_of(conn, direction, exchange)
-    message.findings |= <uint8_t>finding
+    message.findings |= <uint16_t>finding
     message.end_ns = time_ns
     message.complete = 1
     if direction == conn.client:

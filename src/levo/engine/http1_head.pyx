@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memchr, memcmp, memcpy
 
+from levo.engine.exchange cimport is_status
 from levo.engine.http1_map cimport NO_COLON, HeadMap
 from levo.engine.memory cimport take
 from levo.engine.types cimport (
@@ -172,7 +173,7 @@ cdef bint begins_framing_field(const uint8_t* data, uint32_t length) noexcept no
 
 
 cdef uint32_t normalise_head(
-    const uint8_t* data, uint32_t length, uint8_t* out, uint8_t* findings
+    const uint8_t* data, uint32_t length, uint8_t* out, uint16_t* findings
 ) noexcept nogil:
     """Write the head as lenient receivers read it to *out* (twice *length* octets); its length there.
 
@@ -305,8 +306,8 @@ cdef bint read_status_line(const uint8_t* data, uint32_t length, Message* messag
     """Version, status and reason of a status line (RFC 9112 section 4); False when it is none.
 
     Lenient as browsers are: the reason phrase and the space before it may be missing, the version may
-    have more digits, any control octet may stand for a space, and the number need not have three
-    digits. Without any number the status is 0.
+    have more digits, any control octet may stand for a space, and the number may have leading zeros.
+    A number that is not a status code, or something else in its place, is kept as the reason: status 0.
     """
     cdef uint32_t at = 5
     cdef uint32_t number = 0
@@ -337,10 +338,13 @@ cdef bint read_status_line(const uint8_t* data, uint32_t length, Message* messag
     while at < length and data[at] <= 32:
         at += 1
     number = 0
+    digits = at
     while at < length and 48 <= data[at] <= 57 and number < 6000:
         number = number * 10 + (data[at] - 48)
         at += 1
-    message.status = <uint16_t>number
+    message.status = <uint16_t>number if is_status(number) else 0
+    if not message.status:
+        at = digits
     while at < length and data[at] <= 32:
         at += 1
     while length > at and data[length - 1] <= 32:

@@ -84,6 +84,14 @@ cdef bint plausible_start(bint from_client, const uint8_t* data, uint32_t length
     return at > 0 and at < 65 and (at == length or data[at] == 32 or data[at] == 9)
 
 
+cdef bint is_number(const uint8_t* text, uint32_t length) noexcept nogil:
+    """Whether *text* begins with three digits and a space: a status code, if none of HTTP's (999)."""
+    cdef uint32_t at = 0
+    while at < length and 48 <= text[at] <= 57:
+        at += 1
+    return at == 3 and text[0] != 48 and (length == 3 or text[3] == 32)
+
+
 cdef int64_t find_response(const uint8_t* data, uint32_t length) noexcept nogil:
     """Where a status line begins in *data*, anywhere; -1 when none does."""
     cdef uint32_t at = 0
@@ -99,7 +107,9 @@ cdef int64_t find_response(const uint8_t* data, uint32_t length) noexcept nogil:
             return at if memcmp(found, b"HTTP/1.", length - at if length - at < 7 else 7) == 0 else -1
         if memcmp(found, b"HTTP/1.", 7) == 0:
             line = first_line_length(found, length - at)
-            if read_status_line(found, line, &message) and 100 <= message.status <= 999:
+            if read_status_line(found, line, &message) and (
+                message.status or is_number(found + message.reason.at, message.reason.length)
+            ):
                 return at
         at += 1
     return -1

@@ -16,7 +16,7 @@ prefixes, so message boundaries survive; the counters of the exchange come from 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
-from levo.engine.exchange cimport section_allocate, section_find, section_text
+from levo.engine.exchange cimport is_status, section_allocate, section_find, section_text
 from levo.engine.hpack cimport hpack_footprint, hpack_free, hpack_init
 from levo.engine.http1 cimport ENDED_GIVEN_UP
 from levo.engine.memory cimport buffer_append, buffer_free, clear, give_back, section_free, take
@@ -28,6 +28,7 @@ from levo.engine.types cimport (
     BODY_NONE,
     COMPLETE,
     DROP_EVICTED,
+    FINDING_BAD_STATUS,
     GRPC_ASKED_COMPRESSED,
     GRPC_CALL,
     GRPC_CLIENT_STREAMS,
@@ -325,6 +326,8 @@ cdef bint store_section(EngineState* state, Section* section, const HeaderList* 
                 message.authority = field.value
             elif pseudo == PSEUDO_STATUS:
                 message.status = status_of(made.text + field.value.at, field.value.length)
+                if not message.status:
+                    message.reason = field.value              # what stands there instead, as in HTTP/1
             if pseudo:
                 continue
         elif message == NULL and field.name.length and made.text[field.name.at] == c":":
@@ -345,7 +348,7 @@ cdef uint16_t status_of(const uint8_t* text, uint32_t length) noexcept nogil:
         if not c"0" <= text[i] <= c"9":
             return 0
         status = status * 10 + text[i] - c"0"
-    return status
+    return status if is_status(status) else 0
 
 
 cdef int64_t content_length(const Section* head) noexcept nogil:
@@ -528,7 +531,9 @@ cdef void take_response(
     if pseudo == 0 and stream.parts[OF_RESPONSE].suspect_ns and ends:
         return                                    # head or trailers? nothing says which
     fill_head(state, conn, direction, &exchange.response, stream, OF_RESPONSE, fields, ends, time_ns)
-    stream.doubtful = status == 0 and not ends
+    if pseudo & PSEUDO_STATUS and not status:
+        exchange.response.findings |= FINDING_BAD_STATUS
+    stream.doubtful = not pseudo & PSEUDO_STATUS and not ends
     if not again:
         state.stats.responses_seen += 1
     if not again or exchange.request.present:

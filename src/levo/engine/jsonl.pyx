@@ -4,7 +4,7 @@ Octets become text by the rules of ``levo.model.exchange``; ``Exchange.to_json``
 """
 
 from libc.math cimport floor, isfinite
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, strlen
 
 from levo.engine.exchange cimport (
@@ -32,6 +32,7 @@ from levo.engine.output cimport (
     utf8_length,
 )
 from levo.engine.types cimport (
+    FINDING_COUNT,
     GRPC_ANSWERED_COMPRESSED,
     GRPC_ASKED_COMPRESSED,
     GRPC_CLIENT_STREAMS,
@@ -219,11 +220,11 @@ cdef void put_fields(Output* out, const Section* section) noexcept nogil:
     put_raw(out, b"]")
 
 
-cdef void put_findings(Output* out, uint8_t findings) noexcept nogil:
+cdef void put_findings(Output* out, uint16_t findings) noexcept nogil:
     cdef int bit
     cdef bint first = True
     put_raw(out, b',"findings":[')
-    for bit in range(8):
+    for bit in range(FINDING_COUNT):
         if findings >> bit & 1:
             put_raw(out, b'"' if first else b',"')
             put_raw(out, finding_name(bit))

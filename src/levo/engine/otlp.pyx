@@ -32,7 +32,7 @@ Attributes beyond the OpenTelemetry semantic conventions (one form per message, 
 ==============================================  ==========================================================
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memmove, strlen
 
 from levo.engine.exchange cimport (
@@ -74,6 +74,7 @@ from levo.engine.output cimport (
 from levo.engine.protobuf cimport varint_length, write_fixed64, write_tag, write_varint
 from levo.engine.span_identity cimport derive_ids, read_traceparent
 from levo.engine.types cimport (
+    FINDING_COUNT,
     GRPC_ANSWERED_COMPRESSED,
     GRPC_ASKED_COMPRESSED,
     GRPC_CLIENT_STREAMS,
@@ -241,7 +242,7 @@ cdef inline uint8_t* write_content(uint8_t* at, const Message* message, const ch
     return at
 
 
-cdef uint8_t* write_findings(uint8_t* at, uint8_t request, uint8_t response) noexcept nogil:
+cdef uint8_t* write_findings(uint8_t* at, uint16_t request, uint16_t response) noexcept nogil:
     """``levo.findings``; nothing when there are none."""
     cdef uint64_t array = 0, length
     cdef int side, bit
@@ -249,7 +250,7 @@ cdef uint8_t* write_findings(uint8_t* at, uint8_t request, uint8_t response) noe
     cdef size_t side_length
     if not (request | response):
         return at
-    for bit in range(8):
+    for bit in range(FINDING_COUNT):
         length = strlen(finding_name(bit))
         if request >> bit & 1:
             array += 4 + 8 + length
@@ -259,7 +260,7 @@ cdef uint8_t* write_findings(uint8_t* at, uint8_t request, uint8_t response) noe
     for side in range(2):
         side_name = b"request." if side == 0 else b"response."
         side_length = 8 if side == 0 else 9
-        for bit in range(8):
+        for bit in range(FINDING_COUNT):
             if (request if side == 0 else response) >> bit & 1:
                 length = strlen(finding_name(bit))
                 at = write_tag(write_tag(at, 0x0A, 2 + side_length + length), 0x0A, side_length + length)

@@ -15,12 +15,12 @@ own: its exchange is taken back in at the response head, then without what was a
 from libc.math cimport exp
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.string cimport memcmp, memset
 
-from levo.engine.exchange cimport Facts, target_facts
-from levo.engine.output cimport load64
+from levo.engine.exchange cimport Facts, section_find, section_text, target_facts
+from levo.engine.output cimport Text, load64
 from levo.engine.state cimport EngineState
-from levo.engine.types cimport COMPLETE, DROP_NONE, UNSAMPLED_BODY, Exchange
+from levo.engine.types cimport COMPLETE, DROP_NONE, DROP_OWN_EXPORT, UNSAMPLED_BODY, Exchange
 
 cdef enum:
     FIRST_TABLE = 128           # entries of the table of endpoints; it doubles whenever it is three quarters full
@@ -314,6 +314,37 @@ cdef bint wanted(Sampler* sampler, Endpoint* endpoint, int64_t now_ns) noexcept 
     return True
 
 
+cdef inline bint ends_with(Text text, const char* tail, uint32_t length) noexcept nogil:
+    return text.length >= length and memcmp(text.data + text.length - length, tail, length) == 0
+
+
+cdef bint asks_otlp(const Exchange* exchange) noexcept nogil:
+    # Over HTTP after any prefix, over gRPC by the names of the two services (OTLP specification).
+    cdef Facts facts
+    target_facts(exchange, &facts)
+    return (
+        ends_with(facts.path, b"/v1/traces", 10)
+        or ends_with(facts.path, b"/v1/metrics", 11)
+        or ends_with(facts.path, b"/opentelemetry.proto.collector.trace.v1.TraceService/Export", 59)
+        or ends_with(facts.path, b"/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", 63)
+    )
+
+
+cdef inline bint is_own_export(const Exchange* exchange) noexcept nogil:
+    """Whether *exchange* is what a sensor sends to its Satellite: a POST to OTLP that carries the mark.
+
+    With address translation, its addresses are not the configured ones. Whoever forges the mark hides no
+    other request than one to OTLP.
+    """
+    cdef Text method = section_text(&exchange.request.head, exchange.request.method)
+    return (
+        method.length == 4
+        and memcmp(method.data, b"POST", 4) == 0
+        and section_find(&exchange.request.head, b"levo-sensor-export", 18) != NULL
+        and asks_otlp(exchange)
+    )
+
+
 cdef void sample_request(EngineState* state, Exchange* exchange) noexcept nogil:
     """Decide on *exchange*, whose request head is complete: keep it, thin it out, or filter it."""
     cdef Sampler* sampler = <Sampler*>state.sampler
@@ -321,6 +352,10 @@ cdef void sample_request(EngineState* state, Exchange* exchange) noexcept nogil:
     cdef Facts facts
     cdef int64_t now_ns = state.now_ns
     cdef int reason
+    if is_own_export(exchange):
+        exchange.drop_state = DROP_OWN_EXPORT
+        exchange.sampled = 0
+        return
     if sampler == NULL:
         return
     if sampler.request_filter != NULL:

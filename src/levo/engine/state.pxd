@@ -12,9 +12,11 @@ ctypedef struct Settings:
     uint32_t max_head             # octets of one header section
     int64_t stream_timeout_ns     # how long a missing segment is waited for
     int64_t acked_gap_ns          # the same once its receiver has acknowledged it
-    int64_t idle_ns               # a connection without packets is given up after this
+    int64_t quiet_ns              # after so long without packets a connection is quiet, or over
+    int64_t idle_ns               # ... and after this it is given up
+    int64_t order_ns              # how exact the order by activity is
     int64_t linger_ns             # how long a closed connection still recognises its duplicates
-    uint32_t max_held             # octets held out of order for one direction
+    uint32_t max_held             # octets held out of order for one direction, as charged (stream.pyx)
     uint32_t max_pending          # requests waiting for responses on one connection
     uint8_t keep_bodies
 
@@ -22,7 +24,10 @@ ctypedef struct Settings:
 ctypedef struct Held:
     # A segment kept out of order; its octets follow the structure in the same allocation.
     Held* next
+    Held* left                    # in the tree by sequence number (stream.pyx)
+    Held* right
     int64_t time_ns
+    uint32_t rank                 # random; a node's is not below those of the nodes under it
     uint32_t seq
     uint32_t length
     uint32_t missing              # octets cut off behind it by the snap length
@@ -53,8 +58,8 @@ ctypedef struct Stream:
     int64_t offset                # of rcv_nxt
     int64_t hole_since_ns         # when the hole at rcv_nxt was first noticed; 0: none
     Held* held                    # sorted by sequence number, without overlap
-    Held* held_last
-    uint32_t held_bytes
+    Held* held_root               # the same as a tree
+    uint32_t held_bytes           # as charged
     uint32_t rcv_nxt
     uint32_t initial_seq
     uint32_t acked                # highest acknowledgment the other side sent for this direction
@@ -71,9 +76,21 @@ ctypedef struct Stream:
     Parser parser
 
 
+cdef enum:
+    # Connection.standing: in which order an open connection stands.
+    HALF_OPEN = 0                 # no payload yet: nothing to keep, whatever its flags say
+    OPEN = 1
+    QUIET = 2                     # no packet for Settings.quiet_ns
+
+
+ctypedef struct Order:
+    Connection* oldest
+    Connection* newest
+
+
 ctypedef struct Connection:
     Connection* hash_next
-    Connection* older             # by last activity, or by closing time once closed
+    Connection* older             # in its order, or by closing time once closed
     Connection* newer
     Connection* waiting_previous  # among those that have a hole or wait for the other direction
     Connection* waiting_next
@@ -106,11 +123,13 @@ ctypedef struct Connection:
     uint8_t slides                # ... and not in whole batches: order after a loss is unknowable
     uint8_t batches               # ... in whole batches: was seen to wait for all answers of one
     uint32_t epoch_size           # requests sent with epoch_ack
+    uint32_t quiet_bytes          # its part of EngineState.quiet_bytes
     int64_t epoch_ack             # acknowledgment of the latest request
     int64_t paired_end            # end of the last response that was paired, 0 before the first
     uint8_t tunnel                # behind CONNECT
     uint8_t encrypted             # octets come from a decryptor
     uint8_t found                 # a believable message was seen
+    uint8_t standing              # HALF_OPEN, OPEN or QUIET
     Stream streams[2]             # 0: from a, 1: from b
 
 
@@ -124,8 +143,10 @@ ctypedef struct EngineState:
     uint32_t bucket_mask
     uint32_t connection_count
     uint64_t hash_seed
-    Connection* oldest            # open connections by last activity
-    Connection* newest
+    uint64_t held_random          # where the ranks of held segments come from
+    Order orders[3]               # by standing: open connections by last activity
+    int64_t quiet_bytes           # octets that quiet connections hold
+    uint32_t half_open_count
     Connection* closed_oldest     # closed ones, kept to recognise duplicates
     Connection* closed_newest
     Connection* waiting           # connections that need a look when time passes

@@ -8,6 +8,10 @@ Octets of the server's direction also wait until everything they acknowledge has
 that a response never overtakes its request, whatever the order of capture was.
 
 Where segments overlap, octets that came first win; differing ones are counted.
+
+Segments that are held form a list by sequence number, and a tree over it that finds a segment's place (a
+treap: each node has a random rank, and none is below a node of lower rank, so that no order of arrival makes
+it deep). Their number is bounded by what they are charged with: ``charge`` each, against ``max_held``.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -22,6 +26,13 @@ cdef enum:
     FAR = 1 << 26               # sequence numbers further away belong to another connection
     ODD_RUN = 3                 # ... once so many consecutive segments are
     CERTAIN_LOSS = 1 << 20      # octets behind an acknowledged hole that end the wait for it
+    LEAST_CHARGE = 1024         # of a held segment, however small: bounds their number
+
+
+cdef inline uint32_t charge(uint32_t length) noexcept nogil:
+    """Octets that a held segment of *length* octets counts as."""
+    cdef uint32_t size = <uint32_t>sizeof(Held) + length
+    return size if size > LEAST_CHARGE else LEAST_CHARGE
 
 
 cdef void stream_ack(
@@ -146,8 +157,10 @@ cdef void settle(EngineState* state, Connection* conn, int direction, int64_t ti
         if not moved and (stream.hole_since_ns or other.hole_since_ns):
             if overfull(state, conn, direction, time_ns):
                 moved = release(state, conn, direction, time_ns)
+                state.stats.gaps_overfull += moved
             elif overfull(state, conn, 1 - direction, time_ns):
                 moved = release(state, conn, 1 - direction, time_ns)
+                state.stats.gaps_overfull += moved
     if stream.fin and not stream.ended and stream.fin_seq == stream.rcv_nxt:
         finish(state, conn, direction, time_ns)
     if other.fin and not other.ended and other.fin_seq == other.rcv_nxt:
@@ -177,9 +190,8 @@ cdef bint drain(EngineState* state, Connection* conn, int direction, int64_t tim
         if skip > held.length:
             skip = held.length
         stream.held = held.next
-        if stream.held == NULL:
-            stream.held_last = NULL
-        stream.held_bytes -= held.length
+        remove_first(stream)
+        stream.held_bytes -= charge(held.length)
         state.stats.payload_bytes_held -= held.length
         state.stats.payload_bytes_duplicate += skip
         length = held.length - skip
@@ -295,16 +307,10 @@ cdef void hold(
     uint32_t missing, bint has_ack, uint32_t ack, int64_t time_ns,
 ) noexcept nogil:
     """Keep a copy of a segment, in order and without overlap: octets that came first stay."""
-    cdef Held* before = NULL
-    cdef Held* node = stream.held
-    cdef Held* last = stream.held_last
+    cdef Held* before = last_before(stream, seq)
+    cdef Held* node = stream.held if before == NULL else before
     cdef uint32_t size
     cdef int32_t room
-    if length == 0:
-        return
-    if last != NULL and seq_diff(seq, last.seq + last.length) >= 0:
-        insert(state, stream, last, seq, data, length, missing, has_ack, ack, time_ns)
-        return
     while length:
         while node != NULL and seq_diff(node.seq + node.length, seq) <= 0:
             before = node
@@ -331,6 +337,51 @@ cdef void hold(
         length -= size
 
 
+cdef Held* last_before(const Stream* stream, uint32_t seq) noexcept nogil:
+    """The last segment held that begins before *seq*, or NULL."""
+    cdef Held* found = NULL
+    cdef Held* node = stream.held_root
+    while node != NULL:
+        if seq_diff(node.seq, seq) < 0:
+            found = node
+            node = node.right
+        else:
+            node = node.left
+    return found
+
+
+cdef void add(EngineState* state, Stream* stream, Held* held) noexcept nogil:
+    """Give *held* its place in the tree: above all of lower rank, which are parted at its sequence number."""
+    cdef Held** at = &stream.held_root
+    cdef Held** left = &held.left
+    cdef Held** right = &held.right
+    cdef Held* node
+    state.held_random = state.held_random * <uint64_t>6364136223846793005 + state.hash_seed | 1
+    held.rank = <uint32_t>(state.held_random >> 32)
+    while at[0] != NULL and at[0].rank >= held.rank:
+        at = &at[0].right if seq_diff(at[0].seq, held.seq) < 0 else &at[0].left
+    node = at[0]
+    at[0] = held
+    while node != NULL:
+        if seq_diff(node.seq, held.seq) < 0:
+            left[0] = node
+            left = &node.right
+            node = left[0]
+        else:
+            right[0] = node
+            right = &node.left
+            node = right[0]
+    left[0] = right[0] = NULL
+
+
+cdef void remove_first(Stream* stream) noexcept nogil:
+    """Take the segment with the lowest sequence number out of the tree."""
+    cdef Held** at = &stream.held_root
+    while at[0].left != NULL:
+        at = &at[0].left
+    at[0] = at[0].right
+
+
 cdef Held* insert(
     EngineState* state, Stream* stream, Held* before, uint32_t seq, const uint8_t* data,
     uint32_t length, uint32_t missing, bint has_ack, uint32_t ack, int64_t time_ns,
@@ -351,15 +402,14 @@ cdef Held* insert(
     held.has_ack = has_ack
     held.allocated = size
     memcpy(held + 1, data, length)
+    add(state, stream, held)
     if before == NULL:
         held.next = stream.held
         stream.held = held
     else:
         held.next = before.next
         before.next = held
-    if held.next == NULL:
-        stream.held_last = held
-    stream.held_bytes += length
+    stream.held_bytes += charge(length)
     state.stats.payload_bytes_held += length
     return held
 
@@ -398,6 +448,6 @@ cdef void stream_free(EngineState* state, Connection* conn, bint evicted) noexce
             else:
                 state.stats.payload_bytes_closed += held.length
             give_back(&state.budget, held, held.allocated)
-        conn.streams[side].held_last = NULL
+        conn.streams[side].held_root = NULL
         conn.streams[side].held_bytes = 0
         conn.streams[side].hole_since_ns = 0

@@ -83,5 +83,6 @@ cdef bint tls_look(
     EngineState* state, Connection* conn, int64_t now_ns, bint last,
     InnerData inner, InnerGap inner_gap) noexcept nogil
 cdef void tls_end(EngineState* state, Connection* conn, int direction) noexcept nogil
+cdef void tls_rest(EngineState* state, Connection* conn) noexcept nogil
 cdef void tls_abandon(EngineState* state, Connection* conn) noexcept nogil
 cdef int64_t tls_footprint(const Connection* conn) noexcept nogil

@@ -694,6 +694,21 @@ cdef void tls_end(EngineState* state, Connection* conn, int direction) noexcept 
         conn.tls = NULL
 
 
+cdef void tls_rest(EngineState* state, Connection* conn) noexcept nogil:
+    """Return the buffers of *conn* that are empty. Keys and positions stay."""
+    cdef Tls* tls = <Tls*>conn.tls
+    cdef int i
+    if tls == NULL:
+        return
+    for i in range(2):
+        if tls.sides[i].message.length == 0:
+            buffer_free(&state.budget, &tls.sides[i].message)
+        if tls.sides[i].record.length == 0:
+            buffer_free(&state.budget, &tls.sides[i].record)
+        if tls.sides[i].held.length == 0:
+            buffer_free(&state.budget, &tls.sides[i].held)
+
+
 cdef void tls_abandon(EngineState* state, Connection* conn) noexcept nogil:
     """Give up what *conn* holds for its handshake and its records; its octets go on being counted."""
     if conn.tls != NULL:

@@ -122,13 +122,13 @@ ctypedef struct Message:
     uint32_t text_messages    # WebSocket: those of data_messages that are text
     uint32_t control_frames   # WebSocket: ping, pong, close
     uint32_t body_gap_at      # octets of body before the first missing one, where missing_bytes > 0
-    uint16_t status
+    uint16_t status           # response: 100 to 599, or 0 without a valid status code
+    uint16_t findings         # FINDING_* bits
     uint8_t version_major
     uint8_t version_minor
     uint8_t present           # a head was seen
     uint8_t complete          # ended as its framing says
     uint8_t truncated         # body cut at the configured size or for memory
-    uint8_t findings          # FINDING_* bits
     uint8_t content_decoded   # body already decoded (set by the coding stage)
     uint8_t body_framing      # BODY_*
 
@@ -151,6 +151,8 @@ cdef enum Finding:
     FINDING_FOLDED = 32
     FINDING_BAD_FIELD = 64
     FINDING_BAD_TRANSFER_CODING = 128
+    FINDING_BAD_STATUS = 256           # no status code from 100 to 599, RFC 9110 section 15
+    FINDING_COUNT = 9
 
 
 cdef enum Protocol:
@@ -224,6 +226,7 @@ cdef enum Drop:
     DROP_EVICTED = 6
     DROP_URL_FILTER = 7
     DROP_IP_FILTER = 8
+    DROP_OWN_EXPORT = 9
 
 
 ctypedef struct Stats:
@@ -248,6 +251,7 @@ ctypedef struct Stats:
     uint64_t payload_bytes_held       # gauge: waiting for a missing segment
     uint64_t gap_bytes                # never captured; not part of payload_bytes_received
     uint64_t gaps
+    uint64_t gaps_overfull            # of them, given up because too much waited for them
     uint64_t segments_out_of_order
     uint64_t segments_overlap_conflict
     uint64_t connections_opened
@@ -259,6 +263,7 @@ ctypedef struct Stats:
     uint64_t connections_opaque
     uint64_t connections_evicted
     uint64_t connections_open         # gauge
+    uint64_t connections_quiet        # gauge: of them, without packets for some minutes
     uint64_t exchanges_begun
     uint64_t exchanges_emitted
     uint64_t exchanges_emitted_incomplete

@@ -43,8 +43,10 @@ FINDINGS = (
     "folded",
     "bad_field",
     "bad_transfer_coding",
+    "bad_status",
 )
-"""Oddities of a message's framing; the position is the bit in the engine (``Finding`` in ``types.pxd``)."""
+"""Oddities of a message's framing and status line; the position is the bit in the engine (``Finding`` in
+``types.pxd``)."""
 
 GRPC_STREAMING = ("", "client", "server", "bidirectional")
 """Sides of a gRPC call that sent more than one message; the position is the engine's two bits for it."""
@@ -186,8 +188,9 @@ class Response(Message):
     """A final response (or the last interim one when no final response came)."""
 
     status: int = 200
+    """100 to 599, or 0 without a valid status code: finding ``bad_status``, or HTTP/0.9, which has none."""
     reason: str = ""
-    """Reason phrase; empty in HTTP/2."""
+    """Reason phrase; empty in HTTP/2. With ``bad_status``, what stands in the place of the status code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -16,15 +17,25 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from levo.config import HostPort
+from levo.config.satellite_settings import SatelliteSettings
 from levo.errors import LevoError
 from levo.satellite.access import Keeper
 from levo.satellite.access.ingestion import IngestionTokens
 from levo.satellite.certificate import Certificate, read_authority
+from levo.satellite.connections import (
+    BACKLOG,
+    MAX_CONNECTIONS,
+    Connections,
+    Listener,
+    connection_limit,
+)
 from levo.satellite.learner import JOURNAL_NAME, Progress
+from levo.satellite.log_rate import calm_log
 from levo.satellite.patience import patient_protocol
 from levo.satellite.queue import Journal
+from levo.satellite.readiness import Readiness
 from levo.satellite.receive import GrpcReceiver, Intake
-from levo.satellite.settings import Address, SatelliteSettings
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
 from levo.satellite.store.desk import DESK_NAME, Desk
 from levo.satellite.supervisor import LearnerSupervisor
@@ -43,7 +54,6 @@ from levo.satellite.web.insight import Insight
 _LOG = logging.getLogger(__name__)
 LOCK_NAME = "satellite.lock"
 _GRACE_S = 5.0
-_DRAIN_S = 15.0
 _FRESH_EVERY_S = 3.0
 
 
@@ -52,7 +62,7 @@ class Listening:
     """Where the Satellite can be reached, with the ports that were chosen for 0."""
 
     web_url: str
-    otlp_grpc: Address
+    otlp_grpc: HostPort
     otlp_http_url: str
     setup_code: str = field(default="", repr=False)
     """What the first-run page asks for; empty when none is needed."""
@@ -82,8 +92,11 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
     data_dir = settings.data_dir
     with contextlib.ExitStack() as resources:
         resources.enter_context(only_satellite(data_dir))
+        resources.enter_context(calm_log())
+        tls = settings.tls_certificate is not None
+        max_connections = connection_limit(tls=tls)
         sockets = [
-            resources.enter_context(_bind(a, f))
+            resources.enter_context(_bind(a, f, max_connections, tls=tls))
             for a, f in ((settings.listen, "--listen"), (settings.otlp_http, "--otlp-http"))
         ]
         with CatalogWriter(data_dir / DATABASE_NAME) as writer:
@@ -105,8 +118,9 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             journal.release(progress.position)
             live.publish(progress.revision)
 
-        supervisor = LearnerSupervisor(data_dir, on_progress)
         admission = _admission(settings, keeper)
+        supervisor = LearnerSupervisor(data_dir, on_progress, journal_end=lambda: journal.end)
+        readiness = Readiness(stopping=stop.is_set, refusal=journal.refusal, learner=supervisor.statistics)
         intake = Intake(
             journal,
             max_request_bytes=settings.max_request_bytes,
@@ -127,15 +141,22 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
                 keeper=keeper,
                 live=live,
                 snapshot=lambda: (intake.statistics(), journal.statistics(), supervisor.statistics()),
-                ready=lambda: supervisor.statistics().running and not stop.is_set(),
+                not_ready=readiness.causes,
+                connections=lambda: {
+                    name: each.connections.statistics()
+                    for name, each in zip(("web", "otlp_http"), sockets, strict=True)
+                },
                 backup=Backup(data_dir),
                 satellite_url=web_url,
                 connect=_connect(settings, web_url, admission),
                 loopback_only=settings.listen.is_loopback,
             )
         )
-        otlp = build_otlp_app(intake=intake, ready=lambda: not stop.is_set())
-        servers = [_server(site, settings), _server(otlp, settings)]
+        otlp = build_otlp_app(intake=intake, not_ready=readiness.causes)
+        servers = [
+            _server(app, settings, listener.connections)
+            for app, listener in zip((site, otlp), sockets, strict=True)
+        ]
         background = [
             asyncio.create_task(each, name=name)
             for each, name in (
@@ -145,16 +166,21 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
         ]
         try:
             await supervisor.start()
+            background.append(asyncio.create_task(readiness.watch(), name="readiness"))
             grpc_port = await grpc_receiver.start(
-                settings.otlp_grpc.host, settings.otlp_grpc.port, _tls(settings)
+                settings.otlp_grpc.host,
+                settings.otlp_grpc.port,
+                _tls(settings),
+                max_connections=connection_limit(),
             )
             serving = [asyncio.create_task(s.serve([k])) for s, k in zip(servers, sockets, strict=True)]
             while not all(server.started for server in servers):
                 await asyncio.sleep(0.01)
+            gc.freeze()  # what lives as long as the process is not looked through again and again
             on_ready(
                 Listening(
                     f"{web_url}/",
-                    Address(settings.otlp_grpc.host, grpc_port),
+                    HostPort(settings.otlp_grpc.host, grpc_port),
                     f"{scheme}://{http_address}",
                     keeper.setup_code,
                 )
@@ -175,7 +201,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await asyncio.to_thread(journal.close)
-            if not await supervisor.stop(_DRAIN_S):
+            if not await supervisor.stop(settings.drain_timeout_ns / 1e9):
                 _LOG.warning(
                     "not everything received is learned yet; the journal keeps it for the next start"
                 )
@@ -226,10 +252,11 @@ def _tls(settings: SatelliteSettings) -> tuple[bytes, bytes] | None:
         raise LevoError(f"tls-certificate, tls-key: cannot be read: {error.strerror}") from error
 
 
-def _server(app: ASGIApp, settings: SatelliteSettings) -> _Server:
+def _server(app: ASGIApp, settings: SatelliteSettings, connections: Connections) -> _Server:
     config = uvicorn.Config(
         app,
-        http=patient_protocol(),
+        http=patient_protocol(connections=connections),
+        backlog=BACKLOG,
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
         lifespan="off",
@@ -238,7 +265,7 @@ def _server(app: ASGIApp, settings: SatelliteSettings) -> _Server:
         server_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(_GRACE_S),
-        limit_concurrency=1000,
+        limit_concurrency=MAX_CONNECTIONS,
         ws="none",
     )
     return _Server(config)
@@ -266,12 +293,13 @@ def only_satellite(data_dir: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _bind(address: Address, flag: str) -> socket.socket:
+def _bind(address: HostPort, flag: str, max_connections: int, *, tls: bool) -> Listener:
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        bound = socket.socket(family, kind, protocol)
+        bound = Listener(family, kind, protocol)
+        bound.connections = Connections(max_connections, tls=tls)
         try:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(place)
@@ -283,11 +311,11 @@ def _bind(address: Address, flag: str) -> socket.socket:
     return bound
 
 
-def _bound(listener: socket.socket, asked: Address) -> Address:
-    return Address(asked.host, listener.getsockname()[1])
+def _bound(listener: socket.socket, asked: HostPort) -> HostPort:
+    return HostPort(asked.host, listener.getsockname()[1])
 
 
-def _reachable(address: Address) -> Address:
+def _reachable(address: HostPort) -> HostPort:
     """An address that can be typed into a browser on this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
-    return Address(host, address.port)
+    return HostPort(host, address.port)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import msgspec
 
 from levo.errors import LevoError
 from levo.satellite.learner import Mode, Progress
+from levo.satellite.queue import Position
 
 _LOG = logging.getLogger(__name__)
 _WAKE_DELAY_S = 0.02
@@ -31,18 +33,36 @@ class SupervisorStatistics:
     running: bool
     progress: Progress | None
     """What the learner last told."""
+    stuck_s: float
+    """For how long there has been something to learn without a commit."""
 
 
 class LearnerSupervisor:
     """Starts, wakes, restarts and drains the learner. Lives on one event loop."""
 
     def __init__(
-        self, data_dir: Path, on_progress: Callable[[Progress], None], *, backoff_s: float = 0.2
+        self,
+        data_dir: Path,
+        on_progress: Callable[[Progress], None],
+        *,
+        journal_end: Callable[[], Position] = lambda: Position(0, 0),
+        backoff_s: float = 0.2,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """*backoff_s* is the pause before the first restart; it doubles while there is no progress."""
+        """Args:
+        data_dir: that of the Satellite.
+        on_progress: called after each commit.
+        journal_end: up to where the journal is durable.
+        backoff_s: the pause before the first restart; it doubles while there is no progress.
+        clock_s: a clock that is never set back.
+        """
         self._data_dir = data_dir
         self._first_backoff_s = backoff_s
         self._on_progress = on_progress
+        self._journal_end = journal_end
+        self._clock_s = clock_s
+        self._behind_since_s: float | None = None
+        """Since when there has been something to learn and no commit."""
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
@@ -68,6 +88,8 @@ class LearnerSupervisor:
 
     def wake(self) -> None:
         """Say that the journal has grown. Cheap; many calls become one."""
+        if self._behind_since_s is None:
+            self._behind_since_s = self._clock_s()
         if not self._wake_is_planned:
             self._wake_is_planned = True
             asyncio.get_running_loop().call_later(_WAKE_DELAY_S, self._send_wake)
@@ -75,7 +97,8 @@ class LearnerSupervisor:
     def statistics(self) -> SupervisorStatistics:
         """Return a snapshot."""
         running = self._process is not None and self._process.returncode is None
-        return SupervisorStatistics(self._restarts, running, self._progress)
+        stuck_s = 0.0 if self._behind_since_s is None else self._clock_s() - self._behind_since_s
+        return SupervisorStatistics(self._restarts, running, self._progress, stuck_s)
 
     async def stop(self, timeout_s: float) -> bool:
         """Let the learner finish the journal and end; return whether it did so in time."""
@@ -146,7 +169,12 @@ class LearnerSupervisor:
         process = self._process
         assert process is not None and process.stdout is not None
         async for line in process.stdout:
-            self._progress = msgspec.json.decode(line, type=Progress)
+            before, self._progress = self._progress, msgspec.json.decode(line, type=Progress)
+            behind = self._journal_end() > self._progress.position
+            self._behind_since_s = self._clock_s() if behind else None
+            lost = self._progress.damaged_records - (before.damaged_records if before else 0)
+            if lost > 0:
+                _LOG.error("%d records of the journal could not be read back", lost)
             self._ready.set()
             self._on_progress(self._progress)
         return await process.wait()

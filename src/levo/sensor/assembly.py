@@ -106,7 +106,7 @@ def open_sensor(merged: Merged, environ: Mapping[str, str]) -> Sensor:
     keep_pages()
     config = merged.config
     task, warning = read_task_metadata(environ)
-    shares = Shares.of(config.max_memory, len(config.output))
+    shares = Shares.of(config.max_memory_bytes, len(config.output))
     finisher = Finisher(config)
     source = open_source(config, environ, shares)
     outputs: list[Any] = []
@@ -124,7 +124,7 @@ def open_sensor(merged: Merged, environ: Mapping[str, str]) -> Sensor:
             live=config.read is None,
             finish=finisher,
             pace=Pace(
-                interval_ns=config.trace_export_interval,
+                interval_ns=config.trace_export_interval_ns,
                 handover_bytes=shares.handover_bytes,
                 output_bytes=shares.output_bytes,
             ),
@@ -207,7 +207,7 @@ class Finisher:
     def __call__(self, batch: Any, start: int = 0, stop: int | None = None) -> None:
         """Finish the exchanges of *batch* from one position to another."""
         config = self._config
-        bounds = max(1, config.max_http_length), max(16 * _MIB, config.max_memory // 4)
+        bounds = max(1, config.max_http_length_bytes), max(16 * _MIB, config.max_memory_bytes // 4)
         if config.no_redact:
             batch.decode_content(*bounds, start, stop)
         else:
@@ -232,10 +232,11 @@ def _engine(config: SensorConfig) -> Any:
     from levo.engine.engine import Engine  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     return Engine(
-        max_memory=config.max_memory,
-        max_message=config.max_http_length,
-        stream_timeout_ns=config.stream_timeout_seconds,
-        keep_bodies=config.max_http_length > 0,
+        max_memory=config.max_memory_bytes,
+        max_message=config.max_http_length_bytes,
+        stream_timeout_ns=config.stream_timeout_ns,
+        idle_ns=config.connection_idle_timeout_ns,
+        keep_bodies=config.max_http_length_bytes > 0,
         **policy(config),
     )
 
@@ -312,7 +313,7 @@ def _open_spool(merged: Merged) -> Any:
     if config.spool_dir is None:
         return None
     try:
-        return Spool(Path(config.spool_dir), max_bytes=config.spool_max_size)
+        return Spool(Path(config.spool_dir), max_bytes=config.spool_max_bytes)
     except SpoolError as error:
         raise ConfigError(merged.problem("spool-dir", str(error))) from None
 

@@ -65,7 +65,7 @@ class Control:
         self._said_stopping = False
         self._started_ns = sensor.claim.run.started_ns
         self._reports = 0
-        self._next_metrics_ns = time.time_ns() + merged.config.trace_export_interval
+        self._next_metrics_ns = time.time_ns() + merged.config.trace_export_interval_ns
 
     def run(self) -> Ledger:
         """Work until the source ends or a signal comes; report; return the final ledger.
@@ -107,6 +107,9 @@ class Control:
             f"levo-sensor {__version__}: {what}; output {', '.join(named)}; environment {config.levo_env}"
         )
         self._notifier.ready(what)
+        if self._live:
+            for line in sensor.source.events():
+                self._log.warning(line)
 
     def _listen(self) -> HealthServer | None:
         if self._config.listen is None:
@@ -129,7 +132,7 @@ class Control:
             self._notifier.alive()
         now = time.time_ns()
         if now >= self._next_metrics_ns:
-            self._next_metrics_ns = now + max(1_000_000_000, self._config.trace_export_interval)
+            self._next_metrics_ns = now + max(1_000_000_000, self._config.trace_export_interval_ns)
             self._send_metrics()
         self._show_progress()
 

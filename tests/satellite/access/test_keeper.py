@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from levo.satellite.access import Keeper, LoginRefused, PasswordRefused
 from levo.satellite.access.ingestion import IngestionTokens
 from levo.satellite.access.keeper import SESSION_S
+from levo.satellite.access.throttle import FREE_FAILURES
 from levo.satellite.receive import Refusal
 from levo.satellite.store.desk import Desk
 
@@ -103,3 +106,77 @@ def test_an_admin_belongs_to_no_organization(keeper: Keeper) -> None:
     ):
         with pytest.raises(PasswordRefused):
             change()
+
+
+def test_nothing_is_computed_for_a_set_up_that_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[int] = []
+
+    def scrypt(*_: object, **__: object) -> bytes:
+        computed.append(1)
+        return bytes(32)
+
+    monkeypatch.setattr("hashlib.scrypt", scrypt)
+    open_to_all = Keeper(Desk(tmp_path / "desk"), on_loopback=False)
+    code = open_to_all.setup_code
+    for _ in range(50):
+        with pytest.raises(LoginRefused):
+            open_to_all.first_account("wrong", "mallory", PASSWORD)
+    for name, password in (("", PASSWORD), ("a b", PASSWORD), ("mallory", "short"), ("mallory", "x" * 201)):
+        with pytest.raises(PasswordRefused):
+            open_to_all.first_account(code, name, password)
+    assert computed == []
+    open_to_all.first_account(code, "anna", PASSWORD)
+    assert computed == [1]
+    with pytest.raises(LoginRefused):
+        open_to_all.first_account(code, "mallory", PASSWORD)
+    assert computed == [1]
+
+
+def test_parallel_guesses_are_not_checked_past_the_free_ones(keeper: Keeper) -> None:
+    keeper.put_account("anna", "admin", PASSWORD, "local")
+    texts: list[str] = []
+
+    def guess(number: int) -> None:
+        try:
+            keeper.login("anna", f"guess number {number}", "10.0.0.1")
+        except LoginRefused as refused:
+            texts.append(str(refused))
+
+    guessing = [threading.Thread(target=guess, args=(number,)) for number in range(60)]
+    for each in guessing:
+        each.start()
+    for each in guessing:
+        each.join()
+
+    assert texts.count("name or password is wrong") <= FREE_FAILURES
+    assert len(texts) == 60
+
+
+def test_waits_are_measured_with_a_clock_that_nobody_sets(tmp_path: Path, clock: Clock) -> None:
+    now_s = [100.0]
+    keeper = Keeper(Desk(tmp_path / "desk"), on_loopback=True, clock_ns=clock, clock_s=lambda: now_s[0])
+    keeper.put_account("anna", "admin", PASSWORD, "local")
+    for _ in range(FREE_FAILURES):
+        with pytest.raises(LoginRefused):
+            keeper.login("anna", "wrong password", "10.0.0.1")
+    clock.now_ns -= 86_400 * 10**9
+    now_s[0] += 3.0
+
+    assert keeper.login("anna", PASSWORD, "10.0.0.1")[1] == "admin"
+
+
+def test_made_up_tokens_are_not_kept(keeper: Keeper) -> None:
+    keeper.add_token("t", "ingest", "acme", "local")
+    admission = IngestionTokens(keeper, required=True)
+    tracemalloc.start()
+    try:
+        for number in range(300):
+            with pytest.raises(Refusal):
+                admission.admit(f"Bearer {number}{'x' * 60_000}", "")
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert held < 2 << 20

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from levo.model.exchange import Address, Exchange, Request, Response
-from levo.satellite.learn.exchange import read_har, trace_of
-from levo.satellite.learn.trace import Origin
+from levo.satellite.learn.exchange import trace_of
+from levo.satellite.learn.trace import INVALID_STATUS, Origin
 
 ORIGIN = Origin("o", "e", "a", "")
 
@@ -36,26 +36,26 @@ def test_an_exchange() -> None:
     assert trace_of(Exchange(), ORIGIN) is None
 
 
-def test_a_har_file_and_what_is_none() -> None:
-    entry = {
-        "startedDateTime": "2024-05-17T09:30:00.000Z",
-        "time": 12.5,
-        "request": {
-            "method": "POST",
-            "url": "https://shop.example/a?b=1",
-            "headers": [{"name": "Content-Type", "value": "application/json"}],
-            "postData": {"text": "{}"},
-        },
-        "response": {
-            "status": 200,
-            "headers": [],
-            "content": {"text": "e30=", "encoding": "base64", "size": 2},
-        },
-    }
-    (trace,) = read_har({"log": {"entries": [entry, {"request": 3}]}}, ORIGIN)
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        (None, 0),
+        (Response(status=0), 0),
+        (Response(status=0, findings=("bad_status",)), INVALID_STATUS),
+        (Response(status=999), INVALID_STATUS),
+        (Response(status=599), 599),
+    ],
+)
+def test_a_status_outside_100_to_599_is_none(response: Response | None, expected: int) -> None:
+    """Lines of an earlier sensor hold numbers that are no status codes."""
+    trace = trace_of(Exchange(request=Request(), response=response), ORIGIN)
 
-    assert (trace.host, trace.path, trace.query, trace.status) == ("shop.example", "/a", "b=1", 200)
-    assert (trace.request_body, trace.response_body) == (b"{}", b"{}")
-    assert trace.end_ns - trace.start_ns == 12_500_000
-    with pytest.raises(ValueError, match="no HAR"):
-        list(read_har([], ORIGIN))
+    assert trace is not None and trace.status == expected
+
+
+@pytest.mark.parametrize(("scheme", "expected"), [("https", "https"), ("http", "http"), ("ftp", "")])
+def test_the_scheme_of_the_request_is_kept(scheme: str, expected: str) -> None:
+    trace = trace_of(Exchange(request=Request(scheme=scheme, host="a:443")), ORIGIN)
+
+    assert trace is not None and trace.scheme == expected
+    assert trace.host == ("a" if scheme == "https" else "a:443")

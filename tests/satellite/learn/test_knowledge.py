@@ -6,7 +6,7 @@ import orjson
 
 from levo.satellite.learn.knowledge import Knowledge, learn_messages
 from levo.satellite.learn.sensitive.detectors import Detectors
-from levo.satellite.learn.trace import Origin, Trace
+from levo.satellite.learn.trace import INVALID_STATUS, Origin, Trace
 
 DETECTORS = Detectors()
 JSON = (("content-type", "application/json"),)
@@ -66,3 +66,12 @@ def test_sensitive_values_are_found_in_every_part() -> None:
     assert knowledge.query.children["who"].finds == {"email": 1}
     items = knowledge.bodies["application/json"].schema.children["items"].items
     assert items is not None and items.children["to"].finds == {"email": 1}
+
+
+def test_a_response_without_a_status_code_is_described_by_default() -> None:
+    knowledge = known(
+        trace(INVALID_STATUS, query="a=1", response_headers=JSON, response_body=b'{"title": "x"}')
+    )
+
+    assert not knowledge.accepted and knowledge.responses.keys() == {"default"}
+    assert knowledge.responses["default"].bodies["application/json"].schema.children.keys() == {"title"}

@@ -37,7 +37,7 @@ KEYS = st.one_of(
         [
             "http.request.method", "url.scheme", "url.path", "url.query", "server.address", "server.port",
             "client.address", "http.response.status_code", "levo.sample.weight", "levo.exchange.incomplete",
-            "levo.http.request.body", "levo.http.request.body.truncated",
+            "levo.http.request.body", "levo.http.request.body.truncated", "levo.findings",
             "levo.http.response.body.missing_bytes", "http.request.header.", "http.request.header.accept",
             "http.response.header.x-a", "http.response.header.\u00e4",
         ]
@@ -45,7 +45,22 @@ KEYS = st.one_of(
     st.text(max_size=4),
 )  # fmt: skip
 TEXTS = st.one_of(
-    st.sampled_from(["GET", "BREW", "/a", "https", "shop.example", "gap", "request_cut", "grpc"]), st.text()
+    st.sampled_from(
+        [
+            "200",
+            "2XX",
+            "response.bad_status",
+            "GET",
+            "BREW",
+            "/a",
+            "https",
+            "shop.example",
+            "gap",
+            "request_cut",
+            "grpc",
+        ]
+    ),
+    st.text(),
 )
 SCALARS = st.one_of(
     TEXTS.map(lambda v: AnyValue(string_value=v)),

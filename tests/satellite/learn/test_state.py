@@ -16,7 +16,7 @@ from levo.satellite.learn import (
     learn_sensor,
     merge,
 )
-from levo.satellite.learn.trace import Origin
+from levo.satellite.learn.trace import INVALID_STATUS, Origin, schemes_of
 
 ORIGINS = st.builds(
     Origin,
@@ -31,10 +31,11 @@ TRACES = st.builds(
     st.just("shop.example"),
     st.sampled_from(["GET", "POST"]),
     st.sampled_from(["/", "/users/1", "/users/2", "/users/me"]),
-    st.sampled_from([0, 200, 404, 500]),
+    st.sampled_from([0, 200, 404, 500, INVALID_STATUS]),
     st.integers(1, 50).map(float),
     st.integers(0, 5),
     st.integers(1, 2**62),
+    scheme=st.sampled_from(["", "http", "https"]),
 )
 SERIES = st.tuples(st.sampled_from(["levo.a", "levo.b"]), st.just((("state", "x"),)))
 REPORTS = st.builds(
@@ -116,3 +117,24 @@ def test_values_of_one_parameter_are_one_endpoint() -> None:
     assert list(state.endpoints) == [
         EndpointKey("acme", "production", "shop", "shop.example", "GET", "/users/{integer}")
     ]
+
+
+def test_schemes_are_a_union() -> None:
+    """Learned once or often, in any order: the schemes that were seen; unknown ones add nothing."""
+    seen = [Trace(Origin("a", "", "", ""), "h", "GET", "/x", 200, 1.0, 1, 2, scheme=s) for s in ("", "https")]
+    state = learn_all(State(), seen)
+    (facts,) = merge(state, merge(state, state)).endpoints.values()
+
+    assert schemes_of(facts.schemes) == ("https",)
+    seen.append(Trace(Origin("a", "", "", ""), "h", "GET", "/x", 200, 1.0, 1, 2, scheme="http"))
+    (facts,) = learn_all(State(), reversed(seen)).endpoints.values()
+    assert schemes_of(facts.schemes) == ("http", "https")
+
+
+def test_a_response_without_a_status_code_is_no_error() -> None:
+    trace = Trace(Origin("a", "", "", ""), "h", "GET", "/x", INVALID_STATUS, 2.0, 1, 5_000_000)
+    (facts,) = learn_all(State(), [trace]).endpoints.values()
+    (traffic,) = facts.traffic.values()
+
+    assert facts.statuses == {INVALID_STATUS: 2.0}
+    assert (traffic.client_errors, traffic.server_errors, sum(traffic.latency.values())) == (0, 0, 2.0)

@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from levo.satellite.learn import Trace, read_traces
-from levo.satellite.learn.trace import clean_host
+from levo.satellite.learn.trace import INVALID_STATUS, clean_host, read_delivery
 from tests.satellite.requests import RESOURCE, Call, traces
 
 NOW = 1_700_000_000_000_000_000
@@ -69,10 +69,70 @@ def test_weights(weight: float | None, expected: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"), [(None, 0), (200, 200), (599, 599), (99, 0), (600, 0), (-1, 0), (2**62, 0)]
+    ("status", "expected"),
+    [
+        (None, 0),
+        (0, 0),
+        ("", 0),
+        (0.0, 0),
+        (200, 200),
+        (599, 599),
+        ("404", 404),
+        (204.0, 204),
+        (99, INVALID_STATUS),
+        (600, INVALID_STATUS),
+        (999, INVALID_STATUS),
+        (-5, INVALID_STATUS),
+        (2**62, INVALID_STATUS),
+        ("2XX", INVALID_STATUS),
+        ("\u0662\u0660\u0660", INVALID_STATUS),
+        ("9" * 5000, INVALID_STATUS),
+        (200.5, INVALID_STATUS),
+        (float("nan"), INVALID_STATUS),
+        (float("-inf"), INVALID_STATUS),
+        (b"200", INVALID_STATUS),
+    ],
 )
-def test_statuses(status: int | None, expected: int) -> None:
-    assert read(Call(status=status)).status == expected
+def test_statuses_of_any_collector(status: object, expected: int) -> None:
+    """By both readers: an absent code is no response, one that is none is a response without a code."""
+    call = Call(status=None, more={} if status is None else {"http.response.status_code": status})  # type: ignore[dict-item]
+    assert read(call).status == expected
+    (trace,) = read_delivery(traces([call]).SerializeToString(), "", NOW)[1]
+    assert trace is not None and trace.status == expected
+
+
+def test_a_finding_of_the_sensor_tells_a_bad_status_from_no_response() -> None:
+    request = traces([Call(status=None)])
+    (span,) = request.resource_spans[0].scope_spans[0].spans
+    found = span.attributes.add(key="levo.findings").value.array_value
+    found.values.add(string_value="response.bare_lf")
+
+    def both() -> list[int]:
+        (one,) = read_traces(request, "", NOW)
+        (other,) = read_delivery(request.SerializeToString(), "", NOW)[1]
+        assert one is not None and other is not None
+        return [one.status, other.status]
+
+    assert both() == [0, 0]
+    found.values.add(string_value="response.bad_status")
+    assert both() == [INVALID_STATUS, INVALID_STATUS]
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [("http", "http"), ("https", "https"), ("HTTPS", "https"), ("wss", "https"), ("", ""), ("a://b", "")],
+)
+def test_schemes(named: str, expected: str) -> None:
+    call = Call(scheme=named)
+    (trace,) = read_delivery(traces([call]).SerializeToString(), "", NOW)[1]
+
+    assert trace is not None and trace.scheme == read(call).scheme == expected
+
+
+def test_a_clients_header_does_not_make_a_scheme() -> None:
+    call = Call(scheme="http", more={"http.request.header.x-forwarded-proto": "https"})
+
+    assert read(call).scheme == "http"
 
 
 @pytest.mark.parametrize("end_ns", [0, NOW + 400 * 10**9, 2**64 - 1])

@@ -16,13 +16,21 @@ ORIGIN = Origin("acme", "staging", "shop", "s")
 
 
 def trace(
-    method: str, path: str, status: int, sent: Any = None, received: Any = None, query: str = ""
+    method: str,
+    path: str,
+    status: int,
+    sent: Any = None,
+    received: Any = None,
+    query: str = "",
+    host: str = "shop.example",
+    scheme: str = "",
 ) -> Trace:
     return Trace(
-        ORIGIN, "shop.example", method, path, status, 1.0, 1_700_000_000 * 10**9,
+        ORIGIN, host, method, path, status, 1.0, 1_700_000_000 * 10**9,
         1_700_000_001 * 10**9, query, "",
         (*JSON, ("authorization", "Bearer ***")), JSON,
         b"" if sent is None else orjson.dumps(sent), b"" if received is None else orjson.dumps(received),
+        scheme=scheme,
     )  # fmt: skip
 
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
 from levo.satellite.learn import State, absorb, learn
+from levo.satellite.learn.trace import INVALID_STATUS
 from levo.satellite.openapi import render_document
 from levo.satellite.openapi.catalog import operations_of
 from levo.satellite.openapi.document import sensitive_fields
-from tests.satellite.openapi.learned import operations, shop
+from tests.satellite.openapi.learned import operations, shop, trace
 
 
 @pytest.mark.parametrize("version", ["3.0", "3.1"])
@@ -58,3 +59,59 @@ def test_without_annotations_more_of_the_same_traffic_changes_nothing() -> None:
         return json.dumps(render_document("shop", operations(shop(times)), annotate=False))
 
     assert plain(60) == plain(80)
+
+
+@pytest.mark.parametrize("version", ["3.0", "3.1"])
+@pytest.mark.parametrize("status", [INVALID_STATUS, 999, 600, 99, 2, 0, -5, 70000])
+def test_no_status_makes_a_document_invalid(status: int, version: str) -> None:
+    """Whatever stands in the place of a status code: ``default``, never a key that OpenAPI does not know."""
+    traces = [trace("GET", "/users", code, received={"a": 1}) for code in (200, status)]
+    document = render_document("shop", operations(traces), version=version)
+    validate(document)
+    responses = document["paths"]["/users"]["get"]["responses"]
+
+    assert responses.keys() == ({"200", "default"} if status else {"200"})
+    if status:
+        assert responses["default"]["content"]["application/json"]["schema"]["properties"].keys() == {"a"}
+
+
+def test_what_an_earlier_version_stored_under_a_bad_status_becomes_default() -> None:
+    (operation,) = operations([trace("GET", "/users", 200, received={"a": 1})])
+    learned = operation.knowledge.responses.pop("200")
+    operation.knowledge.responses.update({"999": learned, "2": learned, "2XX": learned})
+    before = learned.seen
+    document = render_document("shop", [operation])
+    validate(document)
+
+    assert document["paths"]["/users"]["get"]["responses"].keys() == {"default"}
+    assert learned.seen == before
+
+
+@pytest.mark.parametrize(
+    ("host", "schemes", "urls"),
+    [
+        ("a", ["https"], ["https://a"]),
+        ("a", ["http"], ["http://a"]),
+        ("a", [""], ["http://a"]),
+        ("a", ["", "https"], ["https://a"]),
+        ("a", ["http", "https", "http"], ["https://a", "http://a"]),
+        ("a:443", ["https"], ["https://a"]),
+        ("a:443", ["http"], ["http://a:443"]),
+        ("a:80", ["http", "https"], ["https://a:80", "http://a"]),
+        ("a:8443", ["https"], ["https://a:8443"]),
+        ("[::1]:8443", ["https"], ["https://[::1]:8443"]),
+        ("", ["https"], None),
+    ],
+)
+def test_servers_have_the_schemes_that_were_seen(
+    host: str, schemes: list[str], urls: list[str] | None
+) -> None:
+    """Where none is known, http; a default port is not written."""
+    traces = [
+        trace("GET", f"/{name}", 200, host=host, scheme=scheme)
+        for name, scheme in zip(("users", "orders", "items"), schemes, strict=False)
+    ]
+    document = render_document("shop", operations(traces))
+    validate(document)
+
+    assert document.get("servers") == (None if urls is None else [{"url": url} for url in urls])

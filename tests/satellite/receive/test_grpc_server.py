@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import Iterator
 
 import grpc
@@ -11,6 +13,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServ
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
+from levo.satellite.receive import GrpcReceiver, Intake
 from tests.satellite.receive.test_http_routes import known
 from tests.satellite.requests import Call, traces
 from tests.satellite.running import RunningSatellite
@@ -74,3 +77,55 @@ def test_other_services_are_not_there(channel: grpc.Channel) -> None:
         LogsServiceStub(channel).Export(ExportLogsServiceRequest())  # type: ignore[no-untyped-call]
 
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize(
+    ("metadata", "taken"),
+    [
+        pytest.param([("x-large", "y" * 100_000)], False, id="100 kB"),
+        pytest.param([(f"x-{n}", "y") for n in range(5000)], False, id="5,000 fields"),
+        pytest.param([(f"x-{n}", "y") for n in range(100)], True, id="100 fields"),
+    ],
+)
+def test_header_fields_are_bounded(
+    channel: grpc.Channel, metadata: list[tuple[str, str]], taken: bool
+) -> None:
+    try:
+        channel.unary_unary(EXPORT)(b"", metadata=metadata)
+    except grpc.RpcError as error:
+        assert not taken and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    else:
+        assert taken
+
+
+def test_connections_past_the_limit_are_closed() -> None:
+    async def run() -> int:
+        intake = Intake(
+            None,  # type: ignore[arg-type]
+            max_request_bytes=1 << 20,
+            max_in_flight_bytes=1 << 20,
+            on_accepted=lambda: None,
+        )
+        receiver = GrpcReceiver(intake)
+        port = await receiver.start("127.0.0.1", 0, max_connections=5)
+        opened = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(20)]
+        for each in opened:
+            each.setblocking(False)
+        closed: set[socket.socket] = set()
+        async with asyncio.timeout(30):
+            while len(closed) < 15:
+                await asyncio.sleep(0.05)
+                for each in opened:
+                    try:
+                        if each.recv(1000) == b"":
+                            closed.add(each)
+                    except BlockingIOError:
+                        pass
+                    except ConnectionError:
+                        closed.add(each)
+        for each in opened:
+            each.close()
+        await receiver.stop(0)
+        return len(closed)
+
+    assert asyncio.run(run()) == 15

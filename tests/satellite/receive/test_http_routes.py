@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import tracemalloc
 import zlib
 from collections.abc import Callable
 
@@ -180,3 +181,34 @@ def test_bounded_gunzip_stops_at_its_limit(size: int, over: int) -> None:
         bounded_gunzip(zlib.compress(bytes(size), wbits=31), max(0, size - over))
 
     assert refused.value.reason is RefusalReason.TOO_LARGE
+
+
+def test_members_without_content_cost_no_more_than_their_number(satellite: RunningSatellite) -> None:
+    body = gzip.compress(b"") * 150_000
+    answer = satellite.post("/v1/traces", body, content_type=PROTOBUF, content_encoding="gzip")
+
+    assert answer.status == 415
+    assert b"more than 256 members" in answer.body
+
+
+@given(st.integers(1, 256), st.binary(max_size=300))
+def test_members_up_to_the_bound_are_read_wherever_windows_cut_them(members: int, data: bytes) -> None:
+    packed = gzip.compress(data) * members
+
+    assert bounded_gunzip(packed, len(data) * members) == data * members
+    with pytest.raises(Refusal):
+        bounded_gunzip(packed + b"\0", len(data) * members)
+
+
+def test_a_bomb_is_refused_before_it_is_held() -> None:
+    bomb = zlib.compress(bytes(80 << 20), wbits=31)
+    for packed in (bomb, zlib.compress(bytes(20 << 20), wbits=31) * 4):
+        tracemalloc.start()
+        try:
+            with pytest.raises(Refusal) as refused:
+                bounded_gunzip(packed, 64 << 20)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert refused.value.reason is RefusalReason.TOO_LARGE
+        assert most < 16 << 20

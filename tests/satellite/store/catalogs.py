@@ -25,9 +25,10 @@ def trace(
     host: str = "shop.example",
     organization: str = "acme",
     end_ns: int = NOW,
+    scheme: str = "",
 ) -> Trace:
     origin = Origin(organization, environment, application, "sensor-1")
-    return Trace(origin, host, method, path, status, weight, end_ns, end_ns)
+    return Trace(origin, host, method, path, status, weight, end_ns, end_ns, scheme=scheme)
 
 
 def catalog(path: Path, traces: Iterable[Trace | None]) -> CatalogReader:

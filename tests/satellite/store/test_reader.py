@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from levo.satellite.learn.trace import INVALID_STATUS
 from levo.satellite.store import CatalogReader, EndpointFilter
 from levo.satellite.store.reader import SORTS
 from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
@@ -152,3 +153,19 @@ def test_new_endpoints_are_those_since_a_time(tmp_path: Path) -> None:
     reader = catalog(tmp_path / "catalog", [trace("/a"), trace("/b", end_ns=NOW + 1)])
 
     assert [row.path for row in reader.endpoints(EndpointFilter(new_since_ns=NOW + 1))[1]] == ["/b"]
+
+
+def test_responses_without_a_status_code_are_a_class_of_their_own(tmp_path: Path) -> None:
+    found = catalog(tmp_path / "odd", [trace("/a", status=INVALID_STATUS), trace("/a"), trace("/b")])
+    (row,) = found.endpoints(EndpointFilter(status="invalid"))[1]
+
+    assert (row.path, row.statuses) == ("/a", {"invalid": 1.0, "200": 1.0})
+    assert row.status_classes == {"invalid": 1.0, "2xx": 1.0}
+    assert [(f.value, f.endpoints) for f in found.facets(EndpointFilter())["status"]] == [
+        ("2xx", 2),
+        ("invalid", 1),
+    ]
+    assert found.summary().errors == 0 and found.most_errors() == []
+    (operation,) = [o for o in found.operations(("acme", "staging", "shop")) if o.path == "/a"]
+    assert operation.statuses == {"invalid": 1.0, "200": 1.0}
+    found.close()

@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 
 from levo.errors import LevoError
-from levo.satellite.store import CatalogReader
+from levo.satellite.learn import State, learn_all
+from levo.satellite.openapi import render_document
+from levo.satellite.queue import Position
+from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.schema import open_for_reading, open_for_writing
+from tests.satellite.store.catalogs import catalog, trace
 
 
 def test_a_commit_is_durable_before_it_returns(tmp_path: Path) -> None:
@@ -70,7 +74,7 @@ def test_a_catalog_of_one_organization_keeps_its_sums_when_it_is_migrated(tmp_pa
     connection.executescript(
         "INSERT INTO sensor VALUES ('acme', 's', '', 1, 1, 0, x'');"
         "INSERT INTO rollup VALUES (0, 60, 120, 5, 0, 0, x'');"
-        "DROP TABLE organization; PRAGMA user_version = 3;"
+        "ALTER TABLE endpoint DROP COLUMN schemes; DROP TABLE organization; PRAGMA user_version = 3;"
     )
     connection.close()
     connection = open_for_writing(tmp_path / "catalog")
@@ -91,7 +95,7 @@ def test_sensors_of_the_schema_before_are_kept_as_runs_without_a_name(tmp_path: 
         "INSERT INTO endpoint (id, organization, environment, application, host, method, template, traces,"
         " exchanges, first_seen_ns, last_seen_ns) VALUES (7, 'acme', 'e', 'a', 'h', 'GET', '/', 1, 1, 1, 1);"
         "INSERT INTO redirect VALUES (7, 3), (8, 7);"
-        "PRAGMA user_version = 4;"
+        "ALTER TABLE endpoint DROP COLUMN schemes; PRAGMA user_version = 4;"
     )
     connection.close()
     open_for_writing(tmp_path / "catalog").close()
@@ -102,3 +106,24 @@ def test_sensors_of_the_schema_before_are_kept_as_runs_without_a_name(tmp_path: 
     assert not row.run.stopped_ns and reader.silent_sensors(0, 3) == {row.key}
     assert reader.merged_into([3, 7]) == {7: [8]}, "7 was given to another endpoint after a merge"
     reader.close()
+
+
+def test_endpoints_of_the_schema_before_have_no_known_scheme_until_one_is_seen(tmp_path: Path) -> None:
+    """Schema 5 did not keep it: the document says http as it did, then what traffic shows."""
+    catalog(tmp_path / "catalog", [trace("/users"), trace("/orders")]).close()
+    connection = sqlite3.connect(tmp_path / "catalog")
+    connection.executescript("ALTER TABLE endpoint DROP COLUMN schemes; PRAGMA user_version = 5;")
+    connection.close()
+    with CatalogWriter(tmp_path / "catalog") as writer:
+        reader = CatalogReader(tmp_path / "catalog")
+        before = reader.endpoints(EndpointFilter())[1]
+        place = ("acme", "staging", "shop")
+        servers = [render_document("shop", reader.operations(place))["servers"]]
+        writer.commit(learn_all(State(), [trace("/users", scheme="https")]), Position(1, 2))
+        after = reader.endpoints(EndpointFilter())[1]
+        servers.append(render_document("shop", reader.operations(place))["servers"])
+        reader.close()
+
+    assert [(row.path, row.schemes, row.traces) for row in before] == [("/orders", (), 1), ("/users", (), 1)]
+    assert [(row.path, row.schemes) for row in after] == [("/orders", ()), ("/users", ("https",))]
+    assert servers == [[{"url": "http://shop.example"}], [{"url": "https://shop.example"}]]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from levo.errors import LevoError
 from levo.satellite.learn import Run, SensorReport, State, Trace, learn_all, learn_sensor, merge
+from levo.satellite.learn.trace import schemes_of, status_name
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.writer import MAX_RUNS
@@ -18,7 +19,9 @@ from tests.satellite.learn.test_state import states
 from tests.satellite.store.catalogs import NOW, SECOND, trace
 
 
-def stored(path: Path) -> dict[tuple[str, ...], tuple[int, float, dict[str, float], int, int]]:
+def stored(
+    path: Path,
+) -> dict[tuple[str, ...], tuple[int, float, dict[str, float], int, int, tuple[str, ...]]]:
     reader = CatalogReader(path)
     rows = reader.endpoints(EndpointFilter(), limit=1000)[1]
     reader.close()
@@ -29,6 +32,7 @@ def stored(path: Path) -> dict[tuple[str, ...], tuple[int, float, dict[str, floa
             r.statuses,
             r.first_seen_ns,
             r.last_seen_ns,
+            r.schemes,
         )
         for r in rows
     }
@@ -81,9 +85,10 @@ def test_commits_add_up_to_the_merged_state(
         (*key.scope, key.method, SHOWN[key.place]): (
             facts.traces,
             facts.exchanges,
-            {str(status): exchanges for status, exchanges in facts.statuses.items()},
+            {status_name(status): exchanges for status, exchanges in facts.statuses.items()},
             facts.first_seen_ns,
             facts.last_seen_ns,
+            schemes_of(facts.schemes),
         )
         for key, facts in expected.endpoints.items()
     }

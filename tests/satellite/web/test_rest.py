@@ -43,6 +43,7 @@ def test_an_endpoint_in_full(app: Starlette) -> None:
         "environment": "staging",
         "application": "shop",
         "host": "shop.example",
+        "schemes": [],
         "method": "GET",
         "path": "/users/{userId}",
         "count": 3.5,

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.satellite.receive.test_http_routes import PROTOBUF, known
 from tests.satellite.requests import Call, traces
-from tests.satellite.running import RunningSatellite
+from tests.satellite.running import RunningSatellite, fetch, until
+from tests.satellite.test_app import learner_of
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -97,6 +104,53 @@ def test_a_change_is_told_to_open_pages(satellite: RunningSatellite) -> None:
 def test_health(satellite: RunningSatellite) -> None:
     assert satellite.get("/healthz").body == b"ok\n"
     assert satellite.get("/readyz").body == b"ready\n"
+
+
+def test_readiness_names_its_causes_on_both_ports_and_in_the_metrics(tmp_path: Path) -> None:
+    config = tmp_path / "satellite.yaml"
+    config.write_text("journal-max-bytes: 1MiB\n")
+    body = traces([Call(more={"note": "x" * 4000})] * 60).SerializeToString()
+    with RunningSatellite(tmp_path / "data", "--config", str(config)) as running:
+        learner = learner_of(running)
+        os.kill(learner, signal.SIGSTOP)
+        try:
+            until(lambda: running.post("/v1/traces", body, content_type=PROTOBUF).status == 429)
+            for base in (running.web, running.otlp_http):
+                answer = fetch("GET", base + "/readyz", None, {})
+                assert answer.status == 503
+                assert answer.body.decode().splitlines() == [
+                    "not ready: traces are refused: the learners are behind; the journal is full"
+                ]
+            assert running.metric("levo_satellite_ready") == 0
+            assert running.metric('levo_satellite_not_ready{cause="refusing"}') == 1
+            until(lambda: "not ready: traces are refused" in running.errors)
+        finally:
+            os.kill(learner, signal.SIGCONT)
+        until(lambda: running.get("/readyz").status == 200)
+        until(lambda: "ready again" in running.errors)
+        assert running.errors.count("\n") == 2
+        assert running.metric("levo_satellite_ready") == 1
+
+
+def test_idle_connections_leave_room_for_health_and_little_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nulimit -n 512\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with RunningSatellite(tmp_path / "data") as running:
+        for base in (running.web, running.otlp_http):
+            place = urlsplit(base)
+            idle = []
+            for _ in range(600):
+                with contextlib.suppress(OSError):
+                    idle.append(socket.create_connection((place.hostname, place.port), timeout=5))
+            assert fetch("GET", base + "/healthz", None, {}).status == 200
+            assert fetch("GET", running.web + "/catalog", None, {}).status == 200
+            for each in idle:
+                each.close()
+        assert len(running.errors) < 10_000
 
 
 def test_rest_is_json_with_etags(satellite: RunningSatellite) -> None:

@@ -407,3 +407,84 @@ def test_missing_privilege_names_it_and_the_remedy():
     assert "CAP_NET_RAW" in run.stdout
     assert len(run.stdout.splitlines()) == 1
     assert issubclass(ConfigError, Exception) and not issubclass(CaptureError, ConfigError)
+
+
+def pairs(first: int, end: int) -> None:
+    """Pairs of connected interfaces, m0/n0 and so on, all up."""
+    lines = [f"link add m{i} type veth peer name n{i}" for i in range(first, end)]
+    lines += [f"link set {side}{i} addrgenmode none up" for i in range(first, end) for side in "mn"]
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, check=True, capture_output=True)
+
+
+def numbered(start: int, end: int) -> list[bytes]:
+    return [tcp_frame(1000 + number, 80) for number in range(start, end)]
+
+
+@private_network
+def test_many_interfaces_are_captured_on_one_handle_and_so_are_later_ones():
+    pairs(0, 10)
+    with LiveSource() as source:
+        assert source.interfaces == ["any"]
+        assert packet_sockets() == 2  # and a heading
+        assert source.events() == ["21 interfaces are up: captured together, as 'any'"]
+        pairs(10, 11)
+        source.refresh()
+        assert (source.interfaces, source.events()) == (["any"], [])
+        for name in ("m3", "n10"):
+            with Wire(name) as wire:
+                wire.send(*numbered(0, 50))
+            got = record(source, idle_ms=IDLE_MS)
+            ports = [payload_port(each) for each in got]
+            # Once on its way out, once on its way in.
+            assert sorted(ports) == sorted([*range(1000, 1050)] * 2)
+            assert {each[3] for each in got} == {276}
+        transfer("127.0.0.1", 5000)
+        lo = [each for each in record(source, idle_ms=IDLE_MS) if len(each[1]) > 5000]
+        assert len(lo) == 1, "the twin of a frame on loopback"
+        assert source.statistics().dropped == 0
+
+
+def payload_port(frame) -> int:
+    """Source port of a TCP frame captured with a cooked header of version 2."""
+    return int.from_bytes(frame[1][40:42], "big")
+
+
+@private_network
+def test_few_interfaces_are_captured_each_on_its_own():
+    pairs(0, 3)
+    with LiveSource() as source:
+        assert sorted(source.interfaces) == ["lo", "m0", "m1", "m2", "n0", "n1", "n2"]
+
+
+@private_network
+def test_interfaces_that_become_many_are_taken_together_without_a_frame_lost():
+    pairs(0, 1)
+    seen: set[int] = set()
+    stop = threading.Event()
+
+    def pump(source: LiveSource, recorder: Recorder) -> None:
+        while not stop.is_set() or recorder.pump(source, 1000, IDLE_MS) > 0:
+            recorder.pump(source, 1000, 10)
+
+    recorder = Recorder()
+    sent = 0
+    with LiveSource() as source, Wire("n0") as wire:
+        thread = threading.Thread(target=pump, args=(source, recorder))
+        thread.start()
+        pairs(1, 10)
+        until = time.monotonic() + 20
+        while source.interfaces != ["any"] and time.monotonic() < until:
+            wire.send(*numbered(sent, sent + 10))
+            sent += 10
+            source.refresh()
+            time.sleep(0.01)
+        assert source.interfaces == ["any"]
+        wire.send(*numbered(sent, sent + 10))
+        sent += 10
+        stop.set()
+        thread.join()
+        for _, octets, _, link_type, *_ in recorder.frames:
+            at = 40 if link_type == 276 else 34
+            seen.add(int.from_bytes(octets[at : at + 2], "big") - 1000)
+        assert set(range(sent)) <= seen
+        assert [line for line in source.events() if "together" in line] != []

@@ -8,6 +8,7 @@ from levo.config import SatelliteUrl
 from levo.config.values import proxy_url, satellite_url
 from levo.errors import ConfigError
 from levo.sensor.export import OtlpSettings
+from levo.sensor.export.settings import EXPORT_MARK
 
 ADDRESS = SatelliteUrl("http", "s", 1, tls=False)
 
@@ -20,6 +21,11 @@ def test_an_id_or_token_that_could_break_a_header_is_refused(bad: str) -> None:
     with pytest.raises(ConfigError) as caught:
         OtlpSettings(ADDRESS, token=bad).headers()
     assert bad not in str(caught.value)
+
+
+def test_each_sensor_marks_what_it_sends_with_a_value_of_its_own() -> None:
+    marks = {OtlpSettings(ADDRESS).headers()[EXPORT_MARK] for _ in range(3)}
+    assert len(marks) == 3 and all(marks)
 
 
 def test_secrets_are_not_shown() -> None:

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from levo.satellite.access.gate import Gate, Identity, identity_of
 from levo.satellite.access.keeper import Keeper, LoginRefused, Role
-from levo.satellite.access.passwords import PasswordRefused
+from levo.satellite.access.passwords import PasswordRefused, PasswordsBusy
 
-__all__ = ["Gate", "Identity", "Keeper", "LoginRefused", "PasswordRefused", "Role", "identity_of"]
+__all__ = [
+    "Gate",
+    "Identity",
+    "Keeper",
+    "LoginRefused",
+    "PasswordRefused",
+    "PasswordsBusy",
+    "Role",
+    "identity_of",
+]

@@ -11,7 +11,14 @@ import time
 from collections.abc import Callable
 from enum import IntEnum
 
-from levo.satellite.access.passwords import PasswordRefused, check_password, hash_password
+from levo.satellite.access.passwords import (
+    PasswordPool,
+    PasswordRefused,
+    PasswordsBusy,
+    check_new_password,
+    check_password,
+    hash_password,
+)
 from levo.satellite.access.throttle import Throttle
 from levo.satellite.store.desk import Desk, Session, Token
 
@@ -56,21 +63,34 @@ def digest(secret: str) -> bytes:
 class Keeper:
     """Usable from any thread."""
 
-    def __init__(self, desk: Desk, *, on_loopback: bool, clock_ns: Callable[[], int] = time.time_ns) -> None:
-        """*on_loopback*: only this machine can reach the pages, so they may be used without a login."""
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        on_loopback: bool,
+        clock_ns: Callable[[], int] = time.time_ns,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """*on_loopback*: only this machine can reach the pages, so they may be used without a login.
+
+        *clock_ns* is the time of day, *clock_s* the one that waits are measured with.
+        """
         self.desk = desk
         self._on_loopback = on_loopback
         self._clock_ns = clock_ns
+        self._clock_s = clock_s
         self._throttle = Throttle()
         self._lock = threading.Lock()
-        self._checking = threading.BoundedSemaphore(2)
+        self._passwords = PasswordPool()
         self._process_secret = secrets.token_bytes(32)
         self._setup_code = "" if on_loopback else secrets.token_urlsafe(9)
 
     @property
     def setup_code(self) -> str:
         """What the first-run page asks for; empty once there is an account, whoever made it."""
-        return "" if not self._setup_code or self.desk.has_accounts() else self._setup_code
+        if self._setup_code and self.desk.has_accounts():
+            self._setup_code = ""  # for good: the last account cannot be removed
+        return self._setup_code
 
     @property
     def login_required(self) -> bool:
@@ -81,28 +101,36 @@ class Keeper:
         """Return (secret of a new session, role).
 
         Raises:
-            LoginRefused: wrong, or too many tries.
+            LoginRefused: wrong, too many tries, or too many at this moment.
         """
         keys = (f"account {name[:64]}", f"client {client}")
-        now_s = self._clock_ns() / 1e9
         with self._lock:
-            wait_s = max(self._throttle.wait_s(key, now_s) for key in keys)
+            wait_s = self._throttle.begin(keys, self._clock_s())
         if wait_s:
             raise LoginRefused("too many failed tries; wait and try again", wait_s)
-        account = self.desk.account(name) if _NAME.fullmatch(name) else None
-        with self._checking:
-            good = check_password(password, account.password if account else _NOBODY)
-        if account is None or not good:
+        good: bool | None = None
+        try:
+            account = self.desk.account(name) if _NAME.fullmatch(name) else None
+            matches = self.matches(password, account.password if account else _NOBODY)
+            good = account is not None and matches
+        except PasswordsBusy as busy:
+            raise LoginRefused(str(busy), busy.retry_after_s) from None
+        finally:
             with self._lock:
-                for key in keys:
-                    self._throttle.failed(key, now_s)
+                self._throttle.end(keys, self._clock_s(), good=good)
+        if account is None or not good:
             self.desk.record(name if account else "", "login refused", client, "", self._clock_ns())
             raise LoginRefused("name or password is wrong")
-        with self._lock:
-            for key in keys:
-                self._throttle.succeeded(key)
         self.desk.record(name, "login", client, "", self._clock_ns())
         return self.open_session(name), account.role
+
+    def matches(self, password: str, kept: str) -> bool:
+        """Whether *password* is the one that was kept.
+
+        Raises:
+            PasswordsBusy: too many are being checked.
+        """
+        return self._passwords.run(check_password, password, kept)
 
     def open_session(self, name: str) -> str:
         """Return the secret of a new session of an account that exists."""
@@ -130,18 +158,15 @@ class Keeper:
         Raises:
             LoginRefused: the code is not the one on the console, or there is an account already.
             PasswordRefused: name or password cannot be used.
+            PasswordsBusy: too many passwords are being checked.
         """
-        kept = _checked(name, password)
+        with self._lock:
+            self._check_code(code)
+        _check_name_and_password(name, password)
+        kept = self._passwords.run(hash_password, password)
         with self._lock:
             if not self.setup_code:
                 raise LoginRefused("this Satellite is set up already")
-            now_s = self._clock_ns() / 1e9
-            wait_s = self._throttle.wait_s("setup", now_s)
-            if wait_s:
-                raise LoginRefused("too many failed tries; wait and try again", wait_s)
-            if not hmac.compare_digest(code.strip().encode(), self._setup_code.encode()):
-                self._throttle.failed("setup", now_s)
-                raise LoginRefused("this is not the code that the Satellite printed when it started")
             self.desk.put_account(name, "admin", kept, self._clock_ns())
         self.desk.record(name, "set up", name, "admin", self._clock_ns())
 
@@ -152,11 +177,13 @@ class Keeper:
 
         Raises:
             PasswordRefused: name, role or password cannot be used, or no admin would be left.
+            PasswordsBusy: too many passwords are being checked.
         """
         if role not in ROLES:
             raise PasswordRefused(f"a role is one of {', '.join(ROLES)}")
         organization = _checked_organization(organization, role)
-        kept = _checked(name, password)
+        _check_name_and_password(name, password)
+        kept = self._passwords.run(hash_password, password)
         with self.desk.change():
             accounts = self.desk.accounts()
             if not accounts and role != "admin":
@@ -213,6 +240,15 @@ class Keeper:
         token = self.desk.token(digest(secret))
         return token.organization if token is not None and token.scope == INGEST else None
 
+    def _check_code(self, code: str) -> None:
+        """Refuse to set up, before anything is computed."""
+        known = self.setup_code
+        if not known:
+            raise LoginRefused("this Satellite is set up already")
+        # No wait after wrong ones: 72 random bits are not guessed, and others could keep the owner waiting.
+        if not hmac.compare_digest(code.strip().encode("utf-8", "replace"), known.encode()):
+            raise LoginRefused("this is not the code that the Satellite printed when it started")
+
     def _keep_an_admin(self, changed: str, role: str) -> None:
         admins = {account.name for account in self.desk.accounts() if account.role == "admin"}
         if changed in admins and role != "admin" and len(admins) == 1:
@@ -228,9 +264,9 @@ def _checked_organization(organization: str, role: str) -> str:
     return organization
 
 
-def _checked(name: str, password: str) -> str:
+def _check_name_and_password(name: str, password: str) -> None:
     if not _NAME.fullmatch(name):
         raise PasswordRefused(
             "a name has up to 64 letters, digits and . _ @ + -, and begins with a letter or digit"
         )
-    return hash_password(password)
+    check_new_password(password)

@@ -1,14 +1,21 @@
-"""Slows down guessing: after a few failures each further try has to wait, longer every time."""
+"""Slows down guessing: after a few failures each further try has to wait, longer every time.
+
+Tries that are being checked count as failures until they are over, so that guesses made at the same time are
+no more than guesses made one after the other.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 FREE_FAILURES = 5
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 2.0, 900.0
 _FORGOTTEN_AFTER_S = 3600.0
 _MAX_KEYS = 10_000
+_BUSY_WAIT_S = 1.0
+"""While all tries that are left are being checked."""
 
 
 @dataclass(slots=True)
@@ -22,6 +29,33 @@ class Throttle:
 
     def __init__(self) -> None:
         self._failures: OrderedDict[str, _Failures] = OrderedDict()
+        self._checking: Counter[str] = Counter()
+
+    def begin(self, keys: Iterable[str], now_s: float) -> float:
+        """Begin a try for all of *keys*, to be ended by :meth:`end`; or return how long it has to wait."""
+        keys = tuple(keys)
+        wait_s = max(self._wait_to_begin_s(key, now_s) for key in keys)
+        if not wait_s:
+            self._checking.update(keys)
+        return wait_s
+
+    def end(self, keys: Iterable[str], now_s: float, *, good: bool | None) -> None:
+        """End a try: it was right, wrong, or (None) not checked at all."""
+        for key in keys:
+            self._checking[key] -= 1
+            if self._checking[key] <= 0:
+                del self._checking[key]
+            if good:
+                self.succeeded(key)
+            elif good is not None:
+                self.failed(key, now_s)
+
+    def _wait_to_begin_s(self, key: str, now_s: float) -> float:
+        known = self._failures.get(key)
+        left = max(1, FREE_FAILURES - (known.count if known else 0))
+        if self._checking[key] >= left:
+            return max(_BUSY_WAIT_S, self.wait_s(key, now_s))
+        return self.wait_s(key, now_s)
 
     def wait_s(self, key: str, now_s: float) -> float:
         """Return how long the next try has to wait; 0 if it may come now."""

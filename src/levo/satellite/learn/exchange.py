@@ -1,15 +1,20 @@
-"""API traces from exchanges and from HAR files, for learning without a Satellite."""
+"""API traces from exchanges, for learning without a Satellite."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import urlsplit
-
-from levo.model.exchange import Exchange, Message
-from levo.satellite.learn.trace import DEFAULT_PORTS, METHODS, Fields, Origin, Trace, clean_host
+from levo.model.exchange import Exchange, Message, Response
+from levo.satellite.learn.trace import (
+    BAD_STATUS,
+    DEFAULT_PORTS,
+    INVALID_STATUS,
+    METHODS,
+    Fields,
+    Origin,
+    Trace,
+    clean_host,
+    scheme_of,
+    status_of,
+)
 
 
 def trace_of(exchange: Exchange, origin: Origin) -> Trace | None:
@@ -17,12 +22,13 @@ def trace_of(exchange: Exchange, origin: Origin) -> Trace | None:
     request, response = exchange.request, exchange.response
     if request is None:
         return None
+    scheme = scheme_of(request.scheme)
     return Trace(
         origin,
-        _host(request.host, request.scheme, exchange.server.address, exchange.server.port),
+        _host(request.host, scheme, exchange.server.address, exchange.server.port),
         request.method if request.method in METHODS else "_OTHER",
         request.path or "/",
-        response.status if response is not None else 0,
+        _status(response),
         max(1.0, exchange.weight),
         exchange.start_ns,
         max(exchange.start_ns, exchange.end_ns),
@@ -36,78 +42,15 @@ def trace_of(exchange: Exchange, origin: Origin) -> Trace | None:
         response is not None and _is_whole(response),
         exchange.grpc,
         -1 if response is None else _grpc_status(response),
+        scheme=scheme,
     )
 
 
-def read_har(document: Any, origin: Origin) -> Iterator[Trace]:
-    """Yield the traces of a HAR 1.2 document (as parsed from JSON), those entries that can be read.
-
-    Raises:
-        ValueError: *document* is no HAR.
-    """
-    entries = document.get("log", {}).get("entries") if isinstance(document, Mapping) else None
-    if not isinstance(entries, list):
-        raise ValueError("no HAR: it has no log.entries")
-    for entry in entries:
-        try:
-            trace = _har_trace(entry, origin)
-        except (KeyError, TypeError, ValueError, AttributeError):
-            continue
-        yield trace
-
-
-def _har_trace(entry: Mapping[str, Any], origin: Origin) -> Trace:
-    request, response = entry["request"], entry["response"]
-    url = urlsplit(request["url"])
-    started = datetime.fromisoformat(entry["startedDateTime"])
-    if started.tzinfo is None:
-        started = started.replace(tzinfo=UTC)
-    start_ns = max(1, int(started.timestamp() * 1e9))
-    method = str(request["method"]).upper()
-    status = int(response.get("status") or 0)
-    sent, sent_whole = _posted(request.get("postData"))
-    received, received_whole = _content(response.get("content") or {})
-    return Trace(
-        origin,
-        _host(url.netloc.rpartition("@")[2], url.scheme, "", 0),
-        method if method in METHODS else "_OTHER",
-        url.path or "/",
-        status if 100 <= status <= 599 else 0,
-        1.0,
-        start_ns,
-        start_ns + max(0, int(float(entry.get("time") or 0) * 1e6)),
-        url.query,
-        "",
-        _har_fields(request.get("headers")),
-        _har_fields(response.get("headers")),
-        sent,
-        received,
-        sent_whole,
-        received_whole,
-    )
-
-
-def _posted(data: Any) -> tuple[bytes, bool]:
-    if not isinstance(data, Mapping):
-        return b"", True
-    if data.get("text"):
-        return str(data["text"]).encode("utf-8", "replace"), True
-    return b"", not data.get("params")
-
-
-def _content(content: Mapping[str, Any]) -> tuple[bytes, bool]:
-    text = content.get("text")
-    if not isinstance(text, str):
-        return b"", not content.get("size")
-    if content.get("encoding") == "base64":
-        return base64.b64decode(text), True
-    return text.encode("utf-8", "replace"), True
-
-
-def _har_fields(headers: Any) -> Fields:
-    return tuple(
-        (str(h["name"]).lower(), str(h["value"])) for h in headers or () if not h["name"].startswith(":")
-    )
+def _status(response: Response | None) -> int:
+    if response is None:
+        return 0
+    is_bad = BAD_STATUS.removeprefix("response.") in response.findings
+    return INVALID_STATUS if is_bad else status_of(response.status)
 
 
 def _host(named: str, scheme: str, address: str, port: int) -> str:

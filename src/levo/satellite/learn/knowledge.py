@@ -20,10 +20,12 @@ from levo.satellite.learn.schema.observe import (  # type: ignore[import-not-fou
 )
 from levo.satellite.learn.schema.text import Text
 from levo.satellite.learn.sensitive.detectors import Check, Detectors
-from levo.satellite.learn.trace import Trace
+from levo.satellite.learn.trace import INVALID_STATUS, Trace
 
 MAX_MEDIA_TYPES = 8
 MAX_AUTH_SETS = 24
+UNKNOWN_CODE = "default"
+"""OpenAPI's key for every response that no other key describes."""
 _NO_PARAMETERS = frozenset(
     [
         "accept",
@@ -130,6 +132,7 @@ class Knowledge(msgspec.Struct, array_like=True, omit_defaults=True):
     """Values of path parameters by position, from 0."""
     bodies: dict[str, Body] = msgspec.field(default_factory=dict)
     responses: dict[str, Response] = msgspec.field(default_factory=dict)
+    """By status code; :data:`UNKNOWN_CODE` for those that have none from 100 to 599."""
     auth: dict[str, int] = msgspec.field(default_factory=dict)
     """Successful requests by authentication (``auth.schemes``)."""
     refused: int = 0
@@ -167,9 +170,10 @@ def learn_messages(
     elif status in (401, 403):
         known.refused += 1
     if status:
-        response = known.responses.get(str(status))
+        code = UNKNOWN_CODE if status == INVALID_STATUS else str(status)
+        response = known.responses.get(code)
         if response is None:
-            response = known.responses[str(status)] = Response()
+            response = known.responses[code] = Response()
         response.seen += 1
         fields: dict[str, Text] = {}
         content_type = ""

@@ -187,19 +187,20 @@ def count_spans(bytes octets not None):
 cdef enum:
     METHOD, SCHEME, PATH, ADDRESS, PORT, CODE, WEIGHT, QUERY, CLIENT
     REQUEST_BODY, REQUEST_CUT, REQUEST_MISSING, RESPONSE_BODY, RESPONSE_CUT, RESPONSE_MISSING, INCOMPLETE
-    RPC_SYSTEM, GRPC_STATUS
+    RPC_SYSTEM, GRPC_STATUS, FINDINGS
     NOTHING
 
 cdef enum:
-    WANTED = 18
+    WANTED = 19
 cdef const char** NAMES = [
     b"http.request.method", b"url.scheme", b"url.path", b"server.address", b"server.port",
     b"http.response.status_code", b"levo.sample.weight", b"url.query", b"client.address",
     b"levo.http.request.body", b"levo.http.request.body.truncated", b"levo.http.request.body.missing_bytes",
     b"levo.http.response.body", b"levo.http.response.body.truncated", b"levo.http.response.body.missing_bytes",
     b"levo.exchange.incomplete", b"rpc.system", b"rpc.grpc.status_code",
+    b"levo.findings",
 ]
-cdef int* LENGTHS = [19, 10, 8, 14, 11, 25, 18, 9, 14, 22, 32, 36, 23, 33, 37, 24, 10, 20]
+cdef int* LENGTHS = [19, 10, 8, 14, 11, 25, 18, 9, 14, 22, 32, 36, 23, 33, 37, 24, 10, 20, 13]
 
 cdef enum:
     ABSENT = 99
@@ -290,15 +291,20 @@ cdef bint add_fields(list fields, Cursor name, Value* value) except -1:
 cdef class SpanReader:
     """Makes traces of the spans of one resource."""
 
-    cdef object _trace, _origin, _methods, _host, _half_read
+    cdef object _trace, _origin, _methods, _host, _scheme, _status, _half_read
     cdef uint64_t _received_ns, _latest_ns
 
-    def __init__(self, trace, origin, methods, host, half_read, received_ns, tolerance_ns):
-        """*trace* is the type to make; *host* makes a host of (address, port, scheme)."""
+    def __init__(self, trace, origin, methods, host, scheme, status, half_read, received_ns, tolerance_ns):
+        """*trace* is the type to make; *host* makes a host of (address, port, scheme).
+
+        *scheme* makes a scheme of a text, *status* a status of whatever is in its place.
+        """
         self._trace = trace
         self._origin = origin
         self._methods = methods
         self._host = host
+        self._scheme = scheme
+        self._status = status
         self._half_read = half_read
         self._received_ns = received_ns
         self._latest_ns = received_ns + tolerance_ns
@@ -373,14 +379,15 @@ cdef class SpanReader:
         self, Value* values, Cursor* ids, uint64_t kind, uint64_t start_ns, uint64_t end_ns, list sent, list received
     ):
         cdef int64_t status
-        cdef str method, incomplete
+        cdef str method, incomplete, scheme
         cdef bint sent_whole, received_whole
         method = text(&values[METHOD])
         if kind != 2 or not method:
             return None
         if method not in self._methods:
             method = "_OTHER"
-        status = integer(&values[CODE])
+        status = self._code(values)
+        scheme = self._scheme(text(&values[SCHEME]))
         if not end_ns:
             end_ns = start_ns
         if not 0 < end_ns <= self._latest_ns:
@@ -399,10 +406,10 @@ cdef class SpanReader:
             received_whole = received_whole and incomplete.removeprefix("response_") not in self._half_read
         return self._trace(
             self._origin,
-            self._host(text(&values[ADDRESS]), integer(&values[PORT]), text(&values[SCHEME])),
+            self._host(text(&values[ADDRESS]), integer(&values[PORT]), scheme),
             method,
             text(&values[PATH]) or "/",
-            status if 100 <= status <= 599 else 0,
+            status,
             weight(&values[WEIGHT]),
             start_ns,
             end_ns,
@@ -418,7 +425,38 @@ cdef class SpanReader:
             -1 if values[GRPC_STATUS].kind == ABSENT else integer(&values[GRPC_STATUS]),
             PyBytes_FromStringAndSize(<const char*>ids[0].at, ids[0].end - ids[0].at)
             + PyBytes_FromStringAndSize(<const char*>ids[1].at, ids[1].end - ids[1].at),
+            scheme,
         )
+
+    cdef int64_t _code(self, Value* values) except? -2:
+        cdef Value* code = &values[CODE]
+        cdef int64_t status = 0
+        cdef double number
+        if code.kind == IS_INT:
+            status = <int64_t>code.number
+            if not 100 <= status <= 599:
+                status = self._status(status)
+        elif code.kind == IS_TEXT:
+            status = self._status(text(code))
+        elif code.kind == IS_DOUBLE:
+            memcpy(&number, &code.number, 8)
+            status = self._status(number)
+        elif code.kind != ABSENT and code.kind != 0:
+            status = self._status(())
+        if status == 0 and values[FINDINGS].kind == IS_ARRAY and has_bad_status(values[FINDINGS].inside):
+            status = self._status(())
+        return status
+
+
+cdef bint has_bad_status(Cursor findings) noexcept nogil:
+    """Whether the sensor's findings name a response without a status code."""
+    cdef Field field
+    cdef Value item
+    while take_field(&findings, &field) == 1:
+        if field.name == 1 and field.wire == 2 and take_value(field.inside, &item) and item.kind == IS_TEXT:
+            if item.inside.end - item.inside.at == 19 and memcmp(item.inside.at, b"response.bad_status", 19) == 0:
+                return True
+    return False
 
 
 cdef double weight(Value* value) noexcept nogil:

@@ -16,7 +16,7 @@ from levo.satellite.learn.paths.trie import path_keys
 from levo.satellite.learn.schema.hyperloglog import hash_key
 from levo.satellite.learn.sensitive.detectors import Detectors
 from levo.satellite.learn.sensors import SensorReport, merge_sensor
-from levo.satellite.learn.trace import Trace
+from levo.satellite.learn.trace import SCHEME_BITS, Trace
 from levo.satellite.learn.traffic import TrafficByMinute, count_exchange, merge_traffic
 
 
@@ -55,7 +55,9 @@ class EndpointFacts:
     exchanges: float = 0.0
     """Exchanges they stand for: the sum of their weights."""
     statuses: dict[int, float] = field(default_factory=dict)
-    """Exchanges by status code; 0 is "no response seen". At most 501 keys."""
+    """Exchanges by status code; 0 is "no response seen", -1 no valid code. At most 502 keys."""
+    schemes: int = 0
+    """A union of ``SCHEME_BITS``: which schemes were seen; 0 while none is known."""
     first_seen_ns: int = 0
     last_seen_ns: int = 0
     traffic: TrafficByMinute = field(default_factory=dict)
@@ -69,6 +71,7 @@ class EndpointFacts:
         self.last_seen_ns = max(self.last_seen_ns, other.last_seen_ns)
         self.traces += other.traces
         self.exchanges += other.exchanges
+        self.schemes |= other.schemes
         for status, exchanges in other.statuses.items():
             self.statuses[status] = self.statuses.get(status, 0.0) + exchanges
         merge_traffic(self.traffic, other.traffic)
@@ -84,6 +87,7 @@ class EndpointFacts:
             self.last_seen_ns = end_ns
         self.traces += 1
         self.exchanges += weight
+        self.schemes |= SCHEME_BITS.get(trace.scheme, 0)
         self.statuses[status] = self.statuses.get(status, 0.0) + weight
         count_exchange(self.traffic, start_ns=trace.start_ns, end_ns=end_ns, status=status, weight=weight)
         if trace.client:

@@ -22,8 +22,17 @@ from levo.satellite.learn.spans import (  # type: ignore[import-not-found,import
 MAX_NAME_CHARACTERS = 200
 """Bound on names that become part of the catalog's keys (organization, application, host …)."""
 MAX_WEIGHT = 1e9
+_MAX_DIGITS = 9
 _CLOCK_TOLERANCE_NS = 300 * 1_000_000_000
 DEFAULT_PORTS = {"http": 80, "https": 443, "": 80}
+_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+"""WebSocket connections begin as HTTP (RFC 6455 section 1.3)."""
+SCHEME_BITS = {"http": 1, "https": 2}
+INVALID_STATUS = -1
+"""Stands for a status code: there is a response, and it has no code from 100 to 599."""
+INVALID = "invalid"
+BAD_STATUS = "response.bad_status"
+"""The sensor's finding for such a response."""
 METHODS = frozenset(["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"])
 _WANTED = frozenset(
     (
@@ -33,6 +42,7 @@ _WANTED = frozenset(
         "server.address",
         "server.port",
         "http.response.status_code",
+        "levo.findings",
         "levo.sample.weight",
         "url.query",
         "client.address",
@@ -70,7 +80,7 @@ class Trace(msgspec.Struct, frozen=True, gc=False):
     method: str
     path: str
     status: int
-    """100 to 599, or 0 when no response was seen."""
+    """100 to 599, 0 when no response was seen, or :data:`INVALID_STATUS`."""
     weight: float
     """How many exchanges this trace stands for; at least 1."""
     start_ns: int
@@ -92,6 +102,8 @@ class Trace(msgspec.Struct, frozen=True, gc=False):
     """``grpc-status``; -1 when unknown."""
     identity: bytes = b""
     """Trace and span id; empty when there is none. Deliveries of the same span have the same."""
+    scheme: str = ""
+    """``http`` or ``https``; empty when unknown."""
 
     def __repr__(self) -> str:
         return f"Trace({self.method}, path of {len(self.path)} characters, status {self.status})"
@@ -110,7 +122,17 @@ def read_delivery(
         resource = Resource.FromString(encoded)
         resources.append(resource)
         origin = read_origin(resource, organization)
-        return SpanReader(Trace, origin, METHODS, host_of, _HALF_READ, received_ns, _CLOCK_TOLERANCE_NS)
+        return SpanReader(
+            Trace,
+            origin,
+            METHODS,
+            host_of,
+            scheme_of,
+            status_of,
+            _HALF_READ,
+            received_ns,
+            _CLOCK_TOLERANCE_NS,
+        )
 
     resources: list[Resource] = []
     traces: list[Trace | None] | None
@@ -205,7 +227,6 @@ def _read_span(span: Span, origin: Origin, received_ns: int) -> Trace | None:
         return None
     if method not in METHODS:
         method = "_OTHER"
-    status = _int_of(values, "http.response.status_code")
     end_ns = span.end_time_unix_nano or span.start_time_unix_nano
     if not 0 < end_ns <= received_ns + _CLOCK_TOLERANCE_NS:
         end_ns = received_ns
@@ -214,7 +235,7 @@ def _read_span(span: Span, origin: Origin, received_ns: int) -> Trace | None:
         _host(values),
         method,
         _text_of(values, "url.path") or "/",
-        status if 100 <= status <= 599 else 0,
+        _status(values),
         _weight(values.get("levo.sample.weight")),
         min(span.start_time_unix_nano or end_ns, end_ns),
         end_ns,
@@ -229,7 +250,54 @@ def _read_span(span: Span, origin: Origin, received_ns: int) -> Trace | None:
         _text_of(values, "rpc.system") == "grpc",
         _int_of(values, "rpc.grpc.status_code") if "rpc.grpc.status_code" in values else -1,
         span.trace_id + span.span_id,
+        scheme_of(_text_of(values, "url.scheme")),
     )
+
+
+def _status(values: dict[str, AnyValue]) -> int:
+    value = values.get("http.response.status_code")
+    kind = None if value is None else value.WhichOneof("value")
+    if value is None or kind is None:
+        status = 0
+    elif kind == "int_value":
+        status = status_of(value.int_value)
+    elif kind == "string_value":
+        status = status_of(value.string_value)
+    else:
+        status = status_of(value.double_value) if kind == "double_value" else INVALID_STATUS
+    findings = values.get("levo.findings")
+    if status or findings is None:
+        return status
+    bad = any(each.string_value == BAD_STATUS for each in findings.array_value.values)
+    return INVALID_STATUS if bad else 0
+
+
+def status_of(code: object) -> int:
+    """Return *code* as a trace has it; text and whole floating-point numbers are read, 0 is "no response"."""
+    if isinstance(code, str):
+        code = code.strip()
+        if not code:
+            return 0
+        code = int(code) if len(code) <= _MAX_DIGITS and code.isascii() and code.isdigit() else INVALID_STATUS
+    if isinstance(code, bool) or not isinstance(code, int | float):
+        return 0 if code is None else INVALID_STATUS
+    return int(code) if code == 0 or (100 <= code <= 599 and code == int(code)) else INVALID_STATUS
+
+
+def status_name(status: int) -> str:
+    """Return how a trace's status is shown: ``"0"`` is "no response seen", ``"invalid"`` no status code."""
+    return str(status) if status == 0 or 100 <= status <= 599 else INVALID
+
+
+@lru_cache(maxsize=64)
+def scheme_of(named: str) -> str:
+    """Return ``http`` or ``https`` for a URL's scheme, empty for others."""
+    return _SCHEMES.get(named.lower(), "")
+
+
+def schemes_of(bits: int) -> tuple[str, ...]:
+    """Return the schemes of a union of :data:`SCHEME_BITS`."""
+    return tuple(scheme for scheme, bit in SCHEME_BITS.items() if bits & bit)
 
 
 def _read_fields(fields: list[tuple[str, str]], name: str, value: AnyValue) -> None:
@@ -264,9 +332,8 @@ def _is_whole(values: dict[str, AnyValue], side: str) -> bool:
 
 
 def _host(values: dict[str, AnyValue]) -> str:
-    return host_of(
-        _text_of(values, "server.address"), _int_of(values, "server.port"), _text_of(values, "url.scheme")
-    )
+    scheme = scheme_of(_text_of(values, "url.scheme"))
+    return host_of(_text_of(values, "server.address"), _int_of(values, "server.port"), scheme)
 
 
 @lru_cache(maxsize=4096)

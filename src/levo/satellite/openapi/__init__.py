@@ -5,15 +5,18 @@ from __future__ import annotations
 from levo.satellite.openapi.coverage import Coverage, compare
 from levo.satellite.openapi.diff import Change, diff
 from levo.satellite.openapi.document import Operation, render_document
+from levo.satellite.openapi.read import DocumentRefused, read_document
 from levo.satellite.openapi.schema import FieldFinding, SchemaWriter
 
 __all__ = [
     "Change",
     "Coverage",
+    "DocumentRefused",
     "FieldFinding",
     "Operation",
     "SchemaWriter",
     "compare",
     "diff",
+    "read_document",
     "render_document",
 ]

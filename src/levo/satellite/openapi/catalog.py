@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from levo.satellite.learn import EndpointFacts, State, decide_templates
+from levo.satellite.learn.trace import schemes_of, status_name
 from levo.satellite.openapi.document import Operation
 
 
@@ -24,10 +25,11 @@ def operations_of(state: State) -> list[Operation]:
             host,
             facts.knowledge,
             facts.exchanges,
-            {str(status): count for status, count in sorted(facts.statuses.items())},
+            {status_name(status): count for status, count in sorted(facts.statuses.items())},
             facts.first_seen_ns,
             facts.last_seen_ns,
             confidence,
+            schemes_of(facts.schemes),
         )
         for (host, method, path), (confidence, facts) in sorted(joined.items())
     ]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from levo.satellite.learn.knowledge import Knowledge
+from levo.satellite.learn.knowledge import UNKNOWN_CODE, Knowledge
 from levo.satellite.learn.knowledge import Response as LearnedResponse
 from levo.satellite.learn.schema import Body, Node, media_kind
 from levo.satellite.learn.sensitive import Finding, Rule
+from levo.satellite.learn.trace import DEFAULT_PORTS
 from levo.satellite.openapi.examples import example_of
 from levo.satellite.openapi.schema import Schema, SchemaWriter, sensitive_note
 
@@ -22,6 +23,7 @@ VERSIONS = {"3.0": "3.0.3", "3.1": "3.1.0"}
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _NAME = re.compile(r"\{([^{}]*)\}")
 _WORD = re.compile(r"[A-Za-z0-9]+")
+_CODE = re.compile(r"[1-5][0-9]{2}")
 
 
 @dataclass(slots=True)
@@ -38,6 +40,8 @@ class Operation:
     first_seen_ns: int = 0
     last_seen_ns: int = 0
     confidence: float = 1.0
+    schemes: tuple[str, ...] = ()
+    """``http``, ``https`` or both; empty when unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,12 @@ def render_document(
     Equal operations, in any order, give equal documents. *version* is ``3.0`` or ``3.1``; with *annotate*,
     operations carry ``x-levo-traffic`` (counts, times, confidence), which changes with every request.
     """
+    operations = list(operations)
     joined = _joined(operations)
     schemes: dict[str, Schema] = {}
     paths: dict[str, dict[str, Any]] = {}
     others: dict[str, list[str]] = {}
     identities: set[str] = set()
-    hosts = sorted({operation.host for operation in joined if operation.host})
     for operation in joined:
         method = operation.method.lower()
         shown = _NAME.sub(lambda found: "{" + found[1].rstrip("+*") + "}", operation.path)
@@ -99,8 +103,9 @@ def render_document(
             "description": "Learned from traffic. Examples are made up.",
         },
     }
-    if hosts:
-        document["servers"] = [{"url": f"http://{host}"} for host in hosts]
+    servers = _servers({operation.host for operation in joined}, operations)
+    if servers:
+        document["servers"] = [{"url": url} for url in servers]
     document["paths"] = {path: dict(sorted(paths[path].items())) for path in sorted(paths)}
     if schemes:
         document["components"] = {"securitySchemes": dict(sorted(schemes.items()))}
@@ -114,6 +119,20 @@ def sensitive_fields(operation: Operation, rules: Sequence[Rule] = ()) -> list[S
     writer = _OperationWriter(operation, operation.path, "3.1", rules)
     writer.write({}, set(), annotate=False)
     return writer.sensitive
+
+
+def _servers(hosts: Set[str], operations: Iterable[Operation]) -> list[str]:
+    """Return the URLs of *hosts* by name, https first: under each scheme seen, http while none is known."""
+    seen: dict[str, set[str]] = {host: set() for host in hosts if host}
+    for operation in operations:
+        if operation.host in seen:
+            seen[operation.host].update(operation.schemes)
+    urls = [
+        f"{scheme}://{host.removesuffix(f':{DEFAULT_PORTS[scheme]}')}"
+        for host, schemes in sorted(seen.items())
+        for scheme in sorted(schemes or {"http"}, reverse=True)
+    ]
+    return list(dict.fromkeys(urls))
 
 
 def _joined(operations: Iterable[Operation]) -> list[Operation]:
@@ -235,7 +254,7 @@ class _OperationWriter:
 
     def _responses(self, known: Knowledge) -> dict[str, Any]:
         written: dict[str, Any] = {}
-        for status, response in sorted(known.responses.items()):
+        for status, response in sorted(_by_code(known.responses).items()):
             written[status] = self._response(status, response)
         return written or {"default": {"description": "No response has been seen."}}
 
@@ -313,7 +332,20 @@ def _is_version(word: str) -> bool:
     return re.fullmatch(r"v\d+|api", word) is not None
 
 
+def _by_code(responses: Mapping[str, LearnedResponse]) -> dict[str, LearnedResponse]:
+    """Return *responses* by what may be a key of an OpenAPI document; those of no status code are one."""
+    found = {code: response for code, response in responses.items() if _CODE.fullmatch(code)}
+    others = [response for code, response in responses.items() if code not in found]
+    if others:
+        found[UNKNOWN_CODE] = joined = LearnedResponse()
+        for response in others:
+            joined.absorb(response)
+    return found
+
+
 def _phrase(status: str) -> str:
+    if status == UNKNOWN_CODE:
+        return "A response without a valid status code."
     try:
         return HTTPStatus(int(status)).phrase
     except ValueError:

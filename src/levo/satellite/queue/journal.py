@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +33,11 @@ _MAX_GROUP_FRAMES = 512
 KEY_NAME = "journal.key"
 MIN_FREE_BYTES = 64 << 20
 """Left free on the disk: the catalog must be able to commit, or the journal could never shrink."""
+_ORDINARY_BYTES = 64 << 10
+"""A journal without room for a record of this size is full, whether one was refused yet or not."""
+RECENT_S = 30.0
+"""So long a refusal of a larger record, or a failed write, says something about now: only the next write can
+show that the disk works again, and who asks for readiness first sends none."""
 
 
 class JournalFull(LevoError):
@@ -83,6 +90,7 @@ class Journal:
         segment_bytes: int = 32 << 20,
         max_pending_bytes: int = 128 << 20,
         min_free_bytes: int = MIN_FREE_BYTES,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """Open the journal in *folder*, made if absent.
 
@@ -91,6 +99,7 @@ class Journal:
             segment_bytes: a segment that has grown past this is closed.
             max_pending_bytes: bound on records waiting for the disk, in memory.
             min_free_bytes: what the file system must have left for others.
+            clock_s: a clock that is never set back.
         """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
@@ -98,6 +107,10 @@ class Journal:
         self._segment_bytes = segment_bytes
         self._max_pending_bytes = max_pending_bytes
         self._min_free_bytes = min_free_bytes
+        self._clock_s = clock_s
+        self._refused_bytes, self._refused_s = 0, float("-inf")
+        self._failed_s = float("-inf")
+        self._end = Position(0, 0)
         numbers = segment_numbers(folder)
         self._key = load_key(folder / KEY_NAME, renew=not numbers)
         self._sizes = {number: segment_path(folder, number).stat().st_size for number in numbers}
@@ -142,20 +155,32 @@ class Journal:
         with self._wake:
             if self._closing:
                 raise JournalUnavailable("the Satellite is shutting down")
-            if (
-                self._pending_bytes + size > self._max_pending_bytes
-                or self._stored_bytes + self._pending_bytes + size > self._max_bytes
-            ):
+            full = self._full(size, free)
+            if full:
                 self._refused += 1
-                raise JournalFull("the learners are behind; the journal is full")
-            if free - self._pending_bytes - size < self._min_free_bytes:
-                self._refused += 1
-                raise JournalFull("the disk is full")
+                self._refused_bytes, self._refused_s = size, self._clock_s()
+                raise JournalFull(full)
             self._appended += 1
             self._pending.append(entry)
             self._pending_bytes += size
             self._wake.notify()
         return entry.done
+
+    def refusal(self) -> str:
+        """Return why records are refused now, empty if they are not; callable from any thread."""
+        free = self._free_bytes()
+        with self._wake:
+            now_s = self._clock_s()
+            if self._refusing and now_s - self._failed_s < RECENT_S:
+                return "the journal cannot be written"
+            recent = now_s - self._refused_s < RECENT_S
+            ordinary = min(_ORDINARY_BYTES, self._max_bytes // 8)
+            return self._full(max(ordinary, self._refused_bytes if recent else 0), free)
+
+    @property
+    def end(self) -> Position:
+        """The position after the last record that became durable since the journal was opened."""
+        return self._end
 
     def release(self, position: Position) -> None:
         """Say that everything before *position* is learned and stored: it will not be asked for again."""
@@ -201,6 +226,15 @@ class Journal:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _full(self, size: int, free: int) -> str:
+        """Return why a record of *size* octets on disk has no room, empty if it has."""
+        if (
+            self._pending_bytes + size > self._max_pending_bytes
+            or self._stored_bytes + self._pending_bytes + size > self._max_bytes
+        ):
+            return "the learners are behind; the journal is full"
+        return "the disk is full" if free - self._pending_bytes - size < self._min_free_bytes else ""
 
     def _free_bytes(self) -> int:
         try:
@@ -270,10 +304,12 @@ class Journal:
             self._pending_bytes -= taken
             self._groups += 1
             if failure is None:
+                self._end = positions[-1]
                 self._durable += len(group)
                 self._stored_bytes += taken
                 self._sizes[self._last_number] = self._offset
             else:
+                self._failed_s = self._clock_s()
                 self._failed += len(group)
         for index, entry in enumerate(group):
             if not entry.done.set_running_or_notify_cancel():

@@ -8,10 +8,17 @@ import grpc
 import grpc.aio
 
 from levo.errors import LevoError
+from levo.satellite.connections import MAX_CONNECTIONS
+from levo.satellite.patience import HEAD_S
 from levo.satellite.queue import RecordKind
 from levo.satellite.receive.intake import Intake, Refusal, RefusalReason
 from levo.satellite.receive.status import export_response, status_message
 
+MAX_METADATA_BYTES = 16 << 10
+"""Header fields of a call, each counted with 32 octets more (RFC 9113 section 6.5.2), which bounds their
+number as well."""
+_IDLE_MS = 60_000
+"""A connection without calls ends after this; a client opens another one when it needs it."""
 ORGANIZATION_METADATA = "x-levo-organization-id"
 _SERVICES = {
     "opentelemetry.proto.collector.trace.v1.TraceService": RecordKind.TRACES,
@@ -37,10 +44,17 @@ class GrpcReceiver:
         self._intake = intake
         self._server: grpc.aio.Server | None = None
 
-    async def start(self, host: str, port: int, tls: tuple[bytes, bytes] | None = None) -> int:
+    async def start(
+        self,
+        host: str,
+        port: int,
+        tls: tuple[bytes, bytes] | None = None,
+        *,
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> int:
         """Listen; return the port, which differs from *port* when that is 0.
 
-        *tls* is private key and certificate chain (PEM).
+        *tls* is private key and certificate chain (PEM). Connections past *max_connections* are closed.
 
         Raises:
             LevoError: the address cannot be listened on.
@@ -49,7 +63,13 @@ class GrpcReceiver:
             options=[
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_receive_message_length", self._intake.max_request_bytes),
-                ("grpc.max_metadata_size", 16 << 10),
+                ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+                ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
+                ("grpc.max_allowed_incoming_connections", max_connections),
+                ("grpc.server_handshake_timeout_ms", int(HEAD_S * 1000)),
+                ("grpc.max_connection_idle_ms", _IDLE_MS),
+                ("grpc.keepalive_time_ms", _IDLE_MS),
+                ("grpc.keepalive_timeout_ms", 20_000),
                 ("grpc.max_concurrent_streams", 256),
                 ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ]

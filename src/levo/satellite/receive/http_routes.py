@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Iterator
+from itertools import accumulate
 
 from google.protobuf import json_format
 from starlette.exceptions import HTTPException
@@ -19,6 +21,10 @@ ORGANIZATION_HEADER = "x-levo-organization-id"
 BODY_TIMEOUT_S = 30.0
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
 _WORTH_A_THREAD_BYTES = 64 << 10
+MAX_GZIP_MEMBERS = 256
+"""Exporters send one; each costs a start of the decompressor, however little it holds."""
+_WINDOW_BYTES, _PART_BYTES = 64 << 10, 256 << 10
+_UNSUSPECTED_BYTES, _UNSUSPECTED_RATIO = 8 << 20, 64
 
 _HTTP_STATUS = {
     RefusalReason.BAD_REQUEST: 400,
@@ -133,29 +139,49 @@ async def _inflate(octets: bytes, limit: int) -> bytes:
 
 
 def bounded_gunzip(octets: bytes, limit: int) -> bytes:
-    """Undo gzip (RFC 1952, several members allowed), never holding more than *limit* octets of the result.
+    """Undo gzip (RFC 1952, up to ``MAX_GZIP_MEMBERS`` members), holding no more than *limit* octets.
 
     Raises:
         Refusal: it is damaged or cut short, or holds more.
     """
+    too_large = Refusal(RefusalReason.TOO_LARGE, f"the body holds more than {limit} octets when decompressed")
     parts: list[bytes] = []
-    left = limit
-    while octets:
-        member = zlib.decompressobj(wbits=31)
-        try:
-            part = member.decompress(octets, left + 1)
-        except zlib.error:
-            raise Refusal(RefusalReason.BAD_ENCODING, "the body is not valid gzip") from None
-        left -= len(part)
-        if left < 0:
-            raise Refusal(
-                RefusalReason.TOO_LARGE, f"the body holds more than {limit} octets when decompressed"
-            )
-        if not member.eof:
-            raise Refusal(RefusalReason.BAD_ENCODING, "the gzip body is cut short")
+    size = 0
+    counted = False
+    for part, used in _inflated(octets):
+        size += len(part)
+        if size > limit:
+            raise too_large
+        if not counted and size > max(_UNSUSPECTED_BYTES, used * _UNSUSPECTED_RATIO):
+            counted = True  # what grows like this is looked at before it is kept
+            if any(total > limit for total in accumulate(len(each) for each, _ in _inflated(octets))):
+                raise too_large
         parts.append(part)
-        octets = member.unused_data
     return b"".join(parts)
+
+
+def _inflated(octets: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield what gzip holds in small parts, each with how much of *octets* was used so far."""
+    at = members = 0
+    while at < len(octets):
+        members += 1
+        if members > MAX_GZIP_MEMBERS:
+            raise Refusal(
+                RefusalReason.BAD_ENCODING, f"the gzip body has more than {MAX_GZIP_MEMBERS} members"
+            )
+        member = zlib.decompressobj(wbits=31)
+        part = b""
+        while not member.eof:
+            window = octets[at : at + _WINDOW_BYTES]
+            if not window and not part:
+                raise Refusal(RefusalReason.BAD_ENCODING, "the gzip body is cut short")
+            try:
+                part = member.decompress(window, _PART_BYTES)
+            except zlib.error:
+                raise Refusal(RefusalReason.BAD_ENCODING, "the body is not valid gzip") from None
+            at += len(window) - len(member.unused_data if member.eof else member.unconsumed_tail)
+            if part:
+                yield part, at
 
 
 def _refusal_response(refusal: Refusal, media_type: str) -> Response:

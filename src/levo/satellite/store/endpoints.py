@@ -176,11 +176,13 @@ class EndpointTable:
         callers.absorb(facts.callers)
         execute(
             "UPDATE endpoint SET traces = traces + ?, exchanges = exchanges + ?, callers = ?,"
-            " first_seen_ns = min(first_seen_ns, ?), last_seen_ns = max(last_seen_ns, ?) WHERE id = ?",
+            " schemes = schemes | ?, first_seen_ns = min(first_seen_ns, ?),"
+            " last_seen_ns = max(last_seen_ns, ?) WHERE id = ?",
             (
                 facts.traces,
                 facts.exchanges,
                 callers.registers,
+                facts.schemes,
                 facts.first_seen_ns,
                 facts.last_seen_ns,
                 row[0],
@@ -225,14 +227,17 @@ class EndpointTable:
             known.absorb(_decode_knowledge(state))
         execute("INSERT OR REPLACE INTO knowledge VALUES (?, ?)", (new, _encode(known)))
         move_traffic(self._connection, old, new)
-        callers = Callers()
-        for (registers,) in execute("SELECT callers FROM endpoint WHERE id IN (?, ?)", (old, new)).fetchall():
+        callers, schemes = Callers(), 0
+        for registers, seen in execute(
+            "SELECT callers, schemes FROM endpoint WHERE id IN (?, ?)", (old, new)
+        ).fetchall():
             callers.absorb(Callers(registers))
+            schemes |= seen
         execute(
             "UPDATE endpoint SET (traces, exchanges, first_seen_ns, last_seen_ns) = (SELECT sum(traces),"
             " sum(exchanges), min(first_seen_ns), max(last_seen_ns) FROM endpoint WHERE id IN (?, ?)),"
-            " callers = ? WHERE id = ?",
-            (old, new, callers.registers, new),
+            " callers = ?, schemes = ? WHERE id = ?",
+            (old, new, callers.registers, schemes, new),
         )
         execute("DELETE FROM event WHERE endpoint = ?", (old,))
         execute("DELETE FROM endpoint WHERE id = ?", (old,))

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from levo.satellite.learn.trace import schemes_of, status_name
 from levo.satellite.openapi import Operation
 from levo.satellite.store.endpoints import unpack_knowledge
 
 _COLUMNS = (
-    "id, method, path, host, exchanges, first_seen_ns, last_seen_ns, confidence,"
+    "id, method, path, host, exchanges, first_seen_ns, last_seen_ns, confidence, schemes,"
     " (SELECT state FROM knowledge WHERE endpoint = endpoint.id)"
 )
 
@@ -120,18 +121,19 @@ def read_description(connection: sqlite3.Connection, place: tuple[str, str, str]
 
 def _operations(
     connection: sqlite3.Connection,
-    rows: Sequence[tuple[int, str, str, str, float, int, int, float, bytes | None]],
+    rows: Sequence[tuple[int, str, str, str, float, int, int, float, int, bytes | None]],
 ) -> list[tuple[int, Operation]]:
     found: list[tuple[int, Operation]] = []
-    for identity, method, path, host, exchanges, first, last, confidence, state in rows:
+    for identity, method, path, host, exchanges, first, last, confidence, schemes, state in rows:
         operation = Operation(method, path, host)
         if state is not None:
             operation.knowledge = unpack_knowledge(state)
         operation.exchanges = exchanges
         operation.first_seen_ns, operation.last_seen_ns = first, last
         operation.confidence = confidence
+        operation.schemes = schemes_of(schemes)
         operation.statuses = {
-            str(status): count
+            status_name(status): count
             for status, count in connection.execute(
                 "SELECT status, exchanges FROM endpoint_status WHERE endpoint = ?", (identity,)
             )

@@ -16,6 +16,7 @@ import msgspec
 
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.sensors import Run
+from levo.satellite.learn.trace import INVALID, INVALID_STATUS, schemes_of, status_name
 from levo.satellite.learn.traffic import Traffic
 from levo.satellite.openapi import Operation
 from levo.satellite.store.desk import DESK_NAME, row_number
@@ -33,8 +34,15 @@ from levo.satellite.store.schema import open_for_reading
 from levo.satellite.store.traffic import WHOLE_CATALOG, read_most_errors, read_traffic
 from levo.satellite.store.writer import SensorState
 
-_STATUS_CLASSES = {"none": (0, 0), "1xx": (100, 199), "2xx": (200, 299), "3xx": (300, 399), "4xx": (400, 499)}
-STATUS_CLASSES = {**_STATUS_CLASSES, "5xx": (500, 599)}
+STATUS_CLASSES = {
+    "none": (0, 0),
+    INVALID: (INVALID_STATUS, INVALID_STATUS),
+    "1xx": (100, 199),
+    "2xx": (200, 299),
+    "3xx": (300, 399),
+    "4xx": (400, 499),
+    "5xx": (500, 599),
+}
 SORTS = {
     "path": "application, host, path, method, environment, organization",
     "last_seen": "last_seen_ns DESC, id",
@@ -84,15 +92,23 @@ class EndpointRow(msgspec.Struct, frozen=True):
     confidence: float
     """That the template is right; 0 while nothing is decided."""
     statuses: dict[str, float]
-    """Exchanges by status code; ``"0"`` is "no response seen"."""
+    """Exchanges by status code; ``"0"`` is "no response seen", ``"invalid"`` a response without a code."""
+    schemes: tuple[str, ...] = ()
+    """``http``, ``https`` or both; empty when unknown."""
 
     @property
     def status_classes(self) -> dict[str, float]:
         """Exchanges by status class, those that occurred, in ascending order."""
         classes = dict.fromkeys(STATUS_CLASSES, 0.0)
         for status, exchanges in self.statuses.items():
-            classes["none" if status == "0" else f"{status[0]}xx"] += exchanges
+            classes[_class_of(status)] += exchanges
         return {name: exchanges for name, exchanges in classes.items() if exchanges}
+
+
+def _class_of(status: str) -> str:
+    if status == INVALID:
+        return INVALID
+    return "none" if status == "0" else f"{status[0]}xx"
 
 
 class ApplicationRow(msgspec.Struct, frozen=True):
@@ -554,15 +570,16 @@ class CatalogReader:
         self._idle.put(connection)
 
 
-_Columns = tuple[int, str, str, str, str, str, str, int, float, int, int, float]
+_Columns = tuple[int, str, str, str, str, str, str, int, float, int, int, float, int]
 _COLUMNS = (
     "id, organization, environment, application, host, method, path,"
-    " traces, exchanges, first_seen_ns, last_seen_ns, confidence"
+    " traces, exchanges, first_seen_ns, last_seen_ns, confidence, schemes"
 )
 
 
 _CLASSES_OF = (
-    "SELECT DISTINCT endpoint, CASE WHEN status = 0 THEN 'none' ELSE (status / 100) || 'xx' END AS class"
+    "SELECT DISTINCT endpoint, CASE WHEN status = 0 THEN 'none' WHEN status BETWEEN 100 AND 599"
+    " THEN (status / 100) || 'xx' ELSE 'invalid' END AS class"
     " FROM endpoint_status"
 )
 
@@ -611,8 +628,8 @@ def _with_statuses(connection: sqlite3.Connection, rows: Sequence[_Columns]) -> 
         [row[0] for row in rows],
     )
     for endpoint, status, exchanges in found:
-        statuses[endpoint][str(status)] = exchanges
-    return [EndpointRow(*row, statuses[row[0]]) for row in rows]
+        statuses[endpoint][status_name(status)] = exchanges
+    return [EndpointRow(*row[:-1], statuses[row[0]], schemes_of(row[-1])) for row in rows]
 
 
 _SENSOR = "organization, sensor, first_seen_ns, last_seen_ns, report"

@@ -136,6 +136,10 @@ _STEPS = (
     -- A number that was given again belongs to the endpoint that has it now.
     DELETE FROM redirect WHERE old IN (SELECT id FROM endpoint);
     """,
+    # 6: the URL schemes of endpoints (a union of learn.trace.SCHEME_BITS); 0 of those seen before is unknown
+    """
+    ALTER TABLE endpoint ADD COLUMN schemes INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 _ITS_ENDPOINTS = "(SELECT id FROM main.endpoint WHERE organization = {1})"

@@ -8,10 +8,16 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from levo.satellite.access import Identity, Keeper, LoginRefused, PasswordRefused, identity_of
+from levo.satellite.access import (
+    Identity,
+    Keeper,
+    LoginRefused,
+    PasswordRefused,
+    PasswordsBusy,
+    identity_of,
+)
 from levo.satellite.access.gate import cookie_name, local_target
 from levo.satellite.access.keeper import INGEST, ROLES, SESSION_S
-from levo.satellite.access.passwords import check_password
 from levo.satellite.web import parameters
 from levo.satellite.web.alerts import KINDS, WebhookRefused, checked_url, page_of
 from levo.satellite.web.connect import Sender, targets
@@ -85,12 +91,16 @@ class AccountPages:
         return self._renderer.page(request, "setup.html", error="", name="")
 
     async def _setup(self, request: Request) -> Response:
+        if not await run_in_threadpool(lambda: self._keeper.setup_code):
+            raise HTTPException(410, "this Satellite is set up already")
         form = await read_form(request, 8 << 10)
         name = form.get("name", "")[:64].strip()
         try:
             await run_in_threadpool(
                 self._keeper.first_account, form.get("code", ""), name, form.get("password", "")
             )
+        except PasswordsBusy as busy:
+            raise _try_again(busy) from None
         except (LoginRefused, PasswordRefused) as refused:
             return self._renderer.page(request, "setup.html", 403, error=str(refused), name=name)
         secret = await run_in_threadpool(self._keeper.open_session, name)
@@ -149,11 +159,13 @@ class AccountPages:
         if account is None:
             raise HTTPException(403, "log in to change a password")
         try:
-            if not check_password(form.get("old", ""), account.password):
+            if not self._keeper.matches(form.get("old", ""), account.password):
                 raise PasswordRefused("the old password is wrong")
             self._keeper.put_account(
                 account.name, account.role, form.get("new", ""), identity.name, account.organization
             )
+        except PasswordsBusy as busy:
+            raise _try_again(busy) from None
         except PasswordRefused as refused:
             return self._settings_page(request, error=str(refused), status=400)
         answer = RedirectResponse("/settings?said=password", 303)
@@ -169,6 +181,8 @@ class AccountPages:
                 identity.name,
                 field(form, "organization", 200, required=False),
             )
+        except PasswordsBusy as busy:
+            raise _try_again(busy) from None
         except PasswordRefused as refused:
             return self._settings_page(request, error=str(refused), status=400)
         if identity.session and name != identity.name:
@@ -240,3 +254,7 @@ class AccountPages:
             samesite="lax",
         )
         return answer
+
+
+def _try_again(busy: PasswordsBusy) -> HTTPException:
+    return HTTPException(503, str(busy), {"retry-after": str(int(busy.retry_after_s))})

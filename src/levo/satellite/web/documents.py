@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -14,7 +14,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from levo.satellite.openapi import Coverage, Operation, compare, render_document
+from levo.satellite.openapi import (
+    Coverage,
+    DocumentRefused,
+    Operation,
+    compare,
+    read_document,
+    render_document,
+)
 from levo.satellite.openapi.document import VERSIONS, SensitiveField, sensitive_fields
 from levo.satellite.openapi.schema import sensitive_note
 from levo.satellite.receive.http_routes import read_bounded
@@ -52,15 +59,10 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
     async def upload(request: Request) -> Response:
         parameters.only(request.query_params, *_PLACE)
         octets = await read_bounded(request, MAX_DESCRIPTION_BYTES)
-        try:
-            document = orjson.loads(octets)
-        except ValueError:
-            raise HTTPException(400, "the description is not JSON") from None
-        if not isinstance(document, Mapping) or not str(document.get("openapi", "")).startswith("3."):
-            raise HTTPException(400, "the description is no OpenAPI 3 document")
+        document = await run_in_threadpool(_read_json, octets)
         reader = catalogs.reader(request)
         place = await run_in_threadpool(_place, reader, request.query_params)
-        text = orjson.dumps(document).decode()
+        text = orjson.dumps(document).decode()  # what is up to MAX_DEPTH deep can be written
         await run_in_threadpool(store_description, reader.path, place, time.time_ns(), text)
         return Response(status_code=204)
 
@@ -133,6 +135,19 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
         Route("/api/events", events),
         Route("/api/sensitive", sensitive),
     ]
+
+
+def _read_json(octets: bytes) -> dict[str, Any]:
+    """Return an OpenAPI document.
+
+    Raises:
+        HTTPException: it is something else, or past a bound of what may be uploaded.
+    """
+    try:
+        return read_document(octets.decode(), aliases=False, as_yaml=False)
+    except (UnicodeDecodeError, DocumentRefused) as error:
+        reason = error if isinstance(error, DocumentRefused) else "not UTF-8"
+        raise HTTPException(400, f"the description cannot be used: {reason}") from None
 
 
 def _place(reader: CatalogReader, query: QueryParams) -> tuple[str, str, str]:

@@ -339,7 +339,7 @@ def shown_operation(written: Mapping[str, Any]) -> Operation:
     if isinstance(body, Mapping) and body.get("content"):
         messages.append(("Request body", _contents(body)))
     for status, response in (written.get("responses") or {}).items():
-        if isinstance(response, Mapping) and status != "default":
+        if isinstance(response, Mapping) and (status != "default" or response.get("content")):
             text = str(response.get("description", ""))
             messages.append((f"Answer {status} {text}".strip(), _contents(response)))
     return Operation(parameters, tuple(messages))

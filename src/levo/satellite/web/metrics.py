@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -10,7 +10,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from levo.satellite.access import identity_of
+from levo.satellite.connections import ConnectionStatistics
 from levo.satellite.queue import JournalStatistics
+from levo.satellite.readiness import Cause
 from levo.satellite.receive import IntakeStatistics
 from levo.satellite.store import CatalogReader, Summary
 from levo.satellite.supervisor import SupervisorStatistics
@@ -19,20 +21,30 @@ Snapshot = tuple[IntakeStatistics, JournalStatistics, SupervisorStatistics]
 _Samples = Iterable[tuple[str, float]]
 
 
-def metrics_route(reader: CatalogReader, snapshot: Callable[[], Snapshot]) -> Route:
+def metrics_route(
+    reader: CatalogReader,
+    snapshot: Callable[[], Snapshot],
+    not_ready: Callable[[], dict[Cause, str]] = dict,
+    connections: Callable[[], dict[str, ConnectionStatistics]] = dict,
+) -> Route:
     """Return the route ``/metrics``."""
 
     def metrics(request: Request) -> Response:
         if identity_of(request).organization:
             raise HTTPException(403, "these numbers are of all organisations together")
-        text = render(*snapshot(), reader.summary())
+        text = render(*snapshot(), reader.summary(), not_ready(), connections())
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     return Route("/metrics", metrics)
 
 
 def render(
-    intake: IntakeStatistics, journal: JournalStatistics, learner: SupervisorStatistics, summary: Summary
+    intake: IntakeStatistics,
+    journal: JournalStatistics,
+    learner: SupervisorStatistics,
+    summary: Summary,
+    not_ready: Mapping[Cause, str],
+    connections: Mapping[str, ConnectionStatistics],
 ) -> str:
     """Return the page."""
     lines: list[str] = []
@@ -71,6 +83,12 @@ def render(
         "journal_bytes", "Octets in the journal that are not yet learned and deleted.", journal.stored_bytes
     )
     gauge("journal_pending_bytes", "Octets waiting to be written to the journal.", journal.pending_bytes)
+    gauge("ready", "Whether /readyz reports the Satellite as ready.", float(not not_ready))
+    causes = [(f'{{cause="{cause}"}}', float(cause in not_ready)) for cause in Cause]
+    family("not_ready", "gauge", "What keeps the Satellite from being ready.", causes)
+    for name, kind, text, field in _CONNECTIONS:
+        samples = [(f'{{port="{port}"}}', getattr(found, field)) for port, found in connections.items()]
+        family(name, kind, text, samples)
     gauge("learner_up", "Whether the learner process runs.", float(learner.running))
     counter("learner_restarts_total", "Times the learner had to be started again.", learner.restarts_total)
     damaged = learner.progress.damaged_records if learner.progress else 0
@@ -83,6 +101,21 @@ def render(
     return "\n".join(lines) + "\n"
 
 
+_CONNECTIONS = (
+    ("connections", "gauge", "Open connections, by port.", "open"),
+    (
+        "connections_evicted_total",
+        "counter",
+        "Connections waiting for their client that were ended to make room, by port.",
+        "evicted_total",
+    ),
+    (
+        "connections_refused_total",
+        "counter",
+        "Connections refused since none could make room, by port.",
+        "refused_total",
+    ),
+)
 _COUNTERS = {
     "learned_traces": "API traces learned, since the catalog was made.",
     "learned_exchanges": "Exchanges they stand for.",

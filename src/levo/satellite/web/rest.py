@@ -37,6 +37,7 @@ def endpoint_document(row: EndpointRow) -> dict[str, Any]:
         "environment": row.environment,
         "application": row.application,
         "host": row.host,
+        "schemes": list(row.schemes),
         "method": row.method,
         "path": row.path,
         "confidence": round(row.confidence, 3),

@@ -15,6 +15,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ExceptionHandler
 
 from levo.satellite.access import Gate, Keeper
+from levo.satellite.connections import ConnectionStatistics
+from levo.satellite.readiness import Cause
 from levo.satellite.receive import Intake, otlp_routes
 from levo.satellite.store import CatalogReader
 from levo.satellite.web.account_pages import AccountPages
@@ -46,7 +48,9 @@ class SiteParts:
     keeper: Keeper
     live: LiveChannel
     snapshot: Callable[[], Snapshot]
-    ready: Callable[[], bool]
+    not_ready: Callable[[], dict[Cause, str]]
+    connections: Callable[[], dict[str, ConnectionStatistics]]
+    """By the name of the port."""
     backup: Backup
     satellite_url: str
     """What a sensor on this machine would be given as ``--satellite-url``."""
@@ -72,8 +76,8 @@ def build_site(parts: SiteParts) -> Starlette:
         description_route(),
         parts.backup.route(),
         parts.live.route(),
-        metrics_route(parts.reader, parts.snapshot),
-        *_health_routes(parts.ready),
+        metrics_route(parts.reader, parts.snapshot, parts.not_ready, parts.connections),
+        *_health_routes(parts.not_ready),
         *otlp_routes(parts.intake),
         assets.route(),
     ]
@@ -84,9 +88,9 @@ def build_site(parts: SiteParts) -> Starlette:
     return _application(routes, middleware, on_site_exception(renderer))
 
 
-def build_otlp_app(*, intake: Intake, ready: Callable[[], bool]) -> Starlette:
+def build_otlp_app(*, intake: Intake, not_ready: Callable[[], dict[Cause, str]]) -> Starlette:
     """Return the application of the OTLP/HTTP port."""
-    return _application([*otlp_routes(intake), *_health_routes(ready)], [], on_http_exception)
+    return _application([*otlp_routes(intake), *_health_routes(not_ready)], [], on_http_exception)
 
 
 def _application(
@@ -96,11 +100,14 @@ def _application(
     return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
 
 
-def _health_routes(ready: Callable[[], bool]) -> list[Route]:
+def _health_routes(not_ready: Callable[[], dict[Cause, str]]) -> list[Route]:
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def readyz(_request: Request) -> Response:
-        return PlainTextResponse("ready\n") if ready() else PlainTextResponse("not ready\n", 503)
+        causes = not_ready()
+        if not causes:
+            return PlainTextResponse("ready\n")
+        return PlainTextResponse("".join(f"not ready: {text}\n" for text in causes.values()), 503)
 
     return [Route("/healthz", healthz), Route("/readyz", readyz)]

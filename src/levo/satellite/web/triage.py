@@ -7,7 +7,6 @@ from typing import cast
 from urllib.parse import urlencode
 
 import orjson
-import yaml
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +14,7 @@ from starlette.routing import Route
 
 from levo.satellite.access import Identity
 from levo.satellite.learn.paths.known import anonymous_pattern
+from levo.satellite.openapi import DocumentRefused, read_document
 from levo.satellite.store import EndpointRow
 from levo.satellite.store.descriptions import store_description
 from levo.satellite.store.desk import DecisionKind
@@ -120,13 +120,10 @@ class Triage(CatalogPages):
             field(form, "environment", 200),
             field(form, "application", 200),
         )
-        text = form.get("document", "")
         try:
-            document = orjson.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
-        except (orjson.JSONDecodeError, yaml.YAMLError, RecursionError):
-            raise HTTPException(400, "document: is neither JSON nor YAML") from None
-        if not isinstance(document, dict) or not str(document.get("openapi", "")).startswith("3."):
-            raise HTTPException(400, "document: is no OpenAPI 3 description")
+            document = read_document(form.get("document", ""), aliases=False)
+        except DocumentRefused as refused:
+            raise HTTPException(400, f"document: {refused}") from None
         try:
             kept = orjson.dumps(document, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
         except (TypeError, orjson.JSONEncodeError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -18,6 +18,11 @@ _LINK_NAME = 3
 _ADDRESS, _LOCAL = 1, 2
 
 _UP, _LOOPBACK, _RUNNING = 0x1, 0x8, 0x40
+
+ANY = "any"
+"""libpcap's name for all interfaces, also those that come up later, on one handle."""
+MOST_SEPARATE = 16
+"""Interfaces that are captured each on its own where none is named."""
 
 _UNREADABLE_TYPES = frozenset({280, 804, 805, 820, 824, 825, 826})
 """ARPHRD_ values of devices that carry no IP: CAN, IEEE 802.15.4, 6LoWPAN, phonet, netlink monitor, vsock."""
@@ -80,9 +85,10 @@ def list_interfaces() -> list[Interface]:
     return sorted(found, key=lambda each: each.index)
 
 
-def default_interfaces() -> list[str]:
-    """Names of the interfaces to capture on where none are named: all that are up and can carry IP."""
-    return [each.name for each in list_interfaces() if each.up and each.readable]
+def default_interfaces(listed: Iterable[Interface]) -> list[str]:
+    """What to capture on where nothing is named: all that are up and can carry IP; of many, ``ANY``."""
+    names = [each.name for each in listed if each.up and each.readable]
+    return names if len(names) <= MOST_SEPARATE else [ANY]
 
 
 def _dump(request: int, answer: int, body: bytes) -> Iterator[bytes]:

@@ -10,7 +10,6 @@ ALL_BUFFERS_BYTES: int
 SMALLEST_BUFFER_BYTES: int
 SNAPLEN: int
 BLOCK_TIMEOUT_MS: int
-ANY: str
 
 class LiveSource(FrameSource):
     def __init__(

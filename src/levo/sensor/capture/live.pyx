@@ -37,7 +37,7 @@ import time
 from levo.errors import CaptureError, ConfigError, PrivilegeError, Problem
 from levo.sensor.capture.bpf import ExpressionError, compile_expression
 from levo.sensor.capture.filters import check_expression, live_program, resolve
-from levo.sensor.capture.interfaces import list_interfaces
+from levo.sensor.capture.interfaces import ANY, default_interfaces, list_interfaces
 from levo.sensor.capture.privilege import missing_privilege
 from levo.sensor.capture.statistics import InterfaceStatistics, LiveStatistics
 
@@ -61,6 +61,7 @@ cdef extern from "pcap/pcap.h":
     int pcap_activate(pcap_t* handle) nogil
     int pcap_setnonblock(pcap_t* handle, int on, char* error)
     int pcap_datalink(pcap_t* handle)
+    int pcap_set_datalink(pcap_t* handle, int link_type)
     int pcap_fileno(pcap_t* handle)
     int pcap_get_selectable_fd(pcap_t* handle) nogil
     int pcap_compile(pcap_t* handle, bpf_program* program, const char* text, int optimize, unsigned int netmask)
@@ -99,14 +100,13 @@ SNAPLEN = 262144
 BLOCK_TIMEOUT_MS = 50
 """Age at which the kernel hands over a block that is not full."""
 
-ANY = "any"
-"""libpcap's name for all interfaces on one handle."""
-
 cdef double RESOLVE_EVERY_S = 60.0
+cdef double READ_WITHIN_S = 2.0     # what a ring held so long ago has been read
 
 cdef enum:
     PACKET_IGNORE_OUTGOING = 23     # packet(7), Linux 4.20
     MOST_INTERFACES = 1024
+    DLT_LINUX_SLL2 = 276            # says of each frame which interface showed it
     FULL_SHARE = 16                 # a ring with more than this part waiting is too small
     FRAME_OVERHEAD = 96             # of the kernel's, in the ring
     LAST_BLOCK_MS = 70              # after so long a socket that gets no more frames has handed over all it got
@@ -165,7 +165,12 @@ cdef void on_frame(unsigned char* user, const pcap_pkthdr* header, const unsigne
 
 
 cdef class LiveSource(FrameSource):
-    """Frames of live interfaces. Each frame on loopback once, own exports never."""
+    """Frames of live interfaces. Each frame on loopback once, excluded connections never.
+
+    Where no interface is named and many are up, one handle reads all of them (``default_interfaces``): each
+    would cost a ring and a descriptor. When so many come up later, that handle is opened first; the others
+    are closed once they have been read up to then. The engine recognizes what both have seen meanwhile.
+    """
 
     cdef Handle** _handles
     cdef int _count
@@ -177,6 +182,7 @@ cdef class LiveSource(FrameSource):
 
     cdef list _names                # by slot
     cdef object _chosen             # names asked for, or None: all that are up
+    cdef double _together_at        # when ANY took the place of separate interfaces; 0: it did not
     cdef object _filter
     cdef int _snaplen
     cdef int _buffer_bytes
@@ -202,7 +208,7 @@ cdef class LiveSource(FrameSource):
         exclude=(),
         bint promiscuous=False,
     ):
-        """Open *interfaces* (none named: all that are up, and later those that come up).
+        """Open *interfaces* (none named: all that are up, and those that come up later; many of them as one).
 
         *filter* is a pcap-filter(7) expression; *exclude* holds ``filters.Endpoint`` whose TCP traffic is not
         captured. *buffer_bytes* is the ring of one interface, less where many are captured unnamed. With
@@ -366,7 +372,7 @@ cdef class LiveSource(FrameSource):
         """Open what should be open and is not. At first, a refusal by the kernel is an error."""
         by_name = {each.name: each for each in listed}
         if self._chosen is None:
-            wanted = [each.name for each in listed if each.up and each.readable]
+            wanted = [ANY] if ANY in self.interfaces else default_interfaces(listed)
             buffer_bytes = min(self._buffer_bytes, ALL_BUFFERS_BYTES // max(len(wanted), 1))
         else:
             wanted = self._chosen
@@ -391,7 +397,12 @@ cdef class LiveSource(FrameSource):
                 trouble = error
                 self._complain(name, str(error))
             else:
-                if self._complaints.pop(name, None) is not None or not first:
+                if name == ANY and self._chosen is None:
+                    self._complaints.pop(name, None)
+                    self._together_at = time.monotonic()
+                    up = sum(each.up and each.readable for each in listed)
+                    self._events.append(f"{up} interfaces are up: captured together, as {ANY!r}")
+                elif self._complaints.pop(name, None) is not None or not first:
                     self._events.append(f"capturing on {name!r}")
         if first and trouble is not None and not self.interfaces:
             raise trouble
@@ -467,6 +478,8 @@ cdef class LiveSource(FrameSource):
                 # The twin that loopback shows on its way out is not even copied. Where the kernel is too old for
                 # it, libpcap passes the twin over.
                 setsockopt(pcap_fileno(pcap), SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on))
+            if name == ANY:
+                pcap_set_datalink(pcap, DLT_LINUX_SLL2)     # before libpcap 1.10: version 1, as it is
             if pcap_setnonblock(pcap, 1, error) != 0:
                 raise CaptureError(f"cannot open {name!r}: {error.decode('utf-8', 'replace')}")
         except BaseException:
@@ -599,6 +612,17 @@ cdef class LiveSource(FrameSource):
             return
         self._note_down(listed)
         self._open_missing(listed, False)
+        self._close_separate()
+
+    cdef _close_separate(self):
+        """Close the interfaces that ANY has taken the place of."""
+        cdef int index
+        if self._together_at == 0 or time.monotonic() - self._together_at < READ_WITHIN_S:
+            return
+        for index in range(self._count):
+            if self._names[index] != ANY and self._is_open(index):
+                self._close_handle(self._handles[index])
+        self._together_at = 0
 
     cdef _note_down(self, list listed):
         """Interfaces that are open and go down deliver nothing, and go on by themselves when they come up."""

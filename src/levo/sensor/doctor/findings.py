@@ -84,7 +84,8 @@ def _arrival(config: SensorConfig, watched: Watched) -> list[Finding]:
         ]
     busy = [(name, count) for name, count in watched.interfaces if count]
     here = sum(count for name, count in busy if name in config.interfaces)
-    if config.interfaces and (config.filter is None or 20 * here < sum(count for _, count in busy)):
+    elsewhere = 20 * here < sum(count for _, count in busy) and all(name != "any" for name, _ in busy)
+    if config.interfaces and (config.filter is None or elsewhere):
         busy = [(name, count) for name, count in busy if name not in config.interfaces]
         names = ", ".join(f"{name} ({count:,})" for name, count in busy)
         return [

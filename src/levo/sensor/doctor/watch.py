@@ -83,7 +83,7 @@ def watch(
         ConfigError, PrivilegeError, CaptureError, CaptureFileError: as the sensor would at its start.
     """
     live = config.read is None
-    shares = replace(Shares.of(config.max_memory, 1), ring_bytes=4 << 20)
+    shares = replace(Shares.of(config.max_memory_bytes, 1), ring_bytes=4 << 20)
     kept = _Eye(open_source(config, environ, shares), **policy(config))
     try:
         everything = _Eye(open_source(replace(config, filter=None, interfaces=()), environ, shares))

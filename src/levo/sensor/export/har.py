@@ -171,6 +171,8 @@ def _damage(message: Message) -> dict[str, Any]:
         out["_truncated"] = True
     if message.missing_bytes:
         out["_missingBytes"] = message.missing_bytes
+    if message.findings:
+        out["_findings"] = list(message.findings)
     return out
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from levo import __version__
 from levo.errors import ConfigError, Problem
 from levo.sensor.export.advice import forbidden, grpc_handshake_problem, unauthenticated
 from levo.sensor.export.batch import EncodedRequest, ExportBatch, RequestLimits, otlp_slices
@@ -114,7 +115,7 @@ class OtlpGrpc:
                 ("grpc.min_reconnect_backoff_ms", 100),
                 ("grpc.max_reconnect_backoff_ms", 1000),
                 ("grpc.enable_retries", 0),
-                ("grpc.primary_user_agent", "levo-sensor"),
+                ("grpc.primary_user_agent", f"levo-sensor/{__version__}"),
                 ("grpc.enable_http_proxy", 0 if self._proxy is None else 1),
             ]
             if self._proxy is not None:

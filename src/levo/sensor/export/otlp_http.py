@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from levo import __version__
 from levo.sensor.export.advice import http_refusal
 from levo.sensor.export.batch import EncodedRequest, ExportBatch, RequestLimits, otlp_slices
 from levo.sensor.export.compression import compress, compressor
@@ -54,7 +55,7 @@ class OtlpHttp:
             "content-type": "application/x-protobuf",
             "content-encoding": "gzip",
             "accept": "application/x-protobuf",
-            "user-agent": "levo-sensor",
+            "user-agent": f"levo-sensor/{__version__}",
             **settings.headers(),
         }
         context = client_context(settings) if settings.address.tls else None

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from levo.config import ProxyUrl, SatelliteUrl
 from levo.errors import ConfigError, Problem
+
+EXPORT_MARK = "levo-sensor-export"
+"""Header field, or metadata, of everything that a sensor sends. By it sensors recognize exports, also each
+other's and those behind address translation, and leave them out (``engine/sampling``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,12 @@ class OtlpSettings:
     request_timeout_s: float = 10.0
     """Longest wait for the answer to one request."""
 
+    instance: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Value of the mark: which sensor sends."""
+
     def headers(self) -> dict[str, str]:
         """Header fields (HTTP) or metadata (gRPC) that say who sends. Raises ConfigError if unsendable."""
-        headers: dict[str, str] = {}
+        headers: dict[str, str] = {EXPORT_MARK: self.instance}
         if self.organization_id:
             _check_sendable(self.organization_id, "--levoai-org-id")
             headers["x-levo-organization-id"] = self.organization_id

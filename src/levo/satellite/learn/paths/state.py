@@ -104,7 +104,7 @@ class PathState:
     ) -> Key | None:
         """Learn one exchange; return the key its facts belong to, None if it teaches nothing.
 
-        *path* as sent, without query; *status* 0 if no response was seen; *weight*: exchanges it stands for.
+        *path* as sent, without query; *status* as a trace has it; *weight*: exchanges it stands for.
         *keys*: its place, where that is not the path's (an operation that is named within the request).
         """
         if status in ABSENT_STATUSES or method not in METHODS:

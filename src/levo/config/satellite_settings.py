@@ -1,0 +1,198 @@
+"""The Satellite's configuration: its table of options, and the frozen value that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from levo.config import values
+from levo.config.document import Document
+from levo.config.merge import Flags, Loaded, merge, problems_of
+from levo.config.options import SENSOR
+from levo.config.table import Option, Origins, Remarks, Surroundings, Table
+from levo.config.values import HostPort
+from levo.errors import ConfigError, Problem
+
+SATELLITE_PATH = "/etc/levo/satellite/config.yaml"
+_LEAST_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SatelliteSettings:
+    """Fields are named like the options, with ``_`` for ``-``; times end in ``_ns``, sizes in ``_bytes``."""
+
+    data_dir: Path
+    listen: HostPort
+    otlp_grpc: HostPort
+    otlp_http: HostPort
+    tls_certificate: Path | None
+    tls_key: Path | None
+    """With :attr:`tls_certificate` all three ports speak TLS."""
+    tls_ca_certificate: Path | None
+    ingest_tokens: Literal["auto", "required", "off"]
+    max_request_bytes: int
+    max_in_flight_bytes: int
+    journal_max_bytes: int
+    drain_timeout_ns: int
+    dry_run: bool
+
+
+def load_settings(
+    flags: Flags,
+    environ: Mapping[str, str],
+    *,
+    path: str | None = None,
+    default_path: str | None = SATELLITE_PATH,
+    surroundings: Surroundings | None = None,
+) -> Loaded[SatelliteSettings]:
+    """The Satellite's settings out of flags, variables, the file and defaults.
+
+    Raises:
+        ConfigError: with everything that is wrong, not only the first.
+    """
+    return merge(SATELLITE, flags, environ, path=path, default_path=default_path, surroundings=surroundings)
+
+
+def _size(value: str) -> int:
+    return values.size_bytes(value, least=_LEAST_BYTES, most=1 << 50)
+
+
+def _file(value: str) -> Path:
+    return Path(values.readable_file(value))
+
+
+def _folder(value: str) -> Path:
+    return Path(values.path(value))
+
+
+def _data_dir(around: Surroundings) -> tuple[Path, str]:
+    return Path(around.satellite_dir), around.satellite_dir_reason
+
+
+def _contradictions(config: SatelliteSettings, origins: Origins) -> Remarks:
+    found: Remarks = []
+    for one, other in (("tls-certificate", "tls-key"), ("tls-key", "tls-certificate")):
+        if origins[one].kind != "default" and origins[other].kind == "default":
+            found.append((one, f"needs {other} beside it"))
+    return found
+
+
+_PREFIX = "LEVO_SATELLITE_"
+_option = partial(Option, variable_prefix=_PREFIX)
+SECTIONS: dict[str, str] = {
+    "Data": "Where the Satellite keeps what it learned.",
+    "Addresses": "Where it listens. A port of 0 lets the system choose.",
+    "Protection": "Who may send and look.",
+    "Limits": "How much it holds, and for how long.",
+    "Self-description": "What it says of itself.",
+}
+OPTIONS: tuple[Option, ...] = (
+    _option(
+        "data-dir", "Data",
+        "Folder of catalog, decisions and journal; made if absent, for its owner only.",
+        _folder, Path("/var/lib/levo/satellite"), metavar="FOLDER",
+        live_default=_data_dir, example="/var/lib/levo/satellite",
+        default_text="/var/lib/levo/satellite for root, else $XDG_DATA_HOME/levo/satellite",
+    ),
+    _option(
+        "listen", "Addresses",
+        "host:port of web pages, REST and OTLP/HTTP.",
+        values.listen_address, HostPort("127.0.0.1", 9999), metavar="HOST:PORT",
+        note="Where other machines can reach it, the first page asks for the code that the Satellite prints, "
+        "and makes the first account.",
+    ),
+    _option(
+        "otlp-grpc", "Addresses",
+        "host:port of OTLP/gRPC. Sensors on other machines need 0.0.0.0:4317.",
+        values.listen_address, HostPort("127.0.0.1", 4317), metavar="HOST:PORT",
+    ),
+    _option(
+        "otlp-http", "Addresses",
+        "host:port of OTLP/HTTP.",
+        values.listen_address, HostPort("127.0.0.1", 4318), metavar="HOST:PORT",
+    ),
+    _option(
+        "tls-certificate", "Protection",
+        "PEM file of the certificate chain; with tls-key all ports speak TLS, and nothing else.",
+        _file, metavar="FILE", example="/etc/levo/satellite/tls.pem",
+    ),
+    _option(
+        "tls-key", "Protection",
+        "PEM file of the private key of tls-certificate.",
+        _file, metavar="FILE", example="/etc/levo/satellite/tls.key",
+    ),
+    _option(
+        "tls-ca-certificate", "Protection",
+        "PEM file of the authority that signed tls-certificate, or the certificate of a proxy in front.",
+        _file, metavar="FILE", default_text="what tls-certificate has of it",
+        example="/etc/levo/satellite/ca.pem",
+        note="Shown to whoever connects a sensor.",
+    ),
+    _option(
+        "ingest-tokens", "Protection",
+        "Whether sensors must send a token: auto, required or off.",
+        values.choice("auto", "required", "off"), "auto", metavar="WHEN",
+        note="`auto`: on addresses that other machines reach, and everywhere once there is a token. Tokens "
+        "are made under Settings; a sensor sends one with `--satellite-token` or `LEVO_SATELLITE_TOKEN`.",
+    ),
+    _option(
+        "max-request-bytes", "Limits",
+        "Most octets of one export request, after decompression.",
+        _size, 64 << 20, values.show_size, metavar="SIZE",
+    ),
+    _option(
+        "max-in-flight-bytes", "Limits",
+        "Most octets of all export requests that are being received.",
+        _size, 256 << 20, values.show_size, metavar="SIZE",
+    ),
+    _option(
+        "journal-max-bytes", "Limits",
+        "Most octets that wait on disk to be learned; past it senders are told to come back.",
+        _size, 1 << 30, values.show_size, metavar="SIZE",
+    ),
+    _option(
+        "drain-timeout", "Limits",
+        "How long SIGTERM waits until what was received is learned.",
+        values.duration_ns, 15_000_000_000, values.show_duration, metavar="TIME",
+        field_name="drain_timeout_ns",
+        note="What is not learned by then waits in the journal for the next start.",
+    ),
+    _option(
+        "dry-run", "Self-description",
+        "Print the merged settings and where each comes from, then exit.",
+        values.flag, False, values.show_flag, metavar="BOOL", switch=True,
+    ),
+)  # fmt: skip
+SATELLITE = Table(
+    "Satellite",
+    SatelliteSettings,
+    OPTIONS,
+    SECTIONS,
+    "levo satellite config reference",
+    SATELLITE_PATH,
+    f"{_PREFIX}CONFIG",
+    _contradictions,
+)
+
+
+def check_satellite_file(path: str) -> list[Problem]:
+    """Everything that is wrong with one file, in the order of its lines; flags and variables play no part."""
+    return problems_of(lambda: load_settings({}, {}, path=path, surroundings=Surroundings()))
+
+
+def is_satellite_file(path: str) -> bool:
+    """Whether the keys of the file at *path* are those of the Satellite rather than of the sensor.
+
+    Where they do not tell (no keys, or only such as both have), the usual place does.
+    """
+    if not Path(path).is_file():
+        return path == SATELLITE_PATH
+    try:
+        keys = {entry.key for entry in Document(path).read_file(Path(path), path)}
+    except ConfigError:
+        return path == SATELLITE_PATH
+    ours, sensors = len(keys & SATELLITE.by_key.keys()), len(keys & SENSOR.by_key.keys())
+    return path == SATELLITE_PATH if ours == sensors else ours > sensors

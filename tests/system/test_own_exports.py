@@ -1,0 +1,128 @@
+"""The sensor's own exports behind address translation: nothing of them among the traces.
+
+As on a node of a cluster: the Satellite's address is a service's, which nft rewrites to the receiver's, in
+another network namespace. ``LEVO_EXPORT_SECONDS`` says for how long (3 s, and 60 s for the drill).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.system.network import Namespace, needs, veth_pair
+from tests.system.sensor import capturing
+
+SECONDS = float(os.environ.get("LEVO_EXPORT_SECONDS", "3"))
+SERVICE = "10.96.0.20"
+RECEIVER = 4318
+APPLICATION = 8080
+
+pytestmark = [pytest.mark.root, pytest.mark.slow, needs("nft", "ethtool"), pytest.mark.timeout(600)]
+
+SERVE = f"""
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = 65536
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+    def log_message(self, *args): pass
+http.server.ThreadingHTTPServer(("0.0.0.0", {APPLICATION}), Handler).serve_forever()
+"""
+RECEIVERS = {
+    "http": "from tests.helpers.collector import Collector as Receiver",
+    "grpc": "from tests.system.grpc_collector import GrpcCollector as Receiver",
+}
+RECEIVE = f"""
+import time
+found = Receiver(port={RECEIVER}, host="0.0.0.0")
+while True:
+    time.sleep(0.1)
+    print(len(found.bodies["traces"]), len(found.bodies["metrics"]), flush=True)
+"""
+ASK = """
+import http.client, sys, time
+end = time.monotonic() + float(sys.argv[1])
+sent = 0
+while time.monotonic() < end:
+    connection = http.client.HTTPConnection("{host}", {port}, timeout=20)
+    for _ in range(5):
+        connection.request("GET", f"/asked/{{sent}}")
+        connection.getresponse().read()
+        sent += 1
+        time.sleep(0.01)
+    connection.close()
+print(sent)
+"""
+
+
+@contextmanager
+def running(namespace: Namespace, program: str, out: Path) -> Iterator[None]:
+    with out.open("wb") as sink:
+        process = namespace.popen([sys.executable, "-c", program], stdout=sink, stderr=subprocess.STDOUT)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def translate(node: Namespace, to: str) -> None:
+    """What goes to the service goes to *to* instead, and to its port."""
+    rules = f"""
+    table ip levo {{
+      chain output {{
+        type nat hook output priority -100;
+        ip daddr {SERVICE} tcp dport {RECEIVER + 1} dnat to {to}:{RECEIVER}
+      }}
+    }}
+    """
+    subprocess.run(node.command(["nft", "-f", "-"]), input=rules.encode(), check=True)
+
+
+def wait_for(namespace: Namespace, host: str, port: int) -> None:
+    connect = f"import socket; socket.create_connection(({host!r}, {port}), 1).close()"
+    end = time.monotonic() + 30
+    while subprocess.run(
+        namespace.command([sys.executable, "-c", connect]), stderr=subprocess.DEVNULL
+    ).returncode:
+        assert time.monotonic() < end, f"nobody listens at {host}:{port}"
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("transport", ["http", "grpc"])
+def test_exports_behind_address_translation_are_not_captured_again(transport: str, tmp_path: Path):
+    with veth_pair() as (pod, node):
+        node.run(["ip", "route", "add", "10.96.0.0/16", "via", pod.address])
+        translate(node, pod.address)
+        received = tmp_path / "received"
+        with running(pod, RECEIVERS[transport] + RECEIVE, received), running(pod, SERVE, tmp_path / "served"):
+            wait_for(node, pod.address, RECEIVER)
+            wait_for(node, pod.address, APPLICATION)
+            url = f"{transport}://{SERVICE}:{RECEIVER + 1}"
+            application = f"http://{pod.address}:{APPLICATION}"
+            more = ("--output=otlp", f"--satellite-url={url}", "--log-format=json")
+            with capturing(node, tmp_path, application, *more) as sensor:
+                asking = ASK.format(host=pod.address, port=APPLICATION)
+                sent = int(node.run([sys.executable, "-c", asking, str(SECONDS)], timeout=SECONDS + 60))
+                sensor.catch_up()
+        traces, metrics = map(int, received.read_text().splitlines()[-1].split())
+        assert traces >= 5 and metrics >= 1, "the sensor exports, through the service's address"
+        ports = Counter(exchange["server"]["port"] for exchange in sensor.exchanges())
+        assert ports == {APPLICATION: sent}
+        asked = {exchange["request"]["target"] for exchange in sensor.exchanges()}
+        assert asked == {f"/asked/{number}" for number in range(sent)}
+        sensor.assert_ledger()
+        left_out = sensor.ledger()["exchanges"]["states"]["own_export"]
+        assert left_out >= traces
