@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from levo.satellite.alerts.watcher import AlertWatcher
+from levo.satellite.catalog.derived import DerivedCatalog
+from levo.satellite.catalog.sensors import SILENT_NS
 from levo.satellite.store import CatalogReader
 from levo.satellite.store.desk import Desk
-from levo.satellite.web.alerts import AlertWatcher
-from levo.satellite.web.insight import Insight
-from levo.satellite.web.sensor_view import SILENT_NS
 from tests.cli.capture import write_capture
 from tests.cli.levo_command import environment, levo
 from tests.satellite.running import RunningSatellite, until
@@ -73,7 +73,7 @@ def test_two_sensors_one_stopped_cleanly_one_killed(
     desk = Desk(satellite.data_dir / "desk.sqlite3")
     late_ns = 0
     watcher = AlertWatcher(
-        reader, desk, Insight(reader, desk), satellite.web, lambda: time.time_ns() + late_ns
+        reader, desk, DerivedCatalog(reader, desk), satellite.web, lambda: time.time_ns() + late_ns
     )
     watcher.look(True)
     stopped, killed = start("--levo-env", "staging"), start("--levo-env", "production")

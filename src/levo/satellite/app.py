@@ -22,6 +22,8 @@ from levo.config.satellite_settings import SatelliteSettings
 from levo.errors import LevoError
 from levo.satellite.access import Keeper
 from levo.satellite.access.ingestion import IngestionTokens
+from levo.satellite.alerts.watcher import AlertWatcher
+from levo.satellite.catalog.derived import DerivedCatalog
 from levo.satellite.certificate import Certificate, read_authority
 from levo.satellite.connections import (
     BACKLOG,
@@ -40,7 +42,6 @@ from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
 from levo.satellite.store.desk import DESK_NAME, Desk
 from levo.satellite.supervisor import LearnerSupervisor
 from levo.satellite.web import (
-    AlertWatcher,
     Backup,
     Catalogs,
     Connect,
@@ -49,7 +50,6 @@ from levo.satellite.web import (
     build_otlp_app,
     build_site,
 )
-from levo.satellite.web.insight import Insight
 
 _LOG = logging.getLogger(__name__)
 LOCK_NAME = "satellite.lock"
@@ -161,7 +161,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             asyncio.create_task(each, name=name)
             for each, name in (
                 (AlertWatcher(reader, desk, catalogs.whole, web_url).run(), "alerts"),
-                (_keep_fresh(catalogs.whole), "insight"),
+                (_keep_fresh(catalogs.whole), "catalog"),
             )
         ]
         try:
@@ -208,14 +208,14 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             journal.tidy()
 
 
-async def _keep_fresh(insight: Insight) -> None:
-    """Renew what is dear to work out, a little at a time."""
+async def _keep_fresh(derived: DerivedCatalog) -> None:
+    """Refresh expensive data incrementally."""
     while True:
         try:
-            done = await asyncio.to_thread(insight.refresh)
+            done = await asyncio.to_thread(derived.refresh)
         except Exception as error:
             # The next look may succeed; the text may name what was captured.
-            _LOG.error("insight: %s", type(error).__name__)
+            _LOG.error("catalog: %s", type(error).__name__)
             done = True
         await asyncio.sleep(_FRESH_EVERY_S if done else 0.2)
 

@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
+from levo.satellite.catalog.derived import place_of
 from levo.satellite.learn import SensorReport, State, Trace, learn_all
 from levo.satellite.learn.state import learn_sensor
 from levo.satellite.queue import Position
@@ -28,10 +29,9 @@ from levo.satellite.store.descriptions import store_description
 from levo.satellite.store.desk import NewAlert
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.exports import Table, download
-from levo.satellite.web.insight import place_of
 from levo.satellite.web.problems import on_http_exception
 from levo.satellite.web.render import Renderer
-from levo.satellite.web.rest import insight_routes, rest_routes
+from levo.satellite.web.rest import derived_routes, rest_routes
 from levo.satellite.web.rest_decisions import decision_routes
 from levo.satellite.web.triage import Triage
 from tests.satellite.asgi import call
@@ -55,7 +55,7 @@ class Exports:
         self.app = Starlette(
             routes=[
                 *rest_routes(self.catalogs),
-                *insight_routes(self.catalogs),
+                *derived_routes(self.catalogs),
                 *decision_routes(self.catalogs, self.desk, triage),
             ],
             exception_handlers={HTTPException: on_http_exception},

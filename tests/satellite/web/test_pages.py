@@ -10,12 +10,12 @@ import pytest
 from bench.satellite.seed import seed
 from starlette.applications import Starlette
 
+from levo.satellite.catalog.derived import place_of
 from levo.satellite.learn import Trace
 from levo.satellite.store import CatalogReader, EndpointFilter
 from levo.satellite.store.desk import Desk
 from levo.satellite.web.catalogs import Catalogs
-from levo.satellite.web.insight import place_of
-from levo.satellite.web.insight_pages import InsightPages
+from levo.satellite.web.learned_pages import LearnedPages
 from levo.satellite.web.pages import PAGE_ROWS, Pages
 from levo.satellite.web.render import Renderer
 from tests.satellite.asgi import call
@@ -35,7 +35,7 @@ class Site:
         self._now_ns = NOW + SECOND
         renderer = Renderer("http://127.0.0.1:9999", lambda: self._now_ns)
         pages = Pages(catalogs, self.desk, renderer)
-        more = InsightPages(catalogs, self.desk, renderer)
+        more = LearnedPages(catalogs, self.desk, renderer)
         self.app = Starlette(routes=[*pages.routes(), *more.routes()])
 
     def later(self, seconds: int) -> None:

@@ -21,7 +21,7 @@ from levo.satellite.web.backup import Backup
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.problems import on_http_exception
 from levo.satellite.web.render import Renderer
-from levo.satellite.web.rest import insight_routes, rest_routes
+from levo.satellite.web.rest import derived_routes, rest_routes
 from levo.satellite.web.rest_decisions import decision_routes
 from levo.satellite.web.rest_description import description_route, rest_description
 from levo.satellite.web.triage import Triage
@@ -40,7 +40,7 @@ def routes(folder: Path) -> list[Route]:
     catalogs = Catalogs(reader, desk)
     return [
         *rest_routes(catalogs),
-        *insight_routes(catalogs),
+        *derived_routes(catalogs),
         *decision_routes(catalogs, desk, Triage(catalogs, desk, Renderer("http://localhost"))),
         Backup(folder).route(),
         description_route(),

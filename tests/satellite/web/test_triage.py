@@ -9,10 +9,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
+from levo.satellite.catalog.derived import place_of
 from levo.satellite.store import CatalogReader, EndpointFilter, EndpointRow
 from levo.satellite.store.desk import Desk
 from levo.satellite.web.catalogs import Catalogs
-from levo.satellite.web.insight import place_of
 from levo.satellite.web.problems import on_http_exception
 from levo.satellite.web.render import Renderer
 from levo.satellite.web.triage import Triage, check_decision

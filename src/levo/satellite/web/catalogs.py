@@ -9,9 +9,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.access import identity_of
+from levo.satellite.catalog.derived import DerivedCatalog
 from levo.satellite.store import CatalogReader
 from levo.satellite.store.desk import Desk
-from levo.satellite.web.insight import Insight
 from levo.satellite.web.render import Renderer
 
 
@@ -20,15 +20,15 @@ class Catalogs:
 
     def __init__(self, reader: CatalogReader, desk: Desk) -> None:
         self._reader = reader
-        self.whole = Insight(reader, desk)
+        self.whole = DerivedCatalog(reader, desk)
         """Of all organisations; for what works behind the pages."""
 
     def reader(self, request: Request) -> CatalogReader:
         """Return the reader for *request*."""
         return self._reader.within(identity_of(request).organization)
 
-    def insight(self, request: Request) -> Insight:
-        """Return the insight for *request*."""
+    def derived(self, request: Request) -> DerivedCatalog:
+        """Return what is derived from the catalog, for *request*."""
         return self.whole.through(self.reader(request))
 
     def revision(self, organization: str) -> int:

@@ -11,6 +11,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from levo.satellite.access import identity_of
+from levo.satellite.catalog.derived import place_of
+from levo.satellite.catalog.sensors import SensorView, encrypted_endpoints, sensor_view
+from levo.satellite.catalog.ttl_cache import TtlCache
 from levo.satellite.learn.paths.explain import explain
 from levo.satellite.store import CatalogReader, EndpointFilter, SensorRow
 from levo.satellite.store.desk import Desk
@@ -18,11 +21,8 @@ from levo.satellite.store.traffic import WHOLE_CATALOG
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import CatalogPages, Catalogs
 from levo.satellite.web.charts import RANGES, Chart, chart, range_start
-from levo.satellite.web.insight import place_of
 from levo.satellite.web.problems import BadParameter
 from levo.satellite.web.render import SECOND_NS, Renderer, link
-from levo.satellite.web.sensor_view import SensorView, encrypted_endpoints, sensor_view
-from levo.satellite.web.ttl_cache import TtlCache
 
 PAGE_ROWS = 100
 DAY_NS = 86_400 * SECOND_NS
@@ -115,7 +115,7 @@ class Pages(CatalogPages):
             lost=fleet.lost,
             hidden=fleet.hidden,
             unread=fleet.unread,
-            sensitive=self._catalogs.insight(request).sensitive_fields(),
+            sensitive=self._catalogs.derived(request).sensitive_fields(),
         )
 
     def _catalog(self, request: Request) -> Response:
@@ -154,7 +154,7 @@ class Pages(CatalogPages):
         query = request.query_params
         parameters.only(query, "range", "said")
         identity = request.path_params["identity"]
-        reader, insight = self._catalogs.reader(request), self._catalogs.insight(request)
+        reader, derived = self._catalogs.reader(request), self._catalogs.derived(request)
         row = reader.endpoint(identity)
         if row is None:
             raise HTTPException(404, "no such endpoint; it may have been merged into another")
@@ -165,7 +165,7 @@ class Pages(CatalogPages):
         decisions = self._desk.decisions(place)
         chosen = self._range(request, row.first_seen_ns)
         application = (row.organization, row.environment, row.application)
-        operation = insight.operation(row)
+        operation = derived.operation(row)
         return self._renderer.page(
             request,
             "endpoint.html",
@@ -179,8 +179,8 @@ class Pages(CatalogPages):
             link=lambda **changes: link({}, **changes),
             parameters=operation.parameters,
             operation=operation.messages,
-            findings=insight.findings(row),
-            changes=insight.changes(endpoint=row.id, limit=20)[1],
+            findings=derived.findings(row),
+            changes=derived.changes(endpoint=row.id, limit=20)[1],
             here=f"/endpoints/{row.id}",
         )
 

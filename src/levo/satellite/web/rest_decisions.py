@@ -10,15 +10,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.access import Identity, identity_of
+from levo.satellite.alerts.watcher import page_of
+from levo.satellite.catalog.derived import place_of
+from levo.satellite.rfc3339 import timestamp
 from levo.satellite.store import EndpointRow
 from levo.satellite.store.desk import Alert, AuditEntry, Decision, Desk
 from levo.satellite.web import parameters
-from levo.satellite.web.alerts import page_of
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.exports import Table, table_response
 from levo.satellite.web.forms import Form, form_route
-from levo.satellite.web.insight import place_of
-from levo.satellite.web.json_body import JsonResponse, etagged, timestamp
+from levo.satellite.web.json_body import JsonResponse, etagged
 from levo.satellite.web.triage import Triage
 
 

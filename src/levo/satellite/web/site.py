@@ -26,13 +26,13 @@ from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.connect import Connect
 from levo.satellite.web.connect_page import ConnectPage
 from levo.satellite.web.headers import SecurityHeaders
-from levo.satellite.web.insight_pages import InsightPages
+from levo.satellite.web.learned_pages import LearnedPages
 from levo.satellite.web.live import LiveChannel
 from levo.satellite.web.metrics import Snapshot, metrics_route
 from levo.satellite.web.pages import Pages
 from levo.satellite.web.problems import on_http_exception, on_site_exception, on_unexpected, problem
 from levo.satellite.web.render import Renderer
-from levo.satellite.web.rest import insight_routes, rest_routes
+from levo.satellite.web.rest import derived_routes, rest_routes
 from levo.satellite.web.rest_decisions import decision_routes
 from levo.satellite.web.rest_description import description_route
 from levo.satellite.web.triage import Triage
@@ -66,12 +66,12 @@ def build_site(parts: SiteParts) -> Starlette:
     triage = Triage(catalogs, desk, renderer)
     routes: list[BaseRoute] = [
         *Pages(catalogs, desk, renderer).routes(),
-        *InsightPages(catalogs, desk, renderer).routes(),
+        *LearnedPages(catalogs, desk, renderer).routes(),
         *triage.routes(),
         *AccountPages(parts.keeper, renderer).routes(),
         *ConnectPage(parts.keeper, renderer).routes(),
         *rest_routes(catalogs, renderer.clock_ns),
-        *insight_routes(catalogs),
+        *derived_routes(catalogs),
         *decision_routes(catalogs, desk, triage),
         description_route(),
         parts.backup.route(),

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.access import Identity
+from levo.satellite.catalog.derived import place_of
 from levo.satellite.learn.paths.known import anonymous_pattern
 from levo.satellite.openapi import DocumentRefused, read_document
 from levo.satellite.store import EndpointRow
@@ -21,7 +22,6 @@ from levo.satellite.store.desk import DecisionKind
 from levo.satellite.web.catalogs import CatalogPages
 from levo.satellite.web.documents import MAX_DESCRIPTION_BYTES
 from levo.satellite.web.forms import Form, back, field, form_route, html_or_json
-from levo.satellite.web.insight import place_of
 
 _PLACE = ("organization", "environment", "application")
 ENDPOINT_KINDS = ("accept", "ignore", "rename", "split", "merge")

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from levo.satellite.catalog.derived import DerivedCatalog, place_of, shown_change, shown_operation
 from levo.satellite.learn import State, learn_all
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.desk import Desk
 from levo.satellite.store.learned import EventRow
-from levo.satellite.web.insight import Insight, place_of, shown_change, shown_operation
 from tests.satellite.openapi.learned import shop
 from tests.satellite.store.catalogs import NOW, catalog
 
@@ -20,13 +20,13 @@ SHOP = ("acme", "staging", "shop")
 
 
 class Learned:
-    """Insight into a shop's traffic."""
+    """What is derived of a shop's traffic."""
 
     def __init__(self, folder: Path) -> None:
         self.desk = Desk(folder / "desk.sqlite3")
         catalog(folder / "catalog", shop()).close()
         self.reader = CatalogReader(folder / "catalog", self.desk.path)
-        self.insight = Insight(self.reader, self.desk)
+        self.derived = DerivedCatalog(self.reader, self.desk)
 
 
 @pytest.fixture
@@ -39,23 +39,23 @@ def event(kind: str, detail: str = "x") -> EventRow:
 
 
 def test_nothing_is_claimed_before_the_first_look(learned: Learned) -> None:
-    assert learned.insight.sensitive_fields() is None
-    assert learned.insight.refresh()
-    assert learned.insight.sensitive_fields() == 3
+    assert learned.derived.sensitive_fields() is None
+    assert learned.derived.refresh()
+    assert learned.derived.sensitive_fields() == 3
 
 
 def test_a_look_ends_when_its_time_is_up(learned: Learned) -> None:
     times = iter((0.0, 9.0))
 
-    assert not learned.insight.refresh(1.0, lambda: next(times))
-    assert learned.insight.sensitive_fields() is None
+    assert not learned.derived.refresh(1.0, lambda: next(times))
+    assert learned.derived.sensitive_fields() is None
 
 
 def test_findings_of_one_endpoint_are_those_of_the_whole(learned: Learned) -> None:
-    learned.insight.refresh()
-    everything = learned.insight.all_findings()
+    learned.derived.refresh()
+    everything = learned.derived.all_findings()
     rows = learned.reader.endpoints(EndpointFilter())[1]
-    by_row = [finding for row in rows for finding in learned.insight.findings(row)]
+    by_row = [finding for row in rows for finding in learned.derived.findings(row)]
 
     assert sorted(map(repr, everything)) == sorted(map(repr, by_row))
     assert {(f.method, f.direction, f.kind) for f in everything} == {
@@ -66,47 +66,47 @@ def test_findings_of_one_endpoint_are_those_of_the_whole(learned: Learned) -> No
 
 
 def test_a_verdict_belongs_to_one_field_of_one_endpoint(learned: Learned) -> None:
-    learned.insight.refresh()
-    first = learned.insight.all_findings()[0]
+    learned.derived.refresh()
+    first = learned.derived.all_findings()[0]
     row = learned.reader.endpoint(first.endpoint)
     assert row is not None
     made = learned.desk.decide("reject", place_of(row), f"{first.location} {first.kind}", "anna", NOW)
 
-    assert sorted(f.verdict for f in learned.insight.all_findings()) == ["", "", "reject"]
+    assert sorted(f.verdict for f in learned.derived.all_findings()) == ["", "", "reject"]
     learned.desk.undo(made, NOW + 1)
-    assert {f.verdict for f in learned.insight.all_findings()} == {""}
+    assert {f.verdict for f in learned.derived.all_findings()} == {""}
 
 
 def test_findings_are_worked_out_once_until_something_changes(learned: Learned) -> None:
-    empty = learned.insight.all_findings()
-    learned.insight.refresh()
-    first = learned.insight.all_findings()
+    empty = learned.derived.all_findings()
+    learned.derived.refresh()
+    first = learned.derived.all_findings()
     assert not empty and first
-    assert learned.insight.all_findings() is first
+    assert learned.derived.all_findings() is first
 
     with CatalogWriter(learned.reader.path) as writer:
         writer.commit(learn_all(State(), shop()), Position(2, 1))
-    again = learned.insight.all_findings()
+    again = learned.derived.all_findings()
     assert again == first and again is not first
 
 
 def test_rejected_findings_raise_no_alert(learned: Learned) -> None:
-    learned.insight.refresh()
-    sensitive = {a.subject for a in learned.insight.alerts(NOW) if a.kind == "new-sensitive-field"}
-    rejected = learned.insight.all_findings()[0]
+    learned.derived.refresh()
+    sensitive = {a.subject for a in learned.derived.alerts(NOW) if a.kind == "new-sensitive-field"}
+    rejected = learned.derived.all_findings()[0]
     row = learned.reader.endpoint(rejected.endpoint)
     assert row is not None and len(sensitive) == 3
     learned.desk.decide("reject", place_of(row), f"{rejected.location} {rejected.kind}", "anna", NOW)
-    after = {a.subject for a in learned.insight.alerts(NOW) if a.kind == "new-sensitive-field"}
+    after = {a.subject for a in learned.derived.alerts(NOW) if a.kind == "new-sensitive-field"}
 
     assert sensitive - after == {f"{rejected.endpoint} {rejected.location} {rejected.kind}"}
 
 
 def test_there_is_a_document_only_of_what_was_seen(learned: Learned) -> None:
-    document = learned.insight.document(SHOP)
+    document = learned.derived.document(SHOP)
 
     assert document is not None and set(document["paths"]) == {"/events", "/users", "/users/{userId}"}
-    assert learned.insight.document(("acme", "staging", "other")) is None
+    assert learned.derived.document(("acme", "staging", "other")) is None
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from levo.satellite.catalog.derived import Finding, shown_operation
+from levo.satellite.catalog.sensors import SensorView, encrypted_endpoints, sensor_view
 from levo.satellite.openapi.diff import operations as described_operations
 from levo.satellite.store import ApplicationRow, EndpointFilter, SensorRow
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import CatalogPages
-from levo.satellite.web.insight import Finding, shown_operation
 from levo.satellite.web.problems import BadParameter
 from levo.satellite.web.render import link
-from levo.satellite.web.sensor_view import SensorView, encrypted_endpoints, sensor_view
 
 FINDING_ROWS = 100
 CHANGE_ROWS = 100
@@ -35,7 +35,7 @@ CHANGE_KINDS = (
 )
 
 
-class InsightPages(CatalogPages):
+class LearnedPages(CatalogPages):
     """Sensitive data, changes, encrypted traffic, API reference."""
 
     def routes(self) -> list[Route]:
@@ -50,8 +50,8 @@ class InsightPages(CatalogPages):
     def _sensitive(self, request: Request) -> Response:
         query = request.query_params
         parameters.only(query, "kind", "application", "offset", "said")
-        insight = self._catalogs.insight(request)
-        everything = insight.all_findings()
+        derived = self._catalogs.derived(request)
+        everything = derived.all_findings()
         kind = parameters.text(query, "kind")
         application = parameters.text(query, "application")
         offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
@@ -60,7 +60,7 @@ class InsightPages(CatalogPages):
         return self._renderer.page(
             request,
             "sensitive.html",
-            ready=insight.sensitive_fields() is not None,
+            ready=derived.sensitive_fields() is not None,
             total=len(everything),
             table=_table(everything),
             findings=chosen[offset : offset + FINDING_ROWS],
@@ -80,7 +80,7 @@ class InsightPages(CatalogPages):
         if kind and kind not in CHANGE_KINDS:
             raise BadParameter("kind", f"must be one of {', '.join(CHANGE_KINDS)}")
         offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
-        total, changes = self._catalogs.insight(request).changes(kind=kind, limit=CHANGE_ROWS, offset=offset)
+        total, changes = self._catalogs.derived(request).changes(kind=kind, limit=CHANGE_ROWS, offset=offset)
         days: dict[int, list[Any]] = defaultdict(list)
         for change in changes:
             days[change.time_ns // (86_400 * 1_000_000_000)].append(change)
@@ -142,7 +142,7 @@ class InsightPages(CatalogPages):
     def _reference(self, request: Request) -> Response:
         query = request.query_params
         parameters.only(query, "organization", "environment", "application", "q", "offset", "said")
-        reader, insight = self._catalogs.reader(request), self._catalogs.insight(request)
+        reader, derived = self._catalogs.reader(request), self._catalogs.derived(request)
         applications = list(reader.each_application())
         names = ("organization", "environment", "application")
         asked = tuple(parameters.text(query, name) for name in names)
@@ -156,11 +156,11 @@ class InsightPages(CatalogPages):
         if chosen:
             wanted = EndpointFilter(*place, search=search)
             total, rows = reader.endpoints(wanted, limit=OPERATION_ROWS, offset=offset)
-            groups = _groups(insight.document_of(rows))
+            groups = _groups(derived.document_of(rows))
         uploaded = reader.description(place) if chosen else None
         coverage = None
         if uploaded is not None:
-            coverage = insight.coverage(place, *uploaded)
+            coverage = derived.coverage(place, *uploaded)
         kept = dict(zip(names, place, strict=True))
         return self._renderer.page(
             request,

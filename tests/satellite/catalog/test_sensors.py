@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from levo.satellite.catalog.sensors import SILENT_NS, encrypted_endpoints, is_replaced, sensor_view
 from levo.satellite.learn import Run
 from levo.satellite.store import SensorRow
 from levo.satellite.store.reader import MetricValue
-from levo.satellite.web.sensor_view import SILENT_NS, encrypted_endpoints, is_replaced, sensor_view
 from tests.satellite.store.catalogs import NOW, SECOND
 
 API = {"server.address": "10.0.0.7", "server.port": "443", "tls.server_name": "api.example"}

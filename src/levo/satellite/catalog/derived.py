@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import orjson
 
+from levo.satellite.catalog.ttl_cache import TtlCache
 from levo.satellite.openapi import Coverage, compare, render_document
 from levo.satellite.openapi import Operation as StoredOperation
 from levo.satellite.openapi.document import SensitiveField, sensitive_fields
@@ -18,7 +19,6 @@ from levo.satellite.store import CatalogReader, EndpointRow
 from levo.satellite.store.desk import Desk, EndpointPlace, NewAlert
 from levo.satellite.store.learned import EventRow
 from levo.satellite.store.schema import anonymous_template
-from levo.satellite.web.ttl_cache import TtlCache
 
 
 def place_of(row: EndpointRow) -> EndpointPlace:
@@ -96,7 +96,7 @@ class Change:
     """Badge: ``bad`` when it breaks clients, else ``warn`` or ``info``."""
 
 
-class Insight:
+class DerivedCatalog:
     """Reads through the catalog's reader. What is dear to work out is kept, and renewed as traffic grows."""
 
     def __init__(self, reader: CatalogReader, desk: Desk) -> None:
@@ -104,11 +104,11 @@ class Insight:
         self._desk = desk
         self._looked = _Looked()
 
-    def through(self, reader: CatalogReader) -> Insight:
+    def through(self, reader: CatalogReader) -> DerivedCatalog:
         """Return the same as *reader* may see it."""
         if reader is self._reader:
             return self
-        part = Insight(reader, self._desk)
+        part = DerivedCatalog(reader, self._desk)
         part._looked = self._looked
         return part
 

@@ -13,12 +13,12 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_o
 
 import orjson
 
+from levo.satellite.catalog.derived import DerivedCatalog
+from levo.satellite.catalog.sensors import SILENT_NS, is_replaced, sensor_view
+from levo.satellite.rfc3339 import timestamp
 from levo.satellite.store import CatalogReader, EndpointFilter
 from levo.satellite.store.desk import Alert, Desk, NewAlert, Webhook
 from levo.satellite.store.reader import SensorKey
-from levo.satellite.web.insight import Insight
-from levo.satellite.web.json_body import timestamp
-from levo.satellite.web.sensor_view import SILENT_NS, is_replaced, sensor_view
 
 _LOG = logging.getLogger(__name__)
 KINDS = {
@@ -92,13 +92,13 @@ class AlertWatcher:
         self,
         reader: CatalogReader,
         desk: Desk,
-        insight: Insight,
+        derived: DerivedCatalog,
         satellite_url: str,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._reader = reader
         self._desk = desk
-        self._insight = insight
+        self._derived = derived
         self._satellite_url = satellite_url.rstrip("/")
         self._clock_ns = clock_ns
         self._opener: OpenerDirector = build_opener(_NoRedirects)
@@ -135,7 +135,7 @@ class AlertWatcher:
             self._desk.set(_BASELINE, str(now_ns))
             baseline = str(now_ns)
         since_ns = int(baseline)
-        found = self._new_endpoints(since_ns) + self._insight.alerts(since_ns)
+        found = self._new_endpoints(since_ns) + self._derived.alerts(since_ns)
         found = self._follow_merges(self._desk.unknown_alerts(found))
         found += self._silent_sensors(since_ns, now_ns)
         return self._desk.add_alerts(found, now_ns, told=not anybody_listens) if found else 0

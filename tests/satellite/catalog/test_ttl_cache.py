@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from levo.satellite.web.ttl_cache import MAX_VALUES, TtlCache
+from levo.satellite.catalog.ttl_cache import MAX_VALUES, TtlCache
 
 
 class Works:

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from levo.satellite.alerts.watcher import AlertWatcher, WebhookRefused, checked_url, page_of
+from levo.satellite.catalog.derived import DerivedCatalog
 from levo.satellite.learn import Run, Scope, SensorReport, State, decide_templates, learn_all, learn_sensor
 from levo.satellite.learn.paths.state import PathState
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.desk import Desk, EndpointPlace, NewAlert
-from levo.satellite.web.alerts import AlertWatcher, WebhookRefused, checked_url, page_of
-from levo.satellite.web.insight import Insight
 from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
 
 
@@ -33,7 +33,7 @@ def watcher(folder: Path, clock: Clock) -> tuple[AlertWatcher, Desk]:
         folder / "catalog", [trace("/old", end_ns=NOW - 60 * SECOND), trace("/new", host="b.example")]
     ).close()
     reader = CatalogReader(folder / "catalog", desk.path)
-    return AlertWatcher(reader, desk, Insight(reader, desk), "http://satellite/", clock), desk
+    return AlertWatcher(reader, desk, DerivedCatalog(reader, desk), "http://satellite/", clock), desk
 
 
 def test_only_what_is_new_is_told_and_only_once(tmp_path: Path) -> None:
@@ -93,8 +93,8 @@ class World:
         self.watching.look(True)
 
     def restarted(self) -> AlertWatcher:
-        insight = Insight(self.reader, self.desk)
-        self.watching = AlertWatcher(self.reader, self.desk, insight, "http://satellite/", self.clock)
+        derived = DerivedCatalog(self.reader, self.desk)
+        self.watching = AlertWatcher(self.reader, self.desk, derived, "http://satellite/", self.clock)
         return self.watching
 
     def see(self, *seen: str) -> None:
