@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from levo.satellite.catalog.derived import DerivedCatalog, place_of, shown_change, shown_operation
+from levo.satellite.catalog.derived import DerivedCatalog
+from levo.satellite.catalog.place import place_of
 from levo.satellite.learn import State, learn_all
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.desk import Desk
-from levo.satellite.store.learned import EventRow
 from tests.satellite.openapi.learned import shop
 from tests.satellite.store.catalogs import NOW, catalog
 
@@ -32,10 +31,6 @@ class Learned:
 @pytest.fixture
 def learned(tmp_path: Path) -> Learned:
     return Learned(tmp_path)
-
-
-def event(kind: str, detail: str = "x") -> EventRow:
-    return EventRow(1, NOW, 1, *SHOP, "GET", "/x", kind, detail)
 
 
 def test_nothing_is_claimed_before_the_first_look(learned: Learned) -> None:
@@ -90,71 +85,8 @@ def test_findings_are_worked_out_once_until_something_changes(learned: Learned) 
     assert again == first and again is not first
 
 
-def test_rejected_findings_raise_no_alert(learned: Learned) -> None:
-    learned.derived.refresh()
-    sensitive = {a.subject for a in learned.derived.alerts(NOW) if a.kind == "new-sensitive-field"}
-    rejected = learned.derived.all_findings()[0]
-    row = learned.reader.endpoint(rejected.endpoint)
-    assert row is not None and len(sensitive) == 3
-    learned.desk.decide("reject", place_of(row), f"{rejected.location} {rejected.kind}", "anna", NOW)
-    after = {a.subject for a in learned.derived.alerts(NOW) if a.kind == "new-sensitive-field"}
-
-    assert sensitive - after == {f"{rejected.endpoint} {rejected.location} {rejected.kind}"}
-
-
 def test_there_is_a_document_only_of_what_was_seen(learned: Learned) -> None:
     document = learned.derived.document(SHOP)
 
     assert document is not None and set(document["paths"]) == {"/events", "/users", "/users/{userId}"}
     assert learned.derived.document(("acme", "staging", "other")) is None
-
-
-@pytest.mark.parametrize(
-    ("kind", "detail", "style"),
-    [
-        ("status", "404", "warn"),
-        ("status", "503", "bad"),
-        ("authentication", "none", "bad"),
-        ("endpoint", "", "info"),
-        ("some-other-kind", "", "warn"),
-    ],
-)
-def test_what_breaks_clients_is_bad(kind: str, detail: str, style: str) -> None:
-    assert shown_change(event(kind, detail)).style == style
-
-
-def test_an_unknown_kind_of_change_has_a_readable_title() -> None:
-    assert shown_change(event("some-other-kind")).title == "Some other kind"
-
-
-def test_an_operation_of_a_document() -> None:
-    shown = shown_operation(
-        {
-            "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}],
-            "requestBody": {
-                "content": {"application/json": {"schema": {"type": "object"}, "example": {"a": 1}}}
-            },
-            "responses": {"200": {"description": "OK"}, "default": {"description": "else"}},
-        }
-    )
-
-    assert [(p.name, p.place, p.required, p.schema) for p in shown.parameters] == [
-        ("id", "path", True, {"type": "integer"})
-    ]
-    assert [title for title, _ in shown.messages] == ["Request body", "Answer 200 OK"]
-    assert shown.messages[0][1][0].example == '{\n  "a": 1\n}'
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        {"parameters": ["x", 1, None]},
-        {"requestBody": "x", "responses": {"200": "x"}},
-        {"requestBody": {"content": []}, "responses": None},
-        {"parameters": None, "responses": {"200": {"content": {"a/b": None}}}},
-    ],
-)
-def test_anybodys_description_is_shown_without_an_error(written: dict[str, Any]) -> None:
-    shown = shown_operation(written)
-
-    assert shown.parameters == () and all(contents == () for _, contents in shown.messages)

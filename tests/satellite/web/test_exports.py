@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
-from levo.satellite.catalog.derived import place_of
+from levo.satellite.catalog.place import place_of
 from levo.satellite.learn import SensorReport, State, Trace, learn_all
 from levo.satellite.learn.state import learn_sensor
 from levo.satellite.queue import Position

@@ -10,7 +10,7 @@ import pytest
 from bench.satellite.seed import seed
 from starlette.applications import Starlette
 
-from levo.satellite.catalog.derived import place_of
+from levo.satellite.catalog.place import place_of
 from levo.satellite.learn import Trace
 from levo.satellite.store import CatalogReader, EndpointFilter
 from levo.satellite.store.desk import Desk

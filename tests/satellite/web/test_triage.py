@@ -9,7 +9,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from levo.satellite.catalog.derived import place_of
+from levo.satellite.catalog.place import place_of
 from levo.satellite.store import CatalogReader, EndpointFilter, EndpointRow
 from levo.satellite.store.desk import Desk
 from levo.satellite.web.catalogs import Catalogs

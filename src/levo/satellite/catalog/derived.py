@@ -4,100 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
 import orjson
 
+from levo.satellite.catalog.changes import Change, shown_change
+from levo.satellite.catalog.operation import Operation, shown_operation
+from levo.satellite.catalog.sensitive import Finding, KnownField, Verdicts, findings_of, known_fields
 from levo.satellite.catalog.ttl_cache import TtlCache
 from levo.satellite.openapi import Coverage, compare, render_document
-from levo.satellite.openapi import Operation as StoredOperation
-from levo.satellite.openapi.document import SensitiveField, sensitive_fields
 from levo.satellite.store import CatalogReader, EndpointRow
-from levo.satellite.store.desk import Desk, EndpointPlace, NewAlert
-from levo.satellite.store.learned import EventRow
-from levo.satellite.store.schema import anonymous_template
-
-
-def place_of(row: EndpointRow) -> EndpointPlace:
-    """Return how decisions name this endpoint."""
-    return EndpointPlace(
-        row.organization, row.environment, row.application, row.host, row.method, anonymous_template(row.path)
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter of an operation."""
-
-    name: str
-    place: str
-    """``path``, ``query``, ``header`` or ``cookie``."""
-    required: bool
-    schema: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """One media type of a message."""
-
-    media: str
-    schema: dict[str, Any]
-    example: str
-    """JSON, made up; empty if there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """What one endpoint accepts and returns, for the page."""
-
-    parameters: tuple[Parameter, ...] = ()
-    messages: tuple[tuple[str, tuple[Content, ...]], ...] = ()
-    """(title, contents) of the request body and of each answer."""
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """Sensitive data in one field of one endpoint."""
-
-    endpoint: int
-    organization: str
-    environment: str
-    application: str
-    host: str
-    method: str
-    path: str
-    kind: str
-    category: str
-    location: str
-    direction: str
-    """``request`` or ``response``."""
-    confidence: float
-    verdict: str
-    """``confirm`` or ``reject`` by a user, else empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Something that is new about an endpoint."""
-
-    time_ns: int
-    endpoint: int
-    organization: str
-    environment: str
-    application: str
-    method: str
-    path: str
-    kind: str
-    title: str
-    detail: str
-    style: str
-    """Badge: ``bad`` when it breaks clients, else ``warn`` or ``info``."""
+from levo.satellite.store.desk import Desk
 
 
 class DerivedCatalog:
-    """Reads through the catalog's reader. What is dear to work out is kept, and renewed as traffic grows."""
+    """Cached derived catalog data, refreshed as traffic grows."""
 
     def __init__(self, reader: CatalogReader, desk: Desk) -> None:
         self._reader = reader
@@ -137,15 +60,20 @@ class DerivedCatalog:
                 found = dict(self._reader.operations_of(batch))
                 for identity in batch:
                     operation = found.get(identity)
-                    fields = _known_fields(operation) if operation is not None else ()
+                    fields = known_fields(operation) if operation is not None else ()
                     known_by_id[identity] = _Known(traces[identity], fields)
                 self._looked.times += 1
             self._looked.ready = True
             return True
 
+    @property
+    def ready(self) -> bool:
+        """Whether all endpoints have been looked at for sensitive data."""
+        return self._looked.ready
+
     def sensitive_fields(self) -> int | None:
         """Return how many fields hold sensitive data, None while that is not known yet."""
-        if not self._looked.ready:
+        if not self.ready:
             return None
         mine = self._reader.trace_counts()
         return sum(len(known.fields) for at, known in list(self._looked.known.items()) if at in mine)
@@ -165,12 +93,12 @@ class DerivedCatalog:
             looked.findings[self._reader.organization] = known
         return known[1]
 
-    def _find_all(self, verdicts: Mapping[tuple[object, str], str]) -> Sequence[Finding]:
+    def _find_all(self, verdicts: Verdicts) -> Sequence[Finding]:
         fields = {at: known.fields for at, known in list(self._looked.known.items()) if known.fields}
         found = [
             finding
             for row in self._reader.endpoints_by_id(list(fields))
-            for finding in _findings(row, fields[row.id], verdicts)
+            for finding in findings_of(row, fields[row.id], verdicts)
         ]
         found.sort(key=lambda f: (f.kind, -f.confidence, f.path, f.location))
         return tuple(found)
@@ -190,7 +118,7 @@ class DerivedCatalog:
         if operation is None:
             return []
         verdicts = self._verdicts()
-        found = _findings(row, _known_fields(operation), verdicts)
+        found = findings_of(row, known_fields(operation), verdicts)
         return sorted(found, key=lambda f: (-f.confidence, f.location))
 
     def changes(
@@ -223,29 +151,7 @@ class DerivedCatalog:
 
         return self._looked.coverages.get((*place, str(uploaded_ns)), make)
 
-    def alerts(self, since_ns: int) -> list[NewAlert]:
-        """Return what is worth an alert since a time."""
-        found = []
-        for row in self._reader.events(since_ns=since_ns, limit=200)[1]:
-            change = shown_change(row)
-            if change.style == "bad":
-                subject = f"{row.endpoint} {row.kind} {row.detail}"
-                text = f"{change.title}: {row.detail} at {row.method} {row.path} of {row.application}"
-                found.append(NewAlert("breaking-change", subject, text, row.endpoint))
-        if self._looked.ready:
-            found += [
-                NewAlert(
-                    "new-sensitive-field",
-                    f"{f.endpoint} {f.location} {f.kind}",
-                    f"Sensitive data: {f.kind} in {f.location} of {f.method} {f.path} ({f.application})",
-                    f.endpoint,
-                )
-                for f in self.all_findings()
-                if f.confidence >= _SURE and f.verdict != "reject"
-            ]
-        return found
-
-    def _verdicts(self) -> dict[tuple[object, str], str]:
+    def _verdicts(self) -> Verdicts:
         decisions = self._desk.decisions_in_force("confirm", "reject")
         return {(decision.endpoint, decision.detail): decision.kind for decision in decisions}
 
@@ -253,7 +159,6 @@ class DerivedCatalog:
 _BATCH = 20
 _MAX_PARTS = 16
 """Organisations whose findings are kept."""
-_SURE = 0.6
 
 
 class _Looked:
@@ -270,125 +175,7 @@ class _Looked:
         """By organisation: the state of everything that they were worked out from, and the findings."""
 
 
-class _Field(NamedTuple):
-    kind: str
-    category: str
-    location: str
-    direction: str
-    confidence: float
-
-
 @dataclass(frozen=True, slots=True)
 class _Known:
     traces: int
-    fields: tuple[_Field, ...]
-
-
-def location_of(field: SensitiveField) -> str:
-    """Return where *field* is, in one word: ``response-body:200:items/*/email``."""
-    where = f"{field.position}:{field.status}" if field.status else field.position
-    return f"{where}:{field.pointer or '(whole)'}".replace(" ", "_")
-
-
-def _known_fields(operation: StoredOperation) -> tuple[_Field, ...]:
-    return tuple(
-        _Field(
-            field.finding.kind,
-            str(field.finding.category),
-            location_of(field),
-            field.direction,
-            field.finding.confidence,
-        )
-        for field in sensitive_fields(operation)
-    )
-
-
-def _findings(
-    row: EndpointRow, fields: Sequence[_Field], verdicts: Mapping[tuple[object, str], str]
-) -> list[Finding]:
-    place = place_of(row) if verdicts else None
-    names = row.id, row.organization, row.environment, row.application, row.host, row.method, row.path
-    return [
-        Finding(
-            *names,
-            kind,
-            category,
-            location,
-            direction,
-            confidence,
-            verdicts.get((place, f"{location} {kind}"), "") if verdicts else "",
-        )
-        for kind, category, location, direction, confidence in fields
-    ]
-
-
-def shown_operation(written: Mapping[str, Any]) -> Operation:
-    """Return an operation of an OpenAPI document, which may be anybody's, for the page."""
-    parameters = tuple(
-        Parameter(
-            str(each.get("name", "")),
-            str(each.get("in", "")),
-            bool(each.get("required")),
-            _schema(each.get("schema")),
-        )
-        for each in written.get("parameters") or ()
-        if isinstance(each, Mapping)
-    )
-    messages = []
-    body = written.get("requestBody")
-    if isinstance(body, Mapping) and body.get("content"):
-        messages.append(("Request body", _contents(body)))
-    for status, response in (written.get("responses") or {}).items():
-        if isinstance(response, Mapping) and (status != "default" or response.get("content")):
-            text = str(response.get("description", ""))
-            messages.append((f"Answer {status} {text}".strip(), _contents(response)))
-    return Operation(parameters, tuple(messages))
-
-
-def _contents(holder: Mapping[str, Any]) -> tuple[Content, ...]:
-    content = holder.get("content")
-    if not isinstance(content, Mapping):
-        return ()
-    return tuple(
-        Content(str(media), _schema(each.get("schema")), _example(each.get("example")))
-        for media, each in content.items()
-        if isinstance(each, Mapping)
-    )
-
-
-def _schema(value: Any) -> dict[str, Any]:
-    return dict(value) if isinstance(value, Mapping) else {}
-
-
-def _example(value: Any) -> str:
-    return "" if value is None else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()[:20_000]
-
-
-_TITLES = {
-    "endpoint": ("New endpoint", "info"),
-    "property": ("New property", "info"),
-    "status": ("New status", "warn"),
-    "authentication": ("New authentication", "bad"),
-    "request-media-type": ("New request format", "info"),
-    "response-media-type": ("New response format", "bad"),
-}
-
-
-def shown_change(row: EventRow) -> Change:
-    """Return an event for people."""
-    title, style = _TITLES.get(row.kind, (row.kind.replace("-", " ").capitalize(), "warn"))
-    if row.kind == "status" and row.detail.startswith("5"):
-        style = "bad"
-    return Change(
-        row.time_ns,
-        row.endpoint,
-        row.organization,
-        row.environment,
-        row.application,
-        row.method,
-        row.path,
-        row.kind,
-        title,
-        row.detail,
-        style,
-    )
+    fields: tuple[KnownField, ...]

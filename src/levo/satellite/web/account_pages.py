@@ -18,7 +18,8 @@ from levo.satellite.access import (
 )
 from levo.satellite.access.gate import cookie_name, local_target
 from levo.satellite.access.keeper import INGEST, ROLES, SESSION_S
-from levo.satellite.alerts.watcher import KINDS, WebhookRefused, checked_url, page_of
+from levo.satellite.alerts.kinds import KINDS, page_of
+from levo.satellite.alerts.webhooks import WebhookRefused, checked_url
 from levo.satellite.web import parameters
 from levo.satellite.web.connect import Sender, targets
 from levo.satellite.web.forms import Form, back, field, form_route, read_form

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from levo.satellite.catalog.derived import Finding, shown_operation
+from levo.satellite.catalog.operation import shown_operation
+from levo.satellite.catalog.sensitive import Finding
 from levo.satellite.catalog.sensors import SensorView, encrypted_endpoints, sensor_view
 from levo.satellite.openapi.diff import operations as described_operations
 from levo.satellite.store import ApplicationRow, EndpointFilter, SensorRow

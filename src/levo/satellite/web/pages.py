@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from levo.satellite.access import identity_of
-from levo.satellite.catalog.derived import place_of
+from levo.satellite.catalog.place import place_of
 from levo.satellite.catalog.sensors import SensorView, encrypted_endpoints, sensor_view
 from levo.satellite.catalog.ttl_cache import TtlCache
 from levo.satellite.learn.paths.explain import explain

@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from levo.satellite.catalog.derived import Change, Finding
+from levo.satellite.catalog.changes import Change
+from levo.satellite.catalog.sensitive import Finding
 from levo.satellite.catalog.sensors import EncryptedEndpoint, SensorView, encrypted_endpoints, sensor_view
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.paths.explain import explain

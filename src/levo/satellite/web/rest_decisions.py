@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.access import Identity, identity_of
-from levo.satellite.alerts.watcher import page_of
-from levo.satellite.catalog.derived import place_of
+from levo.satellite.alerts.kinds import page_of
+from levo.satellite.catalog.place import place_of
 from levo.satellite.rfc3339 import timestamp
 from levo.satellite.store import EndpointRow
 from levo.satellite.store.desk import Alert, AuditEntry, Decision, Desk

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.access import Identity
-from levo.satellite.catalog.derived import place_of
+from levo.satellite.catalog.place import place_of
 from levo.satellite.learn.paths.known import anonymous_pattern
 from levo.satellite.openapi import DocumentRefused, read_document
 from levo.satellite.store import EndpointRow
