@@ -13,6 +13,7 @@ from starlette.routing import Route
 from levo.satellite.access import identity_of
 from levo.satellite.catalog.place import place_of
 from levo.satellite.catalog.sensors import SensorView, encrypted_endpoints, sensor_view
+from levo.satellite.catalog.series import RANGES, range_start, read_series
 from levo.satellite.catalog.ttl_cache import TtlCache
 from levo.satellite.learn.paths.explain import explain
 from levo.satellite.store import CatalogReader, EndpointFilter, SensorRow
@@ -20,7 +21,7 @@ from levo.satellite.store.desk import Desk
 from levo.satellite.store.traffic import WHOLE_CATALOG
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import CatalogPages, Catalogs
-from levo.satellite.web.charts import RANGES, Chart, chart, range_start
+from levo.satellite.web.charts import Chart, chart
 from levo.satellite.web.problems import BadParameter
 from levo.satellite.web.render import SECOND_NS, Renderer, link
 
@@ -224,6 +225,4 @@ class Pages(CatalogPages):
         self, reader: CatalogReader, chosen: str, first_ns: int, endpoint: int = WHOLE_CATALOG
     ) -> Chart:
         now_s = self._renderer.clock_ns() // SECOND_NS
-        size, _ = RANGES[chosen]
-        points = reader.traffic(size, range_start(chosen, now_s), endpoint)
-        return chart(points, chosen, now_s, first_ns // SECOND_NS)
+        return chart(read_series(reader, chosen, now_s, first_ns // SECOND_NS, endpoint))

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from levo.satellite.catalog.changes import Change
 from levo.satellite.catalog.sensitive import Finding
 from levo.satellite.catalog.sensors import EncryptedEndpoint, SensorView, encrypted_endpoints, sensor_view
+from levo.satellite.catalog.series import QUANTILES, RANGES, read_series
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.paths.explain import explain
 from levo.satellite.learn.traffic import Traffic, latency_quantile
@@ -24,7 +25,6 @@ from levo.satellite.store import ApplicationRow, EndpointRow
 from levo.satellite.store.traffic import WHOLE_CATALOG
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import Catalogs
-from levo.satellite.web.charts import QUANTILES, RANGES, chart, range_start
 from levo.satellite.web.documents import document_routes
 from levo.satellite.web.exports import Table, download, table_response
 from levo.satellite.web.json_body import count, etagged
@@ -340,20 +340,18 @@ def rest_routes(catalogs: Catalogs, clock_ns: Callable[[], int] = time.time_ns) 
             raise HTTPException(404, "no such endpoint")
         identity = WHOLE_CATALOG if row is None else row.id
         place = None if row is None else (row.organization, row.environment, row.application)
-        size, _ = RANGES[name]
-        now_s = time.time_ns() // SECOND_NS
-        points = reader.traffic(size, range_start(name, now_s), identity)
+        first_s = reader.first_seen_ns(place) // SECOND_NS
+        series = read_series(reader, name, time.time_ns() // SECOND_NS, first_s, identity)
         if "format" in query:
-            return download(TRAFFIC, points, form)
-        drawn = chart(points, name, now_s, reader.first_seen_ns(place) // SECOND_NS)
+            return download(TRAFFIC, series.points, form)
         return etagged(
             request,
             {
                 "range": name,
-                "step_seconds": size,
-                "observed_seconds": drawn.observed_s,
-                "per_second": float(f"{drawn.rate:.6g}"),
-                "steps": [step_document(step) for step in points],
+                "step_seconds": series.step_s,
+                "observed_seconds": series.observed_s,
+                "per_second": float(f"{series.rate:.6g}"),
+                "steps": [step_document(step) for step in series.points],
             },
         )
 
