@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-from levo.satellite.catalog.sensors import SILENT_NS, encrypted_endpoints, is_replaced, sensor_view
+from levo.satellite.catalog.sensors import SILENT_NS, is_replaced, sensor_view
 from levo.satellite.learn import Run
 from levo.satellite.store import SensorRow
 from levo.satellite.store.reader import MetricValue
 from tests.satellite.store.catalogs import NOW, SECOND
 
-API = {"server.address": "10.0.0.7", "server.port": "443", "tls.server_name": "api.example"}
-
 
 def value(name: str, number: float, time_ns: int = NOW, **labels: str) -> MetricValue:
     return MetricValue(name, labels, time_ns, number)
-
-
-def encrypted(what: str, number: float, labels: dict[str, str], time_ns: int = NOW) -> MetricValue:
-    return MetricValue(f"levo.encrypted.{what}", labels, time_ns, number)
 
 
 def sensor(*metrics: MetricValue, name: str = "s", **attributes: str) -> SensorRow:
@@ -130,44 +124,3 @@ def test_only_a_sensor_of_the_release_before_is_replaced_by_one_of_the_same_plac
     assert not is_replaced(old, [old, seen("new", "r", 9, host="web-2")])
     assert not is_replaced(old, [old, seen("older", "", 9)])
     assert not is_replaced(seen("new", "r", 0), [seen("newer", "s", 9)])
-
-
-def test_what_sensors_saw_of_an_encrypted_endpoint_adds_up() -> None:
-    rows = [
-        sensor(
-            encrypted("connections", 5, API),
-            encrypted("decrypted_connections", 2, API),
-            encrypted("bytes", 1000, API),
-            name=name,
-        )
-        for name in ("a", "b")
-    ]
-    (found,) = encrypted_endpoints(rows)
-
-    assert (found.address, found.port, found.server_name) == ("10.0.0.7", "443", "api.example")
-    assert (found.connections, found.decrypted, found.unread, found.octets) == (10, 4, 6, 2000)
-
-
-def test_a_certificate_seen_later_does_not_count_connections_twice() -> None:
-    named = {**API, "tls.certificate_names": "api.example,www.example"}
-    (found,) = encrypted_endpoints(
-        [sensor(encrypted("connections", 3, API), encrypted("connections", 4, named, NOW + SECOND))]
-    )
-
-    assert (found.connections, found.certificate_names) == (4, "api.example,www.example")
-
-
-def test_endpoints_with_the_most_unread_connections_come_first() -> None:
-    read = {"server.address": "10.0.0.1"}
-    found = encrypted_endpoints(
-        [
-            sensor(
-                encrypted("connections", 50, read),
-                encrypted("decrypted_connections", 50, read),
-                encrypted("connections", 1, {"server.address": "other"}),
-                encrypted("connections", 9, API),
-            )
-        ]
-    )
-
-    assert [each.address for each in found] == ["10.0.0.7", "other", "10.0.0.1"]

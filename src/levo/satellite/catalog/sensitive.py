@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -83,3 +84,49 @@ def findings_of(row: EndpointRow, fields: Sequence[KnownField], verdicts: Verdic
         )
         for kind, category, location, direction, confidence in fields
     ]
+
+
+MAX_APPLICATIONS = 12
+"""Columns of the table."""
+
+
+class SensitiveRow(NamedTuple):
+    """One kind of sensitive data."""
+
+    kind: str
+    category: str
+    in_requests: int
+    in_responses: int
+    cells: tuple[tuple[str, int], ...]
+    """(application, number of fields)."""
+
+
+class SensitiveTable(NamedTuple):
+    """Kinds against applications."""
+
+    applications: tuple[str, ...]
+    rows: tuple[SensitiveRow, ...]
+
+
+def table_of(findings: Sequence[Finding]) -> SensitiveTable:
+    """Return how many fields of which kind each application has; those that a user rejected are left out."""
+    cells: Counter[tuple[str, str]] = Counter()
+    directions: dict[str, Counter[str]] = defaultdict(Counter)
+    categories: dict[str, str] = {}
+    for finding in findings:
+        if finding.verdict != "reject":
+            cells[finding.kind, finding.application] += 1
+            directions[finding.kind][finding.direction] += 1
+            categories[finding.kind] = finding.category
+    applications = sorted({application for _, application in cells})[:MAX_APPLICATIONS]
+    rows = tuple(
+        SensitiveRow(
+            kind,
+            categories[kind],
+            directions[kind]["request"],
+            directions[kind]["response"],
+            tuple((application, cells[kind, application]) for application in applications),
+        )
+        for kind in sorted(categories, key=lambda k: (categories[k], -sum(directions[k].values()), k))
+    )
+    return SensitiveTable(tuple(applications), rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -164,65 +163,3 @@ _STAGES = ("capture", "frames", "payload_bytes", "exchanges", "traces", "output"
 def _stage_order(name: str) -> tuple[int, str]:
     first = name.split(" ")[0]
     return (_STAGES.index(first) if first in _STAGES else len(_STAGES), name)
-
-
-@dataclass(frozen=True, slots=True)
-class EncryptedEndpoint:
-    """One endpoint over TLS, as all sensors together saw it."""
-
-    address: str
-    """``other`` stands for all that were too many for the sensor to tell apart."""
-    port: str
-    server_name: str
-    """As the client asked for it (SNI); empty if it was hidden or not seen."""
-    protocol: str
-    """As agreed on in the handshake (ALPN); empty if not seen."""
-    version: str
-    certificate_names: str
-    connections: float
-    decrypted: float
-    """Connections that were read with keys."""
-    octets: float
-    """Both directions."""
-
-    @property
-    def unread(self) -> float:
-        """Connections that stayed closed to the sensor."""
-        return max(self.connections - self.decrypted, 0.0)
-
-
-_ENDPOINT_LABELS = (
-    "server.address",
-    "server.port",
-    "tls.server_name",
-    "tls.next_protocol",
-    "tls.protocol.version",
-)
-_CERTIFICATE = "tls.certificate_names"
-_ENDPOINT_VALUES = (
-    "levo.encrypted.connections",
-    "levo.encrypted.decrypted_connections",
-    "levo.encrypted.bytes",
-)
-
-
-def encrypted_endpoints(rows: Iterable[SensorRow]) -> list[EncryptedEndpoint]:
-    """Return the endpoints over TLS that *rows* report, those with the most unread connections first."""
-    sums: dict[tuple[str, ...], list[float]] = defaultdict(lambda: [0.0] * len(_ENDPOINT_VALUES))
-    certificates: dict[tuple[str, ...], str] = {}
-    for row in rows:
-        # A sensor names the certificate from when it has seen it; the series without it is then old.
-        latest: dict[tuple[str, tuple[str, ...]], tuple[int, float]] = {}
-        for metric in row.metrics:
-            if metric.name in _ENDPOINT_VALUES:
-                key = tuple(metric.labels.get(name, "") for name in _ENDPOINT_LABELS)
-                timed = (metric.time_ns, metric.value)
-                latest[metric.name, key] = max(latest.get((metric.name, key), timed), timed)
-                certificates[key] = metric.labels.get(_CERTIFICATE, "") or certificates.get(key, "")
-        for (name, key), (_, value) in latest.items():
-            sums[key][_ENDPOINT_VALUES.index(name)] += value
-    found = [
-        EncryptedEndpoint(key[0], key[1], key[2], key[3], key[4], certificates[key], *values)
-        for key, values in sums.items()
-    ]
-    return sorted(found, key=lambda each: (-each.unread, -each.octets, each.address, each.port))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -11,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from levo.satellite.catalog.encrypted import encrypted_traffic
 from levo.satellite.catalog.operation import shown_operation
-from levo.satellite.catalog.sensitive import Finding
-from levo.satellite.catalog.sensors import SensorView, encrypted_endpoints, sensor_view
+from levo.satellite.catalog.sensitive import table_of
 from levo.satellite.openapi.diff import operations as described_operations
-from levo.satellite.store import ApplicationRow, EndpointFilter, SensorRow
+from levo.satellite.store import ApplicationRow, EndpointFilter
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import CatalogPages
 from levo.satellite.web.problems import BadParameter
@@ -63,7 +62,7 @@ class LearnedPages(CatalogPages):
             "sensitive.html",
             ready=derived.sensitive_fields() is not None,
             total=len(everything),
-            table=_table(everything),
+            table=table_of(everything),
             findings=chosen[offset : offset + FINDING_ROWS],
             chosen=len(chosen),
             offset=offset,
@@ -107,37 +106,19 @@ class LearnedPages(CatalogPages):
             parameters.number(query, "offset", 0, parameters.MAX_OFFSET),
             self._renderer.clock_ns(),
         )
-        opaque: Counter[tuple[str, str]] = Counter()
-        seen: list[SensorView] = []
-        sensors = with_tls = 0
-
-        def counted() -> Iterator[SensorRow]:
-            nonlocal sensors, with_tls
-            for row in self._catalogs.reader(request).each_sensor():
-                sensors += 1
-                for metric in row.metrics:
-                    if metric.name == "levo.sensor.ledger.units" and _is_opaque(metric.labels):
-                        label = (metric.labels.get("stage", ""), metric.labels.get("state", ""))
-                        opaque[label] += int(metric.value)
-                view = sensor_view(row, now_ns)
-                with_tls += bool(view.encrypted)
-                if view.encrypted and len(seen) < ENCRYPTED_ROWS:
-                    seen.append(view)
-                yield row
-
-        found = encrypted_endpoints(counted())
+        found = encrypted_traffic(self._catalogs.reader(request).each_sensor(), now_ns)
         return self._renderer.page(
             request,
             "encrypted.html",
-            sensors=sensors,
-            seen=seen,
-            more=with_tls - len(seen),
-            endpoints=found[offset : offset + ENCRYPTED_ROWS],
-            total=len(found),
+            sensors=found.sensors,
+            seen=found.seen,
+            more=found.more,
+            endpoints=found.endpoints[offset : offset + ENCRYPTED_ROWS],
+            total=len(found.endpoints),
             offset=offset,
             step=ENCRYPTED_ROWS,
             link=lambda **changes: link({}, **changes),
-            opaque=[(stage, state, units) for (stage, state), units in opaque.most_common() if units],
+            opaque=found.opaque,
         )
 
     def _reference(self, request: Request) -> Response:
@@ -208,32 +189,3 @@ def _groups(document: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
             }
         )
     return sorted(groups.items())
-
-
-def _table(findings: Sequence[Finding]) -> dict[str, Any]:
-    """Return kinds against applications, with the number of fields and in which direction they flow."""
-    cells: Counter[tuple[str, str]] = Counter()
-    directions: dict[str, Counter[str]] = defaultdict(Counter)
-    categories: dict[str, str] = {}
-    for finding in findings:
-        if finding.verdict != "reject":
-            cells[finding.kind, finding.application] += 1
-            directions[finding.kind][finding.direction] += 1
-            categories[finding.kind] = finding.category
-    applications = sorted({application for _, application in cells})[:12]
-    rows = [
-        (
-            kind,
-            categories[kind],
-            directions[kind]["request"],
-            directions[kind]["response"],
-            [(application, cells[kind, application]) for application in applications],
-        )
-        for kind in sorted(categories, key=lambda k: (categories[k], -sum(directions[k].values()), k))
-    ]
-    return {"applications": applications, "rows": rows}
-
-
-def _is_opaque(labels: dict[str, str]) -> bool:
-    state = labels.get("state", "")
-    return any(word in state for word in ("opaque", "tls", "encrypted"))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from levo.satellite.access import identity_of
+from levo.satellite.catalog.fleet import Fleet, fleet_of
 from levo.satellite.catalog.place import place_of
-from levo.satellite.catalog.sensors import SensorView, encrypted_endpoints, sensor_view
+from levo.satellite.catalog.sensors import sensor_view
 from levo.satellite.catalog.series import RANGES, range_start, read_series
 from levo.satellite.catalog.ttl_cache import TtlCache
 from levo.satellite.learn.paths.explain import explain
-from levo.satellite.store import CatalogReader, EndpointFilter, SensorRow
+from levo.satellite.store import CatalogReader, EndpointFilter
 from levo.satellite.store.desk import Desk
 from levo.satellite.store.traffic import WHOLE_CATALOG
 from levo.satellite.web import parameters
@@ -31,50 +29,12 @@ _YOUNG_S = 3 * 3600
 """A catalog younger than this is shown by the minute."""
 
 
-_LATEST_SENSORS = 6
-
-
-@dataclass(slots=True)
-class _Fleet:
-    """All sensors in figures."""
-
-    latest: list[SensorView]
-    sensors: int = 0
-    silent: int = 0
-    lost: float = 0.0
-    hidden: int = 0
-    """Servers over TLS with connections that no sensor could read."""
-    unread: float = 0.0
-
-
-def _fleet(reader: CatalogReader, now_ns: int) -> _Fleet:
-    """Return the figures of every sensor; only a few sensors are in memory at a time."""
-    fleet = _Fleet([])
-    encrypted = 0.0
-
-    def counted() -> Iterator[SensorRow]:
-        nonlocal encrypted
-        for row in reader.each_sensor():
-            view = sensor_view(row, now_ns)
-            fleet.sensors += 1
-            fleet.silent += view.silent
-            fleet.lost += view.lost
-            encrypted += view.encrypted
-            if fleet.sensors <= _LATEST_SENSORS:
-                fleet.latest.append(view)
-            yield row
-
-    hidden = [each.unread for each in encrypted_endpoints(counted()) if each.unread]
-    fleet.hidden, fleet.unread = len(hidden), sum(hidden) or encrypted
-    return fleet
-
-
 class Pages(CatalogPages):
     """Overview, catalog, endpoints, sensors."""
 
     def __init__(self, catalogs: Catalogs, desk: Desk, renderer: Renderer) -> None:
         super().__init__(catalogs, desk, renderer)
-        self._fleets: TtlCache[_Fleet] = TtlCache()
+        self._fleets: TtlCache[Fleet] = TtlCache()
 
     def routes(self) -> list[Route]:
         """Return the routes of the pages."""
@@ -97,7 +57,7 @@ class Pages(CatalogPages):
         new_total, newest = reader.endpoints(
             EndpointFilter(new_since_ns=now_ns - DAY_NS), sort="first_seen", limit=6
         )
-        fleet = self._fleets.get((reader.organization,), lambda: _fleet(reader, now_ns))
+        fleet = self._fleets.get((reader.organization,), lambda: fleet_of(reader.each_sensor(), now_ns))
         return self._renderer.page(
             request,
             "overview.html",

@@ -14,8 +14,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.catalog.changes import Change
+from levo.satellite.catalog.encrypted import EncryptedEndpoint, encrypted_endpoints
 from levo.satellite.catalog.sensitive import Finding
-from levo.satellite.catalog.sensors import EncryptedEndpoint, SensorView, encrypted_endpoints, sensor_view
+from levo.satellite.catalog.sensors import SensorView, sensor_view
 from levo.satellite.catalog.series import QUANTILES, RANGES, read_series
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.paths.explain import explain
