@@ -6,7 +6,7 @@ SHELL := bash
 
 PY := .venv/bin/python
 STAMPS := build/stamps
-COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd')
+COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
 .PHONY: help setup demo test lint format bench fuzz image deb clean test-tools
 

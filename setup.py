@@ -2,7 +2,7 @@
 
 LEVO_SANITIZE=1 builds them with AddressSanitizer and UndefinedBehaviourSanitizer, through C files of their
 own; ``fuzz/build.py`` adds what coverage-guided fuzzing needs.
-LEVO_ONLY=levo.engine.frame,... builds only the named modules.
+LEVO_ONLY=levo.engine.net.frame,... builds only the named modules.
 """
 
 import os
@@ -14,13 +14,14 @@ from setuptools import Extension, setup
 SANITIZE = os.environ.get("LEVO_SANITIZE") == "1"
 # Adding nothing to a null pointer is left alone: no compiler makes anything of it, and C2y allows it.
 CHECKS = ["-fsanitize=address,undefined", "-fno-sanitize=pointer-overflow"] if SANITIZE else []
-COMPILE = ["-O1", "-g", "-fno-omit-frame-pointer", *CHECKS] if SANITIZE else ["-O3", "-g0"]
+COMPILE = ["-O1", "-g", "-fno-omit-frame-pointer", "-DLEVO_TRAP", *CHECKS] if SANITIZE else ["-O3", "-g0"]
 
+HEADERS = sorted(str(path) for path in Path("src/levo").rglob("*.h"))
 ONLY = {name for name in os.environ.get("LEVO_ONLY", "").split(",") if name}
 LIBRARIES = {
     "levo.sensor.capture.live": ["pcap"],
-    "levo.engine.coding": ["z"],
-    "levo.engine.tls_keys": ["crypto"],
+    "levo.engine.exchange.coding": ["z"],
+    "levo.engine.tls.keys": ["crypto"],
 }
 
 
@@ -35,6 +36,8 @@ def extensions() -> list[Extension]:
                 name,
                 [str(path)],
                 libraries=LIBRARIES.get(name, []),
+                include_dirs=["src"],
+                depends=HEADERS,
                 extra_compile_args=[*COMPILE, "-Wno-unused-function"],
                 extra_link_args=CHECKS,
             )

@@ -35,11 +35,14 @@ def read(path: Path, mode: str, traces_per_minute: float) -> Reading:
     """Read a whole file in this process."""
     from levo.engine.engine import Engine
 
-    from levo.engine.allocator import keep_pages
-    from levo.engine.otlp import encode_resource
+    from levo.config import Redaction
+    from levo.engine.core.allocator import keep_pages
+    from levo.engine.encode.otlp import encode_resource
     from levo.sensor.capture.file import FileSource
+    from levo.sensor.redact.masking import Masking
 
     keep_pages()
+    masking = Masking(Redaction())
     described = encode_resource({"service.name": "bench"})
     started = process_time()
     engine, source, count = Engine(traces_per_minute=traces_per_minute), FileSource(str(path)), 0
@@ -51,7 +54,7 @@ def read(path: Path, mode: str, traces_per_minute: float) -> Reading:
             batch = engine.drain(512, 4 << 20)
             count += len(batch)
             if mode != "null":
-                batch.finish((), 10_000_000, 64 << 20)
+                masking(batch, 10_000_000, 64 << 20)
                 batch.otlp(described) if mode == "otlp" else batch.jsonl()
 
     while engine.pump(source, 4096, 0) > 0:

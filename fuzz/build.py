@@ -47,7 +47,10 @@ LEARN = ("spans", "schema.observe")
 def modules() -> list[str]:
     """The compiled modules that the targets need: the engine, the capture file reader, parts of learning."""
     source = ROOT / "src" / "levo"
-    engine = [f"levo.engine.{path.stem}" for path in sorted((source / "engine").glob("*.pyx"))]
+    engine = [
+        ".".join(("levo", *path.relative_to(source).with_suffix("").parts))
+        for path in sorted((source / "engine").rglob("*.pyx"))
+    ]
     capture = [f"levo.sensor.capture.{name}" for name in CAPTURE]
     return [*engine, *capture, *(f"levo.satellite.learn.{name}" for name in LEARN)]
 
@@ -103,7 +106,8 @@ def build_plain() -> None:
 
 def is_built() -> bool:
     """Whether ``build`` has been here since a compiled module last changed."""
-    sources = [*(ROOT / "src" / "levo").rglob("*.p[yx][xd]"), ROOT / "fuzz" / "harness.pyx"]
+    compiled = (ROOT / "src" / "levo").rglob("*.p[yx][xd]"), (ROOT / "src" / "levo").rglob("*.h")
+    sources = [*(path for kind in compiled for path in kind), ROOT / "fuzz" / "harness.pyx"]
     return _newer(BUILD / STAMP, *sources)
 
 
@@ -139,7 +143,7 @@ def _build_program() -> None:
 
 
 def _includes() -> list[str]:
-    return [f"-I{sysconfig.get_path('include')}", f"-I{sysconfig.get_path('platinclude')}"]
+    return [f"-I{ROOT / 'src'}", *(f"-I{sysconfig.get_path(name)}" for name in ("include", "platinclude"))]
 
 
 def _quoted(text: str) -> str:

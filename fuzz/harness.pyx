@@ -17,18 +17,18 @@ import os
 import sys
 import traceback
 
-from levo.engine.batch cimport Batch, batch_add
+from levo.engine.exchange.batch cimport Batch, batch_add
 from levo.engine.engine cimport Engine
-from levo.engine.exchange cimport exchange_footprint, section_allocate
-from levo.engine.frame cimport Decoder, decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
-from levo.engine.hpack cimport HeaderList, Hpack, hpack_decode, hpack_footprint, hpack_forget, hpack_free, hpack_init, list_free, list_init
-from levo.engine.memory cimport buffer_append
-from levo.engine.source cimport FrameSource
-from levo.engine.state cimport Connection
-from levo.engine.tls cimport TlsTable
-from levo.engine.tls_endpoints cimport ENDPOINT_SLOTS, Endpoint
-from levo.engine.tls_keys cimport Secrets
-from levo.engine.types cimport (
+from levo.engine.core.exchange cimport exchange_footprint, section_allocate
+from levo.engine.net.frame cimport Decoder, decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
+from levo.engine.http2.hpack cimport HeaderList, Hpack, hpack_decode, hpack_footprint, hpack_forget, hpack_free, hpack_init, list_free, list_init
+from levo.engine.core.memory cimport buffer_append
+from levo.engine.core.source cimport FrameSource
+from levo.engine.core.state cimport Connection
+from levo.engine.tls.records cimport TlsTable
+from levo.engine.tls.endpoints cimport ENDPOINT_SLOTS, Endpoint
+from levo.engine.tls.keys cimport Secrets
+from levo.engine.core.types cimport (
     PROTOCOL_HTTP1, PROTOCOL_HTTP2, PROTOCOL_WEBSOCKET,
     Budget, Exchange, Field, Frame, FrameSink, Message, Packet, Section, Span, Stats,
 )
@@ -39,8 +39,9 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from fuzz.sealer import Sealer
-from levo.engine.otlp import encode_resource
-from levo.engine.redact import Redactor
+from levo.config import credentials
+from levo.engine.encode.otlp import encode_resource
+from levo.engine.exchange.redact import Redactor
 from levo.errors import CaptureFileError
 from levo.sensor.capture.file import FileSource
 
@@ -687,6 +688,8 @@ NAMES = ("password", "ssn", "Card-Number", "k")
 cdef object BY_NAME = Redactor(NAMES)
 cdef object BY_BOTH = Redactor(
     NAMES, [re2.compile(rb"[a-z0-9.]{1,20}@[a-z0-9.]{1,20}"), re2.compile(rb"\d{3}-?\d{2}-?\d{4}")])
+cdef object BY_DEFAULT = Redactor(
+    defaults=credentials.FIELDS, urls=(*credentials.URL_HEADERS, "cookie"), url_fields=("key",), redirect_fields=("code",))
 KINDS = (
     b"application/json", b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=X", b"text/plain",
     b"application/xml", b"", b"application/x-ndjson", b"application/grpc",
@@ -709,7 +712,7 @@ cdef int target_redact(const uint8_t* data, size_t size) except -1:
     put_section(batch, &exchange.response.head, [(b"Content-Type", KINDS[data[0] & 7])], [], spans)
     put_body(batch, &exchange.response, body)
     exchange.response.truncated = data[0] >> 6 & 1
-    (BY_BOTH if data[0] & 128 else BY_NAME).redact(batch)
+    (BY_BOTH if data[0] & 128 else BY_DEFAULT if data[0] & 32 else BY_NAME).redact(batch)
     masked = exchange.response.body.data[:exchange.response.body.length] if exchange.response.body.length else b""
     if not exchange.response.truncated:
         check(len(masked) == len(body), "masking changes the length")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levo.engine.batch import Batch
+from levo.engine.exchange.batch import Batch
 from levo.model.exchange import Exchange, Message, Request, body_text_of, text_of
 from tests.helpers.exchanges import examples, exchanges, simple_exchange
 

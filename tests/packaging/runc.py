@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import tarfile
@@ -20,8 +21,23 @@ DOCKER = (
     "SYS_CHROOT KILL AUDIT_WRITE"
 )
 """The capabilities that Docker, and so Fargate, gives a container."""
+_BY_NUMBER = (
+    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE "
+    "NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT "
+    "SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE "
+    "AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ "
+    "PERFMON BPF CHECKPOINT_RESTORE"
+)
+"""All there are, by number."""
 COUNTERS = {"cpuacct.usage", "cpu.stat", "memory.max_usage_in_bytes", "memory.peak"}
 SPECIAL = {"proc": "proc", "dev": "tmpfs", "sys": "sysfs"}
+
+
+def every() -> str:
+    """The capabilities that this machine can give a container."""
+    found = re.search(r"(?m)^CapBnd:\s+(\w+)$", Path("/proc/self/status").read_text())
+    assert found is not None
+    return " ".join(name for number, name in enumerate(_BY_NUMBER.split()) if int(found[1], 16) >> number & 1)
 
 
 def unpack(archive: Path, folder: Path) -> dict[str, Any]:
@@ -116,8 +132,12 @@ def container(
     cpus: float = 0.5,
     mebibytes: int = 512,
     capabilities: str = DOCKER,
+    first: Sequence[str] = (),
 ) -> Iterator[Container]:
-    """A container of *image* (root folder, configuration) in *namespace*; removed afterwards."""
+    """A container of *image* (root folder, configuration) in *namespace*; removed afterwards.
+
+    *first*: a command that starts the entry point, as ``docker run --init`` has one.
+    """
     root, configuration = image
     name = f"levo-{secrets.token_hex(4)}"
     held = [f"CAP_{each}" for each in capabilities.split()]
@@ -128,7 +148,7 @@ def container(
         "process": {
             "terminal": False,
             "user": {"uid": int(settings["User"]), "gid": 0},
-            "args": [*settings["Entrypoint"], *arguments],
+            "args": [*first, *settings["Entrypoint"], *arguments],
             "env": [*settings["Env"], *environment],
             "cwd": settings["WorkingDir"],
             "capabilities": {kind: held for kind in ("bounding", "effective", "permitted")},

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -24,14 +25,17 @@ from levo.ecs.model import (
     flags_from,
 )
 from tests.packaging.metadata import ADDRESS, TASK_ARN
-from tests.packaging.runc import DOCKER, container, unpack
+from tests.packaging.runc import DOCKER, container, every, unpack
 from tests.packaging.sidecar import (
     CONNECTIONS,
     ORGANIZATION,
     Satellite,
     answered,
+    answers,
     application,
+    ask,
     load,
+    running,
     task,
     until,
 )
@@ -128,6 +132,108 @@ def test_without_net_raw_it_explains_itself(image: tuple[Path, dict[str, Any]], 
     assert status not in (0, 137)
     assert "not allowed (no NET_RAW)" in text
     assert re.search(r"(?m)^levo: .*CAP_NET_RAW", text) and "Traceback" not in text
+
+
+MINIMAL = "NET_RAW SETUID SETGID"
+"""What docs/image.md asks for."""
+DOCKER_INIT = """
+import os, signal, subprocess, sys
+child = subprocess.Popen(sys.argv[1:])
+signal.signal(signal.SIGTERM, lambda number, frame: os.kill(child.pid, number))
+sys.exit(child.wait())
+"""
+"""Does what ``docker run --init`` puts before the entry point: passes SIGTERM on, as root."""
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "user", "first"),
+    [
+        pytest.param(MINIMAL, 65532, (), id="minimal"),
+        pytest.param("NET_RAW", 0, (), id="only-net-raw"),
+        pytest.param("NET_RAW SETUID", 0, (), id="half-of-what-another-user-takes"),
+        pytest.param(DOCKER, 65532, (), id="docker"),
+        pytest.param(every(), 65532, (), id="every"),
+        pytest.param(MINIMAL, 65532, ("/usr/bin/python3.11", "-Ic", DOCKER_INIT), id="docker-init"),
+    ],
+)
+def test_sigterm_ends_it_and_delivers_what_is_held(
+    image: tuple[Path, dict[str, Any]], tmp_path: Path, capabilities: str, user: int, first: tuple[str, ...]
+) -> None:
+    requests = 5
+    server = [sys.executable, "-m", "http.server", "8080", "--directory", str(tmp_path / "served")]
+    (tmp_path / "served").mkdir()
+    with task(tmp_path) as (inside, reached), running(inside, server, stderr=subprocess.DEVNULL):
+        until("server", lambda: answers(inside, "http://127.0.0.1:8080/"))
+        # Nothing is sent within the test but for the goodbye.
+        arguments = ["apidump", "--satellite-url", reached.url, "--trace-export-interval", "600s"]
+        arguments += ["--levoai-org-id", ORGANIZATION, "--filter", "tcp port 8080"]
+        with container(
+            image,
+            tmp_path,
+            inside,
+            arguments,
+            environment=[f"LEVO_SATELLITE_TOKEN={reached.token}"],
+            capabilities=capabilities,
+            first=first,
+        ) as found:
+            process = found.start()
+            until("capture", lambda: "capturing on" in found.text)
+            for _ in range(requests):
+                ask(inside, "http://127.0.0.1:8080/")
+            [sensor] = [
+                each for each in found.processes() if b"apidump" in command_line(each) and is_levo(each)
+            ]
+            users = re.search(r"(?m)^Uid:\t(.*)$", Path(f"/proc/{sensor}/status").read_text())
+            assert users is not None and users[1].split() == [str(user)] * 4
+            stopping = time.monotonic()
+            found.signal("TERM")
+            assert process.wait(25) == 0, found.text
+            print(f"SIGTERM to end: {time.monotonic() - stopping:.2f} s")
+            text = found.text
+        assert "did not reach" not in text
+        until("all traces", lambda: reached.traces() >= requests, 20, pause_s=0.5)
+        assert reached.traces() == requests
+
+
+def test_init_holds_no_capability_and_passes_other_signals_on(
+    image: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    with (
+        loopback_namespace() as alone,
+        container(image, tmp_path, alone, ["apidump", "--output", "null"], capabilities=MINIMAL) as found,
+    ):
+        process = found.start()
+        until("capture", lambda: "capturing on" in found.text)
+        init = next(each for each in found.processes() if b"bin/init" in command_line(each))
+        status = Path(f"/proc/{init}/status").read_text()
+        assert re.search(r"(?m)^CapEff:\t0+$", status) and re.search(r"(?m)^CapPrm:\t0+$", status)
+        assert re.search(r"(?m)^NoNewPrivs:\t1$", status)
+        found.signal("HUP")
+        until("reload", lambda: "configuration reread" in found.text)
+        found.signal("INT")
+        assert process.wait(25) == 0, found.text
+
+
+def test_without_any_capability_it_explains_itself(
+    image: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    with (
+        loopback_namespace() as alone,
+        container(image, tmp_path, alone, ["apidump"], capabilities="") as found,
+    ):
+        status, text = found.run()
+    assert status not in (0, 137)
+    assert "levo-init: stays user 0: " in text and "SETUID and SETGID" in text
+    assert re.search(r"(?m)^levo: .*CAP_NET_RAW", text) and "Traceback" not in text
+
+
+def command_line(process: int) -> bytes:
+    return Path(f"/proc/{process}/cmdline").read_bytes()
+
+
+def is_levo(process: int) -> bool:
+    """Whether it is the sensor itself rather than what started it."""
+    return b"/app/bin/levo" in command_line(process)
 
 
 @pytest.mark.skipif(missing_reason("nginx", "wrk") is not None, reason=missing_reason("nginx", "wrk") or "")

@@ -33,7 +33,7 @@ pytestmark = [
     pytest.mark.skipif(bool(REASON), reason=REASON),
 ]
 
-FEW = "levo.engine.fragments,levo.engine.link,levo.engine.hpack"
+FEW = "levo.engine.net.fragments,levo.engine.net.link,levo.engine.http2.hpack"
 SHARED = ("packaging/venv", "packaging/site-sensor", "packaging/site-satellite", "image/debs")
 MACHINES = {"amd64": 62, "arm64": 183}
 """``e_machine`` of an ELF file's head."""

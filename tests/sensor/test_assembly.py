@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from levo.config import Merged, SensorConfig, Surroundings, load
-from levo.engine.batch import Batch
+from levo.engine.exchange.batch import Batch
 from levo.errors import CaptureFileError, ConfigError
 from levo.sensor.assembly import Finisher, Shares, open_sensor, own_endpoints
 from tests.cli.capture import write_capture
-from tests.engine.test_redact import exchange
+from tests.engine.exchange.test_redact import exchange
 
 
 def merge(environ: dict[str, str] | None = None, **flags: Any) -> Merged:

@@ -12,7 +12,7 @@ import pytest
 from levo.config import HostPort
 from levo.errors import ConfigError
 from levo.sensor.export.statistics import OutputStatistics
-from levo.sensor.health import EXPORT_PATIENCE_NS, HealthServer, not_ready
+from levo.sensor.health import EXPORT_PATIENCE_NS, HealthServer, bind, not_ready
 from levo.sensor.pipeline import PipelineStatistics, Snapshot
 
 NOW = 10**18
@@ -69,7 +69,7 @@ def reasons() -> list[str]:
 
 @pytest.fixture
 def server(reasons: list[str]) -> Iterator[HealthServer]:
-    running = HealthServer(HostPort("127.0.0.1", free_port()), lambda: reasons, lambda: "a 1\n")
+    running = HealthServer(bind(HostPort("127.0.0.1", free_port())), lambda: reasons, lambda: "a 1\n")
     yield running
     running.close()
 
@@ -94,7 +94,7 @@ def test_the_three_endpoints(server: HealthServer, reasons: list[str]) -> None:
 
 def test_an_address_in_use_is_bad_input(server: HealthServer) -> None:
     with pytest.raises(ConfigError, match=rf"--listen: '127\.0\.0\.1:{server.port}' cannot be listened on"):
-        HealthServer(HostPort("127.0.0.1", server.port), list, str)
+        bind(HostPort("127.0.0.1", server.port))
 
 
 def test_idle_clients_do_not_pile_up(server: HealthServer) -> None:

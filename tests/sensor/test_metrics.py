@@ -8,7 +8,7 @@ from pathlib import Path
 from levo.engine.engine import Engine
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from levo.engine.otlp import encode_resource
+from levo.engine.encode.otlp import encode_resource
 from levo.sensor.assembly import ledger_of
 from levo.sensor.capture.statistics import InterfaceStatistics, LiveStatistics
 from levo.sensor.export.statistics import OutputStatistics

@@ -15,6 +15,7 @@ from levo.errors import ConfigError, Problem
 from levo.sensor.assembly import Shares, open_sensor, open_source, own_endpoints
 from levo.sensor.control import Control, undelivered
 from levo.sensor.log import Log
+from levo.sensor.privileges import plan
 
 
 @click.command("apidump")
@@ -28,9 +29,17 @@ def command(**given: Any) -> int:
     if found.config.dry_run:
         click.echo(_dry_run(found))
         return 0
-    sensor = open_sensor(found, os.environ)
+    sensor = open_sensor(found, os.environ, plan(os.environ, capture=found.config.read is None))
+    config = found.config
+    files = (
+        config.tls_keylog,
+        config.tls_ca_cert_path,
+        config.tls_client_cert_path,
+        config.tls_client_key_path,
+    )
+    opened = frozenset(each for each in files if each is not None)
     with closing(sensor.source):
-        ledger = Control(sensor, found, log, lambda: merged(given), os.environ).run()
+        ledger = Control(sensor, found, log, lambda: merged(given, opened=opened), os.environ).run()
     # A file that was read but not delivered is a failure; a live sensor has done what it could.
     return 1 if found.config.read is not None and undelivered(ledger) else 0
 
@@ -48,6 +57,7 @@ def _dry_run(found: Merged) -> str:
         lines += _interfaces(config.interfaces)
         excluded = ", ".join(f"{end.host}:{end.port}" for end in own) or "nothing"
         lines.append(f"left out of the capture (own traffic): {excluded}")
+    lines.append(f"would run as {plan(os.environ, capture=config.read is None)}")
     lines += _compiled(config.filter, own)
     return "\n".join(lines)
 

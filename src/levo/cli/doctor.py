@@ -15,6 +15,7 @@ from levo.sensor.doctor.findings import Finding, Level, diagnose
 from levo.sensor.doctor.page import render
 from levo.sensor.doctor.reach import reach
 from levo.sensor.doctor.watch import Watched, watch
+from levo.sensor.privileges import give_up, plan
 
 
 @click.command("doctor")
@@ -35,11 +36,16 @@ def command(seconds: float, **given: Any) -> int:
     config = merged(given).config
     failures: list[Finding] = []
     watched: Watched | None = None
-    privilege = "CAP_NET_RAW is there: capturing works" if config.read is None else "not needed for a file"
+    privilege = (
+        f"CAP_NET_RAW is there: capturing works; runs as {plan(os.environ, capture=True)}"
+        if config.read is None
+        else "not needed for a file"
+    )
     if config.read is None:
         click.echo(f"levo doctor: looking at the traffic for {seconds:g} s ...", err=True)
     try:
-        watched = watch(config, os.environ, seconds)
+        privileges = plan(os.environ, capture=config.read is None)
+        watched = watch(config, os.environ, seconds, opened=lambda: give_up(privileges))
     except PrivilegeError as error:
         privilege = "CAP_NET_RAW is missing"
         failures.append(_no_privilege(error))

@@ -17,8 +17,12 @@ def sensor_options(function: Function) -> Function:
     return table_options(function, SENSOR)
 
 
-def merged(given: Mapping[str, Any], *, ignore_default_file: bool = False) -> Merged:
+def merged(
+    given: Mapping[str, Any], *, ignore_default_file: bool = False, opened: frozenset[str] = frozenset()
+) -> Merged:
     """The configuration out of what click collected, the process's environment and the file.
+
+    *opened*: files that need not be readable any more.
 
     Raises:
         ConfigError: one line about the first problem.
@@ -26,7 +30,12 @@ def merged(given: Mapping[str, Any], *, ignore_default_file: bool = False) -> Me
     flags = table_flags(given, SENSOR)
     default_path = os.devnull if ignore_default_file else DEFAULT_PATH
     return load(
-        flags, os.environ, path=given.get("config"), default_path=default_path, check_filter=check_filter
+        flags,
+        os.environ,
+        path=given.get("config"),
+        default_path=default_path,
+        check_filter=check_filter,
+        opened=opened,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from levo.config.credentials import NAMES
 from levo.config.rules import IpFilter, IpRule, Redaction, UrlFilter, UrlRule
 from levo.config.values import BadValue, choice, network, pattern, port_range, shown, text
 from levo.errors import ConfigError, Problem
@@ -215,8 +216,8 @@ def _url_rule(document: Document, node: Any, where: str) -> UrlRule:
 
 
 def redaction(document: Document, node: Any, where: str) -> Redaction:
-    """``headers``, ``fields`` (JSON members, form fields, query parameters) and ``patterns``."""
-    parts: dict[str, Any] = {"headers": (), "fields": (), "patterns": ()}
+    """``headers``, ``fields`` (JSON members, form fields, query parameters), ``patterns`` and ``keep``."""
+    parts: dict[str, Any] = {"headers": (), "fields": (), "patterns": (), "keep": ()}
     for entry in document.entries(node, where):
         place = f"{where}.{entry.key}"
         if entry.key == "headers":
@@ -225,6 +226,8 @@ def redaction(document: Document, node: Any, where: str) -> Redaction:
             parts["fields"] = document.parsed(entry.node, place, _lower_text)
         elif entry.key == "patterns":
             parts["patterns"] = document.parsed(entry.node, place, pattern)
+        elif entry.key == "keep":
+            parts["keep"] = document.parsed(entry.node, place, _credential)
         else:
             document.unknown(entry, list(parts), where)
     return Redaction(**parts)
@@ -255,6 +258,15 @@ def _field_name(value: str) -> str:
     if not _TOKEN.fullmatch(written):
         raise BadValue(f"{shown(value)} is not a header name; write for example x-session")
     return written.lower()
+
+
+def _credential(value: str) -> str:
+    written = text(value).lower()
+    if written not in NAMES:
+        close = get_close_matches(written, sorted(NAMES), 1, 0.6)
+        hint = f"; did you mean {close[0]}?" if close else "; `levo config reference --page` lists them"
+        raise BadValue(f"{shown(value)} is not masked by default{hint}")
+    return written
 
 
 def _lower_text(value: str) -> str:

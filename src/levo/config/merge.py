@@ -45,10 +45,12 @@ def load(
     default_path: str = DEFAULT_PATH,
     surroundings: Surroundings | None = None,
     check_filter: Callable[[str], None] | None = None,
+    opened: frozenset[str] = frozenset(),
 ) -> Merged:
     """The sensor's configuration; as :func:`merge`.
 
-    *check_filter* raises ConfigError for a filter of live capture that cannot be compiled.
+    *check_filter* raises ConfigError for a filter of live capture that cannot be compiled. *opened* holds
+    paths of files that a run has open: they may be out of reach since it gave up privileges.
     """
 
     def verify(config: SensorConfig, origins: Origins) -> Remarks:
@@ -67,6 +69,7 @@ def load(
         default_path=default_path,
         surroundings=surroundings,
         verify=verify,
+        opened=opened,
     )
 
 
@@ -95,6 +98,7 @@ def merge(
     default_path: str | None = None,
     surroundings: Surroundings | None = None,
     verify: Verify | None = None,
+    opened: frozenset[str] = frozenset(),
 ) -> Loaded[C]:
     """Merge *flags*, *environ* and the file into what *table* makes.
 
@@ -117,9 +121,10 @@ def merge(
     usual = default_path if default_path and Path(default_path).exists() else None
     file = path or named or usual
     if file is not None:
-        found |= _from_file(table, file, "--config" if path else table.config_variable or "", problems)
-    found |= _from_environment(table, environ, problems)
-    found |= _from_flags(table, flags, problems)
+        named_by = "--config" if path else table.config_variable or ""
+        found |= _from_file(table, file, named_by, problems, opened)
+    found |= _from_environment(table, environ, problems, opened)
+    found |= _from_flags(table, flags, problems, opened)
 
     settings = {option.field: found[option.name][0] for option in table.options}
     origins = {name: origin for name, (_, origin) in found.items()}
@@ -145,7 +150,9 @@ def _misspelled(table: Table[Any], environ: Mapping[str, str]) -> list[str]:
     return misspelled(unknown)
 
 
-def _from_flags(table: Table[Any], flags: Flags, problems: list[Problem]) -> dict[str, tuple[Any, Origin]]:
+def _from_flags(
+    table: Table[Any], flags: Flags, problems: list[Problem], opened: frozenset[str]
+) -> dict[str, tuple[Any, Origin]]:
     found: dict[str, tuple[Any, Origin]] = {}
     for option in table.options:
         given = flags.get(option.name)
@@ -153,14 +160,14 @@ def _from_flags(table: Table[Any], flags: Flags, problems: list[Problem]) -> dic
             continue
         texts = [given] if isinstance(given, str) else ["true"] if given is True else list(given)
         try:
-            found[option.name] = (_value(option, texts), Origin("flag", option.flag))
+            found[option.name] = (_value(option, texts, opened), Origin("flag", option.flag))
         except BadValue as error:
             problems.append(Problem(option.flag, str(error)))
     return found
 
 
 def _from_environment(
-    table: Table[Any], environ: Mapping[str, str], problems: list[Problem]
+    table: Table[Any], environ: Mapping[str, str], problems: list[Problem], opened: frozenset[str]
 ) -> dict[str, tuple[Any, Origin]]:
     """Variables that are set and not empty. Items of repeatable options stand on lines of their own."""
     found: dict[str, tuple[Any, Origin]] = {}
@@ -182,14 +189,14 @@ def _from_environment(
             continue
         texts = [line for line in written.split("\n") if line.strip()] if option.many else [written]
         try:
-            found[option.name] = (_value(option, texts), Origin("environment", option.variable))
+            found[option.name] = (_value(option, texts, opened), Origin("environment", option.variable))
         except BadValue as error:
             problems.append(Problem(option.variable, str(error)))
     return found
 
 
 def _from_file(
-    table: Table[Any], file: str, named_by: str, problems: list[Problem]
+    table: Table[Any], file: str, named_by: str, problems: list[Problem], opened: frozenset[str]
 ) -> dict[str, tuple[Any, Origin]]:
     from levo.config.document import READERS, Document  # YAML costs 20 ms: only for those who have a file
 
@@ -218,7 +225,7 @@ def _from_file(
             items = []
             for written, node in texts:
                 try:
-                    items.append(_value(option, [written]))
+                    items.append(_value(option, [written], opened))
                 except BadValue as error:
                     document.problem(entry.key, str(error), node)
             value = items[0] if items and not option.many else tuple(part for item in items for part in item)
@@ -228,9 +235,10 @@ def _from_file(
     return found
 
 
-def _value(option: Option, texts: list[str]) -> Any:
+def _value(option: Option, texts: list[str], opened: frozenset[str]) -> Any:
     if not option.many:
-        return option.parse(texts[-1])
+        written = texts[-1]
+        return written if option.metavar == "FILE" and written in opened else option.parse(written)
     if option.commas:
         texts = [part for item in texts for part in item.split(",") if part.strip()]
         if not texts:

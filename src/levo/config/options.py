@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from levo.config import values
+from levo.config import credentials, values
 from levo.config.rules import IpFilter, Redaction, UrlFilter
 from levo.config.sensor_config import SensorConfig, contradictions, without_effect
 from levo.config.table import Option, Surroundings, Table
 from levo.config.values import BadValue, OutputSpec, SatelliteUrl
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
 
 DEFAULT_PATH = "/etc/levo/sensor/config.yaml"
 
@@ -70,7 +75,7 @@ SECTIONS: dict[str, str] = {
     "and (no path-allow or one matches) and no exclusion matches.",
     "IP Filters": "IP/port/network address based filtering of API traffic.",
     "URL Filters": "Filtering of API traffic by method, request URI and host.",
-    "Redaction Settings": "What is masked in the sensor, besides credentials (always).",
+    "Redaction Settings": "What is masked in the sensor.",
     "Output Settings": "Where traces are written besides, or instead of, the Satellite.",
     "Memory and Limits": "How much the sensor keeps.",
     "Self-description": "Logs and health.",
@@ -270,20 +275,29 @@ rules:
     ),
     Option(
         "redact", "Redaction Settings",
-        "headers (names), fields (JSON members at any depth, form fields, query parameters), patterns "
-        "(regexes).",
+        "More than the credentials below: headers (names), fields (JSON members at any depth, form fields, "
+        "query parameters), patterns (regexes); keep: names from below that are not masked.",
         _structured, Redaction(), metavar="MAPPING", structured=True, on_command_line=False,
-        default_text="credential headers only", reloadable=True,
+        default_text="the credentials below", reloadable=True,
         example="""
 headers: [x-session]
-fields: [password, ssn]
-patterns: ['\\b\\d{3}-\\d{2}-\\d{4}\\b']""",
-        note="`authorization`, `proxy-authorization`, `cookie`, `set-cookie`, `x-api-key`: always masked. "
-        "Each hidden octet becomes `*`, so lengths stay; in JSON, structure stays, digits of numbers become "
-        "`1`, `true` and `false` become `null`. What lies inside a hidden member is hidden with its names. "
-        "Patterns are searched in bodies, header values and the request target, and with percent-encoding "
-        "and JSON escapes undone. A body whose content coding cannot be undone is withheld when there are "
-        "fields or patterns.",
+fields: [ssn]
+patterns: ['\\b\\d{3}-\\d{2}-\\d{4}\\b']
+keep: [pin]""",
+        note="Each hidden octet becomes `*`, so lengths stay. `authorization` and `proxy-authorization` "
+        "keep their scheme, `cookie` and `set-cookie` their names and attributes, `sec-websocket- "
+        "protocol` its subprotocols. In JSON, structure stays and digits of numbers become `1`. In "
+        "members named below, names inside, `true`, `false` and `null` stay as well; in members that "
+        "`fields` names, names inside are hidden, and `true` and `false` become `null`. Patterns are "
+        "searched in bodies, header values and the request target, and with percent-encoding and JSON "
+        "escapes undone. A body whose content coding cannot be undone is withheld when there are "
+        "fields or patterns.\n\n"
+        f"Masked header fields: {_listed(credentials.HEADERS)}.\n\n"
+        f"Masked query parameters, form fields and JSON members: {_listed(credentials.FIELDS)}.\n\n"
+        "Masked in URLs alone: `key`, and `code` in redirects (beside `state` or `grant_type`, or in "
+        "one of the following). User information and parameters are masked in "
+        f"{_listed(credentials.URL_HEADERS)}. XML elements and arguments inside a GraphQL document are not "
+        "looked at.",
     ),
     Option(
         "no-redact", "Redaction Settings",

@@ -54,7 +54,7 @@ class UrlFilter:
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """What is masked besides the credentials that always are."""
+    """What is masked: the credentials of ``levo.config.credentials`` without *keep*, and more."""
 
     headers: tuple[str, ...] = ()
     """Field names, lower case."""
@@ -62,3 +62,5 @@ class Redaction:
     """Names of JSON members at any depth, form fields and query parameters, lower case."""
     patterns: tuple[Pattern, ...] = ()
     """Every match in a body, a query or a field value is masked."""
+    keep: tuple[str, ...] = ()
+    """Names of ``levo.config.credentials`` that are not masked, lower case."""

@@ -6,21 +6,25 @@ from libc.string cimport memset
 
 import os
 
-from levo.engine.allocator cimport the_pool
-from levo.engine.batch cimport Batch, batch_adopt
-from levo.engine.connections cimport connections_finish, connections_tick, table_free, table_init, take_packet
-from levo.engine.exchange cimport Facts, address_text, exchange_facts, exchange_free
-from levo.engine.frame cimport decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
-from levo.engine.memory cimport leave_spares
-from levo.engine.output cimport Text
-from levo.engine.ports cimport ports_list, ports_new
-from levo.engine.sampling cimport sampler_free, sampler_init, sampler_set_rate
-from levo.engine.source cimport FrameSource
-from levo.engine.state cimport EngineState
-from levo.engine.tls cimport TlsTable, tls_delete, tls_new
-from levo.engine.tls_endpoints cimport endpoints_list
-from levo.engine.tls_keys cimport Secrets, keys_put
-from levo.engine.types cimport (
+from levo.engine.core.allocator cimport the_pool
+from levo.engine.exchange.batch cimport Batch, batch_adopt
+from levo.engine.tcp.connections cimport connections_finish, connections_tick, table_free, table_init, take_packet
+from levo.engine.core.exchange cimport Facts, address_text, exchange_facts, exchange_free
+from levo.engine.net.frame cimport decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
+from levo.engine.core.memory cimport leave_spares
+from levo.engine.core.output cimport Text
+from levo.engine.core.ports cimport ports_list, ports_new
+from levo.engine.exchange.sampling cimport sampler_free, sampler_init, sampler_set_rate
+from levo.engine.core.source cimport FrameSource
+from levo.engine.core.state cimport EngineState
+from levo.engine.tls.records cimport TlsTable, tls_delete, tls_new, tls_protocol
+from levo.engine.websocket.parser cimport websocket_protocol
+from levo.engine.http1.parser cimport http1_protocol
+from levo.engine.http2.parser cimport http2_protocol
+from levo.engine.proto.dispatch cimport add_protocol
+from levo.engine.tls.endpoints cimport endpoints_list
+from levo.engine.tls.keys cimport Secrets, keys_put
+from levo.engine.core.types cimport (
     DROP_EVICTED,
     DROP_HOST_EXCLUDED,
     DROP_HOST_NOT_ALLOWED,
@@ -34,6 +38,12 @@ from levo.engine.types cimport (
     Frame,
     Packet,
 )
+
+# The protocols that are read. One that may look like another one comes before it.
+add_protocol(http2_protocol())
+add_protocol(http1_protocol())
+add_protocol(tls_protocol())
+add_protocol(websocket_protocol())
 
 cdef enum:
     TICK_NS = 10_000_000
@@ -61,7 +71,8 @@ cdef extern from *:
 
 
 cdef void on_frame(void* context, const Frame* frame) noexcept nogil:
-    cdef EngineState* state = <EngineState*>context
+    cdef Intake* intake = <Intake*>context
+    cdef EngineState* state = intake.state
     cdef Packet packet
     # What the link, IP and TCP headers say takes long enough for the beginning of the content to arrive.
     if frame.captured_length > 256:
@@ -69,10 +80,10 @@ cdef void on_frame(void* context, const Frame* frame) noexcept nogil:
         prefetch(frame.data + 128)
         prefetch(frame.data + 192)
         prefetch(frame.data + 256)
-    if decode_frame(&state.decoder, frame, &packet):
+    if decode_frame(&intake.decoder, frame, &packet):
         take_packet(state, &packet)
     if frame.time_ns - state.last_tick_ns >= TICK_NS or frame.time_ns < state.last_tick_ns - TICK_NS:
-        decoder_tick(&state.decoder, frame.time_ns)
+        decoder_tick(&intake.decoder, frame.time_ns)
         connections_tick(state, frame.time_ns)
 
 
@@ -174,7 +185,8 @@ cdef class Engine:
         self.state.settings.order_ns = self.state.settings.quiet_ns >> ORDER_SHIFT
         self.state.settings.linger_ns = linger_ns
         self.state.hash_seed = int.from_bytes(os.urandom(8), "little")
-        decoder_init(&self.state.decoder, &self.state.budget, &self.state.stats)
+        self.intake.state = &self.state
+        decoder_init(&self.intake.decoder, &self.state.budget, &self.state.stats)
         if not table_init(&self.state):
             raise MemoryError("connection table")
         self.state.ports = ports_new()
@@ -204,7 +216,7 @@ cdef class Engine:
         free(self.state.ports)
         table_free(&self.state)
         tls_delete(<TlsTable*>self.state.tls, &self.state.budget)
-        decoder_free(&self.state.decoder)
+        decoder_free(&self.intake.decoder)
         exchange = self.state.ready_first
         while exchange != NULL:
             following = exchange.next
@@ -227,25 +239,25 @@ cdef class Engine:
                 frame.data = &view[0]
             else:
                 frame.data = NULL
-            on_frame(&self.state, &frame)
+            on_frame(&self.intake, &frame)
 
     def pump(self, FrameSource source not None, int limit=4096, int timeout_ms=100) -> int:
         """Read at most *limit* frames from *source*; see ``FrameSource.pump`` for the result."""
         cdef int count
         with nogil:
-            count = source.pump(on_frame, &self.state, limit, timeout_ms)
+            count = source.pump(on_frame, &self.intake, limit, timeout_ms)
         return count
 
     def tick(self, int64_t now_ns):
         """Tell the time: gives up holes, connections and fragments that were waited for long enough."""
         with nogil:
-            decoder_tick(&self.state.decoder, now_ns)
+            decoder_tick(&self.intake.decoder, now_ns)
             connections_tick(&self.state, now_ns)
 
     def finish(self):
         """The capture has ended: report every exchange that is still open. Legal twice."""
         with nogil:
-            decoder_finish(&self.state.decoder)
+            decoder_finish(&self.intake.decoder)
             connections_finish(&self.state)
 
     @property

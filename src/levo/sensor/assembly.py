@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from levo.config import Merged, SensorConfig
 from levo.errors import ConfigError, Problem
 from levo.ledger import Ledger
-from levo.sensor.health import not_ready
+from levo.sensor.health import bind, not_ready
 from levo.sensor.identity import Claim
 from levo.sensor.metrics import Metric, ProcessUse, measure
 from levo.sensor.pipeline import Pace, Pipeline, Snapshot
+from levo.sensor.privileges import Plan, give_up, lost_files
 from levo.sensor.redact.masking import Masking
 from levo.sensor.resource import (
     deployment_key,
@@ -62,6 +64,10 @@ class Sensor:
     finisher: Finisher
     resource: bytes
     """The encoded ``Resource`` message."""
+    listener: socket.socket | None
+    """Bound to ``--listen``."""
+    runs_as: str
+    """User and capabilities that root was given up for; empty where there was nothing to give up."""
     warnings: tuple[str, ...]
     claim: Claim
     """Which sensor this is; held as long as this object."""
@@ -94,14 +100,16 @@ def ledger_of(seen: Snapshot) -> Ledger:
     return Ledger.from_statistics(seen.engine, seen.capture, seen.outputs, seen.pipeline, seen.ready)
 
 
-def open_sensor(merged: Merged, environ: Mapping[str, str]) -> Sensor:
+def open_sensor(merged: Merged, environ: Mapping[str, str], privileges: Plan | None = None) -> Sensor:
     """Open the source, then the outputs. Nothing is captured yet.
+
+    With *privileges*, the whole process keeps no more than they say once all is open, before threads start.
 
     Raises:
         ConfigError: the filter, an interface, an output or a certificate cannot be used.
         CaptureFileError, PrivilegeError, CaptureError: the source cannot be opened.
     """
-    from levo.engine.allocator import keep_pages
+    from levo.engine.core.allocator import keep_pages
 
     keep_pages()
     config = merged.config
@@ -109,14 +117,27 @@ def open_sensor(merged: Merged, environ: Mapping[str, str]) -> Sensor:
     shares = Shares.of(config.max_memory_bytes, len(config.output))
     finisher = Finisher(config)
     source = open_source(config, environ, shares)
+    listener = None
     outputs: list[Any] = []
     claim = Claim(deployment_key(config, task))
     try:
         _refuse_overwriting(config)
         resource = _encode_resource(resource_attributes(config, environ, task, run=claim.run))
-        outputs = _open_outputs(merged, resource, shares)
+        listener = None if config.listen is None else bind(config.listen)
         engine = _engine(config)
         _give_keys(engine, config, source)
+        runs_as = str(privileges) if privileges is not None and os.geteuid() == 0 else ""
+        lost: list[str] = []
+
+        def opened() -> None:
+            if privileges is not None:
+                give_up(privileges)
+                lost.extend(lost_files(privileges, merged.path, config))
+                _refuse_foreign_spool(merged)
+
+        outputs = _open_outputs(
+            merged, resource, shares, None if privileges is None else privileges.owner, opened
+        )
         pipeline = Pipeline(
             engine,
             source,
@@ -134,9 +155,11 @@ def open_sensor(merged: Merged, environ: Mapping[str, str]) -> Sensor:
             output.close(0.0)
         source.close()
         claim.release()
+        if listener is not None:
+            listener.close()
         raise
-    warnings = merged.warnings + ((warning,) if warning else ())
-    return Sensor(pipeline, source, tuple(outputs), finisher, resource, warnings, claim)
+    warnings = merged.warnings + ((warning,) if warning else ()) + tuple(lost)
+    return Sensor(pipeline, source, tuple(outputs), finisher, resource, listener, runs_as, warnings, claim)
 
 
 def open_source(config: SensorConfig, environ: Mapping[str, str], shares: Shares) -> Any:
@@ -268,23 +291,35 @@ def _refuse_overwriting(config: SensorConfig) -> None:
 
 
 def _encode_resource(attributes: Mapping[str, str]) -> bytes:
-    from levo.engine.otlp import encode_resource  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from levo.engine.encode.otlp import encode_resource  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     encoded: bytes = encode_resource(attributes)
     return encoded
 
 
-def _open_outputs(merged: Merged, resource: bytes, shares: Shares) -> list[Any]:
+def _open_outputs(
+    merged: Merged,
+    resource: bytes,
+    shares: Shares,
+    owner: tuple[int, int] | None,
+    opened: Callable[[], None],
+) -> list[Any]:
+    """The outputs, at work; *opened* is called when all they need is open and no thread has started."""
     from levo.sensor.export.opening import open_destination
     from levo.sensor.export.output import Output, QueueLimits
     from levo.sensor.export.retry import RetryPolicy
 
     config = merged.config
+    found: list[tuple[Any, Any, Any]] = []
     outputs: list[Any] = []
     try:
         for spec in config.output:
-            destination = open_destination(spec, otlp_settings(config))
-            spool = _open_spool(merged) if spec.kind == "otlp" else None
+            destination = open_destination(spec, otlp_settings(config), owner=owner)
+            found.append((spec, destination, None))
+            if spec.kind == "otlp":
+                found[-1] = (spec, destination, _open_spool(merged, owner))
+        opened()
+        for spec, destination, spool in found:
             outputs.append(
                 Output(
                     destination,
@@ -299,11 +334,24 @@ def _open_outputs(merged: Merged, resource: bytes, shares: Shares) -> list[Any]:
     except BaseException:
         for output in outputs:
             output.close(0.0)
+        for _, destination, spool in found[len(outputs) :]:
+            destination.close()
+            if spool is not None:
+                spool.close()
         raise
     return outputs
 
 
-def _open_spool(merged: Merged) -> Any:
+def _refuse_foreign_spool(merged: Merged) -> None:
+    folder = merged.config.spool_dir
+    if folder is None or all(spec.kind != "otlp" for spec in merged.config.output):
+        return
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        text = f"{folder} cannot be written as user {os.geteuid()}, whom the sensor runs as; name another"
+        raise ConfigError(merged.problem("spool-dir", text))
+
+
+def _open_spool(merged: Merged, owner: tuple[int, int] | None) -> Any:
     from pathlib import Path
 
     from levo.sensor.export.failure import SpoolError
@@ -313,7 +361,7 @@ def _open_spool(merged: Merged) -> Any:
     if config.spool_dir is None:
         return None
     try:
-        return Spool(Path(config.spool_dir), max_bytes=config.spool_max_bytes)
+        return Spool(Path(config.spool_dir), max_bytes=config.spool_max_bytes, owner=owner)
     except SpoolError as error:
         raise ConfigError(merged.problem("spool-dir", str(error))) from None
 

@@ -71,7 +71,6 @@ class Control:
         """Work until the source ends or a signal comes; report; return the final ledger.
 
         Raises:
-            ConfigError: ``--listen`` cannot be used.
             CaptureError: the source failed. The report has been given by then.
         """
         pipeline = self._sensor.pipeline
@@ -103,19 +102,20 @@ class Control:
         named = [
             f"otlp to {config.satellite}" if spec.kind == "otlp" else str(spec) for spec in config.output
         ]
-        self._log.info(
-            f"levo-sensor {__version__}: {what}; output {', '.join(named)}; environment {config.levo_env}"
-        )
+        where = config.levo_env
+        if self._live and sensor.runs_as:
+            where += f"; runs as {sensor.runs_as}"
+        self._log.info(f"levo-sensor {__version__}: {what}; output {', '.join(named)}; environment {where}")
         self._notifier.ready(what)
         if self._live:
             for line in sensor.source.events():
                 self._log.warning(line)
 
     def _listen(self) -> HealthServer | None:
-        if self._config.listen is None:
+        if self._sensor.listener is None:
             return None
         return HealthServer(
-            self._config.listen,
+            self._sensor.listener,
             lambda: self._sensor.not_ready(time.time_ns()),
             lambda: prometheus(self._sensor.metrics()),
         )

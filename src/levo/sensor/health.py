@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from socket import AF_INET, AF_INET6, socket
+from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
 
 from levo.config import HostPort
 from levo.errors import ConfigError, Problem
@@ -39,17 +39,29 @@ def not_ready(seen: Snapshot, now_ns: int, interfaces: int | None) -> list[str]:
     return reasons
 
 
+def bind(address: HostPort) -> socket:
+    """A socket for :class:`HealthServer`. Apart from it: low ports take privileges.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+    found = socket(AF_INET6 if ":" in address.host else AF_INET, SOCK_STREAM)
+    try:
+        found.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        found.bind((address.host, address.port))
+        found.listen()
+    except OSError as error:
+        found.close()
+        reason = (error.strerror or "cannot listen").lower()
+        raise ConfigError(Problem("--listen", f"'{address}' cannot be listened on: {reason}")) from None
+    return found
+
+
 class HealthServer:
     """Answers on its own threads, at most a few at a time; a slow client is cut off."""
 
-    def __init__(
-        self, address: HostPort, reasons: Callable[[], list[str]], metrics: Callable[[], str]
-    ) -> None:
-        """Listen at once.
-
-        Raises:
-            ConfigError: the address cannot be listened on.
-        """
+    def __init__(self, bound: socket, reasons: Callable[[], list[str]], metrics: Callable[[], str]) -> None:
+        """Answer on *bound*, a socket of :func:`bind`, from now on."""
         # Here, so that a sensor that is not asked for it does without.
         from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -88,7 +100,6 @@ class HealthServer:
                 return
 
         class Server(ThreadingHTTPServer):
-            address_family = AF_INET6 if ":" in address.host else AF_INET
             daemon_threads = True
 
             def process_request(self, request: socket | tuple[bytes, socket], client_address: object) -> None:
@@ -112,11 +123,11 @@ class HealthServer:
             def handle_error(self, request: object, client_address: object) -> None:
                 return
 
-        try:
-            self._server = Server((address.host, address.port), Handler)
-        except OSError as error:
-            reason = (error.strerror or "cannot listen").lower()
-            raise ConfigError(Problem("--listen", f"'{address}' cannot be listened on: {reason}")) from None
+        self._server = Server(bound.getsockname()[:2], Handler, bind_and_activate=False)
+        self._server.socket.close()
+        self._server.socket = bound
+        self._server.server_address = bound.getsockname()
+        self._server.server_activate()
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.2}, name="levo-health", daemon=True
         )

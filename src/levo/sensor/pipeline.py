@@ -27,7 +27,7 @@ _ROOM_POLL_S = 0.05
 
 
 class BatchLike(Protocol):
-    """A chain of finished exchanges (``levo.engine.batch.Batch``)."""
+    """A chain of finished exchanges (``levo.engine.exchange.batch.Batch``)."""
 
     def __len__(self) -> int: ...
     @property

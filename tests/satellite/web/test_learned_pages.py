@@ -9,7 +9,7 @@ import pytest
 from levo.engine.engine import Engine
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from levo.engine.otlp import encode_resource
+from levo.engine.encode.otlp import encode_resource
 from levo.satellite.learn import State, read_metrics
 from levo.satellite.learn.state import learn_sensor
 from levo.satellite.queue import Position

@@ -52,3 +52,15 @@ def test_blocks_of_a_capture_file_come_as_they_are_read() -> None:
     source.secrets = [b"one", b"two\n"]
 
     assert (log(), log()) == (b"one\ntwo\n", b"")
+
+
+def test_a_file_whose_name_can_no_longer_be_followed_is_read_on(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_bytes(b"one\n")
+    log = KeyLogFile(str(path))
+
+    with path.open("ab") as writer:
+        path.unlink()
+        writer.write(b"two\n")
+        writer.flush()
+        assert log() == b"one\ntwo\n"

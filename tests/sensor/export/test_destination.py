@@ -11,7 +11,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from levo.config.values import satellite_url
-from levo.engine.batch import Batch
+from levo.engine.exchange.batch import Batch
 from levo.model.exchange import Address, Exchange, Request, Response
 from levo.sensor.export import Destination, ExportBatch, OtlpSettings, RequestLimits
 from levo.sensor.export.har import HarFile

@@ -1,7 +1,7 @@
 import os
 from types import TracebackType
 
-from levo.engine.source import FrameSource
+from levo.engine.core.source import FrameSource
 from levo.sensor.capture.statistics import FileStatistics
 
 class FileSource(FrameSource):

@@ -20,7 +20,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
-from levo.engine.types cimport Frame, FrameSink
+from levo.engine.core.types cimport Frame, FrameSink
 from levo.sensor.capture.bpf cimport Program, bpf_program, program_matches
 from levo.sensor.capture.window cimport FILL_ERROR, FILL_LATER, Window
 

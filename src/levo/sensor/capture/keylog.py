@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+import stat
+from typing import Any, BinaryIO
 
 _MOST_OCTETS = 16 << 20
 """Read at one time; the rest is read when asked again."""
@@ -18,25 +19,47 @@ class KeyLogFile:
         self._finished = finished
         self._read = 0
         self._known: tuple[int, int] | None = None
+        self._file: BinaryIO | None = None
+        self._open()
 
     def __call__(self) -> bytes:
         """Lines since the last call; empty when there are none, or the file cannot be read at the moment."""
         try:
-            status = os.stat(self._path)
-            identity = (status.st_dev, status.st_ino)
-            if identity != self._known or status.st_size < self._read:
-                self._known, self._read = identity, 0
-            if status.st_size == self._read:
+            self._open()
+            if self._file is None:
                 return b""
-            with open(self._path, "rb") as file:
-                file.seek(self._read)
-                fresh = file.read(_MOST_OCTETS)
+            size = os.fstat(self._file.fileno()).st_size
+            if size < self._read:
+                self._read = 0
+            if size == self._read:
+                return b""
+            fresh = os.pread(self._file.fileno(), _MOST_OCTETS, self._read)
         except OSError:
             return b""
         ended = self._finished and len(fresh) < _MOST_OCTETS
         whole = fresh if ended else fresh[: fresh.rfind(b"\n") + 1]
         self._read += len(whole)
         return whole
+
+    def _open(self) -> None:
+        """Have the file of this name open.
+
+        The one that is open stays where the name cannot be followed: privileges may have been given up since.
+        """
+        try:
+            status = os.stat(self._path)
+            if (status.st_dev, status.st_ino) == self._known:
+                return
+            if not stat.S_ISREG(status.st_mode):
+                return
+            file = open(self._path, "rb", buffering=0)  # noqa: SIM115
+        except OSError:
+            return
+        if self._file is not None:
+            self._file.close()
+        self._file, self._read = file, 0
+        status = os.fstat(file.fileno())
+        self._known = (status.st_dev, status.st_ino)
 
 
 class CaptureSecrets:

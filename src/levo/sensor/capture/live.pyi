@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from types import TracebackType
 
-from levo.engine.source import FrameSource
+from levo.engine.core.source import FrameSource
 from levo.sensor.capture.filters import Endpoint
 from levo.sensor.capture.statistics import LiveStatistics
 

@@ -25,8 +25,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset, strncpy
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
-from levo.engine.source cimport FrameSource
-from levo.engine.types cimport Frame, FrameSink
+from levo.engine.core.source cimport FrameSource
+from levo.engine.core.types cimport Frame, FrameSink
 from levo.sensor.capture.bpf cimport Program, bpf_program, instructions_of, link_type_of, pcap_pkthdr, pcap_t
 from levo.sensor.capture.fanout cimport QUIET_PROTOCOL, fanout_join, fanout_steer, listen_shut
 

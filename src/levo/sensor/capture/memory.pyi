@@ -1,6 +1,6 @@
 from collections.abc import Iterable
 
-from levo.engine.source import FrameSource
+from levo.engine.core.source import FrameSource
 
 _Frame = tuple[int, bytes, int]
 _Recorded = tuple[int, bytes, int, int]

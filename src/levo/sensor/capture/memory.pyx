@@ -5,8 +5,8 @@ from libc.stdlib cimport calloc, free
 
 import time
 
-from levo.engine.source cimport FrameSource
-from levo.engine.types cimport Frame, FrameSink
+from levo.engine.core.source cimport FrameSource
+from levo.engine.core.types cimport Frame, FrameSink
 
 
 cdef class MemorySource(FrameSource):

@@ -2,7 +2,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t
 
-from levo.engine.source cimport FrameSource
+from levo.engine.core.source cimport FrameSource
 
 cdef extern from "zlib.h" nogil:
     ctypedef struct z_stream:

@@ -11,7 +11,7 @@ from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset, strerror
 
-from levo.engine.source cimport FrameSource
+from levo.engine.core.source cimport FrameSource
 
 import os
 import stat

@@ -75,9 +75,12 @@ def watch(
     environ: Mapping[str, str],
     seconds: float,
     *,
+    opened: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Watched:
     """Look for *seconds*, or through the file of ``--read``.
+
+    *opened* is called before the first packet is looked at: the time to give up privileges.
 
     Raises:
         ConfigError, PrivilegeError, CaptureError, CaptureFileError: as the sensor would at its start.
@@ -92,6 +95,7 @@ def watch(
         raise
     started = clock()
     try:
+        opened()
         going = [everything, kept]
         while going and (not live or clock() - started < seconds):
             going = [eye for eye in going if eye.look(_WAIT_MS if live else 0, live)]

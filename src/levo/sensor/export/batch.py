@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ExportBatch(Protocol):
-    """Finished, redacted exchanges in order of completion. Implemented by ``levo.engine.batch.Batch``.
+    """Finished, redacted exchanges in order of completion: ``levo.engine.exchange.batch.Batch``.
 
     Several outputs may hold the same batch and read it from their own threads; none changes it.
     ``otlp`` may take ``start`` and ``stop`` (positions, half open) and then encodes only that slice; a batch

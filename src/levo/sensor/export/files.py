@@ -15,8 +15,16 @@ from levo.sensor.export.failure import PermanentExportError
 class FileSink:
     """An open file, replaced if it existed, readable by its owner only: it holds captured content."""
 
-    def __init__(self, path: Path | None, stdout: BinaryIO | None = None, where: str = "--output") -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        stdout: BinaryIO | None = None,
+        where: str = "--output",
+        owner: tuple[int, int] | None = None,
+    ) -> None:
         """*path* None is *stdout*, or the process's standard output.
+
+        A file that is made here is given to *owner* (user and group), one that was there keeps its own.
 
         Raises ConfigError on a path that cannot be.
         """
@@ -29,7 +37,7 @@ class FileSink:
             self._stream = stdout or sys.stdout.buffer
             return
         try:
-            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            self._fd = _open(path, owner)
         except OSError as exc:
             reason = exc.strerror or type(exc).__name__
             raise ConfigError(Problem(where, f"{path} cannot be written: {reason}")) from None
@@ -59,3 +67,15 @@ class FileSink:
         if self._fd >= 0 and not self._closed:
             os.close(self._fd)
         self._closed = True
+
+
+def _open(path: Path, owner: tuple[int, int] | None) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    if owner is None:
+        return os.open(path, flags, 0o600)
+    try:
+        made = os.open(path, flags | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return os.open(path, flags, 0o600)
+    os.fchown(made, *owner)
+    return made

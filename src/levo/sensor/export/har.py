@@ -30,8 +30,11 @@ _LAST_NS = 253_402_300_799 * 10**9
 class HarFile:
     """One ``log`` object. Nothing is sorted: entries come in order of completion."""
 
-    def __init__(self, path: Path | None, stdout: BinaryIO | None = None) -> None:
-        self._sink = FileSink(path, stdout)
+    def __init__(
+        self, path: Path | None, stdout: BinaryIO | None = None, owner: tuple[int, int] | None = None
+    ) -> None:
+        """*owner*: user and group of a file that is made."""
+        self._sink = FileSink(path, stdout, owner=owner)
         self._opened = False
         self._entries = 0
 

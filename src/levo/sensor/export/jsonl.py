@@ -17,8 +17,11 @@ _ENCODED_TOGETHER = 512 * 1024
 class JsonLines:
     """Each batch is written at once when it arrives, so a killed process leaves whole lines."""
 
-    def __init__(self, path: Path | None, stdout: BinaryIO | None = None) -> None:
-        self._sink = FileSink(path, stdout)
+    def __init__(
+        self, path: Path | None, stdout: BinaryIO | None = None, owner: tuple[int, int] | None = None
+    ) -> None:
+        """*owner*: user and group of a file that is made."""
+        self._sink = FileSink(path, stdout, owner=owner)
 
     def encode(self, batch: ExportBatch, resource: bytes) -> Iterator[EncodedRequest]:
         total = len(batch)

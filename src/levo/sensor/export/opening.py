@@ -12,11 +12,15 @@ from levo.sensor.export.settings import OtlpSettings
 
 
 def open_destination(
-    spec: OutputSpec, otlp: OtlpSettings | None = None, limits: RequestLimits | None = None
+    spec: OutputSpec,
+    otlp: OtlpSettings | None = None,
+    limits: RequestLimits | None = None,
+    owner: tuple[int, int] | None = None,
 ) -> Destination:
     """Open what *spec* names: files at once, connections at the first send.
 
-    *otlp* says how to reach the Satellite, which only ``otlp`` needs. Raises ConfigError with one line that
+    *otlp* says how to reach the Satellite, which only ``otlp`` needs; a file that is made belongs to *owner*
+    (user and group). Raises ConfigError with one line that
     names the value and the fix. Client libraries are imported here, not before: a sensor that writes files
     needs none.
     """
@@ -29,11 +33,11 @@ def open_destination(
         case "jsonl":
             from levo.sensor.export.jsonl import JsonLines
 
-            return JsonLines(path)
+            return JsonLines(path, owner=owner)
         case "har":
             from levo.sensor.export.har import HarFile
 
-            return HarFile(path)
+            return HarFile(path, owner=owner)
     if otlp is None:
         raise ConfigError(Problem("--satellite-url", "is needed for --output otlp"))
     if otlp.address.transport == "http":

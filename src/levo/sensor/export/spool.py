@@ -101,12 +101,17 @@ class Spool:
     """One writer thread appends, one sender thread leases; any thread may read the statistics."""
 
     def __init__(
-        self, directory: Path, max_bytes: int = 256 * 1024 * 1024, segment_bytes: int = 8 * 1024 * 1024
+        self,
+        directory: Path,
+        max_bytes: int = 256 * 1024 * 1024,
+        segment_bytes: int = 8 * 1024 * 1024,
+        owner: tuple[int, int] | None = None,
     ):
         """Open or create *directory* (mode 0700) and take stock of it; raises SpoolError.
 
         *max_bytes* bounds all segments together; a segment is never larger than a quarter of it, unless one
-        record is.
+        record is. What is made here, and what root left in a folder of its own, goes to *owner* (user and
+        group), as whom the process will go on.
         """
         self._directory = directory
         self._max_bytes = max_bytes
@@ -125,6 +130,9 @@ class Spool:
         self._recovered = 0
         self._dirty = self._new_name = False
         self._closed = False
+        made = (
+            [] if owner is None else [each for each in (directory, *directory.parents) if not each.exists()]
+        )
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock_fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -137,6 +145,8 @@ class Spool:
             raise SpoolError(f"spool directory {directory} is in use by another sensor") from None
         self._directory_fd = -1
         try:
+            if owner is not None:
+                _hand_over(directory, made, owner)
             self._next_number = 1
             self._recover()
             self._directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -489,3 +499,16 @@ def _read_all(descriptor: int, size: int, at: int) -> bytes:
         size -= len(part)
         at += len(part)
     return b"".join(parts)
+
+
+def _hand_over(directory: Path, made: list[Path], owner: tuple[int, int]) -> None:
+    """Give *owner* the folders that were *made*, and the files of a spool that root wrote as root."""
+    for folder in made:
+        os.chown(folder, *owner, follow_symlinks=False)
+    found = directory.lstat()
+    # Only where root alone could have put them: else a link could give away any file.
+    if directory in made or (found.st_uid == 0 and not found.st_mode & 0o022):
+        for each in os.scandir(directory):
+            if (each.name == "lock" or _NAME.fullmatch(each.name)) and each.is_file(follow_symlinks=False):
+                os.chown(each.path, *owner, follow_symlinks=False)
+        os.chown(directory, *owner, follow_symlinks=False)

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from levo.config import Redaction
-from levo.engine.redact import Redactor
+from levo.config import Redaction, credentials
+from levo.engine.exchange.redact import Redactor
 
 
 class Masking:
@@ -24,9 +24,16 @@ class Masking:
 
     def change(self, rules: Redaction) -> None:
         """Apply other *rules* from the next batch on."""
-        self._rules = rules
+        kept = set(rules.keep)
+        self._headers = [*(name for name in credentials.HEADERS if name not in kept), *rules.headers]
         self._redactor = Redactor(
-            rules.fields, [pattern.compiled for pattern in rules.patterns], first_look(rules)
+            rules.fields,
+            [pattern.compiled for pattern in rules.patterns],
+            first_look(rules),
+            defaults=[name for name in credentials.FIELDS if name not in kept],
+            urls=credentials.URL_HEADERS,
+            url_fields={"key"} - kept,
+            redirect_fields={"code"} - kept,
         )
 
     def __call__(
@@ -39,7 +46,7 @@ class Masking:
     ) -> None:
         """Undo content codings of *batch* and mask it in place; arguments as of ``Batch.decode_content``."""
         redactor = self._redactor
-        credentials = batch.finish(self._rules.headers, max_body, max_growth, start, stop)
+        credentials = batch.finish(self._headers, max_body, max_growth, start, stop)
         fields, patterns, withheld = redactor.redact(batch, start, stop)
         if credentials or fields or patterns or withheld:
             with self._lock:

@@ -19,7 +19,7 @@ PATH_NOT_ALLOWED = 3
 PATH_EXCLUDED = 4
 URL_FILTER = 7
 IP_FILTER = 8
-"""Numbers of ``Drop`` in ``engine/types.pxd`` (``levo.engine.engine.DROP_NAMES``)."""
+"""Numbers of ``Drop`` in ``engine/core/types.pxd`` (``levo.engine.engine.DROP_NAMES``)."""
 
 Rules = Callable[[bytes, bytes, bytes, bytes, str, int, str, int], int]
 """(method, host, path, target, client, client_port, server, server_port) to 0 or a reason."""

@@ -1,4 +1,0 @@
-# The process's pool of spare blocks.
-from levo.engine.types cimport Pool
-
-cdef Pool* the_pool() noexcept nogil

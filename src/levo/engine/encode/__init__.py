@@ -1,0 +1,1 @@
+"""A finished exchange as octets: OTLP and JSON, written once, straight from the record."""

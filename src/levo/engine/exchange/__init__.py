@@ -1,0 +1,1 @@
+"""Exchanges, whatever protocol carried them: pairing, sampling, content coding, redaction, batches."""

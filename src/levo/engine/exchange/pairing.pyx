@@ -1,0 +1,384 @@
+"""Which response answers which request: an ordered queue per connection, never TCP numbers as a key.
+
+On a connection without loss, order decides (RFC 9112 section 9.3). After a loss the order alone is
+not enough, because a lost request or response shifts it. What helps then is causality, read from the
+acknowledgments that were captured with each message:
+
+* a request at offset *s* that was sent with acknowledgment *a* says that its client had received the
+  response stream up to *a*; its response therefore starts at *a* or later;
+* a response sent with acknowledgment *A* says that its server had received requests up to *A*; a
+  request that starts at or behind *A* cannot be the one it answers.
+
+A client that waits for each response before it sends the next request starts every request at the
+exact end of the response before, so the last request with ``a <= R`` is the one a response at offset
+*R* answers. A client that pipelines in whole batches, and was seen to do so, gives that certainty once a
+batch. A client that refills a pipeline while answers come in never does: after a loss its messages are
+reported unpaired (``AMBIGUOUS``) rather than paired wrongly. Pipelining is proven by two requests with
+the same acknowledgment, of which one may be lost: then octets are missing in front of a request that
+acknowledges nothing behind the last answer.
+"""
+
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy
+
+from levo.engine.core.exchange cimport exchange_footprint, exchange_free, exchange_new
+from levo.engine.core.memory cimport buffer_free
+from levo.engine.core.ports cimport ports_exchange
+from levo.engine.core.state cimport Connection, EngineState
+from levo.engine.core.types cimport (
+    AMBIGUOUS,
+    COMPLETE,
+    DROP_NONE,
+    DROP_RATE_LIMITED,
+    DROP_EVICTED,
+    NO_REQUEST,
+    NO_RESPONSE,
+    PROTOCOL_HTTP1,
+    REQUEST_CUT,
+    REQUEST_GAP,
+    RESPONSE_GAP,
+    STILL_OPEN,
+    Exchange,
+)
+
+
+cdef Exchange* begin_exchange(EngineState* state, Connection* conn) noexcept nogil:
+    """A new exchange with the addresses of *conn* filled in; NULL when memory is refused."""
+    cdef Exchange* exchange = exchange_new(&state.budget)
+    if exchange == NULL:
+        return NULL
+    state.stats.exchanges_begun += 1
+    state.stats.exchanges_open += 1
+    exchange.protocol = PROTOCOL_HTTP1
+    exchange.family = conn.family
+    exchange.encrypted = conn.encrypted
+    exchange.sampled = 1
+    exchange.weight = 1.0
+    exchange.owner = conn
+    exchange.request.peer_ack = -1
+    exchange.response.peer_ack = -1
+    if conn.client == 1:
+        memcpy(exchange.client, conn.b, 16)
+        memcpy(exchange.server, conn.a, 16)
+        exchange.client_port = conn.b_port
+        exchange.server_port = conn.a_port
+    else:
+        memcpy(exchange.client, conn.a, 16)
+        memcpy(exchange.server, conn.b, 16)
+        exchange.client_port = conn.a_port
+        exchange.server_port = conn.b_port
+    return exchange
+
+
+cdef void enqueue_request(EngineState* state, Connection* conn, Exchange* exchange) noexcept nogil:
+    """Append *exchange*, whose request head has just been read, to the requests that wait."""
+    cdef Exchange* last = conn.pending_last
+    exchange.previous = last
+    exchange.next = NULL
+    if last == NULL:
+        conn.pending_first = exchange
+    else:
+        last.next = exchange
+        note_pipelining(conn, exchange)
+    note_epoch(conn, exchange)
+    conn.pending_last = exchange
+    conn.pending_count += 1
+    if conn.pending_count > state.settings.max_pending:
+        # A bound with a reason: the oldest request is reported without its response.
+        lose_order(conn)
+        finish_exchange(state, conn, conn.pending_first, NO_RESPONSE)
+
+
+cdef void note_epoch(Connection* conn, Exchange* exchange) noexcept nogil:
+    # Requests with the same acknowledgment are one epoch; the client received nothing between them.
+    cdef int64_t ack = exchange.request.peer_ack
+    if ack < 0:
+        return
+    if exchange.after_gap and ack <= conn.paired_end:
+        conn.pipelines = 1
+    if ack == conn.epoch_ack and conn.epoch_size:
+        conn.pipelines = 1
+        conn.epoch_size += 1
+        return
+    if conn.epoch_size > 1 and not conn.tainted and conn.paired_end == ack and (
+        first_unanswered(conn) == NULL or first_unanswered(conn) == exchange
+    ):
+        conn.batches = 1
+    conn.epoch_ack = ack
+    conn.epoch_size = 1
+
+
+cdef void note_pipelining(Connection* conn, Exchange* exchange) noexcept nogil:
+    # An earlier request that had no whole response when this one was sent makes the client a
+    # pipelining one; if the acknowledgment has moved in between, it does not wait for whole batches.
+    cdef Exchange* earlier = exchange.previous
+    cdef int64_t ack = exchange.request.peer_ack
+    if ack < 0:
+        return
+    while earlier != NULL:
+        if earlier.response.complete == 0 or earlier.response.stream_end > ack:
+            if server_offset(conn) >= ack and conn.tainted == 0:
+                # Everything up to the acknowledgment has been read: this is not capture order.
+                conn.pipelines = 1
+                if earlier.request.peer_ack != ack:
+                    conn.slides = 1
+            return
+        earlier = earlier.previous
+
+
+cdef inline int64_t server_offset(Connection* conn) noexcept nogil:
+    return conn.streams[1 if conn.client == 0 else 0].offset
+
+
+cdef void unlink_pending(Connection* conn, Exchange* exchange) noexcept nogil:
+    if exchange.previous != NULL:
+        exchange.previous.next = exchange.next
+    elif conn.pending_first == exchange:
+        conn.pending_first = exchange.next
+    else:
+        return                                    # was never queued
+    if exchange.next != NULL:
+        exchange.next.previous = exchange.previous
+    else:
+        conn.pending_last = exchange.previous
+    conn.pending_count -= 1
+    exchange.next = NULL
+    exchange.previous = NULL
+
+
+cdef inline Exchange* first_unanswered(Connection* conn) noexcept nogil:
+    cdef Exchange* exchange = conn.pending_first
+    while exchange != NULL and exchange.response.present:
+        exchange = exchange.next
+    return exchange
+
+
+cdef void note_interim(Connection* conn, int64_t end) noexcept nogil:
+    # Until the final response comes, its stream_end is where the interim one before it ended.
+    cdef Exchange* exchange = conn.pending_first
+    while exchange != NULL and exchange.response.present:
+        exchange = exchange.next
+    if exchange != NULL and exchange.interim < 255:
+        exchange.interim += 1
+    if exchange != NULL:
+        exchange.response.stream_end = end
+    elif end > conn.paired_end:
+        conn.paired_end = end                     # to a request that was lost: it is not answered yet
+
+
+cdef bint may_answer(Connection* conn, int64_t ack) noexcept nogil:
+    # Does a request wait that the server had when it sent this?
+    cdef Exchange* exchange = conn.pending_first
+    while exchange != NULL:
+        if not exchange.response.present:
+            return ack < 0 or exchange.request.stream_start < ack
+        exchange = exchange.next
+    return False
+
+
+cdef Exchange* pair_response(
+    EngineState* state, Connection* conn, int64_t start, int64_t ack
+) noexcept nogil:
+    """The pending exchange that a response at offset *start*, sent with *ack* (-1 unknown), answers.
+
+    NULL when there is none, or when a loss has left more than one possibility; requests that are
+    passed over because their response was lost are finished here.
+    """
+    cdef Exchange* first = first_unanswered(conn)
+    cdef Exchange* found
+    if first == NULL:
+        return NULL
+    if conn.tainted == 0 and first.after_gap == 0:
+        if ack >= 0 and first.request.stream_start > ack and first.request.peer_ack >= 0:
+            return NULL                           # sent before the server had any of the request
+        return first
+    found = find_by_causality(conn, first, start, ack)
+    if found == NULL:
+        return NULL
+    while conn.pending_first != NULL and conn.pending_first != found:
+        finish_exchange(
+            state, conn, conn.pending_first,
+            NO_RESPONSE if conn.pending_first.response.present else RESPONSE_GAP)
+    trust_order(conn)
+    found.after_gap = 0
+    return found
+
+
+cdef Exchange* find_by_causality(
+    Connection* conn, Exchange* first, int64_t start, int64_t ack
+) noexcept nogil:
+    cdef Exchange* candidate
+    cdef Exchange* exchange
+    if conn.slides or (conn.pipelines and not conn.batches):
+        return NULL
+    if first == conn.pending_last and not conn.pipelines:
+        if first.request.peer_ack < 0 or ack < 0:
+            return first                          # nothing else is known, nothing contradicts
+    candidate = NULL
+    exchange = first
+    while exchange != NULL:
+        if exchange.request.peer_ack >= 0 and exchange.request.peer_ack <= start:
+            candidate = exchange
+        exchange = exchange.next
+    if candidate == NULL:
+        return NULL
+    # The first request of its batch: those with the same acknowledgment were sent together.
+    while candidate.previous != NULL and candidate.previous.request.peer_ack == candidate.request.peer_ack:
+        if candidate.after_gap:
+            return NULL                           # a request between the two was lost
+        candidate = candidate.previous
+    if candidate.response.present:
+        return NULL
+    if ack < 0:
+        return candidate if candidate.request.peer_ack == start else NULL
+    if ack <= candidate.request.stream_start:
+        return NULL
+    if candidate.after_gap and candidate.request.peer_ack <= conn.paired_end:
+        return NULL                               # what was lost before it may be what is answered here
+    if conn.pipelines or (candidate.next != NULL and candidate.next.request.peer_ack == candidate.request.peer_ack):
+        # Only the first response of a batch starts where the batch's acknowledgment points.
+        if candidate.after_gap or candidate.request.peer_ack != start:
+            return NULL
+        return candidate
+    if candidate.request.stream_end > 0 and ack > candidate.request.stream_end:
+        return NULL                               # answers a later request, which was lost
+    if start != candidate.request.peer_ack and start != candidate.response.stream_end:
+        return NULL                               # its true beginning was lost: this is content like a head
+    return candidate
+
+
+cdef int64_t next_request_after(Connection* conn, int64_t offset) noexcept nogil:
+    """Where, at or behind *offset*, the next response must start; -1 when that is not known.
+
+    Known for a client that waits for each response: the acknowledgment sent with its next request. -2
+    when that request is still to come: the one that waits has lost the beginning of its response.
+    """
+    cdef Exchange* exchange = conn.pending_first
+    cdef int64_t known = -1
+    if conn.pipelines:
+        return -1
+    while exchange != NULL:
+        if not exchange.response.present and exchange.request.peer_ack >= 0:
+            if exchange.request.peer_ack >= offset or exchange.response.stream_end == offset:
+                return exchange.request.peer_ack if exchange.request.peer_ack >= offset else offset
+            known = -2
+        exchange = exchange.next
+    return known
+
+
+cdef void request_ended(EngineState* state, Connection* conn, Exchange* exchange) noexcept nogil:
+    """The request's last octet was read (or its framing was lost)."""
+    if exchange.response.complete:
+        finish_exchange(state, conn, exchange, COMPLETE)
+
+
+cdef void response_ended(EngineState* state, Connection* conn, Exchange* exchange) noexcept nogil:
+    """The final response's last octet was read (or its framing was lost)."""
+    cdef Exchange* following = exchange.next
+    if exchange.request.present:
+        conn.paired_end = exchange.response.stream_end
+    if following != NULL and following.request.peer_ack >= 0 and conn.tainted == 0:
+        if following.request.peer_ack < exchange.response.stream_end:
+            conn.pipelines = 1
+            if following.request.peer_ack != exchange.request.peer_ack:
+                conn.slides = 1
+    if exchange.request.complete or not exchange.request.present:
+        finish_exchange(state, conn, exchange, COMPLETE)
+
+
+cdef void finish_exchange(
+    EngineState* state, Connection* conn, Exchange* exchange, int incomplete
+) noexcept nogil:
+    """Move *exchange* from its connection to the ready list; *incomplete* says why it is not whole.
+
+    A reason that an earlier event wrote into the exchange wins over *incomplete*.
+    """
+    unlink_pending(conn, exchange)
+    if conn.streams[0].parser.current == exchange:
+        conn.streams[0].parser.current = NULL
+    if conn.streams[1].parser.current == exchange:
+        conn.streams[1].parser.current = NULL
+    exchange.owner = NULL
+    state.stats.exchanges_open -= 1
+    if exchange.incomplete == COMPLETE:
+        exchange.incomplete = <unsigned char>incomplete
+    if exchange.incomplete == COMPLETE:
+        if exchange.request.missing_bytes:
+            exchange.incomplete = REQUEST_GAP
+        elif exchange.response.missing_bytes:
+            exchange.incomplete = RESPONSE_GAP
+    if state.ports != NULL:
+        ports_exchange(state.ports, exchange.server_port)
+    if exchange.drop_state == DROP_NONE and not exchange.sampled:
+        exchange.drop_state = DROP_RATE_LIMITED
+    if exchange.drop_state != DROP_NONE:
+        state.stats.exchanges_dropped[exchange.drop_state] += 1
+        exchange_free(&state.budget, exchange)
+        return
+    state.stats.exchanges_emitted += 1
+    if exchange.incomplete != COMPLETE:
+        state.stats.exchanges_emitted_incomplete += 1
+    exchange.footprint = exchange_footprint(exchange)
+    state.ready_bytes += exchange.footprint
+    state.ready_count += 1
+    exchange.next = NULL
+    exchange.previous = NULL
+    if state.ready_last == NULL:
+        state.ready_first = exchange
+    else:
+        state.ready_last.next = exchange
+    state.ready_last = exchange
+
+
+cdef void drop_exchange(EngineState* state, Connection* conn, Exchange* exchange, int reason) noexcept nogil:
+    """Give *exchange* up for *reason* (Drop); its memory is returned at once."""
+    exchange.drop_state = <unsigned char>reason
+    finish_exchange(state, conn, exchange, COMPLETE)
+
+
+cdef void finish_pending(EngineState* state, Connection* conn, int incomplete) noexcept nogil:
+    """Report everything that still waits on *conn*, in order."""
+    cdef int reason
+    while conn.pending_first != NULL:
+        reason = incomplete
+        if not conn.pending_first.request.complete and reason == NO_RESPONSE:
+            reason = REQUEST_CUT
+        finish_exchange(state, conn, conn.pending_first, reason)
+
+
+cdef void finish_unread(EngineState* state, Connection* conn) noexcept nogil:
+    """Report messages that nobody reads any more, and free heads that never became whole."""
+    cdef int side
+    for side in range(2):
+        if conn.streams[side].parser.current != NULL:
+            finish_exchange(state, conn, conn.streams[side].parser.current, STILL_OPEN)
+        buffer_free(&state.budget, &conn.streams[side].parser.head)
+
+
+cdef void drop_unread(EngineState* state, Connection* conn) noexcept nogil:
+    """Give up the messages being read, for memory: both directions are as if nothing had been read of them."""
+    cdef int side
+    for side in range(2):
+        if conn.streams[side].parser.current != NULL:
+            drop_exchange(state, conn, conn.streams[side].parser.current, DROP_EVICTED)
+        buffer_free(&state.budget, &conn.streams[side].parser.head)
+        conn.streams[side].parser.state = 0
+        conn.streams[side].parser.current = NULL
+
+
+cdef int64_t pending_footprint(const Connection* conn) noexcept nogil:
+    """Octets of the budget that the requests that wait and the messages being read hold."""
+    cdef int side
+    cdef int64_t total = 0
+    cdef const Exchange* exchange = conn.pending_first
+    while exchange != NULL:
+        total += exchange.request.head.allocated + exchange.request.body.capacity
+        total += exchange.response.head.allocated + exchange.response.body.capacity
+        total += <int64_t>sizeof(Exchange)
+        exchange = exchange.next
+    for side in range(2):
+        exchange = conn.streams[side].parser.current
+        if exchange != NULL and not exchange.request.present:
+            total += exchange.response.head.allocated + exchange.response.body.capacity
+        total += conn.streams[side].parser.head.capacity
+    return total

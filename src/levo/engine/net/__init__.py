@@ -1,0 +1,1 @@
+"""Frames to TCP segments: link layers, tunnels, IP fragments. Knows no connection."""

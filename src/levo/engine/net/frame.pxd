@@ -1,0 +1,19 @@
+# Frames in, TCP segments out. See frame.pyx.
+from libc.stdint cimport int64_t, uint8_t
+
+from levo.engine.net.fragments cimport FragmentTable
+from levo.engine.core.types cimport Budget, Frame, Packet, Stats
+
+
+ctypedef struct Decoder:
+    FragmentTable fragments
+    Budget* budget
+    Stats* stats
+    int outcome               # Layer outcome of the last frame
+
+
+cdef void decoder_init(Decoder* decoder, Budget* budget, Stats* stats) noexcept nogil
+cdef void decoder_free(Decoder* decoder) noexcept nogil
+cdef int decode_frame(Decoder* decoder, const Frame* frame, Packet* packet) noexcept nogil
+cdef void decoder_tick(Decoder* decoder, int64_t now_ns) noexcept nogil
+cdef void decoder_finish(Decoder* decoder) noexcept nogil

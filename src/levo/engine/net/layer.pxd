@@ -1,0 +1,60 @@
+# What the layers of one frame share: where decoding stands, and what comes next.
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+
+
+ctypedef struct Cursor:
+    const uint8_t* at         # next octet to read
+    const uint8_t* end        # behind the last octet that is present
+    uint32_t cut              # octets promised behind ``end`` that the capture does not hold
+    uint32_t type             # EtherType of LAYER_TYPE, IP protocol of LAYER_PROTOCOL
+    uint32_t steps            # layers that may still be opened: bounds nesting
+    uint16_t interface        # tells apart copies of one packet seen at several places
+    uint8_t inside_ip         # an IP header was read
+
+
+cdef enum Layer:
+    # Outcomes: decoding ends, and one counter of Stats moves.
+    DONE_SEGMENT = 0          # a TCP segment
+    DONE_NOT_IP = 1
+    DONE_NOT_TCP = 2
+    DONE_MALFORMED = 3
+    DONE_UNSUPPORTED_LINK = 4
+    DONE_FRAGMENT_JOINED = 5
+    DONE_FRAGMENT_LOST = 6
+    # The layer that starts at ``Cursor.at``.
+    LAYER_IPV4 = 16
+    LAYER_IPV6 = 17
+    LAYER_PROTOCOL = 18       # what ``Cursor.type`` says, as an IP protocol number
+    LAYER_LINK = 32           # every value from here on belongs to levo.engine.net.link
+    LAYER_ETHERNET = 32
+    LAYER_TYPE = 33           # what ``Cursor.type`` says, as an EtherType
+    LAYER_IP = 34             # IPv4 or IPv6, told by its first four bits
+    LAYER_LLC = 35            # IEEE 802.2
+    LAYER_MPLS = 36
+    LAYER_PPP = 37            # at the protocol field
+    LAYER_PPP_FRAMED = 38     # at the address and control fields, where present
+    LAYER_80211 = 39
+    LAYER_RADIOTAP = 40
+
+
+cdef enum Steps:
+    MOST_LAYERS = 64          # headers opened in one frame before it counts as malformed
+
+
+cdef inline uint32_t present(const Cursor* cursor) noexcept nogil:
+    """Octets that may be read at ``cursor.at``."""
+    return <uint32_t>(cursor.end - cursor.at)
+
+
+cdef inline void narrow(Cursor* cursor, uint32_t length) noexcept nogil:
+    """The layer at ``cursor.at`` says that it is *length* octets long: what follows is padding.
+
+    A layer cannot be longer than the one around it; a length that says so is ignored (it is wrong, or the
+    octets were cut before they reached the capture, and then the next sequence number shows the gap).
+    """
+    cdef uint32_t here = present(cursor)
+    if length <= here:
+        cursor.end = cursor.at + length
+        cursor.cut = 0
+    elif length - here < cursor.cut:
+        cursor.cut = length - here

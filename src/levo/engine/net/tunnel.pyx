@@ -1,0 +1,177 @@
+"""Tunnels over IP: from the payload of an IP packet to the packet or frame that it carries.
+
+GRE (RFC 2784, 2890; version 1 of RFC 2637; ERSPAN), VXLAN (RFC 7348), Geneve (RFC 8926), GRE over UDP
+(RFC 8086), MPLS in IP and in UDP (RFC 4023, 7510), EtherIP (RFC 3378). UDP tunnels are told by the
+destination port. What does not look like its tunnel is simply not TCP.
+"""
+
+from libc.stdint cimport uint8_t, uint32_t
+
+from levo.engine.net.layer cimport (
+    DONE_MALFORMED,
+    DONE_NOT_TCP,
+    LAYER_ETHERNET,
+    LAYER_IPV4,
+    LAYER_IPV6,
+    LAYER_MPLS,
+    LAYER_PPP_FRAMED,
+    LAYER_TYPE,
+    Cursor,
+    narrow,
+    present,
+)
+from levo.engine.core.network_order cimport be16
+
+
+cdef int tunnel_step(uint32_t protocol, Cursor* cursor) noexcept nogil:
+    """Open what IP *protocol* (not TCP) carries at ``cursor.at``; return the next ``Layer``."""
+    if protocol == 17:
+        return udp(cursor)
+    if protocol == 4:
+        return LAYER_IPV4
+    if protocol == 41:
+        return LAYER_IPV6
+    if protocol == 47:
+        return gre(cursor)
+    if protocol == 97:
+        if present(cursor) < 2:
+            return DONE_MALFORMED
+        if cursor.at[0] >> 4 != 3:
+            return DONE_NOT_TCP
+        cursor.at += 2
+        return LAYER_ETHERNET
+    if protocol == 137:
+        return LAYER_MPLS
+    return DONE_NOT_TCP
+
+
+cdef int udp(Cursor* cursor) noexcept nogil:
+    """A UDP header (RFC 768); a length of 0 is a large send, as in IP."""
+    cdef uint32_t port, length
+    if present(cursor) < 8:
+        return DONE_MALFORMED
+    port = be16(cursor.at + 2)
+    length = be16(cursor.at + 4)
+    if length >= 8:
+        narrow(cursor, length)
+    if port == 4789 or port == 8472 or port == 4790:
+        cursor.at += 8
+        return vxlan(cursor, port == 4790)
+    if port == 6081:
+        cursor.at += 8
+        return geneve(cursor)
+    if port == 4754:
+        cursor.at += 8
+        return gre(cursor)
+    if port == 6635:
+        cursor.at += 8
+        return LAYER_MPLS
+    return DONE_NOT_TCP
+
+
+cdef int vxlan(Cursor* cursor, bint generic) noexcept nogil:
+    """VXLAN; with *generic*, the GPE form, whose last reserved octet may name the inner protocol."""
+    cdef uint32_t inner = 3
+    if present(cursor) < 8 or not cursor.at[0] & 0x08:
+        return DONE_NOT_TCP
+    if generic and cursor.at[0] & 0x04:
+        inner = cursor.at[3]
+    cursor.at += 8
+    if inner == 3:
+        return LAYER_ETHERNET
+    if inner == 1:
+        return LAYER_IPV4
+    if inner == 2:
+        return LAYER_IPV6
+    if inner == 5:
+        return LAYER_MPLS
+    return DONE_NOT_TCP
+
+
+cdef int geneve(Cursor* cursor) noexcept nogil:
+    cdef uint32_t length
+    if present(cursor) < 8 or cursor.at[0] & 0xC0:
+        return DONE_NOT_TCP
+    length = 8 + (<uint32_t>cursor.at[0] & 0x3F) * 4
+    if present(cursor) < length:
+        return DONE_MALFORMED
+    cursor.type = be16(cursor.at + 2)
+    cursor.at += length
+    return LAYER_TYPE
+
+
+cdef int gre(Cursor* cursor) noexcept nogil:
+    cdef const uint8_t* at = cursor.at
+    cdef const uint8_t* entry
+    cdef bint last
+    cdef uint32_t flags, kind, version
+    cdef uint32_t length = 4
+    if present(cursor) < 4:
+        return DONE_MALFORMED
+    flags = be16(at)
+    kind = be16(at + 2)
+    version = flags & 7
+    if version > 1:
+        return DONE_NOT_TCP
+    if flags & 0xC000:                # checksum, or routing: both fields are there (RFC 1701)
+        length += 4
+    if flags & 0x2000:                # key
+        length += 4
+    if flags & 0x1000:                # sequence number
+        length += 4
+    if version == 1 and flags & 0x0080:           # acknowledgement number
+        length += 4
+    if present(cursor) < length:
+        return DONE_MALFORMED
+    if flags & 0x4000:
+        # Source route entries up to one of family 0 and length 0.
+        last = False
+        while not last:
+            if present(cursor) < length + 4 or cursor.steps == 0:
+                return DONE_MALFORMED
+            cursor.steps -= 1
+            entry = at + length
+            last = be16(entry) == 0 and entry[3] == 0
+            length += 4 + entry[3]
+        if present(cursor) < length:
+            return DONE_MALFORMED
+    cursor.at += length
+    if kind == 0x88BE:                # ERSPAN: type I has no sequence number and no header of its own
+        return erspan(cursor, 8) if flags & 0x1000 else LAYER_ETHERNET
+    if kind == 0x22EB:
+        return erspan(cursor, 12)
+    if kind == 0x880B:
+        return LAYER_PPP_FRAMED
+    if kind == 0x883E:                # WCCP: version 2 puts four octets in front of the packet
+        if present(cursor) < 4:
+            return DONE_MALFORMED
+        if cursor.at[0] >> 4 != 4:
+            cursor.at += 4
+        return LAYER_IPV4
+    cursor.type = kind
+    return LAYER_TYPE
+
+
+cdef int erspan(Cursor* cursor, uint32_t length) noexcept nogil:
+    """ERSPAN type II (8 octets) and III (12, and 8 more with the O flag): a mirrored frame."""
+    cdef uint32_t version, frame_type
+    if present(cursor) < length:
+        return DONE_MALFORMED
+    version = cursor.at[0] >> 4
+    frame_type = 0
+    if version == 2 and length == 8:  # some senders use the number of type II for type III
+        length = 12
+        if present(cursor) < length:
+            return DONE_MALFORMED
+    if length == 12:
+        frame_type = (be16(cursor.at + 10) >> 11) & 0x1F
+        if cursor.at[11] & 1:
+            length += 8
+    if present(cursor) < length:
+        return DONE_MALFORMED
+    cursor.at += length
+    if frame_type == 2:               # the mirrored packet has no Ethernet header
+        if cursor.at >= cursor.end:
+            return DONE_MALFORMED
+        return LAYER_IPV6 if cursor.at[0] >> 4 == 6 else LAYER_IPV4
+    return LAYER_ETHERNET

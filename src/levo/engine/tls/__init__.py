@@ -1,0 +1,1 @@
+"""TLS 1.2 and 1.3: encrypted endpoints, and records decrypted with known secrets."""

@@ -1,0 +1,67 @@
+# Secrets of TLS connections, and what is derived from them.
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from levo.engine.core.types cimport Budget
+
+cdef extern from "openssl/evp.h" nogil:
+    ctypedef struct EVP_CIPHER_CTX:
+        pass
+
+cdef enum SecretKind:
+    MASTER_SECRET = 0
+    CLIENT_HANDSHAKE = 1
+    SERVER_HANDSHAKE = 2
+    CLIENT_TRAFFIC = 3
+    SERVER_TRAFFIC = 4
+    SECRET_KINDS = 5
+
+cdef enum TlsBounds:
+    MOST_SECRET = 48
+    KEY_BUCKETS = 4096          # a power of two
+
+
+ctypedef struct Secrets:
+    # What a key log says of one connection. A length of 0: not said.
+    Secrets* chain
+    Secrets* younger
+    uint8_t client_random[32]
+    uint8_t lengths[5]
+    uint8_t octets[5][48]
+
+
+ctypedef struct KeyTable:
+    Secrets* buckets[4096]
+    Secrets* oldest
+    Secrets* newest
+    uint32_t count
+    uint32_t most               # past it the oldest is forgotten
+
+
+ctypedef struct Opener:
+    # Opens the records of one direction. ``context`` is NULL while there are no keys.
+    EVP_CIPHER_CTX* context
+    uint64_t sequence           # of the next record
+    uint16_t suite
+    uint8_t modern              # TLS 1.3
+    uint8_t explicit_octets     # nonce octets in front of each record
+    uint8_t iv[12]
+    uint8_t secret[48]          # TLS 1.3: the traffic secret, from which the next one follows
+
+
+cdef KeyTable* keys_new(uint32_t most) noexcept nogil
+cdef void keys_free(KeyTable* table, Budget* budget) noexcept nogil
+cdef bint keys_put(
+    KeyTable* table, Budget* budget, const uint8_t* client_random, int kind,
+    const uint8_t* secret, uint32_t length) noexcept nogil
+cdef const Secrets* keys_find(const KeyTable* table, const uint8_t* client_random) noexcept nogil
+cdef bint suite_known(uint16_t suite, bint modern) noexcept nogil
+cdef bint opener_modern(Opener* opener, Budget* budget, uint16_t suite, const uint8_t* secret) noexcept nogil
+cdef bint opener_next(Opener* opener, Budget* budget) noexcept nogil
+cdef bint opener_classic(
+    Opener* opener, Budget* budget, uint16_t suite, const uint8_t* master, uint32_t master_length,
+    const uint8_t* client_random, const uint8_t* server_random, bint client) noexcept nogil
+cdef void opener_free(Opener* opener, Budget* budget) noexcept nogil
+cdef uint32_t opener_overhead(const Opener* opener) noexcept nogil
+cdef int64_t opener_open(
+    Opener* opener, const uint8_t* header, const uint8_t* body, uint32_t length, uint64_t sequence,
+    uint8_t* out) noexcept nogil

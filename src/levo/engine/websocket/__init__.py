@@ -1,0 +1,1 @@
+"""WebSocket (RFC 6455): messages are counted, not kept."""

@@ -1,0 +1,159 @@
+"""What the process may do while it reads packets of strangers: CAP_NET_RAW, as the user who called sudo.
+
+Files, sockets and folders are opened before. CAP_NET_RAW stays because interfaces appear later and rings
+grow. Root that was not reached through sudo (a container, a unit without ``User=``) stays user 0 without
+other capabilities: it can use the files that belong to root, as any user can use its own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from levo.errors import PrivilegeError
+
+STAY_ROOT = "LEVO_USER"
+"""``LEVO_USER=0`` keeps user 0, here and in the container image."""
+_MOST_ID = 0xFFFF_FFFE
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Whom the process becomes."""
+
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be kept."""
+
+    user: User | None
+    """None: the user stays."""
+    capture: bool
+    """CAP_NET_RAW is needed."""
+    note: str = ""
+    """Why the user stays although sudo was used; empty otherwise."""
+
+    @property
+    def owner(self) -> tuple[int, int] | None:
+        """User and group of the files that are made."""
+        return None if self.user is None else (self.user.uid, self.user.gid)
+
+    def __str__(self) -> str:
+        who = f"user {os.geteuid()}" if self.user is None else f"user {self.user.uid}, who called sudo"
+        return f"{who}, with {'CAP_NET_RAW alone' if self.capture else 'no capability'}{self.note}"
+
+
+def plan(environ: Mapping[str, str], *, capture: bool) -> Plan:
+    """What :func:`give_up` will do for a process with this *environ*. Changes nothing in the end."""
+    if os.geteuid() != 0 or environ.get(STAY_ROOT) == "0":
+        return Plan(None, capture)
+    user = _caller(environ)
+    if user is None:
+        return Plan(None, capture)
+    from levo.sensor.capture.capabilities import SETGID, SETUID, permitted
+
+    if permitted() & (SETUID | SETGID) != SETUID | SETGID:
+        return Plan(None, capture, f" (user {user.uid}, who called sudo, takes CAP_SETUID and CAP_SETGID)")
+    # Modules are imported later, too.
+    missing = _unreadable(user, [os.path.dirname(__file__), os.path.dirname(os.__file__), *_folders()])
+    if missing is not None:
+        return Plan(None, capture, f" (user {user.uid}, who called sudo, cannot read {missing})")
+    return Plan(user, capture)
+
+
+def give_up(planned: Plan) -> None:
+    """Keep what is *planned*, for good. Before threads start: each has capabilities of its own.
+
+    Raises:
+        PrivilegeError: the kernel refuses.
+    """
+    try:
+        _give_up(planned)
+    except OSError as error:
+        raise PrivilegeError(f"cannot become {planned}: {error.strerror}") from None
+
+
+def _give_up(planned: Plan) -> None:
+    from levo.sensor.capture import capabilities
+
+    held = capabilities.permitted()
+    kept = capabilities.NET_RAW & held if planned.capture else 0
+    capabilities.bound_to(capabilities.NET_RAW if planned.capture else 0)
+    if planned.user is not None:
+        uid, gid = planned.user.uid, planned.user.gid
+        capabilities.keep_across_users(True)
+        os.setgroups([gid])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+        capabilities.keep_across_users(False)
+    capabilities.keep_only(kept)
+    capabilities.no_new_privileges()
+    capabilities.no_core_dumps()
+
+
+def _caller(environ: Mapping[str, str]) -> User | None:
+    """The user who called sudo; None for root itself, or where the variables are no ids."""
+    uid, gid = environ.get("SUDO_UID", ""), environ.get("SUDO_GID", "")
+    if not all(each.isascii() and each.isdigit() and len(each) <= 10 for each in (uid, gid)):
+        return None
+    if not 0 < int(uid) <= _MOST_ID or not 0 <= int(gid) <= _MOST_ID:
+        return None
+    return User(int(uid), int(gid))
+
+
+def _folders() -> Iterator[str]:
+    """Where modules are imported from; what is absent is of no use to root either."""
+    here = os.getcwd()
+    return (each for each in sys.path if each not in ("", here) and os.path.isdir(each))
+
+
+def _unreadable(user: User, folders: list[str]) -> str | None:
+    """The first of *folders* that *user* may not list and enter."""
+    with _acting_as(user) as may:
+        for folder in folders:
+            if not may(folder, os.R_OK | os.X_OK):
+                return folder
+    return None
+
+
+@contextmanager
+def _acting_as(user: User) -> Iterator[Callable[[str, int], bool]]:
+    """Effectively *user* for a moment; gives a question about access."""
+
+    def may(path: str, mode: int) -> bool:
+        return os.access(path, mode, effective_ids=True)
+
+    groups, gid = os.getgroups(), os.getegid()
+    try:
+        os.setgroups([user.gid])
+        os.setegid(user.gid)
+        os.seteuid(user.uid)
+        yield may
+    finally:
+        os.seteuid(0)
+        os.setegid(gid)
+        os.setgroups(groups)
+
+
+def lost_files(planned: Plan, config_path: str | None, config: Any) -> list[str]:
+    """One warning for each file that was readable before, and is to be read again. Asked after the change."""
+    found = []
+    who = f"user {os.geteuid()}"
+    if config_path is not None and not os.access(config_path, os.R_OK):
+        found.append(f"{config_path} cannot be read as {who}: changes to it take effect after a restart")
+    log = config.tls_keylog
+    if config.read is None and log is not None:
+        known = log if os.path.lexists(log) else os.path.dirname(log) or "."
+        if not os.access(known, os.R_OK | (os.X_OK if known != log else 0)):
+            found.append(
+                f"tls-keylog: {log} cannot be read as {who}: it is read on while it is not replaced; "
+                f"{STAY_ROOT}=0 stays root"
+            )
+    return found
