@@ -22,7 +22,9 @@ from levo.config.satellite_settings import SatelliteSettings
 from levo.errors import LevoError
 from levo.satellite.access import Keeper
 from levo.satellite.access.ingestion import IngestionTokens
+from levo.satellite.alerts.detector import AlertDetector
 from levo.satellite.alerts.watcher import AlertWatcher
+from levo.satellite.alerts.webhooks import WebhookSender
 from levo.satellite.catalog.derived import DerivedCatalog
 from levo.satellite.certificate import Certificate, read_authority
 from levo.satellite.connections import (
@@ -39,7 +41,7 @@ from levo.satellite.queue import Journal
 from levo.satellite.readiness import Readiness
 from levo.satellite.receive import GrpcReceiver, Intake
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
-from levo.satellite.store.desk import DESK_NAME, Desk
+from levo.satellite.store.userdata import USERDATA_NAME, UserData
 from levo.satellite.supervisor import LearnerSupervisor
 from levo.satellite.web import (
     Backup,
@@ -101,17 +103,23 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
         ]
         with CatalogWriter(data_dir / DATABASE_NAME) as writer:
             checkpoint = writer.checkpoint()
-        desk = Desk(data_dir / DESK_NAME)
-        resources.callback(desk.close)
-        reader = CatalogReader(data_dir / DATABASE_NAME, desk.path)
+        userdata = UserData(data_dir / USERDATA_NAME)
+        resources.callback(userdata.close)
+        reader = CatalogReader(data_dir / DATABASE_NAME, userdata.path)
         resources.callback(reader.close)
-        keeper = Keeper(desk, on_loopback=settings.listen.is_loopback)
+        keeper = Keeper(
+            userdata.accounts,
+            userdata.sessions,
+            userdata.tokens,
+            userdata.audit,
+            on_loopback=settings.listen.is_loopback,
+        )
         scheme = "https" if settings.tls_certificate else "http"
         journal = resources.enter_context(
             Journal(data_dir / JOURNAL_NAME, max_bytes=settings.journal_max_bytes)
         )
         journal.skip_past(checkpoint.position)
-        catalogs = Catalogs(reader, desk)
+        catalogs = Catalogs(reader, userdata.decisions)
         live = LiveChannel(catalogs.revision)
 
         def on_progress(progress: Progress) -> None:
@@ -137,6 +145,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             SiteParts(
                 intake=intake,
                 reader=reader,
+                userdata=userdata,
                 catalogs=catalogs,
                 keeper=keeper,
                 live=live,
@@ -160,7 +169,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
         background = [
             asyncio.create_task(each, name=name)
             for each, name in (
-                (AlertWatcher(reader, desk, catalogs.whole, web_url).run(), "alerts"),
+                (_alerts(reader, catalogs.whole, userdata, web_url).run(), "alerts"),
                 (_keep_fresh(catalogs.whole), "catalog"),
             )
         ]
@@ -218,6 +227,11 @@ async def _keep_fresh(derived: DerivedCatalog) -> None:
             _LOG.error("catalog: %s", type(error).__name__)
             done = True
         await asyncio.sleep(_FRESH_EVERY_S if done else 0.2)
+
+
+def _alerts(reader: CatalogReader, derived: DerivedCatalog, userdata: UserData, web_url: str) -> AlertWatcher:
+    detector = AlertDetector(reader, derived, userdata.alerts, userdata.settings)
+    return AlertWatcher(detector, WebhookSender(userdata.alerts, userdata.webhooks, web_url))
 
 
 def _admission(settings: SatelliteSettings, keeper: Keeper) -> IngestionTokens | None:

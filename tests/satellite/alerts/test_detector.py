@@ -14,7 +14,7 @@ from levo.satellite.learn.paths.state import PathState
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.changes import SETTLED
-from levo.satellite.store.desk import Desk, EndpointPlace, NewAlert
+from levo.satellite.store.userdata import EndpointPlace, NewAlert, UserData
 from tests.satellite.openapi.learned import shop
 from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
 
@@ -35,17 +35,19 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.clock = Clock()
-        self.desk = Desk(folder / "desk.sqlite3")
+        self.userdata = UserData(folder / "desk.sqlite3")
         self.writer = CatalogWriter(folder / "catalog")
-        self.reader = CatalogReader(folder / "catalog", self.desk.path)
+        self.reader = CatalogReader(folder / "catalog", self.userdata.path)
         self.paths: dict[Scope, PathState] = {}
         self.detector = self.restarted()
         self.commits = 0
         self.detector.look(True)
 
     def restarted(self) -> AlertDetector:
-        derived = DerivedCatalog(self.reader, self.desk)
-        self.detector = AlertDetector(self.reader, self.desk, derived, self.clock)
+        derived = DerivedCatalog(self.reader, self.userdata.decisions)
+        self.detector = AlertDetector(
+            self.reader, derived, self.userdata.alerts, self.userdata.settings, self.clock
+        )
         return self.detector
 
     def see(self, *seen: str) -> None:
@@ -62,7 +64,7 @@ class World:
         self.detector.look(True)
 
     def texts(self, kind: str) -> list[str]:
-        return [alert.text for alert in reversed(self.desk.alerts()) if alert.kind == kind]
+        return [alert.text for alert in reversed(self.userdata.alerts.latest()) if alert.kind == kind]
 
     def shown(self) -> dict[str, int]:
         return {row.path: row.id for row in self.reader.endpoints(EndpointFilter())[1]}
@@ -93,25 +95,25 @@ def test_an_endpoint_that_is_called_otherwise_is_not_new(world: World) -> None:
     (before,) = world.shown().items()
     for name in ("id", "number"):
         place = EndpointPlace(*PLACE, "/invoices/{}")
-        world.desk.decide("rename", place, f"/invoices/{{{name}}}", "anna", NOW)
+        world.userdata.decisions.decide("rename", place, f"/invoices/{{{name}}}", "anna", NOW)
         world.see("/invoices/7")
         assert world.shown() == {f"/invoices/{{{name}}}": before[1]}
 
     (text,) = world.texts("new-endpoint")
     assert before[0] in text
-    assert [alert.endpoint for alert in world.desk.alerts()] == [before[1]]
+    assert [alert.endpoint for alert in world.userdata.alerts.latest()] == [before[1]]
     world.restarted().look(True)
-    assert len(world.desk.alerts()) == 1
+    assert len(world.userdata.alerts.latest()) == 1
 
 
 def test_neither_a_merge_nor_a_split_is_a_new_endpoint(world: World) -> None:
     world.see("/users/me", *(f"/users/{number}" for number in range(100, 140)))
     apart = world.shown()
     told = world.texts("new-endpoint")
-    world.desk.decide("merge", EndpointPlace(*PLACE, "/users/me"), "/users/{}", "anna", NOW)
+    world.userdata.decisions.decide("merge", EndpointPlace(*PLACE, "/users/me"), "/users/{}", "anna", NOW)
     world.see("/users/9", "/users/me")
     assert len(world.shown()) == 1
-    world.desk.decide("split", EndpointPlace(*PLACE, "/users/{}"), "/users/me", "anna", NOW)
+    world.userdata.decisions.decide("split", EndpointPlace(*PLACE, "/users/{}"), "/users/me", "anna", NOW)
     world.see("/users/me", "/users/8")
 
     assert len(apart) == len(told) == len(world.shown()) == 2
@@ -121,29 +123,31 @@ def test_neither_a_merge_nor_a_split_is_a_new_endpoint(world: World) -> None:
 def test_sensitive_data_of_a_merged_endpoint_is_not_new(world: World) -> None:
     world.see("/users/me", *(f"/users/{number}" for number in range(100, 140)))
     kind, both = "new-sensitive-field", set(world.shown().values())
-    world.desk.decide("merge", EndpointPlace(*PLACE, "/users/me"), "/users/{}", "anna", NOW)
+    world.userdata.decisions.decide("merge", EndpointPlace(*PLACE, "/users/me"), "/users/{}", "anna", NOW)
     world.see("/users/9")
     (new,) = world.shown().values()
     (old,) = both - {new}
-    world.desk.add_alerts([NewAlert(kind, f"{old} response email", "t", old)], NOW, told=True)
+    world.userdata.alerts.add([NewAlert(kind, f"{old} response email", "t", old)], NOW, sent=True)
 
     assert world.reader.merged_into([new]) == {new: [old]}
     found = NewAlert(kind, f"{new} response email", "t", new)
     assert world.detector.follow_merges([found]) == []
-    assert world.desk.unknown_alerts([found]) == []
+    assert world.userdata.alerts.unknown([found]) == []
 
 
 def test_alerts_of_the_release_before_are_not_sent_again(world: World) -> None:
     """It named a new endpoint by its path; what it had not seen yet is news all the same."""
     world.see(*(f"/invoices/{number}" for number in range(100, 140)))
     ((path, identity),) = world.shown().items()
-    world.desk.rename_alert("new-endpoint", str(identity), f"acme/staging/shop/shop.example GET {path}")
-    world.desk.set("alerts by endpoint", "")
+    world.userdata.alerts.rename("new-endpoint", str(identity), f"acme/staging/shop/shop.example GET {path}")
+    world.userdata.settings.set("alerts by endpoint", "")
     world.see("/health")
     world.restarted().look(True)
 
     assert len(world.texts("new-endpoint")) == 2
-    assert {alert.subject for alert in world.desk.alerts()} == {str(each) for each in world.shown().values()}
+    assert {alert.subject for alert in world.userdata.alerts.latest()} == {
+        str(each) for each in world.shown().values()
+    }
 
 
 def test_who_stops_cleanly_raises_no_alert_and_who_is_killed_does(world: World) -> None:
@@ -158,11 +162,11 @@ def test_who_stops_cleanly_raises_no_alert_and_who_is_killed_does(world: World) 
         "Sensor on web-2 (orders, staging) has been silent for two minutes"
     ]
     world.hear("web-2", 200, instance="run-2")
-    (alert,) = (alert for alert in world.desk.alerts() if alert.kind == "sensor-silent")
-    assert alert.over_ns == NOW + 200 * SECOND and not world.desk.untold_alerts()
+    (alert,) = (alert for alert in world.userdata.alerts.latest() if alert.kind == "sensor-silent")
+    assert alert.over_ns == NOW + 200 * SECOND and not world.userdata.alerts.unsent()
     world.clock.now_ns = NOW + 400 * SECOND
     world.detector.look(True)
-    (again,) = world.desk.untold_alerts()
+    (again,) = world.userdata.alerts.unsent()
     assert again.text == alert.text and again.id > alert.id
 
 
@@ -193,11 +197,11 @@ def test_a_sensor_of_the_release_before_that_was_upgraded_is_not_silent(world: W
 
 
 def test_rejected_findings_raise_no_alert(tmp_path: Path) -> None:
-    desk = Desk(tmp_path / "desk.sqlite3")
+    userdata = UserData(tmp_path / "desk.sqlite3")
     catalog(tmp_path / "catalog", shop()).close()
-    reader = CatalogReader(tmp_path / "catalog", desk.path)
-    derived = DerivedCatalog(reader, desk)
-    detector = AlertDetector(reader, desk, derived, lambda: NOW)
+    reader = CatalogReader(tmp_path / "catalog", userdata.path)
+    derived = DerivedCatalog(reader, userdata.decisions)
+    detector = AlertDetector(reader, derived, userdata.alerts, userdata.settings, lambda: NOW)
 
     def sensitive() -> set[str]:
         return {alert.subject for alert in detector.sensitive_fields()}
@@ -207,7 +211,7 @@ def test_rejected_findings_raise_no_alert(tmp_path: Path) -> None:
     before, rejected = sensitive(), derived.all_findings()[0]
     row = reader.endpoint(rejected.endpoint)
     assert row is not None and len(before) == 3
-    desk.decide("reject", place_of(row), f"{rejected.location} {rejected.kind}", "anna", NOW)
+    userdata.decisions.decide("reject", place_of(row), f"{rejected.location} {rejected.kind}", "anna", NOW)
 
     assert before - sensitive() == {f"{rejected.endpoint} {rejected.location} {rejected.kind}"}
 

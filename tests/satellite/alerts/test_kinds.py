@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from levo.satellite.alerts.kinds import KINDS, page_of
-from levo.satellite.store.desk import Alert
+from levo.satellite.store.userdata import Alert
 
 
 @pytest.mark.parametrize(

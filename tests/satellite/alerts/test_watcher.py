@@ -8,10 +8,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+from levo.satellite.alerts.detector import AlertDetector
 from levo.satellite.alerts.watcher import AlertWatcher
+from levo.satellite.alerts.webhooks import WebhookSender
 from levo.satellite.catalog.derived import DerivedCatalog
 from levo.satellite.store import CatalogReader
-from levo.satellite.store.desk import Desk
+from levo.satellite.store.userdata import UserData
 from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
 
 
@@ -22,13 +24,16 @@ class Clock:
         return self.now_ns
 
 
-def watcher(folder: Path, clock: Clock) -> tuple[AlertWatcher, Desk]:
-    desk = Desk(folder / "desk.sqlite3")
+def watcher(folder: Path, clock: Clock) -> tuple[AlertWatcher, UserData]:
+    userdata = UserData(folder / "desk.sqlite3")
     catalog(
         folder / "catalog", [trace("/old", end_ns=NOW - 60 * SECOND), trace("/new", host="b.example")]
     ).close()
-    reader = CatalogReader(folder / "catalog", desk.path)
-    return AlertWatcher(reader, desk, DerivedCatalog(reader, desk), "http://satellite/", clock), desk
+    reader = CatalogReader(folder / "catalog", userdata.path)
+    derived = DerivedCatalog(reader, userdata.decisions)
+    detector = AlertDetector(reader, derived, userdata.alerts, userdata.settings, clock)
+    sender = WebhookSender(userdata.alerts, userdata.webhooks, "http://satellite/", clock)
+    return AlertWatcher(detector, sender), userdata
 
 
 def test_only_what_is_new_is_told_and_only_once(tmp_path: Path) -> None:
@@ -47,8 +52,8 @@ def test_only_what_is_new_is_told_and_only_once(tmp_path: Path) -> None:
     server = HTTPServer(("127.0.0.1", 0), Hook)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     clock = Clock()
-    watching, desk = watcher(tmp_path, clock)
-    desk.add_webhook(f"http://127.0.0.1:{server.server_port}/", "new-endpoint", "anna", NOW)
+    watching, userdata = watcher(tmp_path, clock)
+    userdata.webhooks.add(f"http://127.0.0.1:{server.server_port}/", "new-endpoint", "anna", NOW)
     watching.step()  # refused by the receiver: kept
     clock.now_ns = NOW + 60 * SECOND
     for _ in range(3):
@@ -59,4 +64,4 @@ def test_only_what_is_new_is_told_and_only_once(tmp_path: Path) -> None:
     assert len(received) == 2 and received[0] == received[1]
     assert [alert["kind"] for alert in received[1]["alerts"]] == ["new-endpoint"]
     assert "/new" in received[1]["text"] and "/old" not in received[1]["text"]
-    assert desk.webhooks()[0].last_status.endswith("delivered") and not desk.untold_alerts()
+    assert userdata.webhooks.all()[0].last_status.endswith("delivered") and not userdata.alerts.unsent()

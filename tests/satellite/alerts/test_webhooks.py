@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from levo.satellite.alerts.webhooks import WebhookRefused, WebhookSender, checked_url
-from levo.satellite.store.desk import Desk, NewAlert
+from levo.satellite.store.userdata import NewAlert, UserData
 from tests.satellite.store.catalogs import NOW, SECOND
 
 
@@ -69,25 +69,28 @@ def test_an_alert_is_kept_until_every_webhook_that_wants_it_has_it(
     tmp_path: Path, willing: Receiver, unwilling: Receiver
 ) -> None:
     """Redirects are not followed, and the pause after a failure is doubled."""
-    desk = Desk(tmp_path / "desk")
+    userdata = UserData(tmp_path / "desk")
     now_ns = [NOW]
-    sender = WebhookSender(desk, "http://satellite/", lambda: now_ns[0])
-    desk.add_webhook(unwilling.url, "new-endpoint", "anna", NOW)
-    desk.add_webhook(willing.url, "sensor-silent", "anna", NOW)
-    desk.add_alerts(
-        [NewAlert("new-endpoint", "1", "new", 1), NewAlert("sensor-silent", "s", "quiet")], NOW, told=False
+    sender = WebhookSender(userdata.alerts, userdata.webhooks, "http://satellite/", lambda: now_ns[0])
+    userdata.webhooks.add(unwilling.url, "new-endpoint", "anna", NOW)
+    userdata.webhooks.add(willing.url, "sensor-silent", "anna", NOW)
+    userdata.alerts.add(
+        [NewAlert("new-endpoint", "1", "new", 1), NewAlert("sensor-silent", "s", "quiet")], NOW, sent=False
     )
 
     tries, sent = [], []
     for second in range(18):
         now_ns[0] = NOW + second * SECOND
         before = len(unwilling.received)
-        sender.deliver(desk.webhooks())
+        sender.deliver(userdata.webhooks.all())
         tries += [second] * (len(unwilling.received) - before)
-        sent.append([alert.kind for alert in desk.untold_alerts()])
+        sent.append([alert.kind for alert in userdata.alerts.unsent()])
 
     assert tries == [0, 5, 15], "at once, after 5 s, after 10 s more"
     assert sent[0] == ["new-endpoint"] and sent[14] == ["new-endpoint"] and sent[15] == []
     assert [[alert["kind"] for alert in each["alerts"]] for each in willing.received] == [["sensor-silent"]]
     assert unwilling.received[0]["alerts"][0]["url"] == "http://satellite/endpoints/1"
-    assert [each.last_status.partition(" ")[2] for each in desk.webhooks()] == ["delivered", "delivered"]
+    assert [each.last_status.partition(" ")[2] for each in userdata.webhooks.all()] == [
+        "delivered",
+        "delivered",
+    ]

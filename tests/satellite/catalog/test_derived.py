@@ -11,7 +11,7 @@ from levo.satellite.catalog.place import place_of
 from levo.satellite.learn import State, learn_all
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
-from levo.satellite.store.desk import Desk
+from levo.satellite.store.userdata import UserData
 from tests.satellite.openapi.learned import shop
 from tests.satellite.store.catalogs import NOW, catalog
 
@@ -22,10 +22,10 @@ class Learned:
     """What is derived of a shop's traffic."""
 
     def __init__(self, folder: Path) -> None:
-        self.desk = Desk(folder / "desk.sqlite3")
+        self.userdata = UserData(folder / "desk.sqlite3")
         catalog(folder / "catalog", shop()).close()
-        self.reader = CatalogReader(folder / "catalog", self.desk.path)
-        self.derived = DerivedCatalog(self.reader, self.desk)
+        self.reader = CatalogReader(folder / "catalog", self.userdata.path)
+        self.derived = DerivedCatalog(self.reader, self.userdata.decisions)
 
 
 @pytest.fixture
@@ -65,10 +65,12 @@ def test_a_verdict_belongs_to_one_field_of_one_endpoint(learned: Learned) -> Non
     first = learned.derived.all_findings()[0]
     row = learned.reader.endpoint(first.endpoint)
     assert row is not None
-    made = learned.desk.decide("reject", place_of(row), f"{first.location} {first.kind}", "anna", NOW)
+    made = learned.userdata.decisions.decide(
+        "reject", place_of(row), f"{first.location} {first.kind}", "anna", NOW
+    )
 
     assert sorted(f.verdict for f in learned.derived.all_findings()) == ["", "", "reject"]
-    learned.desk.undo(made, NOW + 1)
+    learned.userdata.decisions.undo(made, NOW + 1)
     assert {f.verdict for f in learned.derived.all_findings()} == {""}
 
 

@@ -10,8 +10,8 @@ from levo.satellite.catalog.changes import shown_change
 from levo.satellite.catalog.derived import DerivedCatalog
 from levo.satellite.catalog.sensors import SILENT_NS, is_replaced, sensor_view
 from levo.satellite.store import CatalogReader, EndpointFilter
-from levo.satellite.store.desk import Desk, NewAlert
 from levo.satellite.store.reader import SensorKey
+from levo.satellite.store.userdata import Alerts, NewAlert, Settings
 
 _BASELINE = "alerts since"
 _KEYS = "alerts by endpoint"
@@ -26,13 +26,15 @@ class AlertDetector:
     def __init__(
         self,
         reader: CatalogReader,
-        desk: Desk,
         derived: DerivedCatalog,
+        alerts: Alerts,
+        settings: Settings,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._reader = reader
-        self._desk = desk
         self._derived = derived
+        self._alerts = alerts
+        self._settings = settings
         self._clock_ns = clock_ns
         self._watching_since_ns: int | None = None
 
@@ -44,23 +46,23 @@ class AlertDetector:
         now_ns = self._clock_ns()
         if self._watching_since_ns is None:
             self._watching_since_ns = now_ns
-        baseline = self._desk.setting(_BASELINE)
+        baseline = self._settings.get(_BASELINE)
         if not baseline:
-            self._desk.set(_BASELINE, str(now_ns))
+            self._settings.set(_BASELINE, str(now_ns))
             baseline = str(now_ns)
         since_ns = int(baseline)
         found = self._new_endpoints(since_ns) + self._breaking_changes(since_ns) + self.sensitive_fields()
-        found = self.follow_merges(self._desk.unknown_alerts(found))
+        found = self.follow_merges(self._alerts.unknown(found))
         found += self._silent_sensors(since_ns, now_ns)
-        return self._desk.add_alerts(found, now_ns, told=not anybody_listens) if found else 0
+        return self._alerts.add(found, now_ns, sent=not anybody_listens) if found else 0
 
     def _new_endpoints(self, since_ns: int) -> list[NewAlert]:
         _, rows = self._reader.endpoints(EndpointFilter(new_since_ns=since_ns), sort="first_seen", limit=500)
-        if not self._desk.setting(_KEYS):
+        if not self._settings.get(_KEYS):
             for row in rows:
                 place = f"{row.organization}/{row.environment}/{row.application}/{row.host}"
-                self._desk.rename_alert(NEW_ENDPOINT, f"{place} {row.method} {row.path}", str(row.id))
-            self._desk.set(_KEYS, "1")
+                self._alerts.rename(NEW_ENDPOINT, f"{place} {row.method} {row.path}", str(row.id))
+            self._settings.set(_KEYS, "1")
         return [
             NewAlert(
                 NEW_ENDPOINT,
@@ -104,7 +106,7 @@ class AlertDetector:
         for alert in found:
             said = alert.subject.removeprefix(str(alert.endpoint))
             if any(
-                self._desk.rename_alert(alert.kind, f"{old}{said}", alert.subject)
+                self._alerts.rename(alert.kind, f"{old}{said}", alert.subject)
                 for old in former.get(alert.endpoint, ())
             ):
                 continue
@@ -115,9 +117,9 @@ class AlertDetector:
     def _silent_sensors(self, since_ns: int, now_ns: int) -> list[NewAlert]:
         """Return the sensors that fell silent without a goodbye; what is over, is noted as such."""
         silent = {_subject(key): key for key in self._reader.silent_sensors(since_ns, now_ns - SILENT_NS)}
-        known = set(self._desk.open_subjects(SENSOR_SILENT))
+        known = set(self._alerts.open_subjects(SENSOR_SILENT))
         for subject in known - silent.keys():
-            self._desk.end_alert(SENSOR_SILENT, subject, now_ns)
+            self._alerts.end(SENSOR_SILENT, subject, now_ns)
         if now_ns - (self._watching_since_ns or now_ns) <= SILENT_NS:
             return []  # we may have been away ourselves, and have heard nobody
         rows = [self._reader.sensor(key) for subject, key in sorted(silent.items()) if subject not in known]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from levo.satellite.store.desk import Alert
+from levo.satellite.store.userdata import Alert
 
 NEW_ENDPOINT = "new-endpoint"
 NEW_SENSITIVE_FIELD = "new-sensitive-field"

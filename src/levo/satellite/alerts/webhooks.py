@@ -13,7 +13,7 @@ import orjson
 
 from levo.satellite.alerts.kinds import page_of
 from levo.satellite.rfc3339 import timestamp
-from levo.satellite.store.desk import Alert, Desk, Webhook
+from levo.satellite.store.userdata import Alert, Alerts, Webhook, Webhooks
 
 MAX_IN_ONE = 100
 """Alerts in one delivery; what is more comes with the next."""
@@ -58,21 +58,32 @@ class _NoRedirects(HTTPRedirectHandler):
 class WebhookSender:
     """Sends each alert to every webhook that wants it, until it has it."""
 
-    def __init__(self, desk: Desk, satellite_url: str, clock_ns: Callable[[], int] = time.time_ns) -> None:
-        self._desk = desk
+    def __init__(
+        self,
+        alerts: Alerts,
+        webhooks: Webhooks,
+        satellite_url: str,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._alerts = alerts
+        self._webhooks = webhooks
         self._satellite_url = satellite_url.rstrip("/")
         self._clock_ns = clock_ns
         self._opener: OpenerDirector = build_opener(_NoRedirects)
         self._not_before_s: dict[int, tuple[float, float]] = {}
 
-    def deliver(self, webhooks: Sequence[Webhook]) -> None:
+    def receivers(self) -> list[Webhook]:
+        """Return all webhooks."""
+        return self._webhooks.all()
+
+    def deliver(self, receivers: Sequence[Webhook]) -> None:
         """Send what was not sent yet. An alert counts as sent once every webhook that wants it has it."""
-        alerts = self._desk.untold_alerts(MAX_IN_ONE)
+        alerts = self._alerts.unsent(MAX_IN_ONE)
         if not alerts:
             return
         now_s = self._clock_ns() / 1e9
         failed_kinds: set[str] = set()
-        for webhook in webhooks:
+        for webhook in receivers:
             kinds = webhook.kinds.split(",")
             wanted = [alert for alert in alerts if alert.kind in kinds]
             due_s, pause_s = self._not_before_s.get(webhook.id, (0.0, _FIRST_PAUSE_S))
@@ -82,13 +93,13 @@ class WebhookSender:
                 failed_kinds.update(alert.kind for alert in wanted)
                 continue
             status = self._post(webhook.url, wanted)
-            self._desk.webhook_status(webhook.id, f"{timestamp(self._clock_ns())} {status}")
+            self._webhooks.set_status(webhook.id, f"{timestamp(self._clock_ns())} {status}")
             if status == "delivered":
                 self._not_before_s.pop(webhook.id, None)
             else:
                 self._not_before_s[webhook.id] = (now_s + pause_s, min(pause_s * 2, _LAST_PAUSE_S))
                 failed_kinds.update(alert.kind for alert in wanted)
-        self._desk.tell_alerts([alert.id for alert in alerts if alert.kind not in failed_kinds])
+        self._alerts.mark_sent([alert.id for alert in alerts if alert.kind not in failed_kinds])
 
     def _post(self, url: str, alerts: list[Alert]) -> str:
         body = orjson.dumps(

@@ -16,22 +16,22 @@ from levo.satellite.catalog.sensitive import Finding, KnownField, Verdicts, find
 from levo.satellite.catalog.ttl_cache import TtlCache
 from levo.satellite.openapi import Coverage, compare, render_document
 from levo.satellite.store import CatalogReader, EndpointRow
-from levo.satellite.store.desk import Desk
+from levo.satellite.store.userdata import Decisions
 
 
 class DerivedCatalog:
     """Cached derived catalog data, refreshed as traffic grows."""
 
-    def __init__(self, reader: CatalogReader, desk: Desk) -> None:
+    def __init__(self, reader: CatalogReader, decisions: Decisions) -> None:
         self._reader = reader
-        self._desk = desk
+        self._decisions = decisions
         self._looked = _Looked()
 
     def through(self, reader: CatalogReader) -> DerivedCatalog:
         """Return the same as *reader* may see it."""
         if reader is self._reader:
             return self
-        part = DerivedCatalog(reader, self._desk)
+        part = DerivedCatalog(reader, self._decisions)
         part._looked = self._looked
         return part
 
@@ -152,7 +152,7 @@ class DerivedCatalog:
         return self._looked.coverages.get((*place, str(uploaded_ns)), make)
 
     def _verdicts(self) -> Verdicts:
-        decisions = self._desk.decisions_in_force("confirm", "reject")
+        decisions = self._decisions.in_force("confirm", "reject")
         return {(decision.endpoint, decision.detail): decision.kind for decision in decisions}
 
 

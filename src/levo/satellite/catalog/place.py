@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from levo.satellite.store import EndpointRow
-from levo.satellite.store.desk import EndpointPlace
 from levo.satellite.store.schema import anonymous_template
+from levo.satellite.store.userdata import EndpointPlace
 
 
 def place_of(row: EndpointRow) -> EndpointPlace:

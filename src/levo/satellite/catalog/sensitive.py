@@ -12,7 +12,7 @@ from levo.satellite.catalog.place import place_of
 from levo.satellite.openapi import Operation
 from levo.satellite.openapi.document import SensitiveField, sensitive_fields
 from levo.satellite.store import EndpointRow
-from levo.satellite.store.desk import EndpointPlace
+from levo.satellite.store.userdata import EndpointPlace
 
 Verdicts = Mapping[tuple[EndpointPlace, str], str]
 """``confirm`` or ``reject`` by (endpoint, ``location kind``)."""

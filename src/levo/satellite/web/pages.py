@@ -15,8 +15,8 @@ from levo.satellite.catalog.series import RANGES, range_start, read_series
 from levo.satellite.catalog.ttl_cache import TtlCache
 from levo.satellite.learn.paths.explain import explain
 from levo.satellite.store import CatalogReader, EndpointFilter
-from levo.satellite.store.desk import Desk
 from levo.satellite.store.traffic import WHOLE_CATALOG
+from levo.satellite.store.userdata import Decisions, Views
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import CatalogPages, Catalogs
 from levo.satellite.web.charts import Chart, chart
@@ -32,8 +32,10 @@ _YOUNG_S = 3 * 3600
 class Pages(CatalogPages):
     """Overview, catalog, endpoints, sensors."""
 
-    def __init__(self, catalogs: Catalogs, desk: Desk, renderer: Renderer) -> None:
-        super().__init__(catalogs, desk, renderer)
+    def __init__(self, catalogs: Catalogs, decisions: Decisions, views: Views, renderer: Renderer) -> None:
+        super().__init__(catalogs, renderer)
+        self._decisions = decisions
+        self._views = views
         self._fleets: TtlCache[Fleet] = TtlCache()
 
     def routes(self) -> list[Route]:
@@ -88,7 +90,7 @@ class Pages(CatalogPages):
         sort = parameters.sort_order(query)
         reader = self._catalogs.reader(request)
         total, rows = reader.endpoints(wanted, sort=sort, limit=PAGE_ROWS, offset=offset)
-        renamed = self._desk.renamed()
+        renamed = self._decisions.renamed()
         kept = {name: value for name, value in query.items() if value and name not in ("offset", "said")}
         return self._renderer.page(
             request,
@@ -105,7 +107,7 @@ class Pages(CatalogPages):
             filtered=wanted != EndpointFilter(),
             summary=reader.summary(),
             facets=reader.facets(wanted),
-            views=self._desk.views(identity_of(request).organization),
+            views=self._views.all(identity_of(request).organization),
             is_new=lambda row: now_ns - row.first_seen_ns < DAY_NS,
             shown=(lambda row: renamed.get(place_of(row), row.path)) if renamed else (lambda row: row.path),
             link=lambda **changes: link(kept, **changes),
@@ -122,8 +124,8 @@ class Pages(CatalogPages):
         if row.id != identity:
             return RedirectResponse(f"/endpoints/{row.id}", 301)
         place = place_of(row)
-        state, path = self._desk.standing(place)
-        decisions = self._desk.decisions(place)
+        state, path = self._decisions.standing(place)
+        decisions = self._decisions.of(place)
         chosen = self._range(request, row.first_seen_ns)
         application = (row.organization, row.environment, row.application)
         operation = derived.operation(row)

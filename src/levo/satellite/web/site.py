@@ -19,6 +19,7 @@ from levo.satellite.connections import ConnectionStatistics
 from levo.satellite.readiness import Cause
 from levo.satellite.receive import Intake, otlp_routes
 from levo.satellite.store import CatalogReader
+from levo.satellite.store.userdata import UserData
 from levo.satellite.web.account_pages import AccountPages
 from levo.satellite.web.assets import Assets
 from levo.satellite.web.backup import Backup
@@ -44,6 +45,7 @@ class SiteParts:
 
     intake: Intake
     reader: CatalogReader
+    userdata: UserData
     catalogs: Catalogs
     keeper: Keeper
     live: LiveChannel
@@ -60,19 +62,20 @@ class SiteParts:
 
 def build_site(parts: SiteParts) -> Starlette:
     """Return the application of the main port: pages, REST, health, metrics, and OTLP as well."""
-    catalogs, desk = parts.catalogs, parts.keeper.desk
+    catalogs, userdata = parts.catalogs, parts.userdata
+    decisions, views, alerts = userdata.decisions, userdata.views, userdata.alerts
     assets = Assets()
     renderer = Renderer(parts.satellite_url, assets=assets, connect=parts.connect)
-    triage = Triage(catalogs, desk, renderer)
+    triage = Triage(catalogs, decisions, views, userdata.audit, renderer)
     routes: list[BaseRoute] = [
-        *Pages(catalogs, desk, renderer).routes(),
-        *LearnedPages(catalogs, desk, renderer).routes(),
+        *Pages(catalogs, decisions, views, renderer).routes(),
+        *LearnedPages(catalogs, renderer).routes(),
         *triage.routes(),
-        *AccountPages(parts.keeper, renderer).routes(),
+        *AccountPages(parts.keeper, userdata.webhooks, alerts, renderer).routes(),
         *ConnectPage(parts.keeper, renderer).routes(),
         *rest_routes(catalogs, renderer.clock_ns),
         *derived_routes(catalogs),
-        *decision_routes(catalogs, desk, triage),
+        *decision_routes(catalogs, decisions, views, userdata.audit, alerts, triage),
         description_route(),
         parts.backup.route(),
         parts.live.route(),
