@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -174,6 +175,21 @@ def test_names_say_what_a_module_is_about() -> None:
     vague = {"utils", "util", "common", "helpers", "helper", "manager", "misc"}
 
     assert not [path for path in SOURCE.rglob("*") if path.stem.strip("_") in vague]
+
+
+def test_every_data_file_is_packaged() -> None:
+    """What a module reads at run time must be in the wheel, the Debian package and the image."""
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    packaged = {
+        path
+        for package, globs in patterns.items()
+        if package != "*"
+        for each in globs
+        for path in SOURCE.parent.joinpath(*package.split(".")).glob(each.replace("**", "**/*"))
+    }
+    data = [path for suffix in (".json", ".txt", ".html", ".css", ".js", ".svg") for path in sources(suffix)]
+
+    assert data and not [str(path) for path in data if path not in packaged]
 
 
 def test_every_source_file_has_a_test_file() -> None:

@@ -1,5 +1,5 @@
 # ruff: noqa: E402 - bench and src are put on the path first
-"""Write ``src/levo/satellite/learn/paths/lexicon.py``: the words of APIs, from the teaching providers only.
+"""Write ``vocabulary.txt``: the words of APIs, from the teaching providers only.
 
 Usage: ``python bench/discovery/mine.py PACKAGE_DIRECTORY CACHE_FILE``
 """
@@ -15,19 +15,9 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / 
 
 from discovery.corpus import read_directory, split_of
 from levo.satellite.learn.paths.segments import words
+from levo.satellite.learn.paths.vocabulary import Word, encode_vocabulary
 
-TARGET = Path(__file__).parents[2] / "src/levo/satellite/learn/paths/lexicon.py"
-HEADER = '''"""Words that APIs use as fixed path segments. Written by ``bench/discovery/mine.py``; do not
-edit.
-
-One entry is a word, the number of providers that use it as log2 (0 to 9), and what follows it where it ends a
-segment: ``p`` mostly a parameter, ``l`` mostly another word or nothing, ``-`` undecided or unknown.
-"""
-
-from __future__ import annotations
-
-PACKED = (
-'''
+TARGET = Path(__file__).parents[2] / "src/levo/satellite/learn/paths/vocabulary.txt"
 
 
 def main() -> None:
@@ -54,7 +44,7 @@ def main() -> None:
             counts = follows[words(prefix[-1])[-1]][description.provider]
             counts[0] += True in after
             counts[1] += True not in after
-    entries = []
+    entries: dict[str, Word] = {}
     for word, users in sorted(providers.items()):
         if not 3 - (len(users) > 2) <= len(word) <= 24 or not word.isascii():
             continue
@@ -62,17 +52,9 @@ def main() -> None:
         n = len(follows[word])
         rate = (p + 0.6) / (n + 2)
         follow = "-" if n < 2 else "p" if rate > 0.5 else "l" if rate < 0.2 else "-"
-        entries.append(f"{word}{min(9, int(math.log2(len(users))))}{follow}")
-    lines, line = [], ""
-    for entry in entries:
-        if len(line) + len(entry) > 98:
-            lines.append(line)
-            line = ""
-        line += entry + " "
-    lines.append(line)
-    body = "".join(f'    "{line}"\n' for line in lines)
-    TARGET.write_text(HEADER + body + ")\n")
-    print(len(entries), "words", len(lines), "lines")
+        entries[word] = Word(min(9, int(math.log2(len(users)))), follow)
+    TARGET.write_text(encode_vocabulary(entries))
+    print(len(entries), "words")
 
 
 if __name__ == "__main__":

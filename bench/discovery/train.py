@@ -1,10 +1,9 @@
 # ruff: noqa: E402 - bench and src are put on the path first
-"""Fit the weights of the decisions on traffic of the teaching providers and write ``weights.py``.
+"""Fit the weights of the decisions on traffic of the teaching providers and write ``model.py``.
 
 Usage: ``python bench/discovery/train.py PACKAGE_DIRECTORY CACHE_FILE [SEEDS]`` with scikit-learn installed.
 Two logistic regressions over named yes/no features; the second sees the log-odds of the first, cross-fitted
-by
-provider so that it sees them as wrong as they will be.
+by provider so that it sees them as wrong as they will be.
 """
 
 from __future__ import annotations
@@ -27,11 +26,12 @@ from discovery.traffic import Traffic
 from levo.satellite.learn.paths.branch import Branch, Reason
 from levo.satellite.learn.paths.decide import decide, first_features, second_features
 from levo.satellite.learn.paths.features import Siblings
+from levo.satellite.learn.paths.model import Model, encode_model
 from levo.satellite.learn.paths.segments import literal_stem
 from levo.satellite.learn.paths.state import PathState
 from levo.satellite.learn.paths.trie import walk
 
-TARGET = Path(__file__).parents[2] / "src/levo/satellite/learn/paths/weights.py"
+TARGET = Path(__file__).parents[2] / "src/levo/satellite/learn/paths/model.json"
 COUNTS = (60, 250, 1000, 1000, 4000)
 FOLDS = 4
 
@@ -134,12 +134,8 @@ def main() -> None:
     right = sum((o > 0) == bool(t) for o, t in zip(second.decision_function(y), labels, strict=True))
     print("second", round(right / len(labels), 4))
     first_model = fit(x, labels, costs)
-    TARGET.write_text(
-        '"""Log-odds towards "value" by feature. Written by ``bench/discovery/train.py``; do not edit."""\n\n'
-        "from __future__ import annotations\n\n"
-        + render("FIRST", vectorizer, first_model)
-        + "\n"
-        + render("SECOND", second_vectorizer, second)
+    TARGET.write_bytes(
+        encode_model(Model(weights(vectorizer, first_model), weights(second_vectorizer, second)))
     )
 
 
@@ -148,12 +144,13 @@ def fit(x: object, labels: list[int], costs: list[float]) -> LogisticRegression:
     return LogisticRegression(C=0.1, max_iter=400, solver="lbfgs").fit(x, labels, sample_weight=costs)
 
 
-def render(name: str, vectorizer: DictVectorizer, model: LogisticRegression) -> str:
-    """Return the weights as a Python literal; those too small to matter are left out."""
-    pairs = sorted(zip(vectorizer.feature_names_, model.coef_[0], strict=True))
-    lines = [f'    "": {model.intercept_[0]:.2f},\n']
-    lines += [f'    "{n}": {w:.2f},\n' for n, w in pairs if abs(w) >= 0.02]
-    return f"{name}: dict[str, float] = {{\n" + "".join(lines) + "}\n"
+def weights(vectorizer: DictVectorizer, model: LogisticRegression) -> dict[str, float]:
+    """Return the intercept and the weights by feature; those too small to matter are left out."""
+    pairs = zip(vectorizer.feature_names_, model.coef_[0], strict=True)
+    return {
+        "": round(float(model.intercept_[0]), 2),
+        **{name: round(float(weight), 2) for name, weight in pairs if abs(weight) >= 0.02},
+    }
 
 
 if __name__ == "__main__":

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from levo.satellite.alerts.detector import AlertDetector
+from levo.satellite.alerts.watcher import AlertWatcher
+from levo.satellite.alerts.webhooks import WebhookSender
+from levo.satellite.catalog.derived import DerivedCatalog
+from levo.satellite.catalog.sensors import SILENT_NS
 from levo.satellite.store import CatalogReader
-from levo.satellite.store.desk import Desk
-from levo.satellite.web.alerts import AlertWatcher
-from levo.satellite.web.insight import Insight
-from levo.satellite.web.sensor_view import SILENT_NS
+from levo.satellite.store.userdata import UserData
 from tests.cli.capture import write_capture
 from tests.cli.levo_command import environment, levo
 from tests.satellite.running import RunningSatellite, until
@@ -70,11 +72,16 @@ def test_two_sensors_one_stopped_cleanly_one_killed(
 ) -> None:
     # As somebody who watches from before the first one came.
     reader = CatalogReader(satellite.data_dir / "catalog.sqlite3")
-    desk = Desk(satellite.data_dir / "desk.sqlite3")
+    userdata = UserData(satellite.data_dir / "desk.sqlite3")
     late_ns = 0
-    watcher = AlertWatcher(
-        reader, desk, Insight(reader, desk), satellite.web, lambda: time.time_ns() + late_ns
-    )
+
+    def clock_ns() -> int:
+        return time.time_ns() + late_ns
+
+    derived = DerivedCatalog(reader, userdata.decisions)
+    detector = AlertDetector(reader, derived, userdata.alerts, userdata.settings, clock_ns)
+    sender = WebhookSender(userdata.alerts, userdata.webhooks, satellite.web, clock_ns)
+    watcher = AlertWatcher(detector, sender)
     watcher.look(True)
     stopped, killed = start("--levo-env", "staging"), start("--levo-env", "production")
     until(lambda: len([each for each in sensors(satellite) if ledger(each)]) == 2)
@@ -95,7 +102,7 @@ def test_two_sensors_one_stopped_cleanly_one_killed(
 
     late_ns = SILENT_NS + 60 * 10**9
     watcher.look(True)
-    (alert,) = [alert for alert in desk.alerts() if alert.kind == "sensor-silent"]
+    (alert,) = [alert for alert in userdata.alerts.latest() if alert.kind == "sensor-silent"]
     assert alert.text.startswith("Sensor on ") and "(orders, production)" in alert.text
     assert not alert.over_ns
 
@@ -105,10 +112,10 @@ def test_two_sensors_one_stopped_cleanly_one_killed(
     assert len(sensors(satellite)) == 2, "a restart is the same sensor"
     late_ns = 0
     watcher.look(True)
-    assert all(each.over_ns for each in desk.alerts() if each.kind == "sensor-silent")
+    assert all(each.over_ns for each in userdata.alerts.latest() if each.kind == "sensor-silent")
     again.terminate()
     reader.close()
-    desk.close()
+    userdata.close()
 
 
 @root

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from levo.cli.ecs_change import Change, run_change
+from levo.cli.ecs_change import run_change
 from levo.cli.ecs_options import (
     account_options,
     check_names,
@@ -35,6 +35,7 @@ from levo.ecs.model import (
 )
 from levo.ecs.plan import Target, plan_add, preset_sizes
 from levo.ecs.policy import policy
+from levo.ecs.run import Options
 from levo.ecs.sizes import sensor_problems
 
 
@@ -124,12 +125,12 @@ def add_command(**given: Any) -> int:
     if request.sized:
         for problem in sensor_problems(*preset_sizes(request.cpu, request.memory, request.low_resource)):
             raise EcsInputError(problem)
-    return run_change(change_of(given), request)
+    return run_change(options_of(given), request, yes=given["yes"])
 
 
-def change_of(given: dict[str, Any]) -> Change:
+def options_of(given: dict[str, Any]) -> Options:
     """The flags that say where and how, out of what click collected."""
-    return Change(**{field.name: given[field.name] for field in fields(Change)})
+    return Options(**{field.name: given[field.name] for field in fields(Options)})
 
 
 @command.command("remove", short_help="Take the sensor out of an ECS service again.")
@@ -139,7 +140,7 @@ def change_of(given: dict[str, Any]) -> Change:
 def remove_command(**given: Any) -> int:
     """Take the sensor out again: back to the revision before it, where that still is what it was."""
     check_names(given)
-    return run_change(change_of(given), None)
+    return run_change(options_of(given), None, yes=given["yes"])
 
 
 @command.command("status")

@@ -22,6 +22,10 @@ from levo.config.satellite_settings import SatelliteSettings
 from levo.errors import LevoError
 from levo.satellite.access import Keeper
 from levo.satellite.access.ingestion import IngestionTokens
+from levo.satellite.alerts.detector import AlertDetector
+from levo.satellite.alerts.watcher import AlertWatcher
+from levo.satellite.alerts.webhooks import WebhookSender
+from levo.satellite.catalog.derived import DerivedCatalog
 from levo.satellite.certificate import Certificate, read_authority
 from levo.satellite.connections import (
     BACKLOG,
@@ -37,10 +41,9 @@ from levo.satellite.queue import Journal
 from levo.satellite.readiness import Readiness
 from levo.satellite.receive import GrpcReceiver, Intake
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
-from levo.satellite.store.desk import DESK_NAME, Desk
+from levo.satellite.store.userdata import USERDATA_NAME, UserData
 from levo.satellite.supervisor import LearnerSupervisor
 from levo.satellite.web import (
-    AlertWatcher,
     Backup,
     Catalogs,
     Connect,
@@ -49,7 +52,6 @@ from levo.satellite.web import (
     build_otlp_app,
     build_site,
 )
-from levo.satellite.web.insight import Insight
 
 _LOG = logging.getLogger(__name__)
 LOCK_NAME = "satellite.lock"
@@ -101,17 +103,23 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
         ]
         with CatalogWriter(data_dir / DATABASE_NAME) as writer:
             checkpoint = writer.checkpoint()
-        desk = Desk(data_dir / DESK_NAME)
-        resources.callback(desk.close)
-        reader = CatalogReader(data_dir / DATABASE_NAME, desk.path)
+        userdata = UserData(data_dir / USERDATA_NAME)
+        resources.callback(userdata.close)
+        reader = CatalogReader(data_dir / DATABASE_NAME, userdata.path)
         resources.callback(reader.close)
-        keeper = Keeper(desk, on_loopback=settings.listen.is_loopback)
+        keeper = Keeper(
+            userdata.accounts,
+            userdata.sessions,
+            userdata.tokens,
+            userdata.audit,
+            on_loopback=settings.listen.is_loopback,
+        )
         scheme = "https" if settings.tls_certificate else "http"
         journal = resources.enter_context(
             Journal(data_dir / JOURNAL_NAME, max_bytes=settings.journal_max_bytes)
         )
         journal.skip_past(checkpoint.position)
-        catalogs = Catalogs(reader, desk)
+        catalogs = Catalogs(reader, userdata.decisions)
         live = LiveChannel(catalogs.revision)
 
         def on_progress(progress: Progress) -> None:
@@ -137,6 +145,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             SiteParts(
                 intake=intake,
                 reader=reader,
+                userdata=userdata,
                 catalogs=catalogs,
                 keeper=keeper,
                 live=live,
@@ -160,8 +169,8 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
         background = [
             asyncio.create_task(each, name=name)
             for each, name in (
-                (AlertWatcher(reader, desk, catalogs.whole, web_url).run(), "alerts"),
-                (_keep_fresh(catalogs.whole), "insight"),
+                (_alerts(reader, catalogs.whole, userdata, web_url).run(), "alerts"),
+                (_keep_fresh(catalogs.whole), "catalog"),
             )
         ]
         try:
@@ -208,16 +217,21 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             journal.tidy()
 
 
-async def _keep_fresh(insight: Insight) -> None:
-    """Renew what is dear to work out, a little at a time."""
+async def _keep_fresh(derived: DerivedCatalog) -> None:
+    """Refresh expensive data incrementally."""
     while True:
         try:
-            done = await asyncio.to_thread(insight.refresh)
+            done = await asyncio.to_thread(derived.refresh)
         except Exception as error:
             # The next look may succeed; the text may name what was captured.
-            _LOG.error("insight: %s", type(error).__name__)
+            _LOG.error("catalog: %s", type(error).__name__)
             done = True
         await asyncio.sleep(_FRESH_EVERY_S if done else 0.2)
+
+
+def _alerts(reader: CatalogReader, derived: DerivedCatalog, userdata: UserData, web_url: str) -> AlertWatcher:
+    detector = AlertDetector(reader, derived, userdata.alerts, userdata.settings)
+    return AlertWatcher(detector, WebhookSender(userdata.alerts, userdata.webhooks, web_url))
 
 
 def _admission(settings: SatelliteSettings, keeper: Keeper) -> IngestionTokens | None:

@@ -23,7 +23,6 @@ import msgspec
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from levo.errors import LevoError
-from levo.satellite.decider import Decider
 from levo.satellite.learn import (
     DEFAULT_SETTINGS,
     BodyBudget,
@@ -42,6 +41,7 @@ from levo.satellite.learn import (
     read_senders,
 )
 from levo.satellite.queue import JournalReader, Position, Record, RecordKind
+from levo.satellite.scheduler import DecisionScheduler
 from levo.satellite.store import DATABASE_NAME, CatalogWriter
 
 _LOG = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ class Learner:
         self._skip_one = mode is Mode.SKIP_ONE
         self._settings = settings
         self._recent = RecentDeliveries(writer.is_known)
-        self._decider = Decider(writer.overrides)
+        self._scheduler = DecisionScheduler(writer.overrides)
         self._paths = writer.load_paths()
         for paths in self._paths.values():
             paths.key = settings.caller_key
@@ -188,13 +188,13 @@ class Learner:
             LevoError: nothing was written, and nothing was forgotten.
         """
         delta = self._delta
-        moved = self._decider.decide(delta, now_s)
+        moved = self._scheduler.decide(delta, now_s)
         self._committed = self._writer.commit(
             delta,
             self._reader.position,
-            self._decider.decisions,
+            self._scheduler.decisions,
             moved=moved,
-            save_paths=self._decider.to_save(delta, now_s),
+            save_paths=self._scheduler.to_save(delta, now_s),
             deliveries=self._recent.fresh,
         )
         self._delta = State(paths=self._paths)

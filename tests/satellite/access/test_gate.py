@@ -20,7 +20,7 @@ from levo.satellite.access.gate import (
     session_cookie,
 )
 from levo.satellite.access.keeper import Keeper
-from tests.satellite.access.desks import keeper
+from tests.satellite.access.keepers import keeper
 from tests.satellite.asgi import call
 from tests.satellite.running import Answer
 
@@ -43,8 +43,8 @@ def ask(kept: Keeper, target: str, method: str = "GET", **headers: str) -> Answe
 @pytest.fixture
 def kept(tmp_path: Path) -> Keeper:
     made = keeper(tmp_path)
-    made.desk.put_account("anna", "admin", "no hash", 1)
-    made.desk.put_account("vera", "viewer", "no hash", 1)
+    made.accounts.put("anna", "admin", "no hash", 1)
+    made.accounts.put("vera", "viewer", "no hash", 1)
     return keeper(tmp_path)
 
 

@@ -9,7 +9,7 @@ import pytest
 from levo.satellite.access.ingestion import IngestionTokens
 from levo.satellite.access.keeper import INGEST, Keeper
 from levo.satellite.receive.intake import Refusal, RefusalReason
-from tests.satellite.access.desks import Clock, keeper
+from tests.satellite.access.keepers import Clock, keeper
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_revoked_token_stops_within_seconds(kept: Keeper) -> None:
     bearer = "Bearer " + kept.add_token("t", INGEST, "acme", "anna")
     tokens = IngestionTokens(kept, required=True, clock_s=clock.s)
     assert tokens.admit(bearer, "") == "acme"
-    kept.desk.revoke_token(kept.desk.tokens()[0].id, 1)
+    kept.tokens.revoke(kept.tokens.all()[0].id, 1)
     clock.now_s += 3.0
 
     assert refusal(tokens, bearer, "") is RefusalReason.UNAUTHENTICATED

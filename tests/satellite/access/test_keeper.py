@@ -11,7 +11,8 @@ from levo.satellite.access.ingestion import IngestionTokens
 from levo.satellite.access.keeper import SESSION_S
 from levo.satellite.access.throttle import FREE_FAILURES
 from levo.satellite.receive import Refusal
-from levo.satellite.store.desk import Desk
+from levo.satellite.store.userdata import UserData
+from tests.satellite.access.keepers import keeper_of
 
 PASSWORD = "correct horse battery"
 
@@ -30,7 +31,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def keeper(tmp_path: Path, clock: Clock) -> Keeper:
-    return Keeper(Desk(tmp_path / "desk"), on_loopback=True, clock_ns=clock)
+    return keeper_of(UserData(tmp_path / "desk"), on_loopback=True, clock_ns=clock)
 
 
 def test_sessions_end(keeper: Keeper, clock: Clock) -> None:
@@ -78,15 +79,15 @@ def test_tokens_of_organizations(keeper: Keeper) -> None:
     for authorization, organization in (("", "acme"), ("Bearer wrong", ""), (f"Bearer {secret}", "other")):
         with pytest.raises(Refusal):
             admission.admit(authorization, organization)
-    keeper.desk.revoke_token(1, 1)
+    keeper.tokens.revoke(1, 1)
     with pytest.raises(Refusal):
         IngestionTokens(keeper, required=True).admit(f"Bearer {secret}", "")
 
 
 def test_the_code_is_gone_once_anybody_made_an_account(tmp_path: Path, clock: Clock) -> None:
-    open_to_all = Keeper(Desk(tmp_path / "desk"), on_loopback=False, clock_ns=clock)
+    open_to_all = keeper_of(UserData(tmp_path / "desk"), on_loopback=False, clock_ns=clock)
     code = open_to_all.setup_code
-    Desk(tmp_path / "desk").put_account("anna", "admin", "no hash", 1)
+    UserData(tmp_path / "desk").accounts.put("anna", "admin", "no hash", 1)
 
     assert code and open_to_all.setup_code == ""
     with pytest.raises(LoginRefused):
@@ -96,7 +97,7 @@ def test_the_code_is_gone_once_anybody_made_an_account(tmp_path: Path, clock: Cl
 def test_an_admin_belongs_to_no_organization(keeper: Keeper) -> None:
     keeper.put_account("anna", "admin", PASSWORD, "local")
     keeper.put_account("vera", "viewer", PASSWORD, "anna", " acme ")
-    account = keeper.desk.account("vera")
+    account = keeper.accounts.get("vera")
 
     assert account is not None and account.organization == "acme"
     for change in (
@@ -118,7 +119,7 @@ def test_nothing_is_computed_for_a_set_up_that_cannot_be(
         return bytes(32)
 
     monkeypatch.setattr("hashlib.scrypt", scrypt)
-    open_to_all = Keeper(Desk(tmp_path / "desk"), on_loopback=False)
+    open_to_all = keeper_of(UserData(tmp_path / "desk"), on_loopback=False)
     code = open_to_all.setup_code
     for _ in range(50):
         with pytest.raises(LoginRefused):
@@ -156,7 +157,9 @@ def test_parallel_guesses_are_not_checked_past_the_free_ones(keeper: Keeper) -> 
 
 def test_waits_are_measured_with_a_clock_that_nobody_sets(tmp_path: Path, clock: Clock) -> None:
     now_s = [100.0]
-    keeper = Keeper(Desk(tmp_path / "desk"), on_loopback=True, clock_ns=clock, clock_s=lambda: now_s[0])
+    keeper = keeper_of(
+        UserData(tmp_path / "desk"), on_loopback=True, clock_ns=clock, clock_s=lambda: now_s[0]
+    )
     keeper.put_account("anna", "admin", PASSWORD, "local")
     for _ in range(FREE_FAILURES):
         with pytest.raises(LoginRefused):

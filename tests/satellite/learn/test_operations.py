@@ -11,7 +11,6 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
-from levo.satellite.decider import Decider
 from levo.satellite.learn import PathState, Scope, State, Trace, decide_templates, learn, learn_all
 from levo.satellite.learn.operations import MAX_BATCH, parts_of
 from levo.satellite.learn.paths import Catalog, Override
@@ -20,6 +19,7 @@ from levo.satellite.learner import learn_record
 from levo.satellite.openapi import render_document
 from levo.satellite.openapi.catalog import operations_of
 from levo.satellite.queue import Position, Record, RecordKind
+from levo.satellite.scheduler import DecisionScheduler
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from tests.satellite.requests import Call, traces
 
@@ -189,14 +189,14 @@ def test_operations_come_through_a_satellite_into_its_catalog(tmp_path: Path) ->
         Call(method="POST", path="/shop.Orders/Kowalski", more=rpc),
         Call(method="POST", path="/shop.Orders/Missing", more={**rpc, "rpc.grpc.status_code": 12}),
     ]
-    decider = Decider(stopwatch=lambda: 0.0)
+    scheduler = DecisionScheduler(stopwatch=lambda: 0.0)
     paths: dict[Scope, PathState] = {}
     with CatalogWriter(tmp_path / "catalog") as writer:
         for number in range(3):
             record = Record(RecordKind.TRACES, time.time_ns(), "acme", traces(calls).SerializeToString())
             delta = learn_record(State(paths=paths), record)
-            moved = decider.decide(delta, float(number)) if number else []
-            writer.commit(delta, Position(1, number), decider.decisions, moved=moved, save_paths=moved)
+            moved = scheduler.decide(delta, float(number)) if number else []
+            writer.commit(delta, Position(1, number), scheduler.decisions, moved=moved, save_paths=moved)
     reader = CatalogReader(tmp_path / "catalog")
     _, rows = reader.endpoints(EndpointFilter())
     noise = reader.summary().counters["noise_exchanges"]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from levo.satellite.learn.schema import Node, Observer
 from levo.satellite.openapi.examples import example_of
 from levo.satellite.openapi.schema import SchemaWriter
-from tests.satellite.learn.schema.test_evidence import counted
+from tests.satellite.learn.schema.test_hyperloglog import counted
 from tests.satellite.learn.schema.test_node import VALUES, learned
 
 

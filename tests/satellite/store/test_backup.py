@@ -11,7 +11,7 @@ import pytest
 from levo.errors import LevoError
 from levo.satellite.store import DATABASE_NAME, CatalogReader, EndpointFilter
 from levo.satellite.store.backup import FORMAT_NAME, restore_backup, write_backup
-from levo.satellite.store.desk import DESK_NAME, Desk
+from levo.satellite.store.userdata import USERDATA_NAME, UserData
 from tests.satellite.store.catalogs import catalog, trace
 
 
@@ -28,9 +28,9 @@ def data(tmp_path: Path) -> Path:
     made = tmp_path / "data"
     made.mkdir()
     catalog(made / DATABASE_NAME, [trace("/orders")]).close()
-    desk = Desk(made / DESK_NAME)
-    desk.set("colour", "green")
-    desk.close()
+    userdata = UserData(made / USERDATA_NAME)
+    userdata.settings.set("colour", "green")
+    userdata.close()
     return made
 
 
@@ -44,17 +44,17 @@ def archive(target: Path, **files: bytes) -> Path:
 
 
 def test_a_restored_backup_holds_what_was_there_when_it_was_made(data: Path, tmp_path: Path) -> None:
-    in_use = Desk(data / DESK_NAME)
-    in_use.set("colour", "red")
+    in_use = UserData(data / USERDATA_NAME)
+    in_use.settings.set("colour", "red")
     write_backup(data, tmp_path / "backup.tar")
-    in_use.set("colour", "blue")
+    in_use.settings.set("colour", "blue")
     in_use.close()
     restore_backup(tmp_path / "backup.tar", tmp_path / "new", replace=False)
-    desk = Desk(tmp_path / "new" / DESK_NAME)
+    userdata = UserData(tmp_path / "new" / USERDATA_NAME)
 
-    assert (paths(tmp_path / "new"), desk.setting("colour")) == (["/orders"], "red")
+    assert (paths(tmp_path / "new"), userdata.settings.get("colour")) == (["/orders"], "red")
     assert sorted(path.name for path in data.glob("backup-*")) == []
-    desk.close()
+    userdata.close()
 
 
 def test_only_the_owner_can_read_it(data: Path, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from levo.satellite.learn import Scope, State, decide_templates, learn_all
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
-from levo.satellite.store.desk import Desk, EndpointPlace
 from levo.satellite.store.endpoints import unpack_knowledge
+from levo.satellite.store.userdata import EndpointPlace, UserData
 from tests.satellite.store.catalogs import trace
 
 NAMES = [
@@ -93,7 +93,7 @@ def test_what_a_new_template_takes_from_another_is_no_news(tmp_path: Path) -> No
     path = tmp_path / "catalog"
     paths = State().paths
     scope = Scope("acme", "staging", "shop", "shop.example")
-    desk = Desk(tmp_path / "desk.sqlite3")
+    userdata = UserData(tmp_path / "desk.sqlite3")
     with CatalogWriter(path) as writer:
 
         def commit(number: int, *seen: str) -> None:
@@ -103,9 +103,9 @@ def test_what_a_new_template_takes_from_another_is_no_news(tmp_path: Path) -> No
             writer.commit(delta, Position(1, number), {scope: decision})
 
         commit(1, *(f"/users/{number}" for number in range(100, 140)), "/users/me")
-        desk.decide("merge", EndpointPlace(*scope, "GET", "/users/me"), "/users/{}", "anna", 1)
+        userdata.decisions.decide("merge", EndpointPlace(*scope, "GET", "/users/me"), "/users/{}", "anna", 1)
         commit(2, "/users/me", "/users/7")
-        desk.decide("split", EndpointPlace(*scope, "GET", "/users/{}"), "/users/me", "anna", 2)
+        userdata.decisions.decide("split", EndpointPlace(*scope, "GET", "/users/{}"), "/users/me", "anna", 2)
         commit(3, "/users/me", "/users/8")
         commit(4, "/users/new-one")
     reader = CatalogReader(path)

@@ -9,8 +9,8 @@ from levo.satellite.learn import Scope, State, learn_all
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.descriptions import store_description
-from levo.satellite.store.desk import DESK_NAME
 from levo.satellite.store.paths import read_overrides, read_template
+from levo.satellite.store.userdata import USERDATA_NAME
 from tests.satellite.store.catalogs import catalog, trace
 
 SCOPE = Scope("acme", "staging", "shop", "shop.example")
@@ -39,9 +39,9 @@ def test_what_cannot_be_read_any_more_has_no_evidence(tmp_path: Path) -> None:
     reader.close()
     with sqlite3.connect(tmp_path / "catalog") as connection:
         connection.execute("UPDATE paths SET state = x'00'")
-        assert read_template(connection, tmp_path / DESK_NAME, 1) is None
+        assert read_template(connection, tmp_path / USERDATA_NAME, 1) is None
         connection.execute("DELETE FROM paths")
-        assert read_template(connection, tmp_path / DESK_NAME, 1) is None
+        assert read_template(connection, tmp_path / USERDATA_NAME, 1) is None
 
 
 def test_paths_of_an_uploaded_description_are_overrides(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_paths_of_an_uploaded_description_are_overrides(tmp_path: Path) -> None:
             tmp_path / "catalog", SCOPE[:3], 1, '{"openapi": "3.1.0", "paths": {"/users/{name}": {}}}'
         )
         with sqlite3.connect(tmp_path / "catalog") as connection:
-            (override,) = read_overrides(connection, tmp_path / DESK_NAME, SCOPE)
+            (override,) = read_overrides(connection, tmp_path / USERDATA_NAME, SCOPE)
         assert writer.overrides(SCOPE) == (override,)
     reader = CatalogReader(tmp_path / "catalog")
 

@@ -12,10 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from levo.satellite.access import Gate
+from levo.satellite.store.userdata import USERDATA_NAME, UserData
 from levo.satellite.web.account_pages import AccountPages
 from levo.satellite.web.problems import on_http_exception, problem
 from levo.satellite.web.render import Renderer
-from tests.satellite.access.desks import PASSWORD, START_NS, keeper
+from tests.satellite.access.keepers import PASSWORD, START_NS, Clock, keeper_of
 from tests.satellite.asgi import call
 from tests.satellite.running import Answer
 
@@ -24,8 +25,10 @@ class Browser:
     """One browser at the account pages; keeps its cookie and the session's form token."""
 
     def __init__(self, folder: Path, *, on_loopback: bool = False) -> None:
-        self.keeper = keeper(folder, on_loopback=on_loopback)
-        pages = AccountPages(self.keeper, Renderer("http://localhost", lambda: START_NS))
+        self.userdata = UserData(folder / USERDATA_NAME)
+        self.keeper = keeper_of(self.userdata, on_loopback=on_loopback, clock_ns=Clock().ns)
+        renderer = Renderer("http://localhost", lambda: START_NS)
+        pages = AccountPages(self.keeper, self.userdata.webhooks, self.userdata.alerts, renderer)
         self.app = Starlette(
             routes=pages.routes(),
             middleware=[Middleware(Gate, keeper=self.keeper, problem=problem)],
@@ -61,7 +64,7 @@ def test_the_first_run_leads_to_set_up_and_only_the_code_opens_it(tmp_path: Path
 
     assert new.get("/login").headers["location"] == "/setup"
     assert new.post("/setup", code="wrong", name="anna", password=PASSWORD).status == 403
-    assert new.keeper.desk.accounts() == [] and new.cookie == ""
+    assert new.keeper.accounts.all() == [] and new.cookie == ""
     assert new.set_up().headers["location"] == "/"
     assert new.get("/setup").headers["location"] == "/"
     assert new.get("/settings").status == 200
@@ -104,15 +107,15 @@ def test_a_new_password_needs_the_old_one(browser: Browser) -> None:
 def test_the_last_admin_stays(browser: Browser) -> None:
     assert browser.post("/settings/accounts/remove", name="anna").status == 400
     assert browser.post("/settings/accounts", name="anna", role="viewer", password=PASSWORD).status == 400
-    assert [(a.name, a.role) for a in browser.keeper.desk.accounts()] == [("anna", "admin")]
+    assert [(a.name, a.role) for a in browser.keeper.accounts.all()] == [("anna", "admin")]
 
 
 def test_accounts_come_and_go(browser: Browser) -> None:
     browser.post("/settings/accounts", name="vera", role="viewer", password=PASSWORD)
-    assert {a.name for a in browser.keeper.desk.accounts()} == {"anna", "vera"}
+    assert {a.name for a in browser.keeper.accounts.all()} == {"anna", "vera"}
     statuses = [browser.post("/settings/accounts/remove", name=name).status for name in ("nobody", "vera")]
     assert statuses == [404, 303]
-    assert [a.name for a in browser.keeper.desk.accounts()] == ["anna"]
+    assert [a.name for a in browser.keeper.accounts.all()] == ["anna"]
 
 
 def test_a_viewer_sees_and_changes_no_accounts_and_no_tokens(browser: Browser) -> None:
@@ -131,7 +134,7 @@ def test_a_token_is_shown_once_and_revoked_once(browser: Browser) -> None:
     found = re.search(r"levo_[\w-]{30,}", shown)
     assert found is not None and found[0] not in browser.get("/settings").body.decode()
     assert browser.keeper.organization_of_token(found[0]) == "acme"
-    (token,) = browser.keeper.desk.tokens()
+    (token,) = browser.keeper.tokens.all()
     assert [browser.post("/settings/tokens/revoke", id=str(token.id)).status for _ in range(2)] == [303, 404]
     assert browser.keeper.organization_of_token(found[0]) is None
 
@@ -139,10 +142,10 @@ def test_a_token_is_shown_once_and_revoked_once(browser: Browser) -> None:
 def test_a_webhook_is_checked_kept_and_removed(browser: Browser) -> None:
     assert browser.post("/settings/webhooks", url="ftp://x").status == 400
     browser.post("/settings/webhooks", url="https://chat.example/hook?key=secret")
-    (hook,) = browser.keeper.desk.webhooks()
+    (hook,) = browser.userdata.webhooks.all()
 
     assert hook.url == "https://chat.example/hook?key=secret"
-    assert all("secret" not in entry.subject for entry in browser.keeper.desk.audit()[1])
+    assert all("secret" not in entry.subject for entry in browser.keeper.audit.page()[1])
     ids = (str(hook.id), str(hook.id), "\u0661")
     assert [browser.post("/settings/webhooks/remove", id=i).status for i in ids] == [303, 404, 404]
 

@@ -12,8 +12,8 @@ from starlette.types import Receive, Scope, Send
 from levo.satellite.access import Identity
 from levo.satellite.access.keeper import Role
 from levo.satellite.store.backup import restore_backup
-from levo.satellite.store.desk import DESK_NAME, Desk
 from levo.satellite.store.schema import DATABASE_NAME
+from levo.satellite.store.userdata import USERDATA_NAME, UserData
 from levo.satellite.web.backup import Backup
 from levo.satellite.web.problems import on_http_exception
 from tests.satellite.asgi import call
@@ -37,9 +37,9 @@ def test_what_is_sent_can_be_restored_and_nothing_is_left_behind(tmp_path: Path)
     source = tmp_path / "source"
     source.mkdir()
     catalog(source / DATABASE_NAME, [trace()]).close()
-    desk = Desk(source / DESK_NAME)
-    desk.record("anna", "did", "something", "", NOW)
-    desk.close()
+    userdata = UserData(source / USERDATA_NAME)
+    userdata.audit.record("anna", "did", "something", "", NOW)
+    userdata.close()
     answer = ask(source)
     (tmp_path / "b.tar").write_bytes(answer.body)
     restore_backup(tmp_path / "b.tar", tmp_path / "new", replace=False)
@@ -53,7 +53,7 @@ def test_what_is_sent_can_be_restored_and_nothing_is_left_behind(tmp_path: Path)
     )
     with sqlite3.connect(tmp_path / "new" / DATABASE_NAME) as restored:
         assert restored.execute("SELECT path FROM endpoint").fetchall() == [("/users/{userId}",)]
-    assert Desk(tmp_path / "new" / DESK_NAME).audit()[0] == 1
+    assert UserData(tmp_path / "new" / USERDATA_NAME).audit.page()[0] == 1
     assert not list(source.glob("backup-*"))
 
 

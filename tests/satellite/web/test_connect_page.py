@@ -16,7 +16,7 @@ from levo.satellite.web.connect import Connect
 from levo.satellite.web.connect_page import ConnectPage
 from levo.satellite.web.problems import on_http_exception, problem
 from levo.satellite.web.render import Renderer
-from tests.satellite.access.desks import PASSWORD, START_NS
+from tests.satellite.access.keepers import PASSWORD, START_NS
 from tests.satellite.running import Answer
 from tests.satellite.web.test_account_pages import Browser
 
@@ -68,7 +68,7 @@ def test_an_organization_is_needed_and_the_page_says_what_for(visitor: Visitor) 
     text = answer.body.decode()
 
     assert answer.status == 400 and "decides whose traces they are" in text and "--levoai-org-id" in text
-    assert 'value="staging"' in text and not visitor.keeper.desk.has_tokens("ingest")
+    assert 'value="staging"' in text and not visitor.keeper.tokens.exist("ingest")
 
 
 def test_members_of_an_organization_see_its_name_and_make_no_token(visitor: Visitor) -> None:

@@ -20,18 +20,18 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
+from levo.satellite.catalog.place import place_of
 from levo.satellite.learn import SensorReport, State, Trace, learn_all
 from levo.satellite.learn.state import learn_sensor
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.descriptions import store_description
-from levo.satellite.store.desk import NewAlert
+from levo.satellite.store.userdata import NewAlert
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.exports import Table, download
-from levo.satellite.web.insight import place_of
 from levo.satellite.web.problems import on_http_exception
 from levo.satellite.web.render import Renderer
-from levo.satellite.web.rest import insight_routes, rest_routes
+from levo.satellite.web.rest import derived_routes, rest_routes
 from levo.satellite.web.rest_decisions import decision_routes
 from levo.satellite.web.triage import Triage
 from tests.satellite.asgi import call
@@ -49,14 +49,23 @@ class Exports:
 
     def __init__(self, folder: Path, traces: list[Trace] | None) -> None:
         self.site = Site(folder, traces)
-        self.reader, self.desk = self.site.reader, self.site.desk
-        self.catalogs = Catalogs(self.reader, self.desk)
-        triage = Triage(self.catalogs, self.desk, Renderer("http://localhost", lambda: NOW))
+        self.reader, self.userdata = self.site.reader, self.site.userdata
+        userdata = self.userdata
+        self.catalogs = Catalogs(self.reader, userdata.decisions)
+        triage = Triage(
+            self.catalogs,
+            userdata.decisions,
+            userdata.views,
+            userdata.audit,
+            Renderer("http://localhost", lambda: NOW),
+        )
         self.app = Starlette(
             routes=[
                 *rest_routes(self.catalogs),
-                *insight_routes(self.catalogs),
-                *decision_routes(self.catalogs, self.desk, triage),
+                *derived_routes(self.catalogs),
+                *decision_routes(
+                    self.catalogs, userdata.decisions, userdata.views, userdata.audit, userdata.alerts, triage
+                ),
             ],
             exception_handlers={HTTPException: on_http_exception},
         )
@@ -87,9 +96,9 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Exports:
     seed(path, endpoints=MANY, days=2, events=6000, sensors=MANY, applications=175, now_ns=NOW)
     found = Exports(folder, None)
     for number in range(MANY):
-        found.desk.record("anna", "accept", f"GET /{number}", "", NOW + number)
+        found.userdata.audit.record("anna", "accept", f"GET /{number}", "", NOW + number)
         alert = NewAlert("new-endpoint", str(number), f"New endpoint {number}")
-        found.desk.add_alerts([alert], NOW, told=False)
+        found.userdata.alerts.add([alert], NOW, sent=False)
     return found
 
 
@@ -170,7 +179,7 @@ def test_an_export_of_the_catalog_has_the_review_of_its_page(tmp_path: Path) -> 
     for row in exports.reader.endpoints(EndpointFilter())[1]:
         kind = {"/junk": "ignore", "/good": "accept"}.get(row.path)
         if kind:
-            exports.desk.decide(kind, place_of(row), "", "anna", NOW)  # type: ignore[arg-type]
+            exports.userdata.decisions.decide(kind, place_of(row), "", "anna", NOW)  # type: ignore[arg-type]
 
     found = {
         review: {row["path"] for row in exports.csv("/api/endpoints", review=review)}

@@ -10,12 +10,12 @@ import pytest
 from bench.satellite.seed import seed
 from starlette.applications import Starlette
 
+from levo.satellite.catalog.place import place_of
 from levo.satellite.learn import Trace
 from levo.satellite.store import CatalogReader, EndpointFilter
-from levo.satellite.store.desk import Desk
+from levo.satellite.store.userdata import UserData
 from levo.satellite.web.catalogs import Catalogs
-from levo.satellite.web.insight import place_of
-from levo.satellite.web.insight_pages import InsightPages
+from levo.satellite.web.learned_pages import LearnedPages
 from levo.satellite.web.pages import PAGE_ROWS, Pages
 from levo.satellite.web.render import Renderer
 from tests.satellite.asgi import call
@@ -26,16 +26,16 @@ class Site:
     """All pages over one catalog."""
 
     def __init__(self, folder: Path, traces: list[Trace | None] | list[Trace] | None) -> None:
-        self.desk = Desk(folder / "desk.sqlite3")
+        self.userdata = UserData(folder / "desk.sqlite3")
         if traces is not None:
             catalog(folder / "catalog", traces).close()
-        self.reader = CatalogReader(folder / "catalog", self.desk.path)
-        catalogs = Catalogs(self.reader, self.desk)
+        self.reader = CatalogReader(folder / "catalog", self.userdata.path)
+        catalogs = Catalogs(self.reader, self.userdata.decisions)
         catalogs.whole.refresh()
         self._now_ns = NOW + SECOND
         renderer = Renderer("http://127.0.0.1:9999", lambda: self._now_ns)
-        pages = Pages(catalogs, self.desk, renderer)
-        more = InsightPages(catalogs, self.desk, renderer)
+        pages = Pages(catalogs, self.userdata.decisions, self.userdata.views, renderer)
+        more = LearnedPages(catalogs, renderer)
         self.app = Starlette(routes=[*pages.routes(), *more.routes()])
 
     def later(self, seconds: int) -> None:
@@ -120,11 +120,11 @@ def test_sql_in_a_filter_is_text(tmp_path: Path, value: str) -> None:
 def test_an_ignored_endpoint_leaves_the_catalog_and_comes_back(tmp_path: Path) -> None:
     site = Site(tmp_path, [trace("/kept", host="a.example"), trace("/junk", host="b.example")])
     row = next(r for r in site.reader.endpoints(EndpointFilter())[1] if r.path == "/junk")
-    made = site.desk.decide("ignore", place_of(row), "", "anna", NOW)
+    made = site.userdata.decisions.decide("ignore", place_of(row), "", "anna", NOW)
 
     assert "/junk" not in site.get("/catalog") and "/kept" in site.get("/catalog")
     assert "/junk" in site.get("/catalog?review=ignored")
-    site.desk.undo(made, NOW + 1)
+    site.userdata.decisions.undo(made, NOW + 1)
     assert "/junk" in site.get("/catalog")
 
 

@@ -9,10 +9,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from levo.satellite.store.desk import Desk
+from levo.satellite.store.userdata import UserData
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.problems import on_http_exception
-from levo.satellite.web.rest import insight_routes, rest_routes
+from levo.satellite.web.rest import derived_routes, rest_routes
 from tests.satellite.asgi import call
 from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
 
@@ -24,7 +24,7 @@ def app(tmp_path: Path) -> Iterator[Starlette]:
         [trace(), trace(status=503, weight=2.5, end_ns=NOW + SECOND), trace("/orders", method="POST")],
     )
     yield Starlette(
-        routes=rest_routes(Catalogs(reader, Desk(tmp_path / "desk"))),
+        routes=rest_routes(Catalogs(reader, UserData(tmp_path / "desk").decisions)),
         exception_handlers={HTTPException: on_http_exception},
     )
     reader.close()
@@ -100,7 +100,7 @@ def test_parameters_that_cannot_be_used(app: Starlette, query: str) -> None:
 def test_the_evidence_for_a_path(tmp_path: Path) -> None:
     reader = catalog(tmp_path / "catalog", [trace()])
     app = Starlette(
-        routes=insight_routes(Catalogs(reader, Desk(tmp_path / "desk"))),
+        routes=derived_routes(Catalogs(reader, UserData(tmp_path / "desk").decisions)),
         exception_handlers={HTTPException: on_http_exception},
     )
     document = call(app, "GET", "/api/endpoints/1/evidence").json()

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from levo.satellite.store import CatalogReader
-from levo.satellite.store.desk import Desk
+from levo.satellite.store.userdata import UserData
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.problems import on_http_exception
 from levo.satellite.web.render import Renderer
@@ -25,12 +25,20 @@ class Rest:
     """One endpoint, ``GET /users/{userId}``, and nobody has said anything about it."""
 
     def __init__(self, folder: Path) -> None:
-        desk = Desk(folder / "desk.sqlite3")
+        userdata = UserData(folder / "desk.sqlite3")
         catalog(folder / "catalog", [trace()]).close()
-        catalogs = Catalogs(CatalogReader(folder / "catalog", desk.path), desk)
-        triage = Triage(catalogs, desk, Renderer("http://localhost", lambda: NOW))
+        catalogs = Catalogs(CatalogReader(folder / "catalog", userdata.path), userdata.decisions)
+        triage = Triage(
+            catalogs,
+            userdata.decisions,
+            userdata.views,
+            userdata.audit,
+            Renderer("http://localhost", lambda: NOW),
+        )
         self.app = Starlette(
-            routes=decision_routes(catalogs, desk, triage),
+            routes=decision_routes(
+                catalogs, userdata.decisions, userdata.views, userdata.audit, userdata.alerts, triage
+            ),
             exception_handlers={HTTPException: on_http_exception},
         )
 

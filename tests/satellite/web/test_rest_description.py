@@ -16,12 +16,12 @@ from starlette.routing import Route
 
 from levo import __version__
 from levo.satellite.store import CatalogReader
-from levo.satellite.store.desk import Desk
+from levo.satellite.store.userdata import UserData
 from levo.satellite.web.backup import Backup
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.problems import on_http_exception
 from levo.satellite.web.render import Renderer
-from levo.satellite.web.rest import insight_routes, rest_routes
+from levo.satellite.web.rest import derived_routes, rest_routes
 from levo.satellite.web.rest_decisions import decision_routes
 from levo.satellite.web.rest_description import description_route, rest_description
 from levo.satellite.web.triage import Triage
@@ -35,13 +35,15 @@ GETS = sorted(path for path, item in DESCRIBED["paths"].items() if "get" in item
 
 def routes(folder: Path) -> list[Route]:
     catalog(folder / "catalog", shop(5)).close()
-    desk = Desk(folder / "desk.sqlite3")
-    reader = CatalogReader(folder / "catalog", desk.path)
-    catalogs = Catalogs(reader, desk)
+    userdata = UserData(folder / "desk.sqlite3")
+    reader = CatalogReader(folder / "catalog", userdata.path)
+    decisions, views, audit = userdata.decisions, userdata.views, userdata.audit
+    catalogs = Catalogs(reader, userdata.decisions)
+    triage = Triage(catalogs, decisions, views, audit, Renderer("http://localhost"))
     return [
         *rest_routes(catalogs),
-        *insight_routes(catalogs),
-        *decision_routes(catalogs, desk, Triage(catalogs, desk, Renderer("http://localhost"))),
+        *derived_routes(catalogs),
+        *decision_routes(catalogs, decisions, views, audit, userdata.alerts, triage),
         Backup(folder).route(),
         description_route(),
     ]

@@ -9,10 +9,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
+from levo.satellite.catalog.place import place_of
 from levo.satellite.store import CatalogReader, EndpointFilter, EndpointRow
-from levo.satellite.store.desk import Desk
+from levo.satellite.store.userdata import UserData
 from levo.satellite.web.catalogs import Catalogs
-from levo.satellite.web.insight import place_of
 from levo.satellite.web.problems import on_http_exception
 from levo.satellite.web.render import Renderer
 from levo.satellite.web.triage import Triage, check_decision
@@ -21,15 +21,20 @@ from tests.satellite.running import Answer
 from tests.satellite.store.catalogs import NOW, catalog, trace
 
 
-class Desks:
+class Decided:
     """Triage of a catalog with one endpoint, ``GET /users/{userId}``."""
 
     def __init__(self, folder: Path) -> None:
-        self.desk = Desk(folder / "desk.sqlite3")
+        self.userdata = UserData(folder / "desk.sqlite3")
         catalog(folder / "catalog", [trace()]).close()
-        self.reader = CatalogReader(folder / "catalog", self.desk.path)
+        self.reader = CatalogReader(folder / "catalog", self.userdata.path)
+        userdata = self.userdata
         triage = Triage(
-            Catalogs(self.reader, self.desk), self.desk, Renderer("http://localhost", lambda: NOW)
+            Catalogs(self.reader, userdata.decisions),
+            userdata.decisions,
+            userdata.views,
+            userdata.audit,
+            Renderer("http://localhost", lambda: NOW),
         )
         self.app = Starlette(routes=triage.routes(), exception_handlers={HTTPException: on_http_exception})
         (self.row,) = self.reader.endpoints(EndpointFilter())[1]
@@ -42,31 +47,31 @@ class Desks:
         return self.post(f"/endpoints/{self.row.id}/decide", **fields)
 
     def audited(self) -> list[str]:
-        return [entry.action for entry in self.desk.audit()[1]]
+        return [entry.action for entry in self.userdata.audit.page()[1]]
 
 
 @pytest.fixture
-def desks(tmp_path: Path) -> Desks:
-    return Desks(tmp_path)
+def site(tmp_path: Path) -> Decided:
+    return Decided(tmp_path)
 
 
-def test_a_decision_is_kept_audited_and_taken_back_once(desks: Desks) -> None:
-    answer = desks.decide(kind="accept", detail="is dropped")
-    (decision,) = desks.desk.decisions(place_of(desks.row))
+def test_a_decision_is_kept_audited_and_taken_back_once(site: Decided) -> None:
+    answer = site.decide(kind="accept", detail="is dropped")
+    (decision,) = site.userdata.decisions.of(place_of(site.row))
 
-    assert answer.headers["location"] == f"/endpoints/{desks.row.id}?said=saved"
+    assert answer.headers["location"] == f"/endpoints/{site.row.id}?said=saved"
     assert (decision.kind, decision.detail, decision.actor) == ("accept", "", "local")
-    assert desks.post(f"/decisions/{decision.id}/undo").status == 303
-    assert desks.post(f"/decisions/{decision.id}/undo").status == 404
-    assert desks.desk.decisions_in_force("accept") == []
-    assert desks.audited() == ["undo accept", "accept"]
+    assert site.post(f"/decisions/{decision.id}/undo").status == 303
+    assert site.post(f"/decisions/{decision.id}/undo").status == 404
+    assert site.userdata.decisions.in_force("accept") == []
+    assert site.audited() == ["undo accept", "accept"]
 
 
-def test_a_refused_decision_leaves_no_trace(desks: Desks) -> None:
-    assert desks.decide(kind="nonsense").status == 400
-    assert desks.post("/endpoints/999/decide", kind="accept").status == 404
-    assert desks.post(f"/endpoints/{1 << 70}/decide", kind="accept").status == 404
-    assert (desks.desk.decisions(place_of(desks.row)), desks.audited()) == ([], [])
+def test_a_refused_decision_leaves_no_trace(site: Decided) -> None:
+    assert site.decide(kind="nonsense").status == 400
+    assert site.post("/endpoints/999/decide", kind="accept").status == 404
+    assert site.post(f"/endpoints/{1 << 70}/decide", kind="accept").status == 404
+    assert (site.userdata.decisions.of(place_of(site.row)), site.audited()) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -79,10 +84,10 @@ def test_a_refused_decision_leaves_no_trace(desks: Desks) -> None:
         ("ignore", ""),
     ],
 )
-def test_what_can_be_decided(desks: Desks, kind: str, detail: str) -> None:
-    check_decision(kind, detail, desks.row)
+def test_what_can_be_decided(site: Decided, kind: str, detail: str) -> None:
+    check_decision(kind, detail, site.row)
 
-    assert desks.decide(kind=kind, detail=detail).status == 303
+    assert site.decide(kind=kind, detail=detail).status == 303
 
 
 @pytest.mark.parametrize(
@@ -101,36 +106,36 @@ def test_what_can_be_decided(desks: Desks, kind: str, detail: str) -> None:
         ("", ""),
     ],
 )
-def test_what_cannot_be_decided(desks: Desks, kind: str, detail: str) -> None:
-    row: EndpointRow = desks.row
+def test_what_cannot_be_decided(site: Decided, kind: str, detail: str) -> None:
+    row: EndpointRow = site.row
     with pytest.raises(HTTPException) as refused:
         check_decision(kind, detail, row)
 
     assert refused.value.status_code == 400
 
 
-def test_a_view_is_saved_and_removed(desks: Desks) -> None:
-    assert desks.post("/views", name="mine", query="q=a&sort=path").headers["location"] == (
+def test_a_view_is_saved_and_removed(site: Decided) -> None:
+    assert site.post("/views", name="mine", query="q=a&sort=path").headers["location"] == (
         "/catalog?q=a&sort=path&said=saved"
     )
-    (view,) = desks.desk.views()
+    (view,) = site.userdata.views.all()
     assert (view.name, view.query) == ("mine", "q=a&sort=path")
-    assert [desks.post(f"/views/{view.id}/remove").status for _ in range(2)] == [303, 404]
+    assert [site.post(f"/views/{view.id}/remove").status for _ in range(2)] == [303, 404]
 
 
 @pytest.mark.parametrize(("name", "query"), [("", "q=a"), ("x", ""), ("x", "q=<b>"), ("\x07", "q=a")])
-def test_a_view_that_cannot_be_used_is_refused(desks: Desks, name: str, query: str) -> None:
-    assert desks.post("/views", name=name, query=query).status == 400
-    assert desks.desk.views() == []
+def test_a_view_that_cannot_be_used_is_refused(site: Decided, name: str, query: str) -> None:
+    assert site.post("/views", name=name, query=query).status == 400
+    assert site.userdata.views.all() == []
 
 
 PLACE = {"organization": "acme", "environment": "staging", "application": "shop"}
 
 
 @pytest.mark.parametrize("document", ['{"openapi": "3.1.0"}', "openapi: 3.1.0\npaths: {}\n"])
-def test_a_description_is_uploaded_as_json_or_yaml(desks: Desks, document: str) -> None:
-    assert desks.post("/reference/description", document=document, **PLACE).status == 303
-    kept = desks.reader.description(("acme", "staging", "shop"))
+def test_a_description_is_uploaded_as_json_or_yaml(site: Decided, document: str) -> None:
+    assert site.post("/reference/description", document=document, **PLACE).status == 303
+    kept = site.reader.description(("acme", "staging", "shop"))
     assert kept is not None and kept[0] == NOW and '"openapi":"3.1.0"' in kept[1]
 
 
@@ -149,7 +154,7 @@ def test_a_description_is_uploaded_as_json_or_yaml(desks: Desks, document: str) 
     ],
 )
 def test_what_is_no_description_is_refused(
-    desks: Desks, document: str, more: dict[str, str], status: int
+    site: Decided, document: str, more: dict[str, str], status: int
 ) -> None:
-    assert desks.post("/reference/description", **{"document": document, **PLACE, **more}).status == status
-    assert desks.reader.description(("acme", "staging", "shop")) is None
+    assert site.post("/reference/description", **{"document": document, **PLACE, **more}).status == status
+    assert site.reader.description(("acme", "staging", "shop")) is None

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from levo.satellite.access.gate import bearer_token
-from levo.satellite.access.keeper import INGEST, Keeper, digest
+from levo.satellite.access.keeper import Keeper, digest
 from levo.satellite.receive.intake import Refusal, RefusalReason
 
 _BELIEVED_S = 3.0
@@ -72,5 +72,5 @@ class IngestionTokens:
     def _tokens_exist(self) -> bool:
         now_s = self._clock_s()
         if now_s - self._any[0] >= _BELIEVED_S:
-            self._any = now_s, self._keeper.desk.has_tokens(INGEST)
+            self._any = now_s, self._keeper.has_ingestion_tokens()
         return self._any[1]

@@ -1,4 +1,4 @@
-"""Accounts, sessions and tokens: the rules, over what the desk keeps."""
+"""Accounts, sessions and tokens: the rules, over what is stored of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from levo.satellite.access.passwords import (
     hash_password,
 )
 from levo.satellite.access.throttle import Throttle
-from levo.satellite.store.desk import Desk, Session, Token
+from levo.satellite.store.userdata import Accounts, AuditLog, Session, Sessions, Token, Tokens
 
 SESSION_S = 12 * 3600
 TOKEN_PREFIX = "levo_"
@@ -65,7 +65,10 @@ class Keeper:
 
     def __init__(
         self,
-        desk: Desk,
+        accounts: Accounts,
+        sessions: Sessions,
+        tokens: Tokens,
+        audit: AuditLog,
         *,
         on_loopback: bool,
         clock_ns: Callable[[], int] = time.time_ns,
@@ -75,7 +78,10 @@ class Keeper:
 
         *clock_ns* is the time of day, *clock_s* the one that waits are measured with.
         """
-        self.desk = desk
+        self.accounts = accounts
+        self.tokens = tokens
+        self.audit = audit
+        self._sessions = sessions
         self._on_loopback = on_loopback
         self._clock_ns = clock_ns
         self._clock_s = clock_s
@@ -88,14 +94,14 @@ class Keeper:
     @property
     def setup_code(self) -> str:
         """What the first-run page asks for; empty once there is an account, whoever made it."""
-        if self._setup_code and self.desk.has_accounts():
+        if self._setup_code and self.accounts.exist():
             self._setup_code = ""  # for good: the last account cannot be removed
         return self._setup_code
 
     @property
     def login_required(self) -> bool:
         """Whether the pages ask who is there: always, except on loopback while there is no account."""
-        return not self._on_loopback or self.desk.has_accounts()
+        return not self._on_loopback or self.accounts.exist()
 
     def login(self, name: str, password: str, client: str) -> tuple[str, str]:
         """Return (secret of a new session, role).
@@ -110,7 +116,7 @@ class Keeper:
             raise LoginRefused("too many failed tries; wait and try again", wait_s)
         good: bool | None = None
         try:
-            account = self.desk.account(name) if _NAME.fullmatch(name) else None
+            account = self.accounts.get(name) if _NAME.fullmatch(name) else None
             matches = self.matches(password, account.password if account else _NOBODY)
             good = account is not None and matches
         except PasswordsBusy as busy:
@@ -119,9 +125,9 @@ class Keeper:
             with self._lock:
                 self._throttle.end(keys, self._clock_s(), good=good)
         if account is None or not good:
-            self.desk.record(name if account else "", "login refused", client, "", self._clock_ns())
+            self.audit.record(name if account else "", "login refused", client, "", self._clock_ns())
             raise LoginRefused("name or password is wrong")
-        self.desk.record(name, "login", client, "", self._clock_ns())
+        self.audit.record(name, "login", client, "", self._clock_ns())
         return self.open_session(name), account.role
 
     def matches(self, password: str, kept: str) -> bool:
@@ -135,18 +141,18 @@ class Keeper:
     def open_session(self, name: str) -> str:
         """Return the secret of a new session of an account that exists."""
         secret, now_ns = secrets.token_urlsafe(32), self._clock_ns()
-        self.desk.add_session(
+        self._sessions.add(
             digest(secret), name, secrets.token_urlsafe(24), now_ns, now_ns + SESSION_S * 1_000_000_000
         )
         return secret
 
     def session(self, secret: str) -> Session | None:
         """Return a session that is not over."""
-        return self.desk.session(digest(secret), self._clock_ns()) if secret else None
+        return self._sessions.get(digest(secret), self._clock_ns()) if secret else None
 
     def logout(self, secret: str) -> None:
         """End a session."""
-        self.desk.end_session(digest(secret))
+        self._sessions.end(digest(secret))
 
     def local_form_token(self) -> str:
         """The form token of whoever uses the pages without a login; of this process."""
@@ -167,8 +173,8 @@ class Keeper:
         with self._lock:
             if not self.setup_code:
                 raise LoginRefused("this Satellite is set up already")
-            self.desk.put_account(name, "admin", kept, self._clock_ns())
-        self.desk.record(name, "set up", name, "admin", self._clock_ns())
+            self.accounts.put(name, "admin", kept, self._clock_ns())
+        self.audit.record(name, "set up", name, "admin", self._clock_ns())
 
     def put_account(self, name: str, role: str, password: str, actor: str, organization: str = "") -> None:
         """Make or change an account; a change ends its sessions.
@@ -184,13 +190,13 @@ class Keeper:
         organization = _checked_organization(organization, role)
         _check_name_and_password(name, password)
         kept = self._passwords.run(hash_password, password)
-        with self.desk.change():
-            accounts = self.desk.accounts()
+        with self.accounts.change():
+            accounts = self.accounts.all()
             if not accounts and role != "admin":
                 raise PasswordRefused("the first account must be an admin")
             self._keep_an_admin(name, role)
-            self.desk.put_account(name, role, kept, self._clock_ns(), organization)
-            self.desk.record(actor, "put account", name, f"{role} {organization}".strip(), self._clock_ns())
+            self.accounts.put(name, role, kept, self._clock_ns(), organization)
+            self.audit.record(actor, "put account", name, f"{role} {organization}".strip(), self._clock_ns())
 
     def remove_account(self, name: str, actor: str) -> bool:
         """Remove an account; return whether there was one.
@@ -198,14 +204,14 @@ class Keeper:
         Raises:
             PasswordRefused: no admin would be left.
         """
-        with self.desk.change():
-            if len(self.desk.accounts()) > 1:
+        with self.accounts.change():
+            if len(self.accounts.all()) > 1:
                 self._keep_an_admin(name, "")
             elif not self._on_loopback:
                 raise PasswordRefused("the last account stays: this Satellite can be reached from outside")
-            removed = self.desk.remove_account(name)
+            removed = self.accounts.remove(name)
             if removed:
-                self.desk.record(actor, "remove account", name, "", self._clock_ns())
+                self.audit.record(actor, "remove account", name, "", self._clock_ns())
         return removed
 
     def add_token(self, name: str, scope: str, organization: str, actor: str) -> str:
@@ -223,21 +229,25 @@ class Keeper:
             )
         organization = _checked_organization(organization, scope)
         secret = TOKEN_PREFIX + secrets.token_urlsafe(30)
-        with self.desk.change():
-            self.desk.add_token(digest(secret), name[:100], scope, organization, actor, self._clock_ns())
-            self.desk.record(
+        with self.accounts.change():
+            self.tokens.add(digest(secret), name[:100], scope, organization, actor, self._clock_ns())
+            self.audit.record(
                 actor, "add token", name[:100], f"{scope} {organization}".strip(), self._clock_ns()
             )
         return secret
 
     def role_token(self, secret: str) -> Token | None:
         """Return a token that gives a role, which is its scope."""
-        token = self.desk.token(digest(secret))
+        token = self.tokens.get(digest(secret))
         return token if token is not None and token.scope != INGEST else None
+
+    def has_ingestion_tokens(self) -> bool:
+        """Whether some token for ingestion is in force."""
+        return self.tokens.exist(INGEST)
 
     def organization_of_token(self, secret: str) -> str | None:
         """Return whose traces may come with this token, None if none may."""
-        token = self.desk.token(digest(secret))
+        token = self.tokens.get(digest(secret))
         return token.organization if token is not None and token.scope == INGEST else None
 
     def _check_code(self, code: str) -> None:
@@ -250,7 +260,7 @@ class Keeper:
             raise LoginRefused("this is not the code that the Satellite printed when it started")
 
     def _keep_an_admin(self, changed: str, role: str) -> None:
-        admins = {account.name for account in self.desk.accounts() if account.role == "admin"}
+        admins = {account.name for account in self.accounts.all() if account.role == "admin"}
         if changed in admins and role != "admin" and len(admins) == 1:
             raise PasswordRefused("at least one admin must be left")
 

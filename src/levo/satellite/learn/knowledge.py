@@ -160,7 +160,7 @@ def learn_messages(
 ) -> None:
     """Add the messages of *trace*, which is at *place* in the tree of paths, to *known*.
 
-    *key* is what objects are hashed with (``schema.evidence.hash_key``); without it they are not told apart.
+    *key* hashes objects (``schema.hyperloglog.hash_key``); without it they are not told apart.
     """
     status = trace.status
     if 200 <= status < 400 or status == 101:

@@ -13,7 +13,7 @@ from levo.satellite.learn.operations import parts_of
 from levo.satellite.learn.paths.state import PathState
 from levo.satellite.learn.paths.statement import read_statement
 from levo.satellite.learn.paths.trie import path_keys
-from levo.satellite.learn.schema.evidence import hash_key
+from levo.satellite.learn.schema.hyperloglog import hash_key
 from levo.satellite.learn.sensitive.detectors import Detectors
 from levo.satellite.learn.sensors import SensorReport, merge_sensor
 from levo.satellite.learn.trace import SCHEME_BITS, Trace

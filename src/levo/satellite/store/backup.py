@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from levo.errors import LevoError
-from levo.satellite.store.desk import DESK_NAME
 from levo.satellite.store.schema import DATABASE_NAME
+from levo.satellite.store.userdata.database import USERDATA_NAME
 
 FORMAT_NAME = "levo-satellite-backup-1"
-_NAMES = (DATABASE_NAME, DESK_NAME)
+_NAMES = (DATABASE_NAME, USERDATA_NAME)
 _MAX_BYTES = 1 << 40
 
 

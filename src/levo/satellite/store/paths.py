@@ -11,11 +11,12 @@ import msgspec
 from levo.satellite.learn import Override, PathState, Scope, decide_templates
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.paths.known import Kind as OverrideKind
-from levo.satellite.store.desk import read_path_decisions, row_number
+from levo.satellite.store.userdata.database import row_number
+from levo.satellite.store.userdata.decisions import read_path_decisions
 
 
-def read_overrides(connection: sqlite3.Connection, desk: Path, scope: Scope) -> tuple[Override, ...]:
-    """Return what descriptions and users (in *desk*) say about the paths of *scope*; users come last."""
+def read_overrides(connection: sqlite3.Connection, userdata: Path, scope: Scope) -> tuple[Override, ...]:
+    """Return what descriptions and users (in *userdata*) say about the paths of *scope*; users come last."""
     rows = connection.execute(
         "SELECT document FROM description WHERE organization = ? AND environment IN (?, '')"
         " AND application = ?",
@@ -28,12 +29,13 @@ def read_overrides(connection: sqlite3.Connection, desk: Path, scope: Scope) -> 
         if isinstance(path, str) and path.startswith("/")
     ]
     decided = [
-        Override(cast(OverrideKind, kind), template) for kind, template in read_path_decisions(desk, scope)
+        Override(cast(OverrideKind, kind), template)
+        for kind, template in read_path_decisions(userdata, scope)
     ]
     return (*imported, *decided)
 
 
-def read_template(connection: sqlite3.Connection, desk: Path, endpoint: int) -> Template | None:
+def read_template(connection: sqlite3.Connection, userdata: Path, endpoint: int) -> Template | None:
     """Return the template of *endpoint* with its evidence, decided from what is stored; None if not yet."""
     row = connection.execute(
         "SELECT organization, environment, application, host, template FROM endpoint"
@@ -53,4 +55,4 @@ def read_template(connection: sqlite3.Connection, desk: Path, endpoint: int) -> 
         paths = PathState.from_bytes(state[0])
     except ValueError:
         return None
-    return decide_templates(paths, read_overrides(connection, desk, scope)).by_template.get(row[4])
+    return decide_templates(paths, read_overrides(connection, userdata, scope)).by_template.get(row[4])

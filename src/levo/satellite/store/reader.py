@@ -19,7 +19,6 @@ from levo.satellite.learn.sensors import Run
 from levo.satellite.learn.trace import INVALID, INVALID_STATUS, schemes_of, status_name
 from levo.satellite.learn.traffic import Traffic
 from levo.satellite.openapi import Operation
-from levo.satellite.store.desk import DESK_NAME, row_number
 from levo.satellite.store.learned import (
     EventRow,
     read_description,
@@ -32,6 +31,7 @@ from levo.satellite.store.learned import (
 from levo.satellite.store.paths import read_template
 from levo.satellite.store.schema import open_for_reading
 from levo.satellite.store.traffic import WHOLE_CATALOG, read_most_errors, read_traffic
+from levo.satellite.store.userdata.database import USERDATA_NAME, row_number
 from levo.satellite.store.writer import SensorState
 
 STATUS_CLASSES = {
@@ -202,14 +202,14 @@ class _Where:
 class CatalogReader:
     """Queries; usable from any thread. Keeps as many connections as there are concurrent calls at most."""
 
-    def __init__(self, path: Path, desk: Path | None = None, organization: str = "") -> None:
+    def __init__(self, path: Path, userdata: Path | None = None, organization: str = "") -> None:
         """Args:
         path: the catalog.
-        desk: the database of the users' decisions (``store.desk``); without it there are none.
+        userdata: the database of the users' decisions (``store.userdata``); without it there are none.
         organization: whose part of the catalog is read; empty for all of it.
         """
         self._path = path
-        self._desk = desk
+        self._userdata = userdata
         self._organization = organization
         self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         self._parts: dict[str, CatalogReader] = {}
@@ -229,7 +229,7 @@ class CatalogReader:
             if found is None:
                 if len(self._parts) >= _MAX_PARTS:
                     self._parts.pop(next(iter(self._parts))).close()
-                found = CatalogReader(self._path, self._desk, organization)
+                found = CatalogReader(self._path, self._userdata, organization)
                 self._parts[organization] = found
         return found
 
@@ -349,7 +349,7 @@ class CatalogReader:
     def template(self, identity: int) -> Template | None:
         """Return the template of an endpoint with its evidence, None if its paths are not stored (yet)."""
         with self._connection() as connection:
-            return read_template(connection, self._path.with_name(DESK_NAME), identity)
+            return read_template(connection, self._path.with_name(USERDATA_NAME), identity)
 
     def endpoints_by_id(self, identities: Sequence[int]) -> list[EndpointRow]:
         """Return those of *identities* that there are."""
@@ -561,7 +561,7 @@ class CatalogReader:
         try:
             connection = self._idle.get_nowait()
         except queue.Empty:
-            connection = open_for_reading(self._path, self._desk, self._organization)
+            connection = open_for_reading(self._path, self._userdata, self._organization)
         try:
             yield connection
         except BaseException:
@@ -585,7 +585,7 @@ _CLASSES_OF = (
 
 
 _STANDING = (
-    "SELECT e.id FROM desk.standing s CROSS JOIN endpoint e"
+    "SELECT e.id FROM userdata.standing s CROSS JOIN endpoint e"
     " USING (organization, environment, application, host, method) WHERE s.place = anonymous(e.template)"
 )
 

@@ -187,23 +187,24 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def open_for_reading(path: Path, desk: Path | None = None, organization: str = "") -> sqlite3.Connection:
+def open_for_reading(path: Path, userdata: Path | None = None, organization: str = "") -> sqlite3.Connection:
     """Open the database at *path*, which exists, for queries only; usable from any one thread at a time.
 
-    The users' decisions of *desk* are there as ``desk.standing``, and ``anonymous`` takes the parameters'
-    names from a template. With an *organization*, every table is only what that one sees of it: the names
-    lead to views of this connection, so that no query can forget to ask whose rows it reads.
+    The users' decisions of *userdata* are there as ``userdata.standing``, and ``anonymous`` takes the names
+    of parameters from a template. With an *organization*, every table is only what that one sees of it: the
+    names lead to views of this connection, so that no query can forget to ask whose rows it reads.
     """
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, check_same_thread=False
     )
-    if desk is None:
-        connection.execute("ATTACH ':memory:' AS desk")
+    if userdata is None:
+        connection.execute("ATTACH ':memory:' AS userdata")
         connection.execute(
-            "CREATE TABLE desk.standing (organization, environment, application, host, method, place, state)"
+            "CREATE TABLE userdata.standing"
+            " (organization, environment, application, host, method, place, state)"
         )
     else:
-        connection.execute("ATTACH ? AS desk", (f"{desk.absolute().as_uri()}?mode=ro",))
+        connection.execute("ATTACH ? AS userdata", (f"{userdata.absolute().as_uri()}?mode=ro",))
     connection.create_function("anonymous", 1, anonymous_template, deterministic=True)
     if organization:
         _restrict(connection, organization)

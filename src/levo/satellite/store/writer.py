@@ -26,11 +26,11 @@ from levo.satellite.learn import (
     runs_before,
 )
 from levo.satellite.queue import Position
-from levo.satellite.store.desk import DESK_NAME
 from levo.satellite.store.endpoints import EndpointTable
 from levo.satellite.store.paths import read_overrides
 from levo.satellite.store.schema import open_for_writing
 from levo.satellite.store.traffic import prune_traffic
+from levo.satellite.store.userdata.database import USERDATA_NAME
 
 MAX_ENDPOINTS = 100_000
 MAX_SENSORS = 10_000
@@ -96,7 +96,7 @@ class CatalogWriter:
 
     def overrides(self, scope: Scope) -> tuple[Override, ...]:
         """Return what uploaded descriptions and users say about the paths of *scope*; users come last."""
-        return read_overrides(self._connection, self._path.with_name(DESK_NAME), scope)
+        return read_overrides(self._connection, self._path.with_name(USERDATA_NAME), scope)
 
     def is_known(self, digest: bytes) -> bool:
         """Whether a delivery of this digest was committed before."""

@@ -18,8 +18,10 @@ from levo.satellite.access import (
 )
 from levo.satellite.access.gate import cookie_name, local_target
 from levo.satellite.access.keeper import INGEST, ROLES, SESSION_S
+from levo.satellite.alerts.kinds import KINDS, page_of
+from levo.satellite.alerts.webhooks import WebhookRefused, checked_url
+from levo.satellite.store.userdata import Alerts, Webhooks
 from levo.satellite.web import parameters
-from levo.satellite.web.alerts import KINDS, WebhookRefused, checked_url, page_of
 from levo.satellite.web.connect import Sender, targets
 from levo.satellite.web.forms import Form, back, field, form_route, read_form
 from levo.satellite.web.render import Renderer
@@ -30,9 +32,10 @@ AUDIT_ROWS = 50
 class AccountPages:
     """Pages about who may do what."""
 
-    def __init__(self, keeper: Keeper, renderer: Renderer) -> None:
+    def __init__(self, keeper: Keeper, webhooks: Webhooks, alerts: Alerts, renderer: Renderer) -> None:
         self._keeper = keeper
-        self._desk = keeper.desk
+        self._webhooks = webhooks
+        self._alerts = alerts
         self._renderer = renderer
 
     def routes(self) -> list[Route]:
@@ -131,7 +134,7 @@ class AccountPages:
         identity = identity_of(request)
         admin = identity.may("admin")
         offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
-        total, audit = self._desk.audit(AUDIT_ROWS, offset) if admin else (0, [])
+        total, audit = self._keeper.audit.page(AUDIT_ROWS, offset) if admin else (0, [])
         return self._renderer.page(
             request,
             "settings.html",
@@ -140,10 +143,10 @@ class AccountPages:
             new_token=new_token,
             targets=targets(self._renderer.connect.situation(request), sender) if sender else (),
             admin=admin,
-            accounts=self._desk.accounts() if admin else [],
-            tokens=self._desk.tokens() if admin else [],
-            webhooks=self._desk.webhooks() if admin else [],
-            alerts=self._desk.alerts(12) if admin else [],
+            accounts=self._keeper.accounts.all() if admin else [],
+            tokens=self._keeper.tokens.all() if admin else [],
+            webhooks=self._webhooks.all() if admin else [],
+            alerts=self._alerts.latest(12) if admin else [],
             page_of=page_of,
             audit=audit,
             audit_total=total,
@@ -155,7 +158,7 @@ class AccountPages:
         )
 
     def _change_password(self, request: Request, identity: Identity, form: Form) -> Response:
-        account = self._desk.account(identity.name) if identity.session else None
+        account = self._keeper.accounts.get(identity.name) if identity.session else None
         if account is None:
             raise HTTPException(403, "log in to change a password")
         try:
@@ -213,7 +216,7 @@ class AccountPages:
         if (
             not number.isascii()
             or not number.isdigit()
-            or not self._desk.revoke_token(int(number), self._now())
+            or not self._keeper.tokens.revoke(int(number), self._now())
         ):
             raise HTTPException(404, "no such token")
         self._record(identity, "revoke token", number)
@@ -225,19 +228,19 @@ class AccountPages:
             url = checked_url(field(form, "url", 1000))
         except WebhookRefused as refused:
             return self._settings_page(request, error=str(refused), status=400)
-        self._desk.add_webhook(url, ",".join(kinds), identity.name, self._now())
+        self._webhooks.add(url, ",".join(kinds), identity.name, self._now())
         self._record(identity, "add webhook", url.partition("?")[0])
         return back(form, "/settings", "saved")
 
     def _remove_webhook(self, _request: Request, identity: Identity, form: Form) -> Response:
         number = field(form, "id", 12)
-        if not number.isascii() or not number.isdigit() or not self._desk.remove_webhook(int(number)):
+        if not number.isascii() or not number.isdigit() or not self._webhooks.remove(int(number)):
             raise HTTPException(404, "no such webhook")
         self._record(identity, "remove webhook", number)
         return back(form, "/settings", "removed")
 
     def _record(self, identity: Identity, action: str, subject: str, detail: str = "") -> None:
-        self._desk.record(identity.name, action, subject, detail, self._now())
+        self._keeper.audit.record(identity.name, action, subject, detail, self._now())
 
     def _now(self) -> int:
         return self._renderer.clock_ns()

@@ -9,26 +9,26 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.access import identity_of
+from levo.satellite.catalog.derived import DerivedCatalog
 from levo.satellite.store import CatalogReader
-from levo.satellite.store.desk import Desk
-from levo.satellite.web.insight import Insight
+from levo.satellite.store.userdata import Decisions
 from levo.satellite.web.render import Renderer
 
 
 class Catalogs:
     """Gives each request the reader of its organisation, or of everything to those who may see it."""
 
-    def __init__(self, reader: CatalogReader, desk: Desk) -> None:
+    def __init__(self, reader: CatalogReader, decisions: Decisions) -> None:
         self._reader = reader
-        self.whole = Insight(reader, desk)
+        self.whole = DerivedCatalog(reader, decisions)
         """Of all organisations; for what works behind the pages."""
 
     def reader(self, request: Request) -> CatalogReader:
         """Return the reader for *request*."""
         return self._reader.within(identity_of(request).organization)
 
-    def insight(self, request: Request) -> Insight:
-        """Return the insight for *request*."""
+    def derived(self, request: Request) -> DerivedCatalog:
+        """Return what is derived from the catalog, for *request*."""
         return self.whole.through(self.reader(request))
 
     def revision(self, organization: str) -> int:
@@ -39,9 +39,8 @@ class Catalogs:
 class CatalogPages:
     """What all pages over the catalog are built from."""
 
-    def __init__(self, catalogs: Catalogs, desk: Desk, renderer: Renderer) -> None:
+    def __init__(self, catalogs: Catalogs, renderer: Renderer) -> None:
         self._catalogs = catalogs
-        self._desk = desk
         self._renderer = renderer
 
     def _live(self, path: str, page: Callable[[Request], Response]) -> Route:

@@ -6,19 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from levo.satellite.learn.traffic import Traffic, latency_quantile, total_traffic
+from levo.satellite.catalog.series import QUANTILES, TrafficSeries
+from levo.satellite.learn.traffic import Traffic, latency_quantile
 from levo.satellite.web.render import milliseconds
 
 WIDTH, HEIGHT = 1000.0, 160.0
-RANGES = {"1h": (60, 60), "24h": (3600, 24), "7d": (3600, 168), "90d": (86_400, 90)}
-"""By name: seconds of one step, and how many there are."""
-QUANTILES = (0.5, 0.95, 0.99)
-
-
 ZONE = "UTC"
 """Time zone of axes and tooltips. Steps of a day are days of UTC, so no other zone can show them truly."""
-_LEAST_S = 10
-"""A rate is never over less: the first exchange of a catalog does not make a rate of one a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,54 +50,27 @@ class Chart:
     """Latency at the top of the drawing."""
     labels: tuple[str, ...]
     """Along the time axis, first to last."""
-    total: Traffic
-    observed_s: int
-    """See :func:`observed_seconds`."""
-    partly: bool
-    """Whether the range began before the first observation."""
-
-    @property
-    def quantiles(self) -> tuple[float | None, ...]:
-        """Latencies of the whole range in milliseconds, by :data:`QUANTILES`."""
-        return tuple(latency_quantile(self.total.latency, share) for share in QUANTILES)
-
-    @property
-    def rate(self) -> float:
-        """Exchanges a second over the time observed."""
-        return self.total.exchanges / self.observed_s
-
-    def share(self, exchanges: float) -> float:
-        """Return which share of all *exchanges* are."""
-        return exchanges / self.total.exchanges if self.total.exchanges else 0.0
+    series: TrafficSeries
+    """What is drawn."""
 
     @property
     def summary(self) -> str:
         """The drawing in words."""
-        total = self.total
+        total = self.series.total
         return (
             f"{total.exchanges:,.0f} exchanges, {total.client_errors:,.0f} client errors,"
             f" {total.server_errors:,.0f} server errors"
         )
 
 
-def chart(points: Sequence[tuple[int, Traffic]], name: str, now_s: int, first_s: int = 0) -> Chart:
-    """Draw *points* of the range *name* (a key of :data:`RANGES`) that ends now.
-
-    *first_s* is when what is drawn was observed first, as :func:`observed_seconds` takes it.
-    """
-    size, steps = RANGES[name]
-    first = range_start(name, now_s)
-    by_step = {(start - first) // size: traffic for start, traffic in points}
-    by_step = {step: traffic for step, traffic in by_step.items() if 0 <= step < steps}
-    observed_s = observed_seconds(points, name, now_s, first_s)
-    most = nice(max((t.exchanges for t in by_step.values()), default=0))
-    width = WIDTH / steps
+def chart(series: TrafficSeries) -> Chart:
+    """Draw *series*."""
+    size, count, first = series.step_s, series.step_count, series.start_s
+    most = nice(max((t.exchanges for t in series.steps.values()), default=0))
+    width = WIDTH / count
     bars, spots = [], []
     curves: dict[float, list[tuple[float, float]]] = {share: [] for share in QUANTILES}
-    for step in range(steps):
-        traffic = by_step.get(step)
-        if traffic is None:
-            continue
+    for step, traffic in sorted(series.steps.items()):
         moment = _span(first + step * size, size)
         bars.append(_bar(traffic, step, width, most, moment))
         found = [(share, latency_quantile(traffic.latency, share)) for share in QUANTILES]
@@ -117,44 +84,8 @@ def chart(points: Sequence[tuple[int, Traffic]], name: str, now_s: int, first_s:
     lines = tuple(
         (_name(share), _polyline(curve, slowest)) for share, curve in reversed(curves.items()) if curve
     )
-    labels = (*(_moment(first + steps * size * n // 4, name) for n in range(4)), "now")
-    return Chart(
-        tuple(bars),
-        lines,
-        tuple(spots),
-        most,
-        slowest,
-        labels,
-        total_traffic(by_step.values()),
-        observed_s,
-        observed_s < now_s - first,
-    )
-
-
-def observed_seconds(points: Sequence[tuple[int, Traffic]], name: str, now_s: int, first_s: int = 0) -> int:
-    """Return over how many seconds of the range *name* the traffic in *points* was observed.
-
-    That is from the later of two times until now: the start of the range, which is the start of its first
-    step, and *first_s*, when the first exchange was seen (0: unknown). For an endpoint this is the first
-    exchange of its application: from then on the endpoint was observed, called or not. Of the step that is
-    running only what has passed counts. A quiet time counts, whether nothing was called or no sensor ran:
-    rollups do not tell these apart.
-
-    Traffic from before *first_s*, as of an endpoint that is no longer there, moves the start back to that
-    of its step, the earliest that it can be from.
-    """
-    size, _ = RANGES[name]
-    start = range_start(name, now_s)
-    earliest = min((at for at, traffic in points if traffic.exchanges), default=now_s)
-    if earliest + size <= first_s:
-        first_s = earliest
-    return max(_LEAST_S, now_s - max(start, first_s))
-
-
-def range_start(name: str, now_s: int) -> int:
-    """Return the first second of a range that ends now."""
-    size, steps = RANGES[name]
-    return (now_s // size + 1 - steps) * size
+    labels = (*(_moment(first + count * size * n // 4, series.range) for n in range(4)), "now")
+    return Chart(tuple(bars), lines, tuple(spots), most, slowest, labels, series)
 
 
 def nice(value: float) -> float:

@@ -25,13 +25,14 @@ from levo.satellite.openapi import (
 from levo.satellite.openapi.document import VERSIONS, SensitiveField, sensitive_fields
 from levo.satellite.openapi.schema import sensitive_note
 from levo.satellite.receive.http_routes import read_bounded
+from levo.satellite.rfc3339 import timestamp
 from levo.satellite.store import CatalogReader
 from levo.satellite.store.descriptions import remove_description, store_description
 from levo.satellite.store.learned import EventRow
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.exports import Table, download, table_response
-from levo.satellite.web.json_body import etagged, timestamp
+from levo.satellite.web.json_body import etagged
 from levo.satellite.web.problems import BadParameter
 
 _PLACE = ("organization", "environment", "application")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -34,12 +33,3 @@ def etagged(request: Request, document: Any) -> Response:
 def count(value: float) -> int | float:
     """A weighted count: whole numbers as such."""
     return int(value) if value == int(value) else round(value, 3)
-
-
-def timestamp(time_ns: int) -> str:
-    """RFC 3339 in UTC with milliseconds."""
-    return (
-        datetime.fromtimestamp(time_ns // 1_000_000 / 1000, UTC)
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z")
-    )

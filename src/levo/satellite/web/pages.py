@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from levo.satellite.access import identity_of
+from levo.satellite.catalog.fleet import Fleet, fleet_of
+from levo.satellite.catalog.place import place_of
+from levo.satellite.catalog.sensors import sensor_view
+from levo.satellite.catalog.series import RANGES, range_start, read_series
+from levo.satellite.catalog.ttl_cache import TtlCache
 from levo.satellite.learn.paths.explain import explain
-from levo.satellite.store import CatalogReader, EndpointFilter, SensorRow
-from levo.satellite.store.desk import Desk
+from levo.satellite.store import CatalogReader, EndpointFilter
 from levo.satellite.store.traffic import WHOLE_CATALOG
+from levo.satellite.store.userdata import Decisions, Views
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import CatalogPages, Catalogs
-from levo.satellite.web.charts import RANGES, Chart, chart, range_start
-from levo.satellite.web.insight import place_of
-from levo.satellite.web.kept import Kept
+from levo.satellite.web.charts import Chart, chart
 from levo.satellite.web.problems import BadParameter
 from levo.satellite.web.render import SECOND_NS, Renderer, link
-from levo.satellite.web.sensor_view import SensorView, encrypted_endpoints, sensor_view
 
 PAGE_ROWS = 100
 DAY_NS = 86_400 * SECOND_NS
@@ -30,50 +29,14 @@ _YOUNG_S = 3 * 3600
 """A catalog younger than this is shown by the minute."""
 
 
-_LATEST_SENSORS = 6
-
-
-@dataclass(slots=True)
-class _Fleet:
-    """All sensors in figures."""
-
-    latest: list[SensorView]
-    sensors: int = 0
-    silent: int = 0
-    lost: float = 0.0
-    hidden: int = 0
-    """Servers over TLS with connections that no sensor could read."""
-    unread: float = 0.0
-
-
-def _fleet(reader: CatalogReader, now_ns: int) -> _Fleet:
-    """Return the figures of every sensor; only a few sensors are in memory at a time."""
-    fleet = _Fleet([])
-    encrypted = 0.0
-
-    def counted() -> Iterator[SensorRow]:
-        nonlocal encrypted
-        for row in reader.each_sensor():
-            view = sensor_view(row, now_ns)
-            fleet.sensors += 1
-            fleet.silent += view.silent
-            fleet.lost += view.lost
-            encrypted += view.encrypted
-            if fleet.sensors <= _LATEST_SENSORS:
-                fleet.latest.append(view)
-            yield row
-
-    hidden = [each.unread for each in encrypted_endpoints(counted()) if each.unread]
-    fleet.hidden, fleet.unread = len(hidden), sum(hidden) or encrypted
-    return fleet
-
-
 class Pages(CatalogPages):
     """Overview, catalog, endpoints, sensors."""
 
-    def __init__(self, catalogs: Catalogs, desk: Desk, renderer: Renderer) -> None:
-        super().__init__(catalogs, desk, renderer)
-        self._fleets: Kept[_Fleet] = Kept()
+    def __init__(self, catalogs: Catalogs, decisions: Decisions, views: Views, renderer: Renderer) -> None:
+        super().__init__(catalogs, renderer)
+        self._decisions = decisions
+        self._views = views
+        self._fleets: TtlCache[Fleet] = TtlCache()
 
     def routes(self) -> list[Route]:
         """Return the routes of the pages."""
@@ -96,7 +59,7 @@ class Pages(CatalogPages):
         new_total, newest = reader.endpoints(
             EndpointFilter(new_since_ns=now_ns - DAY_NS), sort="first_seen", limit=6
         )
-        fleet = self._fleets.get((reader.organization,), lambda: _fleet(reader, now_ns))
+        fleet = self._fleets.get((reader.organization,), lambda: fleet_of(reader.each_sensor(), now_ns))
         return self._renderer.page(
             request,
             "overview.html",
@@ -115,7 +78,7 @@ class Pages(CatalogPages):
             lost=fleet.lost,
             hidden=fleet.hidden,
             unread=fleet.unread,
-            sensitive=self._catalogs.insight(request).sensitive_fields(),
+            sensitive=self._catalogs.derived(request).sensitive_fields(),
         )
 
     def _catalog(self, request: Request) -> Response:
@@ -127,7 +90,7 @@ class Pages(CatalogPages):
         sort = parameters.sort_order(query)
         reader = self._catalogs.reader(request)
         total, rows = reader.endpoints(wanted, sort=sort, limit=PAGE_ROWS, offset=offset)
-        renamed = self._desk.renamed()
+        renamed = self._decisions.renamed()
         kept = {name: value for name, value in query.items() if value and name not in ("offset", "said")}
         return self._renderer.page(
             request,
@@ -144,7 +107,7 @@ class Pages(CatalogPages):
             filtered=wanted != EndpointFilter(),
             summary=reader.summary(),
             facets=reader.facets(wanted),
-            views=self._desk.views(identity_of(request).organization),
+            views=self._views.all(identity_of(request).organization),
             is_new=lambda row: now_ns - row.first_seen_ns < DAY_NS,
             shown=(lambda row: renamed.get(place_of(row), row.path)) if renamed else (lambda row: row.path),
             link=lambda **changes: link(kept, **changes),
@@ -154,18 +117,18 @@ class Pages(CatalogPages):
         query = request.query_params
         parameters.only(query, "range", "said")
         identity = request.path_params["identity"]
-        reader, insight = self._catalogs.reader(request), self._catalogs.insight(request)
+        reader, derived = self._catalogs.reader(request), self._catalogs.derived(request)
         row = reader.endpoint(identity)
         if row is None:
             raise HTTPException(404, "no such endpoint; it may have been merged into another")
         if row.id != identity:
             return RedirectResponse(f"/endpoints/{row.id}", 301)
         place = place_of(row)
-        state, path = self._desk.standing(place)
-        decisions = self._desk.decisions(place)
+        state, path = self._decisions.standing(place)
+        decisions = self._decisions.of(place)
         chosen = self._range(request, row.first_seen_ns)
         application = (row.organization, row.environment, row.application)
-        operation = insight.operation(row)
+        operation = derived.operation(row)
         return self._renderer.page(
             request,
             "endpoint.html",
@@ -179,8 +142,8 @@ class Pages(CatalogPages):
             link=lambda **changes: link({}, **changes),
             parameters=operation.parameters,
             operation=operation.messages,
-            findings=insight.findings(row),
-            changes=insight.changes(endpoint=row.id, limit=20)[1],
+            findings=derived.findings(row),
+            changes=derived.changes(endpoint=row.id, limit=20)[1],
             here=f"/endpoints/{row.id}",
         )
 
@@ -224,6 +187,4 @@ class Pages(CatalogPages):
         self, reader: CatalogReader, chosen: str, first_ns: int, endpoint: int = WHOLE_CATALOG
     ) -> Chart:
         now_s = self._renderer.clock_ns() // SECOND_NS
-        size, _ = RANGES[chosen]
-        points = reader.traffic(size, range_start(chosen, now_s), endpoint)
-        return chart(points, chosen, now_s, first_ns // SECOND_NS)
+        return chart(read_series(reader, chosen, now_s, first_ns // SECOND_NS, endpoint))

@@ -18,9 +18,9 @@ from starlette.responses import HTMLResponse, Response
 
 from levo import __version__
 from levo.satellite.access import Identity, identity_of
+from levo.satellite.rfc3339 import timestamp
 from levo.satellite.web.assets import Assets
 from levo.satellite.web.connect import Connect
-from levo.satellite.web.json_body import timestamp
 
 FOLDER = Path(__file__).parent
 SECOND_NS = 1_000_000_000

@@ -13,20 +13,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from levo.satellite.catalog.changes import Change
+from levo.satellite.catalog.encrypted import EncryptedEndpoint, encrypted_endpoints
+from levo.satellite.catalog.sensitive import Finding
+from levo.satellite.catalog.sensors import SensorView, sensor_view
+from levo.satellite.catalog.series import QUANTILES, RANGES, read_series
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.paths.explain import explain
 from levo.satellite.learn.traffic import Traffic, latency_quantile
+from levo.satellite.rfc3339 import timestamp
 from levo.satellite.store import ApplicationRow, EndpointRow
 from levo.satellite.store.traffic import WHOLE_CATALOG
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import Catalogs
-from levo.satellite.web.charts import QUANTILES, RANGES, chart, range_start
 from levo.satellite.web.documents import document_routes
 from levo.satellite.web.exports import Table, download, table_response
-from levo.satellite.web.insight import Change, Finding
-from levo.satellite.web.json_body import count, etagged, timestamp
+from levo.satellite.web.json_body import count, etagged
 from levo.satellite.web.render import SECOND_NS
-from levo.satellite.web.sensor_view import EncryptedEndpoint, SensorView, encrypted_endpoints, sensor_view
 
 
 def endpoint_document(row: EndpointRow) -> dict[str, Any]:
@@ -231,7 +234,7 @@ _LOOK_S = 20.0
 """How long an export waits until all endpoints have been looked at for sensitive data."""
 
 
-def insight_routes(catalogs: Catalogs) -> list[Route]:
+def derived_routes(catalogs: Catalogs) -> list[Route]:
     """Return the routes of operations, findings and changes over all applications."""
 
     def operation(request: Request) -> Response:
@@ -240,21 +243,21 @@ def insight_routes(catalogs: Catalogs) -> list[Route]:
         row = catalogs.reader(request).endpoint(identity)
         if row is None:
             raise HTTPException(404, "no such endpoint")
-        insight = catalogs.insight(request)
+        derived = catalogs.derived(request)
         findings = [
-            {**msgspec.structs.asdict(f), "confidence": round(f.confidence, 3)} for f in insight.findings(row)
+            {**msgspec.structs.asdict(f), "confidence": round(f.confidence, 3)} for f in derived.findings(row)
         ]
-        return etagged(request, {"openapi": insight.document_of([row]), "findings": findings})
+        return etagged(request, {"openapi": derived.document_of([row]), "findings": findings})
 
     def findings(request: Request) -> Response:
         query = request.query_params
         parameters.only(query, "kind", "application", "endpoint", *parameters.TABLE)
         kind, application = parameters.text(query, "kind"), parameters.text(query, "application")
         endpoint = parameters.number(query, "endpoint", 0, 999_999_999)
-        insight = catalogs.insight(request)
+        derived = catalogs.derived(request)
 
         def chosen() -> Iterator[Finding]:
-            for each in insight.all_findings():
+            for each in derived.all_findings():
                 if (
                     kind in ("", each.kind)
                     and application in ("", each.application)
@@ -279,12 +282,12 @@ def insight_routes(catalogs: Catalogs) -> list[Route]:
         parameters.only(query, "kind", "endpoint", *parameters.TABLE)
         endpoint = parameters.number(query, "endpoint", 0, 999_999_999) or None
         kind = parameters.text(query, "kind")
-        insight = catalogs.insight(request)
+        derived = catalogs.derived(request)
         return table_response(
             request,
             CHANGES,
-            lambda limit, offset: insight.changes(endpoint=endpoint, kind=kind, limit=limit, offset=offset),
-            lambda: insight.each_change(endpoint=endpoint, kind=kind),
+            lambda limit, offset: derived.changes(endpoint=endpoint, kind=kind, limit=limit, offset=offset),
+            lambda: derived.each_change(endpoint=endpoint, kind=kind),
         )
 
     def evidence(request: Request) -> Response:
@@ -338,20 +341,18 @@ def rest_routes(catalogs: Catalogs, clock_ns: Callable[[], int] = time.time_ns) 
             raise HTTPException(404, "no such endpoint")
         identity = WHOLE_CATALOG if row is None else row.id
         place = None if row is None else (row.organization, row.environment, row.application)
-        size, _ = RANGES[name]
-        now_s = time.time_ns() // SECOND_NS
-        points = reader.traffic(size, range_start(name, now_s), identity)
+        first_s = reader.first_seen_ns(place) // SECOND_NS
+        series = read_series(reader, name, time.time_ns() // SECOND_NS, first_s, identity)
         if "format" in query:
-            return download(TRAFFIC, points, form)
-        drawn = chart(points, name, now_s, reader.first_seen_ns(place) // SECOND_NS)
+            return download(TRAFFIC, series.points, form)
         return etagged(
             request,
             {
                 "range": name,
-                "step_seconds": size,
-                "observed_seconds": drawn.observed_s,
-                "per_second": float(f"{drawn.rate:.6g}"),
-                "steps": [step_document(step) for step in points],
+                "step_seconds": series.step_s,
+                "observed_seconds": series.observed_s,
+                "per_second": float(f"{series.rate:.6g}"),
+                "steps": [step_document(step) for step in series.points],
             },
         )
 

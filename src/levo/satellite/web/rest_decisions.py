@@ -10,15 +10,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.access import Identity, identity_of
+from levo.satellite.alerts.kinds import page_of
+from levo.satellite.catalog.place import place_of
+from levo.satellite.rfc3339 import timestamp
 from levo.satellite.store import EndpointRow
-from levo.satellite.store.desk import Alert, AuditEntry, Decision, Desk
+from levo.satellite.store.userdata import Alert, Alerts, AuditEntry, AuditLog, Decision, Decisions, Views
 from levo.satellite.web import parameters
-from levo.satellite.web.alerts import page_of
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.exports import Table, table_response
 from levo.satellite.web.forms import Form, form_route
-from levo.satellite.web.insight import place_of
-from levo.satellite.web.json_body import JsonResponse, etagged, timestamp
+from levo.satellite.web.json_body import JsonResponse, etagged
 from levo.satellite.web.triage import Triage
 
 
@@ -54,7 +55,7 @@ def alert_document(alert: Alert) -> dict[str, Any]:
         "kind": alert.kind,
         "subject": alert.subject,
         "text": alert.text,
-        "sent": bool(alert.told),
+        "sent": bool(alert.sent),
         "over": timestamp(alert.over_ns) if alert.over_ns else None,
         "page": page_of(alert),
     }
@@ -69,7 +70,9 @@ def _for_admins(request: Request) -> None:
         raise HTTPException(403, "this needs the role admin")
 
 
-def decision_routes(catalogs: Catalogs, desk: Desk, triage: Triage) -> list[Route]:
+def decision_routes(
+    catalogs: Catalogs, decisions: Decisions, views: Views, audit: AuditLog, alerts: Alerts, triage: Triage
+) -> list[Route]:
     """Return the routes; *triage* holds the rules, which are those of the pages."""
 
     def endpoint(request: Request) -> EndpointRow:
@@ -79,9 +82,9 @@ def decision_routes(catalogs: Catalogs, desk: Desk, triage: Triage) -> list[Rout
             raise HTTPException(404, "no such endpoint")
         return row
 
-    def decisions(request: Request) -> Response:
+    def list_decisions(request: Request) -> Response:
         parameters.only(request.query_params)
-        found = desk.decisions(place_of(endpoint(request)))
+        found = decisions.of(place_of(endpoint(request)))
         return etagged(request, {"decisions": [decision_document(each) for each in found]})
 
     def decide(request: Request, identity: Identity, form: Form) -> Response:
@@ -94,11 +97,11 @@ def decision_routes(catalogs: Catalogs, desk: Desk, triage: Triage) -> list[Rout
         triage.undo(identity_of(request), request.path_params["identity"])
         return Response(status_code=204)
 
-    def views(request: Request) -> Response:
+    def list_views(request: Request) -> Response:
         parameters.only(request.query_params)
         found = [
             {"id": view.id, "name": view.name, "query": view.query, "by": view.created_by}
-            for view in desk.views(identity_of(request).organization)
+            for view in views.all(identity_of(request).organization)
         ]
         return etagged(request, {"views": found})
 
@@ -112,23 +115,23 @@ def decision_routes(catalogs: Catalogs, desk: Desk, triage: Triage) -> list[Rout
         triage.remove_view(identity_of(request), request.path_params["identity"])
         return Response(status_code=204)
 
-    def audit(request: Request) -> Response:
+    def list_audit(request: Request) -> Response:
         parameters.only(request.query_params, *parameters.TABLE)
         _for_admins(request)
-        return table_response(request, AUDIT, desk.audit, desk.each_audit)
+        return table_response(request, AUDIT, audit.page, audit.each)
 
-    def alerts(request: Request) -> Response:
+    def list_alerts(request: Request) -> Response:
         parameters.only(request.query_params, *parameters.TABLE)
         _for_admins(request)
-        return table_response(request, ALERTS, desk.alert_page, desk.each_alert)
+        return table_response(request, ALERTS, alerts.page, alerts.each)
 
     return [
-        Route("/api/endpoints/{identity:int}/decisions", decisions, methods=["GET"]),
+        Route("/api/endpoints/{identity:int}/decisions", list_decisions, methods=["GET"]),
         form_route("/api/endpoints/{identity:int}/decisions", decide, role="editor"),
         Route("/api/decisions/{identity:int}", undo, methods=["DELETE"]),
-        Route("/api/views", views, methods=["GET"]),
+        Route("/api/views", list_views, methods=["GET"]),
         form_route("/api/views", save_view, role="editor"),
         Route("/api/views/{identity:int}", remove_view, methods=["DELETE"]),
-        Route("/api/audit", audit),
-        Route("/api/alerts", alerts),
+        Route("/api/audit", list_audit),
+        Route("/api/alerts", list_alerts),
     ]

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from levo import __version__
+from levo.satellite.catalog.series import RANGES
 from levo.satellite.store.reader import REVIEWS, SORTS, STATUS_CLASSES
 from levo.satellite.web import parameters
-from levo.satellite.web.charts import RANGES
 from levo.satellite.web.json_body import etagged
 from levo.satellite.web.triage import ENDPOINT_KINDS, FINDING_KINDS
 

@@ -19,20 +19,21 @@ from levo.satellite.connections import ConnectionStatistics
 from levo.satellite.readiness import Cause
 from levo.satellite.receive import Intake, otlp_routes
 from levo.satellite.store import CatalogReader
+from levo.satellite.store.userdata import UserData
 from levo.satellite.web.account_pages import AccountPages
 from levo.satellite.web.assets import Assets
 from levo.satellite.web.backup import Backup
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.connect import Connect
 from levo.satellite.web.connect_page import ConnectPage
-from levo.satellite.web.guard import Guard
-from levo.satellite.web.insight_pages import InsightPages
+from levo.satellite.web.headers import SecurityHeaders
+from levo.satellite.web.learned_pages import LearnedPages
 from levo.satellite.web.live import LiveChannel
 from levo.satellite.web.metrics import Snapshot, metrics_route
 from levo.satellite.web.pages import Pages
 from levo.satellite.web.problems import on_http_exception, on_site_exception, on_unexpected, problem
 from levo.satellite.web.render import Renderer
-from levo.satellite.web.rest import insight_routes, rest_routes
+from levo.satellite.web.rest import derived_routes, rest_routes
 from levo.satellite.web.rest_decisions import decision_routes
 from levo.satellite.web.rest_description import description_route
 from levo.satellite.web.triage import Triage
@@ -44,6 +45,7 @@ class SiteParts:
 
     intake: Intake
     reader: CatalogReader
+    userdata: UserData
     catalogs: Catalogs
     keeper: Keeper
     live: LiveChannel
@@ -60,19 +62,20 @@ class SiteParts:
 
 def build_site(parts: SiteParts) -> Starlette:
     """Return the application of the main port: pages, REST, health, metrics, and OTLP as well."""
-    catalogs, desk = parts.catalogs, parts.keeper.desk
+    catalogs, userdata = parts.catalogs, parts.userdata
+    decisions, views, alerts = userdata.decisions, userdata.views, userdata.alerts
     assets = Assets()
     renderer = Renderer(parts.satellite_url, assets=assets, connect=parts.connect)
-    triage = Triage(catalogs, desk, renderer)
+    triage = Triage(catalogs, decisions, views, userdata.audit, renderer)
     routes: list[BaseRoute] = [
-        *Pages(catalogs, desk, renderer).routes(),
-        *InsightPages(catalogs, desk, renderer).routes(),
+        *Pages(catalogs, decisions, views, renderer).routes(),
+        *LearnedPages(catalogs, renderer).routes(),
         *triage.routes(),
-        *AccountPages(parts.keeper, renderer).routes(),
+        *AccountPages(parts.keeper, userdata.webhooks, alerts, renderer).routes(),
         *ConnectPage(parts.keeper, renderer).routes(),
         *rest_routes(catalogs, renderer.clock_ns),
-        *insight_routes(catalogs),
-        *decision_routes(catalogs, desk, triage),
+        *derived_routes(catalogs),
+        *decision_routes(catalogs, decisions, views, userdata.audit, alerts, triage),
         description_route(),
         parts.backup.route(),
         parts.live.route(),
@@ -82,7 +85,7 @@ def build_site(parts: SiteParts) -> Starlette:
         assets.route(),
     ]
     middleware = [
-        Middleware(Guard, loopback_only=parts.loopback_only),
+        Middleware(SecurityHeaders, loopback_only=parts.loopback_only),
         Middleware(Gate, keeper=parts.keeper, problem=problem),
     ]
     return _application(routes, middleware, on_site_exception(renderer))

@@ -13,15 +13,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.access import Identity
+from levo.satellite.catalog.place import place_of
 from levo.satellite.learn.paths.known import anonymous_pattern
 from levo.satellite.openapi import DocumentRefused, read_document
 from levo.satellite.store import EndpointRow
 from levo.satellite.store.descriptions import store_description
-from levo.satellite.store.desk import DecisionKind
-from levo.satellite.web.catalogs import CatalogPages
+from levo.satellite.store.userdata import AuditLog, DecisionKind, Decisions, Views
+from levo.satellite.web.catalogs import CatalogPages, Catalogs
 from levo.satellite.web.documents import MAX_DESCRIPTION_BYTES
 from levo.satellite.web.forms import Form, back, field, form_route, html_or_json
-from levo.satellite.web.insight import place_of
+from levo.satellite.web.render import Renderer
 
 _PLACE = ("organization", "environment", "application")
 ENDPOINT_KINDS = ("accept", "ignore", "rename", "split", "merge")
@@ -32,6 +33,14 @@ _FINDING = re.compile(r"\S{1,400} [a-z0-9.-]{1,60}")
 
 class Triage(CatalogPages):
     """Routes that take decisions."""
+
+    def __init__(
+        self, catalogs: Catalogs, decisions: Decisions, views: Views, audit: AuditLog, renderer: Renderer
+    ) -> None:
+        super().__init__(catalogs, renderer)
+        self._decisions = decisions
+        self._views = views
+        self._audit = audit
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -55,8 +64,8 @@ class Triage(CatalogPages):
         check_decision(kind, detail, row)
         if kind in ("accept", "ignore"):
             detail = ""
-        with self._desk.change():
-            made = self._desk.decide(
+        with self._decisions.change():
+            made = self._decisions.decide(
                 cast(DecisionKind, kind), place_of(row), detail, identity.name, self._renderer.clock_ns()
             )
             self._record(identity, kind, f"{row.method} {row.path}", detail)
@@ -68,8 +77,8 @@ class Triage(CatalogPages):
         Raises:
             HTTPException: there is none, or it was taken back already.
         """
-        with self._desk.change():
-            taken = self._desk.undo(number, self._renderer.clock_ns(), identity.organization)
+        with self._decisions.change():
+            taken = self._decisions.undo(number, self._renderer.clock_ns(), identity.organization)
             if taken is None:
                 raise HTTPException(404, "no such decision, or it was taken back already")
             self._record(identity, f"undo {taken.kind}", f"{taken.method} {taken.place}", taken.detail)
@@ -84,7 +93,7 @@ class Triage(CatalogPages):
         name, query = field(form, "name", 60), field(form, "query", 2000)
         if not name.isprintable() or not re.fullmatch(r"[\w.~%&=+*-]*", query, re.ASCII):
             raise HTTPException(400, "name or query cannot be used")
-        self._desk.save_view(name, query, identity.name, self._renderer.clock_ns(), identity.organization)
+        self._views.save(name, query, identity.name, self._renderer.clock_ns(), identity.organization)
         self._record(identity, "save view", name, query)
         return name, query
 
@@ -94,7 +103,7 @@ class Triage(CatalogPages):
         Raises:
             HTTPException: there is none.
         """
-        if not self._desk.remove_view(number, identity.organization):
+        if not self._views.remove(number, identity.organization):
             raise HTTPException(404, "no such view")
         self._record(identity, "remove view", str(number))
 
@@ -143,7 +152,7 @@ class Triage(CatalogPages):
         return html_or_json(request, back(form, "/catalog", "removed"), {"removed": number})
 
     def _record(self, identity: Identity, action: str, subject: str, detail: str = "") -> None:
-        self._desk.record(identity.name, action, subject, detail, self._renderer.clock_ns())
+        self._audit.record(identity.name, action, subject, detail, self._renderer.clock_ns())
 
 
 def check_decision(kind: str, detail: str, row: EndpointRow) -> None:

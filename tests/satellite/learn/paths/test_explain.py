@@ -6,9 +6,9 @@ import json
 
 from levo.satellite.learn.paths import PathState
 from levo.satellite.learn.paths.explain import MOST, SAID, explain, explanation
+from levo.satellite.learn.paths.model import model
 from levo.satellite.learn.paths.statement import read_statement
 from levo.satellite.learn.paths.templates import Catalog
-from levo.satellite.learn.paths.weights import FIRST, SECOND
 
 NAMES = ("kowalski", "oyelaran", "brzezinski", "takahashi", "ndiaye", "xiomara", "thorvald", "quispe")
 
@@ -27,7 +27,7 @@ def learned() -> Catalog:
 
 
 def test_every_feature_that_has_a_weight_has_words() -> None:
-    families = {name.partition(":")[0] for name in (*FIRST, *SECOND)}
+    families = {name.partition(":")[0] for name in (*model().first, *model().second)}
 
     assert families <= set(SAID)
     assert len(set(SAID.values())) == len(SAID)

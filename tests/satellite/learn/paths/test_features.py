@@ -17,7 +17,7 @@ from levo.satellite.learn.paths.features import (
     group_features,
     spelling,
 )
-from levo.satellite.learn.paths.weights import FIRST
+from levo.satellite.learn.paths.model import model
 
 GET = frozenset({"GET"})
 
@@ -127,4 +127,4 @@ def test_most_of_what_is_said_has_a_learned_weight() -> None:
     siblings = group("kowalski", "quispe", "ndiaye", "thorvald")
     names = group_features(siblings) + of_child(siblings)
 
-    assert 2 * sum(name in FIRST for name in names) > len(names)
+    assert 2 * sum(name in model().first for name in names) > len(names)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from levo.satellite.decider import Decider
 from levo.satellite.learn import State, Trace, learn_all
 from levo.satellite.learn.paths import PathState, merge
 from levo.satellite.learn.paths.forget import LEAST_VALUES
 from levo.satellite.learn.paths.templates import Catalog
 from levo.satellite.learn.trace import Origin
 from levo.satellite.queue import Position
+from levo.satellite.scheduler import DecisionScheduler
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 
 NAMES = [
@@ -89,7 +89,7 @@ def test_what_is_left_merges_in_any_order() -> None:
 @pytest.mark.parametrize("later", [0, 1])
 def test_no_name_is_in_the_catalog_once_it_is_known_to_be_a_value(tmp_path: Path, later: int) -> None:
     """Also those that were stored before it was known, in rows, in events and in the state of the paths."""
-    decider = Decider(stopwatch=lambda: 0.0)
+    scheduler = DecisionScheduler(stopwatch=lambda: 0.0)
     paths: dict = {}
     with CatalogWriter(tmp_path / "catalog") as writer:
         for number in range(40):
@@ -98,14 +98,14 @@ def test_no_name_is_in_the_catalog_once_it_is_known_to_be_a_value(tmp_path: Path
                 State(paths=paths),
                 [asked(path, {"name": path[7:]}), asked(path + "/orders", {"user": path[7:]})],
             )
-            moved = decider.decide(delta, float(number))
-            writer.commit(delta, Position(1, number), decider.decisions, moved=moved, save_paths=moved)
+            moved = scheduler.decide(delta, float(number))
+            writer.commit(delta, Position(1, number), scheduler.decisions, moved=moved, save_paths=moved)
         if later:
             delta = learn_all(
                 State(paths=paths), [asked("/users/thorvald.ndiaye", {"name": "thorvald.ndiaye"})]
             )
-            moved = decider.decide(delta, 100.0)
-            writer.commit(delta, Position(1, 100), decider.decisions, moved=moved, save_paths=moved)
+            moved = scheduler.decide(delta, 100.0)
+            writer.commit(delta, Position(1, 100), scheduler.decisions, moved=moved, save_paths=moved)
     reader = CatalogReader(tmp_path / "catalog")
     _, rows = reader.endpoints(EndpointFilter())
     reader.close()

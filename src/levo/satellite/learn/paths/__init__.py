@@ -12,20 +12,18 @@ One ``PathState`` per (organization, environment, application, host)::
     catalog.templates                            # list[Template]: path, methods, parameters, evidence, keys
     catalog.assign("/users/77/orders")           # "/users/{}/orders", the id of its template, or None
 
-**How to keep facts.** What is learned about an endpoint (schemas, statistics) must survive a change of
-mind, so
-attach it to the *key* that ``observe`` returns (and the method), never to a template. A key is a place in
-the trie
-before any decision; there is a bounded number of them. When rendering, a template lists its ``keys``: merge
-the
-facts of all of them. The trie may have folded rare literals into ``{*}`` since: look facts up under
-``state.canonical(key)``, and re-key what is stored when it differs, which also bounds the number of facts.
+**How to keep facts.** What is learned about an endpoint (schemas, statistics) must survive a change of mind,
+so attach it to the *key* that ``observe`` returns (and the method), never to a template. A key is a place in
+the trie before any decision; there is a bounded number of them. When rendering, a template lists its
+``keys``: merge the facts of all of them. The trie may have folded rare literals into ``{*}`` since: look
+facts up under ``state.canonical(key)``, and re-key what is stored when it differs, which also bounds the
+number of facts.
 
 Modules: ``segments`` (one segment: typed value or literal), ``trie`` and ``state`` (what is remembered),
-``known`` (overrides and imported templates), ``features`` and ``weights`` (what speaks for a value),
-``decide``
-(trie to branches), ``statement`` and ``weigh`` (what bodies say), ``forget`` (text of values), ``explain``
-(evidence in words), ``templates`` (branches to what is shown; the matcher), ``lexicon`` (words of APIs).
+``known`` (overrides and imported templates), ``vocabulary`` (words of APIs), ``features`` and ``model`` (what
+speaks for a value), ``decide`` (trie to branches), ``statement`` and ``body_evidence`` (what bodies say),
+``forget`` (text of values), ``explain`` (evidence in words), ``templates`` (branches to what is shown; the
+matcher).
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from levo.satellite.learn.paths import catchall
+from levo.satellite.learn.paths.body_evidence import weigh
 from levo.satellite.learn.paths.branch import Affix, Branch, Place, Reason, probability
 from levo.satellite.learn.paths.features import (
     Child,
@@ -29,6 +30,7 @@ from levo.satellite.learn.paths.features import (
     spelling,
 )
 from levo.satellite.learn.paths.known import KnownNode
+from levo.satellite.learn.paths.model import model
 from levo.satellite.learn.paths.segments import (
     FORMATS,
     OVERFLOW,
@@ -38,8 +40,6 @@ from levo.satellite.learn.paths.segments import (
     split_key,
 )
 from levo.satellite.learn.paths.trie import GRPC, OPERATIONS, REQUESTS, SHAPE, Node
-from levo.satellite.learn.paths.weigh import weigh
-from levo.satellite.learn.paths.weights import FIRST, SECOND
 
 NEW_FROM = 0.95
 """Probability from which literals make a parameter where nothing else says there is one."""
@@ -403,14 +403,14 @@ def first_features(siblings: Siblings) -> list[list[str]]:
 
 def judge_by_weights(branch: Branch, siblings: Siblings) -> list[Reason]:
     """Judge by the learned weights."""
-    features = first_features(siblings)
-    first = [FIRST[""] + sum(FIRST.get(name, 0.0) for name in names) for names in features]
+    learned, features = model(), first_features(siblings)
+    first = [learned.first[""] + sum(learned.first.get(name, 0.0) for name in names) for names in features]
     reasons = []
     for index, names in enumerate(features):
         second = second_features(siblings, first, index)
-        odds = SECOND[""] + sum(SECOND.get(name, 0.0) for name in second)
-        weighed = [(name, FIRST.get(name, 0.0)) for name in names] + [
-            (name, SECOND.get(name, 0.0)) for name in second
+        odds = learned.second[""] + sum(learned.second.get(name, 0.0) for name in second)
+        weighed = [(name, learned.first.get(name, 0.0)) for name in names] + [
+            (name, learned.second.get(name, 0.0)) for name in second
         ]
         weighed.sort(key=lambda pair: (-abs(pair[1]), pair[0]))
         reasons.append(Reason(probability(odds), tuple((n, round(w, 2)) for n, w in weighed[:6])))

@@ -1,7 +1,7 @@
 """What speaks for and against a literal child being a value of a parameter, as named yes/no features.
 
 A feature is a short name such as ``word:known3`` or ``after:param``. The weights of the names (log-odds, in
-``weights.py``) add up, so that a decision can be explained by the names that weighed most.
+``model.json``) add up, so that a decision can be explained by the names that weighed most.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from levo.satellite.learn.paths.segments import (
     is_version,
     known_rank,
     known_share,
-    lexicon,
     literal_suffix,
     word_rank,
     words,
 )
+from levo.satellite.learn.paths.vocabulary import vocabulary
 
 _VOWELS = frozenset("aeiouyAEIOUY")
 _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxzBCDFGHJKLMNPQRSTVWXZ]{5,}")
@@ -102,7 +102,7 @@ def group_features(siblings: Siblings) -> list[str]:
     if context.kind == "word":
         found = words(context.text)
         last = found[-1] if found else ""
-        rank, follow = lexicon().get(last, (-1, "-"))
+        rank, follow = vocabulary().get(last, (-1, "-"))
         plural = last.endswith("s") and not last.endswith("ss")
         above = f"{follow}{'s' if plural else ''}"
         names.append(f"above:{above}")
@@ -163,7 +163,7 @@ def child_features(
     names.append(f"word:{rank}")
     names.append(f"word:{rank}:{siblings.context.kind}")
     names.append(f"words:{min(len(found), 4)}:{rank >= 0:d}")
-    if rank == 1 and any(w not in lexicon() for w in found):
+    if rank == 1 and any(w not in vocabulary() for w in found):
         names.append("compound")
     if rank < 0:
         names.append(f"part-known:{bucket(known_share(literal), 0.01, 0.34, 0.5, 0.75)}")

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from urllib.parse import unquote
 
-from levo.satellite.learn.paths.lexicon import PACKED
+from levo.satellite.learn.paths.vocabulary import vocabulary
 
 MAX_LITERAL_CHARACTERS = 80
 """No name that a person gave to a resource is longer."""
@@ -242,12 +242,6 @@ def is_version(segment: str) -> bool:
     return _VERSION.fullmatch(segment) is not None
 
 
-@cache
-def lexicon() -> dict[str, tuple[int, str]]:
-    """Return word -> (log2 of the providers that use it, what follows: ``p``, ``l`` or ``-``)."""
-    return {entry[:-2]: (int(entry[-2]), entry[-1]) for entry in "".join(PACKED).split()}
-
-
 @lru_cache(maxsize=8192)
 def words(segment: str) -> tuple[str, ...]:
     """Return the words *segment* is made of, lower case: ``listOpenOrders`` has three."""
@@ -258,7 +252,7 @@ def words(segment: str) -> tuple[str, ...]:
 def word_rank(word: str) -> int:
     """Return the log2 of the providers that use *word* (another number or a compound counts), -1 if
     unknown."""
-    known = lexicon()
+    known = vocabulary()
     found = known.get(word)
     if found is None:
         found = known.get(word[:-1]) if word.endswith("s") else known.get(word + "s")
@@ -278,7 +272,7 @@ def word_rank(word: str) -> int:
 
 @lru_cache(maxsize=8192)
 def known_share(segment: str) -> float:
-    """Return the share of the letters of *segment* that belong to words of the lexicon."""
+    """Return the share of the letters of *segment* that belong to known words."""
     found = words(segment)
     total = sum(map(len, found))
     return sum(len(w) for w in found if len(w) > 1 and word_rank(w) >= 0) / total if total else 0.0

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from levo.satellite.learn.schema.evidence import estimate, joined
+from levo.satellite.learn.schema.hyperloglog import estimate, joined
 from levo.satellite.learn.schema.text import MIXED
 
 MAX_DEPTH = 20

@@ -2,7 +2,7 @@
 
 The nodes themselves, their meaning and how they merge are in ``node.py``.
 
-Objects are told apart (``evidence.py``) by what identifies them, the first that there is:
+Objects are told apart (``hyperloglog.py``) by what identifies them, the first that there is:
 
 1. their own ``id`` (``uuid`` ...) and the path that was asked for, whatever else of them changes;
 2. what they say, and what identifies the object with an ``id`` that they are part of;
@@ -16,7 +16,7 @@ from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_GET_LENGTH
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
-from levo.satellite.learn.schema.evidence import RANKS, REGISTERS
+from levo.satellite.learn.schema.hyperloglog import RANKS, REGISTERS
 from levo.satellite.learn.schema.labels import is_label, may_have_labels
 from levo.satellite.learn.schema.node import (
     DISCRIMINATORS,

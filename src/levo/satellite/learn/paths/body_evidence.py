@@ -1,0 +1,134 @@
+"""Combines body and path evidence about siblings, as named log-odds.
+
+Each sum is the logarithm of how much likelier a value is than a word to be heard of so. How likely a value of
+this place comes back, or is given out, is measured on its siblings that are values for certain.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from levo.satellite.learn.paths.branch import Reason, probability
+from levo.satellite.learn.paths.features import Child, Heard, Siblings
+from levo.satellite.learn.paths.statement import is_alike
+
+CLEAR = 0.85
+"""Probability from which a literal is a value that others are measured by."""
+CAME_BACK = 4.0
+"""A word rarely comes back as the name of what it leads to …"""
+CAME_BACK_SELDOM = 1.5
+"""… and if it does in fewer than half of the answers, it may be chance."""
+GIVEN_OUT = 3.0
+"""Words are names of something, too, now and then."""
+MOST_AGAINST = 4.0
+LEAST_LOOKED = 5
+"""Responses with values searched before silence says anything."""
+LEAST_CLEAR = 4
+"""Values before silence about being given out says anything."""
+FORGOTTEN = 5
+"""Values that ``{*}`` counts for, if one of those in it was given out."""
+SHAPED_LIKE = 0.96
+"""Probability of each of several siblings that are called alike, answer alike and are values on average."""
+LEAST_ALIKE = 3
+AS_VALUES = 1.5
+UNLIKE_VALUES = -1.0
+
+
+def weigh(siblings: Siblings, reasons: Sequence[Reason]) -> list[Reason]:
+    """Return *reasons*, one per child of *siblings*, with what was heard about each added."""
+    children = siblings.children
+    if not any(child.heard.looked or child.heard.given_out or child.heard.shapes for child in children):
+        return list(reasons)
+    certain = [reason.value_probability >= CLEAR for reason in reasons]
+    clear = [c.heard for c, is_certain in zip(children, certain, strict=True) if is_certain]
+    looked = siblings.typed_heard.looked + sum(heard.looked for heard in clear)
+    came_back = siblings.typed_heard.came_back + sum(heard.came_back for heard in clear)
+    given_out = sum(heard.given_out for heard in clear)
+    # Values that were given out, and whose text was forgotten since.
+    forgotten = FORGOTTEN if siblings.typed_heard.given_out else 0
+    weighed = []
+    for child, reason, is_certain in zip(children, reasons, certain, strict=True):
+        heard = child.heard
+        # Measured on the others: none is a witness of itself.
+        own = heard if is_certain else _NOTHING
+        silence = _silence(came_back - own.came_back, looked - own.looked, LEAST_LOOKED)
+        others = len(clear) - is_certain + forgotten
+        ungiven = _silence(given_out - own.given_out + forgotten, others, LEAST_CLEAR)
+        found: list[tuple[str, float]] = []
+        if heard.came_back:
+            often = 2 * heard.came_back >= heard.looked
+            found.append(("comes back in the response", CAME_BACK if often else CAME_BACK_SELDOM))
+        elif heard.looked and silence < -0.3:
+            against = max(-MOST_AGAINST, silence * min(3, heard.looked))
+            found.append(("does not come back as values here do", round(against, 2)))
+        if heard.given_out:
+            found.append(("given out by another call", GIVEN_OUT))
+        elif not heard.came_back and ungiven < -0.3:
+            found.append(("not given out as values here are", round(max(-MOST_AGAINST, ungiven), 2)))
+        like = _like_typed(child, siblings)
+        if like:
+            found.append((f"{'same' if like > 0 else 'other'} properties as with typed values", like))
+        weighed.append(_add(reason, found))
+    return _pool(children, weighed)
+
+
+_NOTHING = Heard()
+
+
+def _silence(heard: int, asked: int, least: int) -> float:
+    """Return how much likelier it is not to hear of a value, as log-odds; 0 where too few were *asked*."""
+    return math.log1p(-(heard + 1) / (asked + 2)) if asked >= least else 0.0
+
+
+def _like_typed(child: Child, siblings: Siblings) -> float:
+    alike = _is_shaped_alike(child.heard, siblings.typed_heard)
+    return 0.0 if alike is None else AS_VALUES if alike else UNLIKE_VALUES
+
+
+def _pool(children: Sequence[Child], reasons: list[Reason]) -> list[Reason]:
+    """Judge siblings with the same methods and properties together."""
+    groups: list[list[int]] = []
+    for index, child in enumerate(children):
+        if not child.heard.shapes:
+            continue
+        joined = [g for g in groups if any(_answers_alike(child, children[other]) for other in g)]
+        groups = [g for g in groups if g not in joined]
+        groups.append(sorted([index, *(other for g in joined for other in g)]))
+    for group in groups:
+        mean = sum(reasons[i].value_probability for i in group) / len(group)
+        if len(group) < LEAST_ALIKE or mean < 0.5:
+            continue
+        for i in group:
+            if reasons[i].value_probability < SHAPED_LIKE:
+                gain = _log_odds(SHAPED_LIKE) - _log_odds(reasons[i].value_probability)
+                reasons[i] = _add(
+                    reasons[i], [(f"as {len(group) - 1} siblings with the same properties", gain)]
+                )
+    return reasons
+
+
+def _answers_alike(a: Child, b: Child) -> bool:
+    return a.below == b.below and _is_shaped_alike(a.heard, b.heard) is True
+
+
+def _is_shaped_alike(a: Heard, b: Heard) -> bool | None:
+    """Whether bodies have the same properties, in all methods that both have; None if there is none."""
+    common = a.shapes.keys() & b.shapes.keys()
+    return all(is_alike(a.shapes[method], b.shapes[method]) for method in common) if common else None
+
+
+def _add(reason: Reason, found: list[tuple[str, float]]) -> Reason:
+    if not found:
+        return reason
+    odds = _log_odds(reason.value_probability) + sum(weight for _, weight in found)
+    evidence = sorted(
+        (*((name, round(weight, 2)) for name, weight in found), *reason.evidence),
+        key=lambda e: (-abs(e[1]), e[0]),
+    )
+    return Reason(probability(odds), tuple(evidence[:6]))
+
+
+def _log_odds(probability: float) -> float:
+    bounded = min(1 - 1e-13, max(1e-13, probability))
+    return math.log(bounded / (1 - bounded))

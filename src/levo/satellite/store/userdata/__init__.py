@@ -1,0 +1,21 @@
+"""What users decided and set up, one small class a subject, over one database."""
+
+from __future__ import annotations
+
+from levo.satellite.store.userdata.accounts import Account, Accounts
+from levo.satellite.store.userdata.alerts import Alert, Alerts, NewAlert
+from levo.satellite.store.userdata.audit import AuditEntry, AuditLog
+from levo.satellite.store.userdata.database import USERDATA_NAME
+from levo.satellite.store.userdata.decisions import Decision, DecisionKind, Decisions, EndpointPlace
+from levo.satellite.store.userdata.sessions import Session, Sessions
+from levo.satellite.store.userdata.settings import Settings
+from levo.satellite.store.userdata.subjects import UserData
+from levo.satellite.store.userdata.tokens import Token, Tokens
+from levo.satellite.store.userdata.views import SavedView, Views
+from levo.satellite.store.userdata.webhooks import Webhook, Webhooks
+
+__all__ = [
+    "USERDATA_NAME", "Account", "Accounts", "Alert", "Alerts", "AuditEntry", "AuditLog", "Decision",
+    "DecisionKind", "Decisions", "EndpointPlace", "NewAlert", "SavedView", "Session", "Sessions", "Settings",
+    "Token", "Tokens", "UserData", "Views", "Webhook", "Webhooks",
+]  # fmt: skip

@@ -1,0 +1,158 @@
+"""What users decided about endpoints and sensitive data. All of it can be taken back."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from levo.satellite.store.userdata.database import Subject, row_number
+
+DecisionKind = Literal["accept", "rename", "split", "merge", "ignore", "confirm", "reject"]
+
+
+class EndpointPlace(msgspec.Struct, frozen=True):
+    """An endpoint as decisions name it; outlives the endpoint's number and the names of its parameters."""
+
+    organization: str
+    environment: str
+    application: str
+    host: str
+    method: str
+    place: str
+    """The template with its parameters unnamed: ``/users/{}``."""
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """One decision of a user."""
+
+    id: int
+    time_ns: int
+    actor: str
+    kind: str
+    organization: str
+    environment: str
+    application: str
+    host: str
+    method: str
+    place: str
+    detail: str
+    """*rename*, *split*, *merge*: the template as decided; *confirm*, *reject*: ``location kind``."""
+    undone_ns: int
+
+    @property
+    def endpoint(self) -> EndpointPlace:
+        """What it is about."""
+        return EndpointPlace(
+            self.organization, self.environment, self.application, self.host, self.method, self.place
+        )
+
+
+class Decisions(Subject):
+    """Decisions by endpoint, and what they come to."""
+
+    def decide(
+        self, kind: DecisionKind, endpoint: EndpointPlace, detail: str, actor: str, now_ns: int
+    ) -> int:
+        """Remember a decision; return its number."""
+        with self._database.change():
+            rows = self._database.rows(
+                "INSERT INTO decision (time_ns, actor, kind, organization, environment, application, host,"
+                " method, place, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                now_ns, actor, kind, *msgspec.structs.astuple(endpoint), detail,
+            )  # fmt: skip
+            self._stand(endpoint)
+        return int(rows[0][0])
+
+    def undo(self, identity: int, now_ns: int, organization: str = "") -> Decision | None:
+        """Take a decision back; return it, None if there is none or it was taken back already.
+
+        With an *organization*, only what is about an endpoint of that one.
+        """
+        with self._database.change():
+            rows = self._database.rows(
+                "UPDATE decision SET undone_ns = ? WHERE id = ? AND undone_ns = 0"
+                f" AND ? IN ('', organization) RETURNING {_DECISION}",
+                now_ns, row_number(identity), organization,
+            )  # fmt: skip
+            if not rows:
+                return None
+            decision = Decision(*rows[0])
+            self._stand(decision.endpoint)
+        return decision
+
+    def of(self, endpoint: EndpointPlace) -> list[Decision]:
+        """Return all decisions about an endpoint, newest first, those taken back included."""
+        rows = self._database.rows(
+            f"SELECT {_DECISION} FROM decision WHERE {_SAME_PLACE} ORDER BY id DESC LIMIT 200",
+            *msgspec.structs.astuple(endpoint),
+        )
+        return [Decision(*row) for row in rows]
+
+    def in_force(self, *kinds: str) -> list[Decision]:
+        """Return the decisions of *kinds* that were not taken back, oldest first."""
+        marks = ",".join("?" * len(kinds))
+        rows = self._database.rows(
+            f"SELECT {_DECISION} FROM decision WHERE undone_ns = 0 AND kind IN ({marks}) ORDER BY id", *kinds
+        )
+        return [Decision(*row) for row in rows]
+
+    def standing(self, endpoint: EndpointPlace) -> tuple[str, str]:
+        """Return (state, path as renamed) of an endpoint: ``""``, ``accepted`` or ``ignored``."""
+        rows = self._database.rows(
+            f"SELECT state, path FROM standing WHERE {_SAME_PLACE}", *msgspec.structs.astuple(endpoint)
+        )
+        return (str(rows[0][0]), str(rows[0][1])) if rows else ("", "")
+
+    def renamed(self) -> dict[EndpointPlace, str]:
+        """Return the paths of endpoints that were renamed."""
+        rows = self._database.rows(
+            "SELECT organization, environment, application, host, method, place, path FROM standing"
+            " WHERE path != '' LIMIT 20000"
+        )
+        return {EndpointPlace(*row[:6]): str(row[6]) for row in rows}
+
+    def _stand(self, endpoint: EndpointPlace) -> None:
+        place = msgspec.structs.astuple(endpoint)
+        state = path = ""
+        rows = self._database.rows(
+            f"SELECT kind, detail FROM decision WHERE {_SAME_PLACE} AND undone_ns = 0 ORDER BY id", *place
+        )
+        for kind, detail in rows:
+            if kind == "accept":
+                state = "accepted"
+            elif kind == "ignore":
+                state = "ignored"
+            elif kind == "rename":
+                path = str(detail)
+        self._database.run(
+            "INSERT OR REPLACE INTO standing VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *place, state, path
+        )
+
+
+_DECISION = (
+    "id, time_ns, actor, kind, organization, environment, application, host, method, place, detail, undone_ns"
+)
+_SAME_PLACE = (
+    "organization = ? AND environment = ? AND application = ? AND host = ? AND method = ? AND place = ?"
+)
+
+
+def read_path_decisions(path: Path, scope: tuple[str, str, str, str]) -> list[tuple[str, str]]:
+    """Return (kind, template) of the decisions in force on the paths of a host, oldest first.
+
+    For the learner, which has its own process: *path* is opened for this call and may be absent.
+    """
+    if not path.exists():
+        return []
+    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        rows = connection.execute(
+            "SELECT kind, CASE detail WHEN '' THEN place ELSE detail END FROM decision WHERE undone_ns = 0"
+            " AND kind IN ('accept', 'rename', 'split', 'merge')"
+            " AND organization = ? AND environment = ? AND application = ? AND host = ? ORDER BY id",
+            scope,
+        )
+        return [(str(kind), str(template)) for kind, template in rows]

@@ -1,0 +1,41 @@
+"""Who is logged in."""
+
+from __future__ import annotations
+
+import msgspec
+
+from levo.satellite.store.userdata.database import Subject
+
+
+class Session(msgspec.Struct, frozen=True):
+    """Somebody who is logged in."""
+
+    account: str
+    role: str
+    organization: str
+    form_token: str
+
+
+class Sessions(Subject):
+    """Sessions by the digest of their secret."""
+
+    def add(self, digest: bytes, account: str, form_token: str, now_ns: int, expires_ns: int) -> None:
+        """Remember a session; forget those that are over."""
+        with self._database.change():
+            self._database.run("DELETE FROM session WHERE expires_ns <= ?", now_ns)
+            self._database.run(
+                "INSERT INTO session VALUES (?, ?, ?, ?, ?)", digest, account, form_token, now_ns, expires_ns
+            )
+
+    def get(self, digest: bytes, now_ns: int) -> Session | None:
+        """Return a session that is not over."""
+        rows = self._database.rows(
+            "SELECT name, role, organization, form_token FROM session JOIN account ON account = name"
+            " WHERE digest = ? AND expires_ns > ?",
+            digest, now_ns,
+        )  # fmt: skip
+        return Session(*rows[0]) if rows else None
+
+    def end(self, digest: bytes) -> None:
+        """Forget a session."""
+        self._database.run("DELETE FROM session WHERE digest = ?", digest)

@@ -1,0 +1,54 @@
+"""Security headers of every response of the site.
+
+Headers keep browsers strict; the Host header is checked while there is no login.
+"""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from levo.satellite.web.host import names_loopback
+from levo.satellite.web.problems import problem
+
+_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+        " font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "x-frame-options": "DENY",
+}
+
+
+class SecurityHeaders:
+    """ASGI middleware.
+
+    A Satellite on loopback answers only to loopback names, so that a foreign web page cannot read the catalog
+    through a DNS name that it points at 127.0.0.1.
+    """
+
+    def __init__(self, app: ASGIApp, *, loopback_only: bool) -> None:
+        self._app = app
+        self._loopback_only = loopback_only
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        if self._loopback_only and not names_loopback(Headers(scope=scope).get("host", "")):
+            text = "listening on loopback, this Satellite answers to localhost only; see --listen"
+            await problem(421, text)(scope, receive, send_with_headers)
+            return
+        await self._app(scope, receive, send_with_headers)

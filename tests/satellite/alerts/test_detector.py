@@ -1,0 +1,226 @@
+"""What is alerted, over a real catalog that grows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from levo.satellite.alerts.detector import AlertDetector
+from levo.satellite.catalog.derived import DerivedCatalog
+from levo.satellite.catalog.place import place_of
+from levo.satellite.learn import Run, Scope, SensorReport, State, decide_templates, learn_all, learn_sensor
+from levo.satellite.learn.paths.state import PathState
+from levo.satellite.queue import Position
+from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
+from levo.satellite.store.changes import SETTLED
+from levo.satellite.store.userdata import EndpointPlace, NewAlert, UserData
+from tests.satellite.openapi.learned import shop
+from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
+
+
+class Clock:
+    now_ns = NOW - SECOND
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+
+SCOPE = Scope("acme", "staging", "shop", "shop.example")
+PLACE = ("acme", "staging", "shop", "shop.example", "GET")
+
+
+class World:
+    """A catalog that grows, and who watches it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = Clock()
+        self.userdata = UserData(folder / "desk.sqlite3")
+        self.writer = CatalogWriter(folder / "catalog")
+        self.reader = CatalogReader(folder / "catalog", self.userdata.path)
+        self.paths: dict[Scope, PathState] = {}
+        self.detector = self.restarted()
+        self.commits = 0
+        self.detector.look(True)
+
+    def restarted(self) -> AlertDetector:
+        derived = DerivedCatalog(self.reader, self.userdata.decisions)
+        self.detector = AlertDetector(
+            self.reader, derived, self.userdata.alerts, self.userdata.settings, self.clock
+        )
+        return self.detector
+
+    def see(self, *seen: str) -> None:
+        """Commit a trace of each path, and look."""
+        self.commit(learn_all(State(paths=self.paths), [trace(each) for each in seen]))
+
+    def commit(self, delta: State) -> None:
+        self.commits += 1
+        decisions = {
+            scope: decide_templates(paths, self.writer.overrides(scope))
+            for scope, paths in self.paths.items()
+        }
+        self.writer.commit(delta, Position(1, self.commits), decisions)
+        self.detector.look(True)
+
+    def texts(self, kind: str) -> list[str]:
+        return [alert.text for alert in reversed(self.userdata.alerts.latest()) if alert.kind == kind]
+
+    def shown(self) -> dict[str, int]:
+        return {row.path: row.id for row in self.reader.endpoints(EndpointFilter())[1]}
+
+    def hear(self, name: str, at_s: float, *, instance: str = "run-1", stop: bool = False) -> None:
+        """Commit what a sensor on host *name* says *at_s* seconds from now on."""
+        time_ns = NOW + int(at_s * SECOND)
+        last = (int(at_s) + 1, time_ns)
+        run = Run(instance, NOW if instance == "run-1" else time_ns, last, last if stop else (0, 0))
+        described = {
+            "host.name": (time_ns, name),
+            "service.name": (time_ns, "orders"),
+            "deployment.environment.name": (time_ns, "staging"),
+        }
+        self.clock.now_ns = max(self.clock.now_ns, time_ns)
+        report = SensorReport(time_ns, time_ns, described, run=run if instance else Run())
+        self.commit(learn_sensor(State(), "acme", f"id of {name} {instance and 'new'}", report))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_an_endpoint_that_is_called_otherwise_is_not_new(world: World) -> None:
+    """By an uploaded description or by people: the template is renamed with the next traffic."""
+    world.see(*(f"/invoices/{number}" for number in range(100, 140)))
+    (before,) = world.shown().items()
+    for name in ("id", "number"):
+        place = EndpointPlace(*PLACE, "/invoices/{}")
+        world.userdata.decisions.decide("rename", place, f"/invoices/{{{name}}}", "anna", NOW)
+        world.see("/invoices/7")
+        assert world.shown() == {f"/invoices/{{{name}}}": before[1]}
+
+    (text,) = world.texts("new-endpoint")
+    assert before[0] in text
+    assert [alert.endpoint for alert in world.userdata.alerts.latest()] == [before[1]]
+    world.restarted().look(True)
+    assert len(world.userdata.alerts.latest()) == 1
+
+
+def test_neither_a_merge_nor_a_split_is_a_new_endpoint(world: World) -> None:
+    world.see("/users/me", *(f"/users/{number}" for number in range(100, 140)))
+    apart = world.shown()
+    told = world.texts("new-endpoint")
+    world.userdata.decisions.decide("merge", EndpointPlace(*PLACE, "/users/me"), "/users/{}", "anna", NOW)
+    world.see("/users/9", "/users/me")
+    assert len(world.shown()) == 1
+    world.userdata.decisions.decide("split", EndpointPlace(*PLACE, "/users/{}"), "/users/me", "anna", NOW)
+    world.see("/users/me", "/users/8")
+
+    assert len(apart) == len(told) == len(world.shown()) == 2
+    assert world.texts("new-endpoint") == told
+
+
+def test_sensitive_data_of_a_merged_endpoint_is_not_new(world: World) -> None:
+    world.see("/users/me", *(f"/users/{number}" for number in range(100, 140)))
+    kind, both = "new-sensitive-field", set(world.shown().values())
+    world.userdata.decisions.decide("merge", EndpointPlace(*PLACE, "/users/me"), "/users/{}", "anna", NOW)
+    world.see("/users/9")
+    (new,) = world.shown().values()
+    (old,) = both - {new}
+    world.userdata.alerts.add([NewAlert(kind, f"{old} response email", "t", old)], NOW, sent=True)
+
+    assert world.reader.merged_into([new]) == {new: [old]}
+    found = NewAlert(kind, f"{new} response email", "t", new)
+    assert world.detector.follow_merges([found]) == []
+    assert world.userdata.alerts.unknown([found]) == []
+
+
+def test_alerts_of_the_release_before_are_not_sent_again(world: World) -> None:
+    """It named a new endpoint by its path; what it had not seen yet is news all the same."""
+    world.see(*(f"/invoices/{number}" for number in range(100, 140)))
+    ((path, identity),) = world.shown().items()
+    world.userdata.alerts.rename("new-endpoint", str(identity), f"acme/staging/shop/shop.example GET {path}")
+    world.userdata.settings.set("alerts by endpoint", "")
+    world.see("/health")
+    world.restarted().look(True)
+
+    assert len(world.texts("new-endpoint")) == 2
+    assert {alert.subject for alert in world.userdata.alerts.latest()} == {
+        str(each) for each in world.shown().values()
+    }
+
+
+def test_who_stops_cleanly_raises_no_alert_and_who_is_killed_does(world: World) -> None:
+    for name in ("web-1", "web-2"):
+        world.hear(name, 1)
+    world.hear("web-1", 2, stop=True)
+    for second in (30, 100, 130):
+        world.clock.now_ns = NOW + second * SECOND
+        world.detector.look(True)
+
+    assert world.texts("sensor-silent") == [
+        "Sensor on web-2 (orders, staging) has been silent for two minutes"
+    ]
+    world.hear("web-2", 200, instance="run-2")
+    (alert,) = (alert for alert in world.userdata.alerts.latest() if alert.kind == "sensor-silent")
+    assert alert.over_ns == NOW + 200 * SECOND and not world.userdata.alerts.unsent()
+    world.clock.now_ns = NOW + 400 * SECOND
+    world.detector.look(True)
+    (again,) = world.userdata.alerts.unsent()
+    assert again.text == alert.text and again.id > alert.id
+
+
+def test_a_satellite_that_was_away_itself_waits_before_it_calls_others_silent(world: World) -> None:
+    world.hear("web-1", 1)
+    world.clock.now_ns = NOW + 3600 * SECOND
+    world.restarted().look(True)
+    assert not world.texts("sensor-silent")
+    world.clock.now_ns += 60 * SECOND
+    world.detector.look(True)
+    assert not world.texts("sensor-silent")
+    world.clock.now_ns += 61 * SECOND
+    world.detector.look(True)
+    assert len(world.texts("sensor-silent")) == 1
+
+
+def test_a_sensor_of_the_release_before_that_was_upgraded_is_not_silent(world: World) -> None:
+    world.hear("web-1", 1, instance="")
+    world.hear("web-2", 1, instance="")
+    world.hear("web-1", 5, instance="run-9")
+    world.hear("web-1", 130, instance="run-9")
+    world.clock.now_ns = NOW + 140 * SECOND
+    world.detector.look(True)
+
+    assert world.texts("sensor-silent") == [
+        "Sensor on web-2 (orders, staging) has been silent for two minutes"
+    ]
+
+
+def test_rejected_findings_raise_no_alert(tmp_path: Path) -> None:
+    userdata = UserData(tmp_path / "desk.sqlite3")
+    catalog(tmp_path / "catalog", shop()).close()
+    reader = CatalogReader(tmp_path / "catalog", userdata.path)
+    derived = DerivedCatalog(reader, userdata.decisions)
+    detector = AlertDetector(reader, derived, userdata.alerts, userdata.settings, lambda: NOW)
+
+    def sensitive() -> set[str]:
+        return {alert.subject for alert in detector.sensitive_fields()}
+
+    assert sensitive() == set(), "nothing is looked at yet"
+    derived.refresh()
+    before, rejected = sensitive(), derived.all_findings()[0]
+    row = reader.endpoint(rejected.endpoint)
+    assert row is not None and len(before) == 3
+    userdata.decisions.decide("reject", place_of(row), f"{rejected.location} {rejected.kind}", "anna", NOW)
+
+    assert before - sensitive() == {f"{rejected.endpoint} {rejected.location} {rejected.kind}"}
+
+
+def test_what_breaks_clients_is_alerted(world: World) -> None:
+    world.see(*("/health" for _ in range(SETTLED)))
+    world.commit(
+        learn_all(State(paths=world.paths), [trace("/health", status=503), trace("/health", status=404)])
+    )
+
+    (text,) = world.texts("breaking-change")
+    assert text == "New status: 503 at GET /health of shop"
