@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
+HEADERS = sorted(SOURCE.rglob("*.h"))
 COMPILER = os.environ.get("CC", "cc")
 # What a header defines for somebody else is not unused.
 FLAGS = ["-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Wno-unused-const-variable"]
