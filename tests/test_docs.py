@@ -56,7 +56,7 @@ def third_party(folder: str) -> set[str]:
                 names |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 names.add(str(node.module).partition(".")[0])
-    ours = {"levo", "tests", "bench", "fuzz", "Cython", "setuptools"}
+    ours = {"levo", "tests", "tools", "bench", "fuzz", "Cython", "setuptools"}
     return {DISTRIBUTIONS.get(name, name) for name in names - ours - sys.stdlib_module_names}
 
 

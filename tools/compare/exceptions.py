@@ -1,0 +1,44 @@
+"""What may differ between the two commits, and why. Everything else is a difference."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+PARTS = ("jsonl", "otlp", "ledger", "openapi", "endpoints", "rest")
+
+
+@dataclass(frozen=True, slots=True)
+class Exempt:
+    """Differences that are meant."""
+
+    part: str
+    pattern: str
+    """A regex, searched in the text of a difference: ``FILE at PLACE: OLD -> NEW``."""
+    reason: str
+
+    def covers(self, part: str, text: str) -> bool:
+        """Whether this difference is meant."""
+        return part == self.part and re.search(self.pattern, text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A word that became another one: in the old answers, members and texts called *old* are read as *new*.
+
+    A word with a ``/`` is the path of a REST route.
+    """
+
+    part: str
+    old: str
+    new: str
+    reason: str
+
+
+EXEMPT: tuple[Exempt, ...] = ()
+RENAMED: tuple[Renamed, ...] = ()
+"""Filled by the changes that make them necessary."""
+
+# Not compared at all: chosen anew for each run, or figures of the process.
+IGNORED_ATTRIBUTES = frozenset({"levo.sensor.id", "service.instance.id", "process.creation.time"})
+IGNORED_LOG_FIELDS = frozenset({"time", "level", "message"})
