@@ -69,6 +69,16 @@ class Gate:
         self.open.set()
 
 
+class Timed(Gate):
+    """Knows what it had received when metrics came."""
+
+    before_metrics: list[int] | None = None
+
+    def send_metrics(self, encoded: bytes, timeout_s: float | None = None) -> Receipt:
+        self.before_metrics = list(self.numbers)
+        return super().send_metrics(encoded, timeout_s)
+
+
 class Stuck(Gate):
     """A gate that nothing but the test opens."""
 
@@ -204,6 +214,19 @@ def test_metrics_go_out_once_and_only_the_newest() -> None:
     assert (seen.metrics_sent, seen.metrics_failed) == (1, 3)
 
 
+def test_metrics_do_not_wait_for_the_end_of_a_batch() -> None:
+    gate = Timed(is_open=False)
+    output = output_to(gate)
+    output.submit(NumberedBatch(range(30)))
+    assert gate.sending.wait(20)
+    output.submit_metrics(b"now")
+    gate.open.set()
+    assert output.flush(20)
+    output.close()
+    assert gate.before_metrics == list(range(10))
+    assert balanced(output).exported == 30
+
+
 def test_a_close_during_backoff_does_not_wait_for_its_end() -> None:
     gate = Gate()
     gate.failures = [RetryableExportError("later", retry_after_s=3600)]
@@ -320,6 +343,30 @@ class TestWithSpool:
         output.close()
         assert gate.numbers == list(range(21))
         balanced(output)
+
+    def test_requests_that_the_disk_refuses_hold_no_metrics_up(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gate = Timed(is_open=False)
+        spool = Spool(tmp_path)
+        output = output_to(gate, spool=spool)
+        refused: list[EncodedRequest] = []
+
+        def refuse(request: EncodedRequest) -> None:
+            refused.append(request)
+            raise SpoolError("spool directory x: No space left on device")
+
+        monkeypatch.setattr(spool, "append", refuse)
+        for number in range(5):
+            output.submit(NumberedBatch([number]))
+        assert gate.sending.wait(20)
+        wait_until(lambda: len(refused) == 3)  # one is being sent, one waits for that, one for its turn
+        output.submit_metrics(b"now")
+        gate.open.set()
+        assert output.flush(20)
+        output.close()
+        assert gate.before_metrics == [0]
+        assert balanced(output).exported == 5
 
     def test_close_gives_up_a_delivery_that_hangs_and_keeps_it_on_disk(self, tmp_path: Path) -> None:
         gate = Stuck(is_open=False)
