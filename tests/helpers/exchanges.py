@@ -17,6 +17,7 @@ from levo.model.exchange import (
     Response,
     text_of,
 )
+from tests.helpers.effort import scaled
 
 TIMES = st.integers(1, 2**62)
 COUNTS = st.integers(0, 2**31 - 1)
@@ -24,7 +25,7 @@ COUNTS = st.integers(0, 2**31 - 1)
 
 def examples(count: int) -> settings:
     """*count* examples, however busy the machine is: no time limits."""
-    return settings(max_examples=count, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    return settings(max_examples=scaled(count), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def raw(octets: bytes) -> str:
