@@ -1,8 +1,8 @@
 """A lossy path: 1 % of the packets hidden from the sensor, 1 % doubled, 1 % out of order.
 
 Request and response of an exchange carry the same number in target, field and body. None may be mispaired,
-those that lost octets say so, all others are complete. ``LEVO_SYSTEM_EXCHANGES`` sets how many (100,000 for
-the docs).
+those that lost octets say so, all others are complete. There are 4,000 of them,
+and 100,000 in the long form.
 """
 
 from __future__ import annotations
