@@ -30,9 +30,11 @@ test: setup test-tools ## all tests but the long ones (TESTS="tests/demo -k repl
 test-long: setup test-tools ## the long tests: outages of minutes, fuzzing, clean rebuilds (hours)
 	@$(PYTEST) --hypothesis-profile=long -m 'long or hypothesis' $(TESTS)
 
-lint: setup ## ruff and mypy (strict)
+lint: setup ## ruff, mypy (strict), cython-lint, and the C compiler with its warnings
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
+	@PATH=$$PWD/.venv/bin:$$PATH cython-lint src fuzz
+	@$(PY) tools/check_c.py
 
 format: setup ## let ruff format the Python files
 	@$(PY) -m ruff format .
