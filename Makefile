@@ -8,22 +8,33 @@ PY := .venv/bin/python
 STAMPS := build/stamps
 COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
-.PHONY: help setup demo test lint format bench fuzz image deb clean test-tools
+PYTEST := $(PY) -m pytest -n auto --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder
+QUICK := not (root or live or browser or packaging or slow or long)
+
+.PHONY: help setup demo check test test-long lint format bench fuzz image deb clean test-tools
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMPS)/compiled ## make .venv with .venv/bin/levo, build the compiled modules (quick when nothing changed)
 
 demo: setup ## Satellite, sensor and a sample API with traffic on loopback; prints the URL (DEMO="--seconds 30" for options)
 	@.venv/bin/levo demo $(DEMO)
 
-test: setup test-tools ## run the tests (TESTS="tests/demo -k replay" for some of them)
-	@$(PY) -m pytest $(TESTS)
+check: setup ## the quick tests: without root, servers, browsers or packages (minutes)
+	@$(PYTEST) --hypothesis-profile=check -m '$(QUICK)' $(TESTS)
 
-lint: setup ## ruff and mypy (strict)
+test: setup test-tools ## all tests but the long ones (TESTS="tests/demo -k replay" for some of them)
+	@$(PYTEST) -m 'not long' $(TESTS)
+
+test-long: setup test-tools ## the long tests: outages of minutes, fuzzing, clean rebuilds (hours)
+	@$(PYTEST) --hypothesis-profile=long -m 'long or hypothesis' $(TESTS)
+
+lint: setup ## ruff, mypy (strict), cython-lint, and the C compiler with its warnings
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
+	@PATH=$$PWD/.venv/bin:$$PATH cython-lint src fuzz
+	@$(PY) tools/check_c.py
 
 format: setup ## let ruff format the Python files
 	@$(PY) -m ruff format .

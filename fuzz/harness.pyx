@@ -21,7 +21,17 @@ from levo.engine.exchange.batch cimport Batch, batch_add
 from levo.engine.engine cimport Engine
 from levo.engine.core.exchange cimport exchange_footprint, section_allocate
 from levo.engine.net.frame cimport Decoder, decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
-from levo.engine.http2.hpack cimport HeaderList, Hpack, hpack_decode, hpack_footprint, hpack_forget, hpack_free, hpack_init, list_free, list_init
+from levo.engine.http2.hpack cimport (
+    HeaderList,
+    Hpack,
+    hpack_decode,
+    hpack_footprint,
+    hpack_forget,
+    hpack_free,
+    hpack_init,
+    list_free,
+    list_init,
+)
 from levo.engine.core.memory cimport buffer_append
 from levo.engine.core.source cimport FrameSource
 from levo.engine.core.state cimport Connection
@@ -30,7 +40,7 @@ from levo.engine.tls.endpoints cimport ENDPOINT_SLOTS, Endpoint
 from levo.engine.tls.keys cimport Secrets
 from levo.engine.core.types cimport (
     PROTOCOL_HTTP1, PROTOCOL_HTTP2, PROTOCOL_WEBSOCKET,
-    Budget, Exchange, Field, Frame, FrameSink, Message, Packet, Section, Span, Stats,
+    Budget, Exchange, Frame, FrameSink, Message, Packet, Section, Span, Stats,
 )
 
 import orjson
@@ -452,7 +462,9 @@ LINKS[:] = [1, 0, 12, 101, 105, 108, 113, 127, 141, 192, 228, 229, 276, 9, 50, 7
 cdef uint64_t[1] SEEN
 
 
-cdef int one_frame(Decoder* decoder, uint8_t* octets, uint32_t length, uint32_t more, int64_t time_ns, int link) except -1:
+cdef int one_frame(
+    Decoder* decoder, uint8_t* octets, uint32_t length, uint32_t more, int64_t time_ns, int link
+) except -1:
     cdef Frame frame
     cdef Packet packet
     cdef uint32_t i
@@ -607,7 +619,8 @@ cdef int put_body(Batch batch, Message* message, bytes body) except -1:
 
 CODINGS = (
     b"gzip", b"deflate", b"br", b"zstd", b"x-gzip", b"identity", b"gzip, br", b"br, gzip", b"deflate, gzip, zstd",
-    b"GZIP ,, deflate", b"zstd,zstd", b"compress", b"", b"gzip, gzip, gzip, gzip, gzip, gzip", b"deflate, br", b"aws-chunked",
+    b"GZIP ,, deflate", b"zstd,zstd", b"compress", b"", b"gzip, gzip, gzip, gzip, gzip, gzip",
+    b"deflate, br", b"aws-chunked",
 )
 
 
@@ -688,7 +701,8 @@ cdef object BY_NAME = Redactor(NAMES)
 cdef object BY_BOTH = Redactor(
     NAMES, [re2.compile(rb"[a-z0-9.]{1,20}@[a-z0-9.]{1,20}"), re2.compile(rb"\d{3}-?\d{2}-?\d{4}")])
 cdef object BY_DEFAULT = Redactor(
-    defaults=credentials.FIELDS, urls=(*credentials.URL_HEADERS, "cookie"), url_fields=("key",), redirect_fields=("code",))
+    defaults=credentials.FIELDS, urls=(*credentials.URL_HEADERS, "cookie"), url_fields=("key",),
+    redirect_fields=("code",))
 KINDS = (
     b"application/json", b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=X", b"text/plain",
     b"application/xml", b"", b"application/x-ndjson", b"application/grpc",
@@ -737,7 +751,6 @@ cdef int target_capture(const uint8_t* data, size_t size) except -1:
     """A capture file."""
     cdef uint64_t seen[2]
     cdef FrameSource source
-    cdef int passed
     memset(seen, 0, sizeof(seen))
     if ftruncate(FILE, 0) or pwrite(FILE, data, size, 0) != <ssize_t>size:
         raise OSError("cannot write the file")

@@ -109,3 +109,28 @@ def test_the_readme_has_every_flag_of_the_sensor() -> None:
     }
     known = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
     assert told == known - {"--help"}
+
+
+def test_contributing_explains_every_target() -> None:
+    targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+    assert {f"make {name}" for name in targets if name != "help"} == set(
+        re.findall(r"`(make [a-z-]+)`", page)
+    )
+
+
+def test_the_page_on_tests_explains_every_marker() -> None:
+    markers = {line.partition(":")[0] for line in PROJECT["tool"]["pytest"]["ini_options"]["markers"]}
+    page = (ROOT / "tests" / "README.md").read_text(encoding="utf-8")
+
+    assert markers <= set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+
+
+def test_make_check_leaves_out_every_marker() -> None:
+    chosen = re.search(
+        r"^QUICK := not \((.*)\)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    markers = {line.partition(":")[0] for line in PROJECT["tool"]["pytest"]["ini_options"]["markers"]}
+
+    assert chosen and set(chosen[1].split(" or ")) == markers

@@ -100,7 +100,7 @@ class _Pool:
             value = self._made[rank] = self.make()
         return value
 
-    def make(self) -> str:
+    def make(self) -> str:  # noqa: PLR0911 (one return for each kind of value)
         rng, style, kind = self._rng, self._style, self._kind
         if kind == "integer":
             return str(rng.randint(1, (999, 99_999, 9_999_999, 10**12)[style]))

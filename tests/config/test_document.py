@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from levo.config import check_file
 from levo.config.document import Document, url_filter
 from levo.errors import ConfigError
+from tests.helpers.effort import scaled
 
 NAMES = ["levo-env", "ip-filter-list", "url-filter", "rules", "entries", "redact", "action", "null"]
 SIGNS = [
@@ -36,7 +37,7 @@ SIGNS = [
 PIECES = st.sampled_from([*NAMES, *SIGNS, "\t", "# "])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=scaled(200))
 @given(
     octets=st.one_of(st.binary(max_size=80), st.lists(PIECES, max_size=25).map(lambda p: "".join(p).encode()))
 )

@@ -13,13 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from levo.ecs.definition import RESPONSE_ONLY, TaskDefinition, read_definition, unknown_members
 from levo.ecs.model import CONTAINER_NAME, EcsInputError, Flag, Sidecar
 from tests.ecs.definitions import definition, described, full, model
+from tests.helpers.effort import scaled
 
 SIDECAR = Sidecar(
     flags=(Flag("satellite-url", "https://s:9999"),), region="eu-west-1", log_group="/ecs/web-pcap"
 )
 REGISTER = model().operation_model("RegisterTaskDefinition").input_shape
 DESCRIBED = model().operation_model("DescribeTaskDefinition").output_shape
-MANY = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=scaled(40), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def test_the_members_known_to_be_answers_only_are_those_of_the_api_model() -> None:

@@ -8,6 +8,7 @@ from levo.ecs.definition import TaskDefinition
 from levo.ecs.diff import differences, render
 from levo.ecs.model import CONTAINER_NAME, Flag, Sidecar
 from tests.ecs.definitions import definition, described
+from tests.helpers.effort import scaled
 
 SIDECAR = Sidecar(
     flags=(Flag("satellite-url", "https://s:9999"), Flag("filter", "port 80 or port 81")),
@@ -17,7 +18,7 @@ SIDECAR = Sidecar(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=scaled(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(before=described())
 def test_adding_the_sensor_is_one_difference(before: TaskDefinition) -> None:
     changes = differences(before, before.with_sensor(SIDECAR))

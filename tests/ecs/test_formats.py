@@ -18,6 +18,7 @@ from levo.ecs.model import Flag, Sidecar
 from levo.ecs.plan import Request, Target, plan_add
 from levo.ecs.sizes import FARGATE_SIZES
 from tests.ecs.definitions import definition
+from tests.helpers.effort import scaled
 
 FLAGS = (
     Flag("satellite-url", "https://satellite.example:9999"),
@@ -163,7 +164,7 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=scaled(30))
 @given(value=st.dictionaries(st.sampled_from(["name", "cpu", "options"]), JSON, min_size=1))
 def test_an_hcl_parser_reads_back_what_was_written(value: dict[str, Any]) -> None:
     assert _plain(hcl2.loads(f"x = {hcl(value)}\n"))["x"] == value

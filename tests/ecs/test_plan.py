@@ -23,6 +23,7 @@ from levo.ecs.plan import (
 )
 from levo.ecs.state import REMOVED, TAG_PREVIOUS, TAG_VERSION, Deployment
 from tests.ecs.definitions import definition, described, service
+from tests.helpers.effort import scaled
 
 FLAGS = (Flag("satellite-url", "https://s:9999"), Flag("levoai-org-id", "org"))
 REQUEST = Request(flags=FLAGS, region="eu-west-1")
@@ -379,7 +380,7 @@ def test_what_is_not_ours_is_not_removed(containers: list[Any], code: str, stops
     assert [(finding.code, finding.stops) for finding in plan.findings] == [(code, stops)]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=scaled(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(before=described())
 def test_whatever_the_task_is_the_plan_adds_the_sensor_alone_or_says_why_not(before: TaskDefinition) -> None:
     plan = plan_add([Target(before)], REQUEST)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.conversation import Conversation, Turn, converse, exchanges_as_turns
+from tests.helpers.effort import long, scaled
 from tests.helpers.engine_runs import Run, run_frames
 from tests.helpers.http_messages import ExchangeText, connections, stream_of, turns_of
 from tests.helpers.lines import summaries
@@ -27,7 +26,9 @@ from tests.helpers.oracles import (
 from tests.helpers.packets import Ends, Segment, capture_segments
 
 CHECKED = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=scaled(120),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 isns = st.one_of(st.integers(0, 2**32 - 1), st.integers(2**32 - 3000, 2**32 - 1))
@@ -66,7 +67,7 @@ def test_exchanges_agree_with_h11_wherever_tcp_cut_the_streams(texts, cuts, pipe
     assert seen(run_segments(segments)) == expected(turns, texts)
 
 
-@settings(CHECKED, max_examples=40)
+@settings(CHECKED, max_examples=scaled(40))
 @given(texts=connections(most=2), isn=isns, slice_size=st.sampled_from([1, 7, 8192]))
 def test_one_octet_a_segment(texts, isn, slice_size):
     """The finest slicing there is, and batches of any size."""
@@ -195,7 +196,7 @@ def test_any_frames_end_in_counted_states(frames, link_type):
     assert run.statistics["frame_bytes_received"] == sum(map(len, frames))
 
 
-@settings(CHECKED, max_examples=60)
+@settings(CHECKED, max_examples=scaled(60))
 @given(
     texts=connections(most=2),
     where=st.integers(0, 10**6),
@@ -256,21 +257,18 @@ def test_removing_any_one_packet_affects_only_its_exchange(mss, acks):
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_removing_one_packet_of_a_thousand_exchanges(part):
-    """The same on 1,000 exchanges, at a sample of places (all of them with ``LEVO_SYSTEM_FULL``)."""
+@pytest.mark.parametrize("stride", [211, long(4)])
+def test_removing_one_packet_of_a_thousand_exchanges(part, stride):
+    """The same on 1,000 exchanges, at a sample of places; at all of them in the long form."""
     pairs = numbered_pairs(1000)
     segments = converse(exchanges_as_turns(pairs))
     whole = {item_of(x): (as_request(x), as_response(x)) for x in run_segments(segments).exchanges}
     assert sorted(whole) == list(range(1000))
     owner = _owners(segments, pairs)
 
-    for index in range(3 + part, len(segments), _stride()):
+    for index in range(3 + part, len(segments), stride):
         run = run_segments(drop(segments, index))
         assert_only_one_affected(run, whole, owner[index])
-
-
-def _stride() -> int:
-    return 4 if os.environ.get("LEVO_SYSTEM_FULL") else 211
 
 
 def _owners(segments: list[Segment], pairs: list[tuple[bytes, bytes]]) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.util
 import random
+import shutil
 import sysconfig
 import zlib
 from collections.abc import Callable
@@ -86,6 +87,16 @@ def test_under_the_sanitizers(target: str) -> None:
     outcome = campaign.run_target(target, 1)
     assert not outcome.failed, str(outcome)
     assert outcome.executions > 0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
+@pytest.mark.parametrize("target", build.TARGETS)
+def test_a_minute_under_the_sanitizers(target: str) -> None:
+    build.build()
+    outcome = campaign.run_target(target, 60)
+    assert not outcome.failed, str(outcome)
 
 
 def test_seeds_exist_for_every_target_and_are_small() -> None:

@@ -17,9 +17,11 @@ from levo.model.exchange import (
     Response,
     text_of,
 )
+from tests.helpers.effort import scaled
 
 TIMES = st.integers(1, 2**62)
 COUNTS = st.integers(0, 2**31 - 1)
+VERSIONS = ["0.9", "1.0", "1.1", "2", "3"]
 
 ALWAYS = (b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key")
 """Header fields that tests of masking hide."""
@@ -27,7 +29,7 @@ ALWAYS = (b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"
 
 def examples(count: int) -> settings:
     """*count* examples, however busy the machine is: no time limits."""
-    return settings(max_examples=count, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    return settings(max_examples=scaled(count), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def raw(octets: bytes) -> str:
@@ -106,36 +108,47 @@ def _messages() -> dict[str, st.SearchStrategy[object]]:
     }
 
 
+def _request(version: str) -> st.SearchStrategy[Request]:
+    return st.builds(
+        Request,
+        method=st.one_of(st.sampled_from(["GET", "POST", "CONNECT", "get", "BREW"]), octets(10)),
+        target=st.one_of(st.sampled_from(["/", "*", "http://u@h:8/p?q", "h:443"]), octets(60)),
+        version=st.just(version),
+        scheme=st.sampled_from(["http", "https"]),
+        host=st.sampled_from(["", "example.com", "example.com:81", "[::1]:9"]),
+        **_messages(),
+    )
+
+
+def _response(version: str) -> st.SearchStrategy[Response]:
+    return st.builds(
+        Response,
+        status=st.just(0) | st.integers(100, 599),
+        reason=octets(10),
+        version=st.just(version),
+        **_messages(),
+    )
+
+
 def exchanges() -> st.SearchStrategy[Exchange]:
     """Any exchange that ``Batch.build`` takes, with ``raw`` strings in it."""
 
+    # Made once: to make and check a strategy takes longer than to draw from it.
+    requests = {version: _request(version) for version in VERSIONS}
+    responses = {version: _response(version) for version in VERSIONS}
+    addresses = {version: st.ip_addresses(v=version).map(address_text) for version in (4, 6)}
+
     @st.composite
     def draw_one(draw: st.DrawFn) -> Exchange:
-        version = draw(st.sampled_from(["0.9", "1.0", "1.1", "2", "3"]))
+        version = draw(st.sampled_from(VERSIONS))
         protocol = draw(st.sampled_from(["http/" + version, "websocket"]))
-        request = st.builds(
-            Request,
-            method=st.one_of(st.sampled_from(["GET", "POST", "CONNECT", "get", "BREW"]), octets(10)),
-            target=st.one_of(st.sampled_from(["/", "*", "http://u@h:8/p?q", "h:443"]), octets(60)),
-            version=st.just(version),
-            scheme=st.sampled_from(["http", "https"]),
-            host=st.sampled_from(["", "example.com", "example.com:81", "[::1]:9"]),
-            **_messages(),
-        )
-        response = st.builds(
-            Response,
-            status=st.just(0) | st.integers(100, 599),
-            reason=octets(10),
-            version=st.just(version),
-            **_messages(),
-        )
         shape = draw(st.sampled_from(["both", "request", "response"]))
-        address = st.ip_addresses(v=draw(st.sampled_from([4, 6]))).map(address_text)
+        address = addresses[draw(st.sampled_from([4, 6]))]
         return Exchange(
             client=Address(draw(address), draw(st.integers(0, 65535))),
             server=Address(draw(address), draw(st.integers(0, 65535))),
-            request=draw(request) if shape != "response" else None,
-            response=draw(response) if shape != "request" else None,
+            request=draw(requests[version]) if shape != "response" else None,
+            response=draw(responses[version]) if shape != "request" else None,
             protocol=protocol,
             weight=draw(st.floats(0, 1e9)),
             incomplete=draw(st.sampled_from([None, *INCOMPLETE_REASONS])),

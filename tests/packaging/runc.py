@@ -122,7 +122,7 @@ class Container:
 
 
 @contextmanager
-def container(
+def container(  # noqa: PLR0913 (each names a part of the container)
     image: tuple[Path, dict[str, Any]],
     folder: Path,
     namespace: Namespace,

@@ -1,9 +1,8 @@
 """Image builds from nothing: two are identical octet for octet, in folders, umasks, languages and times that
 are not; one is for the other machine (amd64, arm64).
 
-Always: from one set of libraries and Debian files, with a few modules compiled in each folder. With
-LEVO_IMAGE_FULL=1: nothing is shared; each build makes its own Python environment, compiles every module and
-fetches every package.
+From one set of libraries and Debian files, with a few modules compiled in each folder. In the long form
+nothing is shared: each build makes its own Python environment, compiles every module, fetches every package.
 """
 
 from __future__ import annotations
@@ -20,18 +19,19 @@ import pytest
 from tests.packaging.booted import ROOT
 from tests.packaging.runc import unpack
 
-FULL = os.environ.get("LEVO_IMAGE_FULL") == "1"
 if not (Path("/usr/bin/python3.11").exists() and shutil.which("dpkg-deb")):
     REASON = "the image is built from Debian 12"
-elif "LEVO_IMAGE" in os.environ and not FULL:
+elif "LEVO_IMAGE" in os.environ:
     REASON = "LEVO_IMAGE: tests an image that is already there"
 else:
     REASON = ""
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(5400 if FULL else 900),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(bool(REASON), reason=REASON),
 ]
+
+WHOLE = [pytest.mark.long, pytest.mark.timeout(5400)]
 
 FEW = "levo.engine.net.fragments,levo.engine.net.link,levo.engine.http2.hpack"
 SHARED = ("packaging/venv", "packaging/site-sensor", "packaging/site-satellite", "image/debs")
@@ -68,9 +68,11 @@ def share(folder: Path) -> None:
     shutil.copyfile(ROOT / "build/packaging/python", folder / "build/packaging/python")
 
 
-def build(folder: Path, *flags: str, umask: int = 0o022, environment: dict[str, str] | None = None) -> Path:
-    """The archive that the tree in *folder* builds to."""
-    few = {} if FULL else {"LEVO_ONLY": FEW}
+def build(
+    folder: Path, *flags: str, whole: bool, umask: int = 0o022, environment: dict[str, str] | None = None
+) -> Path:
+    """The archive that the tree in *folder* builds to: with all compiled modules, or with a few."""
+    few = {} if whole else {"LEVO_ONLY": FEW}
     done = subprocess.run(
         ["packaging/image/build", *flags],
         cwd=folder,
@@ -78,7 +80,7 @@ def build(folder: Path, *flags: str, umask: int = 0o022, environment: dict[str, 
         env={**os.environ, **few, **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=2600 if FULL else 400,
+        timeout=2600 if whole else 400,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     print(done.stdout)
@@ -96,38 +98,39 @@ def differing(first: Path, second: Path) -> list[str]:
     return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
 
 
-def test_two_builds_are_identical(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    if not FULL:
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=WHOLE)])
+def test_two_builds_are_identical(request: pytest.FixtureRequest, tmp_path: Path, whole: bool) -> None:
+    if not whole:
         request.getfixturevalue("archive")
     source = checkout(tmp_path / "source", source=ROOT, seconds=1_000_000_000)
     trees = (
         checkout(tmp_path / "a", source=source, seconds=1_100_000_000),
         checkout(tmp_path / "another folder/with a longer name", source=source, seconds=1_700_000_000),
     )
-    if not FULL:
+    if not whole:
         for tree in trees:
             share(tree)
-    one = build(trees[0], umask=0o022, environment={"TZ": "UTC", "LANG": "C", "USER": "ann"})
+    one = build(trees[0], whole=whole, umask=0o022, environment={"TZ": "UTC", "LANG": "C", "USER": "ann"})
     two = build(
         trees[1],
+        whole=whole,
         umask=0o077,
         environment={"TZ": "Asia/Tokyo", "LANG": "C.UTF-8", "USER": "bob", "PYTHONHASHSEED": "7"},
     )
     with tarfile.open(one) as image:
         assert len(image.getnames()) >= 7
     compiled = list((trees[0] / "build/image/rootfs/app/levo").rglob("*.so"))
-    assert len(compiled) == len(FEW.split(",")) if not FULL else len(compiled) > 30
+    assert len(compiled) == len(FEW.split(",")) if not whole else len(compiled) > 30
     assert differing(trees[0] / "build/image/rootfs", trees[1] / "build/image/rootfs") == []
     assert one.read_bytes() == two.read_bytes()
 
 
-@pytest.mark.skipif(
-    not FULL, reason="LEVO_IMAGE_FULL=1 compiles everything for the other machine, in minutes"
-)
+@pytest.mark.long
+@pytest.mark.timeout(5400)
 def test_an_image_for_the_other_machine(tmp_path: Path) -> None:
     here = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
     [other] = set(MACHINES) - {here}
-    made = build(checkout(tmp_path, source=ROOT, seconds=1_000_000_000), "--architecture", other)
+    made = build(checkout(tmp_path, source=ROOT, seconds=1_000_000_000), "--architecture", other, whole=True)
     configuration = unpack(made, tmp_path / "image")
     assert configuration["architecture"] == other
 

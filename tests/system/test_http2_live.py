@@ -6,7 +6,6 @@ nginx, beside them in the namespace, answers the sensor's readiness probes only.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.effort import long
 from tests.system.network import Namespace, loopback_namespace, needs, veth_pair
 from tests.system.nginx import serving
 from tests.system.sensor import Exchange, Sensor, capturing
@@ -33,8 +33,6 @@ FILES = {
 TARGETS = [*FILES, "/missing"]
 STREAMS = 20
 """Under way at a time on one connection of the load."""
-
-SCALE = 10 if os.environ.get("LEVO_SYSTEM_FULL") == "1" else 1
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, needs("nginx", "nghttpd", "h2load")]
 
@@ -94,8 +92,8 @@ def assert_all_right(exchanges: Sequence[Exchange], requests: int) -> None:
     assert len(streams) == requests
 
 
-def test_loopback_ten_thousand(tmp_path: Path):
-    requests = 10_000 * SCALE
+@pytest.mark.parametrize("requests", [10_000, long(100_000)])
+def test_loopback_ten_thousand(tmp_path: Path, requests: int):
     with loopback_namespace() as here, nghttpd(here, tmp_path) as base:
         with serving(here, tmp_path / "nginx") as nginx, capturing(here, tmp_path, nginx.base) as sensor:
             report = here.run(load(base, requests))
@@ -105,8 +103,8 @@ def test_loopback_ten_thousand(tmp_path: Path):
         assert_all_right(over_http2(sensor), requests)
 
 
-def test_veth_pair(tmp_path: Path):
-    requests = 2_000 * SCALE
+@pytest.mark.parametrize("requests", [2_000, long(20_000)])
+def test_veth_pair(tmp_path: Path, requests: int):
     with veth_pair() as (server, client), nghttpd(server, tmp_path) as base:
         with (
             serving(server, tmp_path / "nginx") as nginx,
@@ -155,7 +153,7 @@ def test_started_mid_connection(tmp_path: Path):
     assert min(map(len, of_port.values())) > 100 + STREAMS
 
 
-@pytest.mark.parametrize("calls", [150 * SCALE])
+@pytest.mark.parametrize("calls", [150, long(1500)])
 def test_grpc_calls_of_every_kind(tmp_path: Path, calls: int):
     program = str(Path(__file__).with_name("grpc_talk.py"))
     with (

@@ -1,40 +1,49 @@
 """Live and exact: every request that nginx logs is one complete exchange, nothing more, nothing lost.
 
-The load is paced, so that the test says the same on a busy machine. ``LEVO_SYSTEM_FULL=1`` lets wrk run
-as fast as it can; ``LEVO_SYSTEM_SECONDS`` sets how long each load lasts (1 s by default, 20 s for the docs).
+The load lasts 1 s and is paced, so that the test says the same on a busy machine. In the long form it
+lasts 20 s, and wrk runs as fast as it can.
 """
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from tests.helpers.effort import long
 from tests.system.load import PIPELINED, wrk
 from tests.system.network import loopback_namespace, needs, veth_pair
 from tests.system.nginx import Nginx, serving
 from tests.system.sensor import Exchange, Sensor, capturing
 
-FULL = os.environ.get("LEVO_SYSTEM_FULL") == "1"
-PAUSE_MS = 0 if FULL else 5
-"""Per connection and request: at most 6,400 requests (or batches of pipelined ones) a second over 32."""
 
-LARGE_PAUSE_MS = int(os.environ.get("LEVO_SYSTEM_LARGE_PAUSE_MS", "10" if FULL else "50"))
-"""The same with bodies of 100 kB: at most 3,200 of them, 2.6 Gbit, a second over 32 connections."""
+class Load(NamedTuple):
+    seconds: float
+    pause_ms: int
+    """Per connection and request; 5 are at most 6,400 requests (or batches) a second over 32."""
+    large_pause_ms: int
+    """The same with bodies of 100 kB; 10 are at most 3,200 of them, 2.6 Gbit, a second over 32."""
 
-SECONDS = float(os.environ.get("LEVO_SYSTEM_SECONDS", "1"))
+
+PACED = Load(1.0, 5, 50)
+FULL_SPEED = Load(20.0, 0, 10)
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, needs("nginx", "wrk", "ethtool")]
 
 
+@pytest.fixture(params=[PACED, long(FULL_SPEED)], ids=["paced", "full speed"])
+def pace(request: pytest.FixtureRequest) -> Load:
+    return request.param  # type: ignore[no-any-return]
+
+
 @pytest.fixture
-def roomy(tmp_path: Path) -> Iterator[Path]:
+def roomy(tmp_path: Path, pace: Load) -> Iterator[Path]:
     """A folder in memory where there is much to write: gigabytes in seconds are more than most disks take."""
-    if not FULL:
+    if pace is PACED:
         yield tmp_path
         return
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
@@ -45,7 +54,9 @@ def key(exchange: Exchange) -> tuple[int, str, str]:
     return exchange["response"]["status"], exchange["request"]["method"], exchange["request"]["target"]
 
 
-def assert_exact(nginx: Nginx, sensor: Sensor, report: str, is_right: Callable[[Exchange], bool]) -> None:
+def assert_exact(
+    nginx: Nginx, sensor: Sensor, report: str, is_right: Callable[[Exchange], bool], load: Load
+) -> None:
     """The sensor's complete exchanges are the lines of the access log, and each *is_right*."""
     sensor.assert_ledger()
     seen: Counter[tuple[int, str, str]] = Counter()
@@ -57,7 +68,7 @@ def assert_exact(nginx: Nginx, sensor: Sensor, report: str, is_right: Callable[[
         seen[key(exchange)] += 1
         assert is_right(exchange), key(exchange)
     logged = nginx.logged()
-    assert logged.total() > 100 * SECONDS, report
+    assert logged.total() > 100 * load.seconds, report
     missing, extra = logged - seen, seen - logged
     print(f"logged {logged.total():,}, complete {seen.total():,}, incomplete {dict(reasons)}")
     assert not missing and not extra, (
@@ -79,26 +90,33 @@ def is_whole_file(exchange: Exchange) -> bool:
     return response["body_size"] == len(response["body"]) == 100_000 and response["missing_bytes"] == 0
 
 
-def test_loopback_with_small_answers(tmp_path: Path):
-    with loopback_namespace() as here:
-        with serving(here, tmp_path / "nginx") as nginx, capturing(here, tmp_path, nginx.base) as sensor:
-            report = wrk(here, nginx.base + "/items", seconds=SECONDS, folder=tmp_path, pause_ms=PAUSE_MS)
-            sensor.catch_up()
-        assert_exact(nginx, sensor, report, is_small_answer)
-
-
-def test_loopback_with_twenty_requests_pipelined(tmp_path: Path):
+def test_loopback_with_small_answers(tmp_path: Path, pace: Load):
     with loopback_namespace() as here:
         with serving(here, tmp_path / "nginx") as nginx, capturing(here, tmp_path, nginx.base) as sensor:
             report = wrk(
-                here, nginx.base, seconds=SECONDS, folder=tmp_path, script=PIPELINED, pause_ms=PAUSE_MS * 5
+                here, nginx.base + "/items", seconds=pace.seconds, folder=tmp_path, pause_ms=pace.pause_ms
             )
             sensor.catch_up()
-        assert_exact(nginx, sensor, report, names_its_target)
+        assert_exact(nginx, sensor, report, is_small_answer, pace)
+
+
+def test_loopback_with_twenty_requests_pipelined(tmp_path: Path, pace: Load):
+    with loopback_namespace() as here:
+        with serving(here, tmp_path / "nginx") as nginx, capturing(here, tmp_path, nginx.base) as sensor:
+            report = wrk(
+                here,
+                nginx.base,
+                seconds=pace.seconds,
+                folder=tmp_path,
+                script=PIPELINED,
+                pause_ms=pace.pause_ms * 5,
+            )
+            sensor.catch_up()
+        assert_exact(nginx, sensor, report, names_its_target, pace)
 
 
 @pytest.mark.parametrize("side", ["server", "client"])
-def test_veth_pair_with_small_answers(tmp_path: Path, side: str):
+def test_veth_pair_with_small_answers(tmp_path: Path, pace: Load, side: str):
     """The sensor beside the server, or beside the client; packets of 1,500 octets."""
     with veth_pair() as (server, client):
         place = server if side == "server" else client
@@ -106,12 +124,14 @@ def test_veth_pair_with_small_answers(tmp_path: Path, side: str):
             serving(server, tmp_path / "nginx") as nginx,
             capturing(place, tmp_path, nginx.base, client=client) as sensor,
         ):
-            report = wrk(client, nginx.base + "/items", seconds=SECONDS, folder=tmp_path, pause_ms=PAUSE_MS)
+            report = wrk(
+                client, nginx.base + "/items", seconds=pace.seconds, folder=tmp_path, pause_ms=pace.pause_ms
+            )
             sensor.catch_up()
-        assert_exact(nginx, sensor, report, is_small_answer)
+        assert_exact(nginx, sensor, report, is_small_answer, pace)
 
 
-def test_veth_pair_with_bodies_of_100_kb(roomy: Path):
+def test_veth_pair_with_bodies_of_100_kb(roomy: Path, pace: Load):
     """Paced at full speed too: two cores cannot write as JSON all that nginx and wrk could exchange."""
     with veth_pair() as (server, client):
         with (
@@ -121,22 +141,27 @@ def test_veth_pair_with_bodies_of_100_kb(roomy: Path):
             report = wrk(
                 client,
                 nginx.base + "/files/100k.json",
-                seconds=SECONDS,
+                seconds=pace.seconds,
                 folder=roomy,
-                pause_ms=LARGE_PAUSE_MS,
+                pause_ms=pace.large_pause_ms,
             )
             sensor.catch_up()
-        assert_exact(nginx, sensor, report, is_whole_file)
+        assert_exact(nginx, sensor, report, is_whole_file, pace)
 
 
-def test_veth_pair_with_twenty_requests_pipelined(tmp_path: Path):
+def test_veth_pair_with_twenty_requests_pipelined(tmp_path: Path, pace: Load):
     with veth_pair() as (server, client):
         with (
             serving(server, tmp_path / "nginx") as nginx,
             capturing(server, tmp_path, nginx.base, client=client) as sensor,
         ):
             report = wrk(
-                client, nginx.base, seconds=SECONDS, folder=tmp_path, script=PIPELINED, pause_ms=PAUSE_MS * 5
+                client,
+                nginx.base,
+                seconds=pace.seconds,
+                folder=tmp_path,
+                script=PIPELINED,
+                pause_ms=pace.pause_ms * 5,
             )
             sensor.catch_up()
-        assert_exact(nginx, sensor, report, names_its_target)
+        assert_exact(nginx, sensor, report, names_its_target, pace)

@@ -1,14 +1,13 @@
 """A lossy path: 1 % of the packets hidden from the sensor, 1 % doubled, 1 % out of order.
 
 Request and response of an exchange carry the same number in target, field and body. None may be mispaired,
-those that lost octets say so, all others are complete. ``LEVO_SYSTEM_EXCHANGES`` sets how many (100,000 for
-the docs).
+those that lost octets say so, all others are complete. There are 4,000 of them,
+and 100,000 in the long form.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.conversation import converse, exchanges_as_turns
+from tests.helpers.effort import long
 from tests.helpers.engine_runs import Run, run_frames
 from tests.helpers.lines import Exchange, body, summaries
 from tests.helpers.mutations import lossy
@@ -30,7 +30,8 @@ from tests.system.load import NUMBERED, answered, wrk
 from tests.system.network import needs, veth_pair
 from tests.system.nginx import PORT, serving
 
-COUNT = int(os.environ.get("LEVO_SYSTEM_EXCHANGES", "4000"))
+COUNTS = [4_000, long(100_000)]
+"""Exchanges on the path."""
 CONNECTIONS = 32
 MISSING = {
     "no_request",
@@ -172,24 +173,26 @@ def retimed(frames: list[CapturedFrame], times: list[int]) -> list[CapturedFrame
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_generated_traffic_over_a_lossy_path(seed):
-    tagged = synthetic(COUNT, seed)
+@pytest.mark.parametrize("count", COUNTS)
+def test_generated_traffic_over_a_lossy_path(seed, count):
+    tagged = synthetic(count, seed)
     frames = [f for f, _ in tagged]
     mutated = lossy(tagged, seed)
     kept = Counter(f for f, _ in mutated)
     touched = {owner for f, owner in tagged if f not in kept}
-    untouched = {str(n) for n in range(COUNT)} - touched
+    untouched = {str(n) for n in range(count)} - touched
 
     verdict = judge(frames, retimed([f for f, _ in mutated], [frames[0][0], frames[-1][0]]), untouched)
 
-    assert verdict.whole == COUNT
+    assert verdict.whole == count
     print(f"lossy path, seed {seed}: {verdict}")
 
 
 @pytest.mark.root
 @pytest.mark.slow
 @needs("nginx", "wrk", "tcpdump", "ethtool")
-def test_nginx_traffic_over_a_lossy_path(tmp_path: Path):
+@pytest.mark.parametrize("count", COUNTS)
+def test_nginx_traffic_over_a_lossy_path(tmp_path: Path, count: int):
     """Recorded from a real server over a veth pair (packets of 1,500 octets), then harmed with a seed."""
     capture = tmp_path / "recorded.pcap"
     with veth_pair() as (server, client), serving(server, tmp_path / "nginx") as nginx:
@@ -200,9 +203,9 @@ def test_nginx_traffic_over_a_lossy_path(tmp_path: Path):
         assert recorder.stderr is not None
         assert b"listening" in recorder.stderr.readline()
         done = run = 0
-        while done < COUNT:
-            script = NUMBERED % {"first": run * 10_000_000, "limit": COUNT - done}
-            seconds = max(2, (COUNT - done) / 8000)
+        while done < count:
+            script = NUMBERED % {"first": run * 10_000_000, "limit": count - done}
+            seconds = max(2, (count - done) / 8000)
             report = wrk(
                 client,
                 nginx.base + "/echo",
@@ -224,7 +227,7 @@ def test_nginx_traffic_over_a_lossy_path(tmp_path: Path):
     numbers_of = {
         x["request"]["target"].rsplit("/", 1)[1] for x in whole.exchanges if x["incomplete"] is None
     }
-    assert len(numbers_of) >= COUNT
+    assert len(numbers_of) >= count
 
     touched = _touched(frames, kept)
     verdict = judge(

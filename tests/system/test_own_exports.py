@@ -1,12 +1,11 @@
 """The sensor's own exports behind address translation: nothing of them among the traces.
 
 As on a node of a cluster: the Satellite's address is a service's, which nft rewrites to the receiver's, in
-another network namespace. ``LEVO_EXPORT_SECONDS`` says for how long (3 s, and 60 s for the drill).
+another network namespace. For 3 s, and for 60 s in the long form.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -17,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.effort import long
 from tests.system.network import Namespace, needs, veth_pair
 from tests.system.sensor import capturing
 
-SECONDS = float(os.environ.get("LEVO_EXPORT_SECONDS", "3"))
 SERVICE = "10.96.0.20"
 RECEIVER = 4318
 APPLICATION = 8080
@@ -102,7 +101,10 @@ def wait_for(namespace: Namespace, host: str, port: int) -> None:
 
 
 @pytest.mark.parametrize("transport", ["http", "grpc"])
-def test_exports_behind_address_translation_are_not_captured_again(transport: str, tmp_path: Path):
+@pytest.mark.parametrize("seconds", [3, long(60)])
+def test_exports_behind_address_translation_are_not_captured_again(
+    transport: str, seconds: int, tmp_path: Path
+):
     with veth_pair() as (pod, node):
         node.run(["ip", "route", "add", "10.96.0.0/16", "via", pod.address])
         translate(node, pod.address)
@@ -115,7 +117,7 @@ def test_exports_behind_address_translation_are_not_captured_again(transport: st
             more = ("--output=otlp", f"--satellite-url={url}", "--log-format=json")
             with capturing(node, tmp_path, application, *more) as sensor:
                 asking = ASK.format(host=pod.address, port=APPLICATION)
-                sent = int(node.run([sys.executable, "-c", asking, str(SECONDS)], timeout=SECONDS + 60))
+                sent = int(node.run([sys.executable, "-c", asking, str(seconds)], timeout=seconds + 60))
                 sensor.catch_up()
         traces, metrics = map(int, received.read_text().splitlines()[-1].split())
         assert traces >= 5 and metrics >= 1, "the sensor exports, through the service's address"

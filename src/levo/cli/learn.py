@@ -69,7 +69,7 @@ class NothingLearned(LevoError):
 )
 @click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
 @click.option("--evidence", is_flag=True, help="Print instead why each path is as it is.")
-def command(
+def command(  # noqa: PLR0913 (click passes each option as an argument)
     files: tuple[Path, ...],
     version: str,
     title: str,

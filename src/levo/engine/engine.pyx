@@ -1,6 +1,6 @@
 """The engine: frames in, finished exchanges out. It opens nothing and reads no clock."""
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
@@ -331,8 +331,8 @@ cdef class Engine:
     def ports(self, most: int = 16) -> list:
         """What came by, by server port: the *most* with the most packets, then all others under port None.
 
-        Dicts of ``port``, ``packets``, ``bytes`` (TCP payload), ``connections``, ``exchanges`` (finished, kept or not) and
-        ``protocols`` (of "http/1", "http/2", "websocket", "tls", "other"; empty as long as none is known).
+        Dicts of ``port``, ``packets``, ``bytes`` (TCP payload), ``connections``, ``exchanges`` (finished, kept or not),
+        and ``protocols`` (of "http/1", "http/2", "websocket", "tls", "other"; empty as long as none is known).
         """
         return ports_list(self.state.ports, most)
 

@@ -81,7 +81,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listening], None]) -> None:
+async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listening], None]) -> None:  # noqa: PLR0915 (starts all parts in the one order that works)
     """Run until SIGTERM or SIGINT; then finish what was received, and return.
 
     Raises:

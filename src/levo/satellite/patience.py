@@ -29,7 +29,7 @@ class _TooLarge(Exception):
     """Ends the parsing of a head; the parser passes it on as an error."""
 
 
-def patient_protocol(
+def patient_protocol(  # noqa: C901 (the sum of a class's short methods)
     head_s: float = HEAD_S, connections: Connections | None = None
 ) -> type[asyncio.Protocol]:
     """Return uvicorn's protocol with bounds on heads, on requests sent in advance and on slow clients.

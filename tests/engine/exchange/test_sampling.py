@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import socket
 import struct
@@ -20,6 +19,7 @@ from levo.model.exchange import Exchange
 from levo.sensor.export.otlp_grpc import METRICS_METHOD, TRACE_METHOD
 from levo.sensor.export.settings import EXPORT_MARK
 from tests.helpers.conversation import converse, exchanges_as_turns
+from tests.helpers.effort import long
 from tests.helpers.engine_runs import Run, run_frames
 from tests.helpers.exchanges import examples
 from tests.helpers.http2_peers import Peers, request_head, response_head
@@ -28,8 +28,6 @@ from tests.helpers.packets import capture_segments
 MINUTE_NS = 60 * 10**9
 START_NS = 1_700_000_000 * 10**9
 CLIENT, SERVER = socket.inet_aton("10.0.0.1"), socket.inet_aton("10.0.0.2")
-LONG = os.environ.get("LEVO_SAMPLING_FULL") == "1"
-"""Three seeds at full length instead of one."""
 
 Event = tuple[float, str, int]
 """(seconds, path, status of the answer)."""
@@ -105,7 +103,7 @@ def zipf_load(seed: int, *, seconds: int = 180, rate: int = 2000) -> list[Event]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3] if LONG else [1])
+@pytest.mark.parametrize("seed", [1, long(2), long(3)])
 def test_sixty_endpoints_at_two_thousand_requests_a_second(seed: int) -> None:
     """Never past the budget; every endpoint in every minute; weights add up to the true counts."""
     events = zipf_load(seed)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.effort import scaled
 from tests.helpers.engine_runs import run_frames
 from tests.helpers.websocket import conversation_frames
 
@@ -118,14 +119,14 @@ def test_the_body_is_cut_at_the_limit_and_framing_goes_on():
     assert (second["response"]["body"], second["response"]["truncated"]) == ("ok", False)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scaled(300), deadline=None)
 @given(octets=st.binary(max_size=600), request=st.booleans())
 def test_any_octets_are_read_without_harm(octets, request):
     """Whatever a side sends behind a good request, the counters balance (run_frames asserts it)."""
     run_frames(conversation_frames([(True, REQUEST), (request, octets or b"x")]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scaled(300), deadline=None)
 @given(
     lines=st.lists(
         st.sampled_from(

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.conversation import Conversation, converse
+from tests.helpers.effort import scaled
 from tests.helpers.engine_runs import run_frames
 from tests.helpers.http2_peers import Peers, request_head, response_head, simple_exchanges
 from tests.helpers.http2_reading import assert_exact, frame, run_turns, wrong
@@ -77,7 +78,7 @@ def conversations(draw: st.DrawFn) -> Peers:
     return peers
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=scaled(60))
 @given(peers=conversations(), cuts=st.lists(st.lists(st.integers(1, 3000), max_size=4), max_size=40))
 def test_exchanges_agree_with_h2_wherever_tcp_cut_the_streams(peers, cuts):
     assert_exact(run_turns(peers.turns, cuts=cuts), peers)
@@ -95,7 +96,7 @@ def test_one_octet_a_segment():
     assert_exact(run_frames(capture_segments(talk.close().segments)), peers)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=scaled(40))
 @given(peers=conversations(), first=st.integers(0, 60))
 def test_joined_at_any_packet_nothing_is_wrong(peers, first):
     frames = capture_segments(converse(peers.turns))
@@ -104,7 +105,7 @@ def test_joined_at_any_packet_nothing_is_wrong(peers, first):
     assert [w for x in run.exchanges for w in wrong(x, peers)] == []
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=scaled(60))
 @given(peers=conversations(), data=st.data())
 def test_without_any_one_or_two_packets_nothing_is_wrong(peers, data):
     frames = capture_segments(converse(peers.turns))
@@ -265,7 +266,7 @@ def test_a_header_bomb_is_cut_and_marked():
     assert (x["request"]["path"], x["response"]["status"]) == ("/", 200)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=scaled(150))
 @given(
     turns=st.lists(
         st.tuples(

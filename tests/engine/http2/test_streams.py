@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.effort import scaled
 from tests.helpers.http2_peers import Peers, Said, request_head, response_head
 from tests.helpers.http2_reading import assert_exact, run_turns
 
@@ -76,7 +77,7 @@ def grpc_message(octets: bytes, *, compressed: bool = False) -> bytes:
     return struct.pack("!BI", compressed, len(octets)) + octets
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=scaled(40))
 @given(
     asked=st.lists(st.binary(max_size=300), max_size=4),
     answered=st.lists(st.binary(max_size=300), max_size=4),

@@ -15,6 +15,7 @@ from scapy.layers.vxlan import VXLAN
 from levo.engine.net.frame import FrameDecoder, decode
 from tests.engine.frame_samples import ether
 from tests.engine.net.test_frame import assert_balanced
+from tests.helpers.effort import scaled
 
 SECOND = 10**9
 BODY = bytes(range(256)) * 12
@@ -343,7 +344,7 @@ class OctetModel:
         return bytes(self.octets[at] for at in range(self.total))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=scaled(200), deadline=None)
 @given(
     steps=st.lists(
         st.tuples(

@@ -17,6 +17,7 @@ from scapy.layers.l2 import ARP
 
 from levo.engine.net.frame import FrameDecoder, decode
 from tests.engine.frame_samples import PAYLOAD, ether, samples, write_pcapng
+from tests.helpers.effort import scaled
 from tests.helpers.pcap import read_pcap, shared_captures
 
 SAMPLES = samples()
@@ -249,7 +250,7 @@ def test_times_and_wire_lengths_of_any_value_are_taken() -> None:
         assert isinstance(segment, dict) and segment["time_ns"] == time_ns and segment["missing_length"] == 0
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scaled(300), deadline=None)
 @given(
     link_type=st.sampled_from([*LINK_TYPES, 7]), octets=st.binary(max_size=200), extra=st.integers(0, 3000)
 )
@@ -257,7 +258,7 @@ def test_any_octets_are_decoded_or_counted(link_type: int, octets: bytes, extra:
     feed_and_check(FrameDecoder(), link_type, octets, len(octets) + extra)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scaled(300), deadline=None)
 @given(
     name=st.sampled_from(sorted(SAMPLES)),
     changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=6),
@@ -280,7 +281,7 @@ def test_damaged_frames_are_decoded_or_counted(
     assert decoder.statistics()["memory_used_bytes"] == 0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scaled(100), deadline=None)
 @given(
     port=st.integers(0, 65535),
     seq=st.integers(0, 2**32 - 1),

@@ -14,6 +14,7 @@ from scapy.packet import Packet
 
 from levo.engine.net.frame import decode
 from tests.engine.frame_samples import ether, ip4, ip6, outer4, outer6, outer_udp, samples
+from tests.helpers.effort import scaled
 
 RAW4 = bytes(ip4())
 SAMPLES = samples()
@@ -125,7 +126,7 @@ def carried(kind: str, version: int, packet: bytes) -> tuple[int, bytes]:
     return 4, bytes(outer4(protocol) / content)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scaled(100), deadline=None)
 @given(
     kinds=st.lists(st.sampled_from(["ip", "gre", "teb", "vxlan", "geneve", "mpls", "erspan"]), max_size=5),
     version=st.sampled_from([4, 6]),

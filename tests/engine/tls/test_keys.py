@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from levo.engine.engine import Engine
 from tests.helpers.conversation import Conversation
+from tests.helpers.effort import scaled
 from tests.helpers.engine_runs import assert_balanced
 from tests.helpers.http2_peers import simple_exchanges
 from tests.helpers.lines import Exchange, body
@@ -253,7 +254,7 @@ def read_targets(frames: Sequence[CapturedFrame], secrets: bytes) -> list[bool]:
     return begun
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled(60), deadline=None)
 @given(data=st.data())
 def test_damage_is_never_read_as_content(recorded, data) -> None:
     """Whatever is changed, cut or lost behind the handshake: what is whole is right, and all is counted."""

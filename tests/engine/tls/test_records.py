@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from levo.engine.engine import Engine
 from tests.helpers.conversation import Conversation
+from tests.helpers.effort import scaled
 from tests.helpers.packets import Ends, capture_segments
 from tests.helpers.pcap import shared_captures
 from tests.helpers.tls_peers import Talk, TlsPeers
@@ -123,7 +124,7 @@ def test_memory_is_given_back(talk_12: Talk) -> None:
     assert held(5) == held(1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scaled(150), deadline=None)
 @given(data=st.data())
 def test_damaged_handshakes_do_no_harm(talk_12: Talk, talk_13: Talk, data: st.DataObject) -> None:
     """Any octets changed, cut out or put in: every octet is still counted once, and one endpoint at most."""

@@ -13,6 +13,7 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 from wsproto.extensions import PerMessageDeflate
 
 from levo.engine.engine import Engine
+from tests.helpers.effort import scaled
 from tests.helpers.websocket import conversation_frames
 
 UPGRADE = (
@@ -59,7 +60,7 @@ def run(chunks, cuts=None, drop=()):
     return exchanges
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled(60), deadline=None)
 @given(script=messages, deflate=st.booleans(), seed=st.integers(0, 2**32))
 def test_counts_are_those_of_what_wsproto_sent(script, deflate, seed):
     """However TCP cuts the stream, each direction's messages and kinds are counted exactly."""
@@ -98,7 +99,7 @@ def test_a_lost_segment_is_said_and_the_next_frames_count(lost):
     assert report.response.control_frames == 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=scaled(200), deadline=None)
 @given(octets=st.binary(max_size=400), from_client=st.booleans())
 def test_any_octets_are_harmless(octets, from_client):
     """Whatever follows an upgrade, the upgrade is reported and the ledger balances."""

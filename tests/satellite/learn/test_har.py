@@ -18,6 +18,7 @@ from levo.satellite.learn.har import HarReport, Partly, Skipped, read_har
 from levo.satellite.learn.trace import INVALID_STATUS, Origin
 from levo.satellite.openapi import render_document
 from levo.satellite.openapi.catalog import operations_of
+from tests.helpers.effort import scaled
 
 ORIGIN = Origin("o", "e", "a", "")
 STARTED_NS = 1_715_938_200_000_000_000
@@ -286,7 +287,7 @@ PLACES: list[Callable[[dict[str, Any]], tuple[dict[str, Any], str]]] = [
 
 
 @given(place=st.sampled_from(PLACES), value=JSON_VALUES)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=scaled(400), deadline=None)
 def test_anything_anywhere_is_used_or_counted_and_can_be_written(place: Any, value: Any) -> None:
     odd = entry()
     holder, name = place(odd)

@@ -12,6 +12,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from levo.satellite.learn import Trace, read_traces
 from levo.satellite.learn.spans import count_spans, read_spans
 from levo.satellite.learn.trace import read_delivery
+from tests.helpers.effort import scaled
 from tests.satellite.requests import RESOURCE, Call, traces
 
 NOW = 1_700_000_000_000_000_000
@@ -134,7 +135,7 @@ def untouched(octets: bytes) -> bool:
 @given(requests())
 @example(traces([WHOLE]))
 @example(traces([Call(more={"http.request.header.": "a", "http.response.header.": "b"})]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=scaled(400), deadline=None)
 def test_traces_are_those_that_protobuf_reads(request: ExportTraceServiceRequest) -> None:
     octets = request.SerializeToString()
 
@@ -143,7 +144,7 @@ def test_traces_are_those_that_protobuf_reads(request: ExportTraceServiceRequest
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=4), st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=scaled(400), deadline=None)
 def test_damaged_octets_are_read_as_protobuf_reads_them_or_not_at_all(
     changes: list[tuple[int, int]], data: st.DataObject
 ) -> None:
@@ -159,7 +160,7 @@ def test_damaged_octets_are_read_as_protobuf_reads_them_or_not_at_all(
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scaled(300), deadline=None)
 def test_any_octets(octets: bytes) -> None:
     counted, expected = count_spans(octets), by_protobuf(octets)
 
@@ -168,7 +169,7 @@ def test_any_octets(octets: bytes) -> None:
 
 
 @given(requests())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=scaled(200), deadline=None)
 def test_spans_are_counted_if_all_ids_are_sound(request: ExportTraceServiceRequest) -> None:
     spans = [span for r in request.resource_spans for s in r.scope_spans for span in s.spans]
     sound = all(len(span.trace_id) == 16 and len(span.span_id) == 8 for span in spans)

@@ -15,6 +15,7 @@ from levo.satellite.learn.trace import INVALID_STATUS
 from levo.satellite.openapi import render_document
 from levo.satellite.openapi.catalog import operations_of
 from levo.satellite.openapi.document import sensitive_fields
+from tests.helpers.effort import scaled
 from tests.satellite.openapi.learned import operations, shop, trace
 
 
@@ -29,7 +30,7 @@ def test_documents_are_valid(version: str) -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=scaled(8), deadline=None)
 def test_eight_learners_in_any_partition_and_order_write_the_same_octets(seed: int) -> None:
     rng, traces = Random(seed), shop(12)
     alone = json.dumps(render_document("shop", operations(traces)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -25,10 +24,11 @@ from levo.demo.sample_api import API_TOKEN, SampleApi
 from levo.satellite.learn import State, learn
 from levo.satellite.openapi import render_document
 from levo.satellite.openapi.catalog import operations_of
+from tests.helpers.effort import scaled
 
 START_NS = 1_700_000_000 * 10**9
-EXAMPLES = os.environ.get("LEVO_SCHEMATHESIS_EXAMPLES", "3")
-"""Made-up requests per operation, besides those of the document."""
+EXAMPLES = str(scaled(12) // 4)
+"""Made-up requests per operation, besides those of the document: 3, in the long form 30."""
 
 
 class CountingApi(SampleApi):

@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from levo.satellite.learn.schema import Node, Observer
 from levo.satellite.openapi.examples import example_of
 from levo.satellite.openapi.schema import SchemaWriter
+from tests.helpers.effort import scaled
 from tests.satellite.learn.schema.test_hyperloglog import counted
 from tests.satellite.learn.schema.test_node import VALUES, learned
 
 
 @given(VALUES, VALUES)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=scaled(80), deadline=None)
 def test_what_was_learned_validates_and_so_does_its_example(one: Any, other: Any) -> None:
     schema = SchemaWriter().write(learned([one, other] * 3))
     validator = jsonschema.Draft202012Validator(schema)

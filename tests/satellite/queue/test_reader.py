@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from levo.satellite.queue import Journal, JournalReader, Position, Record, RecordKind
 from levo.satellite.queue.segment import HEAD_BYTES
+from tests.helpers.effort import scaled
 
 
 def write(folder: Path, sizes: list[int], segment_bytes: int = 1 << 20) -> list[Position]:
@@ -29,7 +30,7 @@ def read_all(reader: JournalReader, limit: int = 1 << 20) -> list[int]:
 
 
 @given(st.lists(st.integers(0, 3000), max_size=20), st.integers(1, 5000), st.integers(1, 6000), st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=scaled(30), deadline=None)
 def test_every_record_once_in_order_from_any_position(
     tmp_path_factory: object, sizes: list[int], segment_bytes: int, limit: int, data: st.DataObject
 ) -> None:
@@ -68,7 +69,7 @@ def test_reading_while_writing_misses_nothing(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 250))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=scaled(40), deadline=None)
 def test_a_torn_end_is_left_and_the_next_segment_read(tmp_path_factory: object, kept: int) -> None:
     folder = tmp_path_factory.mktemp("journal")  # type: ignore[attr-defined]
     positions = write(folder, [40, 40, 40])

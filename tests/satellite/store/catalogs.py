@@ -14,7 +14,7 @@ SECOND = 1_000_000_000
 NOW = 1_700_000_000 * SECOND
 
 
-def trace(
+def trace(  # noqa: PLR0913 (each names a column, with a default)
     path: str = "/users/1",
     *,
     method: str = "GET",

@@ -15,6 +15,7 @@ from levo.satellite.learn.trace import schemes_of, status_name
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.writer import MAX_RUNS
+from tests.helpers.effort import scaled
 from tests.satellite.learn.test_state import states
 from tests.satellite.store.catalogs import NOW, SECOND, trace
 
@@ -52,7 +53,7 @@ def proven(delta: State) -> State:
 
 
 @given(st.lists(states(), max_size=3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=scaled(25), deadline=None)
 def test_commits_add_up_to_the_merged_state(
     tmp_path_factory: pytest.TempPathFactory, deltas: list[State]
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -11,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import RESOURCE, calls
+from tests.helpers.effort import long
 from tests.satellite.receive.test_http_routes import PROTOBUF
 from tests.satellite.requests import metrics, traces
 from tests.satellite.running import RunningSatellite, until
 
 pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 
-EXAMPLES = os.environ.get("LEVO_REST_EXAMPLES", "6")
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -34,7 +33,8 @@ def operations(satellite: RunningSatellite) -> int:
 
 
 @pytest.mark.timeout(1800)
-def test_schemathesis_finds_nothing_that_is_not_described(tmp_path: Path) -> None:
+@pytest.mark.parametrize("examples", [6, long(60)])
+def test_schemathesis_finds_nothing_that_is_not_described(tmp_path: Path, examples: int) -> None:
     with RunningSatellite(tmp_path / "data") as satellite:
         satellite.post("/v1/traces", traces(calls(), RESOURCE).SerializeToString(), content_type=PROTOBUF)
         report = metrics({"levo.sensor.connections_tls": 12}, RESOURCE).SerializeToString()
@@ -44,7 +44,7 @@ def test_schemathesis_finds_nothing_that_is_not_described(tmp_path: Path) -> Non
         done = subprocess.run(
             [
                 sys.executable, "-m", "schemathesis.cli", "run", "api.json", "--url", satellite.web,
-                "--checks", ",".join(CHECKS), "--max-examples", EXAMPLES, "--seed", "1",
+                "--checks", ",".join(CHECKS), "--max-examples", str(examples), "--seed", "1",
                 "--phases", "examples,coverage,fuzzing", "--mode", "all", "--continue-on-failure",
                 "--generation-database", "none", "--no-color", "--request-timeout", "30",
             ],

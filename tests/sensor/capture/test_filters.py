@@ -25,6 +25,7 @@ from levo.sensor.capture.filters import (
     through_tags,
     without,
 )
+from tests.helpers.effort import scaled
 from tests.sensor.capture.files import pcap, tcp_frame
 
 PORTS = (80, 443, 8080, 8081)
@@ -59,7 +60,7 @@ def test_choose_decides_by_its_test(frame, test, then):
     assert program.match(frame) == Program(compiled(decided)).match(frame)
 
 
-@settings(max_examples=300)
+@settings(max_examples=scaled(300))
 @given(
     ports=st.tuples(st.sampled_from(PORTS), st.sampled_from(PORTS)),
     tags=st.lists(st.integers(0, 4095), max_size=2).map(tuple),

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from levo.sensor.export.batch import EncodedRequest
 from levo.sensor.export.failure import SpoolError
 from levo.sensor.export.spool import Spool
+from tests.helpers.effort import scaled
 
 
 def request(number: int, size: int = 20) -> EncodedRequest:
@@ -186,7 +187,7 @@ def test_a_torn_tail_is_counted_at_any_length(tmp_path: Path) -> None:
 
 
 @given(damage=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=scaled(30), deadline=None)
 def test_damaged_files_never_deliver_damaged_requests(damage: list[tuple[int, int]]) -> None:
     """Any octets in the files: intact requests come out in order, the rest is counted, nothing raises."""
     sent = [request(number) for number in range(10)]

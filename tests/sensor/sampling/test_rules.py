@@ -18,7 +18,7 @@ def config(tmp_path: Path, text: str) -> SensorConfig:
     return load({}, {}, path=str(path), surroundings=Surroundings()).config
 
 
-def ask(
+def ask(  # noqa: PLR0913 (each is a column of the table of cases)
     tmp_path: Path,
     text: str,
     *,

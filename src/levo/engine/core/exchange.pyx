@@ -4,7 +4,7 @@ Every reader goes through ``section_text``, which checks a span against its text
 spans reads as empty and never past its memory.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from levo.engine.core.memory cimport clear, take

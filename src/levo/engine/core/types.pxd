@@ -197,7 +197,7 @@ cdef enum GrpcFacts:
     GRPC_CALL = 1
     GRPC_CLIENT_STREAMS = 2   # the request held more than one message
     GRPC_SERVER_STREAMS = 4
-    GRPC_ASKED_COMPRESSED = 8 # a message of the request had its compressed flag set
+    GRPC_ASKED_COMPRESSED = 8  # a message of the request had its compressed flag set
     GRPC_ANSWERED_COMPRESSED = 16
 
 

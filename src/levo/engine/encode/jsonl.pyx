@@ -29,7 +29,6 @@ from levo.engine.core.output cimport (
     output_need,
     put,
     text_kind,
-    utf8_length,
 )
 from levo.engine.core.types cimport (
     FINDING_COUNT,

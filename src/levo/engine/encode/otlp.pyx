@@ -64,7 +64,6 @@ from levo.engine.core.output cimport (
     Text,
     TextKind,
     body_text_length,
-    copy,
     forget_wide_registers,
     output_need,
     text_kind,

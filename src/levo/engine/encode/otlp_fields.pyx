@@ -20,7 +20,7 @@ from levo.engine.core.output cimport (
 )
 from levo.engine.encode.protobuf cimport varint_length, write_tag
 from levo.engine.encode.span_identity cimport mix
-from levo.engine.core.types cimport Field, Section
+from levo.engine.core.types cimport Section
 
 cdef extern from *:
     """
@@ -166,7 +166,9 @@ cdef inline uint8_t* write_short(
     at[3] = <uint8_t>(prefix_length + name.length)
     memcpy(at + 4, prefix, PREFIX_ROOM)
     at = write_lower(at + 4 + prefix_length, name.data, name.length)
-    store64(at, <uint64_t>0x000A000A002A0012 | (6 + length) << 8 | (4 + length) << 24 | (2 + length) << 40 | length << 56)
+    store64(
+        at, <uint64_t>0x000A000A002A0012 | (6 + length) << 8 | (4 + length) << 24 | (2 + length) << 40 | length << 56
+    )
     copy(at + 8, text.data, text.length)
     return at + 8 + text.length
 

@@ -33,9 +33,7 @@ from levo.engine.core.exchange cimport (
     exchange_free,
     exchange_new,
     fetch_ahead,
-    finding_name,
     header_names_add,
-    incomplete_name,
     is_status,
     mask_credentials,
     section_allocate,
@@ -112,7 +110,7 @@ cdef class Batch:
         cdef size_t left = end - start if end > start else 0
         cdef Exchange* exchange = <Exchange*>self._from(start)
         cdef Inflater* inflater = inflater_new()
-        cdef int64_t limit = self.budget.used + <int64_t>(max_growth if max_growth < <size_t>1 << 40 else <size_t>1 << 40)
+        cdef int64_t limit = self.budget.used + <int64_t>(max_growth if max_growth < <size_t>1 << 40 else <size_t>1 << 40)  # no-cython-lint
         cdef size_t place = 0
         cdef uint64_t hidden = 0
         cdef int cut = 0
@@ -362,7 +360,7 @@ cdef class _Encoded:
         output_free(&self.out)
 
     def __getbuffer__(self, Py_buffer* buffer, int flags):
-        PyBuffer_FillInfo(buffer, self, self.out.data + self.start, <Py_ssize_t>(self.out.length - self.start), 1, flags)
+        PyBuffer_FillInfo(buffer, self, self.out.data + self.start, <Py_ssize_t>(self.out.length - self.start), 1, flags)  # no-cython-lint
 
 
 cdef object _encoded(Output* out, size_t start):
@@ -505,7 +503,6 @@ cdef class _Writer:
 
 
 cdef int _write_section(Budget* budget, Section* section, _Writer writer, lines) except -1:
-    cdef list spans = []
     cdef uint32_t i = 0
     cdef Span name, value
     cdef bytes text

@@ -26,12 +26,10 @@ from levo.engine.core.memory cimport buffer_free
 from levo.engine.core.ports cimport ports_exchange
 from levo.engine.core.state cimport Connection, EngineState
 from levo.engine.core.types cimport (
-    AMBIGUOUS,
     COMPLETE,
     DROP_NONE,
     DROP_RATE_LIMITED,
     DROP_EVICTED,
-    NO_REQUEST,
     NO_RESPONSE,
     PROTOCOL_HTTP1,
     REQUEST_CUT,

@@ -15,9 +15,6 @@ ctypedef struct FieldNames:
     uint8_t first[256]        # 1: some name begins with this octet, in either case
     uint32_t ends[1024]       # by the last two octets modulo 32, a bit for each third last one
 
-
-
-
 ctypedef struct Selection:
     FieldNames names
     FieldNames in_targets     # names, and those that mean a credential in any URL

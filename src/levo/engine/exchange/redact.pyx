@@ -316,7 +316,7 @@ cdef bint parameter_is_named(const FieldNames* names, const uint8_t* data, size_
     while i < length:
         if size >= LONGEST_NAME:
             return False
-        if data[i] == c"%" and i + 2 < length and hex_value(data[i + 1]) != NOT_HEX and hex_value(data[i + 2]) != NOT_HEX:
+        if data[i] == c"%" and i + 2 < length and hex_value(data[i + 1]) != NOT_HEX and hex_value(data[i + 2]) != NOT_HEX:  # no-cython-lint
             plain[size] = hex_value(data[i + 1]) << 4 | hex_value(data[i + 2])
             i += 3
         else:
@@ -399,7 +399,7 @@ cdef uint64_t mask_parts(const FieldNames* names, uint8_t* data, size_t length) 
         quote = data[start] if data[start] == c'"' or data[start] == c"'" else c";"
         start += quote != c";"
         stop = start
-        while stop < length and stop - start < 3 * <size_t>LONGEST_NAME and data[stop] != quote and data[stop] != c"\r" and data[stop] != c"\n":
+        while stop < length and stop - start < 3 * <size_t>LONGEST_NAME and data[stop] != quote and data[stop] != c"\r" and data[stop] != c"\n":  # no-cython-lint
             stop += 1
         if not parameter_is_named(names, data + start, stop - start):
             continue
@@ -521,7 +521,7 @@ cdef bint is_closed_book(const Message* message) noexcept nogil:
     value = section_text(&message.head, field.value)
     if value.length == 0 or (value.length == 8 and lower(value.data[0]) == c"i"):
         return False
-    if length > 3 and ((data[0] == 0x1F and data[1] == 0x8B) or (data[0] == 0x28 and data[1] == 0xB5 and data[2] == 0x2F)):
+    if length > 3 and ((data[0] == 0x1F and data[1] == 0x8B) or (data[0] == 0x28 and data[1] == 0xB5 and data[2] == 0x2F)):  # no-cython-lint
         return True
     return not message.content_decoded and body_text_length(data, length, True) < 0
 
@@ -560,7 +560,7 @@ cdef tuple undo_percent(const uint8_t* data, size_t length):
     cdef size_t i = 0
     while i < length:
         places.append(i)
-        if data[i] == c"%" and i + 2 < length and hex_value(data[i + 1]) != NOT_HEX and hex_value(data[i + 2]) != NOT_HEX:
+        if data[i] == c"%" and i + 2 < length and hex_value(data[i + 1]) != NOT_HEX and hex_value(data[i + 2]) != NOT_HEX:  # no-cython-lint
             out.append(hex_value(data[i + 1]) << 4 | hex_value(data[i + 2]))
             i += 3
         else:

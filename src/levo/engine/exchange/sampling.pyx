@@ -185,7 +185,7 @@ cdef void review(Sampler* sampler, int64_t now_ns) noexcept nogil:
     cdef int64_t passed = now_ns - sampler.reviewed_ns
     cdef double minutes, fresh, keep, total, low, high, middle, room
     cdef uint32_t i
-    cdef int step
+    cdef int _step
     cdef uint64_t recent = 0
     cdef Endpoint* endpoint
     if passed <= 0:
@@ -220,7 +220,7 @@ cdef void review(Sampler* sampler, int64_t now_ns) noexcept nogil:
         sampler.share = -1.0
         return
     low = 0.0
-    for step in range(24):
+    for _step in range(24):
         middle = (low + high) / 2
         total = 0.0
         for i in range(sampler.table):

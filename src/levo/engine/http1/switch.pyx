@@ -11,7 +11,16 @@ from levo.engine.core.state cimport Connection, EngineState
 from levo.engine.http1.states cimport LEFT, move
 from levo.engine.proto.dispatch cimport agree_on
 from levo.engine.proto.layers cimport look_again, speak, watch_stream
-from levo.engine.core.types cimport NO_RESPONSE, PROTOCOL_HTTP2, PROTOCOL_OPAQUE, RESPONSE_CUT, STILL_OPEN, Exchange, Field, Section
+from levo.engine.core.types cimport (
+    NO_RESPONSE,
+    PROTOCOL_HTTP2,
+    PROTOCOL_OPAQUE,
+    RESPONSE_CUT,
+    STILL_OPEN,
+    Exchange,
+    Field,
+    Section,
+)
 
 
 cdef void end_heads(EngineState* state, Connection* conn) noexcept nogil:

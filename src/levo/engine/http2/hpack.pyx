@@ -12,8 +12,7 @@ insert; past the last one the block is given up, as is one that is malformed: wh
 known, so the window starts afresh.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memmove, memset
 
 from levo.engine.core.memory cimport give_back, take

@@ -100,7 +100,8 @@ cdef void take_data(
 cdef void data_lost(
     EngineState* state, Connection* conn, int direction, uint32_t id, uint64_t length, int64_t time_ns) noexcept nogil
 cdef void end_part(
-    EngineState* state, Connection* conn, int direction, uint32_t id, int64_t time_ns, int64_t end_offset) noexcept nogil
+    EngineState* state, Connection* conn, int direction, uint32_t id, int64_t time_ns, int64_t end_offset
+) noexcept nogil
 cdef void take_reset(
     EngineState* state, Connection* conn, int direction, uint32_t id, uint32_t code, int64_t time_ns) noexcept nogil
 cdef void take_goaway(EngineState* state, Connection* conn, int direction, uint32_t last) noexcept nogil

@@ -22,7 +22,7 @@ from levo.engine.proto.layers cimport forget_state, learn_client, look_again, sp
 from levo.engine.proto.protocol cimport ENDED_GIVEN_UP
 from levo.engine.core.memory cimport buffer_append, buffer_free, clear, give_back, section_free, take
 from levo.engine.core.output cimport Text, equals_lower
-from levo.engine.exchange.pairing cimport begin_exchange, drop_exchange, finish_exchange, unlink_pending
+from levo.engine.exchange.pairing cimport begin_exchange, drop_exchange, finish_exchange
 from levo.engine.exchange.sampling cimport sample_request, sample_response
 from levo.engine.core.types cimport (
     BODY_FRAMES,
@@ -46,7 +46,6 @@ from levo.engine.core.types cimport (
     Field,
     Message,
     Section,
-    Span,
 )
 
 cdef enum:
@@ -303,7 +302,9 @@ cdef uint8_t pseudo_fields(const HeaderList* fields) noexcept nogil:
     return found
 
 
-cdef bint store_section(EngineState* state, Section* section, const HeaderList* fields, Message* message) noexcept nogil:
+cdef bint store_section(
+    EngineState* state, Section* section, const HeaderList* fields, Message* message
+) noexcept nogil:
     """Make a section of the list; with *message*, pseudo-header fields become its spans. False: no memory."""
     cdef uint32_t i, kept = 0
     cdef uint8_t pseudo

@@ -67,7 +67,7 @@ cdef inline uint32_t bucket_of(const Fragment* fragment) noexcept nogil:
     return (mixed >> 16) % FRAGMENT_BUCKETS
 
 
-cdef uint32_t bucket_of_datagram(const Datagram* datagram) noexcept nogil:
+cdef uint32_t bucket_of_datagram(Datagram* datagram) noexcept nogil:
     cdef Fragment key
     key.source = datagram.source
     key.destination = datagram.destination

@@ -38,7 +38,6 @@ from levo.engine.net.layer cimport (
     DONE_UNSUPPORTED_LINK,
     LAYER_IPV4,
     LAYER_IPV6,
-    LAYER_LINK,
     LAYER_PROTOCOL,
     MOST_LAYERS,
     Cursor,

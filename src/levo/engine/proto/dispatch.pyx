@@ -25,7 +25,7 @@ from levo.engine.exchange.pairing cimport (
     lose_order,
     pending_footprint,
 )
-from levo.engine.proto.layers cimport doubt, keep_layers, speak, speaks
+from levo.engine.proto.layers cimport doubt, keep_layers, speak
 from levo.engine.proto.protocol cimport LOOKS_NO, LOOKS_REQUEST, Protocol
 
 cdef enum:

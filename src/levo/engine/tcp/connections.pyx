@@ -506,8 +506,8 @@ cdef Connection* largest_open(EngineState* state) noexcept nogil:
     cdef Connection* worst = NULL
     cdef int64_t most = SMALL - 1
     cdef int64_t size
-    cdef int looks
-    for looks in range(EVICT_LOOKS):
+    cdef int _look
+    for _look in range(EVICT_LOOKS):
         conn = state.clock_hand if state.clock_hand != NULL else state.orders[OPEN].oldest
         if conn == NULL:
             return NULL
@@ -523,8 +523,8 @@ cdef Connection* largest_quiet(EngineState* state) noexcept nogil:
     # Of those that have been quiet for longest; the oldest where all are alike. NULL when there is none.
     cdef Connection* conn = state.orders[QUIET].oldest
     cdef Connection* worst = conn
-    cdef int looks
-    for looks in range(EVICT_LOOKS):
+    cdef int _look
+    for _look in range(EVICT_LOOKS):
         if conn == NULL:
             break
         if conn.quiet_bytes > worst.quiet_bytes:

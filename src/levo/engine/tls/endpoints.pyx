@@ -5,7 +5,7 @@ so that counters only grow; the table is bounded, and connections to endpoints t
 together. Certificate names are those that were seen first: resumed sessions show none.
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
@@ -117,7 +117,9 @@ cdef list endpoints_list(const EndpointTable* table):
     """All endpoints, most connections first; one entry with address None for those that found no room."""
     cdef uint32_t i
     cdef list found = [values_of(table.slots[i], True) for i in range(ENDPOINT_SLOTS) if table.slots[i] != NULL]
-    found.sort(key=lambda each: (-each["connections"], each["server_address"], each["server_port"], each["server_name"]))
+    found.sort(
+        key=lambda each: (-each["connections"], each["server_address"], each["server_port"], each["server_name"])
+    )
     if table.others.connections:
         found.append(values_of(&table.others, False))
     return found

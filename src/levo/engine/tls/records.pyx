@@ -19,9 +19,9 @@ Holes: inside one record they cost that record. Otherwise the next record is loo
 number by trying the next ones: only the right number authenticates.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memset
 
 from levo.engine.core.memory cimport buffer_append, buffer_free, collect, give_back, take
 from levo.engine.core.state cimport Connection, EngineState
@@ -100,7 +100,7 @@ cdef inline int inner_level(const Connection* conn) noexcept nogil:
 
 
 cdef TlsTable* tls_new(uint32_t most_secrets) noexcept nogil:
-    """What an engine knows of TLS, empty, for at most *most_secrets* connections' secrets; NULL when memory is refused."""
+    """What an engine knows of TLS, empty, for at most *most_secrets* connections' secrets; NULL without memory."""
     cdef TlsTable* table = <TlsTable*>calloc(1, sizeof(TlsTable))
     if table == NULL:
         return NULL
@@ -318,7 +318,6 @@ cdef void seal(EngineState* state, Connection* conn, int direction, int64_t time
 
 cdef bint find_keys(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil:
     """Set up the opener of a direction; False while there are no keys, and then the connection may be shut."""
-    cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
     cdef TlsTable* table = <TlsTable*>state.tls
     if prepare(state, conn, direction):
         return True
@@ -776,14 +775,14 @@ cdef bint tick(EngineState* state, Connection* conn, int64_t now_ns, bint last) 
     cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
     cdef uint8_t ends
     cdef int side = 1 if conn.client == 1 else 0
-    cdef int i
+    cdef int _each
     if tls == NULL:
         return False
     if tls_look(state, conn, now_ns, last):
         return True
     ends = tls.late_ends
     tls.late_ends = 0
-    for i in range(2):
+    for _each in range(2):
         if ends >> side & 1:
             end(state, conn, side, now_ns, ENDED_FIN)
         side = 1 - side

@@ -20,7 +20,7 @@ from cpython.pythread cimport (
     PyThread_release_lock,
     PyThread_type_lock,
 )
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset, strncpy
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
@@ -47,7 +47,9 @@ cdef extern from "pcap/pcap.h":
         unsigned int ps_drop
         unsigned int ps_ifdrop
 
-    ctypedef void (*pcap_handler)(unsigned char* user, const pcap_pkthdr* header, const unsigned char* data) noexcept nogil
+    ctypedef void (*pcap_handler)(
+        unsigned char* user, const pcap_pkthdr* header, const unsigned char* data
+    ) noexcept nogil
 
     pcap_t* pcap_create(const char* name, char* error)
     void pcap_close(pcap_t* handle) nogil

@@ -14,6 +14,7 @@ from levo.satellite.learn.paths.decide import Judge, decide, first_features, jud
 from levo.satellite.learn.paths.features import Child, Context, Siblings
 from levo.satellite.learn.paths.known import Override, compile_known
 from levo.satellite.learn.paths.trie import walk
+from tests.helpers.effort import scaled
 from tests.satellite.learn.paths.trees import branches, ends, learned
 
 NAMES = ("kowalski", "oyelaran", "brzezinski", "takahashi", "ndiaye", "xiomara", "thorvald", "quispe")
@@ -90,7 +91,7 @@ def test_what_a_user_or_a_description_says_goes_before_any_judge() -> None:
     ),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=scaled(40), deadline=None)
 def test_every_place_is_in_one_branch_and_the_order_does_not_matter(
     paths: list[list[str]], rng: random.Random
 ) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from levo.satellite.learn.paths import PathState, merge
 from levo.satellite.learn.paths.statement import Statement, read_statement
 from levo.satellite.learn.paths.trie import DistinctSample
+from tests.helpers.effort import scaled
 
 WORDS = (
     "users",
@@ -165,7 +166,7 @@ def test_large_sets_are_estimated_within_a_third():
     assert 33_000 < sample.estimate() < 67_000
 
 
-@settings(max_examples=50)
+@settings(max_examples=scaled(50))
 @given(st.lists(REQUESTS, max_size=20))
 def test_values_of_recognised_types_are_forgotten(requests):
     state = learn([*requests, ("GET", "/users/jane.doe@example.org/files", 200, 1.0)])

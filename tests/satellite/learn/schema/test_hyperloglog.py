@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from levo.satellite.learn.schema import Node, Observer, merge
 from levo.satellite.learn.schema.hyperloglog import REGISTERS, estimate, hash_key, joined
+from tests.helpers.effort import scaled
 from tests.satellite.learn.schema.test_node import VALUES
 
 KEY = hash_key(b"of a test")
@@ -51,7 +52,7 @@ def test_no_more_different_objects_than_objects_and_all_of_them_where_nothing_is
 
 
 @given(st.lists(VALUES, max_size=6), st.lists(VALUES, max_size=6), st.lists(VALUES, max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled(60), deadline=None)
 def test_merging_is_learning_together_and_repeating_adds_no_evidence(
     a: list[Any], b: list[Any], c: list[Any]
 ) -> None:
@@ -114,7 +115,7 @@ def test_parts_are_told_apart_by_what_they_are_part_of() -> None:
 
 
 @given(st.dictionaries(st.text(max_size=12), VALUES, min_size=1, max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled(60), deadline=None)
 def test_the_order_of_properties_does_not_matter_and_the_key_does(value: dict[str, Any]) -> None:
     turned = dict(reversed(value.items()))
 

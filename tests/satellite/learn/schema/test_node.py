@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from levo.satellite.learn.schema import Node, Observer, merge
 from levo.satellite.learn.schema.node import MAX_CHILDREN
+from tests.helpers.effort import scaled
 
 KEYS = st.sampled_from(["type", "name", "id", "items", "password", "8f14e45fceea167a", "a@b.example.com"])
 SCALARS = (
@@ -34,7 +35,7 @@ def learned(values: list[Any]) -> Node:
 
 
 @given(st.lists(VALUES, max_size=6), st.lists(VALUES, max_size=6), st.lists(VALUES, max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled(60), deadline=None)
 def test_merging_is_learning_together_in_any_order_and_grouping(
     a: list[Any], b: list[Any], c: list[Any]
 ) -> None:
@@ -46,7 +47,7 @@ def test_merging_is_learning_together_in_any_order_and_grouping(
 
 
 @given(st.lists(VALUES, max_size=6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=scaled(40), deadline=None)
 def test_a_node_survives_storage(values: list[Any]) -> None:
     node = learned(values)
 
@@ -55,7 +56,7 @@ def test_a_node_survives_storage(values: list[Any]) -> None:
 
 
 @given(st.integers(1, 400), st.integers(1, 400))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=scaled(20), deadline=None)
 def test_objects_with_too_many_properties_are_folded_alike_wherever_they_were_learned(a: int, b: int) -> None:
     def batch(start: int, count: int) -> list[Any]:
         return [{f"p{chr(97 + n % 26)}{'x' * (n // 26)}": n} for n in range(start, start + count)]

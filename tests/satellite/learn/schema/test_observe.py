@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from levo.satellite.learn.schema.node import MAX_DEPTH, MAX_LABELS, Node
 from levo.satellite.learn.schema.observe import Observer, text_format
 from levo.satellite.learn.schema.text import BINARY, MIXED, Text, rare_format
+from tests.helpers.effort import scaled
 
 DATE = r"(?:1[6-9]|2[01])\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
 TIME = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
@@ -47,7 +48,7 @@ def by_regex(text: str) -> str:
 @example("1.2.3.4.", [], 60)
 @example("1.2.3.256", [], 60)
 @example("1" * 41, [], 60)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=scaled(600), deadline=None)
 def test_formats_are_those_of_regular_expressions(
     text: str, changes: list[tuple[int, str]], length: int
 ) -> None:
@@ -59,7 +60,7 @@ def test_formats_are_those_of_regular_expressions(
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scaled(300), deadline=None)
 def test_any_text(text: str) -> None:
     assert text_format(text) == by_regex(text)
 
@@ -97,7 +98,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=scaled(200), deadline=None)
 def test_every_value_is_counted_once(value: object) -> None:
     node = Node()
     Observer().observe(node, orjson.loads(orjson.dumps(value)))

@@ -139,7 +139,7 @@ def _kind(context: Context, literal: str) -> str:
     return "version" if is_version(literal) else "word"
 
 
-def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> None:
+def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> None:  # noqa: C901, PLR0912 (each step takes from what the steps before it left)
     """Give *branch* its children."""
     kids: dict[str, list[Place]] = {}
     for key, node in branch.places:

@@ -167,7 +167,7 @@ def _named(kind: Kind, node: Node, confidence: float) -> Finding:
     return Finding(kind.name, kind.category, confidence, 0, node.scanned, True)
 
 
-def _fits(kind: str, node: Node) -> bool:
+def _fits(kind: str, node: Node) -> bool:  # noqa: PLR0911 (one return for each kind of data)
     if kind == "location":
         return node.numbers > 0
     if kind == "salary":

@@ -65,7 +65,7 @@ _BY_DIGITS: dict[int, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def check_digits(value: str) -> Sequence[str]:
+def check_digits(value: str) -> Sequence[str]:  # noqa: C901, PLR0912 (one branch for each length of a number)
     """Numbers: payment cards, phones, national and tax identifiers, IMEI, routing numbers."""
     size = len(value)
     if size < 8:
