@@ -113,10 +113,12 @@ cdef enum:
 
 
 ctypedef struct HeaderNames:
-    # Names of header fields to look for, compiled once.
+    # Names of header fields to look for, compiled once. Fastest when sorted by length.
     Text* names               # lower-case
     size_t count
     uint32_t ends[64]         # by length (63: that or longer), a bit for each last octet modulo 32
+    uint32_t begin[64]        # by length: names from this place on ...
+    uint32_t stop[64]         # ... to before this one; 0: none
 
 
 cdef inline bint header_may_be(const HeaderNames* names, const Section* section, const Field* field) noexcept nogil:
@@ -131,5 +133,7 @@ cdef inline bint header_may_be(const HeaderNames* names, const Section* section,
 
 cdef void header_names_add(HeaderNames* names, size_t at, const uint8_t* data, uint32_t length) noexcept nogil
 cdef bint header_is_named(const HeaderNames* names, Text name) noexcept nogil
+cdef bint mask_header(const HeaderNames* names, Section* section, const Field* field) noexcept nogil
+cdef uint64_t mask_target_users(Exchange* exchange) noexcept nogil
 cdef uint64_t mask_credentials(Exchange* exchange, const HeaderNames* names) noexcept nogil
 cdef uint64_t mask_users(uint8_t* data, size_t length) noexcept nogil

@@ -449,55 +449,62 @@ cdef inline bint named(Text name, const char* lower_name, uint32_t length) noexc
 
 
 cdef void header_names_add(HeaderNames* names, size_t at, const uint8_t* data, uint32_t length) noexcept nogil:
-    """Put a name (lower-case) into place *at* of ``names.names``."""
+    """Put a name (lower-case) into place *at* of ``names.names``, places in order."""
+    cdef uint32_t kind = length if length < LONG_NAME else LONG_NAME
     names.names[at].data = data
     names.names[at].length = length
-    names.ends[length if length < LONG_NAME else LONG_NAME] |= <uint32_t>1 << (data[length - 1] & 31)
+    names.ends[kind] |= <uint32_t>1 << (data[length - 1] & 31)
+    if not names.stop[kind]:
+        names.begin[kind] = <uint32_t>at
+    names.stop[kind] = <uint32_t>at + 1
 
 
 cdef bint header_is_named(const HeaderNames* names, Text name) noexcept nogil:
     """Whether *name* is among *names*. Most are told apart by their length and last octet."""
-    cdef size_t k
+    cdef uint32_t k, kind
     while name.length and is_blank(name.data[name.length - 1]):
         name.length -= 1                          # a blank before the colon
-    if not name.length or not (
-        names.ends[name.length if name.length < LONG_NAME else LONG_NAME] >> (name.data[name.length - 1] & 31) & 1
-    ):
+    kind = name.length if name.length < LONG_NAME else LONG_NAME
+    if not name.length or not names.ends[kind] >> (name.data[name.length - 1] & 31) & 1:
         return False
-    for k in range(names.count):
+    for k in range(names.begin[kind], names.stop[kind]):
         if named(name, <const char*>names.names[k].data, names.names[k].length):
             return True
     return False
 
 
+cdef bint mask_header(const HeaderNames* names, Section* section, const Field* field) noexcept nogil:
+    """Hide the value of *field* if it is one of *names* and has a value; whether that was so."""
+    cdef Text name = section_text(section, field.name)
+    cdef Text text
+    cdef uint8_t* value
+    if not header_is_named(names, name):
+        return False
+    text = section_text(section, field.value)
+    if not text.length:
+        return False
+    while is_blank(name.data[name.length - 1]):
+        name.length -= 1
+    value = <uint8_t*>text.data
+    if named(name, b"authorization", 13) or named(name, b"proxy-authorization", 19):
+        mask_scheme_value(value, text.length)
+    elif named(name, b"cookie", 6):
+        mask_cookie(value, text.length)
+    elif named(name, b"set-cookie", 10):
+        mask_set_cookie(value, text.length)
+    elif named(name, b"sec-websocket-protocol", 22):
+        mask_subprotocols(value, text.length)
+    else:
+        hide(value, 0, text.length)
+    return True
+
+
 cdef uint64_t mask_section(Section* section, const HeaderNames* names) noexcept nogil:
     cdef uint32_t i
-    cdef Text name, text
-    cdef uint8_t* value
     cdef uint64_t hidden = 0
     for i in range(section.field_count):
-        if not header_may_be(names, section, &section.fields[i]):
-            continue
-        name = section_text(section, section.fields[i].name)
-        if not header_is_named(names, name):
-            continue
-        text = section_text(section, section.fields[i].value)
-        while name.length and is_blank(name.data[name.length - 1]):
-            name.length -= 1
-        if not text.length:
-            continue
-        value = <uint8_t*>text.data
-        if named(name, b"authorization", 13) or named(name, b"proxy-authorization", 19):
-            mask_scheme_value(value, text.length)
-        elif named(name, b"cookie", 6):
-            mask_cookie(value, text.length)
-        elif named(name, b"set-cookie", 10):
-            mask_set_cookie(value, text.length)
-        elif named(name, b"sec-websocket-protocol", 22):
-            mask_subprotocols(value, text.length)
-        else:
-            hide(value, 0, text.length)
-        hidden += 1
+        if header_may_be(names, section, &section.fields[i]):
+            hidden += mask_header(names, section, &section.fields[i])
     return hidden
 
 
@@ -516,6 +523,12 @@ cdef bint mask_user(const Section* head, Span span, bint is_target) noexcept nog
     if length:
         hide(<uint8_t*>text.data, 0, length - 1)
     return length != 0
+
+
+cdef uint64_t mask_target_users(Exchange* exchange) noexcept nogil:
+    """Hide user information in the request target and in HTTP/2's authority."""
+    cdef Section* head = &exchange.request.head
+    return <uint64_t>mask_user(head, exchange.request.target, True) + mask_user(head, exchange.request.authority, False)
 
 
 cdef uint64_t mask_users(uint8_t* data, size_t length) noexcept nogil:
@@ -555,5 +568,4 @@ cdef uint64_t mask_credentials(Exchange* exchange, const HeaderNames* names) noe
     hidden += mask_section(&exchange.request.trailers, names)
     hidden += mask_section(&exchange.response.head, names)
     hidden += mask_section(&exchange.response.trailers, names)
-    hidden += mask_user(&exchange.request.head, exchange.request.target, True)
-    return hidden + mask_user(&exchange.request.head, exchange.request.authority, False)
+    return hidden + mask_target_users(exchange)
