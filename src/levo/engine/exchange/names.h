@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 #if defined(__SSE2__)
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 enum { LEVO_ENDING_WORDS = 64, LEVO_ENDS_NAME = 1, LEVO_CODES_NAME = 2 };
@@ -77,13 +77,20 @@ static inline uint64_t levo_marks(const uint8_t *data) {
 
 /* Whether the string before *colon* may be a name of *endings*. */
 static inline int levo_may_be_member(const uint64_t *endings, const uint8_t *data, size_t colon) {
-    size_t end = colon;
+    uint8_t start[10];
+    size_t end = colon, size;
     uint64_t word, slashes;
     unsigned ending;
-    while (end && levo_is_space(data[end - 1])) end--;
+    if (end && data[end - 1] != '"')
+        while (end && levo_is_space(data[end - 1])) end--;
     if (!end || data[--end] != '"') return 0;
     while (end && data[end - 1] == '\\') end--;   /* the quote of a JSON text that is a string */
-    if (end < 10) return 1;
+    if (end < sizeof(start)) {
+        memset(start, 0, sizeof(start));
+        for (size = 0; size < end; size++) start[sizeof(start) - end + size] = data[size];
+        data = start;
+        end = sizeof(start);
+    }
     word = levo_word(data + end - 8);
     slashes = word ^ 0x5C5C5C5C5C5C5C5C;
     /* An escape has up to six octets: one that reaches into the last five began in the last ten. */
@@ -93,29 +100,53 @@ static inline int levo_may_be_member(const uint64_t *endings, const uint8_t *dat
     return endings[ending >> 6] >> (ending & 63) & 1;
 }
 
+#define LEVO_NEXT_MEMBER(NAME, MARKS, ...)                                                                  \
+    __VA_ARGS__ static size_t NAME(                                                                         \
+        const uint64_t *endings, const uint8_t *data, size_t at, size_t length, int *equals                 \
+    ) {                                                                                                     \
+        uint8_t rest[64];                                                                                   \
+        uint64_t marks;                                                                                     \
+        size_t place;                                                                                       \
+        for (; at < length; at += 64) {                                                                     \
+            if (length - at >= 64) {                                                                        \
+                marks = MARKS(data + at);                                                                   \
+            } else if (length >= 64) {                                                                      \
+                marks = MARKS(data + length - 64) >> (64 - (length - at));                                  \
+            } else {                                                                                        \
+                memset(rest, 0, sizeof(rest));                                                              \
+                memcpy(rest, data + at, length - at);                                                       \
+                marks = MARKS(rest);                                                                        \
+            }                                                                                               \
+            for (; marks; marks &= marks - 1) {                                                             \
+                place = at + (size_t)__builtin_ctzll(marks);                                                \
+                if (data[place] == '=') *equals = 1;                                                        \
+                else if (levo_may_be_member(endings, data, place)) return place;                            \
+            }                                                                                               \
+        }                                                                                                   \
+        return length;                                                                                      \
+    }
+LEVO_NEXT_MEMBER(levo_next_member_plain, levo_marks)
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static inline __m256i levo_equal_wide(const uint8_t *data) {
+    __m256i octets = _mm256_loadu_si256((const __m256i *)data);
+    return _mm256_or_si256(
+        _mm256_cmpeq_epi8(octets, _mm256_set1_epi8(':')), _mm256_cmpeq_epi8(octets, _mm256_set1_epi8('=')));
+}
+__attribute__((target("avx2"))) static inline uint64_t levo_marks_wide(const uint8_t *data) {
+    return (uint64_t)(uint32_t)_mm256_movemask_epi8(levo_equal_wide(data + 32)) << 32
+        | (uint32_t)_mm256_movemask_epi8(levo_equal_wide(data));
+}
+LEVO_NEXT_MEMBER(levo_next_member_wide, levo_marks_wide, __attribute__((target("avx2"))))
+#endif
+
 /* The first colon from *at* on whose member may be named, or *length*. Sets *equals* when it passes a '='. */
 static inline size_t levo_next_member(
     const uint64_t *endings, const uint8_t *data, size_t at, size_t length, int *equals
 ) {
-    uint8_t rest[64];
-    uint64_t marks;
-    size_t place;
-    for (; at < length; at += 64) {
-        if (length - at >= 64) {
-            marks = levo_marks(data + at);
-        } else if (length >= 64) {
-            marks = levo_marks(data + length - 64) >> (64 - (length - at));
-        } else {
-            memset(rest, 0, sizeof(rest));
-            memcpy(rest, data + at, length - at);
-            marks = levo_marks(rest);
-        }
-        for (; marks; marks &= marks - 1) {
-            place = at + (size_t)__builtin_ctzll(marks);
-            if (data[place] == '=') *equals = 1;
-            else if (levo_may_be_member(endings, data, place)) return place;
-        }
-    }
-    return length;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) return levo_next_member_wide(endings, data, at, length, equals);
+#endif
+    return levo_next_member_plain(endings, data, at, length, equals);
 }
 #endif

@@ -49,4 +49,5 @@ ctypedef struct Selection:
     FieldNames names
     HeaderNames headers       # header fields whose values are hidden
     HeaderNames urls          # ... that hold URLs
+    uint32_t ends[64]         # of both together, with blanks; all where names are looked for everywhere
     bint everywhere           # names are looked for in every header field

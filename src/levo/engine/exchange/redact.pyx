@@ -17,9 +17,11 @@ from libc.string cimport memcmp, memcpy, memset
 
 from levo.engine.exchange.batch cimport Batch
 from levo.engine.core.exchange cimport (
+    HEADER_OTHER,
     LONG_NAME,
+    HeaderName,
     HeaderNames,
-    header_is_named,
+    header_kind,
     header_names_add,
     mask_header,
     mask_target_users,
@@ -37,6 +39,7 @@ cdef extern from "<string.h>" nogil:
 
 cdef enum:
     NOT_HEX = 255
+    BLANKS = 1 << 0 | 1 << 9 | 1 << 10 | 1 << 13  # a blank before the colon, as the last octet of a name
     REACH = 6 * LONGEST_NAME + 8                  # octets of the longest name, all of them escaped
 
 
@@ -276,44 +279,48 @@ cdef size_t mask_member(
 
 
 cdef bint mask_json(const FieldNames* names, uint8_t* data, size_t length, uint64_t* count) noexcept nogil:
-    """Hide the values of named members at any depth, in whatever JSON the octets hold.
-
-    False when no ``=`` is left.
-    """
-    cdef const uint8_t* found
-    cdef size_t at = 0, end, after
+    """Hide the values of named members at any depth, in whatever JSON the octets hold; False if no ``=`` was met."""
+    cdef size_t at = 0, start, end, after
     cdef int equals = False
-    while at < length:
-        if names.unfiltered:
-            equals = True
-            end = length
-            found = <const uint8_t*>memchr(data + at, c'"', length - at)
-        else:
-            end = next_member(names.endings, data, at, length, &equals)
-            if end == length:
-                break
-            # What is named has no quote in it: the name begins after the last one before its end.
-            after = end
-            while data[after - 1] != c'"':
-                after -= 1
-            after -= 1
-            found = NULL
-            if after > at:
-                found = <const uint8_t*>memrchr(
-                    data + (at if after - at <= REACH else after - REACH), c'"', after - at if after - at <= REACH else REACH
-                )
-            at = end + 1
-        if found == NULL:
-            if names.unfiltered:
-                break
-            continue
-        after = mask_member(names, data, found - data, length, count)
+    if names.unfiltered:
+        mask_each_member(names, data, length, count)
+        return True
+    while True:
+        end = next_member(names.endings, data, at, length, &equals)
+        if end == length:
+            return equals
+        start = opening_quote(data, at, end)
+        after = mask_member(names, data, start, length, count) if start < end else 0
         if after:
-            at = after
-            equals = True
-        elif names.unfiltered:
-            at = found - data + 1
-    return equals
+            equals = True                         # it was not looked for in the value
+        at = after if after else end + 1
+
+
+cdef size_t opening_quote(const uint8_t* data, size_t at, size_t colon) noexcept nogil:
+    """Where the string before *colon* begins, if it has no quote in it; *colon* when not within reach."""
+    cdef const uint8_t* found
+    cdef size_t end = colon
+    while data[end - 1] != c'"':
+        end -= 1
+    end -= 1
+    if end > REACH and at < end - REACH:
+        at = end - REACH
+    if at >= end:
+        return colon
+    found = <const uint8_t*>memrchr(data + at, c'"', end - at)
+    return colon if found == NULL else <size_t>(found - data)
+
+
+cdef void mask_each_member(const FieldNames* names, uint8_t* data, size_t length, uint64_t* count) noexcept nogil:
+    """Look at each quote: for names that the first look does not see."""
+    cdef const uint8_t* found
+    cdef size_t at = 0, after
+    while at < length:
+        found = <const uint8_t*>memchr(data + at, c'"', length - at)
+        if found == NULL:
+            return
+        after = mask_member(names, data, found - data, length, count)
+        at = after if after else <size_t>(found - data) + 1
 
 
 # Parameters: name=value in queries, forms and links.
@@ -488,8 +495,9 @@ cdef void mask_field(const Selection* chosen, Section* section, const Field* fie
     cdef uint8_t* data = <uint8_t*>value.data
     if not value.length:
         return
-    hidden.headers += mask_header(&chosen.headers, section, field)
-    if header_is_named(&chosen.urls, section_text(section, field.name)):
+    if mask_header(header_kind(&chosen.headers, section, field), value):
+        hidden.headers += 1
+    elif header_kind(&chosen.urls, section, field) != HEADER_OTHER:
         hidden.fields += mask_users(data, value.length)
         if memchr(data, c"=", value.length) != NULL:
             hidden.fields += mask_pairs(&chosen.names, data, value.length, IN_URL, False)
@@ -501,20 +509,20 @@ cdef void mask_field(const Selection* chosen, Section* section, const Field* fie
         mask_json(&chosen.names, data, value.length, &hidden.fields)
 
 
-cdef void mask_section(const Selection* chosen, Section* section, Hidden* hidden) noexcept nogil:
+cdef inline void mask_section(const Selection* chosen, Section* section, Hidden* hidden) noexcept nogil:
     """Look at each header field once: its length and last octet tell most from those that have secrets."""
     cdef const uint8_t* text = section.text
-    cdef const Field* fields = section.fields
-    cdef uint32_t text_length = section.text_length, i, length, kind
+    cdef const Field* field = section.fields
+    cdef const Field* end = field + section.field_count
+    cdef uint32_t text_length = section.text_length, length
     cdef uint8_t last
-    for i in range(section.field_count):
-        length = fields[i].name.length
-        if not length or fields[i].name.at > text_length or length > text_length - fields[i].name.at:
-            continue
-        last = text[fields[i].name.at + length - 1]
-        kind = length if length < LONG_NAME else LONG_NAME
-        if chosen.everywhere or last <= 32 or (chosen.headers.ends[kind] | chosen.urls.ends[kind]) >> (last & 31) & 1:
-            mask_field(chosen, section, &fields[i], hidden)
+    while field != end:
+        length = field.name.length
+        if length and <uint64_t>field.name.at + length <= text_length:
+            last = text[<size_t>field.name.at + length - 1]
+            if chosen.ends[length if length < LONG_NAME else LONG_NAME] >> (last & 31) & 1:
+                mask_field(chosen, section, field, hidden)
+        field += 1
 
 
 cdef void mask_body(const FieldNames* names, Message* message, uint64_t* count) noexcept nogil:
@@ -535,7 +543,8 @@ cdef void mask_body(const FieldNames* names, Message* message, uint64_t* count) 
 
 cdef void mask_message(const Selection* chosen, Message* message, Hidden* hidden) noexcept nogil:
     mask_section(chosen, &message.head, hidden)
-    mask_section(chosen, &message.trailers, hidden)
+    if message.trailers.field_count:
+        mask_section(chosen, &message.trailers, hidden)
     if message.body.length and chosen.names.members:
         mask_body(&chosen.names, message, &hidden.fields)
 
@@ -712,7 +721,7 @@ cdef int compile_names(FieldNames* into, list found) except -1:
 cdef int compile_headers(HeaderNames* into, list names) except -1:
     """Fill *into* with names that somebody else keeps alive."""
     cdef bytes name
-    into.names = <Text*>calloc(len(names) + 1, sizeof(Text))
+    into.names = <HeaderName*>calloc(len(names) + 1, sizeof(HeaderName))
     if into.names == NULL:
         raise MemoryError
     for name in names:
@@ -742,6 +751,7 @@ cdef class Redactor:
         self, fields=(), patterns=(), first_look=None, defaults=(), urls=(), url_fields=(), redirect_fields=(),
         headers=(),
     ):
+        cdef size_t row
         cdef dict kinds = {}
         for names, kind in (
             (redirect_fields, NAMED_IN_REDIRECTS), (url_fields, NAMED_IN_URLS), (defaults, NAMED_BY_DEFAULT),
@@ -757,6 +767,10 @@ cdef class Redactor:
         compile_names(&self.chosen.names, found)
         compile_headers(&self.chosen.headers, secret)
         compile_headers(&self.chosen.urls, holding_urls)
+        for row in range(LONG_NAME + 1):
+            self.chosen.ends[row] = self.chosen.headers.ends[row] | self.chosen.urls.ends[row] | BLANKS
+            if self.chosen.everywhere:
+                self.chosen.ends[row] = 0xFFFFFFFF
 
     def __dealloc__(self):
         free(self.chosen.names.names)
