@@ -284,7 +284,7 @@ def test_a_body_that_could_not_be_decoded_is_withheld() -> None:
     coded = exchange(noise, headers=(("Content-Encoding", "x-own"),))
     batch = Batch.build([coded])
 
-    assert Redactor(["a"]).redact(batch) == (0, 0, 1)
+    assert Redactor(["a"]).redact(batch) == (0, 0, 0, 1)
     (found,) = batch.exchanges()
     assert found.request is not None
     assert (found.request.body, found.request.truncated) == (b"", True)
@@ -304,7 +304,7 @@ def test_patterns_in_every_place_and_their_count() -> None:
     batch = Batch.build([given])
     redactor = Redactor((), [re2.compile(r"zebra-\d+"), re2.compile(r"\b4\d{15}\b")])
 
-    assert redactor.redact(batch) == (0, 8, 0)
+    assert redactor.redact(batch) == (0, 0, 8, 0)
     (found,) = batch.exchanges()
     assert found.request is not None and found.response is not None
     assert found.request.body == b'{"a":"******** ********","n":1111111111111111}'
@@ -338,7 +338,7 @@ def test_the_first_look_changes_nothing() -> None:
     without = Batch.build([given])
     pattern = re2.compile("^zebra$")
 
-    assert Redactor((), [pattern], re2.compile("(?m:^zebra$)")).redact(with_look) == (0, 1, 0)
+    assert Redactor((), [pattern], re2.compile("(?m:^zebra$)")).redact(with_look) == (0, 0, 1, 0)
     Redactor((), [pattern]).redact(without)
     assert with_look.exchanges() == without.exchanges()
 

@@ -112,11 +112,30 @@ cdef enum:
     LONG_NAME = 63
 
 
+cdef enum HeaderKind:
+    # What of a header field's value stays when it is hidden.
+    HEADER_OTHER = 0          # not to be hidden
+    HEADER_WHOLE = 1          # nothing
+    HEADER_SCHEME = 2         # the authentication scheme
+    HEADER_COOKIE = 3         # names
+    HEADER_SET_COOKIE = 4     # name and attributes
+    HEADER_SUBPROTOCOLS = 5   # what is no token
+
+
+ctypedef struct HeaderName:
+    const uint8_t* data       # lower-case
+    uint32_t length
+    HeaderKind kind
+
+
 ctypedef struct HeaderNames:
-    # Names of header fields to look for, compiled once.
-    Text* names               # lower-case
+    # Names of header fields to look for, compiled once. Fastest when sorted by length.
+    HeaderName* names
     size_t count
     uint32_t ends[64]         # by length (63: that or longer), a bit for each last octet modulo 32
+    uint32_t starts[64]       # ... for each first octet
+    uint32_t begin[64]        # by length: names from this place on ...
+    uint32_t stop[64]         # ... to before this one; 0: none
 
 
 cdef inline bint header_may_be(const HeaderNames* names, const Section* section, const Field* field) noexcept nogil:
@@ -130,6 +149,8 @@ cdef inline bint header_may_be(const HeaderNames* names, const Section* section,
 
 
 cdef void header_names_add(HeaderNames* names, size_t at, const uint8_t* data, uint32_t length) noexcept nogil
-cdef bint header_is_named(const HeaderNames* names, Text name) noexcept nogil
+cdef HeaderKind header_kind(const HeaderNames* names, const Section* section, const Field* field) noexcept nogil
+cdef bint mask_header(HeaderKind kind, Text value) noexcept nogil
+cdef uint64_t mask_target_users(Exchange* exchange) noexcept nogil
 cdef uint64_t mask_credentials(Exchange* exchange, const HeaderNames* names) noexcept nogil
 cdef uint64_t mask_users(uint8_t* data, size_t length) noexcept nogil

@@ -8,7 +8,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from levo.engine.core.memory cimport clear, take
-from levo.engine.core.output cimport Text, equals_lower, lower
+from levo.engine.core.output cimport Text, equals_lower, load64, lower
 from levo.engine.core.types cimport (
     FINDING_COUNT,
     GRPC_CLIENT_STREAMS,
@@ -444,60 +444,87 @@ cdef bint announces_token(const uint8_t* data, uint32_t length) noexcept nogil:
     )
 
 
-cdef inline bint named(Text name, const char* lower_name, uint32_t length) noexcept nogil:
-    return name.length == length and equals_lower(name.data, <const uint8_t*>lower_name, length)
+cdef inline bint named(const uint8_t* name, uint32_t size, const char* lower_name, uint32_t length) noexcept nogil:
+    return size == length and equals_lower(name, <const uint8_t*>lower_name, length)
 
 
 cdef void header_names_add(HeaderNames* names, size_t at, const uint8_t* data, uint32_t length) noexcept nogil:
-    """Put a name (lower-case) into place *at* of ``names.names``."""
-    names.names[at].data = data
-    names.names[at].length = length
-    names.ends[length if length < LONG_NAME else LONG_NAME] |= <uint32_t>1 << (data[length - 1] & 31)
+    """Put a name (lower-case) into place *at* of ``names.names``, places in order."""
+    cdef uint32_t row = length if length < LONG_NAME else LONG_NAME
+    cdef HeaderName* name = &names.names[at]
+    name.data = data
+    name.length = length
+    name.kind = HEADER_WHOLE
+    if named(data, length, b"authorization", 13) or named(data, length, b"proxy-authorization", 19):
+        name.kind = HEADER_SCHEME
+    elif named(data, length, b"cookie", 6):
+        name.kind = HEADER_COOKIE
+    elif named(data, length, b"set-cookie", 10):
+        name.kind = HEADER_SET_COOKIE
+    elif named(data, length, b"sec-websocket-protocol", 22):
+        name.kind = HEADER_SUBPROTOCOLS
+    names.ends[row] |= <uint32_t>1 << (data[length - 1] & 31)
+    names.starts[row] |= <uint32_t>1 << (data[0] & 31)
+    if not names.stop[row]:
+        names.begin[row] = <uint32_t>at
+    names.stop[row] = <uint32_t>at + 1
 
 
-cdef bint header_is_named(const HeaderNames* names, Text name) noexcept nogil:
-    """Whether *name* is among *names*. Most are told apart by their length and last octet."""
-    cdef size_t k
+cdef inline bint is_folded(const uint8_t* data, const uint8_t* lower_name, uint32_t length) noexcept nogil:
+    """Whether *data* is *lower_name*, bit 32 of each octet left out: letters in any case, a control for a sign."""
+    cdef uint32_t at = 0
+    if length < 8:
+        return equals_lower(data, lower_name, length)
+    while at + 8 <= length:
+        if (load64(data + at) ^ load64(lower_name + at)) & <uint64_t>0xDFDFDFDFDFDFDFDF:
+            return False
+        at += 8
+    return not (load64(data + length - 8) ^ load64(lower_name + length - 8)) & <uint64_t>0xDFDFDFDFDFDFDFDF
+
+
+cdef HeaderKind header_kind(const HeaderNames* names, const Section* section, const Field* field) noexcept nogil:
+    """What the one of *names* that *field* has says; HEADER_OTHER for none of them."""
+    cdef Text name = section_text(section, field.name)
+    cdef uint32_t k, row
     while name.length and is_blank(name.data[name.length - 1]):
         name.length -= 1                          # a blank before the colon
+    row = name.length if name.length < LONG_NAME else LONG_NAME
     if not name.length or not (
-        names.ends[name.length if name.length < LONG_NAME else LONG_NAME] >> (name.data[name.length - 1] & 31) & 1
+        names.ends[row] >> (name.data[name.length - 1] & 31) & names.starts[row] >> (name.data[0] & 31) & 1
     ):
+        return HEADER_OTHER
+    for k in range(names.begin[row], names.stop[row]):
+        if names.names[k].length == name.length and is_folded(name.data, names.names[k].data, name.length):
+            return names.names[k].kind
+    return HEADER_OTHER
+
+
+cdef bint mask_header(HeaderKind kind, Text value) noexcept nogil:
+    """Hide a header field's *value*; whether there was one to hide."""
+    cdef uint8_t* data = <uint8_t*>value.data
+    if kind == HEADER_OTHER or not value.length:
         return False
-    for k in range(names.count):
-        if named(name, <const char*>names.names[k].data, names.names[k].length):
-            return True
-    return False
+    if kind == HEADER_SCHEME:
+        mask_scheme_value(data, value.length)
+    elif kind == HEADER_COOKIE:
+        mask_cookie(data, value.length)
+    elif kind == HEADER_SET_COOKIE:
+        mask_set_cookie(data, value.length)
+    elif kind == HEADER_SUBPROTOCOLS:
+        mask_subprotocols(data, value.length)
+    else:
+        hide(data, 0, value.length)
+    return True
 
 
 cdef uint64_t mask_section(Section* section, const HeaderNames* names) noexcept nogil:
     cdef uint32_t i
-    cdef Text name, text
-    cdef uint8_t* value
+    cdef Field* field
     cdef uint64_t hidden = 0
     for i in range(section.field_count):
-        if not header_may_be(names, section, &section.fields[i]):
-            continue
-        name = section_text(section, section.fields[i].name)
-        if not header_is_named(names, name):
-            continue
-        text = section_text(section, section.fields[i].value)
-        while name.length and is_blank(name.data[name.length - 1]):
-            name.length -= 1
-        if not text.length:
-            continue
-        value = <uint8_t*>text.data
-        if named(name, b"authorization", 13) or named(name, b"proxy-authorization", 19):
-            mask_scheme_value(value, text.length)
-        elif named(name, b"cookie", 6):
-            mask_cookie(value, text.length)
-        elif named(name, b"set-cookie", 10):
-            mask_set_cookie(value, text.length)
-        elif named(name, b"sec-websocket-protocol", 22):
-            mask_subprotocols(value, text.length)
-        else:
-            hide(value, 0, text.length)
-        hidden += 1
+        field = &section.fields[i]
+        if header_may_be(names, section, field):
+            hidden += mask_header(header_kind(names, section, field), section_text(section, field.value))
     return hidden
 
 
@@ -516,6 +543,12 @@ cdef bint mask_user(const Section* head, Span span, bint is_target) noexcept nog
     if length:
         hide(<uint8_t*>text.data, 0, length - 1)
     return length != 0
+
+
+cdef uint64_t mask_target_users(Exchange* exchange) noexcept nogil:
+    """Hide user information in the request target and in HTTP/2's authority."""
+    cdef Section* head = &exchange.request.head
+    return <uint64_t>mask_user(head, exchange.request.target, True) + mask_user(head, exchange.request.authority, False)
 
 
 cdef uint64_t mask_users(uint8_t* data, size_t length) noexcept nogil:
@@ -555,5 +588,4 @@ cdef uint64_t mask_credentials(Exchange* exchange, const HeaderNames* names) noe
     hidden += mask_section(&exchange.request.trailers, names)
     hidden += mask_section(&exchange.response.head, names)
     hidden += mask_section(&exchange.response.trailers, names)
-    hidden += mask_user(&exchange.request.head, exchange.request.target, True)
-    return hidden + mask_user(&exchange.request.head, exchange.request.authority, False)
+    return hidden + mask_target_users(exchange)

@@ -26,6 +26,7 @@ from copy import copy
 from levo.engine.exchange.coding cimport Inflater, decode_message, inflater_free, inflater_new
 from levo.engine.core.exchange cimport (
     Facts,
+    HeaderName,
     HeaderNames,
     address_text,
     exchange_facts,
@@ -116,7 +117,7 @@ cdef class Batch:
         cdef int cut = 0
         cdef bytes name
         memset(&headers, 0, sizeof(HeaderNames))
-        headers.names = <Text*>calloc(count + 1, sizeof(Text))
+        headers.names = <HeaderName*>calloc(count + 1, sizeof(HeaderName))
         if headers.names == NULL or inflater == NULL:
             free(headers.names)
             if inflater != NULL:

@@ -3,26 +3,51 @@ from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from levo.engine.core.exchange cimport HeaderNames
-from levo.engine.core.output cimport Text
-from levo.engine.core.types cimport Exchange, Message
+
+
+cdef extern from "levo/engine/exchange/names.h" nogil:
+    enum:
+        ENDING_WORDS "LEVO_ENDING_WORDS"
+        ENDS_NAME "LEVO_ENDS_NAME"
+        CODES_NAME "LEVO_CODES_NAME"
+    const uint8_t* in_pairs "levo_in_pairs"
+    uint64_t word_at "levo_word" (const uint8_t* data)
+    unsigned int ending "levo_ending" (uint64_t word)
+    size_t next_member "levo_next_member" (
+        const uint64_t* endings, const uint8_t* data, size_t at, size_t length, int* equals)
+
+
+cdef enum:
+    LONGEST_NAME = 256
+
+
+cdef enum NameKind:
+    NOT_NAMED = 0
+    NAMED_BY_USER = 1         # hides whole members
+    NAMED_BY_DEFAULT = 2      # names, truth values and null inside of a member stay
+    NAMED_IN_URLS = 3         # a credential in any URL
+    NAMED_IN_REDIRECTS = 4    # ... beside what makes it one
+
+
+ctypedef struct FieldName:
+    const uint8_t* data       # ASCII letters lowered; owned by a Redactor
+    NameKind kind
 
 
 ctypedef struct FieldNames:
-    Text* names               # ASCII letters lowered; owned by a Redactor
+    FieldName* names          # by length
     size_t count
-    size_t own                # so many, the first, hide whole members; of others names inside stay
+    size_t members            # so many are named in bodies
     uint32_t longest
+    uint32_t begin[LONGEST_NAME + 2]         # by length: the place of its first name
     uint8_t first[256]        # 1: some name begins with this octet, in either case
-    uint32_t ends[1024]       # by the last two octets modulo 32, a bit for each third last one
+    uint64_t endings[ENDING_WORDS]        # a bit for each ``ending`` of a name in bodies
+    bint unfiltered           # some name in bodies has no such ending
+
 
 ctypedef struct Selection:
     FieldNames names
-    FieldNames in_targets     # names, and those that mean a credential in any URL
-    FieldNames in_urls        # names, and those of redirects
-    HeaderNames urls          # header fields that hold URLs
+    HeaderNames headers       # header fields whose values are hidden
+    HeaderNames urls          # ... that hold URLs
+    uint32_t ends[64]         # of both together, with blanks; all where names are looked for everywhere
     bint everywhere           # names are looked for in every header field
-
-
-cdef uint64_t mask_json(const FieldNames* names, uint8_t* data, size_t length) noexcept nogil
-cdef uint64_t mask_pairs(const FieldNames* names, uint8_t* data, size_t length, bint form) noexcept nogil
-cdef uint64_t mask_fields(const Selection* names, Exchange* exchange) noexcept nogil

@@ -17,9 +17,14 @@ from libc.string cimport memcmp, memcpy, memset
 
 from levo.engine.exchange.batch cimport Batch
 from levo.engine.core.exchange cimport (
-    header_is_named,
-    header_may_be,
+    HEADER_OTHER,
+    LONG_NAME,
+    HeaderName,
+    HeaderNames,
+    header_kind,
     header_names_add,
+    mask_header,
+    mask_target_users,
     mask_users,
     section_find,
     section_text,
@@ -29,11 +34,26 @@ from levo.engine.core.types cimport Exchange, Field, Message, Section, Span
 
 cdef extern from "<string.h>" nogil:
     void* memchr(const void* data, int octet, size_t length)
+    void* memrchr(const void* data, int octet, size_t length)
     void* memmem(const void* data, size_t length, const void* wanted, size_t size)
 
 cdef enum:
-    LONGEST_NAME = 256
     NOT_HEX = 255
+    BLANKS = 1 << 0 | 1 << 9 | 1 << 10 | 1 << 13  # a blank before the colon, as the last octet of a name
+    REACH = 6 * LONGEST_NAME + 8                  # octets of the longest name, all of them escaped
+
+
+cdef enum Place:
+    # Where parameters stand decides what else is a credential.
+    IN_FIELD = 0
+    IN_BODY = 1
+    IN_TARGET = 2
+    IN_URL = 3
+
+
+cdef struct Hidden:
+    uint64_t headers
+    uint64_t fields
 
 
 cdef inline uint8_t hex_value(uint8_t c) noexcept nogil:
@@ -47,25 +67,18 @@ cdef inline bint is_space(uint8_t c) noexcept nogil:
     return c == c" " or c == c"\t" or c == c"\r" or c == c"\n"
 
 
-cdef inline bint may_end(const FieldNames* names, const uint8_t* end) noexcept nogil:
-    """Whether some name ends with the three octets before *end*; spares most names a comparison."""
-    return names.ends[((end - 1)[0] & 31) << 5 | (end - 2)[0] & 31] >> ((end - 3)[0] & 31) & 1
-
-
-cdef size_t is_named(const FieldNames* names, const uint8_t* data, size_t length) noexcept nogil:
-    """0, or the place of the name among *names*, from 1."""
-    cdef size_t i, k
+cdef NameKind is_named(const FieldNames* names, const uint8_t* data, size_t length) noexcept nogil:
+    cdef size_t i
+    cdef uint32_t k
     if length == 0 or length > names.longest or not names.first[data[0]]:
-        return 0
-    for k in range(names.count):
-        if names.names[k].length != length:
-            continue
+        return NOT_NAMED
+    for k in range(names.begin[length], names.begin[length + 1]):
         i = 0
         while i < length and lower(data[i]) == names.names[k].data[i]:
             i += 1
         if i == length:
-            return k + 1
-    return 0
+            return names.names[k].kind
+    return NOT_NAMED
 
 
 # JSON. A quote inside a JSON text that is itself a string has backslashes before it: 1, 3, 7 ... by depth.
@@ -134,10 +147,10 @@ cdef size_t unescape_name(const uint8_t* data, size_t length, uint8_t* out) noex
     return size
 
 
-cdef size_t key_is_named(const FieldNames* names, const uint8_t* data, size_t length) noexcept nogil:
+cdef NameKind key_is_named(const FieldNames* names, const uint8_t* data, size_t length) noexcept nogil:
     cdef uint8_t plain[LONGEST_NAME + 8]
     if length == 0 or length > 6 * <size_t>LONGEST_NAME:
-        return 0
+        return NOT_NAMED
     if memchr(data, c"\\", length) == NULL:
         return is_named(names, data, length)
     length = unescape_name(data, length, plain)
@@ -236,86 +249,91 @@ cdef size_t hide_value(
     return length
 
 
-cdef bint may_have_member(const FieldNames* names, const uint8_t* data, size_t length) noexcept nogil:
-    """Whether some named member may be there: a look at what stands before each colon."""
-    cdef const uint8_t* found
-    cdef size_t at = 0, end, start
-    if memchr(data, c"\\", length) != NULL:
-        return True                               # names may have escapes, and JSON may stand in strings
-    while at < length:
-        found = <const uint8_t*>memchr(data + at, c":", length - at)
-        if found == NULL:
-            return False
-        end = found - data
-        at = end + 1
-        while end and is_space(data[end - 1]):
-            end -= 1
-        if not end or data[end - 1] != c'"':
-            continue
-        end -= 1
-        if end < 3:
-            return True
-        if not may_end(names, data + end):
-            continue
-        start = end
-        while start and data[start - 1] != c'"' and end - start <= names.longest:
-            start -= 1
-        if is_named(names, data + start, end - start):
-            return True
-    return False
-
-
-cdef uint64_t mask_json(const FieldNames* names, uint8_t* data, size_t length) noexcept nogil:
-    """Hide the values of named members at any depth, in whatever JSON the octets hold; count them."""
-    cdef const uint8_t* found
-    cdef size_t at = 0, end, depth, place, run, limit, which
-    cdef uint64_t count = 0
-    if not may_have_member(names, data, length):
+cdef size_t mask_member(
+    const FieldNames* names, uint8_t* data, size_t quote, size_t length, uint64_t* count
+) noexcept nogil:
+    """Hide the value of the member whose name begins at *quote*; the place behind it, 0 when it is not named."""
+    cdef size_t at = quote + 1, depth, limit, end, run
+    cdef NameKind kind
+    if at >= length or not (names.first[data[at]] or data[at] == c"\\"):
         return 0
+    depth = slashes_before(data, quote)
+    if depth & (depth + 1):                       # 0, 1, 3, 7 ...: else an escaped backslash stands before it
+        depth = 0
+    limit = length if length - at <= REACH else at + REACH
+    end = string_end(data, at, limit, depth)
+    if end >= limit or end == at:
+        return 0
+    run = slashes_before(data + at, end - at)
+    if run > depth:
+        run = depth
+    kind = key_is_named(names, data + at, end - at - run)
+    if kind != NAMED_BY_USER and kind != NAMED_BY_DEFAULT:
+        return 0
+    end += 1
+    while end < length and is_space(data[end]):
+        end += 1
+    if end == length or data[end] != c":":
+        return 0
+    return hide_value(data, end + 1, length, depth, kind == NAMED_BY_DEFAULT, count)
+
+
+cdef bint mask_json(const FieldNames* names, uint8_t* data, size_t length, uint64_t* count) noexcept nogil:
+    """Hide the values of named members at any depth, in whatever JSON the octets hold; False if no ``=`` was met."""
+    cdef size_t at = 0, start, end, after
+    cdef int equals = False
+    if names.unfiltered:
+        mask_each_member(names, data, length, count)
+        return True
+    while True:
+        end = next_member(names.endings, data, at, length, &equals)
+        if end == length:
+            return equals
+        start = opening_quote(data, at, end)
+        after = mask_member(names, data, start, length, count) if start < end else 0
+        if after:
+            equals = True                         # it was not looked for in the value
+        at = after if after else end + 1
+
+
+cdef size_t opening_quote(const uint8_t* data, size_t at, size_t colon) noexcept nogil:
+    """Where the string before *colon* begins, if it has no quote in it; *colon* when not within reach."""
+    cdef const uint8_t* found
+    cdef size_t end = colon
+    while data[end - 1] != c'"':
+        end -= 1
+    end -= 1
+    if end > REACH and at < end - REACH:
+        at = end - REACH
+    if at >= end:
+        return colon
+    found = <const uint8_t*>memrchr(data + at, c'"', end - at)
+    return colon if found == NULL else <size_t>(found - data)
+
+
+cdef void mask_each_member(const FieldNames* names, uint8_t* data, size_t length, uint64_t* count) noexcept nogil:
+    """Look at each quote: for names that the first look does not see."""
+    cdef const uint8_t* found
+    cdef size_t at = 0, after
     while at < length:
         found = <const uint8_t*>memchr(data + at, c'"', length - at)
         if found == NULL:
-            break
-        place = found - data
-        at = place + 1
-        if at >= length or not (names.first[data[at]] or data[at] == c"\\"):
-            continue
-        depth = slashes_before(data, place)
-        if depth & (depth + 1):                   # 0, 1, 3, 7 ...: else an escaped backslash stands before it
-            depth = 0
-        limit = length if length - at <= 6 * LONGEST_NAME + 8 else at + 6 * LONGEST_NAME + 8
-        end = string_end(data, at, limit, depth)
-        if end >= limit or end == at:
-            continue
-        run = slashes_before(data + at, end - at)
-        if run > depth:
-            run = depth
-        which = key_is_named(names, data + at, end - at - run)
-        if not which:
-            continue
-        place = end + 1
-        while place < length and is_space(data[place]):
-            place += 1
-        if place < length and data[place] == c":":
-            at = hide_value(data, place + 1, length, depth, which > names.own, &count)
-    return count
+            return
+        after = mask_member(names, data, found - data, length, count)
+        at = after if after else <size_t>(found - data) + 1
 
 
 # Parameters: name=value in queries, forms and links.
 
-cdef inline bint ends_name(uint8_t c) noexcept nogil:
-    return (c == c"&" or c == c"?" or c == c";" or c == c"=" or c == c"#" or is_space(c) or c == c'"' or c == c"'"
-            or c == c"<" or c == c">" or c == c"," or c == c"{" or c == c"\\")
-
-
-cdef bint parameter_is_named(const FieldNames* names, const uint8_t* data, size_t length) noexcept nogil:
+cdef NameKind parameter_is_named(const FieldNames* names, const uint8_t* data, size_t length) noexcept nogil:
     """A name as it stands, percent-decoded, or its last part: ``user[password]``, ``user.password``."""
     cdef uint8_t plain[LONGEST_NAME + 8]
     cdef size_t size = 0, i = 0, part
+    cdef NameKind kind
     plain[0] = 0
     while i < length:
         if size >= LONGEST_NAME:
-            return False
+            return NOT_NAMED
         if data[i] == c"%" and i + 2 < length and hex_value(data[i + 1]) != NOT_HEX and hex_value(data[i + 2]) != NOT_HEX:  # no-cython-lint
             plain[size] = hex_value(data[i + 1]) << 4 | hex_value(data[i + 2])
             i += 3
@@ -324,43 +342,66 @@ cdef bint parameter_is_named(const FieldNames* names, const uint8_t* data, size_
             i += 1
         size += 1
     if size == 0:
-        return False
-    if is_named(names, plain, size):
-        return True
+        return NOT_NAMED
+    kind = is_named(names, plain, size)
+    if kind != NOT_NAMED:
+        return kind
     while size and (plain[size - 1] == c"]" or plain[size - 1] == c"["):
         size -= 1                                 # ``name[]`` and ``name[0]``-like ends
     part = size
     while part and plain[part - 1] != c"[" and plain[part - 1] != c".":
         part -= 1
-    if is_named(names, plain + part, size - part):
-        return True
+    kind = is_named(names, plain + part, size - part)
+    if kind != NOT_NAMED:
+        return kind
     part = 0
     while part < size and plain[part] != c"[":
         part += 1
-    return part < size and is_named(names, plain, part)
+    return is_named(names, plain, part) if part < size else NOT_NAMED
 
 
-cdef uint64_t mask_pairs(const FieldNames* names, uint8_t* data, size_t length, bint form) noexcept nogil:
+cdef bint counts(NameKind kind, Place place, const uint8_t* data, size_t length, int* beside) noexcept nogil:
+    """Whether a parameter of that kind is a credential in that place. *beside* remembers a look; -1 at first."""
+    if kind <= NAMED_BY_DEFAULT or place == IN_URL:
+        return kind != NOT_NAMED
+    if place == IN_TARGET and kind == NAMED_IN_URLS:
+        return True
+    if place == IN_FIELD:
+        return False
+    if beside[0] < 0:
+        # An authorization response (RFC 6749 section 4.1.2), or a token request (section 4.1.3) with its code.
+        beside[0] = memmem(data, length, b"state=", 6) != NULL if place == IN_TARGET else (
+            memmem(data, length, b"grant_type=", 11) != NULL
+        )
+    return beside[0]
+
+
+cdef uint64_t mask_pairs(
+    const FieldNames* names, uint8_t* data, size_t length, Place place, bint form
+) noexcept nogil:
     """Hide the values of named parameters; *form*: the octets are a form, only ``&`` ends a value."""
     cdef const uint8_t* found
-    cdef size_t at = 0, start, stop
+    cdef size_t at = 0, start, stop, first
     cdef uint64_t count = 0
-    cdef bint coded = False
+    cdef uint8_t mark, marks
+    cdef NameKind kind
+    cdef int beside = -1
     while at < length:
         found = <const uint8_t*>memchr(data + at, c"=", length - at)
         if found == NULL:
             break
-        stop = found - data
-        if at == 0:
-            coded = memchr(data, c"%", length) != NULL or memchr(data, c"+", length) != NULL
-        if not coded and stop >= 3 and data[stop - 1] != c"]" and not may_end(names, data + stop):
-            at = stop + 1
-            continue
-        start = stop
-        while start and stop - start <= 3 * <size_t>LONGEST_NAME and not ends_name(data[start - 1]):
+        start = stop = found - data
+        first = stop - 3 * LONGEST_NAME - 1 if stop > 3 * LONGEST_NAME else 0
+        marks = 0
+        while start > first:
+            mark = in_pairs[data[start - 1]]
+            if mark == ENDS_NAME:
+                break
+            marks |= mark
             start -= 1
         at = stop + 1
-        if start == stop or not parameter_is_named(names, data + start, stop - start):
+        kind = (parameter_is_named if marks else is_named)(names, data + start, stop - start)
+        if kind == NOT_NAMED or not counts(kind, place, data, length, &beside):
             continue
         start = at
         while at < length and data[at] != c"&" and (form or not (
@@ -381,6 +422,7 @@ cdef uint64_t mask_parts(const FieldNames* names, uint8_t* data, size_t length) 
     cdef size_t delimiter, at = 0, start, stop, end
     cdef uint64_t count = 0
     cdef uint8_t quote
+    cdef NameKind kind
     if line_end == NULL:
         return 0
     delimiter = line_end - data
@@ -401,7 +443,8 @@ cdef uint64_t mask_parts(const FieldNames* names, uint8_t* data, size_t length) 
         stop = start
         while stop < length and stop - start < 3 * <size_t>LONGEST_NAME and data[stop] != quote and data[stop] != c"\r" and data[stop] != c"\n":  # no-cython-lint
             stop += 1
-        if not parameter_is_named(names, data + start, stop - start):
+        kind = parameter_is_named(names, data + start, stop - start)
+        if kind != NAMED_BY_USER and kind != NAMED_BY_DEFAULT:
             continue
         found = <const uint8_t*>memmem(data + stop, length - stop, b"\r\n\r\n", 4)
         start = length if found == NULL else <size_t>(found - data) + 4
@@ -446,65 +489,74 @@ cdef bint has_type(const Message* message, const char* part, size_t size) noexce
     return False
 
 
-cdef uint64_t mask_section_fields(const Selection* chosen, Section* section) noexcept nogil:
-    cdef const FieldNames* names = &chosen.names
-    cdef uint32_t i
-    cdef Text value
-    cdef uint64_t count = 0
-    if section.fields == NULL:
-        return 0
-    for i in range(section.field_count):
-        if header_may_be(&chosen.urls, section, &section.fields[i]) and header_is_named(
-            &chosen.urls, section_text(section, section.fields[i].name)
-        ):
-            value = section_text(section, section.fields[i].value)
-            if value.length:
-                count += mask_users(<uint8_t*>value.data, value.length)
-                count += mask_pairs(&chosen.in_urls, <uint8_t*>value.data, value.length, False)
-        if not chosen.everywhere:
-            continue
-        value = section_text(section, section.fields[i].value)
-        if value.length and memchr(value.data, c"=", value.length) != NULL:
-            count += mask_pairs(names, <uint8_t*>value.data, value.length, False)
-        if value.length and memchr(value.data, c'"', value.length) != NULL:
-            count += mask_json(names, <uint8_t*>value.data, value.length)
-    return count
+cdef void mask_field(const Selection* chosen, Section* section, const Field* field, Hidden* hidden) noexcept nogil:
+    """Hide what is secret in the value of one header field."""
+    cdef Text value = section_text(section, field.value)
+    cdef uint8_t* data = <uint8_t*>value.data
+    if not value.length:
+        return
+    if mask_header(header_kind(&chosen.headers, section, field), value):
+        hidden.headers += 1
+    elif header_kind(&chosen.urls, section, field) != HEADER_OTHER:
+        hidden.fields += mask_users(data, value.length)
+        if memchr(data, c"=", value.length) != NULL:
+            hidden.fields += mask_pairs(&chosen.names, data, value.length, IN_URL, False)
+    if not chosen.everywhere:
+        return
+    if memchr(data, c"=", value.length) != NULL:
+        hidden.fields += mask_pairs(&chosen.names, data, value.length, IN_FIELD, False)
+    if memchr(data, c'"', value.length) != NULL:
+        mask_json(&chosen.names, data, value.length, &hidden.fields)
 
 
-cdef uint64_t mask_message(const Selection* chosen, Message* message) noexcept nogil:
-    cdef const FieldNames* names = &chosen.names
+cdef inline void mask_section(const Selection* chosen, Section* section, Hidden* hidden) noexcept nogil:
+    """Look at each header field once: its length and last octet tell most from those that have secrets."""
+    cdef const uint8_t* text = section.text
+    cdef const Field* field = section.fields
+    cdef const Field* end = field + section.field_count
+    cdef uint32_t text_length = section.text_length, length
+    cdef uint8_t last
+    while field != end:
+        length = field.name.length
+        if length and <uint64_t>field.name.at + length <= text_length:
+            last = text[<size_t>field.name.at + length - 1]
+            if chosen.ends[length if length < LONG_NAME else LONG_NAME] >> (last & 31) & 1:
+                mask_field(chosen, section, field, hidden)
+        field += 1
+
+
+cdef void mask_body(const FieldNames* names, Message* message, uint64_t* count) noexcept nogil:
     cdef uint8_t* data = message.body.data
     cdef size_t length = message.body.length
-    cdef uint64_t count = mask_section_fields(chosen, &message.head)
-    count += mask_section_fields(chosen, &message.trailers)
-    if length == 0 or names.count == 0:
-        return count
     if length > 3 and (data[0] == 0 or data[1] == 0) and (
         has_type(message, b"json", 4) or has_type(message, b"form", 4)
     ):
         memset(data, c"*", length)                # UTF-16 or UTF-32: names cannot be found in it
-        return count + 1
-    count += mask_json(names, data, length)
-    if memchr(data, c"=", length) == NULL:
-        return count                              # neither a pair nor a part's ``name=``
+        count[0] += 1
+        return
+    if not mask_json(names, data, length, count) or memchr(data, c"=", length) == NULL:
+        return                                    # neither a pair nor a part's ``name=``
     if has_type(message, b"multipart/", 10) or (length > 2 and data[0] == c"-" and data[1] == c"-"):
-        count += mask_parts(names, data, length)
-    if memmem(data, length, b"grant_type=", 11) != NULL:
-        names = &chosen.in_urls                   # a token request (RFC 6749 section 4.1.3): its code
-    return count + mask_pairs(names, data, length, has_type(message, b"urlencoded", 10))
+        count[0] += mask_parts(names, data, length)
+    count[0] += mask_pairs(names, data, length, IN_BODY, has_type(message, b"urlencoded", 10))
 
 
-cdef uint64_t mask_fields(const Selection* chosen, Exchange* exchange) noexcept nogil:
-    """Hide every named field of *exchange*; return how many values that were."""
-    cdef uint64_t count
+cdef void mask_message(const Selection* chosen, Message* message, Hidden* hidden) noexcept nogil:
+    mask_section(chosen, &message.head, hidden)
+    if message.trailers.field_count:
+        mask_section(chosen, &message.trailers, hidden)
+    if message.body.length and chosen.names.members:
+        mask_body(&chosen.names, message, &hidden.fields)
+
+
+cdef void mask_exchange(const Selection* chosen, Exchange* exchange, Hidden* hidden) noexcept nogil:
+    """Hide all that has a chosen name, and the user information of URLs."""
     cdef Text target = section_text(&exchange.request.head, exchange.request.target)
-    # ``code`` beside ``state`` is that of an authorization response (RFC 6749 section 4.1.2), else any code.
-    cdef bint pairs = target.length and memchr(target.data, c"=", target.length) != NULL
-    count = 0 if not pairs else mask_pairs(
-        &chosen.in_urls if memmem(target.data, target.length, b"state=", 6) != NULL
-        else &chosen.in_targets, <uint8_t*>target.data, target.length, False
-    )
-    return count + mask_message(chosen, &exchange.request) + mask_message(chosen, &exchange.response)
+    hidden.headers += mask_target_users(exchange)
+    if target.length:
+        hidden.fields += mask_pairs(&chosen.names, <uint8_t*>target.data, target.length, IN_TARGET, False)
+    mask_message(chosen, &exchange.request, hidden)
+    mask_message(chosen, &exchange.response, hidden)
 
 
 cdef bint is_closed_book(const Message* message) noexcept nogil:
@@ -624,36 +676,57 @@ cdef tuple _lowered(names):
     return tuple(sorted(found))
 
 
-cdef int compile_names(FieldNames* into, tuple own, tuple others) except -1:
-    """Fill *into* with names that somebody else keeps alive."""
-    cdef size_t i
+cdef list _by_length(names):
+    return sorted({(each.encode("utf-8") if isinstance(each, str) else bytes(each)).lower() for each in names if each}, key=len)
+
+
+cdef int compile_names(FieldNames* into, list found) except -1:
+    """Fill *into* with (name, kind), which are sorted by length and which somebody else keeps alive."""
+    cdef uint8_t end[LONGEST_NAME + 16]
+    cdef size_t i, length = 0
     cdef bytes name
     cdef const uint8_t* data
-    cdef uint32_t length, third
-    cdef tuple names = own + others
-    into.count = len(names)
-    into.own = len(own)
-    into.names = <Text*>calloc(into.count + 1, sizeof(Text))
+    cdef unsigned int place
+    into.count = len(found)
+    into.names = <FieldName*>calloc(into.count + 1, sizeof(FieldName))
     if into.names == NULL:
         raise MemoryError
     for i in range(into.count):
-        name = names[i]
+        name, kind = found[i]
         data = <const uint8_t*>PyBytes_AS_STRING(name)
-        length = <uint32_t>len(name)
+        while length < <size_t>len(name):
+            length += 1
+            into.begin[length] = <uint32_t>i
         into.names[i].data = data
-        into.names[i].length = length
-        if length > into.longest:
-            into.longest = length
+        into.names[i].kind = kind
         into.first[data[0]] = 1
         if c"a" <= data[0] <= c"z":
             into.first[data[0] - 32] = 1
-        if length >= 3:
-            into.ends[(data[length - 1] & 31) << 5 | data[length - 2] & 31] |= <uint32_t>1 << (data[length - 3] & 31)
-        elif length == 2:                         # whatever stands before it
-            into.ends[(data[1] & 31) << 5 | data[0] & 31] = 0xFFFFFFFF
-        else:
-            for third in range(32):
-                into.ends[(data[0] & 31) << 5 | third] = 0xFFFFFFFF
+        if kind != NAMED_BY_USER and kind != NAMED_BY_DEFAULT:
+            continue
+        into.members += 1
+        into.unfiltered |= length < 3 or b'"' in name or b"\\" in name
+        memset(end, 0, 8)
+        end[7] = c'"'                             # stands before the name
+        memcpy(end + 8, data, length)
+        place = ending(word_at(end + length))
+        into.endings[place >> 6] |= <uint64_t>1 << (place & 63)
+    into.longest = <uint32_t>length
+    while length <= LONGEST_NAME:
+        length += 1
+        into.begin[length] = <uint32_t>into.count
+    return 0
+
+
+cdef int compile_headers(HeaderNames* into, list names) except -1:
+    """Fill *into* with names that somebody else keeps alive."""
+    cdef bytes name
+    into.names = <HeaderName*>calloc(len(names) + 1, sizeof(HeaderName))
+    if into.names == NULL:
+        raise MemoryError
+    for name in names:
+        header_names_add(into, into.count, <const uint8_t*>PyBytes_AS_STRING(name), <uint32_t>len(name))
+        into.count += 1
     return 0
 
 
@@ -663,8 +736,9 @@ cdef class Redactor:
     *first_look*, when given, is an expression that matches a newline-joined list of values whenever one of
     *patterns* matches one of the values; it spares most values a search of their own.
 
-    *defaults* are more names of fields, whose members keep names, truth values and null inside, and which are not
-    looked for in header fields, but those of *urls* (names): there user information is masked, too.
+    *headers* are names of header fields that hold credentials (see ``mask_header``). *defaults* are more names of
+    fields, whose members keep names, truth values and null inside, and which are not looked for in header fields,
+    but those of *urls* (names): there user information is masked, too.
     *url_fields* count in URLs only; of them *redirect_fields* only in *urls*, beside ``state`` or ``grant_type``.
     """
 
@@ -674,59 +748,58 @@ cdef class Redactor:
     cdef object first_look
 
     def __cinit__(
-        self, fields=(), patterns=(), first_look=None, defaults=(), urls=(), url_fields=(), redirect_fields=()
+        self, fields=(), patterns=(), first_look=None, defaults=(), urls=(), url_fields=(), redirect_fields=(),
+        headers=(),
     ):
-        cdef size_t i
-        cdef bytes name
-        cdef tuple own = _lowered(fields)
-        cdef tuple others = tuple(each for each in _lowered(defaults) if each not in own)
-        cdef tuple anywhere = _lowered(url_fields)
-        cdef tuple redirects = _lowered(redirect_fields)
-        cdef tuple headers = _lowered(urls)
-        self.kept = (own, others, anywhere, redirects, headers)
+        cdef size_t row
+        cdef dict kinds = {}
+        for names, kind in (
+            (redirect_fields, NAMED_IN_REDIRECTS), (url_fields, NAMED_IN_URLS), (defaults, NAMED_BY_DEFAULT),
+            (fields, NAMED_BY_USER),
+        ):
+            kinds.update(dict.fromkeys(_lowered(names), kind))
+        cdef list found = sorted(kinds.items(), key=lambda item: len(item[0]))
+        cdef list secret = _by_length(headers), holding_urls = _by_length(urls)
+        self.kept = (found, secret, holding_urls)
         self.patterns = tuple(patterns)
         self.first_look = first_look
-        compile_names(&self.chosen.names, own, others)
-        compile_names(&self.chosen.in_targets, own, others + anywhere)
-        compile_names(&self.chosen.in_urls, own, others + anywhere + redirects)
-        self.chosen.everywhere = len(own) > 0
-        self.chosen.urls.names = <Text*>calloc(len(headers) + 1, sizeof(Text))
-        if self.chosen.urls.names == NULL:
-            raise MemoryError
-        self.chosen.urls.count = len(headers)
-        for i in range(self.chosen.urls.count):
-            name = headers[i]
-            header_names_add(
-                &self.chosen.urls, i, <const uint8_t*>PyBytes_AS_STRING(name), <uint32_t>len(name)
-            )
+        self.chosen.everywhere = bool(fields)
+        compile_names(&self.chosen.names, found)
+        compile_headers(&self.chosen.headers, secret)
+        compile_headers(&self.chosen.urls, holding_urls)
+        for row in range(LONG_NAME + 1):
+            self.chosen.ends[row] = self.chosen.headers.ends[row] | self.chosen.urls.ends[row] | BLANKS
+            if self.chosen.everywhere:
+                self.chosen.ends[row] = 0xFFFFFFFF
 
     def __dealloc__(self):
         free(self.chosen.names.names)
-        free(self.chosen.in_targets.names)
-        free(self.chosen.in_urls.names)
+        free(self.chosen.headers.names)
         free(self.chosen.urls.names)
 
     def redact(self, Batch batch not None, size_t start=0, stop=None) -> tuple:
-        """Mask in place, from position *start* to *stop*: (values hidden by name, matches hidden, bodies withheld).
+        """Mask in place, from position *start* to *stop*.
 
-        A body whose content coding could not be undone is withheld: emptied and marked truncated.
-        Decode the batch first.
+        A body whose content coding could not be undone is withheld (emptied and marked truncated) when there are
+        fields or patterns. Decode the batch first.
+
+        Returns values hidden in header fields and targets, values hidden by name, matches hidden, bodies withheld.
         """
         cdef Exchange* first = <Exchange*>batch._from(start)
         cdef Exchange* exchange = first
         cdef size_t end = batch.count if stop is None or stop > batch.count else stop
         cdef size_t count = end - start if end > start else 0, left = count
-        cdef uint64_t fields = 0, matches = 0, withheld = 0
-        cdef bint strict = self.chosen.names.own or self.patterns
-        if not self.chosen.in_urls.count and not self.chosen.urls.count and not self.patterns:
-            return 0, 0, 0
+        cdef Hidden hidden
+        cdef uint64_t matches = 0, withheld = 0
+        cdef bint strict = self.chosen.everywhere or self.patterns
+        memset(&hidden, 0, sizeof(Hidden))
         with nogil:
             while exchange != NULL and left:
                 left -= 1
                 if strict:
                     withheld += withhold(&exchange.request)
                     withheld += withhold(&exchange.response)
-                fields += mask_fields(&self.chosen, exchange)
+                mask_exchange(&self.chosen, exchange, &hidden)
                 exchange = exchange.next
         if self.patterns:
             exchange = first
@@ -735,7 +808,7 @@ cdef class Redactor:
                 left -= 1
                 matches += self.search_exchange(exchange)
                 exchange = exchange.next
-        return fields, matches, withheld
+        return hidden.headers, hidden.fields, matches, withheld
 
     cdef uint64_t search_exchange(self, Exchange* exchange) except? 0xFFFFFFFFFFFF:
         cdef Span spans[3]

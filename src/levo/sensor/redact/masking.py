@@ -32,7 +32,6 @@ class Masking:
     def change(self, rules: Redaction) -> None:
         """Apply other *rules* from the next batch on."""
         kept = set(rules.keep)
-        self._headers = [*(name for name in credentials.HEADERS if name not in kept), *rules.headers]
         self._redactor = Redactor(
             rules.fields,
             [pattern.compiled for pattern in rules.patterns],
@@ -41,6 +40,7 @@ class Masking:
             urls=credentials.URL_HEADERS,
             url_fields={"key"} - kept,
             redirect_fields={"code"} - kept,
+            headers=[*(name for name in credentials.HEADERS if name not in kept), *rules.headers],
         )
 
     def __call__(
@@ -53,11 +53,11 @@ class Masking:
     ) -> None:
         """Undo content codings of *batch* and mask it in place; arguments as of ``Batch.finish``."""
         redactor = self._redactor
-        _, credentials = batch.finish(self._headers, max_body_bytes, max_growth_bytes, start, stop)
-        fields, patterns, withheld = redactor.redact(batch, start, stop)
-        if credentials or fields or patterns or withheld:
+        batch.finish(None, max_body_bytes, max_growth_bytes, start, stop)
+        headers, fields, patterns, withheld = redactor.redact(batch, start, stop)
+        if headers or fields or patterns or withheld:
             with self._lock:
-                self._counts["credentials_masked"] += credentials
+                self._counts["credentials_masked"] += headers
                 self._counts["fields_masked"] += fields
                 self._counts["patterns_masked"] += patterns
                 self._counts["bodies_withheld"] += withheld
