@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -193,6 +194,21 @@ def test_requests_sent_in_advance_are_all_answered_in_order(connection: Connecte
     bodies = [part.rpartition(b"\r\n\r\n")[2] for part in got.split(b"HTTP/1.1 200")[1:]]
 
     assert bodies == [b"0", b"1", b"70000", b"3", b"5000"] * 40
+
+
+def test_requests_sent_in_advance_are_not_read_before_their_turn(connection: Connected) -> None:
+    """Sending stalls while answers are not taken: what the server has not parsed stays with the client."""
+    connection.setblocking(False)
+    sent = 0
+    request = HEAD + b"\r\n"
+    with contextlib.suppress(BlockingIOError):
+        while sent < 64 << 20:
+            _, writable, _ = select.select([], [connection], [], 2)
+            if not writable:
+                break
+            sent += connection.send(request * 2000)
+
+    assert sent < 24 << 20
 
 
 def test_trailers_are_no_fields_of_the_request(connection: Connected) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from levo.satellite.connections import Connections
@@ -27,6 +28,16 @@ _PIECE_BYTES = 4 << 10
 
 class _TooLarge(Exception):
     """Ends the parsing of a head; the parser passes it on as an error."""
+
+
+class _Flow(FlowControl):
+    """Reads nothing more while requests sent in advance are still to be parsed, whoever asks for it."""
+
+    holds = False
+
+    def resume_reading(self) -> None:
+        if not self.holds:
+            super().resume_reading()
 
 
 def patient_protocol(  # noqa: C901 (the sum of a class's short methods)
@@ -59,6 +70,7 @@ def patient_protocol(  # noqa: C901 (the sum of a class's short methods)
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
+            self.flow = _Flow(transport)
             self._wait()
             accepted = transport.get_extra_info("socket")
             if connections is not None and accepted is not None:
@@ -92,11 +104,20 @@ def patient_protocol(  # noqa: C901 (the sum of a class's short methods)
                 self._unfinished_bytes = 0 if self._progressed else self._unfinished_bytes + len(piece)
                 if self._unfinished_bytes > MAX_HEAD_BYTES and self._refusal is None:
                     self._refuse()
-            self._rest = b"" if self._refusal else data[at:]
+            self._hold(b"" if self._refusal else data[at:])
             if self.cycle is not before:
                 self._stop_waiting()
             elif self._waiting is None and self._in_head() and self._refusal is None:
                 self._wait()
+
+        def _hold(self, rest: bytes) -> None:
+            """Keep *rest* for later, and read nothing more until it is parsed."""
+            held, self._rest = self.flow.holds, rest
+            self.flow.holds = bool(rest)
+            if rest:
+                self.flow.pause_reading()
+            elif held and not self.pipeline and len(self.cycle.body) <= HIGH_WATER_LIMIT:
+                self.flow.resume_reading()
 
         # Callbacks of the parser.
 
