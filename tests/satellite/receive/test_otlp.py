@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from levo.satellite.queue import RecordKind
-from levo.satellite.receive.otlp import BadRequest, check_json, check_protobuf
+from levo.satellite.receive.otlp import (
+    MAX_JSON_MARKS,
+    MAX_MESSAGES,
+    BadRequest,
+    TooMany,
+    check_json,
+    check_protobuf,
+)
+from levo.satellite.receive.salvage import encode_field
 from tests.satellite.receive.test_http_routes import otlp_json
 from tests.satellite.requests import Call, metrics, traces
 
@@ -131,3 +139,32 @@ def test_a_bad_request_says_nothing_of_the_content() -> None:
 
     assert "canary" not in str(bad.value)
     assert bad.value.__cause__ is None
+
+
+EMPTY = {
+    "spans": (RecordKind.TRACES, (1, 2, 2)),
+    "attributes": (RecordKind.TRACES, (1, 2, 2, 9)),
+    "resource metrics": (RecordKind.METRICS, (1,)),
+    "points": (RecordKind.METRICS, (1, 2, 2, 5, 1)),
+}
+
+
+@pytest.mark.parametrize(("kind", "place"), EMPTY.values(), ids=EMPTY)
+def test_more_messages_than_may_be_objects_are_refused_before_they_are(
+    kind: RecordKind, place: tuple[int, ...]
+) -> None:
+    def body(count: int) -> bytes:
+        octets = encode_field(place[-1], b"") * count
+        for number in reversed(place[:-1]):
+            octets = encode_field(number, octets)
+        return octets
+
+    with pytest.raises(TooMany):
+        check_protobuf(kind, body(MAX_MESSAGES + 1))
+    check_protobuf(kind, body(1000))
+
+
+@pytest.mark.parametrize("value", [b"{}", b"1", b"[]"])
+def test_more_json_values_than_may_be_objects_are_refused_before_they_are(value: bytes) -> None:
+    with pytest.raises(TooMany):
+        check_json(RecordKind.TRACES, b'{"resourceSpans":[' + (value + b",") * MAX_JSON_MARKS + value + b"]}")

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from levo.satellite.queue import JournalFull, JournalUnavailable, Position, Record, RecordKind
-from levo.satellite.receive.otlp import BadRequest, Checked, check_json, check_protobuf
+from levo.satellite.receive.otlp import BadRequest, Checked, TooMany, check_json, check_protobuf
 
 _WORTH_A_THREAD_BYTES = 8 << 20
 """Checking less than this on the event loop is cheaper than handing it to a thread …"""
@@ -176,6 +176,8 @@ class Intake:
                 checked = await asyncio.to_thread(check, kind, octets)
             else:
                 checked = check(kind, octets)
+        except TooMany as error:
+            raise Refusal(RefusalReason.TOO_LARGE, str(error)) from None
         except BadRequest as error:
             raise Refusal(RefusalReason.BAD_REQUEST, str(error)) from None
         if checked.items:

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from levo.satellite.learn.spans import count_spans
+from levo.satellite.learn.spans import count_spans, holds_more_messages
 from levo.satellite.queue import RecordKind
 from levo.satellite.receive.salvage import salvage_traces
 
@@ -23,10 +23,18 @@ _TYPES: dict[RecordKind, type[Request]] = {
     RecordKind.METRICS: ExportMetricsServiceRequest,
 }
 _TRACE_ID_BYTES, _SPAN_ID_BYTES = 16, 8
+MAX_MESSAGES = 500_000
+"""Of one request that must be decoded into objects: two octets on the wire become two hundred in memory."""
+MAX_JSON_MARKS = 1_000_000
+"""Commas and opening brackets of one JSON request: each may begin a value, that is an object."""
 
 
 class BadRequest(Exception):
     """The octets are no export request. The text holds nothing of them."""
+
+
+class TooMany(BadRequest):
+    """The request holds more than may be decoded at once, however few octets it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +53,15 @@ def check_protobuf(kind: RecordKind, octets: bytes) -> Checked:
     """Decode *octets* once to see that the learner can, and count.
 
     Raises:
-        BadRequest: they are no protobuf message of *kind*.
+        BadRequest: they are no protobuf message of *kind*, or :class:`TooMany`.
     """
     rejected = 0
     if kind is RecordKind.TRACES:
         spans = count_spans(octets)
         if spans is not None:
             return Checked(octets, spans, 0)
+    if holds_more_messages(octets, MAX_MESSAGES, kind is RecordKind.METRICS):
+        raise TooMany(f"the body holds more than {MAX_MESSAGES} messages")
     try:
         request = _TYPES[kind].FromString(octets)
     except DecodeError:
@@ -68,8 +78,10 @@ def check_json(kind: RecordKind, octets: bytes) -> Checked:
     """Decode the JSON form (OTLP/JSON: ids in hexadecimal, enums as numbers, unknown fields ignored).
 
     Raises:
-        BadRequest: *octets* are no JSON of this form.
+        BadRequest: *octets* are no JSON of this form, or :class:`TooMany` values.
     """
+    if octets.count(b",") + octets.count(b"{") + octets.count(b"[") > MAX_JSON_MARKS:
+        raise TooMany(f"the body holds more than {MAX_JSON_MARKS} values")
     try:
         value = orjson.loads(octets)
         if not isinstance(value, dict):
