@@ -70,7 +70,7 @@ def patient_protocol(  # noqa: C901 (the sum of a class's short methods)
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
-            self.flow = _Flow(transport)
+            self.flow = _Flow(self.transport)
             self._wait()
             accepted = transport.get_extra_info("socket")
             if connections is not None and accepted is not None:
