@@ -23,9 +23,9 @@ _TYPES: dict[RecordKind, type[Request]] = {
     RecordKind.METRICS: ExportMetricsServiceRequest,
 }
 _TRACE_ID_BYTES, _SPAN_ID_BYTES = 16, 8
-MAX_MESSAGES = 500_000
+MAX_MESSAGES = 200_000
 """Of one request that must be decoded into objects: two octets on the wire become two hundred in memory."""
-MAX_JSON_MARKS = 1_000_000
+MAX_JSON_MARKS = 800_000
 """Commas and opening brackets of one JSON request: each may begin a value, that is an object."""
 
 
