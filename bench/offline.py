@@ -37,9 +37,9 @@ def read(path: Path, mode: str, traces_per_minute: float) -> Reading:
 
     from levo.config import Redaction
     from levo.engine.core.allocator import keep_pages
-    from levo.engine.encode.otlp import encode_resource
     from levo.sensor.capture.file import FileSource
     from levo.sensor.redact.masking import Masking
+    from levo.wire.resource import encode_resource
 
     keep_pages()
     masking = Masking(Redaction())

@@ -13,7 +13,7 @@ from levo.errors import ConfigError, Problem
 from levo.ledger import Ledger
 from levo.sensor.health import bind, not_ready
 from levo.sensor.identity import Claim
-from levo.sensor.metrics import Metric, ProcessUse, measure
+from levo.sensor.metrics import ProcessUse, measure
 from levo.sensor.pipeline import Pace, Pipeline, Snapshot
 from levo.sensor.privileges import Plan, give_up, lost_files
 from levo.sensor.redact.masking import Masking
@@ -24,6 +24,8 @@ from levo.sensor.resource import (
     resource_attributes,
 )
 from levo.sensor.sampling.rules import compile_rules
+from levo.wire.metrics import Metric
+from levo.wire.resource import encode_resource
 
 _MIB = 1 << 20
 _APPLY_WITHIN_S = 2.0
@@ -122,7 +124,7 @@ def open_sensor(merged: Merged, environ: Mapping[str, str], privileges: Plan | N
     claim = Claim(deployment_key(config, task))
     try:
         _refuse_overwriting(config)
-        resource = _encode_resource(resource_attributes(config, environ, task, run=claim.run))
+        resource = encode_resource(resource_attributes(config, environ, task, run=claim.run))
         listener = None if config.listen is None else bind(config.listen)
         engine = _engine(config)
         _give_keys(engine, config, source)
@@ -288,13 +290,6 @@ def _refuse_overwriting(config: SensorConfig) -> None:
             continue
         if same:
             raise ConfigError(Problem("--output", f"{spec} would overwrite the file of --read; name another"))
-
-
-def _encode_resource(attributes: Mapping[str, str]) -> bytes:
-    from levo.engine.encode.otlp import encode_resource  # type: ignore[import-not-found,import-untyped,unused-ignore]
-
-    encoded: bytes = encode_resource(attributes)
-    return encoded
 
 
 def _open_outputs(
