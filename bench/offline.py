@@ -35,10 +35,10 @@ def read(path: Path, mode: str, traces_per_minute: float) -> Reading:
     """Read a whole file in this process."""
     from levo.config import Redaction
     from levo.engine.core.allocator import keep_pages
-    from levo.engine.encode.otlp import encode_resource
     from levo.engine.engine import Engine
     from levo.sensor.capture.file import FileSource
     from levo.sensor.redact.masking import Masking
+    from levo.wire.resource import encode_resource
 
     keep_pages()
     masking = Masking(Redaction())

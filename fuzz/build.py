@@ -45,14 +45,15 @@ LEARN = ("spans", "schema.observe")
 
 
 def modules() -> list[str]:
-    """The compiled modules that the targets need: the engine, the capture file reader, parts of learning."""
+    """The compiled modules that the targets need: engine, codec, capture file reader, parts of learning."""
     source = ROOT / "src" / "levo"
-    engine = [
+    whole = [
         ".".join(("levo", *path.relative_to(source).with_suffix("").parts))
-        for path in sorted((source / "engine").rglob("*.pyx"))
+        for folder in ("engine", "wire")
+        for path in sorted((source / folder).rglob("*.pyx"))
     ]
     capture = [f"levo.sensor.capture.{name}" for name in CAPTURE]
-    return [*engine, *capture, *(f"levo.satellite.learn.{name}" for name in LEARN)]
+    return [*whole, *capture, *(f"levo.satellite.learn.{name}" for name in LEARN)]
 
 
 def build() -> None:

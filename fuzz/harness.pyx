@@ -50,7 +50,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from fuzz.sealer import Sealer
 from levo.config import credentials
-from levo.engine.encode.otlp import encode_resource
+from levo.wire.resource import encode_resource
 from levo.engine.exchange.redact import Redactor
 from levo.errors import CaptureFileError
 from levo.sensor.capture.file import FileSource
@@ -779,8 +779,9 @@ cdef uint64_t NOW = 1_700_000_000_000_000_000
 cdef int target_spans(const uint8_t* data, size_t size) except -1:
     """A trace request. What protobuf reads of it, no more and no less, is what we read."""
     # Here and below, so that the sensor's targets do not load the Satellite.
-    from levo.satellite.learn.spans import count_spans
-    from levo.satellite.learn.trace import read_delivery, read_traces
+    from levo.satellite.learn.trace import read_delivery
+    from levo.wire.validation import count_spans
+    from tests.helpers.protobuf_spans import read_traces
 
     cdef bytes octets = data[:size]
     try:

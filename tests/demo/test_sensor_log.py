@@ -1,7 +1,8 @@
 import json
 
 from levo.demo.sensor_log import read_losses, read_metrics
-from levo.sensor.metrics import Metric, prometheus
+from levo.wire.metrics import Metric
+from levo.wire.prometheus import exposition
 
 
 def entry(stage: str, balanced: bool = True, **states: int) -> str:
@@ -59,4 +60,4 @@ def test_the_metrics_are_those_that_the_sensor_writes() -> None:
         (((("stage", "capture"), ("state", "kernel_dropped"), ("fate", "lost")), 5),),
     )
 
-    assert [phrase.partition(" (")[0] for phrase in read_metrics(prometheus([units])).lost] == ["5 frames"]
+    assert [phrase.partition(" (")[0] for phrase in read_metrics(exposition([units])).lost] == ["5 frames"]

@@ -13,7 +13,7 @@ from levo.errors import ConfigError, Problem
 from levo.ledger import Ledger
 from levo.sensor.health import bind, not_ready
 from levo.sensor.identity import Claim
-from levo.sensor.metrics import Metric, ProcessUse, measure
+from levo.sensor.metrics import ProcessUse, measure
 from levo.sensor.pipeline import Pace, Pipeline, Snapshot
 from levo.sensor.privileges import Plan, give_up, lost_files
 from levo.sensor.redact.masking import Masking
@@ -24,6 +24,8 @@ from levo.sensor.resource import (
     resource_attributes,
 )
 from levo.sensor.sampling.rules import Rules, compile_rules
+from levo.wire.metrics import Metric
+from levo.wire.resource import encode_resource
 
 if TYPE_CHECKING:
     from levo.engine.engine import Engine
@@ -141,7 +143,7 @@ def open_sensor(merged: Merged, environ: Mapping[str, str], privileges: Plan | N
     claim = Claim(deployment_key(config, task))
     try:
         _refuse_overwriting(config)
-        resource = _encode_resource(resource_attributes(config, environ, task, run=claim.run))
+        resource = encode_resource(resource_attributes(config, environ, task, run=claim.run))
         listener = None if config.listen is None else bind(config.listen)
         engine = _engine(config)
         _give_keys(engine, config, file)
@@ -325,12 +327,6 @@ def _refuse_overwriting(config: SensorConfig) -> None:
             continue
         if same:
             raise ConfigError(Problem("--output", f"{spec} would overwrite the file of --read; name another"))
-
-
-def _encode_resource(attributes: Mapping[str, str]) -> bytes:
-    from levo.engine.encode.otlp import encode_resource
-
-    return encode_resource(attributes)
 
 
 def _open_outputs(

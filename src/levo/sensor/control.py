@@ -20,8 +20,10 @@ from levo.sensor.assembly import Sensor
 from levo.sensor.doctor.ports import describe
 from levo.sensor.health import HealthServer
 from levo.sensor.log import Log
-from levo.sensor.metrics import otlp, prometheus, report_marks
+from levo.sensor.metrics import SCOPE, report_marks
 from levo.sensor.notify import Notifier
+from levo.wire.metrics import encode_metrics
+from levo.wire.prometheus import exposition
 
 if TYPE_CHECKING:
     from levo.model.statistics import EncryptedEndpoint
@@ -123,7 +125,7 @@ class Control:
         return HealthServer(
             self._sensor.listener,
             lambda: self._sensor.not_ready(time.time_ns()),
-            lambda: prometheus(self._sensor.metrics()),
+            lambda: exposition(self._sensor.metrics()),
         )
 
     # Woken once a second, and by signals.
@@ -151,7 +153,9 @@ class Control:
             return
         self._reports += 1
         metrics = report_marks(self._reports, stopped_ns) + self._sensor.metrics()
-        encoded = otlp(metrics, self._sensor.resource, self._started_ns, stopped_ns or time.time_ns())
+        now_ns = stopped_ns or time.time_ns()
+        scope = (SCOPE, __version__)
+        encoded = encode_metrics(metrics, self._sensor.resource, scope, self._started_ns, now_ns)
         for output in self._sensor.outputs:
             output.submit_metrics(encoded)
 

@@ -9,6 +9,7 @@ from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, soc
 from levo.config import HostPort
 from levo.errors import ConfigError, Problem
 from levo.sensor.pipeline import Snapshot
+from levo.wire.prometheus import MEDIA_TYPE
 
 _MOST_CLIENTS = 8
 _CLIENT_TIMEOUT_S = 5.0
@@ -80,7 +81,7 @@ class HealthServer:
                     found = reasons()
                     self._answer(503 if found else 200, "\n".join(found or ["ready"]) + "\n")
                 elif path == "/metrics":
-                    self._answer(200, metrics(), "text/plain; version=0.0.4; charset=utf-8")
+                    self._answer(200, metrics(), MEDIA_TYPE)
                 else:
                     self._answer(404, "there are /healthz, /readyz and /metrics\n")
 

@@ -1,10 +1,8 @@
-"""The sensor's own numbers: the ledger, what is held, CPU, memory. As Prometheus text and as OTLP."""
+"""The sensor's own numbers: the ledger, what is held, CPU, memory."""
 
 from __future__ import annotations
 
 import os
-import struct
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
@@ -13,6 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from levo import __version__
 from levo.ledger import MASKED, NOTES, Fate, Ledger, numbers_of
 from levo.sensor.pipeline import Snapshot
+from levo.wire.metrics import Metric, Point
+from levo.wire.prometheus import family_name
 
 if TYPE_CHECKING:
     from levo.model.statistics import EncryptedEndpoint, EngineStatistics, SensorStatistics
@@ -25,24 +25,6 @@ _CONNECTIONS = {
     "connections_http2": "Of them, connections that spoke HTTP/2.",
     "connections_tls": "Of them, connections under TLS.",
 }
-
-
-Point = tuple[tuple[tuple[str, str], ...], int | float]
-"""((label, value), ...) and the number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One family with its points. Labels come from bounded sets only."""
-
-    name: str
-    """Dotted, without a unit: ``levo.sensor.frames``."""
-    help: str
-    unit: str
-    """UCUM, as OpenTelemetry wants it: ``By``, ``s``, ``1``, ``{trace}``."""
-    monotonic: bool
-    """A counter since start; else a value of now."""
-    points: tuple[Point, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,78 +209,6 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def prometheus(metrics: Iterable[Metric]) -> str:
-    """The text exposition format, version 0.0.4."""
-    lines = []
-    for metric in metrics:
-        name = prometheus_name(metric)
-        lines.append(f"# HELP {name} {metric.help}")
-        lines.append(f"# TYPE {name} {'counter' if metric.monotonic else 'gauge'}")
-        for labels, value in metric.points:
-            inside = ",".join(f'{key.replace(".", "_")}="{_escaped(text)}"' for key, text in labels)
-            lines.append(f"{name}{{{inside}}} {value}" if inside else f"{name} {value}")
-    return "\n".join(lines) + "\n"
-
-
-def prometheus_name(metric: Metric) -> str:
-    """The family's name with its unit and kind, as Prometheus has them in the name."""
-    name = metric.name.replace(".", "_")
-    unit = {"By": "_bytes", "s": "_seconds"}.get(metric.unit, "")
-    name = name.removesuffix(unit) + unit
-    return f"{name}_total" if metric.monotonic else name
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def otlp(metrics: Sequence[Metric], resource: bytes, start_ns: int, now_ns: int) -> bytes:
-    """An ``ExportMetricsServiceRequest`` (opentelemetry/proto/metrics/v1); *resource* is an encoded Resource.
-
-    Counters are cumulative sums since *start_ns*.
-    """
-    encoded = b"".join(_field(2, _metric(metric, start_ns, now_ns)) for metric in metrics if metric.points)
-    scope = _field(1, SCOPE.encode()) + _field(2, __version__.encode())
-    resource_metrics = _field(1, resource) + _field(2, _field(1, scope) + encoded)
-    return _field(1, resource_metrics)
-
-
-def _metric(metric: Metric, start_ns: int, now_ns: int) -> bytes:
-    points = b"".join(_field(1, _point(labels, value, start_ns, now_ns)) for labels, value in metric.points)
-    head = _field(1, metric.name.encode()) + _field(2, metric.help.encode()) + _field(3, metric.unit.encode())
-    if metric.monotonic:
-        cumulative, is_monotonic = b"\x10\x02", b"\x18\x01"
-        return head + _field(7, points + cumulative + is_monotonic)
-    return head + _field(5, points)
-
-
-def _point(labels: tuple[tuple[str, str], ...], value: int | float, start_ns: int, now_ns: int) -> bytes:
-    attributes = b"".join(
-        _field(7, _field(1, key.encode()) + _field(2, _field(1, text.encode("utf-8", "replace"))))
-        for key, text in labels
-    )
-    number = (
-        struct.pack("<Bd", 4 << 3 | 1, value)
-        if isinstance(value, float)
-        else struct.pack("<Bq", 6 << 3 | 1, value)
-    )
-    return attributes + struct.pack("<BQBQ", 2 << 3 | 1, start_ns, 3 << 3 | 1, now_ns) + number
-
-
-def _field(number: int, payload: bytes) -> bytes:
-    """A length-delimited protobuf field."""
-    return bytes((number << 3 | 2,)) + _varint(len(payload)) + payload
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 _INTRODUCTION = """\
 The sensor's numbers of itself: at `/metrics` where `--listen` is given, and as OTLP metrics with every
 interval to the Satellite. Counters count since the start. Labels come from bounded sets; none holds
@@ -321,7 +231,7 @@ def reference() -> str:
     for metric in _every_family():
         labels = dict.fromkeys(f"`{key}`" for point, _ in metric.points for key, _ in point)
         kind = "counter" if metric.monotonic else "gauge"
-        named = f"| `{metric.name}` | `{prometheus_name(metric)}` | {kind} | `{metric.unit}` |"
+        named = f"| `{metric.name}` | `{family_name(metric)}` | {kind} | `{metric.unit}` |"
         lines.append(f"{named} {', '.join(labels) or '-'} | {metric.help.rstrip('.')} |")
     return "\n".join(lines) + "\n"
 

@@ -10,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from levo.engine.encode.otlp import encode_resource
 from levo.engine.exchange.batch import Batch
 from levo.model.exchange import Exchange, Message, Request, Response
+from levo.wire.resource import encode_resource
 from tests.helpers.exchanges import examples, exchanges, simple_exchange
 
 KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"}
@@ -263,24 +262,6 @@ def test_scope_and_resource_stand_around_the_spans():
     assert {a.key: python_value(a.value) for a in resource_spans.resource.attributes} == attributes
     (scope_spans,) = resource_spans.scope_spans
     assert (scope_spans.scope.name, scope_spans.scope.version) == ("levo-sensor", "9.8.7")
-
-
-@examples(100)
-@given(
-    st.dictionaries(
-        st.text(),
-        st.one_of(st.text(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False)),
-    )
-)
-def test_resources_read_back(attributes):
-    resource = Resource.FromString(encode_resource(attributes))
-
-    assert {pair.key: python_value(pair.value) for pair in resource.attributes} == attributes
-
-
-def test_a_resource_value_of_another_type_is_refused():
-    with pytest.raises(TypeError, match="dict"):
-        encode_resource({"a": {}})
 
 
 def test_negative_durations_do_not_occur():

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levo.engine.encode.otlp import encode_resource
 from levo.engine.exchange.batch import Batch
 from levo.model.exchange import Address, Exchange, Request
+from levo.wire.resource import encode_resource
 from tests.helpers.exchanges import ALWAYS, decoded, examples, exchanges, simple_exchange
 
 DERIVED = ("scheme", "host", "path", "query")

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from levo.engine.encode.otlp import encode_resource
 from levo.engine.engine import Engine
 from levo.satellite.learn import State, read_metrics
 from levo.satellite.learn.state import learn_sensor
@@ -17,8 +16,10 @@ from levo.satellite.store import CatalogWriter
 from levo.satellite.store.descriptions import store_description
 from levo.sensor.assembly import ledger_of
 from levo.sensor.capture.statistics import LiveStatistics
-from levo.sensor.metrics import ProcessUse, measure, otlp
+from levo.sensor.metrics import ProcessUse, measure
 from levo.sensor.pipeline import PipelineStatistics, Snapshot
+from levo.wire.metrics import encode_metrics
+from levo.wire.resource import encode_resource
 from tests.satellite.openapi.learned import shop
 from tests.satellite.requests import RESOURCE
 from tests.satellite.store.catalogs import NOW
@@ -44,7 +45,8 @@ def report(folder: Path, *endpoints: dict[str, Any]) -> None:
     seen = Snapshot(
         Engine().statistics(), 0, capture, PipelineStatistics(), (), None, True, encrypted=endpoints
     )
-    sent = otlp(measure(ledger_of(seen), seen, ProcessUse(1.0, 1)), encode_resource(RESOURCE), NOW - 1, NOW)
+    metrics = measure(ledger_of(seen), seen, ProcessUse(1.0, 1))
+    sent = encode_metrics(metrics, encode_resource(RESOURCE), ("levo.sensor", "1"), NOW - 1, NOW)
     state = State()
     for origin, each in read_metrics(ExportMetricsServiceRequest.FromString(sent), "acme", NOW):
         learn_sensor(state, origin.organization, origin.sensor, each)

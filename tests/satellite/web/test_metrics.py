@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import re
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from tests.satellite.receive.test_http_routes import PROTOBUF
 from tests.satellite.requests import Call, traces
 from tests.satellite.running import RunningSatellite
 
-SAMPLE = re.compile(r'([a-z_]+)(?:\{[a-z]+="[a-z_]+"\})? (-?[0-9.e+-]+)')
-
 
 def test_every_sample_belongs_to_a_described_family(satellite: RunningSatellite) -> None:
     answer = satellite.get("/metrics")
-    lines = answer.body.decode().splitlines()
-    described = {line.split()[2]: line.split()[3] for line in lines if line.startswith("# TYPE ")}
-    helped = {line.split()[2] for line in lines if line.startswith("# HELP ")}
+    families = list(text_string_to_metric_families(answer.body.decode()))
 
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    assert helped == set(described)
-    for line in lines:
-        if not line.startswith("#"):
-            found = SAMPLE.fullmatch(line)
-            assert found, line
-            assert (described[found[1]] == "counter") == found[1].endswith("_total")
+    names = [family.name for family in families]
+    assert len(names) == len(set(names)) > 20
+    for family in families:
+        assert family.documentation and family.type in ("counter", "gauge")
+        suffix = "_total" if family.type == "counter" else ""
+        assert {sample.name for sample in family.samples} <= {family.name + suffix}
+    assert {"levo_satellite_requests_in_flight_bytes", "levo_satellite_journal_bytes"} <= set(names)
 
 
 def test_the_ledger_balances(satellite: RunningSatellite) -> None:

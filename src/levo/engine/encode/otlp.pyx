@@ -70,7 +70,6 @@ from levo.engine.core.output cimport (
     utf8_length,
     write_text,
 )
-from levo.engine.encode.protobuf cimport varint_length, write_fixed64, write_tag, write_varint
 from levo.engine.encode.span_identity cimport derive_ids, read_traceparent
 from levo.engine.core.types cimport (
     FINDING_COUNT,
@@ -87,6 +86,34 @@ from levo.engine.core.types cimport (
     Field,
     Message,
     Section,
+)
+from levo.wire.protobuf cimport varint_length, write_fixed32, write_fixed64, write_tag, write_varint
+from levo.wire.schema cimport (
+    ANY_VALUE_ARRAY_VALUE,
+    ANY_VALUE_STRING_VALUE,
+    ARRAY_VALUE_VALUES,
+    EXPORT_TRACE_SERVICE_REQUEST_RESOURCE_SPANS,
+    INSTRUMENTATION_SCOPE_NAME,
+    INSTRUMENTATION_SCOPE_VERSION,
+    RESOURCE_SPANS_RESOURCE,
+    RESOURCE_SPANS_SCOPE_SPANS,
+    SCOPE_SPANS_SCOPE,
+    SCOPE_SPANS_SPANS,
+    SPAN_END_TIME_UNIX_NANO,
+    SPAN_FLAGS,
+    SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK,
+    SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK,
+    SPAN_KIND,
+    SPAN_KIND_SERVER,
+    SPAN_NAME,
+    SPAN_PARENT_SPAN_ID,
+    SPAN_SPAN_ID,
+    SPAN_START_TIME_UNIX_NANO,
+    SPAN_STATUS,
+    SPAN_TRACE_ID,
+    SPAN_TRACE_STATE,
+    STATUS_CODE,
+    STATUS_CODE_ERROR,
 )
 
 cdef extern from *:
@@ -125,9 +152,6 @@ cdef enum:                    # of LEVO_KEYS
 
 cdef enum:
     FRONT = 96                # room in front of the spans for all that encloses them, texts aside
-    SPAN_KIND_SERVER = 2
-    STATUS_CODE_ERROR = 2
-    REMOTE_PARENT = 0x300     # SpanFlags: parent is known to be remote
     MOST_ATTRIBUTES = 64      # of a span, those of field lines aside
     # How often a request's line and the fields that say the same (host, tracestate) may be written again, each
     # octet as two: method, path, query, target, service, method, span name, server, trace state.
@@ -255,14 +279,15 @@ cdef uint8_t* write_findings(uint8_t* at, uint16_t request, uint16_t response) n
             array += 4 + 8 + length
         if response >> bit & 1:
             array += 4 + 9 + length
-    at = write_tag(begin_attribute(at, b"levo.findings", 1 + varint_length(array) + array), 0x2A, array)
+    at = write_tag(begin_attribute(at, b"levo.findings", 1 + varint_length(array) + array), ANY_VALUE_ARRAY_VALUE, array)
     for side in range(2):
         side_name = b"request." if side == 0 else b"response."
         side_length = 8 if side == 0 else 9
         for bit in range(FINDING_COUNT):
             if (request if side == 0 else response) >> bit & 1:
                 length = strlen(finding_name(bit))
-                at = write_tag(write_tag(at, 0x0A, 2 + side_length + length), 0x0A, side_length + length)
+                at = write_tag(at, ARRAY_VALUE_VALUES, 2 + side_length + length)
+                at = write_tag(at, ANY_VALUE_STRING_VALUE, side_length + length)
                 memcpy(at, side_name, side_length)
                 memcpy(at + side_length, finding_name(bit), length)
                 at += side_length + length
@@ -290,9 +315,9 @@ cdef uint8_t* write_ids(uint8_t* at, const Exchange* exchange, bint ascii) noexc
     ):
         remote = True
         memcpy(trace_id, remote_trace, 16)
-    at = write_tag(at, 0x0A, 16)
+    at = write_tag(at, SPAN_TRACE_ID, 16)
     memcpy(at, trace_id, 16)
-    at = write_tag(at + 16, 0x12, 8)
+    at = write_tag(at + 16, SPAN_SPAN_ID, 8)
     memcpy(at, span_id, 8)
     at += 8
     if not remote:
@@ -304,17 +329,12 @@ cdef uint8_t* write_ids(uint8_t* at, const Exchange* exchange, bint ascii) noexc
             kind = text_kind(state.data, state.length)
         length = utf8_length(state.data, state.length, kind)
         if length:
-            at = write_text(write_tag(at, 0x1A, length), state.data, state.length, kind)
-    at = write_tag(at, 0x22, 8)
+            at = write_text(write_tag(at, SPAN_TRACE_STATE, length), state.data, state.length, kind)
+    at = write_tag(at, SPAN_PARENT_SPAN_ID, 8)
     memcpy(at, parent_id, 8)
     at += 8
-    bits = REMOTE_PARENT | flags
-    at[0] = 0x85
-    at[1] = 0x01
-    at[2] = <uint8_t>bits
-    at[3] = <uint8_t>(bits >> 8)
-    at[4] = at[5] = 0
-    return at + 6
+    bits = SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK | SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK | flags
+    return write_fixed32(write_varint(at, SPAN_FLAGS), bits)
 
 
 cdef inline Text constant(const char* octets) noexcept nogil:
@@ -435,8 +455,8 @@ cdef uint8_t* write_status(uint8_t* at, const Exchange* exchange, int rpc_status
     if text.length == 0:
         return at
     at = write_ascii(at, b"error.type", text.data, text.length)
-    at = write_tag(at, 0x7A, 2)
-    return write_tag(at, 0x18, STATUS_CODE_ERROR)
+    at = write_tag(at, SPAN_STATUS, 2)
+    return write_tag(at, STATUS_CODE, STATUS_CODE_ERROR)
 
 
 cdef inline bint is_ascii(const Section* section) noexcept nogil:
@@ -473,11 +493,11 @@ cdef uint8_t* write_span(Output* out, uint8_t* at, const Exchange* exchange) noe
         name.length -= 1
         if not ascii:
             kind = text_kind(name.data, name.length)
-    at = write_tag(at, 0x2A, utf8_length(name.data, name.length, kind))
+    at = write_tag(at, SPAN_NAME, utf8_length(name.data, name.length, kind))
     at = write_text(at, name.data, name.length, kind)
-    at = write_tag(at, 0x30, SPAN_KIND_SERVER)
-    at = write_fixed64(at, 0x39, <uint64_t>facts.start_ns)
-    at = write_fixed64(at, 0x41, <uint64_t>facts.end_ns)
+    at = write_tag(at, SPAN_KIND, SPAN_KIND_SERVER)
+    at = write_fixed64(at, SPAN_START_TIME_UNIX_NANO, <uint64_t>facts.start_ns)
+    at = write_fixed64(at, SPAN_END_TIME_UNIX_NANO, <uint64_t>facts.end_ns)
     if exchange.request.present:
         at = write_request(out, at, exchange, &facts, known, ascii)
     if exchange.response.present:
@@ -508,7 +528,7 @@ cdef void put_span(Output* out, const Exchange* exchange) noexcept nogil:
     if not output_need(out, room_for_span(exchange)):
         return
     start = out.data + out.length
-    start[0] = 0x12
+    start[0] = SCOPE_SPANS_SPANS
     length = write_span(out, start + 3, exchange) - (start + 3)
     width = varint_length(length)
     if width != 2:
@@ -551,71 +571,17 @@ cdef size_t otlp_encode(
     header = 1 + varint_length(resource_spans) + (resource_spans - spans)
     start = front - header
     at = out.data + start
-    at[0] = 0x0A
-    at = write_varint(at + 1, resource_spans)
+    at = write_tag(at, EXPORT_TRACE_SERVICE_REQUEST_RESOURCE_SPANS, resource_spans)
     if resource.length:
-        at[0] = 0x0A
-        at = write_varint(at + 1, resource.length)
+        at = write_tag(at, RESOURCE_SPANS_RESOURCE, resource.length)
         memcpy(at, resource.data, resource.length)
         at += resource.length
-    at[0] = 0x12
-    at = write_varint(at + 1, scope_spans)
-    at[0] = 0x0A
-    at = write_varint(at + 1, scope)
-    at[0] = 0x0A
-    at[1] = 11
-    memcpy(at + 2, b"levo-sensor", 11)
-    at += 13
+    at = write_tag(at, RESOURCE_SPANS_SCOPE_SPANS, scope_spans)
+    at = write_tag(at, SCOPE_SPANS_SCOPE, scope)
+    at = write_tag(at, INSTRUMENTATION_SCOPE_NAME, 11)
+    memcpy(at, b"levo-sensor", 11)
+    at += 11
     if scope_version.length:
-        at[0] = 0x12
-        at = write_varint(at + 1, scope_version.length)
+        at = write_tag(at, INSTRUMENTATION_SCOPE_VERSION, scope_version.length)
         memcpy(at, scope_version.data, scope_version.length)
     return start
-
-
-# Python side.
-
-cdef bytes _varint(unsigned long long number):
-    out = bytearray()
-    while number >= 0x80:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _field(int number, bytes content) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
-def _any_value(value) -> bytes:
-    import struct
-
-    if isinstance(value, str):
-        return _field(1, value.encode("utf-8", "replace"))
-    if isinstance(value, bool):
-        return b"\x10" + (b"\x01" if value else b"\x00")
-    if isinstance(value, int):
-        return b"\x18" + _varint(value & 0xFFFFFFFFFFFFFFFF)
-    if isinstance(value, float):
-        return b"\x21" + struct.pack("<d", value)
-    if isinstance(value, (list, tuple)):
-        return _field(5, b"".join(_field(1, _any_value(one)) for one in value))
-    if isinstance(value, bytes):
-        return _field(7, value)
-    raise TypeError(f"resource attribute of type {type(value).__name__}: use str, bool, int, float, bytes or a list")
-
-
-def encode_resource(attributes) -> bytes:
-    """The ``Resource`` message of an attribute mapping, in its order; made once and given to every batch.
-
-    Values: str, bool, int (64 bit), float, bytes, or a list of those; None leaves the attribute out.
-
-    Raises:
-        TypeError: a value of another type.
-    """
-    return b"".join(
-        _field(1, _field(1, key.encode("utf-8", "replace")) + _field(2, _any_value(value)))
-        for key, value in attributes.items()
-        if value is not None
-    )

@@ -1,10 +1,20 @@
 # Attributes of a span (``Span.attributes``, opentelemetry-proto ``common/v1``). Writers take the place to write at and
-# return the one behind; they do not check for room: ATTRIBUTE_ROOM octets besides the value's are enough for each.
+# return the one after; they do not check for room: ATTRIBUTE_ROOM octets besides the value's are enough for each.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from levo.engine.core.output cimport Text, TextKind, copy, utf8_length, write_text
-from levo.engine.encode.protobuf cimport varint_length, write_fixed64, write_tag
+from levo.wire.protobuf cimport varint_length, write_fixed64, write_tag
+from levo.wire.schema cimport (
+    ANY_VALUE_BOOL_VALUE,
+    ANY_VALUE_BYTES_VALUE,
+    ANY_VALUE_DOUBLE_VALUE,
+    ANY_VALUE_INT_VALUE,
+    ANY_VALUE_STRING_VALUE,
+    KEY_VALUE_KEY,
+    KEY_VALUE_VALUE,
+    SPAN_ATTRIBUTES,
+)
 
 cdef extern from *:
     """
@@ -16,36 +26,19 @@ cdef extern from *:
     LEVO_ALWAYS uint8_t *levo_begin_attribute(uint8_t *at, const char *key, uint64_t value_length) {
         size_t size = strlen(key);
         uint64_t pair = 3 + size + levo_varint_length(value_length) + value_length;
-        *at++ = 0x4A;
-        if (pair < 0x80) {
-            *at++ = (uint8_t)pair;
-        } else {
-            while (pair >= 0x80) *at++ = (uint8_t)(pair | 0x80), pair >>= 7;
-            *at++ = (uint8_t)pair;
-        }
-        at[0] = 0x0A;
+        at = levo_write_tag(at, LEVO_SPAN_ATTRIBUTES, pair);
+        at[0] = LEVO_KEY_VALUE_KEY;
         at[1] = (uint8_t)size;
         memcpy(at + 2, key, size);
-        at += 2 + size;
-        *at++ = 0x12;
-        while (value_length >= 0x80) *at++ = (uint8_t)(value_length | 0x80), value_length >>= 7;
-        *at++ = (uint8_t)value_length;
-        return at;
+        return levo_write_tag(at + 2 + size, LEVO_KEY_VALUE_VALUE, value_length);
     }
     LEVO_ALWAYS uint8_t *levo_begin_string(uint8_t *at, const char *key, uint64_t length) {
         at = levo_begin_attribute(at, key, 1 + levo_varint_length(length) + length);
-        *at++ = 0x0A;
-        while (length >= 0x80) *at++ = (uint8_t)(length | 0x80), length >>= 7;
-        *at++ = (uint8_t)length;
-        return at;
+        return levo_write_tag(at, LEVO_ANY_VALUE_STRING_VALUE, length);
     }
-    LEVO_ALWAYS uint8_t *levo_write_int(uint8_t *at, const char *key, int64_t signed_number) {
-        uint64_t number = (uint64_t)signed_number;
-        at = levo_begin_attribute(at, key, 1 + levo_varint_length(number));
-        *at++ = 0x18;
-        while (number >= 0x80) *at++ = (uint8_t)(number | 0x80), number >>= 7;
-        *at++ = (uint8_t)number;
-        return at;
+    LEVO_ALWAYS uint8_t *levo_write_int(uint8_t *at, const char *key, int64_t number) {
+        at = levo_begin_attribute(at, key, 1 + levo_varint_length((uint64_t)number));
+        return levo_write_tag(at, LEVO_ANY_VALUE_INT_VALUE, (uint64_t)number);
     }
     LEVO_ALWAYS uint8_t *levo_write_ascii(uint8_t *at, const char *key, const uint8_t *text, uint32_t length) {
         at = levo_begin_string(at, key, length);
@@ -71,16 +64,16 @@ cdef inline uint8_t* write_known_string(uint8_t* at, const char* key, Text text,
 
 
 cdef inline uint8_t* write_bytes(uint8_t* at, const char* key, const uint8_t* data, uint32_t length) noexcept nogil:
-    at = write_tag(begin_attribute(at, key, 1 + varint_length(length) + length), 0x3A, length)
+    at = write_tag(begin_attribute(at, key, 1 + varint_length(length) + length), ANY_VALUE_BYTES_VALUE, length)
     copy(at, data, length)
     return at + length
 
 
 cdef inline uint8_t* write_true(uint8_t* at, const char* key) noexcept nogil:
-    return write_tag(begin_attribute(at, key, 2), 0x10, 1)
+    return write_tag(begin_attribute(at, key, 2), ANY_VALUE_BOOL_VALUE, 1)
 
 
 cdef inline uint8_t* write_double(uint8_t* at, const char* key, double number) noexcept nogil:
     cdef uint64_t word
     memcpy(&word, &number, 8)
-    return write_fixed64(begin_attribute(at, key, 9), 0x21, word)
+    return write_fixed64(begin_attribute(at, key, 9), ANY_VALUE_DOUBLE_VALUE, word)

@@ -18,15 +18,27 @@ from levo.engine.core.output cimport (
     utf8_length,
     write_text,
 )
-from levo.engine.encode.protobuf cimport varint_length, write_tag
 from levo.engine.encode.span_identity cimport mix
-from levo.engine.core.types cimport Section
+from levo.engine.core.types cimport Field, Section
+from levo.wire.protobuf cimport varint_length, write_tag
+from levo.wire.schema cimport (
+    ANY_VALUE_ARRAY_VALUE,
+    ANY_VALUE_STRING_VALUE,
+    ARRAY_VALUE_VALUES,
+    KEY_VALUE_KEY,
+    KEY_VALUE_VALUE,
+    SPAN_ATTRIBUTES,
+)
 
 cdef extern from *:
     """
     #define LEVO_REPEAT 0xFFFFFFFFu
+    /* The tags of what is inside a short field, each followed by an octet for its length. */
+    #define LEVO_INNER_TAGS ((uint64_t)LEVO_KEY_VALUE_VALUE | (uint64_t)LEVO_ANY_VALUE_ARRAY_VALUE << 16 \\
+        | (uint64_t)LEVO_ARRAY_VALUE_VALUES << 32 | (uint64_t)LEVO_ANY_VALUE_STRING_VALUE << 48)
     """
     const uint32_t REPEAT "LEVO_REPEAT"
+    const uint64_t INNER_TAGS "LEVO_INNER_TAGS"
 
 cdef enum:
     FEW_FIELDS = 32           # so many are compared without a table
@@ -160,15 +172,13 @@ cdef inline uint8_t* write_short(
 ) noexcept nogil:
     """A field whose lengths, that of the whole included, all take one octet."""
     cdef uint64_t length = text.length
-    at[0] = 0x4A
+    at[0] = SPAN_ATTRIBUTES
     at[1] = <uint8_t>(10 + prefix_length + name.length + length)
-    at[2] = 0x0A
+    at[2] = KEY_VALUE_KEY
     at[3] = <uint8_t>(prefix_length + name.length)
     memcpy(at + 4, prefix, PREFIX_ROOM)
     at = write_lower(at + 4 + prefix_length, name.data, name.length)
-    store64(
-        at, <uint64_t>0x000A000A002A0012 | (6 + length) << 8 | (4 + length) << 24 | (2 + length) << 40 | length << 56
-    )
+    store64(at, INNER_TAGS | (6 + length) << 8 | (4 + length) << 24 | (2 + length) << 40 | length << 56)
     copy(at + 8, text.data, text.length)
     return at + 8 + text.length
 
@@ -190,12 +200,12 @@ cdef uint8_t* write_few(
         value = 1 + varint_length(text.length) + text.length
         array = 1 + varint_length(value) + value
         any_length = 1 + varint_length(array) + array
-        at = write_tag(at, 0x4A, 2 + varint_length(key_length) + key_length + varint_length(any_length) + any_length)
-        at = write_tag(at, 0x0A, key_length)
+        at = write_tag(at, SPAN_ATTRIBUTES, 2 + varint_length(key_length) + key_length + varint_length(any_length) + any_length)
+        at = write_tag(at, KEY_VALUE_KEY, key_length)
         memcpy(at, prefix, PREFIX_ROOM)
         at = write_lower(at + prefix_length, name.data, name.length)
-        at = write_tag(write_tag(at, 0x12, any_length), 0x2A, array)
-        at = write_tag(write_tag(at, 0x0A, value), 0x0A, text.length)
+        at = write_tag(write_tag(at, KEY_VALUE_VALUE, any_length), ANY_VALUE_ARRAY_VALUE, array)
+        at = write_tag(write_tag(at, ARRAY_VALUE_VALUES, value), ANY_VALUE_STRING_VALUE, text.length)
         copy(at, text.data, text.length)
         at += text.length
     return at
@@ -212,7 +222,8 @@ cdef uint8_t* write_value(uint8_t* at, Text text) noexcept nogil:
     """One string in an ArrayValue."""
     cdef TextKind kind = text_kind(text.data, text.length)
     cdef uint64_t length = utf8_length(text.data, text.length, kind)
-    at = write_tag(write_tag(at, 0x0A, 1 + varint_length(length) + length), 0x0A, length)
+    at = write_tag(at, ARRAY_VALUE_VALUES, 1 + varint_length(length) + length)
+    at = write_tag(at, ANY_VALUE_STRING_VALUE, length)
     return write_text(at, text.data, text.length, kind)
 
 
@@ -250,15 +261,15 @@ cdef uint8_t* write_fields(
             array += value_length(section_text(section, section.fields[k - 1].value))
             k = following[k - 1]
         any_length = 1 + varint_length(array) + array
-        at = write_tag(at, 0x4A, 2 + varint_length(key_length) + key_length + varint_length(any_length) + any_length)
-        at = write_tag(at, 0x0A, key_length)
+        at = write_tag(at, SPAN_ATTRIBUTES, 2 + varint_length(key_length) + key_length + varint_length(any_length) + any_length)
+        at = write_tag(at, KEY_VALUE_KEY, key_length)
         memcpy(at, prefix, prefix_length)
         name_at = at + prefix_length
         at = write_text(name_at, name.data, name.length, kind)
         while name_at < at:
             name_at[0] = lower(name_at[0])
             name_at += 1
-        at = write_tag(write_tag(at, 0x12, any_length), 0x2A, array)
+        at = write_tag(write_tag(at, KEY_VALUE_VALUE, any_length), ANY_VALUE_ARRAY_VALUE, array)
         k = i + 1
         while k:
             at = write_value(at, section_text(section, section.fields[k - 1].value))

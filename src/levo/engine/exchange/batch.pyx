@@ -154,7 +154,7 @@ cdef class Batch:
     def otlp(self, bytes resource, size_t start=0, stop=None, *, str scope_version="") -> memoryview:
         """An ``ExportTraceServiceRequest``, one span per exchange (``levo.engine.encode.otlp``); empty for no exchange.
 
-        *resource* comes from ``otlp.encode_resource``. *start* and *stop* choose a slice by position, half open.
+        *resource* comes from ``levo.wire.resource``. *start* and *stop* choose a slice by position, half open.
 
         Raises:
             MemoryError: the output does not fit.

@@ -36,7 +36,7 @@ from levo.satellite.learn.state import (
     merge,
 )
 from levo.satellite.learn.template import path_template
-from levo.satellite.learn.trace import Origin, Trace, read_delivery, read_traces
+from levo.satellite.learn.trace import Origin, Trace, read_delivery
 
 __all__ = [
     "DEFAULT_SETTINGS",
@@ -70,7 +70,6 @@ __all__ = [
     "read_delivery",
     "read_metrics",
     "read_senders",
-    "read_traces",
     "runs_before",
     "undecided",
 ]

@@ -1,9 +1,7 @@
-"""Trace requests straight from their octets: no message object is built to be thrown away.
+"""API traces straight from the octets of a trace request: no message object is built to be thrown away.
 
-Two readers of the wire format of ``ExportTraceServiceRequest`` (protobuf encoding; OTLP ``trace/v1``):
-``count_spans`` checks all of a request as protobuf would, ``read_spans`` takes out what is learned from. Both
-give up with ``None`` on whatever is unusual (groups, deep nesting, broken framing, text that is not UTF-8), which
-the caller then leaves to protobuf itself. Every length is checked before it is followed.
+``read_spans`` reads what protobuf writes. With None it gives up on whatever protobuf reads and never writes (groups, a
+message in two pieces); the caller has protobuf write it again. Every length is checked before it is followed.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -12,228 +10,30 @@ from libc.math cimport isfinite
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
-from levo.model.utf8 cimport utf8_run
-
-cdef enum:
-    MOST_DEPTH = 40
-
-# Kinds of messages, and what their fields are: 0 anything, -1 text, else a kind of message.
-cdef enum:
-    ANYTHING = 0
-    TEXT = -1
-    REQUEST = 1
-    RESOURCE_SPANS
-    RESOURCE
-    SCOPE_SPANS
-    SCOPE
-    SPAN
-    EVENT
-    LINK
-    STATUS
-    PAIR
-    VALUE
-    ARRAY
-    PAIRS
-    METRICS_REQUEST
-    RESOURCE_METRICS
-    SCOPE_METRICS
-    METRIC
-    METRIC_DATA
-    POINT
-    EXEMPLAR
-
-cdef enum:
-    KINDS = 22
-cdef enum:
-    FIELDS = 17
-cdef int GRAMMAR[KINDS][FIELDS]
-
-
-cdef void describe() noexcept:
-    cdef int kind, number
-    for kind in range(KINDS):
-        for number in range(FIELDS):
-            GRAMMAR[kind][number] = ANYTHING
-    GRAMMAR[REQUEST][1] = RESOURCE_SPANS
-    GRAMMAR[RESOURCE_SPANS][1] = RESOURCE
-    GRAMMAR[RESOURCE_SPANS][2] = SCOPE_SPANS
-    GRAMMAR[RESOURCE_SPANS][3] = TEXT
-    GRAMMAR[RESOURCE][1] = PAIR
-    GRAMMAR[SCOPE_SPANS][1] = SCOPE
-    GRAMMAR[SCOPE_SPANS][2] = SPAN
-    GRAMMAR[SCOPE_SPANS][3] = TEXT
-    GRAMMAR[SCOPE][1] = TEXT
-    GRAMMAR[SCOPE][2] = TEXT
-    GRAMMAR[SCOPE][3] = PAIR
-    GRAMMAR[SPAN][3] = TEXT
-    GRAMMAR[SPAN][5] = TEXT
-    GRAMMAR[SPAN][9] = PAIR
-    GRAMMAR[SPAN][11] = EVENT
-    GRAMMAR[SPAN][13] = LINK
-    GRAMMAR[SPAN][15] = STATUS
-    GRAMMAR[EVENT][2] = TEXT
-    GRAMMAR[EVENT][3] = PAIR
-    GRAMMAR[LINK][3] = TEXT
-    GRAMMAR[LINK][4] = PAIR
-    GRAMMAR[STATUS][2] = TEXT
-    GRAMMAR[PAIR][1] = TEXT
-    GRAMMAR[PAIR][2] = VALUE
-    GRAMMAR[VALUE][1] = TEXT
-    GRAMMAR[VALUE][5] = ARRAY
-    GRAMMAR[VALUE][6] = PAIRS
-    GRAMMAR[ARRAY][1] = VALUE
-    GRAMMAR[PAIRS][1] = PAIR
-    GRAMMAR[METRICS_REQUEST][1] = RESOURCE_METRICS
-    GRAMMAR[RESOURCE_METRICS][1] = RESOURCE
-    GRAMMAR[RESOURCE_METRICS][2] = SCOPE_METRICS
-    GRAMMAR[SCOPE_METRICS][1] = SCOPE
-    GRAMMAR[SCOPE_METRICS][2] = METRIC
-    for number in (5, 7, 9, 10, 11):
-        GRAMMAR[METRIC][number] = METRIC_DATA
-    GRAMMAR[METRIC][12] = PAIR
-    GRAMMAR[METRIC_DATA][1] = POINT
-    # The kinds of points number their fields differently; what is read wrongly counts as one more message or two.
-    for number in (1, 7, 9):
-        GRAMMAR[POINT][number] = PAIR
-    for number in (5, 6, 8, 11):
-        GRAMMAR[POINT][number] = EXEMPLAR
-    GRAMMAR[EXEMPLAR][7] = PAIR
-
-
-describe()
-
-cdef struct Cursor:
-    const uint8_t* at
-    const uint8_t* end
-
-# One field of a message. Of wire type 2, ``inside`` is its content; of the others, ``number`` its value.
-cdef struct Field:
-    uint32_t name
-    uint32_t wire
-    uint64_t number
-    Cursor inside
-
-
-cdef inline bint take_varint(Cursor* cursor, uint64_t* value) noexcept nogil:
-    cdef uint64_t found = 0
-    cdef int shift = 0
-    cdef uint8_t octet
-    while cursor.at < cursor.end and shift < 70:
-        octet = cursor.at[0]
-        cursor.at += 1
-        if shift < 64:
-            found |= <uint64_t>(octet & 0x7F) << shift
-        if octet < 0x80:
-            value[0] = found
-            return True
-        shift += 7
-    return False
-
-
-cdef inline int take_field(Cursor* cursor, Field* field) noexcept nogil:
-    """Read the next field: 1 if there is one, 0 at the end, -1 when it is nothing to go on with."""
-    cdef uint64_t tag, size
-    if cursor.at >= cursor.end:
-        return 0
-    if not take_varint(cursor, &tag) or tag >> 32 or tag < 8:
-        return -1
-    field.name = <uint32_t>(tag >> 3)
-    field.wire = <uint32_t>(tag & 7)
-    if field.wire == 2:
-        if not take_varint(cursor, &size) or size > <uint64_t>(cursor.end - cursor.at):
-            return -1
-        field.inside.at = cursor.at
-        field.inside.end = cursor.at + size
-        cursor.at += size
-        return 1
-    if field.wire == 0:
-        return 1 if take_varint(cursor, &field.number) else -1
-    size = 8 if field.wire == 1 else 4 if field.wire == 5 else 0
-    if size == 0 or size > <uint64_t>(cursor.end - cursor.at):
-        return -1
-    field.number = 0
-    memcpy(&field.number, cursor.at, size)  # little-endian on the wire, and on every machine that we build for
-    cursor.at += size
-    return 1
-
-
-cdef bint check(int kind, Cursor cursor, int depth, Py_ssize_t* spans) noexcept nogil:
-    """Whether *cursor* is a sound message of *kind*; counts its spans, all of which have ids of the right size."""
-    cdef Field field
-    cdef int step, inner
-    cdef Py_ssize_t trace_id = 0, span_id = 0
-    if depth > MOST_DEPTH:
-        return False
-    while True:
-        step = take_field(&cursor, &field)
-        if step <= 0:
-            break
-        if field.wire != 2 or field.name >= FIELDS:
-            continue
-        inner = GRAMMAR[kind][field.name]
-        if inner == TEXT:
-            length = field.inside.end - field.inside.at
-            if utf8_run(field.inside.at, length) != length:
-                return False
-        elif inner != ANYTHING:
-            if not check(inner, field.inside, depth + 1, spans):
-                return False
-        elif kind == SPAN:
-            if field.name == 1:
-                trace_id = field.inside.end - field.inside.at
-            elif field.name == 2:
-                span_id = field.inside.end - field.inside.at
-    if kind == SPAN:
-        spans[0] += 1
-        if trace_id != 16 or span_id != 8:
-            return False
-    return step == 0
-
-
-def count_spans(bytes octets not None):
-    """Return the number of spans of a trace request, None if protobuf should have a look at it.
-
-    A number means: protobuf decodes *octets*, and all spans have a trace id and a span id of the right length.
-    """
-    cdef Cursor cursor
-    cdef Py_ssize_t spans = 0
-    cdef bint sound
-    cursor.at = <const uint8_t*>PyBytes_AS_STRING(octets)
-    cursor.end = cursor.at + PyBytes_GET_SIZE(octets)
-    with nogil:
-        sound = check(REQUEST, cursor, 0, &spans)
-    return spans if sound else None
-
-
-cdef Py_ssize_t tally(int kind, Cursor cursor, int depth, Py_ssize_t most) noexcept nogil:
-    """How many messages are in one of *kind*, itself too, as far as it can be read; counts little further than *most*."""
-    cdef Field field
-    cdef int inner
-    cdef Py_ssize_t found = 1
-    if depth > MOST_DEPTH:
-        return found
-    while found <= most and take_field(&cursor, &field) > 0:
-        if field.wire != 2 or field.name >= FIELDS:
-            continue
-        inner = GRAMMAR[kind][field.name]
-        if inner > 0:
-            found += tally(inner, field.inside, depth + 1, most - found)
-    return found
-
-
-def holds_more_messages(bytes octets not None, Py_ssize_t most, bint metrics=False):
-    """Whether more than *most* messages are in an export request: what protobuf would make objects of.
-
-    An empty message takes two octets on the wire, and two hundred as an object.
-    """
-    cdef Cursor cursor
-    cdef Py_ssize_t found
-    cursor.at = <const uint8_t*>PyBytes_AS_STRING(octets)
-    cursor.end = cursor.at + PyBytes_GET_SIZE(octets)
-    with nogil:
-        found = tally(METRICS_REQUEST if metrics else REQUEST, cursor, 0, most)
-    return found > most
-
+from levo.wire.protobuf cimport Cursor, Field, take_field
+from levo.wire.schema cimport (
+    ANY_VALUE_ARRAY_VALUE,
+    ANY_VALUE_BOOL_VALUE,
+    ANY_VALUE_BYTES_VALUE,
+    ANY_VALUE_DOUBLE_VALUE,
+    ANY_VALUE_INT_VALUE,
+    ANY_VALUE_KVLIST_VALUE,
+    ANY_VALUE_STRING_VALUE,
+    ARRAY_VALUE_VALUES,
+    EXPORT_TRACE_SERVICE_REQUEST_RESOURCE_SPANS,
+    KEY_VALUE_KEY,
+    KEY_VALUE_VALUE,
+    RESOURCE_SPANS_RESOURCE,
+    RESOURCE_SPANS_SCOPE_SPANS,
+    SCOPE_SPANS_SPANS,
+    SPAN_ATTRIBUTES,
+    SPAN_END_TIME_UNIX_NANO,
+    SPAN_KIND,
+    SPAN_KIND_SERVER,
+    SPAN_SPAN_ID,
+    SPAN_START_TIME_UNIX_NANO,
+    SPAN_TRACE_ID,
+)
 
 # What is learned from, by name of the attribute.
 cdef enum:
@@ -255,15 +55,9 @@ cdef const char** NAMES = [
 cdef int* LENGTHS = [19, 10, 8, 14, 11, 25, 18, 9, 14, 22, 32, 36, 23, 33, 37, 24, 10, 20, 13]
 
 cdef enum:
-    ABSENT = 99
-    IS_TEXT = 1
-    IS_BOOL = 2
-    IS_INT = 3
-    IS_DOUBLE = 4
-    IS_ARRAY = 5
-    IS_BYTES = 7
+    ABSENT = 1
 
-# The value of an attribute; ``kind`` is the number of the field of the one-of, 0 if none is set.
+# The value of an attribute; ``kind`` is the tag of the member of the one-of, 0 if none is set.
 cdef struct Value:
     uint32_t kind
     uint64_t number
@@ -284,36 +78,42 @@ cdef inline bint take_value(Cursor cursor, Value* value) noexcept nogil:
     cdef int step
     value.kind = 0
     value.number = 0
+    value.inside.at = value.inside.end = cursor.at
     while True:
         step = take_field(&cursor, &field)
         if step <= 0:
             return step == 0
-        if field.wire == 2 and (field.name == IS_TEXT or 5 <= field.name <= IS_BYTES):
-            if field.name == value.kind and value.kind != IS_TEXT and value.kind != IS_BYTES:
-                return False  # two messages of one field are one: leave it to protobuf
-            value.kind = field.name
+        if field.tag == ANY_VALUE_STRING_VALUE or field.tag == ANY_VALUE_BYTES_VALUE:
+            value.kind = field.tag
             value.inside = field.inside
-        elif (field.wire == 0 and (field.name == IS_BOOL or field.name == IS_INT)) or (
-            field.wire == 1 and field.name == IS_DOUBLE
+        elif field.tag == ANY_VALUE_ARRAY_VALUE or field.tag == ANY_VALUE_KVLIST_VALUE:
+            if field.tag == value.kind:
+                return False  # two messages of one field are one: leave it to protobuf
+            value.kind = field.tag
+            value.inside = field.inside
+        elif (
+            field.tag == ANY_VALUE_BOOL_VALUE
+            or field.tag == ANY_VALUE_INT_VALUE
+            or field.tag == ANY_VALUE_DOUBLE_VALUE
         ):
-            value.kind = field.name
+            value.kind = field.tag
             value.number = field.number
 
 
 cdef inline str text(Value* value):
-    if value.kind != IS_TEXT:
+    if value.kind != ANY_VALUE_STRING_VALUE:
         return ""
     return PyUnicode_DecodeUTF8(<const char*>value.inside.at, value.inside.end - value.inside.at, NULL)
 
 
 cdef inline bytes content(Value* value):
-    if value.kind != IS_TEXT and value.kind != IS_BYTES:
+    if value.kind != ANY_VALUE_STRING_VALUE and value.kind != ANY_VALUE_BYTES_VALUE:
         return b""
     return PyBytes_FromStringAndSize(<const char*>value.inside.at, value.inside.end - value.inside.at)
 
 
 cdef inline int64_t integer(Value* value) noexcept nogil:
-    return <int64_t>value.number if value.kind == IS_INT else 0
+    return <int64_t>value.number if value.kind == ANY_VALUE_INT_VALUE else 0
 
 
 cdef bint add_fields(list fields, Cursor name, Value* value) except -1:
@@ -323,10 +123,10 @@ cdef bint add_fields(list fields, Cursor name, Value* value) except -1:
     cdef Field field
     cdef Value item
     cdef int step
-    if value.kind != IS_TEXT and value.kind != IS_ARRAY:
+    if value.kind != ANY_VALUE_STRING_VALUE and value.kind != ANY_VALUE_ARRAY_VALUE:
         return True
     shown = PyUnicode_DecodeUTF8(<const char*>name.at, name.end - name.at, NULL)
-    if value.kind == IS_TEXT:
+    if value.kind == ANY_VALUE_STRING_VALUE:
         fields.append((shown, text(value)))
         return True
     cursor = value.inside
@@ -334,7 +134,7 @@ cdef bint add_fields(list fields, Cursor name, Value* value) except -1:
         step = take_field(&cursor, &field)
         if step <= 0:
             return step == 0
-        if field.name == 1 and field.wire == 2:
+        if field.tag == ARRAY_VALUE_VALUES:
             if not take_value(field.inside, &item):
                 return False
             fields.append((shown, text(&item)))
@@ -383,15 +183,17 @@ cdef class SpanReader:
             step = take_field(&cursor, &field)
             if step <= 0:
                 break
-            if field.name == 6 and field.wire == 0:
+            if field.tag == SPAN_KIND:
                 kind = field.number
-            elif field.name == 7 and field.wire == 1:
+            elif field.tag == SPAN_START_TIME_UNIX_NANO:
                 start_ns = field.number
-            elif field.name == 8 and field.wire == 1:
+            elif field.tag == SPAN_END_TIME_UNIX_NANO:
                 end_ns = field.number
-            elif field.wire == 2 and (field.name == 1 or field.name == 2):
-                ids[field.name - 1] = field.inside
-            elif field.wire == 2 and field.name == 9:
+            elif field.tag == SPAN_TRACE_ID:
+                ids[0] = field.inside
+            elif field.tag == SPAN_SPAN_ID:
+                ids[1] = field.inside
+            elif field.tag == SPAN_ATTRIBUTES:
                 pair = field.inside
                 key.at = key.end = pair.at
                 has_value = False
@@ -401,9 +203,9 @@ cdef class SpanReader:
                     step = take_field(&pair, &part)
                     if step <= 0:
                         break
-                    if part.wire == 2 and part.name == 1:
+                    if part.tag == KEY_VALUE_KEY:
                         key = part.inside
-                    elif part.wire == 2 and part.name == 2:
+                    elif part.tag == KEY_VALUE_VALUE:
                         if has_value or not take_value(part.inside, &value):
                             return False
                         has_value = True
@@ -434,7 +236,7 @@ cdef class SpanReader:
         cdef str method, incomplete, scheme
         cdef bint sent_whole, received_whole
         method = text(&values[METHOD])
-        if kind != 2 or not method:
+        if kind != SPAN_KIND_SERVER or not method:
             return None
         if method not in self._methods:
             method = "_OTHER"
@@ -448,10 +250,10 @@ cdef class SpanReader:
             start_ns = end_ns
         incomplete = text(&values[INCOMPLETE])
         sent_whole = not (
-            (values[REQUEST_CUT].kind == IS_BOOL and values[REQUEST_CUT].number) or integer(&values[REQUEST_MISSING])
+            (values[REQUEST_CUT].kind == ANY_VALUE_BOOL_VALUE and values[REQUEST_CUT].number) or integer(&values[REQUEST_MISSING])
         )
         received_whole = not (
-            (values[RESPONSE_CUT].kind == IS_BOOL and values[RESPONSE_CUT].number) or integer(&values[RESPONSE_MISSING])
+            (values[RESPONSE_CUT].kind == ANY_VALUE_BOOL_VALUE and values[RESPONSE_CUT].number) or integer(&values[RESPONSE_MISSING])
         )
         if incomplete:
             sent_whole = sent_whole and incomplete.removeprefix("request_") not in self._half_read
@@ -484,18 +286,18 @@ cdef class SpanReader:
         cdef Value* code = &values[CODE]
         cdef int64_t status = 0
         cdef double number
-        if code.kind == IS_INT:
+        if code.kind == ANY_VALUE_INT_VALUE:
             status = <int64_t>code.number
             if not 100 <= status <= 599:
                 status = self._status(status)
-        elif code.kind == IS_TEXT:
+        elif code.kind == ANY_VALUE_STRING_VALUE:
             status = self._status(text(code))
-        elif code.kind == IS_DOUBLE:
+        elif code.kind == ANY_VALUE_DOUBLE_VALUE:
             memcpy(&number, &code.number, 8)
             status = self._status(number)
         elif code.kind != ABSENT and code.kind != 0:
             status = self._status(())
-        if status == 0 and values[FINDINGS].kind == IS_ARRAY and has_bad_status(values[FINDINGS].inside):
+        if status == 0 and values[FINDINGS].kind == ANY_VALUE_ARRAY_VALUE and has_bad_status(values[FINDINGS].inside):
             status = self._status(())
         return status
 
@@ -505,7 +307,7 @@ cdef bint has_bad_status(Cursor findings) noexcept nogil:
     cdef Field field
     cdef Value item
     while take_field(&findings, &field) == 1:
-        if field.name == 1 and field.wire == 2 and take_value(field.inside, &item) and item.kind == IS_TEXT:
+        if field.tag == ARRAY_VALUE_VALUES and take_value(field.inside, &item) and item.kind == ANY_VALUE_STRING_VALUE:
             if item.inside.end - item.inside.at == 19 and memcmp(item.inside.at, b"response.bad_status", 19) == 0:
                 return True
     return False
@@ -513,9 +315,9 @@ cdef bint has_bad_status(Cursor findings) noexcept nogil:
 
 cdef double weight(Value* value) noexcept nogil:
     cdef double found = 0.0
-    if value.kind == IS_INT:
+    if value.kind == ANY_VALUE_INT_VALUE:
         found = <double><int64_t>value.number
-    elif value.kind == IS_DOUBLE:
+    elif value.kind == ANY_VALUE_DOUBLE_VALUE:
         memcpy(&found, &value.number, 8)
     if not isfinite(found) or found < 1.0:
         return 1.0
@@ -541,7 +343,7 @@ def read_spans(bytes octets not None, reader_of):
             step = take_field(&request, &field)
             if step <= 0:
                 break
-            if field.name != 1 or field.wire != 2:
+            if field.tag != EXPORT_TRACE_SERVICE_REQUEST_RESOURCE_SPANS:
                 continue
             resource = None
             scan = field.inside
@@ -549,7 +351,7 @@ def read_spans(bytes octets not None, reader_of):
                 step = take_field(&scan, &inner)
                 if step <= 0:
                     break
-                if inner.name == 1 and inner.wire == 2:
+                if inner.tag == RESOURCE_SPANS_RESOURCE:
                     if resource is not None:
                         return None  # two messages of one field are one: leave it to protobuf
                     resource = PyBytes_FromStringAndSize(
@@ -560,14 +362,14 @@ def read_spans(bytes octets not None, reader_of):
             reader = reader_of(resource or b"")
             scan = field.inside
             while take_field(&scan, &inner) == 1:
-                if inner.name != 2 or inner.wire != 2:
+                if inner.tag != RESOURCE_SPANS_SCOPE_SPANS:
                     continue
                 spans = inner.inside
                 while True:
                     step = take_field(&spans, &span)
                     if step <= 0:
                         break
-                    if span.name == 2 and span.wire == 2 and not reader._read(span.inside, traces):
+                    if span.tag == SCOPE_SPANS_SPANS and not reader._read(span.inside, traces):
                         return None
                 if step < 0:
                     return None

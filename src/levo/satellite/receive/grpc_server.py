@@ -12,7 +12,8 @@ from levo.satellite.connections import MAX_CONNECTIONS
 from levo.satellite.patience import HEAD_S
 from levo.satellite.queue import RecordKind
 from levo.satellite.receive.intake import Intake, Refusal, RefusalReason
-from levo.satellite.receive.status import export_response, status_message
+from levo.satellite.receive.status import export_response
+from levo.wire.answers import status_message
 
 MAX_METADATA_BYTES = 16 << 10
 """Header fields of a call, each counted with 32 octets more (RFC 9113 section 6.5.2), which bounds their

@@ -15,7 +15,8 @@ from starlette.routing import Route
 
 from levo.satellite.queue import RecordKind
 from levo.satellite.receive.intake import Intake, Refusal, RefusalReason, Room
-from levo.satellite.receive.status import export_response, status_message
+from levo.satellite.receive.status import export_response
+from levo.wire.answers import status_message
 
 ORGANIZATION_HEADER = "x-levo-organization-id"
 BODY_TIMEOUT_S = 30.0

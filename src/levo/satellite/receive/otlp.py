@@ -13,9 +13,9 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from levo.satellite.learn.spans import count_spans, holds_more_messages
 from levo.satellite.queue import RecordKind
 from levo.satellite.receive.salvage import salvage_traces
+from levo.wire.validation import count_spans, holds_more_messages
 
 Request = ExportTraceServiceRequest | ExportMetricsServiceRequest
 _TYPES: dict[RecordKind, type[Request]] = {

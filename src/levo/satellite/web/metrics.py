@@ -16,9 +16,10 @@ from levo.satellite.readiness import Cause
 from levo.satellite.receive import IntakeStatistics
 from levo.satellite.store import CatalogReader, Summary
 from levo.satellite.supervisor import SupervisorStatistics
+from levo.wire.metrics import Metric
+from levo.wire.prometheus import MEDIA_TYPE, exposition
 
 Snapshot = tuple[IntakeStatistics, JournalStatistics, SupervisorStatistics]
-_Samples = Iterable[tuple[str, float]]
 
 
 def metrics_route(
@@ -33,7 +34,7 @@ def metrics_route(
         if identity_of(request).organization:
             raise HTTPException(403, "these numbers are of all organisations together")
         text = render(*snapshot(), reader.summary(), not_ready(), connections())
-        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+        return PlainTextResponse(text, media_type=MEDIA_TYPE)
 
     return Route("/metrics", metrics)
 
@@ -47,75 +48,132 @@ def render(
     connections: Mapping[str, ConnectionStatistics],
 ) -> str:
     """Return the page."""
-    lines: list[str] = []
-
-    def family(name: str, kind: str, text: str, samples: _Samples) -> None:
-        lines.append(f"# HELP levo_satellite_{name} {text}")
-        lines.append(f"# TYPE levo_satellite_{name} {kind}")
-        lines.extend(f"levo_satellite_{name}{labels} {value:.17g}" for labels, value in samples)
-
-    def counter(name: str, text: str, value: float) -> None:
-        family(name, "counter", text, [("", value)])
-
-    def gauge(name: str, text: str, value: float) -> None:
-        family(name, "gauge", text, [("", value)])
-
-    counter("requests_total", "Export requests that arrived.", intake.requests_total)
-    counter(
-        "requests_accepted_total",
-        "Export requests acknowledged after they were durable.",
-        intake.accepted_total,
-    )
-    refused = [(f'{{reason="{reason}"}}', float(number)) for reason, number in intake.refused_total.items()]
-    family("requests_refused_total", "counter", "Export requests refused, by reason.", refused)
-    gauge("requests_in_flight", "Export requests being received.", intake.in_flight)
-    gauge("requests_in_flight_bytes", "Octets of them that are held in memory.", intake.in_flight_bytes)
-    accepted = [
-        (f'{{kind="{kind.name.lower()}"}}', float(n)) for kind, n in intake.accepted_items_total.items()
+    ours = [
+        *_intake(intake),
+        *_journal(journal, learner),
+        *_readiness(not_ready),
+        *_connections(connections),
+        *_learner(learner),
+        *_catalog(summary),
     ]
-    family("accepted_items_total", "counter", "Spans and metrics acknowledged.", accepted)
-    counter("rejected_spans_total", "Spans answered as partial success.", intake.rejected_spans_total)
-    counter("journal_records_total", "Records written to the journal.", journal.durable_total)
-    counter("journal_failed_total", "Records that could not be written.", journal.failed_total)
-    counter("journal_refused_total", "Records refused because the journal was full.", journal.refused_total)
-    counter("journal_syncs_total", "Synchronisations of the journal with the disk.", journal.groups_total)
-    gauge(
-        "journal_bytes", "Octets in the journal that are not yet learned and deleted.", journal.stored_bytes
-    )
-    gauge("journal_pending_bytes", "Octets waiting to be written to the journal.", journal.pending_bytes)
-    gauge("ready", "Whether /readyz reports the Satellite as ready.", float(not not_ready))
-    causes = [(f'{{cause="{cause}"}}', float(cause in not_ready)) for cause in Cause]
-    family("not_ready", "gauge", "What keeps the Satellite from being ready.", causes)
-    for name, kind, text, field in _CONNECTIONS:
-        samples = [(f'{{port="{port}"}}', getattr(found, field)) for port, found in connections.items()]
-        family(name, kind, text, samples)
-    gauge("learner_up", "Whether the learner process runs.", float(learner.running))
-    counter("learner_restarts_total", "Times the learner had to be started again.", learner.restarts_total)
+    return exposition(ours)
+
+
+def _intake(seen: IntakeStatistics) -> list[Metric]:
+    return [
+        _counter("requests", "Export requests that arrived.", seen.requests_total),
+        _counter(
+            "requests_accepted",
+            "Export requests acknowledged after they were durable.",
+            seen.accepted_total,
+        ),
+        _family(
+            "requests_refused",
+            "Export requests refused, by reason.",
+            True,
+            [(str(reason), number) for reason, number in seen.refused_total.items()],
+            label="reason",
+        ),
+        _gauge("requests_in_flight", "Export requests being received.", seen.in_flight),
+        _gauge("requests_in_flight", "Octets of them that are held in memory.", seen.in_flight_bytes, "By"),
+        _family(
+            "accepted_items",
+            "Spans and metrics acknowledged.",
+            True,
+            [(kind.name.lower(), number) for kind, number in seen.accepted_items_total.items()],
+            label="kind",
+        ),
+        _counter("rejected_spans", "Spans answered as partial success.", seen.rejected_spans_total),
+    ]
+
+
+def _journal(seen: JournalStatistics, learner: SupervisorStatistics) -> list[Metric]:
     damaged = learner.progress.damaged_records if learner.progress else 0
-    counter("journal_damaged_total", "Journal records that could not be read back.", damaged)
-    gauge("endpoints", "Endpoints in the catalog.", summary.endpoints)
-    gauge("applications", "Applications in the catalog, by environment.", summary.applications)
-    gauge("sensors", "Sensors that have reported.", summary.sensors)
-    for name, text in _COUNTERS.items():
-        counter(f"{name}_total", text, summary.counters.get(name, 0.0))
-    return "\n".join(lines) + "\n"
+    return [
+        _counter("journal_records", "Records written to the journal.", seen.durable_total),
+        _counter("journal_failed", "Records that could not be written.", seen.failed_total),
+        _counter("journal_refused", "Records refused because the journal was full.", seen.refused_total),
+        _counter("journal_syncs", "Synchronisations of the journal with the disk.", seen.groups_total),
+        _gauge(
+            "journal", "Octets in the journal that are not yet learned and deleted.", seen.stored_bytes, "By"
+        ),
+        _gauge("journal_pending", "Octets waiting to be written to the journal.", seen.pending_bytes, "By"),
+        _counter("journal_damaged", "Journal records that could not be read back.", damaged),
+    ]
 
 
-_CONNECTIONS = (
-    ("connections", "gauge", "Open connections, by port.", "open"),
-    (
-        "connections_evicted_total",
-        "counter",
-        "Connections waiting for their client that were ended to make room, by port.",
-        "evicted_total",
-    ),
-    (
-        "connections_refused_total",
-        "counter",
-        "Connections refused since none could make room, by port.",
-        "refused_total",
-    ),
-)
+def _readiness(not_ready: Mapping[Cause, str]) -> list[Metric]:
+    causes = [(str(cause), int(cause in not_ready)) for cause in Cause]
+    return [
+        _gauge("ready", "Whether /readyz reports the Satellite as ready.", int(not not_ready)),
+        _family("not_ready", "What keeps the Satellite from being ready.", False, causes, label="cause"),
+    ]
+
+
+def _connections(found: Mapping[str, ConnectionStatistics]) -> list[Metric]:
+    families = (
+        ("connections", False, "Open connections, by port.", "open"),
+        (
+            "connections_evicted",
+            True,
+            "Connections waiting for their client that were ended to make room, by port.",
+            "evicted_total",
+        ),
+        (
+            "connections_refused",
+            True,
+            "Connections refused since none could make room, by port.",
+            "refused_total",
+        ),
+    )
+    return [
+        _family(
+            name,
+            text,
+            monotonic,
+            [(port, getattr(seen, field)) for port, seen in found.items()],
+            label="port",
+        )
+        for name, monotonic, text, field in families
+    ]
+
+
+def _learner(seen: SupervisorStatistics) -> list[Metric]:
+    return [
+        _gauge("learner_up", "Whether the learner process runs.", int(seen.running)),
+        _counter("learner_restarts", "Times the learner had to be started again.", seen.restarts_total),
+    ]
+
+
+def _catalog(summary: Summary) -> list[Metric]:
+    return [
+        _gauge("endpoints", "Endpoints in the catalog.", summary.endpoints),
+        _gauge("applications", "Applications in the catalog, by environment.", summary.applications),
+        _gauge("sensors", "Sensors that have reported.", summary.sensors),
+        *(_counter(name, text, summary.counters.get(name, 0)) for name, text in _COUNTERS.items()),
+    ]
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return Metric(f"levo.satellite.{name}", text, "1", True, (((), value),))
+
+
+def _gauge(name: str, text: str, value: float, unit: str = "1") -> Metric:
+    return Metric(f"levo.satellite.{name}", text, unit, False, (((), value),))
+
+
+def _family(
+    name: str, text: str, monotonic: bool, points: Iterable[tuple[str, float]], *, label: str
+) -> Metric:
+    return Metric(
+        f"levo.satellite.{name}",
+        text,
+        "1",
+        monotonic,
+        tuple((((label, each),), value) for each, value in points),
+    )
+
+
 _COUNTERS = {
     "learned_traces": "API traces learned, since the catalog was made.",
     "learned_exchanges": "Exchanges they stand for.",

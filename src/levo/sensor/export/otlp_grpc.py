@@ -21,7 +21,7 @@ from levo.sensor.export.failure import (
 from levo.sensor.export.peer import fetch_certificate
 from levo.sensor.export.settings import OtlpSettings
 from levo.sensor.export.tls import check_pair, client_context, read_pem
-from levo.sensor.export.wire import rejected_items, retry_delay_s
+from levo.wire.answers import rejected_items, retry_delay_s
 
 if TYPE_CHECKING:
     import grpc

@@ -15,7 +15,7 @@ from levo.sensor.export.http_client import Answer, Limits, UnansweredError, Unse
 from levo.sensor.export.retry import retry_after_s
 from levo.sensor.export.settings import OtlpSettings
 from levo.sensor.export.tls import client_context
-from levo.sensor.export.wire import rejected_items
+from levo.wire.answers import rejected_items
 
 _ENCODED_TOGETHER = 64
 _LIMITS = RequestLimits(8 * 1024 * 1024, 5000)
