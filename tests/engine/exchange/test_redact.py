@@ -410,7 +410,8 @@ def pairs_hidden(text: bytes, names: tuple[str, ...]) -> bytes:
     while (stop := text.find(b"=", at)) >= 0:
         at = stop + 1
         name = re.split(rb"[&?;=# \t\r\n\"'<>,{\\]", text[:stop])[-1]
-        plain = re.sub(rb"%([0-9a-fA-F]{2})", lambda found: bytes([int(found[1], 16)]), name.replace(b"+", b" "))
+        name = name.replace(b"+", b" ")
+        plain = re.sub(rb"%([0-9a-fA-F]{2})", lambda found: bytes([int(found[1], 16)]), name)
         parts = re.split(rb"[\[.]", re.sub(rb"[\[\]]+$", b"", plain))
         whole = re.sub(rb"[\[\]]+$", b"", plain)
         first = whole.partition(b"[")[0] if b"[" in whole else b""
