@@ -238,17 +238,17 @@ def test_nothing_is_of_any_type_where_the_engine_is_called(path: Path) -> None:
 
 
 MISTAKES = """\
-from levo.engine.encode.otlp import encode_resource
 from levo.engine.engine import Engine
 from levo.engine.exchange.redact import Redactor
 from levo.engine.http2.hpack import HeaderReader
 from levo.ledger import Ledger
 from levo.satellite.learn.schema.node import Node
 from levo.satellite.learn.schema.observe import Observer
-from levo.satellite.learn.spans import count_spans, read_spans
+from levo.satellite.learn.spans import read_spans
 from levo.sensor.capture.file import FileSource
 from levo.sensor.capture.live import LiveSource
 from levo.sensor.pipeline import Snapshot
+from levo.wire.validation import count_spans
 
 engine = Engine(max_message_bytes=1, rules=lambda method, host, path, target, c, cp, s, sp: 0)
 with FileSource("a.pcap", filter="tcp") as source:

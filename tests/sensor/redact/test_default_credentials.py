@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 
@@ -110,3 +111,22 @@ def test_each_default_can_be_kept() -> None:
     for name in (*HEADERS, *FIELDS):
         given = exchange(f'{{"{name}":"{CANARY}"}}'.encode(), headers=((name, f"Basic {CANARY}, {CANARY}"),))
         assert CANARY.encode() in outputs(given, Redaction(keep=(name,)))
+
+
+def test_what_a_cut_coding_still_gives_is_masked() -> None:
+    noise = [f"{number * 2654435761 % 2**32:08x}" for number in range(2000)]
+    coded = gzip.compress(json.dumps({"a": 1, "password": CANARY, "list": noise}).encode())
+    given = exchange(coded[: len(coded) // 2], headers=(("Content-Encoding", "gzip"),))
+
+    left = body(given)
+
+    assert left.startswith(b'{"a": 1, "password": "************", "list": ["00000000"')
+    assert CANARY.encode() not in outputs(given)
+
+
+def test_a_body_that_cannot_be_decoded_stays_without_fields_or_patterns() -> None:
+    coded = bytes(range(200, 256)) * 3
+    for coding, octets in (("x-own", coded), ("gzip", b"\x1f\x8b\x08\x00" + coded)):
+        assert body(exchange(octets, headers=(("Content-Encoding", coding),))) == octets
+    labelled = exchange(f'{{"password":"{CANARY}"}}'.encode(), headers=(("Content-Encoding", "x-own"),))
+    assert CANARY.encode() not in outputs(labelled)

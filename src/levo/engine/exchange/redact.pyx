@@ -360,20 +360,13 @@ cdef NameKind parameter_is_named(const FieldNames* names, const uint8_t* data, s
     return is_named(names, plain, part) if part < size else NOT_NAMED
 
 
-cdef bint counts(NameKind kind, Place place, const uint8_t* data, size_t length, int* beside) noexcept nogil:
-    """Whether a parameter of that kind is a credential in that place. *beside* remembers a look; -1 at first."""
-    if kind <= NAMED_BY_DEFAULT or place == IN_URL:
-        return kind != NOT_NAMED
-    if place == IN_TARGET and kind == NAMED_IN_URLS:
-        return True
-    if place == IN_FIELD:
-        return False
-    if beside[0] < 0:
-        # An authorization response (RFC 6749 section 4.1.2), or a token request (section 4.1.3) with its code.
-        beside[0] = memmem(data, length, b"state=", 6) != NULL if place == IN_TARGET else (
-            memmem(data, length, b"grant_type=", 11) != NULL
-        )
-    return beside[0]
+cdef bint is_redirect(const uint8_t* data, size_t length, Place place) noexcept nogil:
+    """Whether it says that ``code`` is a credential: an authorization response (RFC 6749 section 4.1.2) with its
+    ``state``, or a token request (section 4.1.3).
+    """
+    if place == IN_TARGET:
+        return memmem(data, length, b"state=", 6) != NULL
+    return place == IN_URL or (place == IN_BODY and memmem(data, length, b"grant_type=", 11) != NULL)
 
 
 cdef uint64_t mask_pairs(
@@ -385,7 +378,7 @@ cdef uint64_t mask_pairs(
     cdef uint64_t count = 0
     cdef uint8_t mark, marks
     cdef NameKind kind
-    cdef int beside = -1
+    cdef int redirect = -1                        # not looked for yet
     while at < length:
         found = <const uint8_t*>memchr(data + at, c"=", length - at)
         if found == NULL:
@@ -401,7 +394,11 @@ cdef uint64_t mask_pairs(
             start -= 1
         at = stop + 1
         kind = (parameter_is_named if marks else is_named)(names, data + start, stop - start)
-        if kind == NOT_NAMED or not counts(kind, place, data, length, &beside):
+        if kind == NOT_NAMED:
+            continue
+        if redirect < 0:                          # before the first value is hidden, what says so among them
+            redirect = is_redirect(data, length, place)
+        if kind > NAMED_BY_DEFAULT and not redirect and not (kind == NAMED_IN_URLS and place == IN_TARGET):
             continue
         start = at
         while at < length and data[at] != c"&" and (form or not (
@@ -552,8 +549,9 @@ cdef void mask_message(const Selection* chosen, Message* message, Hidden* hidden
 cdef void mask_exchange(const Selection* chosen, Exchange* exchange, Hidden* hidden) noexcept nogil:
     """Hide all that has a chosen name, and the user information of URLs."""
     cdef Text target = section_text(&exchange.request.head, exchange.request.target)
-    hidden.headers += mask_target_users(exchange)
-    if target.length:
+    if target.length and target.data[0] != c"/" or exchange.request.authority.length:
+        hidden.headers += mask_target_users(exchange)
+    if target.length and memchr(target.data, c"=", target.length) != NULL:
         hidden.fields += mask_pairs(&chosen.names, <uint8_t*>target.data, target.length, IN_TARGET, False)
     mask_message(chosen, &exchange.request, hidden)
     mask_message(chosen, &exchange.response, hidden)
@@ -677,7 +675,9 @@ cdef tuple _lowered(names):
 
 
 cdef list _by_length(names):
-    return sorted({(each.encode("utf-8") if isinstance(each, str) else bytes(each)).lower() for each in names if each}, key=len)
+    """Each name once, lower case, in the order given where they are equally long."""
+    cdef list lowered = [(each.encode("utf-8") if isinstance(each, str) else bytes(each)).lower() for each in names]
+    return sorted(dict.fromkeys(each for each in lowered if each), key=len)
 
 
 cdef int compile_names(FieldNames* into, list found) except -1:
