@@ -8,7 +8,7 @@ PY := .venv/bin/python
 STAMPS := build/stamps
 COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
-PYTEST := $(PY) -m pytest -n auto --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder
+PYTEST := $(PY) -m pytest -n auto --maxprocesses=4 --dist=loadscope --no-loadscope-reorder
 QUICK := not (root or live or browser or packaging or slow or long)
 
 .PHONY: help setup demo check test test-long lint format bench fuzz image deb clean test-tools

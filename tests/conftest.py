@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 # A machine that does other things is slow at times: no test depends on one. `tests.helpers.effort.scaled`
 # multiplies the number of examples of each test by the profile's, in percent.
@@ -20,20 +23,39 @@ FOLDERS = {
 """Every test of the folder has the marker."""
 SERVERS = {"RunningSatellite", "MotoServer", "satellite", "moto", "installer"}
 """A test that asks for a fixture of such a name, or lies in a module that imports the class, is ``live``."""
-TOGETHER = {"packaging": "packaging", "browser": "browser", "root": "network"}
-"""Tests with such a marker run one after another. The first that fits decides."""
+ROWS = {
+    "tests/packaging/": "packaging",
+    "tests/browser/": "browser",
+    "tests/system/": "network",
+    "tests/sensor/capture/": "network",
+    "tests/sensor/test_privileges": "network",
+    "tests/sensor/test_identity": "network",
+    "tests/cli/test_apidump": "network",
+    "tests/cli/test_demo": "network",
+    "tests/cli/test_doctor": "network",
+}
+"""Tests that share what a machine has only once, by the start of their names: each row runs one by one."""
 
 
-# Before pytest-xdist reads the groups, and before pytest selects by marker.
+class Rows(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives a process a whole row at a time, or a whole file, whose tests share their fixtures."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return row_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rows:
+    return Rows(config, log)
+
+
+# Before pytest selects by marker.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         mark_tier(item)
-        if config.pluginmanager.hasplugin("xdist"):
-            item.add_marker(pytest.mark.xdist_group(group_of(item)))
     if hasattr(config, "workerinput"):
-        # Rows of tests that run one after another begin first, or everything waits for them at the end.
-        items.sort(key=lambda item: group_of(item) not in TOGETHER.values())
+        # The rows begin first, or everything waits for them at the end.
+        items.sort(key=lambda item: row_of(item.nodeid) not in ROWS.values())
 
 
 def mark_tier(item: pytest.Item) -> None:
@@ -44,7 +66,5 @@ def mark_tier(item: pytest.Item) -> None:
         item.add_marker("live")
 
 
-def group_of(item: pytest.Item) -> str:
-    """Tests of one group run one after another in one process: those of a file share its fixtures."""
-    names = {marker.name for marker in item.iter_markers()}
-    return next((group for marker, group in TOGETHER.items() if marker in names), item.nodeid.split("::")[0])
+def row_of(nodeid: str) -> str:
+    return next((row for start, row in ROWS.items() if nodeid.startswith(start)), nodeid.split("::")[0])

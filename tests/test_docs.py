@@ -43,6 +43,7 @@ DISTRIBUTIONS = {
     "opentelemetry": "opentelemetry-proto",
     "re2": "google-re2",
     "stdnum": "python-stdnum",
+    "xdist": "pytest-xdist",
     "yaml": "pyyaml",
 }
 
