@@ -1,9 +1,12 @@
 """What is masked unless the user keeps it: the one table, which the reference page shows.
 
-Only names of common systems; none that many APIs use for something else (``id``, ``user``, ``hash``).
+Only names of common systems; none that many APIs use for something else (``id``, ``user``, ``hash``). The
+tables have one spelling of each name; :func:`spellings` has the others.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection, Iterable
 
 HEADERS: tuple[str, ...] = (
     "authorization",
@@ -13,7 +16,6 @@ HEADERS: tuple[str, ...] = (
     "set-cookie",
     "sec-websocket-protocol",
     "api-key",
-    "apikey",
     "authentication",
     "circle-token",
     "cf-access-jwt-assertion",
@@ -40,7 +42,6 @@ HEADERS: tuple[str, ...] = (
     "x-aws-ec2-metadata-token",
     "x-consul-token",
     "x-csrf-token",
-    "x-csrftoken",
     "x-figma-token",
     "x-forwarded-access-token",
     "x-functions-key",
@@ -66,33 +67,80 @@ HEADERS: tuple[str, ...] = (
     "x-twilio-signature",
     "x-vault-token",
     "x-xsrf-token",
+    "access-token",
+    "api-token",
+    "app-token",
+    "auth-token",
+    "csrf-token",
+    "device-token",
+    "id-token",
+    "jwt",
+    "secret-token",
+    "security-token",
+    "service-token",
+    "session-id",
+    "session-token",
+    "set-cookie2",
+    "signature",
+    "x-access-key",
+    "x-api-secret",
+    "x-app-token",
+    "x-auth-secret",
+    "x-authorization",
+    "x-bot-token",
+    "x-client-secret",
+    "x-client-token",
+    "x-csrf",
+    "x-device-token",
+    "x-firebase-appcheck",
+    "x-forwarded-authorization",
+    "x-github-token",
+    "x-jwt",
+    "x-jwt-token",
+    "x-line-signature",
+    "x-login-token",
+    "x-ms-authorization-auxiliary",
+    "x-original-authorization",
+    "x-passphrase",
+    "x-password",
+    "x-private-key",
+    "x-rapidapi-key",
+    "x-refresh",
+    "x-request-signature",
+    "x-secret-key",
+    "x-secret-token",
+    "x-security-token",
+    "x-service-token",
+    "x-signature",
+    "x-square-signature",
+    "x-telegram-bot-api-secret-token",
+    "x-user-token",
+    "x-webhook-secret",
+    "x-webhook-signature",
+    "x-xsrf",
+    "xsrf-token",
+    "apikey",
+    "x-csrftoken",
+    "x-sessionid",
 )
 """Header fields, lower case."""
 
 FIELDS: tuple[str, ...] = (
     "access_token",
-    "accesstoken",
     "api_key",
     "api_secret",
     "api_token",
-    "apikey",
     "assertion",
     "auth_token",
-    "authtoken",
     "client_assertion",
     "client_secret",
-    "clientsecret",
     "code_verifier",
     "csrf_token",
-    "csrfmiddlewaretoken",
     "current_password",
     "id_token",
-    "idtoken",
     "jwt",
     "new_password",
-    "newpassword",
     "old_password",
-    "oldpassword",
     "otp",
     "passphrase",
     "passwd",
@@ -100,16 +148,13 @@ FIELDS: tuple[str, ...] = (
     "password_confirmation",
     "pin",
     "private_key",
-    "privatekey",
     "pwd",
     "refresh_token",
-    "refreshtoken",
     "samlresponse",
     "secret",
     "secret_key",
     "session_id",
     "session_token",
-    "sessionid",
     "sid",
     "sig",
     "signature",
@@ -120,6 +165,79 @@ FIELDS: tuple[str, ...] = (
     "x-amz-signature",
     "x-goog-credential",
     "x-goog-signature",
+    "access_key",
+    "access_key_secret",
+    "api_password",
+    "app_secret",
+    "app_token",
+    "auth_key",
+    "authenticity_token",
+    "authorization",
+    "aws_secret_access_key",
+    "aws_session_token",
+    "bearer_token",
+    "bot_token",
+    "client_token",
+    "confirm_password",
+    "confirmation_password",
+    "consumer_secret",
+    "csrf",
+    "csrf_middleware_token",
+    "db_password",
+    "device_token",
+    "encryption_key",
+    "form_token",
+    "jsessionid",
+    "login_password",
+    "login_token",
+    "master_password",
+    "oauth_signature",
+    "oauth_token",
+    "oauth_token_secret",
+    "oauth_verifier",
+    "one_time_password",
+    "password1",
+    "password2",
+    "password_again",
+    "password_confirm",
+    "password_repeat",
+    "password_verify",
+    "phpsessid",
+    "private_token",
+    "proxy_authorization",
+    "push_token",
+    "refresh_jwt",
+    "registration_token",
+    "repeat_password",
+    "request_verification_token",
+    "reset_password_token",
+    "reset_token",
+    "saml_request",
+    "secret_access_key",
+    "secret_token",
+    "security_token",
+    "service_token",
+    "session_key",
+    "session_secret",
+    "set_cookie",
+    "shared_secret",
+    "signing_key",
+    "signing_secret",
+    "temp_password",
+    "temporary_password",
+    "totp",
+    "user_password",
+    "user_token",
+    "verification_token",
+    "verify_password",
+    "verify_token",
+    "webhook_secret",
+    "x_access_token",
+    "x_api_key",
+    "x_auth_token",
+    "x_csrf_token",
+    "xsrf",
+    "xsrf_token",
 )
 """Query parameters, form fields and JSON members at any depth, lower case."""
 
@@ -143,4 +261,32 @@ URL_HEADERS: tuple[str, ...] = (
 """Header fields that hold URLs: their user information and their parameters are masked."""
 
 NAMES = frozenset((*HEADERS, *FIELDS, *URL_PARAMETERS))
-"""What ``redact: {keep: [...]}`` may name."""
+"""What ``redact: {keep: [...]}`` may name, in any spelling."""
+
+
+def folded(name: str) -> str:
+    """Return *name* without what spellings differ in."""
+    return name.lower().replace("-", "").replace("_", "")
+
+
+def spellings(names: Iterable[str], kept: Collection[str] = (), *, joined: bool = True) -> list[str]:
+    """Return *names*, but for those *kept* (folded), in every convention, lower-case, each once.
+
+    ``access_token`` is ``access-token`` too, and, where names are *joined*, ``accesstoken``.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        if folded(name) not in kept:
+            parts = name.replace("-", "_")
+            found |= dict.fromkeys((name, parts, parts.replace("_", "-")))
+            if joined:
+                found[folded(name)] = None
+    return list(found)
+
+
+_FOLDED = frozenset(map(folded, NAMES))
+
+
+def is_masked(name: str) -> bool:
+    """Whether *name*, however it is spelled, is masked by default."""
+    return folded(name) in _FOLDED

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from levo.config.credentials import NAMES
+from levo.config.credentials import NAMES, is_masked
 from levo.config.rules import IpFilter, IpRule, Redaction, UrlFilter, UrlRule
 from levo.config.values import BadValue, choice, network, pattern, port_range, shown, text
 from levo.errors import ConfigError, Problem
@@ -262,7 +262,7 @@ def _field_name(value: str) -> str:
 
 def _credential(value: str) -> str:
     written = text(value).lower()
-    if written not in NAMES:
+    if not is_masked(written):
         close = get_close_matches(written, sorted(NAMES), 1, 0.6)
         hint = f"; did you mean {close[0]}?" if close else "; `levo config reference --page` lists them"
         raise BadValue(f"{shown(value)} is not masked by default{hint}")

@@ -293,6 +293,7 @@ keep: [pin]""",
         "escapes undone. What a broken content coding still gives is masked like any body. A body whose "
         "content coding cannot be undone at all is withheld when there are fields or patterns; otherwise it "
         "leaves as the compressed octets that it is, in which names cannot be found.\n\n"
+        "Each name is masked in every convention: `access_token`, `access-token`, `accessToken`.\n\n"
         f"Masked header fields: {_listed(credentials.HEADERS)}.\n\n"
         f"Masked query parameters, form fields and JSON members: {_listed(credentials.FIELDS)}.\n\n"
         "Masked in URLs alone: `key`, and `code` in redirects (beside `state` or `grant_type`, or in "

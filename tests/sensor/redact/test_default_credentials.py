@@ -43,6 +43,28 @@ def test_header_fields(name: str) -> None:
         assert CANARY.encode() not in outputs(answered)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "accessToken",
+        "access-token",
+        "ClientSecret",
+        "confirmPassword",
+        "apiKey",
+        "X_Auth_Token",
+        "refreshToken",
+    ],
+)
+def test_members_and_parameters_in_every_convention(name: str) -> None:
+    assert CANARY.encode() not in outputs(exchange(f'{{"a":1,"{name}":"{CANARY}"}}'.encode()))
+    assert CANARY.encode() not in outputs(exchange(target=f"/p?{name}={CANARY}"))
+
+
+@pytest.mark.parametrize("name", ["X_Auth_Token", "x_api_key", "X-User-Token", "Api_Key"])
+def test_header_fields_in_every_convention(name: str) -> None:
+    assert CANARY.encode() not in outputs(exchange(headers=((name, CANARY),)))
+
+
 @pytest.mark.parametrize("name", FIELDS)
 def test_parameters_and_members(name: str) -> None:
     first = f"%{ord(name[0]):02x}{name[1:]}"

@@ -31,16 +31,16 @@ class Masking:
 
     def change(self, rules: Redaction) -> None:
         """Apply other *rules* from the next batch on."""
-        kept = set(rules.keep)
+        kept = {credentials.folded(name) for name in rules.keep}
         self._redactor = Redactor(
             rules.fields,
             [pattern.compiled for pattern in rules.patterns],
             first_look(rules),
-            defaults=[name for name in credentials.FIELDS if name not in kept],
+            defaults=credentials.spellings(credentials.FIELDS, kept),
             urls=credentials.URL_HEADERS,
             url_fields={"key"} - kept,
             redirect_fields={"code"} - kept,
-            headers=[*(name for name in credentials.HEADERS if name not in kept), *rules.headers],
+            headers=[*credentials.spellings(credentials.HEADERS, kept, joined=False), *rules.headers],
         )
 
     def __call__(
