@@ -96,7 +96,9 @@ def _give_up(planned: Plan) -> None:
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
         capabilities.keep_across_users(False)
-    capabilities.keep_only(kept)
+    # Who holds no more, such as the service, is not asked: its filter of system calls has no capset(2).
+    if planned.user is not None or held & ~kept:
+        capabilities.keep_only(kept)
     capabilities.no_new_privileges()
     capabilities.no_core_dumps()
 

@@ -19,7 +19,7 @@ from levo.satellite.receive.otlp import (
     check_json,
     check_protobuf,
 )
-from levo.satellite.receive.salvage import encode_field
+from levo.wire.protobuf import field
 from tests.satellite.receive.test_http_routes import otlp_json
 from tests.satellite.requests import Call, metrics, traces
 
@@ -154,9 +154,9 @@ def test_more_messages_than_may_be_objects_are_refused_before_they_are(
     kind: RecordKind, place: tuple[int, ...]
 ) -> None:
     def body(count: int) -> bytes:
-        octets = encode_field(place[-1], b"") * count
+        octets = field(place[-1] << 3 | 2, b"") * count
         for number in reversed(place[:-1]):
-            octets = encode_field(number, octets)
+            octets = field(number << 3 | 2, octets)
         return octets
 
     with pytest.raises(TooMany):
