@@ -14,8 +14,6 @@ from typing import Any
 import pytest
 
 from levo.satellite.alerts.detector import AlertDetector
-from levo.satellite.alerts.watcher import AlertWatcher
-from levo.satellite.alerts.webhooks import WebhookSender
 from levo.satellite.catalog.derived import DerivedCatalog
 from levo.satellite.catalog.sensors import SILENT_NS
 from levo.satellite.store import CatalogReader
@@ -80,9 +78,7 @@ def test_two_sensors_one_stopped_cleanly_one_killed(
 
     derived = DerivedCatalog(reader, userdata.decisions)
     detector = AlertDetector(reader, derived, userdata.alerts, userdata.settings, clock_ns)
-    sender = WebhookSender(userdata.alerts, userdata.webhooks, satellite.web, clock_ns)
-    watcher = AlertWatcher(detector, sender)
-    watcher.look(True)
+    detector.look(True)
     stopped, killed = start("--levo-env", "staging"), start("--levo-env", "production")
     until(lambda: len([each for each in sensors(satellite) if ledger(each)]) == 2)
     stopped.send_signal(signal.SIGTERM)
@@ -101,7 +97,7 @@ def test_two_sensors_one_stopped_cleanly_one_killed(
     assert page.count("<article") == 2 and page.count(">stopped (clean)<") == 1
 
     late_ns = SILENT_NS + 60 * 10**9
-    watcher.look(True)
+    detector.look(True)
     (alert,) = [alert for alert in userdata.alerts.latest() if alert.kind == "sensor-silent"]
     assert alert.text.startswith("Sensor on ") and "(orders, production)" in alert.text
     assert not alert.over_ns
@@ -111,7 +107,7 @@ def test_two_sensors_one_stopped_cleanly_one_killed(
                       and each["instance"] not in alert.subject for each in sensors(satellite)))  # fmt: skip
     assert len(sensors(satellite)) == 2, "a restart is the same sensor"
     late_ns = 0
-    watcher.look(True)
+    detector.look(True)
     assert all(each.over_ns for each in userdata.alerts.latest() if each.kind == "sensor-silent")
     again.terminate()
     reader.close()
