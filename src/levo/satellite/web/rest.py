@@ -144,7 +144,7 @@ _PLACE = ("organization", "environment", "application")
 ENDPOINTS = Table(
     "endpoints",
     (
-        *("id", *_PLACE, "host", "method", "path", "confidence", "count", "traces"),
+        *("id", *_PLACE, "host", "schemes", "method", "path", "confidence", "count", "traces"),
         *("statuses", "status_classes", "first_seen", "last_seen"),
     ),
     endpoint_document,
