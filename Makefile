@@ -9,7 +9,7 @@ STAMPS := build/stamps
 COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
 PYTEST := $(PY) -m pytest -n auto --maxprocesses=4 --dist=loadscope --no-loadscope-reorder
-QUICK := not (root or live or browser or packaging or slow or long)
+QUICK := not (root or live or browser or packaging or alone or slow or long)
 
 .PHONY: help setup demo check test test-long lint format bench fuzz image deb clean test-tools
 
@@ -25,7 +25,7 @@ check: setup ## the quick tests: without root, servers, browsers or packages (mi
 	@$(PYTEST) --hypothesis-profile=check -m '$(QUICK)' $(TESTS)
 
 test: setup test-tools ## all tests but the long ones (TESTS="tests/demo -k replay" for some of them)
-	@$(PYTEST) -m 'not long' $(TESTS)
+	@tools/run-tests $(TESTS)
 
 test-long: setup test-tools ## the long tests: outages of minutes, fuzzing, clean rebuilds (hours)
 	@$(PYTEST) --hypothesis-profile=long -m 'long or hypothesis' $(TESTS)

@@ -34,7 +34,9 @@ ROWS = {
     "tests/cli/test_demo": "network",
     "tests/cli/test_doctor": "network",
 }
-"""Tests that share what a machine has only once, by the start of their names: each row runs one by one."""
+"""Tests that share what a machine has only once, by the start of their names: each row runs one by one, and all
+of them are ``alone``: ``make test`` runs nothing beside them.
+"""
 
 
 class Rows(LoadScopeScheduling):  # type: ignore[misc]
@@ -64,6 +66,8 @@ def mark_tier(item: pytest.Item) -> None:
             item.add_marker(marker)
     if isinstance(item, pytest.Function) and SERVERS & (set(item.fixturenames) | set(vars(item.module))):
         item.add_marker("live")
+    if row_of(item.nodeid) in ROWS.values():
+        item.add_marker("alone")
 
 
 def row_of(nodeid: str) -> str:
