@@ -34,8 +34,8 @@ ROWS = {
     "tests/cli/test_demo": "network",
     "tests/cli/test_doctor": "network",
 }
-"""Tests that share what a machine has only once, by the start of their names: each row runs one by one, and all
-of them are ``alone``: ``make test`` runs nothing beside them.
+"""Tests that share what a machine has only once, by the start of their names: each row runs one by one, and
+all of them are ``alone``: ``make test`` runs nothing beside them.
 """
 
 
