@@ -20,7 +20,7 @@
     S(LOST, "framing lost; looks for the next believable message")
 
 #define LEVO_HTTP1_EVENTS(E)                                                      \
-    E(HEAD_BEGINS, "an octet that is no line end")                                \
+    E(HEAD_BEGINS, "an octet that does not end a line")                            \
     E(HEAD_REFUSED, "no head, and none was seen before: another protocol")        \
     E(LENGTH_FOLLOWS, "the head announces a length; or the content is not chunked, whatever the head says") \
     E(CHUNKS_FOLLOW, "the head announces chunks")                                 \

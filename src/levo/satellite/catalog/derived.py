@@ -158,7 +158,7 @@ class DerivedCatalog:
 
 _BATCH = 20
 _MAX_PARTS = 16
-"""Organisations whose findings are kept."""
+"""Organizations whose findings are kept."""
 
 
 class _Looked:
@@ -172,7 +172,7 @@ class _Looked:
         self.times = 0
         """Grows after each change of ``known``: what was worked out from half of one is worked out again."""
         self.findings: dict[str, tuple[object, Sequence[Finding]]] = {}
-        """By organisation: the state of everything that they were worked out from, and the findings."""
+        """By organization: the state of everything that they were worked out from, and the findings."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ STEPS = (
     ) STRICT;
     CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     """,
-    # 2: accounts and views of one organisation
+    # 2: accounts and views of one organization
     """
     ALTER TABLE account ADD COLUMN organization TEXT NOT NULL DEFAULT '';
     ALTER TABLE view RENAME TO old_view;
