@@ -7,14 +7,7 @@ from levo.engine.core.output cimport Text
 from levo.engine.core.types cimport Budget, Exchange, Field, Message, Section, Span
 
 
-cdef extern from *:
-    """
-    /* The first octets only: the processor follows a run that was begun. */
-    static inline void levo_fetch(const void *at, size_t size) {
-        size_t i, most = size < 1024 ? size : 1024;
-        for (i = 0; i < most; i += 64) __builtin_prefetch((const char *)at + i);
-    }
-    """
+cdef extern from "levo/engine/core/exchange.h":
     void fetch "levo_fetch" (const void* at, size_t size) noexcept nogil
 
 

@@ -26,16 +26,7 @@ cdef extern from "<string.h>" nogil:
     void* memrchr(const void* data, int octet, size_t length)
     void* memmem(const void* data, size_t length, const void* wanted, size_t size)
 
-cdef extern from *:
-    """
-    static const char *const levo_incomplete_names[] = {
-        "", "no_request", "no_response", "request_gap", "response_gap", "request_cut", "response_cut",
-        "ambiguous", "evicted", "unsampled_body", "mid_stream", "reset_stream", "still_open"};
-    static const char *const levo_finding_names[] = {
-        "length_and_chunked", "lengths_differ", "bad_length", "bad_chunk", "bare_lf", "folded", "bad_field",
-        "bad_transfer_coding", "bad_status"};
-    static const char levo_address_digits[] = "0123456789abcdef";
-    """
+cdef extern from "levo/engine/core/exchange.h":
     const char* HEX "levo_address_digits"
     const char* const* levo_incomplete_names
     const char* const* levo_finding_names

@@ -116,22 +116,7 @@ from levo.wire.schema cimport (
     STATUS_CODE_ERROR,
 )
 
-cdef extern from *:
-    """
-    /* As long as ``write_fields`` may read. */
-    static const char levo_request_header[32] = "http.request.header.";
-    static const char levo_response_header[32] = "http.response.header.";
-    static const char levo_request_trailer[32] = "levo.http.request.trailer.";
-    static const char levo_response_trailer[32] = "levo.http.response.trailer.";
-
-    #define LEVO_KEYS(side) { \\
-        "http." side ".body.size", "levo.http." side ".body.size", "levo.http." side ".body", \\
-        "levo.http." side ".body.truncated", "levo.http." side ".body.missing_bytes", \\
-        "levo.http." side ".data_messages", "levo.http." side ".data_message_bytes", \\
-        "levo.http." side ".text_messages", "levo.http." side ".control_frames" }
-    static const char *const levo_request_keys[] = LEVO_KEYS("request");
-    static const char *const levo_response_keys[] = LEVO_KEYS("response");
-    """
+cdef extern from "levo/engine/encode/otlp.h":
     const char* REQUEST_HEADER "levo_request_header"
     const char* RESPONSE_HEADER "levo_response_header"
     const char* REQUEST_TRAILER "levo_request_trailer"
@@ -279,7 +264,7 @@ cdef uint8_t* write_findings(uint8_t* at, uint16_t request, uint16_t response) n
             array += 4 + 8 + length
         if response >> bit & 1:
             array += 4 + 9 + length
-    at = write_tag(begin_attribute(at, b"levo.findings", 1 + varint_length(array) + array), ANY_VALUE_ARRAY_VALUE, array)
+    at = write_tag(begin_attribute(at, b"levo.findings", 1 + varint_length(array) + array), ANY_VALUE_ARRAY_VALUE, array)  # no-cython-lint
     for side in range(2):
         side_name = b"request." if side == 0 else b"response."
         side_length = 8 if side == 0 else 9
