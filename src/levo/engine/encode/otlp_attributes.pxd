@@ -24,6 +24,14 @@ cdef extern from "levo/engine/encode/otlp_attributes.h":
     uint8_t* write_int "levo_write_int"(uint8_t* at, const char* key, int64_t number) nogil
     uint8_t* write_ascii "levo_write_ascii"(uint8_t* at, const char* key, const uint8_t* text, uint32_t length) nogil
 
+    # The same for a name that is chosen at run time; it is copied whole, so there must be room for that.
+    ctypedef struct AttributeName "levo_attribute_name":
+        const char* text
+        uint8_t length
+
+    uint8_t* begin_named_string "levo_begin_named_string"(uint8_t* at, const AttributeName* name, uint64_t length) nogil
+    uint8_t* write_named_int "levo_write_named_int"(uint8_t* at, const AttributeName* name, int64_t number) nogil
+
 cdef enum:
     ATTRIBUTE_ROOM = 128
 
