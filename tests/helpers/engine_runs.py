@@ -65,7 +65,7 @@ def run_file(path: Path, *, decode: bool = True, **options: Any) -> Run:
 def _drain(engine: Any, decode: bool, lines: list[Exchange]) -> None:
     while len(batch := engine.drain()):
         if decode:
-            batch.finish()
+            batch.decode()
         lines += [orjson.loads(line) for line in batch.jsonl().splitlines()]
 
 

@@ -23,9 +23,6 @@ TIMES = st.integers(1, 2**62)
 COUNTS = st.integers(0, 2**31 - 1)
 VERSIONS = ["0.9", "1.0", "1.1", "2", "3"]
 
-ALWAYS = (b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key")
-"""Header fields that tests of masking hide."""
-
 
 def examples(count: int) -> settings:
     """*count* examples, however busy the machine is: no time limits."""

@@ -9,7 +9,7 @@ import os
 from levo.engine.core.allocator cimport the_pool
 from levo.engine.exchange.batch cimport Batch, batch_adopt
 from levo.engine.tcp.connections cimport connections_finish, connections_tick, table_free, table_init, take_packet
-from levo.engine.core.exchange cimport Facts, address_text, exchange_facts, exchange_free
+from levo.engine.core.exchange cimport Facts, address_text, exchange_facts, exchange_free, fetch
 from levo.engine.net.frame cimport decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
 from levo.engine.core.memory cimport leave_spares
 from levo.engine.core.output cimport Text
@@ -63,23 +63,13 @@ DROP_NAMES = {
 """Why an exchange never leaves the engine, by the number of the C enumeration ``Drop``."""
 
 
-cdef extern from *:
-    """
-    #define levo_prefetch(address) __builtin_prefetch(address)
-    """
-    void prefetch "levo_prefetch"(const void* address) nogil
-
-
 cdef void on_frame(void* context, const Frame* frame) noexcept nogil:
     cdef Intake* intake = <Intake*>context
     cdef EngineState* state = intake.state
     cdef Packet packet
     # What the link, IP and TCP headers say takes long enough for the beginning of the content to arrive.
     if frame.captured_length > 256:
-        prefetch(frame.data + 64)
-        prefetch(frame.data + 128)
-        prefetch(frame.data + 192)
-        prefetch(frame.data + 256)
+        fetch(frame.data + 64, 256)
     if decode_frame(&intake.decoder, frame, &packet):
         take_packet(state, &packet)
     if frame.time_ns - state.last_tick_ns >= TICK_NS or frame.time_ns < state.last_tick_ns - TICK_NS:

@@ -16,7 +16,7 @@ from cpython.pythread cimport (
     PyThread_get_thread_ident,
     PyThread_release_lock,
 )
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
@@ -26,17 +26,13 @@ from copy import copy
 from levo.engine.exchange.coding cimport Inflater, decode_message, inflater_free, inflater_new
 from levo.engine.core.exchange cimport (
     Facts,
-    HeaderName,
-    HeaderNames,
     address_text,
     exchange_facts,
     exchange_footprint,
     exchange_free,
     exchange_new,
     fetch_ahead,
-    header_names_add,
     is_status,
-    mask_credentials,
     section_allocate,
     section_text,
 )
@@ -89,63 +85,41 @@ cdef class Batch:
         """Octets of memory that the records take."""
         return self.budget.used
 
-    def finish(
-        self, names=None, size_t max_size=10_000_000, size_t max_growth=64_000_000, size_t start=0, stop=None
-    ) -> tuple[int, int]:
-        """Undo content codings (``levo.engine.exchange.coding``) and hide credentials: for what is ``attach``ed.
+    def decode(
+        self, size_t max_body_bytes=10_000_000, size_t max_growth_bytes=64_000_000, size_t start=0, stop=None
+    ) -> int:
+        """Undo content codings (``levo.engine.exchange.coding``): for a finisher, which comes before every reader.
 
-        One pass, because records that another core has written are fetched once. *max_size* bounds one body,
-        *max_growth* what all bodies may grow by together; once it is used up, each further coded body is decoded
-        to no more than 64 KiB. *names* are all header fields to mask (bytes or str, any case); None masks
-        nothing, user information in a target included. *start* and *stop* choose a slice by position.
+        *max_body_bytes* bounds one body, *max_growth_bytes* what all bodies may grow by together; once it is used
+        up, each further coded body is decoded to no more than 64 KiB. *start* and *stop* choose a slice by position.
 
-        Returns how many bodies a bound has cut, and how many values were hidden.
+        Returns how many bodies a bound has cut.
         """
-        return self._finish(None if names is None else _lower_names(names), max_size, max_growth, start, stop)
-
-    cdef tuple _finish(self, list names, size_t max_size, size_t max_growth, size_t start, object stop):
-        cdef size_t count = len(names) if names is not None else 0, i
-        cdef bint hide = names is not None
-        cdef HeaderNames headers
         cdef size_t end = self.count if stop is None or stop > self.count else stop
         cdef size_t left = end - start if end > start else 0
         cdef Exchange* exchange = <Exchange*>self._from(start)
         cdef Inflater* inflater = inflater_new()
-        cdef int64_t limit = self.budget.used + <int64_t>(max_growth if max_growth < <size_t>1 << 40 else <size_t>1 << 40)  # no-cython-lint
-        cdef size_t place = 0
-        cdef uint64_t hidden = 0
+        cdef size_t growth = max_growth_bytes if max_growth_bytes < <size_t>1 << 40 else <size_t>1 << 40
+        cdef int64_t limit = self.budget.used + <int64_t>growth
+        cdef size_t place = start
         cdef int cut = 0
-        cdef bytes name
-        memset(&headers, 0, sizeof(HeaderNames))
-        headers.names = <HeaderName*>calloc(count + 1, sizeof(HeaderName))
-        if headers.names == NULL or inflater == NULL:
-            free(headers.names)
-            if inflater != NULL:
-                inflater_free(inflater)
+        if inflater == NULL:
             raise MemoryError
-        for i in range(count):
-            name = names[i]
-            if name:
-                header_names_add(&headers, headers.count, <const uint8_t*><const char*>name, <uint32_t>len(name))
-                headers.count += 1
         if self.marks == NULL and left == self.count:
             self.marks = <Exchange**>calloc(self.count // MARK_EVERY + 1, sizeof(Exchange*))
         with nogil:
             while exchange != NULL and left:
                 left -= 1
                 fetch_ahead(exchange)
-                if self.marks != NULL and (start + place) % MARK_EVERY == 0:
-                    self.marks[(start + place) // MARK_EVERY] = exchange
+                if self.marks != NULL and place % MARK_EVERY == 0:
+                    self.marks[place // MARK_EVERY] = exchange
                 place += 1
-                cut += decode_message(&self.budget, inflater, &exchange.request, self._bound(limit, max_size))
-                cut += decode_message(&self.budget, inflater, &exchange.response, self._bound(limit, max_size))
+                cut += decode_message(&self.budget, inflater, &exchange.request, self._bound(limit, max_body_bytes))
+                cut += decode_message(&self.budget, inflater, &exchange.response, self._bound(limit, max_body_bytes))
                 exchange.footprint = exchange_footprint(exchange)
-                if hide:
-                    hidden += mask_credentials(exchange, &headers)
                 exchange = exchange.next
             inflater_free(inflater)
-            free(headers.names)
-        return cut, hidden
+        return cut
 
     cdef size_t _bound(self, int64_t limit, size_t max_size) noexcept nogil:
         """How large the next body may become."""
@@ -316,10 +290,6 @@ cdef class Batch:
             exchange.request.stream_start = exchange.response.stream_start = place
             exchange.footprint = exchange_footprint(exchange)
         return batch
-
-
-cdef list _lower_names(names):
-    return [(given.encode("utf-8") if isinstance(given, str) else bytes(given)).lower() for given in names]
 
 
 cdef Exchange* batch_add(Batch batch) except NULL:

@@ -399,6 +399,8 @@ cdef int list_codings(const Message* message, Coding* codings) noexcept nogil:
     cdef Coding coding
     while i:
         i -= 1
+        if message.head.fields[i].name.length < 16:
+            continue                      # shorter than "content-encoding"; noise makes it longer
         if not is_content_encoding(section_text(&message.head, message.head.fields[i].name)):
             continue
         value = section_text(&message.head, message.head.fields[i].value)
