@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from levo.satellite.catalog.place import place_of
-from levo.satellite.catalog.sensitive import MAX_APPLICATIONS, Finding, findings_of, known_fields, table_of
+from levo.satellite.catalog.sensitive import (
+    MAX_APPLICATIONS,
+    SensitiveItem,
+    findings_of,
+    known_fields,
+    table_of,
+)
 from levo.satellite.store import EndpointFilter
 from tests.satellite.openapi.learned import shop
 from tests.satellite.store.catalogs import catalog
@@ -25,9 +31,9 @@ def test_a_location_is_one_word_and_a_verdict_belongs_to_it(tmp_path: Path) -> N
     assert findings_of(row, fields, {})[0].endpoint == row.id
 
 
-def finding(kind: str, application: str, direction: str = "response", verdict: str = "") -> Finding:
+def finding(kind: str, application: str, direction: str = "response", verdict: str = "") -> SensitiveItem:
     names = ("acme", "staging", application, "h", "GET", "/x")
-    return Finding(1, *names, kind, "personal", "response-body:200:x", direction, 0.9, verdict)
+    return SensitiveItem(1, *names, kind, "personal", "response-body:200:x", direction, 0.9, verdict)
 
 
 def test_the_table_counts_fields_by_kind_and_application_without_rejected_ones() -> None:

@@ -12,7 +12,7 @@ import orjson
 
 from levo.satellite.catalog.changes import Change, shown_change
 from levo.satellite.catalog.operation import Operation, shown_operation
-from levo.satellite.catalog.sensitive import Finding, KnownField, Verdicts, findings_of, known_fields
+from levo.satellite.catalog.sensitive import KnownField, SensitiveItem, Verdicts, findings_of, known_fields
 from levo.satellite.catalog.ttl_cache import TtlCache
 from levo.satellite.openapi import Coverage, compare, render_document
 from levo.satellite.store import CatalogReader, EndpointRow
@@ -78,7 +78,7 @@ class DerivedCatalog:
         mine = self._reader.trace_counts()
         return sum(len(known.fields) for at, known in list(self._looked.known.items()) if at in mine)
 
-    def all_findings(self) -> Sequence[Finding]:
+    def all_findings(self) -> Sequence[SensitiveItem]:
         """Return the sensitive data of all endpoints, by kind, then surest first.
 
         Worked out once for each state of the catalog, however many look.
@@ -93,7 +93,7 @@ class DerivedCatalog:
             looked.findings[self._reader.organization] = known
         return known[1]
 
-    def _find_all(self, verdicts: Verdicts) -> Sequence[Finding]:
+    def _find_all(self, verdicts: Verdicts) -> Sequence[SensitiveItem]:
         fields = {at: known.fields for at, known in list(self._looked.known.items()) if known.fields}
         found = [
             finding
@@ -112,7 +112,7 @@ class DerivedCatalog:
         written = next((o for item in document["paths"].values() for o in item.values()), None)
         return Operation() if written is None else shown_operation(written)
 
-    def findings(self, row: EndpointRow) -> list[Finding]:
+    def findings(self, row: EndpointRow) -> list[SensitiveItem]:
         """Return the sensitive data of one endpoint, surest first."""
         operation = dict(self._reader.operations_of([row.id])).get(row.id)
         if operation is None:
@@ -171,7 +171,7 @@ class _Looked:
         self.coverages: TtlCache[Coverage] = TtlCache()
         self.times = 0
         """Grows after each change of ``known``: what was worked out from half of one is worked out again."""
-        self.findings: dict[str, tuple[object, Sequence[Finding]]] = {}
+        self.findings: dict[str, tuple[object, Sequence[SensitiveItem]]] = {}
         """By organization: the state of everything that they were worked out from, and the findings."""
 
 

@@ -18,7 +18,7 @@ Verdicts = Mapping[tuple[EndpointPlace, str], str]
 """``confirm`` or ``reject`` by (endpoint, ``location kind``)."""
 
 
-class Finding(msgspec.Struct, frozen=True):
+class SensitiveItem(msgspec.Struct, frozen=True):
     """Sensitive data in one field of one endpoint."""
 
     endpoint: int
@@ -58,22 +58,22 @@ def known_fields(operation: Operation) -> tuple[KnownField, ...]:
     """Return the sensitive fields of *operation*."""
     return tuple(
         KnownField(
-            field.finding.kind,
-            str(field.finding.category),
+            field.detection.kind,
+            str(field.detection.category),
             location_of(field),
             field.direction,
-            field.finding.confidence,
+            field.detection.confidence,
         )
         for field in sensitive_fields(operation)
     )
 
 
-def findings_of(row: EndpointRow, fields: Sequence[KnownField], verdicts: Verdicts) -> list[Finding]:
+def findings_of(row: EndpointRow, fields: Sequence[KnownField], verdicts: Verdicts) -> list[SensitiveItem]:
     """Return the findings in *fields* of *row*."""
     place = place_of(row) if verdicts else None
     names = row.id, row.organization, row.environment, row.application, row.host, row.method, row.path
     return [
-        Finding(
+        SensitiveItem(
             *names,
             kind,
             category,
@@ -108,7 +108,7 @@ class SensitiveTable(NamedTuple):
     rows: tuple[SensitiveRow, ...]
 
 
-def table_of(findings: Sequence[Finding]) -> SensitiveTable:
+def table_of(findings: Sequence[SensitiveItem]) -> SensitiveTable:
     """Return how many fields of which kind each application has; those that a user rejected are left out."""
     cells: Counter[tuple[str, str]] = Counter()
     directions: dict[str, Counter[str]] = defaultdict(Counter)

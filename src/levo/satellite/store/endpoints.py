@@ -10,13 +10,13 @@ import msgspec
 from levo.satellite.learn import (
     Assignment,
     Callers,
-    Decision,
     EndpointFacts,
     EndpointKey,
     Knowledge,
     PathState,
     Scope,
     State,
+    TemplateDecision,
     undecided,
 )
 from levo.satellite.learn.traffic import TrafficByMinute, merge_traffic
@@ -47,7 +47,7 @@ class EndpointTable:
         """Count again, after a transaction that was taken back."""
         (self._count,) = self._connection.execute("SELECT count(*) FROM endpoint").fetchone()
 
-    def add(self, delta: State, decisions: Mapping[Scope, Decision]) -> tuple[float, float]:
+    def add(self, delta: State, decisions: Mapping[Scope, TemplateDecision]) -> tuple[float, float]:
         """Add the endpoints of *delta*; return the exchanges that the full catalog refused, and the noise."""
         refused = noise = 0.0
         whole: TrafficByMinute = {}
@@ -94,7 +94,7 @@ class EndpointTable:
             add_traffic(self._connection, whole_of(self._connection, organization), traffic)
         return refused, noise
 
-    def follow(self, scope: Scope, decision: Decision, paths: PathState | None) -> None:
+    def follow(self, scope: Scope, decision: TemplateDecision, paths: PathState | None) -> None:
         """Bring the rows of *scope* to the templates of *decision*: rename, or merge into another."""
         rows = self._connection.execute(
             "SELECT id, method, template, place, path, confidence FROM endpoint"
@@ -259,7 +259,7 @@ class EndpointTable:
 
 
 def _assign(
-    key: EndpointKey, facts: EndpointFacts, decision: Decision | None, paths: PathState | None
+    key: EndpointKey, facts: EndpointFacts, decision: TemplateDecision | None, paths: PathState | None
 ) -> Assignment | None:
     """Return where *key* belongs, None for noise: nothing has proven that the endpoint exists."""
     found = None if decision is None else decision.assign(key.place, paths)

@@ -229,7 +229,7 @@ def _field(found: SensitiveField) -> dict[str, Any]:
         "position": found.position,
         "status": found.status,
         "field": found.pointer,
-        **sensitive_note(found.finding),
+        **sensitive_note(found.detection),
     }
 
 

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from levo.satellite.catalog.changes import Change
 from levo.satellite.catalog.encrypted import EncryptedEndpoint, encrypted_endpoints
-from levo.satellite.catalog.sensitive import Finding
+from levo.satellite.catalog.sensitive import SensitiveItem
 from levo.satellite.catalog.sensors import SensorView, sensor_view
 from levo.satellite.catalog.series import QUANTILES, RANGES, read_series
 from levo.satellite.learn.paths import Template
@@ -53,7 +53,7 @@ def endpoint_document(row: EndpointRow) -> dict[str, Any]:
     }
 
 
-def finding_document(finding: Finding) -> dict[str, Any]:
+def finding_document(finding: SensitiveItem) -> dict[str, Any]:
     """Sensitive data in one field as REST shows it."""
     return {**msgspec.structs.asdict(finding), "confidence": round(finding.confidence, 3)}
 
@@ -256,7 +256,7 @@ def derived_routes(catalogs: Catalogs) -> list[Route]:
         endpoint = parameters.number(query, "endpoint", 0, 999_999_999)
         derived = catalogs.derived(request)
 
-        def chosen() -> Iterator[Finding]:
+        def chosen() -> Iterator[SensitiveItem]:
             for each in derived.all_findings():
                 if (
                     kind in ("", each.kind)
@@ -265,11 +265,11 @@ def derived_routes(catalogs: Catalogs) -> list[Route]:
                 ):
                     yield each
 
-        def page(limit: int, offset: int) -> tuple[int, list[Finding]]:
+        def page(limit: int, offset: int) -> tuple[int, list[SensitiveItem]]:
             found = list(chosen())
             return len(found), found[offset : offset + limit]
 
-        def everything() -> Iterator[Finding]:
+        def everything() -> Iterator[SensitiveItem]:
             if not catalogs.whole.refresh(_LOOK_S):
                 text = "the fields of all endpoints have not been looked at yet; try again in a few seconds"
                 raise HTTPException(503, text, {"retry-after": "5"})

@@ -22,8 +22,8 @@ from levo.satellite.learn.paths.branch import Affix, Branch, Place, Reason, prob
 from levo.satellite.learn.paths.features import (
     Child,
     Context,
-    Heard,
     Siblings,
+    Signals,
     bucket,
     child_features,
     group_features,
@@ -310,7 +310,7 @@ def _siblings(
                 frozenset(_signature(nodes)),
                 totals.homes(stem),
                 len(texts) if texts != [stem] else 0,
-                _heard(nodes),
+                _signals(nodes),
             )
         )
     recognised = [name for name in typed if name != OVERFLOW]
@@ -323,20 +323,20 @@ def _siblings(
         frozenset(method for _, node in places for method in node.calls),
         OVERFLOW in kids,
         frozenset(_signature(kids.get(OVERFLOW, ()))),
-        _heard((*places, *kids.get(OVERFLOW, ()))),
+        _signals((*places, *kids.get(OVERFLOW, ()))),
     )
 
 
-def _heard(places: Iterable[Place]) -> Heard:
-    heard = Heard()
+def _signals(places: Iterable[Place]) -> Signals:
+    signals = Signals()
     for _, node in places:
-        heard.looked += node.looked
-        heard.came_back += node.came_back
-        heard.given_out |= node.given_out
+        signals.looked += node.looked
+        signals.came_back += node.came_back
+        signals.given_out |= node.given_out
         for method, call in node.calls.items():
             if call[SHAPE]:
-                heard.shapes[method] = heard.shapes.get(method, 0) | call[SHAPE]
-    return heard
+                signals.shapes[method] = signals.shapes.get(method, 0) | call[SHAPE]
+    return signals
 
 
 def _signature(places: Iterable[Place]) -> Iterable[str]:

@@ -41,7 +41,7 @@ class Context:
 
 
 @dataclass(slots=True)
-class Heard:
+class Signals:
     """What bodies said about one or several segments (``statement``)."""
 
     looked: int = 0
@@ -69,7 +69,7 @@ class Child:
     """Different segments of this host under which the same literal occurs."""
     verbs: int = 0
     """Different ``:verb`` suffixes behind it."""
-    heard: Heard = field(default_factory=Heard)
+    signals: Signals = field(default_factory=Signals)
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ class Siblings:
     typed_methods: frozenset[str]
     overflow: bool
     overflow_below: frozenset[str] = frozenset()
-    typed_heard: Heard = field(default_factory=Heard)
+    typed_signals: Signals = field(default_factory=Signals)
 
 
 def bucket(value: float, *limits: float) -> int:
