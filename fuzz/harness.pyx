@@ -673,7 +673,7 @@ cdef int target_encode(const uint8_t* data, size_t size) except -1:
     exchange.response.complete = data[5] >> 5 & 1
     exchange.request.content_decoded = exchange.response.content_decoded = data[5] >> 6 & 1
     exchange.response.status = <uint16_t>(data[6] << 8 | data[7])
-    exchange.request.findings = data[8]
+    exchange.request.anomalies = data[8]
     exchange.request.missing_bytes = data[9]
     exchange.request.version_major = data[3] & 3
     exchange.request.version_minor = data[4] >> 4

@@ -208,7 +208,7 @@ def test_rejected_findings_raise_no_alert(tmp_path: Path) -> None:
 
     assert sensitive() == set(), "nothing is looked at yet"
     derived.refresh()
-    before, rejected = sensitive(), derived.all_findings()[0]
+    before, rejected = sensitive(), derived.all_sensitive()[0]
     row = reader.endpoint(rejected.endpoint)
     assert row is not None and len(before) == 3
     userdata.decisions.decide("reject", place_of(row), f"{rejected.location} {rejected.kind}", "anna", NOW)

@@ -73,7 +73,7 @@ class TwoTenants:
             report = metrics({"levo.sensor.connections_tls": 3}, resource(name)).SerializeToString()
             running.post("/v1/metrics", report, content_type=PROTOBUF, **named)
         until(lambda: len(running.endpoints()) == 4)
-        until(lambda: running.get("/api/findings").json()["total"] == 4)
+        until(lambda: running.get("/api/sensitive").json()["total"] == 4)
         self.admin = Person(running.web)
         self.admin.login("nobody")
         made = {"name": "anna", "role": "admin", "password": PASSWORD}

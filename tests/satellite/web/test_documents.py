@@ -54,12 +54,5 @@ def test_an_uploaded_description_is_compared(app: Starlette) -> None:
     assert found["unused"] == []
 
 
-def test_findings_and_events(app: Starlette) -> None:
-    fields = call(app, "GET", "/api/sensitive").json()["fields"]
-
-    assert {(f["method"], f["direction"], f["field"], f["kind"]) for f in fields} == {
-        ("GET", "response", "email", "email"),
-        ("POST", "request", "email", "email"),
-        ("POST", "response", "email", "email"),
-    }
+def test_events(app: Starlette) -> None:
     assert call(app, "GET", "/api/events").json()["total"] == 3

@@ -103,7 +103,7 @@ cdef Field* section_find(const Section* section, const char* lower_name, uint32_
 cdef void target_facts(const Exchange* exchange, Facts* facts) noexcept nogil
 cdef void exchange_facts(const Exchange* exchange, Facts* facts) noexcept nogil
 cdef const char* incomplete_name(uint8_t incomplete) noexcept nogil
-cdef const char* finding_name(int bit) noexcept nogil
+cdef const char* anomaly_name(int bit) noexcept nogil
 cdef const char* grpc_streaming_name(uint8_t grpc) noexcept nogil
 cdef uint32_t address_text(const uint8_t* address, uint8_t family, char* out) noexcept nogil
 

@@ -10,7 +10,7 @@ from libc.string cimport memcpy, memset
 from levo.engine.core.memory cimport clear, take
 from levo.engine.core.output cimport Text, equals_lower, load64, lower
 from levo.engine.core.types cimport (
-    FINDING_COUNT,
+    ANOMALY_COUNT,
     GRPC_CLIENT_STREAMS,
     GRPC_SERVER_STREAMS,
     Budget,
@@ -31,14 +31,14 @@ cdef extern from *:
     static const char *const levo_incomplete_names[] = {
         "", "no_request", "no_response", "request_gap", "response_gap", "request_cut", "response_cut",
         "ambiguous", "evicted", "unsampled_body", "mid_stream", "reset_stream", "still_open"};
-    static const char *const levo_finding_names[] = {
+    static const char *const levo_anomaly_names[] = {
         "length_and_chunked", "lengths_differ", "bad_length", "bad_chunk", "bare_lf", "folded", "bad_field",
         "bad_transfer_coding", "bad_status"};
     static const char levo_address_digits[] = "0123456789abcdef";
     """
     const char* HEX "levo_address_digits"
     const char* const* levo_incomplete_names
-    const char* const* levo_finding_names
+    const char* const* levo_anomaly_names
 
 
 cdef bint section_allocate(
@@ -78,9 +78,9 @@ cdef const char* incomplete_name(uint8_t incomplete) noexcept nogil:
     return levo_incomplete_names[incomplete if incomplete <= 12 else 0]
 
 
-cdef const char* finding_name(int bit) noexcept nogil:
-    """Text of ``1 << bit`` of ``Finding``."""
-    return levo_finding_names[bit if 0 <= bit < FINDING_COUNT else 0]
+cdef const char* anomaly_name(int bit) noexcept nogil:
+    """Text of ``1 << bit`` of ``Anomaly``."""
+    return levo_anomaly_names[bit if 0 <= bit < ANOMALY_COUNT else 0]
 
 
 cdef const char* grpc_streaming_name(uint8_t grpc) noexcept nogil:

@@ -187,8 +187,6 @@ _MAX_PARTS = 200
 """Organisations whose connections are kept open."""
 _BATCH = 500
 """Rows of an export that are in memory at once."""
-_OPERATION_BATCH = 50
-"""Operations at once: each holds the schemas of its messages."""
 _SENSOR_BATCH = 20
 """Sensors at once: each may have reported hundreds of series."""
 
@@ -372,23 +370,6 @@ class CatalogReader:
         """Return the operations of (organization, environment, application) in order of path."""
         with self._connection() as connection:
             return read_operations(connection, place)
-
-    def each_operation(self, place: tuple[str, str, str]) -> Iterator[Operation]:
-        """Yield the operations of (organization, environment, application) in order of path.
-
-        However many there are, only a few are in memory at a time.
-        """
-        with self._connection() as connection:
-            rows = connection.execute(
-                "SELECT id FROM endpoint WHERE organization = ? AND environment = ? AND application = ?"
-                " ORDER BY path, method, host, id",
-                place,
-            )
-            identities = array("q", (identity for (identity,) in rows))
-        for at in range(0, len(identities), _OPERATION_BATCH):
-            part = identities[at : at + _OPERATION_BATCH]
-            found = dict(self.operations_of(part))
-            yield from (found[identity] for identity in part if identity in found)
 
     def operations_of(self, endpoints: Sequence[int]) -> list[tuple[int, Operation]]:
         """Return (id, operation) of *endpoints*, those that there are."""

@@ -142,7 +142,7 @@ class Pages(CatalogPages):
             link=lambda **changes: link({}, **changes),
             parameters=operation.parameters,
             operation=operation.messages,
-            findings=derived.findings(row),
+            fields=derived.sensitive(row),
             changes=derived.changes(endpoint=row.id, limit=20)[1],
             here=f"/endpoints/{row.id}",
         )

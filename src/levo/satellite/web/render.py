@@ -217,7 +217,7 @@ def ago(time_ns: int, now_ns: int) -> str:
 
 
 def spoken_place(location: str) -> tuple[str, str]:
-    """Return where a finding is, for people: (name of the field, what it is part of)."""
+    """Return where sensitive data is, for people: (name of the field, what it is part of)."""
     position, _, rest = location.partition(":")
     part = position.replace("-", " ")
     status = ""
