@@ -306,7 +306,7 @@ cdef bytes RESOURCE = encode_resource({"service.name": "fuzz"})
 
 cdef int drain(Engine engine, uint64_t* drained, bint closely) except -1:
     """Take what is ready; *closely*: its encodings are examined, which takes as long as all the rest."""
-    cdef Batch batch = engine.drain()
+    cdef Batch batch = engine.take()
     drained[0] += batch.count
     return examine(batch, 65536) if closely and batch.count else 0
 

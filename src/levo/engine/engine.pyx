@@ -126,7 +126,7 @@ cdef void ask_secrets(void* context) noexcept with gil:
         return
 
 
-cdef Batch drain_all(EngineState* state):
+cdef Batch take_all(EngineState* state):
     # Without a look at each exchange, as a batch takes them.
     cdef Batch batch = batch_adopt(state.ready_first, state.ready_last, state.ready_count, state.ready_bytes,
                                    state.budget.pool)
@@ -262,7 +262,7 @@ cdef class Engine:
 
     @property
     def ready(self) -> int:
-        """Finished exchanges that wait for ``drain``."""
+        """Finished exchanges that wait for ``take``."""
         return self.state.ready_count
 
     @property
@@ -296,7 +296,7 @@ cdef class Engine:
         """Octets that the finished exchanges hold."""
         return self.state.ready_bytes
 
-    def drain(self, size_t limit=0, int64_t limit_bytes=0) -> Batch:
+    def take(self, size_t limit=0, int64_t limit_bytes=0) -> Batch:
         """Hand over finished exchanges in order of completion, at most *limit* (0: all).
 
         With *limit_bytes*, no further one is added once the batch holds that many octets.
@@ -312,7 +312,7 @@ cdef class Engine:
         if (limit == 0 or self.state.ready_count <= limit) and (
             limit_bytes == 0 or self.state.ready_bytes <= limit_bytes
         ):
-            return drain_all(&self.state)
+            return take_all(&self.state)
         while last.next != NULL and (limit == 0 or count < limit) and (
             limit_bytes == 0 or octets < limit_bytes
         ):

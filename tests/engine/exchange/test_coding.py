@@ -246,7 +246,7 @@ def test_a_batch_of_bombs_grows_by_no_more_than_its_bound():
     batch = Batch.build([simple_exchange(response=bomb)] * 40)
     before = batch.nbytes
 
-    cut, _ = batch.finish(max_growth=5_000_000)
+    cut, _ = batch.finish(max_growth_bytes=5_000_000)
 
     assert cut >= 34
     assert batch.nbytes - before < 5_000_000 + 1_100_000 + 40 * 70_000

@@ -32,7 +32,7 @@ def test_a_connection_joined_in_its_middle_wakes_when_a_message_begins():
     frames.append((START, frame(True, 500, seq, REQUEST), None))
     frames.append((START, frame(False, seq, 500 + len(REQUEST), ANSWER), None))
     engine.feed(frames)
-    (exchange,) = engine.drain().exchanges()
+    (exchange,) = engine.take().exchanges()
     assert (exchange.incomplete, exchange.request.path, exchange.response.body) == (None, "/x", b"ok")
 
 

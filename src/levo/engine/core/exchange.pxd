@@ -10,12 +10,12 @@ from levo.engine.core.types cimport Budget, Exchange, Field, Message, Section, S
 cdef extern from *:
     """
     /* The first octets only: the processor follows a run that was begun. */
-    static inline void levo_fetch(const void *at, size_t size) {
+    static inline void levo_prefetch(const void *at, size_t size) {
         size_t i, most = size < 1024 ? size : 1024;
         for (i = 0; i < most; i += 64) __builtin_prefetch((const char *)at + i);
     }
     """
-    void fetch "levo_fetch" (const void* at, size_t size) noexcept nogil
+    void prefetch "levo_prefetch" (const void* at, size_t size) noexcept nogil
 
 
 ctypedef struct Facts:
@@ -74,12 +74,12 @@ cdef inline void fetch_ahead(const Exchange* exchange) noexcept nogil:
     cdef const Exchange* after = exchange.next
     if after == NULL:
         return
-    fetch(after.request.head.text, after.request.head.allocated)
-    fetch(after.request.body.data, after.request.body.length)
-    fetch(after.response.head.text, after.response.head.allocated)
-    fetch(after.response.body.data, after.response.body.length)
+    prefetch(after.request.head.text, after.request.head.allocated)
+    prefetch(after.request.body.data, after.request.body.length)
+    prefetch(after.response.head.text, after.response.head.allocated)
+    prefetch(after.response.body.data, after.response.body.length)
     if after.next != NULL:
-        fetch(after.next, sizeof(Exchange))
+        prefetch(after.next, sizeof(Exchange))
 
 
 cdef inline bint is_status(long long number) noexcept nogil:

@@ -9,8 +9,8 @@ class Batch:
     def finish(
         self,
         names: Iterable[bytes | str] | None = ...,
-        max_size: int = ...,
-        max_growth: int = ...,
+        max_body_bytes: int = ...,
+        max_growth_bytes: int = ...,
         start: int = ...,
         stop: int | None = ...,
     ) -> tuple[int, int]: ...

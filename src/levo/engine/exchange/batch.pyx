@@ -90,18 +90,19 @@ cdef class Batch:
         return self.budget.used
 
     def finish(
-        self, names=None, size_t max_size=10_000_000, size_t max_growth=64_000_000, size_t start=0, stop=None
+        self, names=None, size_t max_body_bytes=10_000_000, size_t max_growth_bytes=64_000_000, size_t start=0,
+        stop=None,
     ) -> tuple[int, int]:
         """Undo content codings (``levo.engine.exchange.coding``) and hide credentials: for what is ``attach``ed.
 
-        One pass, because records that another core has written are fetched once. *max_size* bounds one body,
-        *max_growth* what all bodies may grow by together; once it is used up, each further coded body is decoded
+        One pass, because records that another core has written are fetched once. *max_body_bytes* bounds one body,
+        *max_growth_bytes* what all bodies may grow by together; once it is used up, each further coded body is decoded
         to no more than 64 KiB. *names* are all header fields to mask (bytes or str, any case); None masks
         nothing, user information in a target included. *start* and *stop* choose a slice by position.
 
         Returns how many bodies a bound has cut, and how many values were hidden.
         """
-        return self._finish(None if names is None else _lower_names(names), max_size, max_growth, start, stop)
+        return self._finish(None if names is None else _lower_names(names), max_body_bytes, max_growth_bytes, start, stop)
 
     cdef tuple _finish(self, list names, size_t max_size, size_t max_growth, size_t start, object stop):
         cdef size_t count = len(names) if names is not None else 0, i

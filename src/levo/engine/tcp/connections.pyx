@@ -29,7 +29,7 @@ from levo.engine.proto.dispatch cimport (
 )
 from levo.engine.proto.layers cimport begin_layers, learn_client, look_again, looked_at, speaks
 from levo.engine.proto.protocol cimport ENDED_FIN, ENDED_GIVEN_UP, ENDED_RESET
-from levo.engine.core.exchange cimport fetch
+from levo.engine.core.exchange cimport prefetch
 from levo.engine.core.memory cimport clear, over_budget
 from levo.engine.exchange.pairing cimport lose_order
 from levo.engine.core.ports cimport ports_packet
@@ -105,7 +105,7 @@ cdef Connection* find(
         x = mix(x ^ word(b) ^ <uint64_t>0x9e3779b97f4a7c15)
     hash[0] = <uint32_t>x
     conn = state.buckets[hash[0] & state.bucket_mask]
-    fetch(conn, sizeof(Connection))
+    prefetch(conn, sizeof(Connection))
     while conn != NULL:
         if (conn.hash == hash[0] and conn.a_port == a_port and conn.b_port == b_port
                 and memcmp(conn.a, a, 16) == 0 and memcmp(conn.b, b, 16) == 0):
@@ -398,7 +398,7 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
         late_packet(state, conn, side, packet)
         return
     if conn.pending_first != NULL:
-        fetch(conn.pending_first, sizeof(Exchange))
+        prefetch(conn.pending_first, sizeof(Exchange))
     touch(state, conn, packet)
     conn.packets += 1
     conn.streams[side].visible = 1
