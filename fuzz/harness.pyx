@@ -3,7 +3,7 @@
 A target is a C function of the input's octets. It raises where an invariant does not hold; ``entry`` turns that, and
 whatever an ordinarily ignored exception is, into an abort that libFuzzer reports. What holds for every target:
 
-* no read or write outside of a block, no undefined behaviour, no leak (the sanitizers see to that);
+* no read or write outside of a block, no undefined behavior, no leak (the sanitizers see to that);
 * after ``finish`` the ledger balances, nothing is open and nothing is held;
 * what is encoded decodes again, by readers that we did not write.
 """

@@ -130,7 +130,9 @@ def _status(values: dict[str, AnyValue]) -> int:
         status = status_of(value.double_value) if kind == "double_value" else INVALID_STATUS
     if status:
         return status
-    named = [values[name].array_value.values for name in ("levo.anomalies", "levo.findings") if name in values]
+    named = [
+        values[name].array_value.values for name in ("levo.anomalies", "levo.findings") if name in values
+    ]
     return INVALID_STATUS if any(each.string_value == BAD_STATUS for each in chain(*named)) else 0
 
 

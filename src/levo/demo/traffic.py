@@ -247,7 +247,7 @@ class Traffic:
 
 
 def _picture(rng: Random) -> bytes:
-    """A grey PNG image of random noise (ISO/IEC 15948), up to 48 by 48."""
+    """A gray PNG image of random noise (ISO/IEC 15948), up to 48 by 48."""
     side = rng.randint(8, 48)
     rows = b"".join(b"\0" + rng.randbytes(side) for _ in range(side))
     chunks = (

@@ -28,7 +28,7 @@ def test_without_tokens_everybody_is_who_they_say_unless_one_is_required(kept: K
     assert refusal(IngestionTokens(kept, required=True), "", "acme") is RefusalReason.UNAUTHENTICATED
 
 
-def test_a_token_speaks_for_its_organisation_only(kept: Keeper) -> None:
+def test_a_token_speaks_for_its_organization_only(kept: Keeper) -> None:
     bearer = "Bearer " + kept.add_token("t", INGEST, "acme", "anna")
     tokens = IngestionTokens(kept, required=False)
 

@@ -29,7 +29,7 @@ def data(tmp_path: Path) -> Path:
     made.mkdir()
     catalog(made / DATABASE_NAME, [trace("/orders")]).close()
     userdata = UserData(made / USERDATA_NAME)
-    userdata.settings.set("colour", "green")
+    userdata.settings.set("color", "green")
     userdata.close()
     return made
 
@@ -45,14 +45,14 @@ def archive(target: Path, **files: bytes) -> Path:
 
 def test_a_restored_backup_holds_what_was_there_when_it_was_made(data: Path, tmp_path: Path) -> None:
     in_use = UserData(data / USERDATA_NAME)
-    in_use.settings.set("colour", "red")
+    in_use.settings.set("color", "red")
     write_backup(data, tmp_path / "backup.tar")
-    in_use.settings.set("colour", "blue")
+    in_use.settings.set("color", "blue")
     in_use.close()
     restore_backup(tmp_path / "backup.tar", tmp_path / "new", replace=False)
     userdata = UserData(tmp_path / "new" / USERDATA_NAME)
 
-    assert (paths(tmp_path / "new"), userdata.settings.get("colour")) == (["/orders"], "red")
+    assert (paths(tmp_path / "new"), userdata.settings.get("color")) == (["/orders"], "red")
     assert sorted(path.name for path in data.glob("backup-*")) == []
     userdata.close()
 

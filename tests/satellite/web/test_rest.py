@@ -121,5 +121,5 @@ def test_the_evidence_for_a_path(tmp_path: Path) -> None:
     ]
     assert (users["segment"], users["kind"], value["kind"]) == ("users", "word", "parameter")
     assert value["because"] == [
-        {"what": "value of a recognised type", "speaks_for": "value", "certain": True, "log_odds": None}
+        {"what": "value of a recognized type", "speaks_for": "value", "certain": True, "log_odds": None}
     ]

@@ -53,7 +53,7 @@ cdef inline void message_free(Budget* budget, Message* message) noexcept nogil:
 
 
 cdef inline void exchange_free(Budget* budget, Exchange* exchange) noexcept nogil:
-    """Free the exchange and all it holds; NULL is allowed. Links to neighbours are the caller's."""
+    """Free the exchange and all it holds; NULL is allowed. Links to neighbors are the caller's."""
     if exchange != NULL:
         message_free(budget, &exchange.request)
         message_free(budget, &exchange.response)

@@ -1,4 +1,4 @@
-# The C structures that the compiled core shares. Declarations only: no behaviour lives here.
+# The C structures that the compiled core shares. Declarations only: no behavior lives here.
 #
 # Ownership in one sentence: whoever holds a Section, Buffer or Exchange frees it with the matching
 # function of ``memory`` or ``exchange``, against the Budget it was taken from.

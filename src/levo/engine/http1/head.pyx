@@ -95,8 +95,8 @@ cdef uint32_t find_head_end(
     return 0
 
 
-cdef bint needs_normalising(const uint8_t* data, uint32_t length, uint32_t lines) noexcept nogil:
-    """Whether a head has anything that ``normalise_head`` would change: lines other than CRLF, NUL, folds."""
+cdef bint needs_normalizing(const uint8_t* data, uint32_t length, uint32_t lines) noexcept nogil:
+    """Whether a head has anything that ``normalize_head`` would change: lines other than CRLF, NUL, folds."""
     # The line end of the empty line is not among *lines*.
     return levo_count_odd(data, length) != lines + 1
 
@@ -122,7 +122,7 @@ cdef bint begins_framing_field(const uint8_t* data, uint32_t length) noexcept no
             or length > 16 and equals(data, b"content-encoding", 16))
 
 
-cdef uint32_t normalise_head(
+cdef uint32_t normalize_head(
     const uint8_t* data, uint32_t length, uint8_t* out, uint16_t* anomalies
 ) noexcept nogil:
     """Write the head as lenient receivers read it to *out* (twice *length* octets); its length there.
@@ -311,7 +311,7 @@ cdef bint read_section(
     """Copy a section of *length* octets and find its field lines; False when memory is refused.
 
     *lines* bounds the number of line ends in it; *first_line* is the offset behind the start line
-    (0 for a trailer section). Folded lines are joined by then (``normalise_head``). *map* is that of the
+    (0 for a trailer section). Folded lines are joined by then (``normalize_head``). *map* is that of the
     section, or NULL when nobody made one.
     """
     cdef uint32_t padded = (length + 7) & ~7

@@ -13,9 +13,9 @@ from levo.engine.http1.head cimport (
     Framing,
     find_head_end,
     first_line_length,
-    needs_normalising,
+    needs_normalizing,
     next_line,
-    normalise_head,
+    normalize_head,
     read_request_line,
     read_section,
     read_status_line,
@@ -280,13 +280,13 @@ cdef bint take_head(
     cdef uint16_t anomalies = 0
     cdef uint32_t size, i
     cdef bint good
-    if not needs_normalising(data, length, lines):
+    if not needs_normalizing(data, length, lines):
         return take_plain_head(state, conn, direction, data, length, lines, NULL, 0, time_ns, end_offset)
     plain = <uint8_t*>take(&state.budget, 2 * length)
     if plain == NULL:
         reject_head(state, conn, direction)
         return False
-    size = normalise_head(data, length, plain, &anomalies)
+    size = normalize_head(data, length, plain, &anomalies)
     lines = 0
     for i in range(size):
         lines += plain[i] == 10

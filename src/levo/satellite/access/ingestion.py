@@ -1,4 +1,4 @@
-"""Whose traces come in: bearer tokens of organisations, checked against ``x-levo-organization-id``."""
+"""Whose traces come in: bearer tokens of organizations, checked against ``x-levo-organization-id``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_BELIEVED = 10_000
 
 
 class IngestionTokens:
-    """Says under which organisation a request is taken in. Usable from any thread, cheaply."""
+    """Says under which organization a request is taken in. Usable from any thread, cheaply."""
 
     def __init__(
         self, keeper: Keeper, *, required: bool, clock_s: Callable[[], float] = time.monotonic
@@ -33,14 +33,14 @@ class IngestionTokens:
         return self._required or self._tokens_exist()
 
     def admit(self, authorization: str, organization: str) -> str:
-        """Return the organisation that the traces are of.
+        """Return the organization that the traces are of.
 
         Args:
             authorization: the Authorization header, may be empty.
-            organization: the organisation header, may be empty.
+            organization: the organization header, may be empty.
 
         Raises:
-            Refusal: there is no token, it is not valid, or it is another organisation's.
+            Refusal: there is no token, it is not valid, or it is another organization's.
         """
         secret = bearer_token(authorization)
         if not secret:

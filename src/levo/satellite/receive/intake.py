@@ -39,7 +39,7 @@ class RefusalReason(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     """A token is needed, and there was none that is valid."""
     FORBIDDEN = "forbidden"
-    """The token is of another organisation."""
+    """The token is of another organization."""
 
 
 _RETRYABLE = {RefusalReason.BUSY, RefusalReason.UNAVAILABLE}
@@ -67,7 +67,7 @@ class Admission(Protocol):
     """Who may send."""
 
     def admit(self, authorization: str, organization: str) -> str:
-        """Return the organisation that the traces are of; raises :class:`Refusal`."""
+        """Return the organization that the traces are of; raises :class:`Refusal`."""
         ...
 
 
@@ -122,7 +122,7 @@ class Intake:
         max_in_flight_bytes: bound on all requests being received or waiting for the disk.
         on_accepted: called after each durable hand-over.
         clock_ns: the time of day.
-        admission: checks tokens; without it everybody may send as every organisation.
+        admission: checks tokens; without it everybody may send as every organization.
         """
         self.max_request_bytes = max_request_bytes
         self._max_in_flight_bytes = max_in_flight_bytes
@@ -155,7 +155,7 @@ class Intake:
             self._in_flight_bytes -= room.size
 
     def admit(self, authorization: str, organization: str) -> str:
-        """Return the organisation that a request is of; called before its body is read.
+        """Return the organization that a request is of; called before its body is read.
 
         Raises:
             Refusal: the sender may not.

@@ -184,7 +184,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 _MAX_PARTS = 200
-"""Organisations whose connections are kept open."""
+"""Organizations whose connections are kept open."""
 _BATCH = 500
 """Rows of an export that are in memory at once."""
 _SENSOR_BATCH = 20

@@ -105,7 +105,7 @@ _STEPS = (
         PRIMARY KEY (organization, environment, application)
     ) STRICT, WITHOUT ROWID;
     """,
-    # 4: organisations, each with a revision and a sum of traffic of its own
+    # 4: organizations, each with a revision and a sum of traffic of its own
     """
     CREATE TABLE organization (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL
@@ -163,7 +163,7 @@ _SEEN_BY_ONE = {
     "counter": _OF_NOBODY,
     "delivery": _OF_NOBODY,
 }
-"""By table, what one organisation sees of it. A table that is missing here cannot be read for one at all."""
+"""By table, what one organization sees of it. A table that is missing here cannot be read for one at all."""
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:

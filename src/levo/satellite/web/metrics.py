@@ -32,7 +32,7 @@ def metrics_route(
 
     def metrics(request: Request) -> Response:
         if identity_of(request).organization:
-            raise HTTPException(403, "these numbers are of all organisations together")
+            raise HTTPException(403, "these numbers are of all organizations together")
         text = render(*snapshot(), reader.summary(), not_ready(), connections())
         return PlainTextResponse(text, media_type=MEDIA_TYPE)
 
@@ -93,7 +93,7 @@ def _journal(seen: JournalStatistics, learner: SupervisorStatistics) -> list[Met
         _counter("journal_records", "Records written to the journal.", seen.durable_total),
         _counter("journal_failed", "Records that could not be written.", seen.failed_total),
         _counter("journal_refused", "Records refused because the journal was full.", seen.refused_total),
-        _counter("journal_syncs", "Synchronisations of the journal with the disk.", seen.groups_total),
+        _counter("journal_syncs", "Synchronizations of the journal with the disk.", seen.groups_total),
         _gauge(
             "journal", "Octets in the journal that are not yet learned and deleted.", seen.stored_bytes, "By"
         ),

@@ -112,7 +112,7 @@ def revision_of(request: Request) -> int:
 
 
 THEMES = ("light", "dark")
-"""What the cookie ``theme`` may say; without it the system's colours are used."""
+"""What the cookie ``theme`` may say; without it the system's colors are used."""
 _PASSING = re.compile(rb'(?<=">)[^<]*(?=</time>)|(?<= data-passing>)[^<]*| data-revision="\d*"')
 """What changes with the time alone."""
 

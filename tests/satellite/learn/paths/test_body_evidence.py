@@ -1,4 +1,4 @@
-"""What bodies say moves the judgement of siblings, and only in the direction that it should."""
+"""What bodies say moves the judgment of siblings, and only in the direction that it should."""
 
 from __future__ import annotations
 

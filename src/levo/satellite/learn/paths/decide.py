@@ -3,7 +3,7 @@ state.
 
 Top down. At each branch the children of all trie nodes that earlier decisions made one are summed by key.
 Keys of
-recognised types are values. Literals are judged twice with additive weights: by themselves and their
+recognized types are values. Literals are judged twice with additive weights: by themselves and their
 siblings,
 then again knowing how the siblings were judged. Values (per ``:verb`` or extension behind them) become one
 parameter branch, so that what lies below them is judged as one.
@@ -313,8 +313,8 @@ def _siblings(
                 _signals(nodes),
             )
         )
-    recognised = [name for name in typed if name != OVERFLOW]
-    places = [place for name in recognised for place in kids[name]]
+    recognized = [name for name in typed if name != OVERFLOW]
+    places = [place for name in recognized for place in kids[name]]
     return Siblings(
         context,
         children,
@@ -349,7 +349,7 @@ def _signature(places: Iterable[Place]) -> Iterable[str]:
                 yield name
 
 
-_TYPED = Reason(1.0, (("value of a recognised type", math.inf),))
+_TYPED = Reason(1.0, (("value of a recognized type", math.inf),))
 _NAMED = Reason(0.0, (("operation named within the request", -math.inf),))
 _VERSION = Reason(0.0, (("version that opens the path", -math.inf),))
 _FORMAT = Reason(1.0, (("same name with several extensions", math.inf),))

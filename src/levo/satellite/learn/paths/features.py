@@ -64,7 +64,7 @@ class Child:
     methods: frozenset[str]
     """That end here."""
     below: frozenset[str]
-    """Keys of its children, values of recognised types as ``{}``."""
+    """Keys of its children, values of recognized types as ``{}``."""
     homes: int
     """Different segments of this host under which the same literal occurs."""
     verbs: int = 0
@@ -79,7 +79,7 @@ class Siblings:
     context: Context
     children: Sequence[Child]
     typed: int
-    """Requests through children of recognised types."""
+    """Requests through children of recognized types."""
     typed_below: frozenset[str]
     typed_methods: frozenset[str]
     overflow: bool

@@ -125,7 +125,7 @@ _TEXTUAL = frozenset(
         "blood-type",
         "allergy",
         "passport-number",
-        "driving-licence",
+        "driving-license",
     ]
 )
 _NUMERIC_ONLY = frozenset({"location", "salary"})
