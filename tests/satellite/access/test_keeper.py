@@ -31,7 +31,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def keeper(tmp_path: Path, clock: Clock) -> Keeper:
-    return keeper_of(UserData(tmp_path / "desk"), on_loopback=True, clock_ns=clock)
+    return keeper_of(UserData(tmp_path / "userdata"), on_loopback=True, clock_ns=clock)
 
 
 def test_sessions_end(keeper: Keeper, clock: Clock) -> None:
@@ -85,9 +85,9 @@ def test_tokens_of_organizations(keeper: Keeper) -> None:
 
 
 def test_the_code_is_gone_once_anybody_made_an_account(tmp_path: Path, clock: Clock) -> None:
-    open_to_all = keeper_of(UserData(tmp_path / "desk"), on_loopback=False, clock_ns=clock)
+    open_to_all = keeper_of(UserData(tmp_path / "userdata"), on_loopback=False, clock_ns=clock)
     code = open_to_all.setup_code
-    UserData(tmp_path / "desk").accounts.put("anna", "admin", "no hash", 1)
+    UserData(tmp_path / "userdata").accounts.put("anna", "admin", "no hash", 1)
 
     assert code and open_to_all.setup_code == ""
     with pytest.raises(LoginRefused):
@@ -119,7 +119,7 @@ def test_nothing_is_computed_for_a_set_up_that_cannot_be(
         return bytes(32)
 
     monkeypatch.setattr("hashlib.scrypt", scrypt)
-    open_to_all = keeper_of(UserData(tmp_path / "desk"), on_loopback=False)
+    open_to_all = keeper_of(UserData(tmp_path / "userdata"), on_loopback=False)
     code = open_to_all.setup_code
     for _ in range(50):
         with pytest.raises(LoginRefused):
@@ -158,7 +158,7 @@ def test_parallel_guesses_are_not_checked_past_the_free_ones(keeper: Keeper) -> 
 def test_waits_are_measured_with_a_clock_that_nobody_sets(tmp_path: Path, clock: Clock) -> None:
     now_s = [100.0]
     keeper = keeper_of(
-        UserData(tmp_path / "desk"), on_loopback=True, clock_ns=clock, clock_s=lambda: now_s[0]
+        UserData(tmp_path / "userdata"), on_loopback=True, clock_ns=clock, clock_s=lambda: now_s[0]
     )
     keeper.put_account("anna", "admin", PASSWORD, "local")
     for _ in range(FREE_FAILURES):

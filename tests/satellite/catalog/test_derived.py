@@ -22,7 +22,7 @@ class Learned:
     """What is derived of a shop's traffic."""
 
     def __init__(self, folder: Path) -> None:
-        self.userdata = UserData(folder / "desk.sqlite3")
+        self.userdata = UserData(folder / "userdata.sqlite3")
         catalog(folder / "catalog", shop()).close()
         self.reader = CatalogReader(folder / "catalog", self.userdata.path)
         self.derived = DerivedCatalog(self.reader, self.userdata.decisions)

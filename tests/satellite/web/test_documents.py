@@ -24,7 +24,7 @@ from tests.satellite.store.catalogs import catalog
 def app(tmp_path: Path) -> Iterator[Starlette]:
     reader = catalog(tmp_path / "catalog", shop())
     yield Starlette(
-        routes=document_routes(Catalogs(reader, UserData(tmp_path / "desk").decisions)),
+        routes=document_routes(Catalogs(reader, UserData(tmp_path / "userdata").decisions)),
         exception_handlers={HTTPException: on_http_exception},
     )
     reader.close()

@@ -26,7 +26,7 @@ class Site:
     """All pages over one catalog."""
 
     def __init__(self, folder: Path, traces: list[Trace | None] | list[Trace] | None) -> None:
-        self.userdata = UserData(folder / "desk.sqlite3")
+        self.userdata = UserData(folder / "userdata.sqlite3")
         if traces is not None:
             catalog(folder / "catalog", traces).close()
         self.reader = CatalogReader(folder / "catalog", self.userdata.path)

@@ -339,7 +339,7 @@ class CatalogReader:
         with self._connection() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM endpoint"
-                " WHERE id = ifnull((SELECT new FROM redirect WHERE old = ?), ?)",
+                " WHERE id = ifnull((SELECT new_endpoint FROM endpoint_redirect WHERE old_endpoint = ?), ?)",
                 (row_number(identity),) * 2,
             ).fetchall()
             return next(iter(_with_statuses(connection, rows)), None)
@@ -471,7 +471,9 @@ class CatalogReader:
                 part = list(endpoints[at : at + 500])
                 marks = ",".join("?" * len(part))
                 for new, old in connection.execute(
-                    f"SELECT new, old FROM redirect WHERE new IN ({marks}) ORDER BY old", part
+                    "SELECT new_endpoint, old_endpoint FROM endpoint_redirect"
+                    f" WHERE new_endpoint IN ({marks}) ORDER BY old_endpoint",
+                    part,
                 ):
                     found.setdefault(new, []).append(old)
         return found
@@ -566,8 +568,8 @@ _CLASSES_OF = (
 
 
 _STANDING = (
-    "SELECT e.id FROM userdata.standing s CROSS JOIN endpoint e"
-    " USING (organization, environment, application, host, method) WHERE s.place = anonymous(e.template)"
+    "SELECT e.id FROM userdata.triage s CROSS JOIN endpoint e"
+    " USING (organization, environment, application, host, method) WHERE s.template = anonymous(e.template)"
 )
 
 

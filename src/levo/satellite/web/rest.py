@@ -234,16 +234,6 @@ _LOOK_S = 20.0
 """How long an export waits until all endpoints have been looked at for sensitive data."""
 
 
-def renamed(path: str) -> Callable[[Request], Response]:
-    """Return a handler that sends the callers of an earlier version to *path*, with their query."""
-
-    def moved(request: Request) -> Response:
-        query = request.url.query
-        return RedirectResponse(f"{path}?{query}" if query else path, 308)
-
-    return moved
-
-
 def derived_routes(catalogs: Catalogs) -> list[Route]:
     """Return the routes of operations, sensitive data and changes over all applications."""
 
@@ -312,9 +302,18 @@ def derived_routes(catalogs: Catalogs) -> list[Route]:
         Route("/api/endpoints/{identity:int}/operation", operation),
         Route("/api/endpoints/{identity:int}/evidence", evidence),
         Route("/api/sensitive", sensitive),
-        Route("/api/findings", renamed("/api/sensitive")),
         Route("/api/changes", changes),
     ]
+
+
+def moved_routes() -> list[Route]:
+    """Return the paths of an earlier version, which send callers on with their query. They are not described."""
+
+    def findings(request: Request) -> Response:
+        query = request.url.query
+        return RedirectResponse("/api/sensitive" + (f"?{query}" if query else ""), 308)
+
+    return [Route("/api/findings", findings)]
 
 
 def rest_routes(catalogs: Catalogs, clock_ns: Callable[[], int] = time.time_ns) -> list[Route]:

@@ -33,7 +33,7 @@ from levo.satellite.web.metrics import Snapshot, metrics_route
 from levo.satellite.web.pages import Pages
 from levo.satellite.web.problems import on_http_exception, on_site_exception, on_unexpected, problem
 from levo.satellite.web.render import Renderer
-from levo.satellite.web.rest import derived_routes, rest_routes
+from levo.satellite.web.rest import derived_routes, moved_routes, rest_routes
 from levo.satellite.web.rest_decisions import decision_routes
 from levo.satellite.web.rest_description import description_route
 from levo.satellite.web.triage import Triage
@@ -75,6 +75,7 @@ def build_site(parts: SiteParts) -> Starlette:
         *ConnectPage(parts.keeper, renderer).routes(),
         *rest_routes(catalogs, renderer.clock_ns),
         *derived_routes(catalogs),
+        *moved_routes(),
         *decision_routes(catalogs, decisions, views, userdata.audit, alerts, triage),
         description_route(),
         parts.backup.route(),

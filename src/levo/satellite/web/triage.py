@@ -81,7 +81,7 @@ class Triage(CatalogPages):
             taken = self._decisions.undo(number, self._renderer.clock_ns(), identity.organization)
             if taken is None:
                 raise HTTPException(404, "no such decision, or it was taken back already")
-            self._record(identity, f"undo {taken.kind}", f"{taken.method} {taken.place}", taken.detail)
+            self._record(identity, f"undo {taken.kind}", f"{taken.method} {taken.template}", taken.detail)
         return taken.id
 
     def save_view(self, identity: Identity, form: Form) -> tuple[str, str]:
