@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import click
 
 from levo.ecs.model import EcsError
-from levo.ecs.watch import Look, State
+from levo.ecs.watch import Look, RolloutState
 from levo.ecs.wizard import Choice, GoBack, Quit
 
 PAGE = 15
@@ -22,13 +22,13 @@ PAGE = 15
 BACK_WORDS = ("b", "back", "<")
 QUIT_WORDS = ("q", "quit", "exit")
 MARKS = {
-    State.WAITING: ("...", "cyan"),
-    State.RUNNING: ("...", "cyan"),
-    State.DONE: ("ok ", "green"),
-    State.FAILED: ("!! ", "red"),
-    State.ROLLED_BACK: ("!! ", "red"),
-    State.SUPERSEDED: ("?? ", "yellow"),
-    State.TIMEOUT: ("!! ", "red"),
+    RolloutState.WAITING: ("...", "cyan"),
+    RolloutState.RUNNING: ("...", "cyan"),
+    RolloutState.DONE: ("ok ", "green"),
+    RolloutState.FAILED: ("!! ", "red"),
+    RolloutState.ROLLED_BACK: ("!! ", "red"),
+    RolloutState.SUPERSEDED: ("?? ", "yellow"),
+    RolloutState.TIMEOUT: ("!! ", "red"),
 }
 
 

@@ -13,13 +13,13 @@ from levo.satellite.access import identity_of
 from levo.satellite.connections import ConnectionStatistics
 from levo.satellite.queue import JournalStatistics
 from levo.satellite.readiness import Cause
-from levo.satellite.receive import IntakeStatistics
+from levo.satellite.receive import IngestStatistics
 from levo.satellite.store import CatalogReader, Summary
 from levo.satellite.supervisor import SupervisorStatistics
 from levo.wire.metrics import Metric
 from levo.wire.prometheus import MEDIA_TYPE, exposition
 
-Snapshot = tuple[IntakeStatistics, JournalStatistics, SupervisorStatistics]
+Snapshot = tuple[IngestStatistics, JournalStatistics, SupervisorStatistics]
 
 
 def metrics_route(
@@ -40,7 +40,7 @@ def metrics_route(
 
 
 def render(
-    intake: IntakeStatistics,
+    ingester: IngestStatistics,
     journal: JournalStatistics,
     learner: SupervisorStatistics,
     summary: Summary,
@@ -49,7 +49,7 @@ def render(
 ) -> str:
     """Return the page."""
     ours = [
-        *_intake(intake),
+        *_ingest_metrics(ingester),
         *_journal(journal, learner),
         *_readiness(not_ready),
         *_connections(connections),
@@ -59,7 +59,7 @@ def render(
     return exposition(ours)
 
 
-def _intake(seen: IntakeStatistics) -> list[Metric]:
+def _ingest_metrics(seen: IngestStatistics) -> list[Metric]:
     return [
         _counter("requests", "Export requests that arrived.", seen.requests_total),
         _counter(

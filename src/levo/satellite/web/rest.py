@@ -307,7 +307,7 @@ def derived_routes(catalogs: Catalogs) -> list[Route]:
 
 
 def moved_routes() -> list[Route]:
-    """Return the paths of an earlier version, which send callers on with their query. They are not described."""
+    """Return the paths of an earlier version, which send callers on with their query; not described."""
 
     def findings(request: Request) -> Response:
         query = request.url.query

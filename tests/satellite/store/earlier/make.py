@@ -1,4 +1,4 @@
-"""Writes ``catalog.sql`` and ``desk.sql`` beside this file: the data of a Satellite of commit 53b6734, as SQL.
+"""Writes ``catalog.sql`` and ``desk.sql`` beside it: the data of a Satellite of commit 53b6734, as SQL.
 
 Made once, with the code of that commit: ``git worktree add OLD 53b6734``, build it there, and run
 ``PYTHONPATH=OLD/src:OLD python make.py``. It does not run with the code of today, whose names are others.

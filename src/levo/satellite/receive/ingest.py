@@ -55,7 +55,7 @@ class Refusal(Exception):
         """When the sender should try again; None: never."""
 
 
-class Handover(Protocol):
+class RecordSink(Protocol):
     """Where records become durable."""
 
     def append(self, record: Record) -> Future[Position]:
@@ -72,7 +72,7 @@ class Admission(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class IntakeStatistics:
+class IngestStatistics:
     """Snapshot. Every request is accepted or refused for one reason, or still in flight."""
 
     requests_total: int
@@ -103,12 +103,12 @@ class Room:
         self.size += size
 
 
-class Intake:
+class Ingester:
     """Lives on one event loop."""
 
     def __init__(
         self,
-        handover: Handover,
+        handover: RecordSink,
         *,
         max_request_bytes: int,
         max_in_flight_bytes: int,
@@ -200,9 +200,9 @@ class Intake:
             raise Refusal(RefusalReason.BUSY, "too much is being received; try again")
         self._in_flight_bytes += size
 
-    def statistics(self) -> IntakeStatistics:
+    def statistics(self) -> IngestStatistics:
         """Return a snapshot."""
-        return IntakeStatistics(
+        return IngestStatistics(
             self._requests,
             self._accepted,
             {reason: self._refused[reason] for reason in RefusalReason},

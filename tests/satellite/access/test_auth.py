@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from levo.satellite.access import Keeper, LoginRefused, PasswordRefused
+from levo.satellite.access import Authenticator, LoginRefused, PasswordRefused
+from levo.satellite.access.auth import SESSION_S
 from levo.satellite.access.ingestion import IngestionTokens
-from levo.satellite.access.keeper import SESSION_S
 from levo.satellite.access.throttle import FREE_FAILURES
 from levo.satellite.receive import Refusal
 from levo.satellite.store.userdata import UserData
-from tests.satellite.access.keepers import keeper_of
+from tests.satellite.access.authenticators import authenticator_of
 
 PASSWORD = "correct horse battery"
 
@@ -30,62 +30,62 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def keeper(tmp_path: Path, clock: Clock) -> Keeper:
-    return keeper_of(UserData(tmp_path / "userdata"), on_loopback=True, clock_ns=clock)
+def authenticator(tmp_path: Path, clock: Clock) -> Authenticator:
+    return authenticator_of(UserData(tmp_path / "userdata"), on_loopback=True, clock_ns=clock)
 
 
-def test_sessions_end(keeper: Keeper, clock: Clock) -> None:
-    keeper.put_account("anna", "admin", PASSWORD, "local")
-    secret, _ = keeper.login("anna", PASSWORD, "127.0.0.1")
-    session = keeper.session(secret)
+def test_sessions_end(authenticator: Authenticator, clock: Clock) -> None:
+    authenticator.put_account("anna", "admin", PASSWORD, "local")
+    secret, _ = authenticator.login("anna", PASSWORD, "127.0.0.1")
+    session = authenticator.session(secret)
     assert session is not None and (session.account, session.role) == ("anna", "admin")
     clock.now_ns += SESSION_S * 10**9
-    assert keeper.session(secret) is None
+    assert authenticator.session(secret) is None
 
 
-def test_a_new_password_ends_sessions(keeper: Keeper) -> None:
-    keeper.put_account("anna", "admin", PASSWORD, "local")
-    secret, _ = keeper.login("anna", PASSWORD, "127.0.0.1")
-    keeper.put_account("anna", "admin", PASSWORD + "!", "anna")
-    assert keeper.session(secret) is None
+def test_a_new_password_ends_sessions(authenticator: Authenticator) -> None:
+    authenticator.put_account("anna", "admin", PASSWORD, "local")
+    secret, _ = authenticator.login("anna", PASSWORD, "127.0.0.1")
+    authenticator.put_account("anna", "admin", PASSWORD + "!", "anna")
+    assert authenticator.session(secret) is None
 
 
-def test_an_admin_is_always_left(keeper: Keeper) -> None:
+def test_an_admin_is_always_left(authenticator: Authenticator) -> None:
     with pytest.raises(PasswordRefused):
-        keeper.put_account("vera", "viewer", PASSWORD, "local")
-    keeper.put_account("anna", "admin", PASSWORD, "local")
-    keeper.put_account("vera", "viewer", PASSWORD, "anna")
+        authenticator.put_account("vera", "viewer", PASSWORD, "local")
+    authenticator.put_account("anna", "admin", PASSWORD, "local")
+    authenticator.put_account("vera", "viewer", PASSWORD, "anna")
     for change in (
-        lambda: keeper.remove_account("anna", "anna"),
-        lambda: keeper.put_account("anna", "viewer", PASSWORD, "anna"),
+        lambda: authenticator.remove_account("anna", "anna"),
+        lambda: authenticator.put_account("anna", "viewer", PASSWORD, "anna"),
     ):
         with pytest.raises(PasswordRefused):
             change()
 
 
-def test_a_login_is_asked_for_once_there_is_an_account(keeper: Keeper) -> None:
-    assert not keeper.login_required
-    keeper.put_account("anna", "admin", PASSWORD, "local")
-    assert keeper.login_required
+def test_a_login_is_asked_for_once_there_is_an_account(authenticator: Authenticator) -> None:
+    assert not authenticator.login_required
+    authenticator.put_account("anna", "admin", PASSWORD, "local")
+    assert authenticator.login_required
     with pytest.raises(LoginRefused):
-        keeper.login("nobody", PASSWORD, "127.0.0.1")
+        authenticator.login("nobody", PASSWORD, "127.0.0.1")
 
 
-def test_tokens_of_organizations(keeper: Keeper) -> None:
-    admission = IngestionTokens(keeper, required=False, clock_s=iter(range(0, 1000, 10)).__next__)
+def test_tokens_of_organizations(authenticator: Authenticator) -> None:
+    admission = IngestionTokens(authenticator, required=False, clock_s=iter(range(0, 1000, 10)).__next__)
     assert admission.admit("", "any") == "any"
-    secret = keeper.add_token("t", "ingest", "acme", "local")
+    secret = authenticator.add_token("t", "ingest", "acme", "local")
     assert admission.admit(f"Bearer {secret}", "") == "acme"
     for authorization, organization in (("", "acme"), ("Bearer wrong", ""), (f"Bearer {secret}", "other")):
         with pytest.raises(Refusal):
             admission.admit(authorization, organization)
-    keeper.tokens.revoke(1, 1)
+    authenticator.tokens.revoke(1, 1)
     with pytest.raises(Refusal):
-        IngestionTokens(keeper, required=True).admit(f"Bearer {secret}", "")
+        IngestionTokens(authenticator, required=True).admit(f"Bearer {secret}", "")
 
 
 def test_the_code_is_gone_once_anybody_made_an_account(tmp_path: Path, clock: Clock) -> None:
-    open_to_all = keeper_of(UserData(tmp_path / "userdata"), on_loopback=False, clock_ns=clock)
+    open_to_all = authenticator_of(UserData(tmp_path / "userdata"), on_loopback=False, clock_ns=clock)
     code = open_to_all.setup_code
     UserData(tmp_path / "userdata").accounts.put("anna", "admin", "no hash", 1)
 
@@ -94,16 +94,16 @@ def test_the_code_is_gone_once_anybody_made_an_account(tmp_path: Path, clock: Cl
         open_to_all.first_account(code, "mallory", PASSWORD)
 
 
-def test_an_admin_belongs_to_no_organization(keeper: Keeper) -> None:
-    keeper.put_account("anna", "admin", PASSWORD, "local")
-    keeper.put_account("vera", "viewer", PASSWORD, "anna", " acme ")
-    account = keeper.accounts.get("vera")
+def test_an_admin_belongs_to_no_organization(authenticator: Authenticator) -> None:
+    authenticator.put_account("anna", "admin", PASSWORD, "local")
+    authenticator.put_account("vera", "viewer", PASSWORD, "anna", " acme ")
+    account = authenticator.accounts.get("vera")
 
     assert account is not None and account.organization == "acme"
     for change in (
-        lambda: keeper.put_account("boss", "admin", PASSWORD, "anna", "acme"),
-        lambda: keeper.add_token("t", "admin", "acme", "anna"),
-        lambda: keeper.put_account("vera", "viewer", PASSWORD, "anna", "a\nb"),
+        lambda: authenticator.put_account("boss", "admin", PASSWORD, "anna", "acme"),
+        lambda: authenticator.add_token("t", "admin", "acme", "anna"),
+        lambda: authenticator.put_account("vera", "viewer", PASSWORD, "anna", "a\nb"),
     ):
         with pytest.raises(PasswordRefused):
             change()
@@ -119,7 +119,7 @@ def test_nothing_is_computed_for_a_set_up_that_cannot_be(
         return bytes(32)
 
     monkeypatch.setattr("hashlib.scrypt", scrypt)
-    open_to_all = keeper_of(UserData(tmp_path / "userdata"), on_loopback=False)
+    open_to_all = authenticator_of(UserData(tmp_path / "userdata"), on_loopback=False)
     code = open_to_all.setup_code
     for _ in range(50):
         with pytest.raises(LoginRefused):
@@ -135,13 +135,13 @@ def test_nothing_is_computed_for_a_set_up_that_cannot_be(
     assert computed == [1]
 
 
-def test_parallel_guesses_are_not_checked_past_the_free_ones(keeper: Keeper) -> None:
-    keeper.put_account("anna", "admin", PASSWORD, "local")
+def test_parallel_guesses_are_not_checked_past_the_free_ones(authenticator: Authenticator) -> None:
+    authenticator.put_account("anna", "admin", PASSWORD, "local")
     texts: list[str] = []
 
     def guess(number: int) -> None:
         try:
-            keeper.login("anna", f"guess number {number}", "10.0.0.1")
+            authenticator.login("anna", f"guess number {number}", "10.0.0.1")
         except LoginRefused as refused:
             texts.append(str(refused))
 
@@ -157,22 +157,22 @@ def test_parallel_guesses_are_not_checked_past_the_free_ones(keeper: Keeper) -> 
 
 def test_waits_are_measured_with_a_clock_that_nobody_sets(tmp_path: Path, clock: Clock) -> None:
     now_s = [100.0]
-    keeper = keeper_of(
+    authenticator = authenticator_of(
         UserData(tmp_path / "userdata"), on_loopback=True, clock_ns=clock, clock_s=lambda: now_s[0]
     )
-    keeper.put_account("anna", "admin", PASSWORD, "local")
+    authenticator.put_account("anna", "admin", PASSWORD, "local")
     for _ in range(FREE_FAILURES):
         with pytest.raises(LoginRefused):
-            keeper.login("anna", "wrong password", "10.0.0.1")
+            authenticator.login("anna", "wrong password", "10.0.0.1")
     clock.now_ns -= 86_400 * 10**9
     now_s[0] += 3.0
 
-    assert keeper.login("anna", PASSWORD, "10.0.0.1")[1] == "admin"
+    assert authenticator.login("anna", PASSWORD, "10.0.0.1")[1] == "admin"
 
 
-def test_made_up_tokens_are_not_kept(keeper: Keeper) -> None:
-    keeper.add_token("t", "ingest", "acme", "local")
-    admission = IngestionTokens(keeper, required=True)
+def test_made_up_tokens_are_not_kept(authenticator: Authenticator) -> None:
+    authenticator.add_token("t", "ingest", "acme", "local")
+    admission = IngestionTokens(authenticator, required=True)
     tracemalloc.start()
     try:
         for number in range(300):

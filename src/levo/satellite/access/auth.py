@@ -60,7 +60,7 @@ def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
-class Keeper:
+class Authenticator:
     """Usable from any thread."""
 
     def __init__(
