@@ -1,4 +1,4 @@
-"""Who may do what: accounts with roles, sessions, bearer tokens, and the middleware that asks each request for them."""
+"""Who may do what: accounts with roles, sessions, bearer tokens, and the middleware that asks for them."""
 
 from __future__ import annotations
 

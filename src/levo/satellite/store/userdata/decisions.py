@@ -133,7 +133,10 @@ class Decisions(Subject):
         )
 
 
-_DECISION = "id, time_ns, actor, kind, organization, environment, application, host, method, template, detail, undone_ns"
+_DECISION = (
+    "id, time_ns, actor, kind, organization, environment, application, host,"
+    " method, template, detail, undone_ns"
+)
 _SAME_ENDPOINT = (
     "organization = ? AND environment = ? AND application = ? AND host = ? AND method = ? AND template = ?"
 )
