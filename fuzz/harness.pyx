@@ -3,7 +3,7 @@
 A target is a C function of the input's octets. It raises where an invariant does not hold; ``entry`` turns that, and
 whatever an ordinarily ignored exception is, into an abort that libFuzzer reports. What holds for every target:
 
-* no read or write outside of a block, no undefined behaviour, no leak (the sanitizers see to that);
+* no read or write outside of a block, no undefined behavior, no leak (the sanitizers see to that);
 * after ``finish`` the ledger balances, nothing is open and nothing is held;
 * what is encoded decodes again, by readers that we did not write.
 """
@@ -307,7 +307,7 @@ cdef bytes RESOURCE = encode_resource({"service.name": "fuzz"})
 
 cdef int drain(Engine engine, uint64_t* drained, bint closely) except -1:
     """Take what is ready; *closely*: its encodings are examined, which takes as long as all the rest."""
-    cdef Batch batch = engine.drain()
+    cdef Batch batch = engine.take()
     drained[0] += batch.count
     return examine(batch, 65536) if closely and batch.count else 0
 
@@ -675,7 +675,7 @@ cdef int target_encode(const uint8_t* data, size_t size) except -1:
     exchange.response.complete = data[5] >> 5 & 1
     exchange.request.content_decoded = exchange.response.content_decoded = data[5] >> 6 & 1
     exchange.response.status = <uint16_t>(data[6] << 8 | data[7])
-    exchange.request.findings = data[8]
+    exchange.request.anomalies = data[8]
     exchange.request.missing_bytes = data[9]
     exchange.request.version_major = data[3] & 3
     exchange.request.version_minor = data[4] >> 4

@@ -262,14 +262,14 @@ Engine(stream_timeout_ns=0.5)  # wrong
 Engine(rules=lambda method: 0)  # wrong
 Engine(1 << 20)  # wrong
 engine.pump("a.pcap", 512, 0)  # wrong
-engine.drain(octets_limit=1)  # wrong
+engine.take(octets_limit=1)  # wrong
 engine.set_key_source(lambda: "text")  # wrong
 engine.feed([b"frame"])  # wrong
 engine.statistics()["frames_recieved"]  # wrong
 engine.statistics()["exchanges_dropped"]["own_exports"]  # wrong
 engine.ports()[0]["packet"]  # wrong
 engine.encrypted()[0]["servername"]  # wrong
-engine.drain().exchanges()[0].requests  # wrong
+engine.take().exchanges()[0].requests  # wrong
 engine.memory_used  # wrong
 FileSource("a.pcap", filtre="tcp")  # wrong
 LiveSource(["eth0"], buffer=1)  # wrong

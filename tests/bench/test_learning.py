@@ -48,7 +48,7 @@ def test_sensitive_data_of_both_sources_is_told_apart() -> None:
             assert precision >= 0.98 and recall >= 0.95, (kind, precision, recall, fields)
 
 
-def test_documented_national_numbers_are_recognised() -> None:
+def test_documented_national_numbers_are_recognized() -> None:
     kinds, missed = independent.documented()
 
     # The others are of companies, or too old or too plain for a check digit.

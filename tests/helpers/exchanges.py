@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from levo.model.exchange import (
-    FINDINGS,
+    ANOMALIES,
     INCOMPLETE_REASONS,
     Address,
     Exchange,
@@ -99,8 +99,8 @@ def _messages() -> dict[str, st.SearchStrategy[object]]:
         "head_ns": TIMES,
         "end_ns": TIMES,
         "data_messages": st.one_of(st.just(0), COUNTS),
-        "findings": st.sets(st.sampled_from(FINDINGS)).map(
-            lambda found: tuple(name for name in FINDINGS if name in found)
+        "anomalies": st.sets(st.sampled_from(ANOMALIES)).map(
+            lambda found: tuple(name for name in ANOMALIES if name in found)
         ),
     }
 

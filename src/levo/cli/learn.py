@@ -184,7 +184,7 @@ def _capture(path: Path, expression: str | None) -> Iterator[Trace]:
 
 
 def _drain(engine: Engine) -> Iterator[Trace]:
-    batch = engine.drain()
+    batch = engine.take()
     batch.decode()
     for exchange in batch.exchanges():
         trace = trace_of(exchange, _ORIGIN)

@@ -153,7 +153,7 @@ def test_order_is_kept():
         pytest.param({"client": Address("api.example.com", 1)}, id="name instead of an address"),
         pytest.param({"request": Request(version="x")}, id="version"),
         pytest.param({"incomplete": "because"}, id="reason"),
-        pytest.param({"request": Request(findings=("odd",))}, id="finding"),
+        pytest.param({"request": Request(anomalies=("odd",))}, id="anomaly"),
     ],
 )
 def test_values_that_are_none_are_refused(change):

@@ -110,7 +110,7 @@ def test_most_of_a_cut_coding_is_recovered(form):
 @pytest.mark.parametrize(
     "body", [TEXT, b"{}", b"<html>hello</html>", b"x", b"\x00\x01\x02", "grün".encode()], ids=repr
 )
-def test_content_that_is_not_coded_as_labelled_stays(label, body):
+def test_content_that_is_not_coded_as_labeled_stays(label, body):
     seen = decode(body, label)
 
     assert seen.body == body
@@ -124,7 +124,7 @@ def test_content_that_is_not_coded_as_labelled_stays(label, body):
         pytest.param("gzip", "deflate", id="gzip under deflate"),
         pytest.param("gzip", "br", id="gzip under br"),
         pytest.param("zstd", "gzip", id="zstd under gzip"),
-        pytest.param("gzip", "gzip, gzip", id="labelled twice, coded once"),
+        pytest.param("gzip", "gzip, gzip", id="labeled twice, coded once"),
         pytest.param("gzip", "GZip", id="case"),
         pytest.param("gzip", ' "gzip" ;q=1', id="quotes and parameter"),
         pytest.param("gzip", "identity, gzip,, ", id="identity and empty elements"),

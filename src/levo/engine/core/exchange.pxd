@@ -8,7 +8,7 @@ from levo.engine.core.types cimport Budget, Exchange, Field, Message, Section, S
 
 
 cdef extern from "levo/engine/core/exchange.h":
-    void fetch "levo_fetch" (const void* at, size_t size) noexcept nogil
+    void prefetch "levo_prefetch" (const void* at, size_t size) noexcept nogil
 
 
 ctypedef struct Facts:
@@ -46,7 +46,7 @@ cdef inline void message_free(Budget* budget, Message* message) noexcept nogil:
 
 
 cdef inline void exchange_free(Budget* budget, Exchange* exchange) noexcept nogil:
-    """Free the exchange and all it holds; NULL is allowed. Links to neighbours are the caller's."""
+    """Free the exchange and all it holds; NULL is allowed. Links to neighbors are the caller's."""
     if exchange != NULL:
         message_free(budget, &exchange.request)
         message_free(budget, &exchange.response)
@@ -67,12 +67,12 @@ cdef inline void fetch_ahead(const Exchange* exchange) noexcept nogil:
     cdef const Exchange* after = exchange.next
     if after == NULL:
         return
-    fetch(after.request.head.text, after.request.head.allocated)
-    fetch(after.request.body.data, after.request.body.length)
-    fetch(after.response.head.text, after.response.head.allocated)
-    fetch(after.response.body.data, after.response.body.length)
+    prefetch(after.request.head.text, after.request.head.allocated)
+    prefetch(after.request.body.data, after.request.body.length)
+    prefetch(after.response.head.text, after.response.head.allocated)
+    prefetch(after.response.body.data, after.response.body.length)
     if after.next != NULL:
-        fetch(after.next, sizeof(Exchange))
+        prefetch(after.next, sizeof(Exchange))
 
 
 cdef inline bint is_status(long long number) noexcept nogil:
@@ -135,6 +135,6 @@ cdef Field* section_find(const Section* section, const char* lower_name, uint32_
 cdef void target_facts(const Exchange* exchange, Facts* facts) noexcept nogil
 cdef void exchange_facts(const Exchange* exchange, Facts* facts) noexcept nogil
 cdef const char* incomplete_name(uint8_t incomplete) noexcept nogil
-cdef const char* finding_name(int bit) noexcept nogil
+cdef const char* anomaly_name(int bit) noexcept nogil
 cdef const char* grpc_streaming_name(uint8_t grpc) noexcept nogil
 cdef uint32_t address_text(const uint8_t* address, uint8_t family, char* out) noexcept nogil

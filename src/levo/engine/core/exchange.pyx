@@ -10,7 +10,7 @@ from libc.string cimport memcpy
 from levo.engine.core.memory cimport clear, take
 from levo.engine.core.output cimport Text, equals_lower
 from levo.engine.core.types cimport (
-    FINDING_COUNT,
+    ANOMALY_COUNT,
     GRPC_CLIENT_STREAMS,
     GRPC_SERVER_STREAMS,
     Budget,
@@ -27,7 +27,7 @@ cdef extern from "<string.h>" nogil:
 cdef extern from "levo/engine/core/exchange.h":
     const char* HEX "levo_address_digits"
     const char* const* levo_incomplete_names
-    const char* const* levo_finding_names
+    const char* const* levo_anomaly_names
 
 
 cdef bint section_allocate(
@@ -67,9 +67,9 @@ cdef const char* incomplete_name(uint8_t incomplete) noexcept nogil:
     return levo_incomplete_names[incomplete if incomplete <= 12 else 0]
 
 
-cdef const char* finding_name(int bit) noexcept nogil:
-    """Text of ``1 << bit`` of ``Finding``."""
-    return levo_finding_names[bit if 0 <= bit < FINDING_COUNT else 0]
+cdef const char* anomaly_name(int bit) noexcept nogil:
+    """Text of ``1 << bit`` of ``Anomaly``."""
+    return levo_anomaly_names[bit if 0 <= bit < ANOMALY_COUNT else 0]
 
 
 cdef const char* grpc_streaming_name(uint8_t grpc) noexcept nogil:

@@ -12,7 +12,7 @@ from levo.engine.core.exchange cimport (
     address_text,
     exchange_facts,
     fetch_ahead,
-    finding_name,
+    anomaly_name,
     grpc_streaming_name,
     incomplete_name,
     section_text,
@@ -31,7 +31,7 @@ from levo.engine.core.output cimport (
     text_kind,
 )
 from levo.engine.core.types cimport (
-    FINDING_COUNT,
+    ANOMALY_COUNT,
     GRPC_ANSWERED_COMPRESSED,
     GRPC_ASKED_COMPRESSED,
     GRPC_CLIENT_STREAMS,
@@ -203,14 +203,14 @@ cdef void put_fields(Output* out, const Section* section) noexcept nogil:
     put_raw(out, b"]")
 
 
-cdef void put_findings(Output* out, uint16_t findings) noexcept nogil:
+cdef void put_anomalies(Output* out, uint16_t anomalies) noexcept nogil:
     cdef int bit
     cdef bint first = True
-    put_raw(out, b',"findings":[')
-    for bit in range(FINDING_COUNT):
-        if findings >> bit & 1:
+    put_raw(out, b',"anomalies":[')
+    for bit in range(ANOMALY_COUNT):
+        if anomalies >> bit & 1:
             put_raw(out, b'"' if first else b',"')
-            put_raw(out, finding_name(bit))
+            put_raw(out, anomaly_name(bit))
             put_raw(out, b'"')
             first = False
     put_raw(out, b"]")
@@ -249,8 +249,8 @@ cdef void put_message(Output* out, const Message* message) noexcept nogil:
         put_number(out, message.text_messages)
         put_raw(out, b',"control_frames":')
         put_number(out, message.control_frames)
-    if message.findings:
-        put_findings(out, message.findings)
+    if message.anomalies:
+        put_anomalies(out, message.anomalies)
     put_raw(out, b"}")
 
 

@@ -19,7 +19,7 @@ Attributes beyond the OpenTelemetry semantic conventions (one form per message, 
 ``levo.http.request.control_frames``            WebSocket: pings, pongs and closes, only above 0
 ``levo.http.request.target``                    only where it is not ``path`` or ``path?query``
 ``levo.http.response.reason``                   reason phrase, where one was sent
-``levo.findings``                               string array: ``request.`` or ``response.`` and a finding
+``levo.anomalies``                              string array: ``request.`` or ``response.`` and an anomaly
 ``levo.sample.weight``                          double: exchanges that this one stands for
 ``levo.exchange.incomplete``                    why it is not whole; absent when it is
 ``levo.timing.total_ns``                        first to last octet, nanoseconds
@@ -40,7 +40,7 @@ from levo.engine.core.exchange cimport (
     address_text,
     exchange_facts,
     fetch_ahead,
-    finding_name,
+    anomaly_name,
     grpc_streaming_name,
     incomplete_name,
     section_find,
@@ -75,7 +75,7 @@ from levo.engine.core.output cimport (
 )
 from levo.engine.encode.span_identity cimport derive_ids, read_traceparent
 from levo.engine.core.types cimport (
-    FINDING_COUNT,
+    ANOMALY_COUNT,
     GRPC_ANSWERED_COMPRESSED,
     GRPC_ASKED_COMPRESSED,
     GRPC_CLIENT_STREAMS,
@@ -256,31 +256,31 @@ cdef inline uint8_t* write_content(uint8_t* at, const Message* message, const At
     return at
 
 
-cdef uint8_t* write_findings(uint8_t* at, uint16_t request, uint16_t response) noexcept nogil:
-    """``levo.findings``; nothing when there are none."""
+cdef uint8_t* write_anomalies(uint8_t* at, uint16_t request, uint16_t response) noexcept nogil:
+    """``levo.anomalies``; nothing when there are none."""
     cdef uint64_t array = 0, length
     cdef int side, bit
     cdef const char* side_name
     cdef size_t side_length
     if not (request | response):
         return at
-    for bit in range(FINDING_COUNT):
-        length = strlen(finding_name(bit))
+    for bit in range(ANOMALY_COUNT):
+        length = strlen(anomaly_name(bit))
         if request >> bit & 1:
             array += 4 + 8 + length
         if response >> bit & 1:
             array += 4 + 9 + length
-    at = write_tag(begin_attribute(at, b"levo.findings", 1 + varint_length(array) + array), ANY_VALUE_ARRAY_VALUE, array)  # no-cython-lint
+    at = write_tag(begin_attribute(at, b"levo.anomalies", 1 + varint_length(array) + array), ANY_VALUE_ARRAY_VALUE, array)  # no-cython-lint
     for side in range(2):
         side_name = b"request." if side == 0 else b"response."
         side_length = 8 if side == 0 else 9
-        for bit in range(FINDING_COUNT):
+        for bit in range(ANOMALY_COUNT):
             if (request if side == 0 else response) >> bit & 1:
-                length = strlen(finding_name(bit))
+                length = strlen(anomaly_name(bit))
                 at = write_tag(at, ARRAY_VALUE_VALUES, 2 + side_length + length)
                 at = write_tag(at, ANY_VALUE_STRING_VALUE, side_length + length)
                 memcpy(at, side_name, side_length)
-                memcpy(at + side_length, finding_name(bit), length)
+                memcpy(at + side_length, anomaly_name(bit), length)
                 at += side_length + length
     return at
 
@@ -497,7 +497,7 @@ cdef uint8_t* write_span(Output* out, uint8_t* at, const Exchange* exchange) noe
     if exchange.grpc:
         rpc_status = grpc_status(exchange)
         at = write_rpc(at, &facts, exchange.grpc, rpc_status, ascii)
-    at = write_findings(at, exchange.request.findings, exchange.response.findings)
+    at = write_anomalies(at, exchange.request.anomalies, exchange.response.anomalies)
     at = write_double(at, b"levo.sample.weight", exchange.weight)
     if exchange.incomplete:
         at = write_name(at, b"levo.exchange.incomplete", incomplete_name(exchange.incomplete))

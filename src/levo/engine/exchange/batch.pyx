@@ -41,7 +41,7 @@ from levo.engine.core.memory cimport buffer_append, leave_spares
 from levo.engine.encode.otlp cimport otlp_encode
 from levo.engine.core.output cimport Output, Text, output_free
 from levo.engine.core.types cimport (
-    FINDING_COUNT,
+    ANOMALY_COUNT,
     GRPC_ANSWERED_COMPRESSED,
     GRPC_ASKED_COMPRESSED,
     GRPC_CALL,
@@ -55,7 +55,7 @@ from levo.engine.core.types cimport (
     Span,
 )
 
-from levo.model.exchange import FINDINGS, GRPC_STREAMING, INCOMPLETE_REASONS
+from levo.model.exchange import ANOMALIES, GRPC_STREAMING, INCOMPLETE_REASONS
 from levo.model.exchange import Address as _Address
 from levo.model.exchange import Exchange as _Exchange
 from levo.model.exchange import Request as _Request
@@ -278,7 +278,7 @@ cdef class Batch:
         as authority where no Host field and no absolute target gives it.
 
         Raises:
-            ValueError: an address, version, reason or finding is none.
+            ValueError: an address, version, reason or anomaly is none.
         """
         cdef Batch batch = Batch()
         cdef Exchange* exchange
@@ -390,7 +390,7 @@ cdef dict _message(const Message* message):
         "data_message_bytes": message.data_message_bytes,
         "text_messages": message.text_messages,
         "control_frames": message.control_frames,
-        "findings": tuple([FINDINGS[bit] for bit in range(FINDING_COUNT) if message.findings >> bit & 1]),
+        "anomalies": tuple([ANOMALIES[bit] for bit in range(ANOMALY_COUNT) if message.anomalies >> bit & 1]),
     }
 
 
@@ -502,16 +502,16 @@ cdef int _set_version(Message* message, str version) except -1:
 
 cdef int _fill_message(Budget* budget, Message* message, value) except -1:
     cdef bytes body = value.body
-    cdef uint16_t findings = 0
+    cdef uint16_t anomalies = 0
     if len(body) > 0x7FFFFFFF:
         raise ValueError("a body above 2 GiB")
     _write_section(budget, &message.trailers, _Writer(), value.trailers)
     if not buffer_append(budget, &message.body, <const uint8_t*><const char*>body, <uint32_t>len(body)):
         raise MemoryError
-    for name in value.findings:
-        findings |= 1 << FINDINGS.index(name)
+    for name in value.anomalies:
+        anomalies |= 1 << ANOMALIES.index(name)
     _set_version(message, value.version)
-    message.findings = findings
+    message.anomalies = anomalies
     message.present = 1
     message.complete = value.complete
     message.truncated = value.truncated

@@ -477,7 +477,7 @@ cdef Outcome read_layer(
     Budget* budget, Inflater* inflater, Coding coding, Coding by_magic, const Message* message, size_t max_size,
     Buffer* out
 ) noexcept nogil:
-    """Undo one layer as labelled, else as its magic number says. Nothing read at all counts as NOT."""
+    """Undo one layer as labeled, else as its magic number says. Nothing read at all counts as NOT."""
     cdef Outcome outcome
     cdef const uint8_t* data = message.body.data
     cdef uint32_t length = message.body.length

@@ -1,7 +1,7 @@
 """Redaction of fields and patterns, in place and of the same length, before a batch leaves the sensor.
 
 *Fields* are looked for by name, not by parsing: wherever ``"name"`` stands before a colon, or ``name=`` where
-a parameter can begin, the value behind it is hidden, so a body that is cut, broken or labelled wrongly hides
+a parameter can begin, the value behind it is hidden, so a body that is cut, broken or labeled wrongly hides
 as much as a whole one. Doubt hides more. *Patterns* (RE2 objects) are searched in bodies, field values and
 the request target, and again with percent-encoding and JSON escapes undone.
 

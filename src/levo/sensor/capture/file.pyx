@@ -155,7 +155,7 @@ cdef class FileSource(Window):
     # Opening
 
     def _begin(self):
-        """Recognise the format. Waits for the first octets of a pipe."""
+        """Recognize the format. Waits for the first octets of a pipe."""
         self._need(4)
         if self._end >= 2 and self._data[0] == 0x1F and self._data[1] == 0x8B:
             self._become_gzip()
