@@ -44,12 +44,12 @@ ROWS = {
     "tests/browser/": "browser",
     "tests/cli/test_demo": "demo",
 }
-"""Tests that mostly wait, by the start of their names; the first start that fits counts. Each row runs one by one,
-beside other rows and begun before all else, in this order. What makes load at a rate, or takes all of a machine,
-is ``alone``: ``make test`` runs nothing beside it.
+"""Tests that mostly wait, by the start of their names; the first start that fits counts. The tests of a row
+run one by one, beside those of other rows; rows begin before all else, in this order. What makes load at a
+rate, or takes all of a machine, is ``alone``: ``make test`` runs nothing beside it.
 """
 AHEAD = {"outage", "capture", "demo", ALONE}
-"""Rows whose processes go before others: the kernel drops the packets of a sensor that fetches them too late."""
+"""Rows whose processes go before others: the kernel drops packets that a sensor fetches too late."""
 AHEAD_BY = -10
 
 
