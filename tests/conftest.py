@@ -32,6 +32,8 @@ ROWS = {
     "tests/packaging/test_limits": ALONE,
     "tests/browser/test_watching": ALONE,
     "tests/system/test_live_exact": ALONE,
+    "tests/system/test_http2_live": ALONE,
+    "tests/system/test_memory_attack": ALONE,
     "tests/packaging/test_deb": "machine",
     "tests/packaging/": "image",
     "tests/system/test_outage": "outage",
@@ -48,7 +50,7 @@ ROWS = {
 run one by one, beside those of other rows; rows begin before all else, in this order. What makes load at a
 rate, or takes all of a machine, is ``alone``: ``make test`` runs nothing beside it.
 """
-AHEAD = {"outage", "capture", "demo", ALONE}
+AHEAD = {"capture", ALONE}
 """Rows whose processes go before others: the kernel drops packets that a sensor fetches too late."""
 AHEAD_BY = -10
 
