@@ -44,8 +44,9 @@ FINDINGS = (
     "bad_field",
     "bad_transfer_coding",
     "bad_status",
+    "head_cut",
 )
-"""Oddities of a message's framing and status line; the position is the bit in the engine (``Finding`` in
+"""Oddities of a message's framing and status line, and what was not captured of its head; the position is the bit in the engine (``Finding`` in
 ``types.pxd``)."""
 
 GRPC_STREAMING = ("", "client", "server", "bidirectional")

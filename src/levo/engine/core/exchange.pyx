@@ -33,7 +33,7 @@ cdef extern from *:
         "ambiguous", "evicted", "unsampled_body", "mid_stream", "reset_stream", "still_open"};
     static const char *const levo_finding_names[] = {
         "length_and_chunked", "lengths_differ", "bad_length", "bad_chunk", "bare_lf", "folded", "bad_field",
-        "bad_transfer_coding", "bad_status"};
+        "bad_transfer_coding", "bad_status", "head_cut"};
     static const char levo_address_digits[] = "0123456789abcdef";
     """
     const char* HEX "levo_address_digits"

@@ -137,7 +137,8 @@ cdef enum Finding:
     FINDING_BAD_FIELD = 64
     FINDING_BAD_TRANSFER_CODING = 128
     FINDING_BAD_STATUS = 256           # no status code from 100 to 599, RFC 9110 section 15
-    FINDING_COUNT = 9
+    FINDING_HEAD_CUT = 512             # the head was not captured whole: fields after the last one are unknown
+    FINDING_COUNT = 10
 
 
 cdef enum Protocol:

@@ -412,7 +412,10 @@ cdef inline void note_field(const uint8_t* text, const Field* field, Framing* fr
     cdef uint32_t size = field.value.length
     cdef uint32_t length = field.name.length
     # The first octet tells nearly all other names apart.
-    if length == 14:
+    if length == 6:
+        if lower(name[0]) == c"e" and equals(name, b"expect", 6):
+            framing.expects = size >= 12 and equals(value, b"100-continue", 12)
+    elif length == 14:
         if lower(name[0]) == c"c" and equals(name, b"content-length", 14):
             note_length(value, size, framing)
     elif length == 17:
