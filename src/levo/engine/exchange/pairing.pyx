@@ -30,7 +30,6 @@ from levo.engine.core.types cimport (
     DROP_NONE,
     DROP_RATE_LIMITED,
     DROP_EVICTED,
-    FINDING_HEAD_CUT,
     NO_RESPONSE,
     PROTOCOL_HTTP1,
     REQUEST_CUT,
@@ -321,7 +320,8 @@ cdef void request_ended(EngineState* state, Connection* conn, Exchange* exchange
 cdef void response_ended(EngineState* state, Connection* conn, Exchange* exchange) noexcept nogil:
     """The final response's last octet was read (or its framing was lost)."""
     cdef Exchange* following = exchange.next
-    if exchange.request.present and not exchange.request.findings & FINDING_HEAD_CUT:
+    if exchange.request.stream_end:
+        # With a request whose end was lost: what was missing after it was its own.
         conn.paired_end = exchange.response.stream_end
     if following != NULL and following.request.peer_ack >= 0 and conn.tainted == 0:
         if following.request.peer_ack < exchange.response.stream_end:
@@ -346,8 +346,6 @@ cdef void finish_exchange(
         conn.streams[1].parser.current = NULL
     exchange.owner = NULL
     state.stats.exchanges_open -= 1
-    if exchange.response.status and not exchange.response.present and exchange.protocol == PROTOCOL_HTTP1:
-        show_interim(exchange)
     if exchange.incomplete == COMPLETE:
         exchange.incomplete = <unsigned char>incomplete
     if exchange.incomplete == COMPLETE:
@@ -355,6 +353,10 @@ cdef void finish_exchange(
             exchange.incomplete = REQUEST_GAP
         elif exchange.response.missing_bytes:
             exchange.incomplete = RESPONSE_GAP
+    elif exchange.incomplete == NO_RESPONSE and exchange.interim and exchange.protocol == PROTOCOL_HTTP1 and (
+        conn.client >= 0 and not conn.streams[1 - conn.client].parser.gap_before and not exchange.response.present
+    ):
+        show_interim(exchange)
     if state.ports != NULL:
         ports_exchange(state.ports, exchange.server_port)
     if exchange.drop_state == DROP_NONE and not exchange.sampled:
@@ -379,14 +381,13 @@ cdef void finish_exchange(
 
 
 cdef void show_interim(Exchange* exchange) noexcept nogil:
-    # Only interim responses came: the last one stands for the final one, without its fields.
+    # Only interim responses came, and nothing was lost: the last one stands for the final one, without its fields.
     cdef Message* response = &exchange.response
     response.present = 1
     response.version_major = 1
     response.version_minor = 1
     response.start_ns = response.head_ns = response.end_ns = exchange.request.end_ns
-    if exchange.interim:
-        exchange.interim -= 1
+    exchange.interim -= 1
 
 
 cdef void drop_exchange(EngineState* state, Connection* conn, Exchange* exchange, int reason) noexcept nogil:

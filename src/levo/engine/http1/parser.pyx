@@ -935,6 +935,8 @@ cdef int looks(const Connection* conn, int direction, const uint8_t* data, uint3
         if speaks(conn) != PROTOCOL_UNKNOWN or conn.layers[conn.top].unrecognized:
             return LOOKS_NO
         return LOOKS_RESPONSE if conn.client == 1 - direction else LOOKS_REQUEST
+    if seen == LOOKS_RESPONSE and conn.client == direction and conn.streams[direction].parser.gap_before:
+        return LOOKS_NO                           # content of a request whose head was lost
     return seen
 
 
