@@ -15,7 +15,7 @@ from tests.helpers.packets import Segment, capture_segments
 EXAMPLES = (
     b"GET /v1/customers/%d HTTP/1.1\r\nHost: api.example\r\nAccept: application/json\r\n\r\n",
     b'POST /v1/customers HTTP/1.1\r\nHost: api.example\r\nContent-Length: 12\r\n\r\n{"name": %03d}',
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{\"id\":%03d}",
+    b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{"id":%03d}',
     b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n%d\n",
     b"DELETE /v1/customers/%d HTTP/1.1\r\nHost: api.example\r\n\r\n",
 )

@@ -53,9 +53,13 @@ def fields_within(head: bytes, size: int) -> list[list[str]]:
 def test_a_request_is_reported_with_the_lines_that_were_captured(cut, how):
     talk = Conversation().handshake().client(REQUEST + b"{}", [cut])
     if how == "hole":
-        segments = without(talk.server(OK).client(NEXT).server(OK).close().segments, cut, len(REQUEST) + 2, True)
+        segments = without(
+            talk.server(OK).client(NEXT).server(OK).close().segments, cut, len(REQUEST) + 2, True
+        )
     elif how == "snap":
-        segments = Conversation().handshake().client(REQUEST + b"{}").server(OK).client(NEXT).server(OK).segments
+        segments = (
+            Conversation().handshake().client(REQUEST + b"{}").server(OK).client(NEXT).server(OK).segments
+        )
     else:
         talk = Conversation().handshake().client(REQUEST[:cut])
         if how == "fin":
@@ -114,7 +118,9 @@ def test_a_start_line_that_was_not_captured_is_not_guessed(line):
 
 
 def test_a_status_that_may_go_on_is_not_guessed():
-    (exchange,) = run(Conversation().handshake().client(NEXT).server(b"HTTP/1.1 20").close().segments).exchanges
+    (exchange,) = run(
+        Conversation().handshake().client(NEXT).server(b"HTTP/1.1 20").close().segments
+    ).exchanges
 
     assert (exchange["response"], exchange["incomplete"]) == (None, "response_cut")
 
@@ -151,7 +157,14 @@ def test_a_final_response_after_an_interim_head_that_was_cut():
 def test_what_follows_a_tunnel_whose_200_was_cut_is_no_http():
     connect = b"CONNECT mail.example:25 HTTP/1.1\r\nHost: mail.example:25\r\n\r\n"
     answer = b"HTTP/1.1 200 Connection established\r\nProxy-Agent: " + b"p" * 200 + b"\r\n\r\n"
-    talk = Conversation().handshake().client(connect).server(answer, [60]).server(b"220 mail\r\n").client(b"EHLO x\r\n")
+    talk = (
+        Conversation()
+        .handshake()
+        .client(connect)
+        .server(answer, [60])
+        .server(b"220 mail\r\n")
+        .client(b"EHLO x\r\n")
+    )
 
     (exchange,) = run(without(talk.segments, 60, len(answer), False)).exchanges
     assert (exchange["request"]["method"], exchange["response"]["status"]) == ("CONNECT", 200)

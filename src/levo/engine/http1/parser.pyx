@@ -838,7 +838,7 @@ cdef uint32_t search_message(
     cdef int64_t known = -1, found = -1
     cdef uint32_t first
     if direction == conn.client:
-        if is_content(conn, parser, data, length, offset, ack):
+        if is_content(conn, parser, data, length, ack):
             known = -2
     else:
         known = next_request_after(conn, offset)
@@ -873,7 +873,7 @@ cdef uint32_t search_message(
 
 
 cdef bint is_content(
-    Connection* conn, const Parser* parser, const uint8_t* data, uint32_t length, int64_t offset, int64_t ack
+    Connection* conn, const Parser* parser, const uint8_t* data, uint32_t length, int64_t ack
 ) noexcept nogil:
     """Whether octets of the client, which lost its framing, belong to the last request, whatever they look like."""
     cdef Exchange* last = conn.pending_last
@@ -882,10 +882,10 @@ cdef bint is_content(
     if last == NULL or last.response.present or not parser.gap_before:
         return True
     # The last request is not answered. If its end is known, what was lost after it began the next one: the client
-    # sends requests without waiting. So it does where one stands right after a head that announces no content.
+    # sends requests without waiting. So it does where a segment begins with one, after a head that announces none.
     if 0 < last.request.stream_end < parser.start_offset:
         return False
-    return may_have_content(conn) or offset != parser.start_offset or find_request(data, length) != 0
+    return may_have_content(conn) or find_request(data, length) != 0
 
 
 cdef void http1_end(

@@ -35,6 +35,7 @@ from levo.engine.exchange.sampling cimport sample_request, sample_response
 from levo.engine.http1.head cimport (
     Framing,
     first_line_length,
+    is_known_method,
     next_line,
     normalise_head,
     read_request_line,
@@ -111,9 +112,11 @@ cdef bint read_cut_head(
     clear(&framing, sizeof(Framing))
     framing.findings = findings
     if from_client:
-        # A line without a version is believed only where a field line follows.
+        # A line without a version is believed where a field line follows, or of a known method.
         i = read_request_line(plain, line, message)
-        good = (i == 1 or i == 2 and lines > 1) and not is_preface(plain, line)
+        good = (
+            i == 1 or i == 2 and (lines > 1 or lines and is_known_method(plain, message.method.length))
+        ) and not is_preface(plain, line)
     else:
         good = read_status_line(plain, line, message)
         if lines == 0:

@@ -66,7 +66,9 @@ cdef bint message_without_version(
         return False
     while at < length and is_token(data[at]):
         at += 1
-    return at > start and at < length and data[at] == 58
+    if at == length:                              # a field's name that was cut
+        return at > start and is_known_method(data, message.method.length)
+    return at > start and data[at] == 58
 
 
 cdef bint is_simple_request(const uint8_t* data, uint32_t length) noexcept nogil:
