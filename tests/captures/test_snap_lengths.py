@@ -1,4 +1,4 @@
-"""Truncated mirroring: every request whose request line was captured is reported, whatever the snap length.
+"""Truncated mirroring: every request whose request line was captured is reported at any snap length.
 
 The count is dpkt's, over the whole capture; what a snap length leaves of it follows from where the octets lie.
 """

@@ -1,4 +1,4 @@
-"""Octets of content that look like messages are content, also where a lost segment hid what announced them."""
+"""Content that looks like messages is content, also where a lost segment hid what announced it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests in a capture as dpkt reads them, and where in the frames their request lines lie: an independent count."""
+"""Requests in a capture as dpkt reads them, and where in the frames their request lines lie."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class _Direction:
 
 
 def request_lines(frames: Iterable[CapturedFrame], link_type: int) -> list[Line]:
-    """Return the requests of whole frames, in the order of their connections; none for a link dpkt cannot read."""
+    """Return the requests of whole frames, connection by connection; none for a link dpkt cannot read."""
     if link_type not in _LINKS:
         return []
     directions: dict[Key, _Direction] = {}

@@ -46,8 +46,8 @@ FINDINGS = (
     "bad_status",
     "head_cut",
 )
-"""Oddities of a message's framing and status line, and what was not captured of its head; the position is the bit in the engine (``Finding`` in
-``types.pxd``)."""
+"""Oddities of a message's framing and status line, and a head that was not captured whole (``head_cut``); the
+position is the bit in the engine (``Finding`` in ``types.pxd``)."""
 
 GRPC_STREAMING = ("", "client", "server", "bidirectional")
 """Sides of a gRPC call that sent more than one message; the position is the engine's two bits for it."""
