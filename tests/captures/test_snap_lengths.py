@@ -1,6 +1,6 @@
 """Truncated mirroring: every request whose request line was captured is reported at any snap length.
 
-The count is dpkt's, over the whole capture; what a snap length leaves of it follows from where the octets lie.
+The count is dpkt's, over the whole capture; what a snap length leaves follows from where the octets lie.
 """
 
 from __future__ import annotations

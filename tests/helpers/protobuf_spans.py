@@ -16,6 +16,7 @@ from levo.satellite.learn.trace import (
     BAD_STATUS,
     CLOCK_TOLERANCE_NS,
     HALF_READ,
+    HEAD_CUT,
     INVALID_STATUS,
     MAX_WEIGHT,
     METHODS,
@@ -106,12 +107,14 @@ def _read_span(span: Span, origin: Origin, received_ns: int) -> Trace | None:
         tuple(response_headers),
         _octets_of(values, "levo.http.request.body"),
         _octets_of(values, "levo.http.response.body"),
-        _is_whole(values, "request"),
-        _is_whole(values, "response"),
+        _is_whole(values, "request") and not _has_finding(values, f"request.{HEAD_CUT}"),
+        _is_whole(values, "response") and not _has_finding(values, f"response.{HEAD_CUT}"),
         _text_of(values, "rpc.system") == "grpc",
         _int_of(values, "rpc.grpc.status_code") if "rpc.grpc.status_code" in values else -1,
         span.trace_id + span.span_id,
         scheme_of(_text_of(values, "url.scheme")),
+        not _has_finding(values, f"request.{HEAD_CUT}"),
+        not _has_finding(values, f"response.{HEAD_CUT}"),
     )
 
 
@@ -126,11 +129,12 @@ def _status(values: dict[str, AnyValue]) -> int:
         status = status_of(value.string_value)
     else:
         status = status_of(value.double_value) if kind == "double_value" else INVALID_STATUS
+    return INVALID_STATUS if not status and _has_finding(values, BAD_STATUS) else status
+
+
+def _has_finding(values: dict[str, AnyValue], name: str) -> bool:
     findings = values.get("levo.findings")
-    if status or findings is None:
-        return status
-    bad = any(each.string_value == BAD_STATUS for each in findings.array_value.values)
-    return INVALID_STATUS if bad else 0
+    return findings is not None and any(each.string_value == name for each in findings.array_value.values)
 
 
 def _read_fields(fields: list[tuple[str, str]], name: str, value: AnyValue) -> None:

@@ -1,4 +1,4 @@
-"""HTTP/2 heads that were not captured whole: what HPACK gave before the cut is reported, the rest is not guessed."""
+"""HTTP/2 heads that were not captured whole: what HPACK gave before the cut is reported, no more."""
 
 from __future__ import annotations
 

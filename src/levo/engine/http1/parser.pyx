@@ -155,18 +155,7 @@ cdef uint32_t http1_data(
                 taken = search_message(state, conn, direction, data + at, length - at, time_ns, base + at, ack, True)
             at += taken
         elif parser.state == START:
-            while at < length and (data[at] == 13 or data[at] == 10):
-                at += 1
-            if at < length and parser.gap_before and not conn.found and direction == conn.client and (
-                not may_begin_request(conn, parser.start_offset, ack)
-            ):
-                move(parser, HOLE)                # content of a request whose head was lost
-            elif at < length:
-                parser.start_ns = time_ns
-                parser.start_offset = base + at
-                parser.start_ack = ack
-                parser.searched = 0
-                move(parser, HEAD_BEGINS)
+            at += begin_head(conn, direction, data + at, length - at, time_ns, base + at, ack)
         elif parser.expects and leaves_out_content(conn, direction, data + at, length - at, ack):
             end_message(state, conn, direction, time_ns, base + at)
         elif parser.state == LENGTH or parser.state == CHUNK_DATA:
@@ -191,6 +180,39 @@ cdef uint32_t http1_data(
         else:
             at += search_message(state, conn, direction, data + at, length - at, time_ns, base + at, ack, False)
     return at
+
+
+cdef uint32_t begin_head(
+    Connection* conn, int direction, const uint8_t* data, uint32_t length, int64_t time_ns, int64_t offset, int64_t ack
+) noexcept nogil:
+    """Pass over line ends, up to where a message begins; returns how many octets they are."""
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef uint32_t at = 0
+    while at < length and (data[at] == 13 or data[at] == 10):
+        at += 1
+    if at == length:
+        return at
+    if parser.gap_before and not conn.found and direction == conn.client and (
+        not may_begin_request(conn, parser.start_offset, ack)
+    ):
+        move(parser, HOLE)                        # content of a request whose head was lost
+        return at
+    parser.start_ns = time_ns
+    parser.start_offset = offset + at
+    parser.start_ack = ack
+    parser.searched = 0
+    move(parser, HEAD_BEGINS)
+    return at
+
+
+cdef bint cut_head(
+    EngineState* state, Connection* conn, int direction, int64_t resumes, int reason
+) noexcept nogil:
+    """The head in the buffer will not become whole: ``take_cut_head``."""
+    cdef bint good = take_cut_head(state, conn, direction, resumes, reason)
+    if good:
+        conn.found = speaks(conn) == PROTOCOL_HTTP1
+    return good
 
 
 cdef uint32_t take_head_octets(
@@ -282,7 +304,7 @@ cdef void cut_large_head(
     cdef Parser* parser = &conn.streams[direction].parser
     cdef uint32_t room = state.settings.max_head_bytes - parser.head.length
     buffer_append(&state.budget, &parser.head, data, room if room < length else length)
-    if not take_cut_head(
+    if not cut_head(
         state, conn, direction, offset + length, REQUEST_CUT if direction == conn.client else RESPONSE_CUT
     ):
         reject_head(state, conn, direction)
@@ -461,7 +483,7 @@ cdef void take_response(
     cdef bint connect = False
     cdef bint message_is_upgrade
     cdef bint websocket
-    if exchange == NULL and answers_cut_head(conn, message.peer_ack) and take_cut_head(
+    if exchange == NULL and answers_cut_head(conn, message.peer_ack) and cut_head(
         state, conn, conn.client, conn.streams[conn.client].offset, REQUEST_CUT
     ):
         give_up_framing(conn, conn.client, conn.streams[conn.client].offset)
@@ -812,7 +834,7 @@ cdef void http1_gap(
         return
     elif parser.state == HEAD:
         state.stats.heads_incomplete += 1
-        take_cut_head(
+        cut_head(
             state, conn, direction, offset + <int64_t>size, REQUEST_GAP if direction == conn.client else RESPONSE_GAP)
         if speaks(conn) != PROTOCOL_HTTP1:
             return
@@ -903,7 +925,7 @@ cdef void http1_end(
             reason = STILL_OPEN
         else:
             reason = REQUEST_CUT if direction == conn.client else RESPONSE_CUT
-        take_cut_head(state, conn, direction, conn.streams[direction].offset, reason)
+        cut_head(state, conn, direction, conn.streams[direction].offset, reason)
         if speaks(conn) != PROTOCOL_HTTP1:
             return
     end_head(state, parser)

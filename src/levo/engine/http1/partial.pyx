@@ -70,7 +70,6 @@ cdef bint take_cut_head(
             finish_exchange(state, conn, exchange, reason)
     if not good:
         return False
-    conn.found = 1
     message.present = 1
     message.findings |= FINDING_HEAD_CUT
     message.start_ns = message.head_ns = message.end_ns = parser.start_ns
@@ -189,11 +188,9 @@ cdef void end_cut_response(
         speak(conn, PROTOCOL_OPAQUE, NULL)
         whole(conn)
         end_heads(state, conn)
-        conn.found = 0
     elif connect and 200 <= status < 300:
         start_anew(conn)
         end_heads(state, conn)
-        conn.found = 0
 
 
 cdef bint answers_cut_head(const Connection* conn, int64_t ack) noexcept nogil:
