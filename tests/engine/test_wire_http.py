@@ -59,5 +59,5 @@ def test_what_a_capture_holds_is_reported_and_nothing_else(name):
 def test_a_head_that_was_cut_is_marked_and_keeps_its_host(name):
     request = run_file(FOLDER / f"{name}.pcap").exchanges[0]["request"]
 
-    assert "head_cut" in request["findings"]
+    assert "head_cut" in request["anomalies"]
     assert request["host"]

@@ -36,6 +36,7 @@ _WANTED = frozenset(
         "server.address",
         "server.port",
         "http.response.status_code",
+        "levo.anomalies",
         "levo.findings",
         "levo.sample.weight",
         "url.query",
@@ -107,14 +108,14 @@ def _read_span(span: Span, origin: Origin, received_ns: int) -> Trace | None:
         tuple(response_headers),
         _octets_of(values, "levo.http.request.body"),
         _octets_of(values, "levo.http.response.body"),
-        _is_whole(values, "request") and not _has_finding(values, f"request.{HEAD_CUT}"),
-        _is_whole(values, "response") and not _has_finding(values, f"response.{HEAD_CUT}"),
+        _is_whole(values, "request") and not _has_anomaly(values, f"request.{HEAD_CUT}"),
+        _is_whole(values, "response") and not _has_anomaly(values, f"response.{HEAD_CUT}"),
         _text_of(values, "rpc.system") == "grpc",
         _int_of(values, "rpc.grpc.status_code") if "rpc.grpc.status_code" in values else -1,
         span.trace_id + span.span_id,
         scheme_of(_text_of(values, "url.scheme")),
-        not _has_finding(values, f"request.{HEAD_CUT}"),
-        not _has_finding(values, f"response.{HEAD_CUT}"),
+        not _has_anomaly(values, f"request.{HEAD_CUT}"),
+        not _has_anomaly(values, f"response.{HEAD_CUT}"),
     )
 
 
@@ -129,12 +130,13 @@ def _status(values: dict[str, AnyValue]) -> int:
         status = status_of(value.string_value)
     else:
         status = status_of(value.double_value) if kind == "double_value" else INVALID_STATUS
-    return INVALID_STATUS if not status and _has_finding(values, BAD_STATUS) else status
+    bad = _has_anomaly(values, BAD_STATUS) or _has_anomaly(values, BAD_STATUS, "levo.findings")
+    return INVALID_STATUS if not status and bad else status
 
 
-def _has_finding(values: dict[str, AnyValue], name: str) -> bool:
-    findings = values.get("levo.findings")
-    return findings is not None and any(each.string_value == name for each in findings.array_value.values)
+def _has_anomaly(values: dict[str, AnyValue], name: str, key: str = "levo.anomalies") -> bool:
+    anomalies = values.get(key)
+    return anomalies is not None and any(each.string_value == name for each in anomalies.array_value.values)
 
 
 def _read_fields(fields: list[tuple[str, str]], name: str, value: AnyValue) -> None:

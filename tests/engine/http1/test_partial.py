@@ -74,7 +74,7 @@ def test_a_request_is_reported_with_the_lines_that_were_captured(cut, how):
     request = exchange["request"]
     assert (request["method"], request["headers"]) == ("POST", fields_within(REQUEST, cut))
     assert request["host"] == ("shop.example" if cut >= len(LINE + HOST) else "")
-    assert "head_cut" in request["findings"]
+    assert "head_cut" in request["anomalies"]
     reasons = {"hole": "request_gap", "snap": "request_gap", "end": "still_open"}
     assert exchange["incomplete"] == reasons.get(how, "request_cut")
     if how in ("hole", "snap"):
@@ -103,7 +103,7 @@ def test_a_response_is_reported_with_the_lines_that_were_captured(cut, how):
     assert response["status"] == 201
     if how != "snap":
         assert response["headers"] == fields_within(ANSWER, cut)
-    assert "head_cut" in response["findings"]
+    assert "head_cut" in response["anomalies"]
     reasons = {"fin": "response_cut", "end": "still_open"}
     assert exchange["incomplete"] == reasons.get(how, "response_gap")
     if how in ("hole", "snap"):

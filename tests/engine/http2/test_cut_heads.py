@@ -39,9 +39,9 @@ def test_a_head_that_a_snap_length_cut_keeps_what_was_decoded(snap):
     (x,) = run_frames(frames).exchanges
     request, response = x["request"], x["response"]
     assert (request["method"], request["target"], request["host"]) == ("GET", "/cut", "api.test")
-    assert "head_cut" in request["findings"]
+    assert "head_cut" in request["anomalies"]
     assert response["status"] == 200
-    assert "head_cut" in response["findings"]
+    assert "head_cut" in response["anomalies"]
     assert x["incomplete"] == "request_gap"
     assert "x-pad" not in dict(request["headers"])
 
@@ -62,7 +62,7 @@ def test_a_head_that_the_end_cut(how):
 
     (x,) = run_frames(capture_segments(talk.segments)).exchanges
     assert (x["request"]["method"], x["request"]["target"]) == ("GET", "/cut")
-    assert "head_cut" in x["request"]["findings"]
+    assert "head_cut" in x["request"]["anomalies"]
     assert x["incomplete"] == ("still_open" if how == "end" else "request_cut")
 
 

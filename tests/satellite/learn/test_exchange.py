@@ -41,7 +41,7 @@ def test_an_exchange() -> None:
     [
         (None, 0),
         (Response(status=0), 0),
-        (Response(status=0, findings=("bad_status",)), INVALID_STATUS),
+        (Response(status=0, anomalies=("bad_status",)), INVALID_STATUS),
         (Response(status=999), INVALID_STATUS),
         (Response(status=599), 599),
     ],
@@ -65,9 +65,9 @@ def test_the_scheme_of_the_request_is_kept(scheme: str, expected: str) -> None:
 def test_a_head_that_was_cut_is_marked_and_its_message_is_not_whole(side: str) -> None:
     request, response = Request(body=b"a"), Response(body=b"a")
     if side == "request":
-        request = Request(body=b"a", findings=("head_cut",))
+        request = Request(body=b"a", anomalies=("head_cut",))
     else:
-        response = Response(body=b"a", findings=("head_cut",))
+        response = Response(body=b"a", anomalies=("head_cut",))
     trace = trace_of(Exchange(request=request, response=response, incomplete=f"{side}_gap"), ORIGIN)
 
     assert trace is not None

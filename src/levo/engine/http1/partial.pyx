@@ -14,8 +14,8 @@ from levo.engine.core.state cimport Connection, EngineState, Parser
 from levo.engine.core.types cimport (
     AMBIGUOUS,
     DROP_EVICTED,
-    FINDING_BAD_STATUS,
-    FINDING_HEAD_CUT,
+    ANOMALY_BAD_STATUS,
+    ANOMALY_HEAD_CUT,
     NO_REQUEST,
     PROTOCOL_OPAQUE,
     Buffer,
@@ -37,7 +37,7 @@ from levo.engine.http1.head cimport (
     first_line_length,
     is_known_method,
     next_line,
-    normalise_head,
+    normalize_head,
     read_request_line,
     read_section,
     read_status_line,
@@ -71,7 +71,7 @@ cdef bint take_cut_head(
     if not good:
         return False
     message.present = 1
-    message.findings |= FINDING_HEAD_CUT
+    message.anomalies |= ANOMALY_HEAD_CUT
     message.start_ns = message.head_ns = message.end_ns = parser.start_ns
     message.stream_start = parser.start_offset
     message.peer_ack = parser.start_ack
@@ -89,7 +89,7 @@ cdef bint read_cut_head(
     cdef uint32_t end = head.length
     cdef uint32_t lines = 0
     cdef uint32_t line, size, i, allocated
-    cdef uint16_t findings = 0
+    cdef uint16_t anomalies = 0
     cdef uint8_t* plain
     cdef Framing framing
     cdef bint good
@@ -104,12 +104,12 @@ cdef bint read_cut_head(
     plain = <uint8_t*>take(&state.budget, allocated)
     if plain == NULL:
         return False
-    size = normalise_head(head.data, end, plain, &findings)
+    size = normalize_head(head.data, end, plain, &anomalies)
     for i in range(size):
         lines += plain[i] == 10
     line = first_line_length(plain, size)
     clear(&framing, sizeof(Framing))
-    framing.findings = findings
+    framing.anomalies = anomalies
     if from_client:
         # A line without a version is believed where a field line follows, or of a known method.
         i = read_request_line(plain, line, message)
@@ -121,11 +121,11 @@ cdef bint read_cut_head(
         if lines == 0:
             message.reason.length = 0             # its end may be missing
         if not message.status:
-            framing.findings |= FINDING_BAD_STATUS
+            framing.anomalies |= ANOMALY_BAD_STATUS
     if good:
         good = read_section(
             &state.budget, &message.head, plain, size, lines, next_line(plain, line, size), NULL, &framing)
-        message.findings = framing.findings
+        message.anomalies = framing.anomalies
     give_back(&state.budget, plain, allocated)
     return good
 
@@ -210,7 +210,7 @@ cdef bint may_have_content(const Connection* conn) noexcept nogil:
     """Whether content may follow the last request, of whose head only a part was captured."""
     cdef const Exchange* last = conn.pending_last
     cdef Text method
-    if last == NULL or not last.request.findings & FINDING_HEAD_CUT:
+    if last == NULL or not last.request.anomalies & ANOMALY_HEAD_CUT:
         return True
     method = section_text(&last.request.head, last.request.method)
     if not (

@@ -29,8 +29,8 @@ from levo.engine.core.types cimport (
     BODY_NONE,
     COMPLETE,
     DROP_EVICTED,
-    FINDING_BAD_STATUS,
-    FINDING_HEAD_CUT,
+    ANOMALY_BAD_STATUS,
+    ANOMALY_HEAD_CUT,
     GRPC_ASKED_COMPRESSED,
     GRPC_CALL,
     GRPC_CLIENT_STREAMS,
@@ -405,7 +405,7 @@ cdef void fill_head(
     stream.parts[k].content_length = content_length(&message.head)
     stream.parts[k].suspect_ns = 0
     if fields.cut:
-        message.findings |= FINDING_HEAD_CUT
+        message.anomalies |= ANOMALY_HEAD_CUT
     note_unknown(exchange, fields)
     if not exchange.grpc and says(&message.head, b"application/grpc", 16):
         exchange.grpc = GRPC_CALL
@@ -554,7 +554,7 @@ cdef void take_response(
         return                                    # head or trailers? nothing says which
     fill_head(state, conn, direction, &exchange.response, stream, OF_RESPONSE, fields, ends, time_ns)
     if pseudo & PSEUDO_STATUS and not status:
-        exchange.response.findings |= FINDING_BAD_STATUS
+        exchange.response.anomalies |= ANOMALY_BAD_STATUS
     stream.doubtful = not pseudo & PSEUDO_STATUS and not ends
     if not again:
         state.stats.responses_seen += 1

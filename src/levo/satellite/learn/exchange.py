@@ -48,15 +48,15 @@ def trace_of(exchange: Exchange, origin: Origin) -> Trace | None:
         exchange.grpc,
         -1 if response is None else _grpc_status(response),
         scheme=scheme,
-        request_head_whole=HEAD_CUT not in request.findings,
-        response_head_whole=response is None or HEAD_CUT not in response.findings,
+        request_head_whole=HEAD_CUT not in request.anomalies,
+        response_head_whole=response is None or HEAD_CUT not in response.anomalies,
     )
 
 
 def _status(response: Response | None) -> int:
     if response is None:
         return 0
-    is_bad = BAD_STATUS.removeprefix("response.") in response.findings
+    is_bad = BAD_STATUS.removeprefix("response.") in response.anomalies
     return INVALID_STATUS if is_bad else status_of(response.status)
 
 

@@ -39,20 +39,20 @@ from levo.wire.schema cimport (
 cdef enum:
     METHOD, SCHEME, PATH, ADDRESS, PORT, CODE, WEIGHT, QUERY, CLIENT
     REQUEST_BODY, REQUEST_CUT, REQUEST_MISSING, RESPONSE_BODY, RESPONSE_CUT, RESPONSE_MISSING, INCOMPLETE
-    RPC_SYSTEM, GRPC_STATUS, FINDINGS
+    RPC_SYSTEM, GRPC_STATUS, ANOMALIES, FINDINGS  # the last: what sensors before 0.1.0 called anomalies
     NOTHING
 
 cdef enum:
-    WANTED = 19
+    WANTED = 20
 cdef const char** NAMES = [
     b"http.request.method", b"url.scheme", b"url.path", b"server.address", b"server.port",
     b"http.response.status_code", b"levo.sample.weight", b"url.query", b"client.address",
     b"levo.http.request.body", b"levo.http.request.body.truncated", b"levo.http.request.body.missing_bytes",
     b"levo.http.response.body", b"levo.http.response.body.truncated", b"levo.http.response.body.missing_bytes",
     b"levo.exchange.incomplete", b"rpc.system", b"rpc.grpc.status_code",
-    b"levo.findings",
+    b"levo.anomalies", b"levo.findings",
 ]
-cdef int* LENGTHS = [19, 10, 8, 14, 11, 25, 18, 9, 14, 22, 32, 36, 23, 33, 37, 24, 10, 20, 13]
+cdef int* LENGTHS = [19, 10, 8, 14, 11, 25, 18, 9, 14, 22, 32, 36, 23, 33, 37, 24, 10, 20, 14, 13]
 
 cdef enum:
     ABSENT = 1
@@ -258,8 +258,8 @@ cdef class SpanReader:
         if incomplete:
             sent_whole = sent_whole and incomplete.removeprefix("request_") not in self._half_read
             received_whole = received_whole and incomplete.removeprefix("response_") not in self._half_read
-        sent_head = not has_finding(&values[FINDINGS], b"request.head_cut", 16)
-        received_head = not has_finding(&values[FINDINGS], b"response.head_cut", 17)
+        sent_head = not has_anomaly(&values[ANOMALIES], b"request.head_cut", 16)
+        received_head = not has_anomaly(&values[ANOMALIES], b"response.head_cut", 17)
         return self._trace(
             self._origin,
             self._host(text(&values[ADDRESS]), integer(&values[PORT]), scheme),
@@ -301,19 +301,22 @@ cdef class SpanReader:
             status = self._status(number)
         elif code.kind != ABSENT and code.kind != 0:
             status = self._status(())
-        if status == 0 and has_finding(&values[FINDINGS], b"response.bad_status", 19):
+        if status == 0 and (
+            has_anomaly(&values[ANOMALIES], b"response.bad_status", 19)
+            or has_anomaly(&values[FINDINGS], b"response.bad_status", 19)
+        ):
             status = self._status(())
         return status
 
 
-cdef bint has_finding(const Value* findings, const char* name, Py_ssize_t size) noexcept nogil:
-    """Whether *name* is among the sensor's findings."""
+cdef bint has_anomaly(const Value* anomalies, const char* name, Py_ssize_t size) noexcept nogil:
+    """Whether *name* is among the sensor's anomalies."""
     cdef Cursor cursor
     cdef Field field
     cdef Value item
-    if findings.kind != ANY_VALUE_ARRAY_VALUE:
+    if anomalies.kind != ANY_VALUE_ARRAY_VALUE:
         return False
-    cursor = findings.inside
+    cursor = anomalies.inside
     while take_field(&cursor, &field) == 1:
         if field.tag == ARRAY_VALUE_VALUES and take_value(field.inside, &item) and item.kind == ANY_VALUE_STRING_VALUE:
             if item.inside.end - item.inside.at == size and memcmp(item.inside.at, name, size) == 0:
