@@ -537,7 +537,8 @@ cdef void take_response(
         message.body_framing = BODY_CHUNKED
         begin_chunks(
             parser, framing.content_length if framing.content_length >= 0
-            else -2 if framing.close or message.version_minor == 0 or message.version_major == 0 else -1)
+            else -2 if framing.close or framing.chunked == 2 or message.version_minor == 0 or (
+                message.version_major == 0) else -1)
     elif framing.content_length >= 0 and not (
         framing.close and framing.anomalies & (ANOMALY_BAD_LENGTH | ANOMALY_LENGTHS_DIFFER)
     ):
