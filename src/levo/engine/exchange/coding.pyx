@@ -399,6 +399,11 @@ cdef inline bint is_noise(uint8_t octet) noexcept nogil:
     return octet < 0x20 or octet >= 0x7F
 
 
+cdef inline bint may_be_coding(uint8_t first) noexcept nogil:
+    """Whether the name of a field that lists codings may begin with that octet: c, t or noise."""
+    return first | 0x20 == c"c" or first | 0x20 == c"t" or first <= 0x20 or first >= 0x7F
+
+
 cdef bint is_called(Text name, const uint8_t* wanted, uint32_t size) noexcept nogil:
     """The field name, whatever noise stands in or around it."""
     cdef uint32_t i, matched = 0
@@ -452,8 +457,14 @@ cdef int list_codings(const Message* message, Coding* codings) noexcept nogil:
         if field.name.length < 16:
             continue                      # shorter than "content-encoding"; noise makes it longer
         name = section_text(&message.head, field.name)
+        if name.length == 0 or not may_be_coding(name.data[0]):
+            continue
         if is_called(name, <const uint8_t*>b"content-encoding", 16):
             inside = add_codings(section_text(&message.head, field.value), inner, inside, NULL)
+        elif framed and field.value.length == 7 and name.length == 17 and (
+            message.head.text[field.value.at] | 0x20 == c"c"
+        ):
+            framed = False                # chunked alone, which nearly all are: undone
         elif is_called(name, <const uint8_t*>b"transfer-encoding", 17):
             outside = add_codings(section_text(&message.head, field.value), outer, outside, &framed)
     for i in range(outside):

@@ -488,7 +488,7 @@ cdef bint has_type(const Message* message, const char* part, size_t size) noexce
     return False
 
 
-cdef void mask_field(const Selection* chosen, Section* section, const Field* field, Hidden* hidden) noexcept nogil:
+cdef inline void mask_field(const Selection* chosen, Section* section, const Field* field, Hidden* hidden) noexcept nogil:
     """Hide what is secret in the value of one header field."""
     cdef Text value = section_text(section, field.value)
     cdef uint8_t* data = <uint8_t*>value.data
@@ -724,7 +724,7 @@ cdef void mask_exchange(const Selection* chosen, Exchange* exchange, Hidden* hid
 
 
 cdef bint is_closed_book(const Message* message) noexcept nogil:
-    """Whether a content coding that could not be undone hides what the body holds."""
+    """Whether a content or transfer coding that could not be undone hides what the body holds."""
     cdef const uint8_t* data = message.body.data
     cdef size_t length = message.body.length
     cdef Field* field
@@ -733,7 +733,9 @@ cdef bint is_closed_book(const Message* message) noexcept nogil:
         return False
     field = section_find(&message.head, b"content-encoding", 16)
     if field == NULL:
-        return False
+        field = section_find(&message.head, b"transfer-encoding", 17)
+        if field == NULL or field.value.length == 7:
+            return False                          # chunked alone: undone
     value = section_text(&message.head, field.value)
     if value.length == 0 or (value.length == 8 and lower(value.data[0]) == c"i"):
         return False
