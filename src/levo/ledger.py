@@ -86,6 +86,7 @@ PAYLOAD = Stage(
     (
         State("parsed", Fate.KEPT, "read by a protocol parser"),
         State("duplicate", Fate.INTENDED, "retransmitted or overlapping: seen before"),
+        State("duplicate_nat", Fate.INTENDED, "seen before under other addresses (address translation)"),
         State("opaque", Fate.INTENDED, "in connections that are encrypted or not HTTP"),
         State("skipped", Fate.LOST, "passed over while looking for the next message"),
         State("evicted", Fate.LOST, "held out of order and given up for memory"),
