@@ -89,6 +89,7 @@ cdef enum:
     RESET_WINDOW = 1 << 20      # how far behind the last octet seen a RST is believed
     HALF_OPEN_SHARE = 8         # half-open connections that hold more than this part of the budget go first
     QUIET_SHARE = 4             # ... and quiet ones next
+    MOST_PADDING = 6            # octets between an IP packet of 40 and the least of an Ethernet frame
     YOUNG_PACKETS = 32          # packets of a connection during which it may turn out to be another one's twin
     AHEAD_NS = 1_000_000_000    # activity that is further ahead of the clock is put right
 
@@ -630,11 +631,15 @@ cdef void take_segment(
 
 
 cdef inline bint padded(const Packet* packet) noexcept nogil:
-    # May the payload be the padding of a frame? Without options there is room for six octets.
-    return (
-        packet.flags == ACK and 0 < packet.payload_length <= 6 and packet.missing_length == 0
-        and packet.family == 4 and packet.options_length == 0
-    )
+    # May the payload of a bare acknowledgment be the padding of a frame of the least size?
+    cdef uint32_t at
+    if (packet.flags != ACK or not 0 < packet.payload_length <= MOST_PADDING or packet.missing_length
+            or packet.family != 4 or packet.options_length):
+        return False
+    for at in range(packet.payload_length):
+        if packet.payload[at]:
+            return False
+    return True
 
 
 cdef void take_urgent(

@@ -27,7 +27,6 @@ cdef enum:
     FAR = 1 << 26               # sequence numbers further away belong to another connection
     ODD_RUN = 3                 # ... once so many consecutive segments are
     AGREED = 255                # odd_run: the receiver has acknowledged odd_next
-    MOST_PADDING = 6            # octets that fill an IP packet of 40 octets up to a frame's least size
     CERTAIN_LOSS = 1 << 20      # octets behind an acknowledged hole that end the wait for it
     LEAST_CHARGE = 1024         # of a held segment, however small: bounds their number
 
@@ -159,17 +158,12 @@ cdef void stream_padding(
     EngineState* state, Connection* conn, int direction, uint32_t seq,
     const uint8_t* data, uint32_t length, bint has_ack, uint32_t ack, int64_t time_ns,
 ) noexcept nogil:
-    """The payload of a bare acknowledgment in a frame of the least size.
+    """The payload of a bare acknowledgment, a few zeros: perhaps none.
 
-    Some devices count a frame's padding into the IP length. A few zeros are put aside until what follows shows
+    Some devices count a frame's padding into the IP length. The zeros are put aside until what follows shows
     whether they were sent: octets after them, an acknowledgment, or others in their place.
     """
     cdef Stream* stream = &conn.streams[direction]
-    cdef uint32_t at
-    for at in range(length):
-        if data[at] != 0 or length > MOST_PADDING:
-            stream_segment(state, conn, direction, seq, data, length, 0, has_ack, ack, time_ns)
-            return
     if not stream.seen:
         stream.seen = 1
         stream.rcv_nxt = seq
