@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import struct
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -118,17 +117,10 @@ def test_one_octet_a_segment(name):
     assert all(x["client"] == client for x in run.exchanges)
 
 
-@pytest.mark.parametrize(
-    "start", [b"P", b"PR", b"PROX", b"PROXY", b"\r\n", b"\r\n\r\n", b"\r\n\r\n\0\r\nQ"], ids=repr
-)
-def test_octets_that_only_begin_like_a_header_are_not_lost(start):
-    """A method that begins with P, cut anywhere, and empty lines."""
-    method = b"" if start[:1] == b"\r" else b"OST"
-    peers = Conversation().handshake()
-    whole = (b"P" + method if method else start[:4] if start[4:] else start) + b" /x HTTP/1.1\r\nHost: h\r\n\r\n"
-    if not method:
-        whole = (start[:4] if len(start) > 4 else start) + b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
-    peers.client(whole, (1, 2, 3)).server(ANSWER)
+@pytest.mark.parametrize("cut", [1, 2, 3])
+@pytest.mark.parametrize("whole", [b"POST /x HTTP/1.1\r\nHost: h\r\n\r\n", b"\r\n\r\nGET /x HTTP/1.1\r\nHost: h\r\n\r\n"])
+def test_octets_that_only_begin_like_a_header_are_not_lost(whole, cut):
+    peers = Conversation().handshake().client(whole, (cut,)).server(ANSWER)
     run = run_frames(capture_segments(peers.close().segments))
     assert [x["request"]["path"] for x in run.complete] == ["/x"]
 
@@ -167,11 +159,6 @@ def test_tls_after_it_is_seen_as_tls():
     peers = Conversation().handshake().client(NAMES["v2 with TLVs"][0]).client(hello)
     run = run_frames(capture_segments(peers.close().segments))
     assert run.statistics["connections_tls"] == 1
-
-
-def test_the_header_counts_against_the_memory_budget_and_is_given_back(tmp_path: Path):
-    run = talk(NAMES["v2 with TLVs"][0], count=1)
-    assert run.statistics["memory_used_bytes"] >= 0
 
 
 @pytest.mark.parametrize("lines", [b"\r\n", b"\r\n\r\n", b"\n\n\n"], ids=repr)

@@ -518,13 +518,13 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
     cdef uint64_t network = 0 if state.one_network else packet.network
     cdef uint64_t before
     if side:
-        ends.a = packet.destination
-        ends.b = packet.source
+        ends.a = <const uint8_t*>packet.destination
+        ends.b = <const uint8_t*>packet.source
         ends.a_port = packet.destination_port
         ends.b_port = packet.source_port
     else:
-        ends.a = packet.source
-        ends.b = packet.destination
+        ends.a = <const uint8_t*>packet.source
+        ends.b = <const uint8_t*>packet.destination
         ends.a_port = packet.source_port
         ends.b_port = packet.destination_port
     conn = find(state, ends.a, ends.a_port, ends.b, ends.b_port, network, &ends.hash)
