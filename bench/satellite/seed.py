@@ -61,7 +61,7 @@ def seed(
             )  # fmt: skip
             connection.execute(
                 "INSERT INTO endpoint (id, organization, environment, application, host, method, template,"
-                " traces, exchanges, first_seen_ns, last_seen_ns, path, place, confidence, callers)"
+                " traces, exchanges, first_seen_ns, last_seen_ns, path, path_key, confidence, callers)"
                 f" VALUES ({','.join('?' * len(row))})",
                 row,
             )

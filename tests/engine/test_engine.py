@@ -25,15 +25,15 @@ def test_the_same_frames_give_the_same_exchanges_fed_or_pumped():
     while pumped.pump(source, 3, 0) >= 0:
         pass
     pumped.finish()
-    assert fed.drain().jsonl() == pumped.drain().jsonl() != b""
+    assert fed.take().jsonl() == pumped.take().jsonl() != b""
 
 
 def test_drain_hands_over_at_most_what_was_asked_for_in_order():
     engine = Engine()
     engine.feed(FRAMES)
     assert engine.ready == 5
-    first, rest = engine.drain(2), engine.drain()
-    assert (len(first), len(rest), engine.ready, len(engine.drain())) == (2, 3, 0, 0)
+    first, rest = engine.take(2), engine.take()
+    assert (len(first), len(rest), engine.ready, len(engine.take())) == (2, 3, 0, 0)
     assert [x.start_ns for x in first.exchanges()] < [x.start_ns for x in rest.exchanges()]
 
 
@@ -42,7 +42,7 @@ def test_memory_is_given_back():
     engine = Engine(linger_ns=0)
     engine.feed(FRAMES)
     engine.finish()
-    engine.drain()
+    engine.take()
     engine.tick(FRAMES[-1][0] + 10**9)
     assert engine.memory_used_bytes == 0
 
@@ -66,7 +66,7 @@ def test_rules_are_asked_once_a_request_and_counted():
     engine.feed(FRAMES)
     engine.finish()
     assert asked == [(b"GET", b"a.example", b"/x", b"/x", "10.0.0.1", 40000, "10.0.0.2", 80)] * 5
-    assert len(engine.drain()) == 0
+    assert len(engine.take()) == 0
     assert engine.statistics()["exchanges_dropped"][DROP_NAMES[4]] == 5
 
 
@@ -146,7 +146,7 @@ def test_a_step_of_the_clock_that_lasts_is_followed(jump):
     engine.feed(frames[:half] + moved)
     assert abs(engine.now_ns - moved[-1][0]) < SECOND
     engine.finish()
-    assert len(engine.drain()) == 80
+    assert len(engine.take()) == 80
 
 
 def test_a_connection_goes_on_over_26_hours():
@@ -163,7 +163,7 @@ def test_a_connection_goes_on_over_26_hours():
             engine.feed([(at + minute * 60 * SECOND + i, UDP, None) for i in range(3)])
         at += pause
     engine.feed([(at, frame(each, Ends()), None) for each in talk.client(REQUEST).server(ANSWER).segments])
-    found = engine.drain().exchanges()
+    found = engine.take().exchanges()
     assert [(x.request.path, x.incomplete) for x in found] == [
         *((f"/{number}", None) for number in range(len(pauses))),
         ("/x", None),

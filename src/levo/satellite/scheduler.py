@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from levo.satellite.learn import Decision, Override, Scope, State
+from levo.satellite.learn import Override, Scope, State, TemplateDecision
 from levo.satellite.learn.decisions import decide_and_forget
 
 _SHARE = 10
@@ -28,12 +28,12 @@ class DecisionScheduler:
         """*overrides* returns what users and descriptions say about a host's paths."""
         self._overrides = overrides
         self._stopwatch = stopwatch
-        self._decisions: dict[Scope, Decision] = {}
+        self._decisions: dict[Scope, TemplateDecision] = {}
         self._next_s: dict[Scope, float] = {}
         self._saved_s: dict[Scope, float] = {}
 
     @property
-    def decisions(self) -> dict[Scope, Decision]:
+    def decisions(self) -> dict[Scope, TemplateDecision]:
         """The last decision on each host."""
         return self._decisions
 

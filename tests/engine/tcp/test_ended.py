@@ -35,7 +35,7 @@ def test_a_late_retransmission_is_a_duplicate(after, how, from_client):
         engine.tick(START + second * SECOND)
     feed(engine, [payloads[from_client]], START + after * SECOND)
     engine.finish()
-    assert len(engine.drain()) == 1
+    assert len(engine.take()) == 1
     statistics = engine.statistics()
     assert statistics["payload_bytes_duplicate"] == len(payloads[from_client].payload)
     assert_balanced(statistics)
@@ -47,7 +47,7 @@ def test_new_octets_after_the_end_are_a_connection_joined_late():
     engine.tick(START + 10 * SECOND)
     other = Conversation(client_isn=900_000_000, server_isn=100_000_000).start_mid_stream()
     feed(engine, other.client(ask(b"two")).server(ANSWER).segments, START + 10 * SECOND)
-    assert [x.request.path for x in engine.drain().exchanges()] == ["/one", "/two"]
+    assert [x.request.path for x in engine.take().exchanges()] == ["/one", "/two"]
 
 
 def test_thousands_of_ended_connections_stay_within_their_share_of_the_budget():
@@ -55,6 +55,6 @@ def test_thousands_of_ended_connections_stay_within_their_share_of_the_budget():
     for port in range(10_000, 20_000):
         ends = ENDS.with_client_port(port)
         feed(engine, Conversation().handshake().client(ask(b"x")).server(ANSWER).close().segments, START, ends)
-    engine.drain()
+    engine.take()
     engine.tick(START + 10 * SECOND)
     assert engine.statistics()["memory_used_bytes"] == 0

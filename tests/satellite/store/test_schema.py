@@ -9,9 +9,17 @@ from levo.errors import LevoError
 from levo.satellite.learn import State, learn_all
 from levo.satellite.openapi import render_document
 from levo.satellite.queue import Position
-from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
+from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter, schema
 from levo.satellite.store.schema import open_for_reading, open_for_writing
 from tests.satellite.store.catalogs import catalog, trace
+from tests.satellite.store.earlier import CATALOG, restore_earlier, rows_of
+
+BEFORE_7 = (
+    "ALTER TABLE endpoint RENAME COLUMN path_key TO place; ALTER TABLE checkpoint RENAME COLUMN id TO one;"
+    "ALTER TABLE endpoint_redirect RENAME COLUMN old_endpoint TO old;"
+    "ALTER TABLE endpoint_redirect RENAME COLUMN new_endpoint TO new;"
+    "ALTER TABLE endpoint_redirect RENAME TO redirect;"
+)
 
 
 def test_a_commit_is_durable_before_it_returns(tmp_path: Path) -> None:
@@ -72,7 +80,7 @@ def test_for_an_organization_every_table_is_a_view_of_its_part(tmp_path: Path) -
 def test_a_catalog_of_one_organization_keeps_its_sums_when_it_is_migrated(tmp_path: Path) -> None:
     connection = open_for_writing(tmp_path / "catalog")
     connection.executescript(
-        "INSERT INTO sensor VALUES ('acme', 's', '', 1, 1, 0, x'');"
+        BEFORE_7 + "INSERT INTO sensor VALUES ('acme', 's', '', 1, 1, 0, x'');"
         "INSERT INTO rollup VALUES (0, 60, 120, 5, 0, 0, x'');"
         "ALTER TABLE endpoint DROP COLUMN schemes; DROP TABLE organization; PRAGMA user_version = 3;"
     )
@@ -86,7 +94,7 @@ def test_a_catalog_of_one_organization_keeps_its_sums_when_it_is_migrated(tmp_pa
 def test_sensors_of_the_schema_before_are_kept_as_runs_without_a_name(tmp_path: Path) -> None:
     connection = open_for_writing(tmp_path / "catalog")
     connection.executescript(
-        "DROP TABLE sensor;"
+        BEFORE_7 + "DROP TABLE sensor;"
         "CREATE TABLE sensor (organization TEXT NOT NULL, sensor TEXT NOT NULL,"
         " first_seen_ns INTEGER NOT NULL, last_seen_ns INTEGER NOT NULL, report BLOB NOT NULL,"
         " PRIMARY KEY (organization, sensor)) STRICT,"
@@ -112,7 +120,7 @@ def test_endpoints_of_the_schema_before_have_no_known_scheme_until_one_is_seen(t
     """Schema 5 did not keep it: the document says http as it did, then what traffic shows."""
     catalog(tmp_path / "catalog", [trace("/users"), trace("/orders")]).close()
     connection = sqlite3.connect(tmp_path / "catalog")
-    connection.executescript("ALTER TABLE endpoint DROP COLUMN schemes; PRAGMA user_version = 5;")
+    connection.executescript(BEFORE_7 + "ALTER TABLE endpoint DROP COLUMN schemes; PRAGMA user_version = 5;")
     connection.close()
     with CatalogWriter(tmp_path / "catalog") as writer:
         reader = CatalogReader(tmp_path / "catalog")
@@ -127,3 +135,33 @@ def test_endpoints_of_the_schema_before_have_no_known_scheme_until_one_is_seen(t
     assert [(row.path, row.schemes, row.traces) for row in before] == [("/orders", (), 1), ("/users", (), 1)]
     assert [(row.path, row.schemes) for row in after] == [("/orders", ()), ("/users", ("https",))]
     assert servers == [[{"url": "http://shop.example"}], [{"url": "https://shop.example"}]]
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["closed", "killed"])
+def test_a_catalog_of_the_version_before_keeps_all_its_rows(tmp_path: Path, killed: bool) -> None:
+    path = restore_earlier(tmp_path, killed=killed) / CATALOG
+    before = rows_of(path)
+    for _ in range(2):
+        open_for_writing(path).close()
+        after = rows_of(path)
+
+        assert after.pop("endpoint_redirect") == before["redirect"] != []
+        assert after == {name: rows for name, rows in before.items() if name != "redirect"}
+    reader = CatalogReader(path)
+    assert [row.path for row in reader.endpoints(EndpointFilter())[1]][-1] == "/orders/{orderId}"
+    assert reader.merged_into([1]) == {1: [3, 4]}
+    reader.close()
+
+
+def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = restore_earlier(tmp_path) / CATALOG
+    before = rows_of(path)
+    steps = schema._STEPS
+    monkeypatch.setattr(schema, "_STEPS", (*steps[:-1], f"{steps[-1]}; DROP TABLE no_such_table"))
+    with pytest.raises(LevoError, match="cannot be used as the catalog"):
+        open_for_writing(path)
+
+    assert rows_of(path) == before
+    monkeypatch.undo()
+    open_for_writing(path).close()
+    assert "endpoint_redirect" in rows_of(path)

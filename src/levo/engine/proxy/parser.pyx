@@ -29,10 +29,7 @@ cdef enum:
     HEADER_LENGTH = 16          # of version 2, before the addresses
     ADDRESSES_LENGTH = 36       # of IPv6, the longest that are of use
 
-cdef extern from *:
-    """
-    static const unsigned char levo_proxy_signature[12] = "\\r\\n\\r\\n\\0\\r\\nQUIT\\n";
-    """
+cdef extern from "levo/engine/proxy/signature.h":
     const uint8_t* SIGNATURE "levo_proxy_signature"
 
 

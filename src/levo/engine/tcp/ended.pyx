@@ -10,18 +10,13 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 from levo.engine.core.state cimport EngineState, seq_diff
+from levo.engine.core.times cimport MINUTE_NS
 
 cdef enum:
     SHARE = 128                 # of the memory budget
     LEAST = 256
     WINDOW = 1 << 20            # octets before the end that are recognized
-
-cdef extern from *:
-    """
-    #define LEVO_RETRANSMIT_NS 900000000000LL
-    """
-    const int64_t RETRANSMIT_NS "LEVO_RETRANSMIT_NS"       # Linux gives up after some 15 minutes (tcp_retries2)
-
+    RETRANSMITTED = 15          # minutes after which Linux gives up (tcp_retries2)
 
 ctypedef struct Ended:
     uint32_t mask
@@ -88,7 +83,7 @@ cdef bint ended_has(EngineState* state, const Ends* ends, int side, uint32_t end
     cdef int i
     for i in range(2):
         grave = &ended.graves[(ends.hash & ended.mask) ^ i]
-        if grave.hash != ends.hash or grave.time_ns == 0 or state.now_ns - grave.time_ns > RETRANSMIT_NS:
+        if grave.hash != ends.hash or grave.time_ns == 0 or state.now_ns - grave.time_ns > RETRANSMITTED * MINUTE_NS:
             continue
         check = check_of(state, ends)
         if grave.check == check:

@@ -40,7 +40,7 @@ ctypedef struct Twins:
     Alias** by_conn
     uint32_t mask
     uint32_t count
-    Recent recent[RECENT_SLOTS]
+    Recent recent[2][8192]      # RECENT_SLOTS each: any, and what connections began with
 
 
 ctypedef struct Ends:

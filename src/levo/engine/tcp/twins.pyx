@@ -19,6 +19,7 @@ from libc.string cimport memcmp, memcpy
 
 from levo.engine.core.memory cimport give_back, over_budget, take
 from levo.engine.core.state cimport Connection, EngineState, seq_diff
+from levo.engine.core.times cimport SECOND_NS
 from levo.engine.core.types cimport Packet
 
 cdef enum:
@@ -28,14 +29,8 @@ cdef enum:
     PREFIX = 64                 # octets that are compared
     CHOSEN = 1 << 16            # sequence numbers below are not drawn at random, but chosen
     YOUNG = 32                  # packets during which a connection that was joined late is looked for elsewhere
+    TWIN_SECONDS = 5            # between two copies of a segment
     ACK = 16
-
-cdef extern from *:
-    """
-    #define LEVO_TWIN_NS 5000000000LL
-    """
-    const int64_t TWIN_NS "LEVO_TWIN_NS"
-
 
 cdef Twins* twins_new() noexcept nogil:
     """NULL when memory is refused."""
@@ -176,9 +171,10 @@ cdef inline uint64_t key_of(uint32_t one, uint32_t other) noexcept nogil:
     return <uint64_t>one << 32 | other if one < other else <uint64_t>other << 32 | one
 
 
-cdef inline Recent* slot_of(EngineState* state, uint64_t key) noexcept nogil:
+cdef inline Recent* slot_of(EngineState* state, uint64_t key, bint opening) noexcept nogil:
+    # *opening*: what a connection with a handshake began with has a place of its own, which busy ones do not take.
     cdef uint64_t mixed = (key ^ state.hash_seed) * <uint64_t>0x9e3779b97f4a7c15
-    return &(<Twins*>state.twins).recent[(mixed ^ mixed >> 32) & (RECENT_SLOTS - 1)]
+    return &(<Twins*>state.twins).recent[opening][(mixed ^ mixed >> 32) & (RECENT_SLOTS - 1)]
 
 
 cdef inline uint32_t prefix_of(const Packet* packet) noexcept nogil:
@@ -206,9 +202,9 @@ cdef inline uint32_t beginning(const Connection* conn, int side, uint32_t otherw
 
 
 cdef void put(EngineState* state, Connection* conn, int side, uint32_t seq, uint32_t ack,
-              uint32_t prefix, uint32_t length, int64_t time_ns) noexcept nogil:
+              uint32_t prefix, uint32_t length, int64_t time_ns, bint opening) noexcept nogil:
     cdef uint64_t key = key_of(seq, ack)
-    cdef Recent* slot = slot_of(state, key)
+    cdef Recent* slot = slot_of(state, key, opening)
     slot.key = key
     slot.conn = conn
     slot.hash = conn.hash
@@ -229,16 +225,21 @@ cdef void twins_note(EngineState* state, Connection* conn, int side, uint32_t se
     if whole and side != conn.client and (conn.streams[0].has_data or conn.streams[1].has_data):
         return
     prefix = prefix_of(packet)
-    put(state, conn, side, seq, packet.ack, prefix, packet.payload_length, packet.time_ns)
+    put(state, conn, side, seq, packet.ack, prefix, packet.payload_length, packet.time_ns, False)
     if whole:
+        if conn.streams[0].has_data or conn.streams[1].has_data:
+            return
         first = beginning(conn, side, seq)
         second = beginning(conn, 1 - side, packet.ack)
-        if (first != seq or second != packet.ack) and not conn.streams[side].has_data:
+        if first == seq and second == packet.ack:
+            put(state, conn, side, seq, packet.ack, prefix, packet.payload_length, packet.time_ns, True)
+        else:
             # Not the first octets: known by its handshake all the same.
-            put(state, conn, side, first, second, 0, 0, packet.time_ns)
+            put(state, conn, side, first, second, 0, 0, packet.time_ns, True)
     elif not conn.streams[1 - side].visible:
         # The answer may come in another network.
-        put(state, conn, side, seq + packet.payload_length + packet.missing_length, packet.ack, 0, 0, packet.time_ns)
+        put(state, conn, side, seq + packet.payload_length + packet.missing_length, packet.ack, 0, 0, packet.time_ns,
+            False)
 
 
 cdef bint alive(EngineState* state, const Recent* slot) noexcept nogil:
@@ -273,6 +274,7 @@ cdef const Recent* twin_of(
     cdef bint known, same, drawn
     cdef const Recent* slot
     cdef Connection* other
+    cdef uint64_t key
     cdef uint32_t first, second
     cdef int sender
     if not packet.flags & ACK:
@@ -287,10 +289,15 @@ cdef const Recent* twin_of(
             return NULL
         first = seq
         second = packet.ack
-    slot = slot_of(state, key_of(first, second))
-    if slot.conn == conn or slot.conn == NULL or slot.key != key_of(first, second) or first == second:
+    key = key_of(first, second)
+    slot = slot_of(state, key, whole)
+    if slot.key != key or slot.conn == conn:
+        slot = slot_of(state, key, not whole)     # the other one was joined late, or this one
+    if slot.key != key or slot.conn == conn or slot.conn == NULL or first == second:
         return NULL
-    if packet.time_ns - slot.time_ns > TWIN_NS or slot.time_ns - packet.time_ns > TWIN_NS or not alive(state, slot):
+    if packet.time_ns - slot.time_ns > TWIN_SECONDS * SECOND_NS:
+        return NULL
+    if slot.time_ns - packet.time_ns > TWIN_SECONDS * SECOND_NS or not alive(state, slot):
         return NULL
     other = slot.conn
     sender = slot.side if slot.seq == first else 1 - slot.side

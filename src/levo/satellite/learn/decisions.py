@@ -28,7 +28,7 @@ class Assignment:
 
 
 @dataclass(slots=True)
-class Decision:
+class TemplateDecision:
     """The templates of one host."""
 
     templates: tuple[Template, ...] = ()
@@ -45,9 +45,9 @@ class Decision:
         return found
 
 
-def decide_templates(paths: PathState, overrides: Sequence[Override] = ()) -> Decision:
+def decide_templates(paths: PathState, overrides: Sequence[Override] = ()) -> TemplateDecision:
     """Decide on the templates of a host."""
-    decision = Decision()
+    decision = TemplateDecision()
     catalog = Catalog(paths, overrides)
     decision.templates = tuple(catalog.templates)
     decision.top = catalog.top
@@ -59,7 +59,7 @@ def decide_templates(paths: PathState, overrides: Sequence[Override] = ()) -> De
     return decision
 
 
-def decide_and_forget(paths: PathState, overrides: Sequence[Override] = ()) -> Decision:
+def decide_and_forget(paths: PathState, overrides: Sequence[Override] = ()) -> TemplateDecision:
     """Decide on the templates of a host, and make *paths* forget the text of what is certainly a value."""
     decision = decide_templates(paths, overrides)
     if decision.top is not None and paths.forget_values(decision.top):

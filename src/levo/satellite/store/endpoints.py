@@ -10,13 +10,13 @@ import msgspec
 from levo.satellite.learn import (
     Assignment,
     Callers,
-    Decision,
     EndpointFacts,
     EndpointKey,
     Knowledge,
     PathState,
     Scope,
     State,
+    TemplateDecision,
     undecided,
 )
 from levo.satellite.learn.traffic import TrafficByMinute, merge_traffic
@@ -47,7 +47,7 @@ class EndpointTable:
         """Count again, after a transaction that was taken back."""
         (self._count,) = self._connection.execute("SELECT count(*) FROM endpoint").fetchone()
 
-    def add(self, delta: State, decisions: Mapping[Scope, Decision]) -> tuple[float, float]:
+    def add(self, delta: State, decisions: Mapping[Scope, TemplateDecision]) -> tuple[float, float]:
         """Add the endpoints of *delta*; return the exchanges that the full catalog refused, and the noise."""
         refused = noise = 0.0
         whole: TrafficByMinute = {}
@@ -94,10 +94,10 @@ class EndpointTable:
             add_traffic(self._connection, whole_of(self._connection, organization), traffic)
         return refused, noise
 
-    def follow(self, scope: Scope, decision: Decision, paths: PathState | None) -> None:
+    def follow(self, scope: Scope, decision: TemplateDecision, paths: PathState | None) -> None:
         """Bring the rows of *scope* to the templates of *decision*: rename, or merge into another."""
         rows = self._connection.execute(
-            "SELECT id, method, template, place, path, confidence FROM endpoint"
+            "SELECT id, method, template, path_key, path, confidence FROM endpoint"
             " WHERE organization = ? AND environment = ? AND application = ? AND host = ? ORDER BY id",
             scope,
         ).fetchall()
@@ -106,7 +106,7 @@ class EndpointTable:
             wanted = decision.assign(place, paths)
             kept = place if paths is None else paths.canonical(place)
             if kept != place:  # the text of values was forgotten
-                self._connection.execute("UPDATE endpoint SET place = ? WHERE id = ?", (kept, identity))
+                self._connection.execute("UPDATE endpoint SET path_key = ? WHERE id = ?", (kept, identity))
             if wanted is None or (wanted.template, wanted.path, wanted.confidence) == (
                 template,
                 path,
@@ -155,9 +155,9 @@ class EndpointTable:
             self._count += 1
             row = execute(
                 "INSERT INTO endpoint (id, traces, exchanges, first_seen_ns, last_seen_ns, organization,"
-                " environment, application, host, method, template, path, place, confidence)"
+                " environment, application, host, method, template, path, path_key, confidence)"
                 " VALUES (1 + max((SELECT ifnull(max(id), 0) FROM endpoint),"
-                " (SELECT ifnull(max(old), 0) FROM redirect)),0,0,?,?,?,?,?,?,?,?,?,?,?)"
+                " (SELECT ifnull(max(old_endpoint), 0) FROM endpoint_redirect)),0,0,?,?,?,?,?,?,?,?,?,?,?)"
                 " RETURNING id, callers",
                 (
                     facts.first_seen_ns,
@@ -241,8 +241,8 @@ class EndpointTable:
         )
         execute("DELETE FROM event WHERE endpoint = ?", (old,))
         execute("DELETE FROM endpoint WHERE id = ?", (old,))
-        execute("UPDATE redirect SET new = ? WHERE new = ?", (new, old))
-        execute("INSERT OR REPLACE INTO redirect VALUES (?, ?)", (old, new))
+        execute("UPDATE endpoint_redirect SET new_endpoint = ? WHERE new_endpoint = ?", (new, old))
+        execute("INSERT OR REPLACE INTO endpoint_redirect VALUES (?, ?)", (old, new))
         self._count -= 1
 
     def _event(self, endpoint: int, time_ns: int, kind: str, detail: str) -> None:
@@ -259,7 +259,7 @@ class EndpointTable:
 
 
 def _assign(
-    key: EndpointKey, facts: EndpointFacts, decision: Decision | None, paths: PathState | None
+    key: EndpointKey, facts: EndpointFacts, decision: TemplateDecision | None, paths: PathState | None
 ) -> Assignment | None:
     """Return where *key* belongs, None for noise: nothing has proven that the endpoint exists."""
     found = None if decision is None else decision.assign(key.place, paths)

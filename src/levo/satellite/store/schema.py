@@ -105,7 +105,7 @@ _STEPS = (
         PRIMARY KEY (organization, environment, application)
     ) STRICT, WITHOUT ROWID;
     """,
-    # 4: organisations, each with a revision and a sum of traffic of its own
+    # 4: organizations, each with a revision and a sum of traffic of its own
     """
     CREATE TABLE organization (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL
@@ -140,6 +140,14 @@ _STEPS = (
     """
     ALTER TABLE endpoint ADD COLUMN schemes INTEGER NOT NULL DEFAULT 0;
     """,
+    # 7: names of the field
+    """
+    ALTER TABLE endpoint RENAME COLUMN place TO path_key;
+    ALTER TABLE checkpoint RENAME COLUMN one TO id;
+    ALTER TABLE redirect RENAME TO endpoint_redirect;
+    ALTER TABLE endpoint_redirect RENAME COLUMN old TO old_endpoint;
+    ALTER TABLE endpoint_redirect RENAME COLUMN new TO new_endpoint;
+    """,
 )
 
 _ITS_ENDPOINTS = "(SELECT id FROM main.endpoint WHERE organization = {1})"
@@ -156,14 +164,14 @@ _SEEN_BY_ONE = {
     "event": _OF_ENDPOINT,
     "rollup": _OF_ENDPOINT + " UNION ALL SELECT * FROM main.{0} WHERE endpoint ="
     " (SELECT -id FROM main.organization WHERE name = {1})",
-    "redirect": f"SELECT * FROM main.{{0}} WHERE new IN {_ITS_ENDPOINTS}",
+    "endpoint_redirect": f"SELECT * FROM main.{{0}} WHERE new_endpoint IN {_ITS_ENDPOINTS}",
     "organization": "SELECT * FROM main.{0} WHERE name = {1}",
-    "checkpoint": "SELECT one, segment, offset,"
+    "checkpoint": "SELECT id, segment, offset,"
     " ifnull((SELECT revision FROM main.organization WHERE name = {1}), 0) AS revision FROM main.{0}",
     "counter": _OF_NOBODY,
     "delivery": _OF_NOBODY,
 }
-"""By table, what one organisation sees of it. A table that is missing here cannot be read for one at all."""
+"""By table, what one organization sees of it. A table that is missing here cannot be read for one at all."""
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
@@ -177,11 +185,15 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(path, isolation_level=None, timeout=30, cached_statements=256)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA secure_delete = ON")
-        _migrate(connection, path)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")
+            _migrate(connection, path)
+        except BaseException:
+            connection.close()  # with the transaction of a step that failed
+            raise
     except (sqlite3.DatabaseError, OSError) as error:
         raise LevoError(f"{path}: cannot be used as the catalog: {error}") from error
     return connection
@@ -190,7 +202,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 def open_for_reading(path: Path, userdata: Path | None = None, organization: str = "") -> sqlite3.Connection:
     """Open the database at *path*, which exists, for queries only; usable from any one thread at a time.
 
-    The users' decisions of *userdata* are there as ``userdata.standing``, and ``anonymous`` takes the names
+    The users' decisions of *userdata* are there as ``userdata.triage``, and ``anonymous`` takes the names
     of parameters from a template. With an *organization*, every table is only what that one sees of it: the
     names lead to views of this connection, so that no query can forget to ask whose rows it reads.
     """
@@ -200,8 +212,8 @@ def open_for_reading(path: Path, userdata: Path | None = None, organization: str
     if userdata is None:
         connection.execute("ATTACH ':memory:' AS userdata")
         connection.execute(
-            "CREATE TABLE userdata.standing"
-            " (organization, environment, application, host, method, place, state)"
+            "CREATE TABLE userdata.triage"
+            " (organization, environment, application, host, method, template, state)"
         )
     else:
         connection.execute("ATTACH ? AS userdata", (f"{userdata.absolute().as_uri()}?mode=ro",))

@@ -14,13 +14,13 @@ import msgspec
 
 from levo.errors import LevoError
 from levo.satellite.learn import (
-    Decision,
     Override,
     PathState,
     Run,
     Scope,
     SensorReport,
     State,
+    TemplateDecision,
     decide_templates,
     merge_sensor,
     runs_before,
@@ -107,7 +107,7 @@ class CatalogWriter:
         self,
         delta: State,
         position: Position,
-        decisions: Mapping[Scope, Decision] | None = None,
+        decisions: Mapping[Scope, TemplateDecision] | None = None,
         *,
         moved: Iterable[Scope] | None = None,
         save_paths: Iterable[Scope] | None = None,

@@ -168,7 +168,7 @@ def test_large_sets_are_estimated_within_a_third():
 
 @settings(max_examples=scaled(50))
 @given(st.lists(REQUESTS, max_size=20))
-def test_values_of_recognised_types_are_forgotten(requests):
+def test_values_of_recognized_types_are_forgotten(requests):
     state = learn([*requests, ("GET", "/users/jane.doe@example.org/files", 200, 1.0)])
     state.observe("GET", "/users/3b1f8b7e-6f0c-4a8e-9d0c-2f1e5a7b9c3d", 200)
     data = state.to_bytes()
@@ -214,7 +214,7 @@ def test_values_given_out_are_not_stored_unless_they_are_asked_for():
     assert not PathState.from_bytes(state.to_bytes()).root.kids["flows"].given_out
 
 
-def test_more_values_than_the_filter_holds_are_recognised_before_it_is_cleared():
+def test_more_values_than_the_filter_holds_are_recognized_before_it_is_cleared():
     state = PathState()
     for n in range(60):
         state.observe("GET", f"/flows/name{chr(97 + n % 26)}{chr(97 + n // 26)}", 200)

@@ -3,7 +3,7 @@ state.
 
 Top down. At each branch the children of all trie nodes that earlier decisions made one are summed by key.
 Keys of
-recognised types are values. Literals are judged twice with additive weights: by themselves and their
+recognized types are values. Literals are judged twice with additive weights: by themselves and their
 siblings,
 then again knowing how the siblings were judged. Values (per ``:verb`` or extension behind them) become one
 parameter branch, so that what lies below them is judged as one.
@@ -22,8 +22,8 @@ from levo.satellite.learn.paths.branch import Affix, Branch, Place, Reason, prob
 from levo.satellite.learn.paths.features import (
     Child,
     Context,
-    Heard,
     Siblings,
+    Signals,
     bucket,
     child_features,
     group_features,
@@ -310,11 +310,11 @@ def _siblings(
                 frozenset(_signature(nodes)),
                 totals.homes(stem),
                 len(texts) if texts != [stem] else 0,
-                _heard(nodes),
+                _signals(nodes),
             )
         )
-    recognised = [name for name in typed if name != OVERFLOW]
-    places = [place for name in recognised for place in kids[name]]
+    recognized = [name for name in typed if name != OVERFLOW]
+    places = [place for name in recognized for place in kids[name]]
     return Siblings(
         context,
         children,
@@ -323,20 +323,20 @@ def _siblings(
         frozenset(method for _, node in places for method in node.calls),
         OVERFLOW in kids,
         frozenset(_signature(kids.get(OVERFLOW, ()))),
-        _heard((*places, *kids.get(OVERFLOW, ()))),
+        _signals((*places, *kids.get(OVERFLOW, ()))),
     )
 
 
-def _heard(places: Iterable[Place]) -> Heard:
-    heard = Heard()
+def _signals(places: Iterable[Place]) -> Signals:
+    signals = Signals()
     for _, node in places:
-        heard.looked += node.looked
-        heard.came_back += node.came_back
-        heard.given_out |= node.given_out
+        signals.looked += node.looked
+        signals.came_back += node.came_back
+        signals.given_out |= node.given_out
         for method, call in node.calls.items():
             if call[SHAPE]:
-                heard.shapes[method] = heard.shapes.get(method, 0) | call[SHAPE]
-    return heard
+                signals.shapes[method] = signals.shapes.get(method, 0) | call[SHAPE]
+    return signals
 
 
 def _signature(places: Iterable[Place]) -> Iterable[str]:
@@ -349,7 +349,7 @@ def _signature(places: Iterable[Place]) -> Iterable[str]:
                 yield name
 
 
-_TYPED = Reason(1.0, (("value of a recognised type", math.inf),))
+_TYPED = Reason(1.0, (("value of a recognized type", math.inf),))
 _NAMED = Reason(0.0, (("operation named within the request", -math.inf),))
 _VERSION = Reason(0.0, (("version that opens the path", -math.inf),))
 _FORMAT = Reason(1.0, (("same name with several extensions", math.inf),))
