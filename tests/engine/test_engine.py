@@ -150,7 +150,7 @@ def test_a_step_of_the_clock_that_lasts_is_followed(jump):
 
 
 def test_a_connection_goes_on_over_26_hours():
-    """Pauses of minutes and hours, told by the frames of others; the last is the longest that is waited for."""
+    """Pauses of minutes and hours, told by the frames of others."""
     engine = Engine()
     talk = Conversation().handshake()
     at = 1_700_000_000 * SECOND

@@ -1,4 +1,4 @@
-"""Live: each request is reported once, whatever translates, bridges or carries it on its way through a node."""
+"""Live: each request is reported once, whatever translates or carries it on its way through a node."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ Server(("0.0.0.0", int(sys.argv[1])), Handler).serve_forever()
 """
 ASK = """
 import http.client, sys, threading
-host, port, name, connections, each = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+host, port, name = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+connections, each = int(sys.argv[4]), int(sys.argv[5])
 done = []
 def run(number):
     connection = http.client.HTTPConnection(host, port, timeout=20)
@@ -84,7 +85,9 @@ def serving(where: Namespace, port: int, name: str = "") -> Iterator[None]:
     connect = f"import socket; socket.create_connection(('127.0.0.1', {port}), 1).close()"
     try:
         end = time.monotonic() + 30
-        while subprocess.run(where.command([sys.executable, "-c", connect]), stderr=subprocess.DEVNULL).returncode:
+        while subprocess.run(
+            where.command([sys.executable, "-c", connect]), stderr=subprocess.DEVNULL
+        ).returncode:
             assert time.monotonic() < end, "the server does not listen"
             time.sleep(0.1)
         yield
@@ -191,8 +194,10 @@ def test_two_tenants_with_the_same_addresses_over_kernel_vxlan_are_not_mixed(tmp
             ):
                 name = f"vx{number}"
                 host.run(
-                    ["ip", "link", "add", name, "type", "vxlan", "id", str(100 + number), "remote", other]
-                    + ["dstport", "4789", "dev", device]
+                    [
+                        *f"ip link add {name} type vxlan id {100 + number}".split(),
+                        *f"remote {other} dstport 4789 dev {device}".split(),
+                    ]
                 )
                 host.run(["ip", "link", "set", name, "netns", inside.name])
                 inside.run(["ip", "addr", "add", f"{address}/24", "dev", name])
@@ -204,7 +209,16 @@ def test_two_tenants_with_the_same_addresses_over_kernel_vxlan_are_not_mixed(tmp
         with capturing(watched, tmp_path, "http://10.0.0.2:8081") as sensor:
             running = [
                 clients[number].popen(
-                    [sys.executable, "-c", ASK, "172.16.0.2", "8080", f"t{number}", str(CONNECTIONS), str(EACH)]
+                    [
+                        sys.executable,
+                        "-c",
+                        ASK,
+                        "172.16.0.2",
+                        "8080",
+                        f"t{number}",
+                        str(CONNECTIONS),
+                        str(EACH),
+                    ]
                 )
                 for number in range(2)
             ]

@@ -303,9 +303,9 @@ cdef class Engine:
 
     def set_host_addresses(self, addresses) -> None:
         """The addresses of this host, as text: exchanges say from then on whether they are inbound or outbound."""
+        cdef list own = [ip_address(each) for each in addresses]
         cdef bytes packed = b"".join(
-            [(bytes(10) + b"\xff\xff" if each.version == 4 else b"") + each.packed for each in map(ip_address, addresses)]
-        )
+            [(bytes(10) + b"\xff\xff" if each.version == 4 else b"") + each.packed for each in own])
         self.hosts = packed
         self.state.hosts = <const uint8_t*>packed if packed else NULL
         self.state.host_count = <uint32_t>(len(packed) // 16)

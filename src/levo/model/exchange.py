@@ -233,9 +233,9 @@ class Exchange:
     def to_json(self) -> dict[str, object]:
         """The object of one line of ``--output jsonl``.
 
-        Members beyond the specification stand only where they say something: ``peer``, ``direction``, ``stream_id``, ``interim``,
-        ``grpc`` with ``grpc_streaming`` and ``grpc_compressed``, and per message ``trailers``,
-        ``data_messages`` with ``data_message_bytes``, ``anomalies``.
+        Members beyond the specification stand only where they say something: ``peer``, ``direction``,
+        ``stream_id``, ``interim``, ``grpc`` with ``grpc_streaming`` and ``grpc_compressed``, and per message
+        ``trailers``, ``data_messages`` with ``data_message_bytes``, ``anomalies``.
         """
         request = response = None
         if self.request is not None:

@@ -118,14 +118,19 @@ def test_one_octet_a_segment(name):
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
-@pytest.mark.parametrize("whole", [b"POST /x HTTP/1.1\r\nHost: h\r\n\r\n", b"\r\n\r\nGET /x HTTP/1.1\r\nHost: h\r\n\r\n"])
+@pytest.mark.parametrize(
+    "whole", [b"POST /x HTTP/1.1\r\nHost: h\r\n\r\n", b"\r\n\r\nGET /x HTTP/1.1\r\nHost: h\r\n\r\n"]
+)
 def test_octets_that_only_begin_like_a_header_are_not_lost(whole, cut):
     peers = Conversation().handshake().client(whole, (cut,)).server(ANSWER)
     run = run_frames(capture_segments(peers.close().segments))
     assert [x["request"]["path"] for x in run.complete] == ["/x"]
 
 
-@given(octets=st.binary(max_size=200), start=st.sampled_from([b"PROXY ", b"PROXY TCP4 ", SIGNATURE, SIGNATURE + b"\x21\x11"]))
+@given(
+    octets=st.binary(max_size=200),
+    start=st.sampled_from([b"PROXY ", b"PROXY TCP4 ", SIGNATURE, SIGNATURE + b"\x21\x11"]),
+)
 @settings(max_examples=scaled(150), deadline=None)
 def test_any_octets_end_in_counted_states(octets, start):
     peers = Conversation().handshake().client(start + octets, (7,)).server(octets).client(octets)

@@ -54,7 +54,9 @@ def test_thousands_of_ended_connections_stay_within_their_share_of_the_budget():
     engine = Engine(max_memory_bytes=4 << 20)
     for port in range(10_000, 20_000):
         ends = ENDS.with_client_port(port)
-        feed(engine, Conversation().handshake().client(ask(b"x")).server(ANSWER).close().segments, START, ends)
+        feed(
+            engine, Conversation().handshake().client(ask(b"x")).server(ANSWER).close().segments, START, ends
+        )
     engine.take()
     engine.tick(START + 10 * SECOND)
     assert engine.statistics()["memory_used_bytes"] == 0

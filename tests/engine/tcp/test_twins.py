@@ -120,7 +120,12 @@ def test_a_translated_connection_is_read_once_and_the_final_server_is_kept(path,
         delays = [place.delay_us for place in turn]
         size = len(segments)
         frames = [
-            (at + (delays[i // size] if segments[i % size].from_client else 10 - delays[i // size]) * MICROSECOND, *rest)
+            (
+                at
+                + (delays[i // size] if segments[i % size].from_client else 10 - delays[i // size])
+                * MICROSECOND,
+                *rest,
+            )
             for i, (at, *rest) in enumerate(frames)
         ]
     run = run_frames(frames)
@@ -159,7 +164,9 @@ def test_requests_at_one_place_and_responses_at_the_other_are_put_together():
 def test_the_ports_of_a_translated_connection_may_be_used_again():
     frames = []
     for i in range(5):
-        segments = requests(2, f"n{i}", client_isn=0x1234_5678 + i * 7_654_321, server_isn=0x7777_0000 + i * 9_999_991)
+        segments = requests(
+            2, f"n{i}", client_isn=0x1234_5678 + i * 7_654_321, server_isn=0x7777_0000 + i * 9_999_991
+        )
         frames += seen(segments, PATHS["NodePort"], start_ns=START + i * 10**9)
     run = run_frames(frames)
     assert contents(run) == owned([f"n{i}" for i in range(5)], 2) and len(run.exchanges) == 10
@@ -179,7 +186,9 @@ ISN = st.integers(1 << 17, 2**32 - 1)
 def test_rewriting_either_end_gives_the_exchanges_of_the_original(bodies, isns, cuts, end, late):
     talk = Conversation(client_isn=isns[0], server_isn=isns[1]).handshake()
     for i, body in enumerate(bodies):
-        talk.client(b"POST /%d HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s" % (i, len(body), body), cuts)
+        talk.client(
+            b"POST /%d HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s" % (i, len(body), body), cuts
+        )
         talk.server(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body[::-1]), cuts)
     segments = talk.close().segments
     rewritten = Ends(
@@ -189,7 +198,9 @@ def test_rewriting_either_end_gives_the_exchanges_of_the_original(bodies, isns, 
         9999 if end != "client" else POD.server_port,
     )
     alone = run_frames(seen(segments, [Place(POD)]))
-    both = run_frames(seen(segments, [Place(rewritten if late else POD), Place(POD if late else rewritten, 10)]))
+    both = run_frames(
+        seen(segments, [Place(rewritten if late else POD), Place(POD if late else rewritten, 10)])
+    )
     pairs = [(x["request"], x["response"], x["incomplete"]) for x in alone.exchanges]
     assert [(x["request"], x["response"], x["incomplete"]) for x in both.exchanges] == pairs
 

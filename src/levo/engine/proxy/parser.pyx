@@ -240,7 +240,7 @@ cdef void read_line(Connection* conn, Proxy* proxy) noexcept nogil:
     cdef uint8_t address[16]
     cdef uint8_t family
     cdef uint32_t port = 0
-    cdef int word
+    cdef int _word
     if stop - at != 4 or memcmp(at, b"TCP", 3) != 0 or (at[3] != 52 and at[3] != 54):
         return                                    # UNKNOWN, or something else
     family = at[3] - 48
@@ -255,7 +255,7 @@ cdef void read_line(Connection* conn, Proxy* proxy) noexcept nogil:
             return
     elif not read_ipv6(at, stop, address):
         return
-    for word in range(2):                         # the destination, and then the source's port
+    for _word in range(2):                        # the destination, and then the source's port
         at = stop + 1
         if at >= end:
             return

@@ -393,6 +393,10 @@ cdef void forget_aliases(EngineState* state, Connection* conn, bint over) noexce
             ended_put(state, &ends, conn.streams[alias.crossed].rcv_nxt, conn.streams[1 - alias.crossed].rcv_nxt)
 
 
+cdef inline void note_aliases(Connection* conn, int what) noexcept nogil:
+    conn.aliases |= <uint8_t>what
+
+
 cdef bint become_alias(
     EngineState* state, Connection* conn, const Recent* sign, int side, const Packet* packet
 ) noexcept nogil:
@@ -406,23 +410,25 @@ cdef bint become_alias(
     cdef bint crossed = side != sender
     cdef bint later = packet.time_ns >= sign.time_ns
     cdef bint at_server
+    cdef int server
     cdef Ends ends, before
     own_ends(conn, &ends)
     if not twins_add(state, whole, &ends, crossed):
         return False
-    whole.aliases |= ALIAS_ANY
+    note_aliases(whole, ALIAS_ANY)
     if whole.client < 0 and conn.client >= 0:
         learn_client(whole, conn.client ^ crossed)
     if translated(conn, whole, 0, crossed) or translated(conn, whole, 1, 1 - crossed):
-        whole.aliases |= ALIAS_TRANSLATED
+        note_aliases(whole, ALIAS_TRANSLATED)
         # What goes to the server is seen near it later, what it sends earlier. The addresses there are final.
         if whole.client >= 0:
             at_server = later == (sender == whole.client)
-            if translated(conn, whole, 1 - whole.client if not crossed else whole.client, 1 - whole.client) == at_server:
+            server = 1 - whole.client
+            if translated(conn, whole, server ^ crossed, server) == at_server:
                 if not whole.aliases & ALIAS_RENAMED:
                     own_ends(whole, &before)
                     if twins_add(state, whole, &before, False):
-                        whole.aliases |= ALIAS_RENAMED
+                        note_aliases(whole, ALIAS_RENAMED)
                 if whole.aliases & ALIAS_RENAMED:
                     rename(whole, conn, crossed)
     if not conn.closed:

@@ -268,7 +268,8 @@ cdef bint overfull(EngineState* state, Connection* conn, int direction, int64_t 
     # Notes whether this direction still waits for something; True when it holds too much to go on waiting.
     cdef Stream* stream = &conn.streams[direction]
     cdef bint acked = stream.has_acked and seq_diff(stream.acked, stream.rcv_nxt) > 0
-    if (stream.held == NULL or (stream.held.padding and stream.held.next == NULL)) and not (acked and stream.visible and not stream.ended) and not (
+    cdef bint nothing = stream.held == NULL or (stream.held.padding and stream.held.next == NULL)
+    if nothing and not (acked and stream.visible and not stream.ended) and not (
         stream.fin and not stream.ended and seq_diff(stream.fin_seq, stream.rcv_nxt) > 0
     ):
         stream.hole_since_ns = 0

@@ -13,7 +13,7 @@ Generators of traffic begin all connections at 0 or 1000. Such numbers identify 
 addresses must repeat the first octets, and must have been opened before they were sent.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
