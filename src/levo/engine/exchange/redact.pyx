@@ -550,7 +550,9 @@ cdef bint has_type(const Message* message, const char* part, size_t size) noexce
     return False
 
 
-cdef inline void mask_field(const Selection* chosen, Section* section, const Field* field, Hidden* hidden) noexcept nogil:
+cdef inline void mask_field(
+    const Selection* chosen, Section* section, const Field* field, Hidden* hidden
+) noexcept nogil:
     """Hide what is secret in the value of one header field."""
     cdef Text value = section_text(section, field.value)
     cdef uint8_t* data = <uint8_t*>value.data
