@@ -4,6 +4,10 @@ from levo.engine.core.state cimport Connection, EngineState
 from levo.engine.core.types cimport Exchange
 
 
+cdef enum:
+    LEAST_REQUEST = 7           # octets of the shortest request: "GET /" and a line end
+
+
 cdef Exchange* begin_exchange(EngineState* state, Connection* conn) noexcept nogil
 cdef void enqueue_request(EngineState* state, Connection* conn, Exchange* exchange) noexcept nogil
 cdef Exchange* pair_response(

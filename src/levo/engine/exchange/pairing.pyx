@@ -41,10 +41,6 @@ from levo.engine.core.types cimport (
 )
 
 
-cdef enum:
-    LEAST_REQUEST = 7           # octets of the shortest request: "GET /" and a line end
-
-
 cdef Exchange* begin_exchange(EngineState* state, Connection* conn) noexcept nogil:
     """A new exchange with the addresses of *conn* filled in; NULL when memory is refused."""
     cdef Exchange* exchange = exchange_new(&state.budget)
