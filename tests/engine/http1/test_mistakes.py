@@ -1,4 +1,4 @@
-"""What clients and servers do wrong is not a loss: where nothing is missing, order decides and nothing says gap."""
+"""What clients and servers do wrong is not a loss: where nothing is missing, order decides."""
 
 from __future__ import annotations
 
