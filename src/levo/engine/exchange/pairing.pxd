@@ -11,6 +11,10 @@ ctypedef struct Proxied:
     uint8_t family              # 0: for nobody, or not known
 
 
+cdef enum:
+    LEAST_REQUEST = 7           # octets of the shortest request: "GET /" and a line end
+
+
 cdef Exchange* begin_exchange(EngineState* state, Connection* conn) noexcept nogil
 cdef void enqueue_request(EngineState* state, Connection* conn, Exchange* exchange) noexcept nogil
 cdef Exchange* pair_response(

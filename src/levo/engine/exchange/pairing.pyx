@@ -46,10 +46,6 @@ from levo.engine.core.types cimport (
 )
 
 
-cdef enum:
-    LEAST_REQUEST = 7           # octets of the shortest request: "GET /" and a line end
-
-
 cdef void put_addresses(Exchange* exchange, const Connection* conn) noexcept nogil:
     exchange.family = conn.family
     if conn.client == 1:
