@@ -138,7 +138,7 @@ ctypedef struct Connection:
     int64_t epoch_ack             # acknowledgment of the latest request
     int64_t paired_end            # end of the last response that was paired, 0 before the first
     uint32_t quiet_bytes          # its part of EngineState.quiet_bytes
-    uint8_t packets               # seen so far, MANY_PACKETS at most
+    uint8_t packets               # seen so far; from MANY_PACKETS on, it goes round in the upper half
     uint8_t aliases               # ALIAS_*: what is known by which other addresses (tcp/twins.pyx)
     uint8_t heading               # HEADING_* + 1; set with its first exchange
     uint8_t top                   # of ``layers``

@@ -90,7 +90,7 @@ cdef enum:
     HALF_OPEN_SHARE = 8         # half-open connections that hold more than this part of the budget go first
     QUIET_SHARE = 4             # ... and quiet ones next
     MOST_PADDING = 6            # octets between an IP packet of 40 and the least of an Ethernet frame
-    YOUNG_PACKETS = 32          # packets of a connection during which it may turn out to be another one's twin
+    YOUNG_PACKETS = 8           # packets of a connection during which it may turn out to be another one's twin
     AHEAD_NS = 1_000_000_000    # activity that is further ahead of the clock is put right
 
 
@@ -523,6 +523,7 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
     cdef int crossed = 0
     cdef uint64_t network = 0 if state.one_network else packet.network
     cdef uint64_t before
+    cdef bint known = False
     if side:
         ends.a = <const uint8_t*>packet.destination
         ends.b = <const uint8_t*>packet.source
@@ -556,13 +557,13 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
                 state.stats.payload_bytes_evicted += packet.payload_length
                 return
             side = 1 if swapped(packet) else 0
-        elif conn.aliases & ALIAS_TRANSLATED:
-            before = state.stats.payload_bytes_duplicate
-            take_segment(state, conn, side, &ends, packet)
-            state.stats.payload_bytes_duplicate_nat += state.stats.payload_bytes_duplicate - before
-            state.stats.payload_bytes_duplicate = before
-            return
+        else:
+            known = conn.aliases & ALIAS_TRANSLATED
+    before = state.stats.payload_bytes_duplicate
     take_segment(state, conn, side, &ends, packet)
+    if known:
+        state.stats.payload_bytes_duplicate_nat += state.stats.payload_bytes_duplicate - before
+        state.stats.payload_bytes_duplicate = before
 
 
 cdef bint other_syn(const Connection* conn, int side, const Packet* packet) noexcept nogil:
@@ -570,7 +571,12 @@ cdef bint other_syn(const Connection* conn, int side, const Packet* packet) noex
     return not conn.streams[side].seen or conn.streams[side].initial_seq != packet.seq + 1
 
 
-cdef void take_segment(
+cdef inline bint unsettled(const Connection* conn) noexcept nogil:
+    # May *conn* still turn out to be another one's twin? It has carried no payload, or was joined late.
+    return not (conn.streams[0].has_data | conn.streams[1].has_data) or not (conn.streams[0].syn | conn.streams[1].syn)
+
+
+cdef inline void take_segment(
     EngineState* state, Connection* conn, int side, Ends* ends, const Packet* packet
 ) noexcept nogil:
     """One segment of *conn*, which its sender of that *side* sent."""
@@ -584,12 +590,16 @@ cdef void take_segment(
             return
         seq += 1
     if packet.payload_length and not padded(packet):
-        if not conn.aliases and conn.packets <= YOUNG_PACKETS and not conn.closed:
-            sign = twin_of(state, conn, side, seq, packet)
-            if sign != NULL and become_alias(state, conn, sign, side, packet):
-                take_packet(state, packet)
-                return
-        twins_note(state, conn, side, seq, packet)
+        # Later ones are noted now and then: a twin that is joined late is looked for over as many packets.
+        if conn.packets <= YOUNG_PACKETS:
+            if unsettled(conn) and not conn.aliases and not conn.closed:
+                sign = twin_of(state, conn, side, seq, packet)
+                if sign != NULL and become_alias(state, conn, sign, side, packet):
+                    take_packet(state, packet)
+                    return
+            twins_note(state, conn, side, seq, packet)
+        elif conn.packets & 7 < 2:
+            twins_note(state, conn, side, seq, packet)
     if conn.closed:
         if state.ports != NULL:
             ports_packet(state.ports, server_port(conn), speaks(conn), packet.payload_length, False)
@@ -598,7 +608,7 @@ cdef void take_segment(
     if conn.pending_first != NULL:
         prefetch(conn.pending_first, sizeof(Exchange))
     touch(state, conn, packet)
-    conn.packets += conn.packets < MANY_PACKETS
+    conn.packets = conn.packets + 1 if conn.packets < MANY_PACKETS else MANY_PACKETS // 2 + 1
     conn.streams[side].visible = 1
     if has_ack:
         stream_ack(state, conn, side, packet.ack, packet.time_ns)

@@ -9,6 +9,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
+from levo.engine.core.pages cimport pages_give_back, pages_take
 from levo.engine.core.state cimport EngineState, seq_diff
 from levo.engine.core.times cimport MINUTE_NS
 
@@ -32,7 +33,7 @@ cdef void* ended_new(int64_t budget) noexcept nogil:
     while <int64_t>(count * 2 * sizeof(Grave)) <= budget // SHARE:
         count *= 2
     ended.mask = count - 1
-    ended.graves = <Grave*>calloc(count, sizeof(Grave))
+    ended.graves = <Grave*>pages_take(count * sizeof(Grave))
     if ended.graves == NULL:
         free(ended)
         return NULL
@@ -42,7 +43,7 @@ cdef void* ended_new(int64_t budget) noexcept nogil:
 cdef void ended_free(EngineState* state) noexcept nogil:
     cdef Ended* ended = <Ended*>state.ended
     if ended != NULL:
-        free(ended.graves)
+        pages_give_back(ended.graves, (<size_t>ended.mask + 1) * sizeof(Grave))
         free(ended)
     state.ended = NULL
 

@@ -18,6 +18,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
 from levo.engine.core.memory cimport give_back, over_budget, take
+from levo.engine.core.pages cimport pages_give_back, pages_take
 from levo.engine.core.state cimport Connection, EngineState, seq_diff
 from levo.engine.core.times cimport SECOND_NS
 from levo.engine.core.types cimport Packet
@@ -26,15 +27,16 @@ cdef enum:
     FIRST_BUCKETS = 256
     MOST_BUCKETS = 1 << 20
     MOST_ALIASES = 16           # of one connection
-    PREFIX = 64                 # octets that are compared
+    PREFIX = 16                 # octets that are compared
+    OPENING_PREFIX = 48         # ... of what a connection began with, whose numbers may not be random
     CHOSEN = 1 << 16            # sequence numbers below are not drawn at random, but chosen
-    YOUNG = 32                  # packets during which a connection that was joined late is looked for elsewhere
+    YOUNG = 8                   # packets during which a connection that was joined late is looked for elsewhere
     TWIN_SECONDS = 5            # between two copies of a segment
     ACK = 16
 
 cdef Twins* twins_new() noexcept nogil:
     """NULL when memory is refused."""
-    return <Twins*>calloc(1, sizeof(Twins))
+    return <Twins*>pages_take(sizeof(Twins))
 
 
 cdef void twins_free(EngineState* state) noexcept nogil:
@@ -43,7 +45,7 @@ cdef void twins_free(EngineState* state) noexcept nogil:
     if twins != NULL:
         free(twins.by_hash)
         free(twins.by_conn)
-        free(twins)
+        pages_give_back(twins, sizeof(Twins))
     state.twins = NULL
 
 
@@ -177,8 +179,8 @@ cdef inline Recent* slot_of(EngineState* state, uint64_t key, bint opening) noex
     return &(<Twins*>state.twins).recent[opening][(mixed ^ mixed >> 32) & (RECENT_SLOTS - 1)]
 
 
-cdef inline uint32_t prefix_of(const Packet* packet) noexcept nogil:
-    cdef uint64_t mixed = packet.payload_length if packet.payload_length < PREFIX else PREFIX
+cdef inline uint32_t prefix_of(const Packet* packet, uint32_t most) noexcept nogil:
+    cdef uint64_t mixed = packet.payload_length if packet.payload_length < most else most
     cdef uint64_t part = 0
     cdef uint32_t length = <uint32_t>mixed
     cdef uint32_t at = 0
@@ -191,6 +193,15 @@ cdef inline uint32_t prefix_of(const Packet* packet) noexcept nogil:
     memcpy(&part, packet.payload + at, length - at)
     mixed = (mixed ^ part) * <uint64_t>0xd6e8feb86659fd93
     return <uint32_t>(mixed >> 32)
+
+
+cdef inline uint32_t start_of(const Packet* packet) noexcept nogil:
+    # The same of PREFIX octets, for most segments.
+    cdef uint64_t part[2]
+    if packet.payload_length < PREFIX:
+        return prefix_of(packet, PREFIX)
+    memcpy(part, packet.payload, 16)
+    return <uint32_t>((part[0] * <uint64_t>0xd6e8feb86659fd93 ^ part[1]) * <uint64_t>0x9e3779b97f4a7c15 >> 32)
 
 
 cdef inline bint handshake_seen(const Connection* conn) noexcept nogil:
@@ -216,27 +227,26 @@ cdef void put(EngineState* state, Connection* conn, int side, uint32_t seq, uint
 
 
 cdef void twins_note(EngineState* state, Connection* conn, int side, uint32_t seq, const Packet* packet) noexcept nogil:
-    """Remember a segment with a payload: of a client, the first one, or any of a connection joined late."""
+    """Remember a segment with a payload. Called for the first ones of a connection, and for some of those after."""
     cdef bint whole = handshake_seen(conn)
     cdef uint32_t prefix
     cdef uint32_t first, second
     if not packet.flags & ACK or packet.payload_length == 0:
         return
-    if whole and side != conn.client and (conn.streams[0].has_data or conn.streams[1].has_data):
-        return
-    prefix = prefix_of(packet)
-    put(state, conn, side, seq, packet.ack, prefix, packet.payload_length, packet.time_ns, False)
-    if whole:
-        if conn.streams[0].has_data or conn.streams[1].has_data:
-            return
+    if whole and not (conn.streams[0].has_data or conn.streams[1].has_data):
         first = beginning(conn, side, seq)
         second = beginning(conn, 1 - side, packet.ack)
         if first == seq and second == packet.ack:
+            prefix = prefix_of(packet, OPENING_PREFIX)
             put(state, conn, side, seq, packet.ack, prefix, packet.payload_length, packet.time_ns, True)
-        else:
-            # Not the first octets: known by its handshake all the same.
-            put(state, conn, side, first, second, 0, 0, packet.time_ns, True)
-    elif not conn.streams[1 - side].visible:
+            return
+        # Not the first octets: known by its handshake all the same.
+        put(state, conn, side, first, second, 0, 0, packet.time_ns, True)
+    prefix = start_of(packet)
+    put(state, conn, side, seq, packet.ack, prefix, packet.payload_length, packet.time_ns, False)
+    if whole:
+        return
+    if not conn.streams[1 - side].visible:
         # The answer may come in another network.
         put(state, conn, side, seq + packet.payload_length + packet.missing_length, packet.ack, 0, 0, packet.time_ns,
             False)
@@ -275,7 +285,7 @@ cdef const Recent* twin_of(
     cdef const Recent* slot
     cdef Connection* other
     cdef uint64_t key
-    cdef uint32_t first, second
+    cdef uint32_t first, second, most
     cdef int sender
     if not packet.flags & ACK:
         return NULL
@@ -291,8 +301,10 @@ cdef const Recent* twin_of(
         second = packet.ack
     key = key_of(first, second)
     slot = slot_of(state, key, whole)
+    most = OPENING_PREFIX if whole else PREFIX
     if slot.key != key or slot.conn == conn:
         slot = slot_of(state, key, not whole)     # the other one was joined late, or this one
+        most = PREFIX if whole else OPENING_PREFIX
     if slot.key != key or slot.conn == conn or slot.conn == NULL or first == second:
         return NULL
     if packet.time_ns - slot.time_ns > TWIN_SECONDS * SECOND_NS:
@@ -304,9 +316,9 @@ cdef const Recent* twin_of(
     # Are both segments there to be compared, and are they the same?
     known = (
         slot.seq == first and slot.length and first == seq and second == packet.ack
-        and (slot.length == packet.payload_length or (slot.length >= PREFIX and packet.payload_length >= PREFIX))
+        and (slot.length == packet.payload_length or (slot.length >= most and packet.payload_length >= most))
     )
-    same = known and slot.prefix == prefix_of(packet)
+    same = known and slot.prefix == (start_of(packet) if most == PREFIX else prefix_of(packet, most))
     if known and not same:
         return NULL
     drawn = first >= CHOSEN and second >= CHOSEN and (
