@@ -136,6 +136,16 @@ class Node(msgspec.Struct, array_like=True, omit_defaults=True):
                 stack.append(node.items)
 
 
+def make_private(node: Node) -> None:
+    """Note that strings here, and in arrays here, must not be labels."""
+    while True:
+        node.private = node.open = True
+        node.labels = {}
+        if node.items is None:
+            return
+        node = node.items
+
+
 def fold(node: Node) -> None:
     """Make a map of an object with too many properties."""
     other = node.other if node.other is not None else Node(open=True)
@@ -165,7 +175,8 @@ def absorb(node: Node, other: Node) -> None:
     node.longest = max(node.longest, other.longest)
     if node.format != other.format and other.format:
         node.format = MIXED if node.format else other.format
-    node.private = node.private or other.private
+    if other.private and not node.private:
+        make_private(node)
     node.open = node.open or other.open
     if node.open:
         node.labels = {}
@@ -180,6 +191,8 @@ def absorb(node: Node, other: Node) -> None:
         if node.items is None:
             node.items = Node(open=other.items.open)
         absorb(node.items, other.items)
+        if node.private and not node.items.private:
+            make_private(node.items)
     _absorb_object(node, other)
 
 

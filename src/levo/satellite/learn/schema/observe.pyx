@@ -29,6 +29,7 @@ from levo.satellite.learn.schema.node import (
     Node,
     Variant,
     fold,
+    make_private,
 )
 from levo.satellite.learn.schema.text import MIXED, Binary, Text, is_name, rare_format, scalar
 
@@ -374,6 +375,8 @@ cdef class Observer:
                     other = node.other
                     if other is None:
                         other = node.other = _Node(open=True)
+                    if not other.private and not may_have_labels(key):
+                        make_private(other)
                     said += self._member(other, key, item, depth)
                     continue
                 private = not may_have_labels(key)
