@@ -10,6 +10,8 @@ COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
 
 PYTEST := $(PY) -m pytest -n auto --maxprocesses=4 --dist=loadscope --no-loadscope-reorder
 QUICK := not (root or live or browser or packaging or alone or slow or long)
+# All of these folders is left out by QUICK: they need not be imported either.
+NO_LIVE := $(addprefix --ignore=tests/,browser packaging system)
 
 .PHONY: help setup demo check test test-long lint format bench fuzz image deb clean test-tools
 
@@ -22,7 +24,7 @@ demo: setup ## Satellite, sensor and a sample API with traffic on loopback; prin
 	@.venv/bin/levo demo $(DEMO)
 
 check: setup ## the quick tests: without root, servers, browsers or packages (minutes)
-	@$(PYTEST) --hypothesis-profile=check -m '$(QUICK)' $(TESTS)
+	@$(PYTEST) --hypothesis-profile=check -m '$(QUICK)' $(NO_LIVE) $(TESTS)
 
 test: setup test-tools ## all tests but the long ones (TESTS="tests/demo -k replay" for some of them)
 	@tools/run-tests $(TESTS)

@@ -1,6 +1,6 @@
 """Builds the compiled modules: every .pyx below src/levo. All other metadata is in pyproject.toml.
 
-LEVO_SANITIZE=1 builds them with AddressSanitizer and UndefinedBehaviourSanitizer, through C files of their
+LEVO_SANITIZE=1 builds them with AddressSanitizer and UndefinedBehaviorSanitizer, through C files of their
 own; ``fuzz/build.py`` adds what coverage-guided fuzzing needs.
 LEVO_ONLY=levo.engine.net.frame,... builds only the named modules.
 """

@@ -50,7 +50,7 @@ def read(path: Path, mode: str, traces_per_minute: float) -> Reading:
         nonlocal count
         # As the sensor does it: a batch holds so many exchanges or so many octets.
         while engine.ready:
-            batch = engine.drain(512, 4 << 20)
+            batch = engine.take(512, 4 << 20)
             count += len(batch)
             if mode != "null":
                 masking(batch, 10_000_000, 64 << 20)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 720, 60, 20, 44, 46
-COLOURS = ("#1f6f8b", "#c2571a", "#5b7f2b", "#7a4f9a")
+COLORS = ("#1f6f8b", "#c2571a", "#5b7f2b", "#7a4f9a")
 _STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#333}.t{font-size:15px;font-weight:600}"
     ".g{stroke:#ddd}.a{stroke:#888}svg{background:#fff}"
@@ -22,10 +22,10 @@ def bars(title: str, values: Sequence[tuple[str, float]], *, unit: str, first_is
     for row, (name, value) in enumerate(values):
         y = TOP + 26 * row
         length = (WIDTH - label - 110) * value / most
-        colour = COLOURS[0] if first_is_ours and row == 0 else "#9aa5ab"
+        color = COLORS[0] if first_is_ours and row == 0 else "#9aa5ab"
         parts.append(f'<text x="{label - 8}" y="{y + 15}" text-anchor="end">{escape(name)}</text>')
         parts.append(
-            f'<rect x="{label}" y="{y + 2}" width="{max(length, 1):.1f}" height="18" fill="{colour}"/>'
+            f'<rect x="{label}" y="{y + 2}" width="{max(length, 1):.1f}" height="18" fill="{color}"/>'
         )
         parts.append(f'<text x="{label + length + 6:.1f}" y="{y + 15}">{_short(value)} {escape(unit)}</text>')
     return "\n".join([*parts, "</svg>\n"])
@@ -72,12 +72,12 @@ def lines(
             f"{_short(value)}</text>"
         )
     for number, (name, each) in enumerate(series):
-        colour = COLOURS[number % len(COLOURS)]
+        color = COLORS[number % len(COLORS)]
         path = " ".join(f"{at_x(a):.1f},{at_y(b):.1f}" for a, b in each)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts += [f'<circle cx="{at_x(a):.1f}" cy="{at_y(b):.1f}" r="2.5" fill="{colour}"/>' for a, b in each]
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>')
+        parts += [f'<circle cx="{at_x(a):.1f}" cy="{at_y(b):.1f}" r="2.5" fill="{color}"/>' for a, b in each]
         place = LEFT + 10 + 220 * number
-        parts.append(f'<text x="{place}" y="{TOP - 6}" style="fill:{colour}">{escape(name)}</text>')
+        parts.append(f'<text x="{place}" y="{TOP - 6}" style="fill:{color}">{escape(name)}</text>')
     parts.append(f'<text x="{WIDTH / 2}" y="{height - 8}" text-anchor="middle">{escape(x)}</text>')
     parts.append(f'<text x="{WIDTH - RIGHT}" y="{TOP - 6}" text-anchor="end">{escape(y)}</text>')
     return "\n".join([*parts, "</svg>\n"])

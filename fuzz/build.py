@@ -1,6 +1,6 @@
 """Builds the compiled core for libFuzzer into ``build/fuzz``: instrumented modules, the harness, one program.
 
-build/fuzz/lib       the package, its modules with AddressSanitizer, UndefinedBehaviourSanitizer and coverage
+build/fuzz/lib       the package, its modules with AddressSanitizer, UndefinedBehaviorSanitizer and coverage
 build/fuzz/bin/NAME  one link a target to the program that embeds Python and runs the target of that name
 build/fuzz/plain     the harness for the modules as they are installed, for a short run in the tests
 """

@@ -3,7 +3,7 @@
 A target is a C function of the input's octets. It raises where an invariant does not hold; ``entry`` turns that, and
 whatever an ordinarily ignored exception is, into an abort that libFuzzer reports. What holds for every target:
 
-* no read or write outside of a block, no undefined behaviour, no leak (the sanitizers see to that);
+* no read or write outside of a block, no undefined behavior, no leak (the sanitizers see to that);
 * after ``finish`` the ledger balances, nothing is open and nothing is held;
 * what is encoded decodes again, by readers that we did not write.
 """
@@ -301,12 +301,13 @@ cdef enum Option:
     OPTION_RATE = 128
 
 
+cdef object MASK_HEADERS = Redactor(headers=credentials.HEADERS)
 cdef bytes RESOURCE = encode_resource({"service.name": "fuzz"})
 
 
 cdef int drain(Engine engine, uint64_t* drained, bint closely) except -1:
     """Take what is ready; *closely*: its encodings are examined, which takes as long as all the rest."""
-    cdef Batch batch = engine.drain()
+    cdef Batch batch = engine.take()
     drained[0] += batch.count
     return examine(batch, 65536) if closely and batch.count else 0
 
@@ -315,7 +316,8 @@ cdef int examine(Batch batch, size_t max_size) except -1:
     """Decode, mask and encode *batch*; read the encodings back."""
     cdef Exchange* exchange
     cdef int64_t footprint = 0
-    batch.finish(credentials.HEADERS, max_size, 1 << 20)
+    batch.decode(max_size, 1 << 20)
+    MASK_HEADERS.redact(batch)
     exchange = batch.first
     while exchange != NULL:
         footprint += exchange_footprint(exchange)
@@ -638,7 +640,7 @@ cdef int target_coding(const uint8_t* data, size_t size) except -1:
     put_body(batch, &exchange.response, data[2:size])
     bound = <size_t>1 << (data[1] & 15) << 4
     exchange.response.truncated = data[1] >> 7
-    batch.finish(None, bound, 1 << 20)
+    batch.decode(bound, 1 << 20)
     check(exchange.response.body.length <= bound or exchange.response.body.length <= size, "a body passes its bound")
     return check(exchange_footprint(exchange) == batch.budget.used, "a body's memory is miscounted")
 
@@ -673,7 +675,7 @@ cdef int target_encode(const uint8_t* data, size_t size) except -1:
     exchange.response.complete = data[5] >> 5 & 1
     exchange.request.content_decoded = exchange.response.content_decoded = data[5] >> 6 & 1
     exchange.response.status = <uint16_t>(data[6] << 8 | data[7])
-    exchange.request.findings = data[8]
+    exchange.request.anomalies = data[8]
     exchange.request.missing_bytes = data[9]
     exchange.request.version_major = data[3] & 3
     exchange.request.version_minor = data[4] >> 4

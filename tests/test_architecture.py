@@ -97,7 +97,7 @@ def within(name: str, part: str) -> bool:
 
 
 def is_empty(path: Path) -> bool:
-    """Only docstrings, re-exports and constants: no behaviour that a test could make a claim about."""
+    """Only docstrings, re-exports and constants: no behavior that a test could make a claim about."""
     body = ast.parse(path.read_text(encoding="utf-8")).body
     return all(
         isinstance(node, ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign)

@@ -34,7 +34,7 @@ BEYOND = {
     "utf8.utf8_run": "one branch for each length of a UTF-8 sequence and its bounds (RFC 3629, section 4)",
     "frame.decode_layers": "one branch for each kind of layer",
     "parser.possible": "one case for each type of frame: its flags, length and stream (RFC 9113)",
-    "head.normalise_head": "one branch for each octet on which receivers differ (RFC 9112, section 2.2)",
+    "head.normalize_head": "one branch for each octet on which receivers differ (RFC 9112, section 2.2)",
     "parser.take_chunk_size": "one branch for each kind of octet of a line (RFC 9112, section 7.1)",
     "spans.read_spans": "three nested protobuf messages, read in place without a call for each",
     "redact.mask_parts": "one scan for a part's name, content and end, which share their positions",

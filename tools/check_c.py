@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
-OURS = ["-std=c11", "-Wshadow", "-Wstrict-prototypes", "-Wpointer-arith"]
+OURS = ["-std=gnu11", "-Wshadow", "-Wstrict-prototypes", "-Wpointer-arith"]
 GENERATED = ["-Wno-sign-compare"]  # Cython compares a loop's counter with the enum constant that ends it
 INCLUDES = [f"-I{ROOT / 'src'}", f"-I{sysconfig.get_path('include')}"]
 DEFINES = ['-DLEVO_VERSION="0"', '-DLEVO_FUZZ_PYTHON="python"', '-DLEVO_FUZZ_LIB="lib"']

@@ -1,4 +1,4 @@
-"""Writes ``levo/wire/schema.py`` and ``schema.pxd`` from the published definitions of OTLP.
+"""Writes ``levo/wire/schema.py`` ``schema.pxd`` and ``schema.h`` from the published definitions of OTLP.
 
 Run it as ``.venv/bin/python tools/wire_schema.py`` after a change of ``opentelemetry-proto``; a test compares
 both files with what it would write.
@@ -100,39 +100,51 @@ def grammar(messages: dict[str, Descriptor]) -> list[str]:
                 cells.append(f"[{field.number}] = {kinds[field.message_type.name]}")
             elif field.type == FieldDescriptor.TYPE_STRING:
                 cells.append(f"[{field.number}] = -1")
-        rows.append(f"        [{kinds[name]}] = {{{', '.join(cells)}}},  /* {name} */")
+        rows.append(f"    [{kinds[name]}] = {{{', '.join(cells)}}},  /* {name} */")
     return rows
 
 
-def cython_text() -> str:
+def compiled() -> tuple[dict[str, Descriptor], list[tuple[str, int]], int]:
+    """The messages that compiled code reads, its constants, and one more than the highest field number."""
     # Of metrics all messages: whoever sends them chooses which.
     messages = reachable(METRICS_REQUEST, reachable(TRACE_REQUEST, {}), frozenset())
     kinds = [(f"KIND_{upper(name)}", index) for index, name in enumerate(messages, 1)]
     names = [*constants(messages, LOOSE_ENUMS), *kinds]
     assert len(dict(names)) == len(names), "two names are the same"
-    fields = 1 + max(field.number for message in messages.values() for field in message.fields)
-    size = f"[{len(messages) + 1}][{fields}]"
+    return messages, names, 1 + max(field.number for message in messages.values() for field in message.fields)
+
+
+def c_text() -> str:
+    messages, names, fields = compiled()
+    lines = [
+        "/* Tags and enums of OTLP traces, by name. Made by tools/wire_schema.py from opentelemetry-proto.",
+        " * A tag is the number of a field with its wire type, as it stands in front of the field.",
+        " */",
+        "#ifndef LEVO_WIRE_SCHEMA_H",
+        "#define LEVO_WIRE_SCHEMA_H",
+        "enum {",
+        *(f"    LEVO_{name} = 0x{value:02X}," for name, value in names),
+        "};",
+        f"static const signed char levo_grammar[{len(messages) + 1}][{fields}] __attribute__((unused)) = {{",
+        *grammar(messages),
+        "};",
+        "#endif",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def cython_text() -> str:
+    messages, names, fields = compiled()
+    aliases = [f'        {name} "LEVO_{name}"' for name, _ in names]
     lines = [
         "# Tags and enums of OTLP traces, by name. Made by tools/wire_schema.py from opentelemetry-proto.",
-        "# A tag is the number of a field with its wire type, as it stands in front of the field.",
         "",
-        "cdef extern from *:",
-        '    """',
-        "    #ifndef LEVO_SCHEMA",
-        "    #define LEVO_SCHEMA",
-        "    enum {",
-        *(f"        LEVO_{name} = 0x{value:02X}," for name, value in names),
-        "    };",
-        f"    static const signed char levo_grammar{size} __attribute__((unused)) = {{",
-        *grammar(messages),
-        "    };",
-        "    #endif",
-        '    """',
+        'cdef extern from "levo/wire/schema.h":',
         "    enum:",
-        *(f'        {name} "LEVO_{name}"' for name, _ in names),
+        *(f"{line}  # no-cython-lint" if len(line) > 120 else line for line in aliases),
         "",
         "    # What the fields of a kind of message are, by their number: TEXT, another kind, or ANYTHING.",
-        f'    const signed char GRAMMAR "levo_grammar"{size}',
+        f'    const signed char GRAMMAR "levo_grammar"[{len(messages) + 1}][{fields}]',
         "",
         "cdef enum:",
         "    ANYTHING = 0",
@@ -142,7 +154,7 @@ def cython_text() -> str:
     return "\n".join(lines) + "\n"
 
 
-FILES = {FOLDER / "schema.py": python_text, FOLDER / "schema.pxd": cython_text}
+FILES = {FOLDER / "schema.py": python_text, FOLDER / "schema.pxd": cython_text, FOLDER / "schema.h": c_text}
 
 
 if __name__ == "__main__":

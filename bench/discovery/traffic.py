@@ -62,7 +62,7 @@ def english_words() -> tuple[str, ...]:
 
 @cache
 def proper_names() -> tuple[str, ...]:
-    """Capitalised words of the system's word list: persons, places."""
+    """Capitalized words of the system's word list: persons, places."""
     words = Path("/usr/share/dict/words").read_text().split()
     return tuple(w for w in words if w.isascii() and w.isalpha() and w.istitle() and 3 <= len(w) <= 12)
 

@@ -109,7 +109,7 @@ def negatives(made: Generic, rng: Random) -> dict[str, Make]:
         "timezone": made.datetime.timezone,
         "caption": made.text.sentence,
         "keyword": made.text.word,
-        "colour": made.text.hex_color,
+        "color": made.text.hex_color,
         "dish": made.food.dish,
         "model": made.hardware.phone_model,
         "cpuFrequency": made.hardware.cpu_frequency,
@@ -166,7 +166,7 @@ def documented_numbers() -> Iterator[tuple[str, list[str]]]:
 
 
 def documented() -> tuple[int, list[str]]:
-    """Return how many kinds have documented numbers, and those whose numbers are not recognised as theirs.
+    """Return how many kinds have documented numbers, and those whose numbers are not recognized as theirs.
 
     The field has a name that says nothing; that another country's number has the same form is no mistake.
     """
@@ -190,7 +190,7 @@ def main() -> None:
             print(f"  {kind:24} precision {precision:.3f} recall {recall:.3f} fields {fields}")
     kinds, missed = documented()
     print(
-        f"numbers documented by python-stdnum: {kinds} kinds, not recognised: {', '.join(missed) or 'none'}"
+        f"numbers documented by python-stdnum: {kinds} kinds, not recognized: {', '.join(missed) or 'none'}"
     )
 
 

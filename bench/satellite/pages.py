@@ -51,12 +51,11 @@ REST = (
     "/api/endpoints?limit=1000",
     "/api/endpoints?q=order",
     "/api/endpoints?format=csv",
-    "/api/findings",
-    "/api/findings?format=csv",
+    "/api/sensitive",
+    "/api/sensitive?format=csv",
     "/api/changes",
     "/api/changes?format=csv",
     "/api/openapi?application=app%207&environment=staging",
-    "/api/sensitive?application=app%207&environment=staging",
 )
 
 

@@ -175,13 +175,13 @@ def _sensor(root: Path) -> list[dict[str, Any]]:
     contents = []
     for folder in sorted((app / "vendor").glob("*.dist-info")):
         name, _, version = folder.name.removesuffix(".dist-info").partition("-")
-        licence = re.search(
+        license = re.search(
             r"(?m)^License(?:-Expression)?: (.+)$", (folder / "METADATA").read_text(encoding="utf-8")
         )
         component: dict[str, Any] = {"type": "library", "name": name, "version": version}
         component["purl"] = f"pkg:pypi/{name.replace('_', '-')}@{version}"
-        if licence:
-            component["licenses"] = [{"license": {"name": licence[1]}}]
+        if license:
+            component["licenses"] = [{"license": {"name": license[1]}}]
         contents.append(component)
     return contents
 

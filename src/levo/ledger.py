@@ -29,7 +29,7 @@ class Fate(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class LedgerState:
     """One way in which a unit of a stage can end."""
 
     name: str
@@ -46,12 +46,12 @@ class Stage:
     name: str
     unit: str
     text: str
-    states: tuple[State, ...]
+    states: tuple[LedgerState, ...]
 
-    def state(self, name: str) -> State:
+    def state(self, name: str) -> LedgerState:
         """The state of that name; one made up on the spot, as a loss, where the table has none."""
         found = next((state for state in self.states if state.name == name), None)
-        return found or State(name, Fate.LOST, name.replace("_", " "))
+        return found or LedgerState(name, Fate.LOST, name.replace("_", " "))
 
 
 CAPTURE = Stage(
@@ -59,10 +59,10 @@ CAPTURE = Stage(
     "frames",
     "Frames that the kernel, or the capture file, had for us.",
     (
-        State("delivered", Fate.KEPT, "handed to the engine"),
-        State("filtered", Fate.INTENDED, "not matched by --filter (capture file)"),
-        State("kernel_dropped", Fate.LOST, "dropped by the kernel: its ring was full"),
-        State("waiting", Fate.WAITING, "in the kernel's ring, or from before the filter was in place"),
+        LedgerState("delivered", Fate.KEPT, "handed to the engine"),
+        LedgerState("filtered", Fate.INTENDED, "not matched by --filter (capture file)"),
+        LedgerState("kernel_dropped", Fate.LOST, "dropped by the kernel: its ring was full"),
+        LedgerState("waiting", Fate.WAITING, "in the kernel's ring, or from before the filter was in place"),
     ),
 )
 FRAMES = Stage(
@@ -70,13 +70,13 @@ FRAMES = Stage(
     "frames",
     "Frames that the engine received.",
     (
-        State("tcp", Fate.KEPT, "became a TCP segment"),
-        State("not_ip", Fate.INTENDED, "neither IPv4 nor IPv6"),
-        State("not_tcp", Fate.INTENDED, "IP, but no TCP"),
-        State("malformed", Fate.LOST, "headers that contradict their own lengths, or are cut"),
-        State("unsupported_link", Fate.LOST, "of a link type that is not known"),
-        State("fragment_joined", Fate.KEPT, "IP fragments joined into their packet, or waiting for it"),
-        State("fragment_lost", Fate.LOST, "IP fragments whose packet never became whole"),
+        LedgerState("tcp", Fate.KEPT, "became a TCP segment"),
+        LedgerState("not_ip", Fate.INTENDED, "neither IPv4 nor IPv6"),
+        LedgerState("not_tcp", Fate.INTENDED, "IP, but no TCP"),
+        LedgerState("malformed", Fate.LOST, "headers that contradict their own lengths, or are cut"),
+        LedgerState("unsupported_link", Fate.LOST, "of a link type that is not known"),
+        LedgerState("fragment_joined", Fate.KEPT, "IP fragments joined into their packet, or waiting for it"),
+        LedgerState("fragment_lost", Fate.LOST, "IP fragments whose packet never became whole"),
     ),
 )
 PAYLOAD = Stage(
@@ -84,14 +84,14 @@ PAYLOAD = Stage(
     "octets",
     "TCP payload octets in those segments.",
     (
-        State("parsed", Fate.KEPT, "read by a protocol parser"),
-        State("duplicate", Fate.INTENDED, "retransmitted or overlapping: seen before"),
-        State("opaque", Fate.INTENDED, "in connections that are encrypted or not HTTP"),
-        State("skipped", Fate.LOST, "passed over while looking for the next message"),
-        State("evicted", Fate.LOST, "held out of order and given up for memory"),
-        State("closed", Fate.INTENDED, "after the end of their connection"),
-        State("out_of_window", Fate.LOST, "with sequence numbers far from their stream's"),
-        State("held", Fate.WAITING, "waiting for a missing segment"),
+        LedgerState("parsed", Fate.KEPT, "read by a protocol parser"),
+        LedgerState("duplicate", Fate.INTENDED, "retransmitted or overlapping: seen before"),
+        LedgerState("opaque", Fate.INTENDED, "in connections that are encrypted or not HTTP"),
+        LedgerState("skipped", Fate.LOST, "passed over while looking for the next message"),
+        LedgerState("evicted", Fate.LOST, "held out of order and given up for memory"),
+        LedgerState("closed", Fate.INTENDED, "after the end of their connection"),
+        LedgerState("out_of_window", Fate.LOST, "with sequence numbers far from their stream's"),
+        LedgerState("held", Fate.WAITING, "waiting for a missing segment"),
     ),
 )
 EXCHANGES = Stage(
@@ -99,17 +99,17 @@ EXCHANGES = Stage(
     "exchanges",
     "Exchanges that were begun: a request, or a response whose request is missing.",
     (
-        State("emitted", Fate.KEPT, "finished, as API traces"),
-        State("open", Fate.WAITING, "still going on"),
-        State("host_not_allowed", Fate.INTENDED, "matched by no --host-allow"),
-        State("host_excluded", Fate.INTENDED, "matched by --host-exclusions"),
-        State("path_not_allowed", Fate.INTENDED, "matched by no --path-allow"),
-        State("path_excluded", Fate.INTENDED, "matched by --path-exclusions"),
-        State("url_filter", Fate.INTENDED, "ignored by url-filter"),
-        State("ip_filter", Fate.INTENDED, "dropped by ip-filter-list"),
-        State("rate_limited", Fate.INTENDED, "over --rate-limit"),
-        State("own_export", Fate.INTENDED, "what a sensor sent to its Satellite"),
-        State("evicted", Fate.LOST, "given up for memory"),
+        LedgerState("emitted", Fate.KEPT, "finished, as API traces"),
+        LedgerState("open", Fate.WAITING, "still going on"),
+        LedgerState("host_not_allowed", Fate.INTENDED, "matched by no --host-allow"),
+        LedgerState("host_excluded", Fate.INTENDED, "matched by --host-exclusions"),
+        LedgerState("path_not_allowed", Fate.INTENDED, "matched by no --path-allow"),
+        LedgerState("path_excluded", Fate.INTENDED, "matched by --path-exclusions"),
+        LedgerState("url_filter", Fate.INTENDED, "ignored by url-filter"),
+        LedgerState("ip_filter", Fate.INTENDED, "dropped by ip-filter-list"),
+        LedgerState("rate_limited", Fate.INTENDED, "over --rate-limit"),
+        LedgerState("own_export", Fate.INTENDED, "what a sensor sent to its Satellite"),
+        LedgerState("evicted", Fate.LOST, "given up for memory"),
     ),
 )
 TRACES = Stage(
@@ -117,11 +117,11 @@ TRACES = Stage(
     "traces",
     "Finished exchanges on their way to the outputs.",
     (
-        State("submitted", Fate.KEPT, "offered to the outputs"),
-        State("ready", Fate.WAITING, "finished, waiting in the engine"),
-        State("held", Fate.WAITING, "being decoded and masked"),
-        State("queue_full", Fate.LOST, "given up: decoding and masking could not follow"),
-        State("unfinished", Fate.LOST, "given up: could not be decoded or masked"),
+        LedgerState("submitted", Fate.KEPT, "offered to the outputs"),
+        LedgerState("ready", Fate.WAITING, "finished, waiting in the engine"),
+        LedgerState("held", Fate.WAITING, "being decoded and masked"),
+        LedgerState("queue_full", Fate.LOST, "given up: decoding and masking could not follow"),
+        LedgerState("unfinished", Fate.LOST, "given up: could not be decoded or masked"),
     ),
 )
 OUTPUT = Stage(
@@ -129,14 +129,14 @@ OUTPUT = Stage(
     "traces",
     "Traces offered to one output, and those that its spool had kept from before.",
     (
-        State("exported", Fate.KEPT, "delivered"),
-        State("held", Fate.WAITING, "in the queue, or being sent"),
-        State("spooled", Fate.WAITING, "on disk, for the next start"),
-        State("queue_full", Fate.LOST, "refused: the queue was full"),
-        State("failed", Fate.LOST, "given up after errors, or left over at the end"),
-        State("rejected", Fate.LOST, "refused by the receiver"),
-        State("spool_evicted", Fate.LOST, "dropped from the full spool"),
-        State("spool_damaged", Fate.LOST, "in a spool file that was damaged"),
+        LedgerState("exported", Fate.KEPT, "delivered"),
+        LedgerState("held", Fate.WAITING, "in the queue, or being sent"),
+        LedgerState("spooled", Fate.WAITING, "on disk, for the next start"),
+        LedgerState("queue_full", Fate.LOST, "refused: the queue was full"),
+        LedgerState("failed", Fate.LOST, "given up after errors, or left over at the end"),
+        LedgerState("rejected", Fate.LOST, "refused by the receiver"),
+        LedgerState("spool_evicted", Fate.LOST, "dropped from the full spool"),
+        LedgerState("spool_damaged", Fate.LOST, "in a spool file that was damaged"),
     ),
 )
 STAGES = (CAPTURE, FRAMES, PAYLOAD, EXCHANGES, TRACES, OUTPUT)
@@ -172,7 +172,7 @@ class Balance:
     label: str
     """The stage's name; for an output, the output's."""
     received: int
-    counts: tuple[tuple[State, int], ...]
+    counts: tuple[tuple[LedgerState, int], ...]
     """Every state, also those at zero, in the table's order."""
 
     @property

@@ -52,7 +52,7 @@ def test_large_answers_are_cut_at_the_mtu_and_whole(tmp_path: Path):
     assert run.statistics["frames_received"] == 6 * 71
 
 
-def test_tls_is_recognised_on_every_connection_and_shows_no_exchange(tmp_path: Path):
+def test_tls_is_recognized_on_every_connection_and_shows_no_exchange(tmp_path: Path):
     run = run_file(tls(tmp_path / "tls.pcap", packets=200, connections=4))
 
     assert run.exchanges == []

@@ -42,13 +42,14 @@ def test_schemas_of_servers_from_pypi_hold_and_reject(server: str) -> None:
     assert figures["rejected"] >= 0.9
 
 
+@pytest.mark.slow
 def test_sensitive_data_of_both_sources_is_told_apart() -> None:
     for figures in (sensitive.measure(7, bodies=40), independent.measure(7, bodies=40)):
         for kind, (precision, recall, fields) in figures.items():
             assert precision >= 0.98 and recall >= 0.95, (kind, precision, recall, fields)
 
 
-def test_documented_national_numbers_are_recognised() -> None:
+def test_documented_national_numbers_are_recognized() -> None:
     kinds, missed = independent.documented()
 
     # The others are of companies, or too old or too plain for a check digit.

@@ -70,7 +70,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSatellite]
         report = metrics({"levo.sensor.connections_tls": 12}, RESOURCE)
         running.post("/v1/metrics", report.SerializeToString(), content_type=PROTOBUF)
         until(lambda: len(running.endpoints()) >= 5)
-        until(lambda: running.get("/api/findings").json()["total"] > 0)
+        until(lambda: running.get("/api/sensitive").json()["total"] > 0)
         yield running
 
 

@@ -55,7 +55,7 @@ def main(folder: Path) -> None:
                     timeout=120,
                 )
             satellite.until_idle()
-            until(lambda: satellite.get("/api/findings").json()["total"] > 10)
+            until(lambda: satellite.get("/api/sensitive").json()["total"] > 10)
             time.sleep(4)
             with sync_playwright() as engine:
                 browser = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])

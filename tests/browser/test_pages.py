@@ -65,8 +65,6 @@ def test_every_page_is_accessible_and_quiet(
         answer = page.goto(shop.web + path)
         assert answer is not None and answer.status == (404 if name == "nothing" else 200), path
         page.screenshot(path=folder / f"{name}-{scheme}-{size}.png", full_page=name == "endpoint")
-    for name, path in PAGES.items():
-        page.goto(shop.web + path)
         result = run_axe(context, page, axe)
         bad = [v for v in result["violations"] if v["impact"] in ("serious", "critical")]
         if bad:

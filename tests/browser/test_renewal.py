@@ -56,7 +56,7 @@ def test_nothing_is_sent_again_that_a_page_has(browser: Browser, shop: RunningSa
     page.context.close()
 
 
-def test_the_chosen_colours_stay(browser: Browser, shop: RunningSatellite) -> None:
+def test_the_chosen_colors_stay(browser: Browser, shop: RunningSatellite) -> None:
     page = opened(browser, shop.web)
     page.goto("/")
     for chosen in ("light", "dark"):

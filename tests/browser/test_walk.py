@@ -153,7 +153,7 @@ def test_a_login_over_tls(browser: Browser, tmp_path: Path) -> None:
         context.close()
 
 
-def test_a_member_sees_the_own_organisation(browser: Browser, tmp_path: Path) -> None:
+def test_a_member_sees_the_own_organization(browser: Browser, tmp_path: Path) -> None:
     with RunningSatellite(tmp_path / "data") as satellite:
         for name in ("acme", "globex"):
             made = [Call(path=f"/{name}/things", more={}) for _ in range(3)]

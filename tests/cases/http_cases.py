@@ -371,14 +371,14 @@ def folded_field() -> Case:
             (True, b"GET /fold HTTP/1.1\r\nHost: h\r\nX-Fold: one\r\n  two\r\nX-Next: n\r\n\r\n"),
             (False, ok(b"ok")),
         ],
-        [exchange("/fold", "ok", request={"findings": ["folded"]})],
+        [exchange("/fold", "ok", request={"anomalies": ["folded"]})],
     )
 
 
 def length_and_chunked() -> Case:
     return _case(
         "content-length-and-chunked",
-        "A request names both framings: the transfer coding rules, and the exchange carries the finding.",
+        "A request names both framings: the transfer coding rules, and the exchange carries the anomaly.",
         "RFC 9112 section 6.3, rule 3: possibly request smuggling.",
         [
             (
@@ -391,7 +391,7 @@ def length_and_chunked() -> Case:
         ],
         [
             exchange(
-                "/both", "one", method="POST", request={"body": "abc", "findings": ["length_and_chunked"]}
+                "/both", "one", method="POST", request={"body": "abc", "anomalies": ["length_and_chunked"]}
             ),
             exchange("/second", "two"),
         ],

@@ -12,7 +12,7 @@ import pytest
 
 from levo.cli.ecs_terminal import LiveView, PlainTerminal
 from levo.ecs.model import EcsInputError
-from levo.ecs.watch import Look, State
+from levo.ecs.watch import Look, RolloutState
 from levo.ecs.wizard import Choice, GoBack, Quit
 from tests.ecs.pseudo_terminal import as_text
 
@@ -139,14 +139,14 @@ def test_long_menus_show_a_page_and_keep_the_default(answers: Answers, capsys: C
     assert "and 24 more: type a part of the name" in out
 
 
-def look(state: State, running: int) -> Look:
+def look(state: RolloutState, running: int) -> Look:
     return Look("web", "arn", state, "x/web:2", desired=4, running=running)
 
 
 def test_without_a_terminal_each_change_is_a_line(capsys: Capture) -> None:
     view = LiveView(live=False)
     for waited, running in ((0.0, 1), (5.0, 1), (65.0, 2)):
-        view.show([look(State.RUNNING, running)], waited)
+        view.show([look(RolloutState.RUNNING, running)], waited)
 
     assert capsys.readouterr().out.splitlines() == [
         "  0:00   ... [##........] web  web:2  in progress  1/4 running",
@@ -156,8 +156,8 @@ def test_without_a_terminal_each_change_is_a_line(capsys: Capture) -> None:
 
 def test_in_a_terminal_it_is_rewritten_in_place(capsys: Capture) -> None:
     view = LiveView(live=True)
-    view.show([look(State.RUNNING, 1)], 0)
-    view.show([look(State.DONE, 4)], 7)
+    view.show([look(RolloutState.RUNNING, 1)], 0)
+    view.show([look(RolloutState.DONE, 4)], 7)
 
     assert as_text(capsys.readouterr().out) == "  ok  [##########] web  web:2  done  4/4 running\n  0:07\n"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, metadata, packages_distributions, requires
 from pathlib import Path
 
@@ -139,6 +140,7 @@ def has_metadata(name: str) -> bool:
         return False
 
 
+@cache
 def modules_of_extras() -> set[str]:
     """Top-level modules that only the extras bring."""
     base, more = requirements(), requirements("satellite", "aws")

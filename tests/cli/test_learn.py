@@ -51,7 +51,7 @@ def test_the_evidence_is_text_that_tells_why(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "requests learned" in result.stdout.splitlines()[0]
     assert "/v1/users/{userId}  (confidence " in result.stdout
-    assert "{userId}  parameter, 100%: value of a recognised type (certain)" in result.stdout
+    assert "{userId}  parameter, 100%: value of a recognized type (certain)" in result.stdout
 
 
 ENTRY: dict[str, Any] = {

@@ -3,7 +3,7 @@ import asyncio
 import h11
 import pytest
 
-from levo.demo.messages import MessageError, Request, Response, read_request, read_response
+from levo.demo.messages import MessageError, Response, SampleRequest, read_request, read_response
 
 
 def as_h11_reads(
@@ -12,7 +12,7 @@ def as_h11_reads(
     """(start, headers, body) of one message by h11; *role* is who reads."""
     reader = h11.Connection(role)
     if role is h11.CLIENT:
-        reader.send(h11.Request(method=request_method, target="/", headers=[("Host", "x")]))
+        reader.send(h11.SampleRequest(method=request_method, target="/", headers=[("Host", "x")]))
         reader.send(h11.EndOfMessage())
     reader.receive_data(octets)
     head, body = reader.next_event(), b""
@@ -24,7 +24,7 @@ def as_h11_reads(
 
 @pytest.mark.parametrize("body", [b"", b"x", b"y" * 5_000])
 def test_a_request_is_read_by_h11_as_it_was_built(body: bytes) -> None:
-    request = Request("POST", "/a?b=c", (("Host", "shop.example"), ("X-One", "1")), body)
+    request = SampleRequest("POST", "/a?b=c", (("Host", "shop.example"), ("X-One", "1")), body)
 
     head, read_body = as_h11_reads(request.wire(), h11.SERVER)
 
@@ -46,8 +46,8 @@ def test_a_204_has_no_framing_fields() -> None:
     assert body == b"" and not list(head.headers)
 
 
-def read(octets: bytes, count: int = 1) -> list[Request | None]:
-    async def main() -> list[Request | None]:
+def read(octets: bytes, count: int = 1) -> list[SampleRequest | None]:
+    async def main() -> list[SampleRequest | None]:
         reader = asyncio.StreamReader()
         reader.feed_data(octets)
         reader.feed_eof()
@@ -57,7 +57,7 @@ def read(octets: bytes, count: int = 1) -> list[Request | None]:
 
 
 def test_requests_on_one_connection_are_read_back_in_order() -> None:
-    requests = [Request("POST", f"/{n}", (("Host", "h"),), b"z" * n) for n in range(3)]
+    requests = [SampleRequest("POST", f"/{n}", (("Host", "h"),), b"z" * n) for n in range(3)]
 
     *found, end = read(b"".join(request.wire() for request in requests), 4)
 

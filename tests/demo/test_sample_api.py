@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from levo.demo.messages import Request, Response
+from levo.demo.messages import Response, SampleRequest
 from levo.demo.sample_api import API_TOKEN, MAX_RECORDS, PARTNER_KEY, SampleApi
 
 TOKEN = (("Authorization", f"Bearer {API_TOKEN}"),)
@@ -17,11 +17,11 @@ def api() -> SampleApi:
 
 
 def post(api: SampleApi, target: str, value: object, method: str = "POST") -> Response:
-    return api.answer(Request(method, target, JSON, json.dumps(value).encode()))
+    return api.answer(SampleRequest(method, target, JSON, json.dumps(value).encode()))
 
 
 def get(api: SampleApi, target: str, *headers: tuple[str, str]) -> Response:
-    return api.answer(Request("GET", target, TOKEN + headers))
+    return api.answer(SampleRequest("GET", target, TOKEN + headers))
 
 
 def first_user(api: SampleApi) -> str:
@@ -49,16 +49,16 @@ def first_user(api: SampleApi) -> str:
     ],
 )
 def test_status_of_a_request_without_a_body(api: SampleApi, method: str, target: str, status: int) -> None:
-    assert api.answer(Request(method, target, TOKEN)).status == status
+    assert api.answer(SampleRequest(method, target, TOKEN)).status == status
 
 
 @pytest.mark.parametrize("headers", [(), (("Authorization", "Bearer wrong"),), (("X-Api-Key", "wrong"),)])
 def test_without_a_credential_the_answer_is_401(api: SampleApi, headers: tuple[tuple[str, str], ...]) -> None:
-    assert api.answer(Request("GET", "/v1/users", headers)).status == 401
+    assert api.answer(SampleRequest("GET", "/v1/users", headers)).status == 401
 
 
 def test_a_partner_key_is_as_good_as_a_token(api: SampleApi) -> None:
-    assert api.answer(Request("GET", "/v1/users", (("x-api-key", PARTNER_KEY),))).status == 200
+    assert api.answer(SampleRequest("GET", "/v1/users", (("x-api-key", PARTNER_KEY),))).status == 200
 
 
 def test_a_created_user_can_be_read_changed_and_deleted_once(api: SampleApi) -> None:
@@ -69,7 +69,7 @@ def test_a_created_user_can_be_read_changed_and_deleted_once(api: SampleApi) -> 
     assert json.loads(get(api, place).body)["email"] == "a@example.com"
     assert post(api, place, {"phone": "+1-202-555-0100"}, "PATCH").status == 200
     assert json.loads(get(api, place).body)["phone"] == "+1-202-555-0100"
-    assert [api.answer(Request("DELETE", place, TOKEN)).status for _ in range(2)] == [204, 404]
+    assert [api.answer(SampleRequest("DELETE", place, TOKEN)).status for _ in range(2)] == [204, 404]
 
 
 def test_a_bad_user_names_each_field(api: SampleApi) -> None:
@@ -107,7 +107,7 @@ def test_an_order_is_paid_and_cancelled_once(api: SampleApi) -> None:
 def test_login_takes_a_form(api: SampleApi) -> None:
     def log_in(password: str) -> Response:
         body = f"grant_type=password&username=a&password={password}".encode()
-        return api.answer(Request("POST", "/v1/sessions", FORM, body))
+        return api.answer(SampleRequest("POST", "/v1/sessions", FORM, body))
 
     assert (log_in("correct+horse").status, log_in("wrong").status) == (200, 401)
 

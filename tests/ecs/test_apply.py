@@ -9,7 +9,7 @@ from levo.ecs.apply import SETTLE_SECONDS, ApplyError, apply, roll_back
 from levo.ecs.discover import find_targets
 from levo.ecs.model import Flag
 from levo.ecs.plan import Plan, Request, plan_add
-from levo.ecs.undo import Journal
+from levo.ecs.undo import UndoJournal
 from tests.ecs.fake_ecs import HANG_UP, FakeEcs, Refusal, denied
 
 REQUEST = Request(flags=(Flag("satellite-url", "https://s:9999"),), region="eu-west-1")
@@ -29,7 +29,7 @@ class Setting:
             self.ecs, cluster="prod", family="web", services=(), all_services=True, register_only=False
         )
         self.plan: Plan = plan_add(found.targets, REQUEST)
-        self.journal = Journal("eu-west-1")
+        self.journal = UndoJournal("eu-west-1")
         self.said: list[str] = []
         self.slept: list[float] = []
 

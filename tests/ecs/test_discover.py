@@ -1,4 +1,4 @@
-"""Finding what the flags mean, over HTTP."""
+"""PlanNote what the flags mean, over HTTP."""
 
 from __future__ import annotations
 

@@ -34,12 +34,12 @@ def add(before: TaskDefinition, *services: Any, request: Request = REQUEST) -> P
 
 
 def codes(plan: Plan) -> set[str]:
-    return {finding.code for finding in plan.findings}
+    return {note.code for note in plan.notes}
 
 
 def stopped(plan: Plan) -> list[str]:
     assert not plan.steps
-    return [finding.code for finding in plan.stops]
+    return [note.code for note in plan.stops]
 
 
 def test_the_plain_case_registers_one_revision_and_updates_the_service() -> None:
@@ -135,7 +135,7 @@ def test_a_task_that_cannot_take_the_sensor_stops_the_plan(
     plan = add(before, where)
 
     assert code in stopped(plan)
-    assert any(finding.text.startswith(text) for finding in plan.stops)
+    assert any(note.text.startswith(text) for note in plan.stops)
 
 
 def test_without_logs_no_execution_role_is_needed() -> None:
@@ -162,13 +162,13 @@ def test_a_secret_needs_the_execution_role_with_or_without_logs() -> None:
     ],
 )
 def test_what_the_execution_role_needs_for_a_secret_is_said(secret: str, action: str) -> None:
-    notes = add(definition(), request=replace(REQUEST, token_secret=secret)).findings
+    notes = add(definition(), request=replace(REQUEST, token_secret=secret)).notes
 
     assert [action in note.text for note in notes if note.code == "token-secret"] == [True]
 
 
 def test_whose_image_is_deployed_is_said_unless_it_was_named() -> None:
-    (note,) = [each.text for each in add(definition()).findings if each.code == "published-image"]
+    (note,) = [each.text for each in add(definition()).notes if each.code == "published-image"]
     assert "levoai/pcap-sensor:0.1.1" in note and "not built from this source" in note and "--image" in note
 
     own = add(definition(), request=replace(REQUEST, image="registry.example.com/levo-sensor:0.1.0"))
@@ -234,7 +234,7 @@ def test_what_is_special_about_a_service_is_said_and_stops_nothing(
     plan = add(definition(), service(**members))
 
     assert len(plan.steps) == 1 and not plan.stops
-    assert any(finding.code == code and words in finding.text for finding in plan.findings)
+    assert any(note.code == code and words in note.text for note in plan.notes)
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_services_on_different_revisions_get_a_revision_each() -> None:
 
     assert [[item.name for item in step.services] for step in plan.steps] == [["a"], ["b", "c"]]
     assert [step.target.body["memory"] for step in plan.steps] == ["3072", "4096"]
-    assert [finding.text for finding in plan.findings if finding.code == "others-on-family"] == [
+    assert [note.text for note in plan.notes if note.code == "others-on-family"] == [
         "not updated, though on the same task definition: d"
     ]
 
@@ -377,7 +377,7 @@ def test_what_is_not_ours_is_not_removed(containers: list[Any], code: str, stops
     plan = plan_remove([Target(definition(containers=containers), (service(),))], "r")
 
     assert plan.steps == ()
-    assert [(finding.code, finding.stops) for finding in plan.findings] == [(code, stops)]
+    assert [(note.code, note.stops) for note in plan.notes] == [(code, stops)]
 
 
 @settings(max_examples=scaled(40), deadline=None, suppress_health_check=list(HealthCheck))
@@ -390,4 +390,4 @@ def test_whatever_the_task_is_the_plan_adds_the_sensor_alone_or_says_why_not(bef
         assert not plan.stops
         assert step.target.without_sensor().registrable() == before.registrable()
     else:
-        assert plan.stops and all(finding.text for finding in plan.stops)
+        assert plan.stops and all(note.text for note in plan.stops)

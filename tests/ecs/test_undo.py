@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from levo.ecs.undo import Journal, Update, orphan, way_back
+from levo.ecs.undo import UndoJournal, Update, orphan, way_back
 from tests.ecs.definitions import ACCOUNT, service
 
 NEW = f"{ACCOUNT}:task-definition/web:8"
 
 
 def test_nothing_done_leaves_nothing() -> None:
-    assert Journal("eu-west-1").leftovers() == []
+    assert UndoJournal("eu-west-1").leftovers() == []
 
 
 def test_a_revision_that_no_service_runs_is_an_orphan() -> None:
-    journal = Journal("eu-west-1", profile="my profile", registered=[NEW])
+    journal = UndoJournal("eu-west-1", profile="my profile", registered=[NEW])
 
     assert journal.orphans == [NEW]
     assert [str(left) for left in journal.leftovers()] == [
@@ -24,7 +24,7 @@ def test_a_revision_that_no_service_runs_is_an_orphan() -> None:
 
 def test_an_updated_service_is_set_back_by_its_own_command() -> None:
     web = service()
-    journal = Journal("eu-west-1", registered=[NEW], updated=[Update(web, NEW)])
+    journal = UndoJournal("eu-west-1", registered=[NEW], updated=[Update(web, NEW)])
 
     assert journal.orphans == []
     assert [left.text for left in journal.leftovers()] == ["service web was set to web:8 (and is not marked)"]

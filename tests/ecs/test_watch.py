@@ -9,7 +9,7 @@ import pytest
 
 from levo.ecs.api import DeniedError, ThrottledError
 from levo.ecs.state import Deployment, Service
-from levo.ecs.watch import GRACE_SECONDS, Look, State, Watched, follow, judge
+from levo.ecs.watch import GRACE_SECONDS, Look, RolloutState, Watched, follow, judge
 from tests.ecs.definitions import ACCOUNT, service
 
 OLD = f"{ACCOUNT}:task-definition/web:7"
@@ -30,24 +30,26 @@ def shown(*deployments: Deployment) -> Service:
 @pytest.mark.parametrize(
     ("deployments", "seen", "waited", "state"),
     [
-        ([deployment(OLD, rollout="COMPLETED")], False, 1, State.WAITING),
-        ([deployment(OLD, rollout="COMPLETED")], False, GRACE_SECONDS, State.FAILED),
-        ([deployment(OLD, rollout="COMPLETED")], True, 1, State.ROLLED_BACK),
-        ([deployment(NEW), deployment(OLD, "ACTIVE")], False, 1, State.RUNNING),
-        ([deployment(NEW), deployment(OLD, "ACTIVE")], True, 900, State.TIMEOUT),
-        ([deployment(NEW, rollout="COMPLETED")], True, 900, State.DONE),
-        ([deployment(NEW, rollout="FAILED"), deployment(OLD, "ACTIVE")], True, 1, State.FAILED),
-        ([deployment(OLD), deployment(NEW, "ACTIVE", "FAILED")], True, 1, State.ROLLED_BACK),
-        ([deployment(OTHER), deployment(NEW, "ACTIVE", "FAILED")], True, 1, State.FAILED),
-        ([deployment(OTHER), deployment(NEW, "ACTIVE")], True, 1, State.SUPERSEDED),
-        ([deployment(OTHER)], True, 1, State.SUPERSEDED),
-        ([deployment(NEW, rollout=None, running=2)], True, 1, State.DONE),
-        ([deployment(NEW, rollout=None, running=2, pending=1)], True, 1, State.RUNNING),
-        ([deployment(NEW, rollout=None, running=1)], True, 1, State.RUNNING),
-        ([], True, 1, State.FAILED),
+        ([deployment(OLD, rollout="COMPLETED")], False, 1, RolloutState.WAITING),
+        ([deployment(OLD, rollout="COMPLETED")], False, GRACE_SECONDS, RolloutState.FAILED),
+        ([deployment(OLD, rollout="COMPLETED")], True, 1, RolloutState.ROLLED_BACK),
+        ([deployment(NEW), deployment(OLD, "ACTIVE")], False, 1, RolloutState.RUNNING),
+        ([deployment(NEW), deployment(OLD, "ACTIVE")], True, 900, RolloutState.TIMEOUT),
+        ([deployment(NEW, rollout="COMPLETED")], True, 900, RolloutState.DONE),
+        ([deployment(NEW, rollout="FAILED"), deployment(OLD, "ACTIVE")], True, 1, RolloutState.FAILED),
+        ([deployment(OLD), deployment(NEW, "ACTIVE", "FAILED")], True, 1, RolloutState.ROLLED_BACK),
+        ([deployment(OTHER), deployment(NEW, "ACTIVE", "FAILED")], True, 1, RolloutState.FAILED),
+        ([deployment(OTHER), deployment(NEW, "ACTIVE")], True, 1, RolloutState.SUPERSEDED),
+        ([deployment(OTHER)], True, 1, RolloutState.SUPERSEDED),
+        ([deployment(NEW, rollout=None, running=2)], True, 1, RolloutState.DONE),
+        ([deployment(NEW, rollout=None, running=2, pending=1)], True, 1, RolloutState.RUNNING),
+        ([deployment(NEW, rollout=None, running=1)], True, 1, RolloutState.RUNNING),
+        ([], True, 1, RolloutState.FAILED),
     ],
 )
-def test_what_one_look_says(deployments: list[Deployment], seen: bool, waited: float, state: State) -> None:
+def test_what_one_look_says(
+    deployments: list[Deployment], seen: bool, waited: float, state: RolloutState
+) -> None:
     look = judge(shown(*deployments), NEW, OLD, seen=seen, waited=waited, timeout=900)
 
     assert look.state is state
@@ -71,7 +73,7 @@ class Ecs:
         self.answers = list(answers)
         self.asked: list[tuple[str, tuple[str, ...]]] = []
         self.now = 0.0
-        self.shown: list[list[State]] = []
+        self.shown: list[list[RolloutState]] = []
 
     def describe(self, cluster: str, names: Sequence[str]) -> list[Service]:
         self.asked.append((cluster, tuple(names)))
@@ -88,7 +90,7 @@ class Ecs:
         assert seconds > 0
         self.now += seconds
 
-    def follow(self, *watched: Watched, timeout: float = 900) -> list[State]:
+    def follow(self, *watched: Watched, timeout: float = 900) -> list[RolloutState]:
         looks = follow(
             watched, self.describe, show=self.show, clock=lambda: self.now, sleep=self.sleep, timeout=timeout
         )
@@ -106,19 +108,24 @@ def test_a_rollout_is_followed_to_its_end() -> None:
         [shown(deployment(NEW, rollout="COMPLETED"))],
     )
 
-    assert ecs.follow(WEB) == [State.DONE]
-    assert ecs.shown == [[State.WAITING], [State.WAITING], [State.RUNNING], [State.DONE]]
+    assert ecs.follow(WEB) == [RolloutState.DONE]
+    assert ecs.shown == [
+        [RolloutState.WAITING],
+        [RolloutState.WAITING],
+        [RolloutState.RUNNING],
+        [RolloutState.DONE],
+    ]
     assert ecs.now == 15
 
 
 def test_it_ends_when_the_time_is_over() -> None:
-    assert Ecs([shown(deployment(NEW))]).follow(WEB, timeout=12) == [State.TIMEOUT]
+    assert Ecs([shown(deployment(NEW))]).follow(WEB, timeout=12) == [RolloutState.TIMEOUT]
 
 
 def test_a_service_that_was_deleted_is_a_failure_after_the_grace() -> None:
     ecs = Ecs([])
 
-    assert ecs.follow(WEB) == [State.FAILED]
+    assert ecs.follow(WEB) == [RolloutState.FAILED]
     assert ecs.now == GRACE_SECONDS
 
 
@@ -126,8 +133,8 @@ def test_throttling_costs_looks_and_no_more() -> None:
     throttled = ThrottledError("ecs:DescribeServices", "ThrottlingException", "Rate exceeded")
     done = [shown(deployment(NEW, rollout="COMPLETED"))]
 
-    assert Ecs(throttled, [shown(deployment(NEW))], throttled, done).follow(WEB) == [State.DONE]
-    assert Ecs(throttled).follow(WEB, timeout=20) == [State.TIMEOUT]
+    assert Ecs(throttled, [shown(deployment(NEW))], throttled, done).follow(WEB) == [RolloutState.DONE]
+    assert Ecs(throttled).follow(WEB, timeout=20) == [RolloutState.TIMEOUT]
 
 
 def test_a_refusal_is_not_waited_out() -> None:
@@ -144,5 +151,5 @@ def test_a_service_that_is_done_is_not_asked_for_again() -> None:
         [shown(deployment(NEW, rollout="FAILED"))],
     )
 
-    assert ecs.follow(WEB, Watched(api, NEW)) == [State.FAILED, State.DONE]
+    assert ecs.follow(WEB, Watched(api, NEW)) == [RolloutState.FAILED, RolloutState.DONE]
     assert [names for _, names in ecs.asked] == [("web",), ("api",), ("web",)]

@@ -27,7 +27,7 @@ def differences(expected: Any, actual: Any, where: str = "") -> list[str]:
             return [f"{where}: expected an object, found {actual!r}"]
         found = []
         for key, value in expected.items():
-            default = {"findings": [], "trailers": [], "interim": 0}.get(key)
+            default = {"anomalies": [], "trailers": [], "interim": 0}.get(key)
             found += differences(value, actual.get(key, default), f"{where}.{key}")
         return found
     return [] if expected == actual else [f"{where}: expected {expected!r}, found {actual!r}"]

@@ -22,15 +22,15 @@ def test_the_same_frames_give_the_same_exchanges_fed_or_pumped():
     while pumped.pump(source, 3, 0) >= 0:
         pass
     pumped.finish()
-    assert fed.drain().jsonl() == pumped.drain().jsonl() != b""
+    assert fed.take().jsonl() == pumped.take().jsonl() != b""
 
 
 def test_drain_hands_over_at_most_what_was_asked_for_in_order():
     engine = Engine()
     engine.feed(FRAMES)
     assert engine.ready == 5
-    first, rest = engine.drain(2), engine.drain()
-    assert (len(first), len(rest), engine.ready, len(engine.drain())) == (2, 3, 0, 0)
+    first, rest = engine.take(2), engine.take()
+    assert (len(first), len(rest), engine.ready, len(engine.take())) == (2, 3, 0, 0)
     assert [x.start_ns for x in first.exchanges()] < [x.start_ns for x in rest.exchanges()]
 
 
@@ -39,7 +39,7 @@ def test_memory_is_given_back():
     engine = Engine(linger_ns=0)
     engine.feed(FRAMES)
     engine.finish()
-    engine.drain()
+    engine.take()
     engine.tick(FRAMES[-1][0] + 10**9)
     assert engine.memory_used_bytes == 0
 
@@ -63,7 +63,7 @@ def test_rules_are_asked_once_a_request_and_counted():
     engine.feed(FRAMES)
     engine.finish()
     assert asked == [(b"GET", b"a.example", b"/x", b"/x", "10.0.0.1", 40000, "10.0.0.2", 80)] * 5
-    assert len(engine.drain()) == 0
+    assert len(engine.take()) == 0
     assert engine.statistics()["exchanges_dropped"][DROP_NAMES[4]] == 5
 
 

@@ -28,3 +28,9 @@ def test_a_header_compiles_by_itself_without_a_warning(header: Path):
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def test_c_stands_in_headers_and_not_in_strings_of_cython():
+    sources = [*SOURCE.rglob("*.pyx"), *SOURCE.rglob("*.pxd")]
+
+    assert [path for path in sources if "cdef extern from *" in path.read_text()] == []

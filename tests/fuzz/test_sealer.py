@@ -31,6 +31,6 @@ def test_the_engine_opens_every_suite(number: int, handshake: bool) -> None:
     engine.feed(capture_segments(conversation.close().segments, Ends(server_port=8443)))
     engine.finish()
 
-    exchanges = engine.drain().exchanges()
+    exchanges = engine.take().exchanges()
     assert [x.request.target for x in exchanges] == ["/0", "/1", "/2"]
     assert [x.response.body for x in exchanges] == [b"0", b"1", b"2"]

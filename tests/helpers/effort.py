@@ -9,7 +9,7 @@ from hypothesis import settings
 
 
 def scaled(count: int) -> int:
-    """*count* in `make test`, a quarter of it in `make check`, ten times as many in `make test-long`."""
+    """Half of *count* in `make test`, a fifth in `make check`, ten times as many in `make test-long`."""
     return max(5, count * settings.default.max_examples // 100)
 
 

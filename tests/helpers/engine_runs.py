@@ -41,7 +41,7 @@ def run_frames(
     decode: bool = True,
     **options: Any,
 ) -> Run:
-    """Feed *frames* in slices of *slice_size*, drain behind each, finish; check the balances."""
+    """Feed *frames* in slices of *slice_size*, take what is ready after each, finish; check the balances."""
     engine = Engine(**options)
     lines: list[Exchange] = []
     for at in range(0, len(frames), slice_size):
@@ -63,9 +63,9 @@ def run_file(path: Path, *, decode: bool = True, **options: Any) -> Run:
 
 
 def _drain(engine: Any, decode: bool, lines: list[Exchange]) -> None:
-    while len(batch := engine.drain()):
+    while len(batch := engine.take()):
         if decode:
-            batch.finish()
+            batch.decode()
         lines += [orjson.loads(line) for line in batch.jsonl().splitlines()]
 
 

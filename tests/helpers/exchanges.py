@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from levo.model.exchange import (
-    FINDINGS,
+    ANOMALIES,
     INCOMPLETE_REASONS,
     Address,
     Exchange,
@@ -22,9 +22,6 @@ from tests.helpers.effort import scaled
 TIMES = st.integers(1, 2**62)
 COUNTS = st.integers(0, 2**31 - 1)
 VERSIONS = ["0.9", "1.0", "1.1", "2", "3"]
-
-ALWAYS = (b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key")
-"""Header fields that tests of masking hide."""
 
 
 def examples(count: int) -> settings:
@@ -102,8 +99,8 @@ def _messages() -> dict[str, st.SearchStrategy[object]]:
         "head_ns": TIMES,
         "end_ns": TIMES,
         "data_messages": st.one_of(st.just(0), COUNTS),
-        "findings": st.sets(st.sampled_from(FINDINGS)).map(
-            lambda found: tuple(name for name in FINDINGS if name in found)
+        "anomalies": st.sets(st.sampled_from(ANOMALIES)).map(
+            lambda found: tuple(name for name in ANOMALIES if name in found)
         ),
     }
 

@@ -24,7 +24,7 @@ def header(message: Message, name: str) -> str | None:
 
 
 def summary(exchange: Exchange) -> tuple[str | None, str | None, int | None]:
-    """(method, target, status): enough to recognise an exchange in a failure message."""
+    """(method, target, status): enough to recognize an exchange in a failure message."""
     request, response = exchange["request"], exchange["response"]
     return (
         request and request["method"],

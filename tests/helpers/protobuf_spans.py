@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import chain
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
@@ -35,6 +36,7 @@ _WANTED = frozenset(
         "server.address",
         "server.port",
         "http.response.status_code",
+        "levo.anomalies",
         "levo.findings",
         "levo.sample.weight",
         "url.query",
@@ -126,11 +128,12 @@ def _status(values: dict[str, AnyValue]) -> int:
         status = status_of(value.string_value)
     else:
         status = status_of(value.double_value) if kind == "double_value" else INVALID_STATUS
-    findings = values.get("levo.findings")
-    if status or findings is None:
+    if status:
         return status
-    bad = any(each.string_value == BAD_STATUS for each in findings.array_value.values)
-    return INVALID_STATUS if bad else 0
+    named = [
+        values[name].array_value.values for name in ("levo.anomalies", "levo.findings") if name in values
+    ]
+    return INVALID_STATUS if any(each.string_value == BAD_STATUS for each in chain(*named)) else 0
 
 
 def _read_fields(fields: list[tuple[str, str]], name: str, value: AnyValue) -> None:

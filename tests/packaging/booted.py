@@ -5,6 +5,7 @@ Nothing inside reaches the outside: its only interface is its own loopback.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -70,14 +71,21 @@ def root_archive() -> Path:
     if archive.exists() and stamp.exists() and stamp.read_text() == INCLUDED:
         return archive
     archive.parent.mkdir(parents=True, exist_ok=True)
+    with archive.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (archive.exists() and stamp.exists() and stamp.read_text() == INCLUDED):
+            _make_root(archive)
+            stamp.write_text(INCLUDED)
+    return archive
+
+
+def _make_root(archive: Path) -> None:
     fresh = archive.with_name("root.new.tar")
     argv = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={INCLUDED}", "bookworm", str(fresh)]
     done = subprocess.run(argv, capture_output=True, text=True, env=os.environ | {"PATH": PATH})
     if done.returncode != 0:
         raise RuntimeError(f"no Debian root: {done.stderr[-500:]}")
     fresh.rename(archive)
-    stamp.write_text(INCLUDED)
-    return archive
 
 
 class Result:

@@ -13,6 +13,7 @@ import grpc
 
 from tests.satellite.requests import RESOURCE, Call, metrics, traces
 from tests.satellite.running import RunningSatellite, until
+from tests.satellite.store.earlier import restore_earlier
 
 PROTOBUF = {"content_type": "application/x-protobuf"}
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -228,3 +229,13 @@ def test_a_sensor_shows_up_with_the_last_values_of_its_ledger(tmp_path: Path) ->
         "levo.packets": (9, {"state": "exported"}),
         "levo.ratio": (0.5, {"state": "exported"}),
     }
+
+
+def test_it_starts_on_the_data_of_the_version_before_twice(tmp_path: Path) -> None:
+    restore_earlier(tmp_path, killed=True)
+    for _ in range(2):
+        with RunningSatellite(tmp_path) as satellite:
+            assert satellite.get("/readyz").status == 200
+            assert satellite.get("/login").status == 200, "there is an account"
+            assert satellite.terminate() == 0
+    assert sorted(path.name for path in tmp_path.glob("*.sqlite3")) == ["catalog.sqlite3", "userdata.sqlite3"]

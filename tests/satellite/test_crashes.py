@@ -80,12 +80,12 @@ def stored(data_dir: Path) -> dict[str, list[tuple[object, ...]]]:
     with sqlite3.connect(data_dir / DATABASE_NAME) as connection:
         return {
             "places": connection.execute(
-                "SELECT host, method, place, traces, exchanges, schemes, first_seen_ns, last_seen_ns,"
-                " statuses, callers, knowledge FROM place ORDER BY host, method, place"
+                "SELECT host, method, path_key, traces, exchanges, schemes, first_seen_ns, last_seen_ns,"
+                " statuses, callers, knowledge FROM place ORDER BY host, method, path_key"
             ).fetchall(),
             "paths": connection.execute("SELECT * FROM paths ORDER BY application, host").fetchall(),
             "traffic": connection.execute(
-                "SELECT host, method, place.place, start_s, rollup.exchanges, latency"
+                "SELECT host, method, path_key, start_s, rollup.exchanges, latency"
                 " FROM rollup JOIN place ON place.id = rollup.place WHERE size_s = 86400 ORDER BY 1, 2, 3, 4"
             ).fetchall(),
             "whole": connection.execute(

@@ -107,7 +107,7 @@ class ScriptedEngine:
 
     ready_bytes = 0
 
-    def drain(self, limit: int = 0, limit_bytes: int = 0) -> Batch:
+    def take(self, limit: int = 0, limit_bytes: int = 0) -> Batch:
         count = min(self.ready, limit or self.ready)
         self.ready -= count
         self.taken += count

@@ -36,8 +36,8 @@ class Handlers(grpc.GenericRpcHandler):
         }
         if name not in kinds:
             return None
-        build, behaviour = kinds[name]
-        return build(behaviour, same, same)
+        build, behavior = kinds[name]
+        return build(behavior, same, same)
 
     @staticmethod
     def _watch(asked: bytes, _: Any) -> Iterator[bytes]:

@@ -52,10 +52,10 @@ def test_the_engine_stays_within_its_budget_and_keeps_ordinary_exchanges() -> No
     for _ in range(60):
         engine.feed([(next(times), octets, None) for octets in itertools.islice(rounds, 2000)])
         peak = max(peak, engine.memory_used_bytes)
-        whole += sum(map(is_whole, engine.drain().exchanges()))
+        whole += sum(map(is_whole, engine.take().exchanges()))
     engine.finish()
     ready = engine.ready
-    engine.drain()
+    engine.take()
 
     ledger = Ledger.from_statistics(engine.statistics(), ready=ready)
     assert ledger.balanced, ledger.render()

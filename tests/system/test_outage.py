@@ -29,6 +29,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from tests.cli.levo_command import environment
 from tests.helpers.collector import Answer, Collector
 from tests.helpers.effort import long
+from tests.sensor.capture.network import private_network
 from tests.system.grpc_collector import GrpcAnswer, GrpcCollector
 from tests.system.network import needs
 
@@ -209,6 +210,7 @@ class Moods:
 @pytest.mark.parametrize("spooling", [True, False], ids=["spool", "no spool"])
 @pytest.mark.parametrize("transport", TRANSPORTS.values(), ids=TRANSPORTS)
 @pytest.mark.parametrize("phase_s", [1.0, long(60.0)])
+@private_network
 def test_the_drill(transport: Transport, spooling: bool, tmp_path: Path, phase_s: float) -> None:
     """Gone, unavailable, slow, exhausted, back: capture never stalls, and nothing is lost silently.
 
@@ -260,6 +262,7 @@ def test_the_drill(transport: Transport, spooling: bool, tmp_path: Path, phase_s
     assert output["failed"] > 0 or not gives_up
 
 
+@private_network
 def test_without_a_satellite_the_loss_is_counted(tmp_path: Path) -> None:
     """It never comes: what is held at the end, and what did not fit, is in the ledger to the last trace."""
     with application() as app:
@@ -276,6 +279,7 @@ def test_without_a_satellite_the_loss_is_counted(tmp_path: Path) -> None:
     assert output["failed"] + output["queue_full"] + stages["traces"]["states"]["queue_full"] == app.asked
 
 
+@private_network
 def test_a_killed_sensor_loses_at_most_the_last_interval(tmp_path: Path) -> None:
     spool = tmp_path / "spool"
     delivered = Delivered()
@@ -304,6 +308,7 @@ def test_a_killed_sensor_loses_at_most_the_last_interval(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("seed", [*range(4), *map(long, range(4, 10))])
+@private_network
 def test_random_faults_balance(seed: int, tmp_path: Path) -> None:
     """Any order of failures, with or without a spool: the ledger balances and says what did not arrive."""
     chance = random.Random(seed)

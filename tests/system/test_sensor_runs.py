@@ -70,7 +70,7 @@ def test_two_sensors_one_stopped_cleanly_one_killed(
 ) -> None:
     # As somebody who watches from before the first one came.
     reader = CatalogReader(satellite.data_dir / "catalog.sqlite3")
-    userdata = UserData(satellite.data_dir / "desk.sqlite3")
+    userdata = UserData(satellite.data_dir / "userdata.sqlite3")
     late_ns = 0
 
     def clock_ns() -> int:
@@ -100,7 +100,7 @@ def test_two_sensors_one_stopped_cleanly_one_killed(
     detector.look(True)
     (alert,) = [alert for alert in userdata.alerts.latest() if alert.kind == "sensor-silent"]
     assert alert.text.startswith("Sensor on ") and "(orders, production)" in alert.text
-    assert not alert.over_ns
+    assert not alert.ended_ns
 
     again = start("--levo-env", "production")
     until(lambda: any(each["attributes"]["deployment.environment.name"] == "production"
@@ -108,7 +108,7 @@ def test_two_sensors_one_stopped_cleanly_one_killed(
     assert len(sensors(satellite)) == 2, "a restart is the same sensor"
     late_ns = 0
     detector.look(True)
-    assert all(each.over_ns for each in userdata.alerts.latest() if each.kind == "sensor-silent")
+    assert all(each.ended_ns for each in userdata.alerts.latest() if each.kind == "sensor-silent")
     again.terminate()
     reader.close()
     userdata.close()

@@ -11,7 +11,7 @@ from levo.cli.durations import Seconds
 from levo.cli.sensor_options import merged, sensor_options
 from levo.config import SensorConfig
 from levo.errors import CaptureError, ConfigError, PrivilegeError
-from levo.sensor.doctor.findings import Finding, Level, diagnose
+from levo.sensor.doctor.diagnosis import Diagnosis, Level, diagnose
 from levo.sensor.doctor.page import render
 from levo.sensor.doctor.reach import reach
 from levo.sensor.doctor.watch import Watched, watch
@@ -34,7 +34,7 @@ def command(seconds: float, **given: Any) -> int:
     Exit status: 0 when nothing is wrong, 1 for a problem, 2 for settings that cannot be used.
     """
     config = merged(given).config
-    failures: list[Finding] = []
+    failures: list[Diagnosis] = []
     watched: Watched | None = None
     privilege = (
         f"CAP_NET_RAW is there: capturing works; runs as {plan(os.environ, capture=True)}"
@@ -58,21 +58,21 @@ def command(seconds: float, **given: Any) -> int:
         if config.read is not None:
             raise
         privilege = "capturing failed"
-        failures.append(Finding("capture-failed", Level.PROBLEM, str(error), "see the reason above"))
+        failures.append(Diagnosis("capture-failed", Level.PROBLEM, str(error), "see the reason above"))
     reached = reach(config)
     findings = [*failures, *diagnose(config, watched, reached)]
     click.echo(render(config, _interfaces(config), privilege, watched, reached, findings))
     return 1 if any(finding.level is Level.PROBLEM for finding in findings) else 0
 
 
-def _no_privilege(error: PrivilegeError) -> Finding:
+def _no_privilege(error: PrivilegeError) -> Diagnosis:
     text, _, fix = str(error).partition(": ")
-    return Finding("no-privilege", Level.PROBLEM, text, fix or "grant CAP_NET_RAW")
+    return Diagnosis("no-privilege", Level.PROBLEM, text, fix or "grant CAP_NET_RAW")
 
 
-def _wrong_interface(error: ConfigError) -> Finding:
+def _wrong_interface(error: ConfigError) -> Diagnosis:
     known = ", ".join(each.split(":")[0] for each in _listed())
-    return Finding("wrong-interface", Level.PROBLEM, str(error), f"write one of {known}, or leave it out")
+    return Diagnosis("wrong-interface", Level.PROBLEM, str(error), f"write one of {known}, or leave it out")
 
 
 def _interfaces(config: SensorConfig) -> list[str]:

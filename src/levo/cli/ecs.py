@@ -105,8 +105,8 @@ def _patched(file: str, given: dict[str, Any], flags: tuple[Flag, ...]) -> TaskD
     plan = plan_add([Target(definition)], request_of(given, flags, region))
     for stop in plan.stops:
         raise EcsInputError(stop.text)
-    for finding in plan.findings:
-        click.echo(f"levo: note: {finding.text}", err=True)
+    for note in plan.notes:
+        click.echo(f"levo: note: {note.text}", err=True)
     return plan.steps[0].target if plan.steps else definition
 
 

@@ -13,7 +13,7 @@ from levo.ecs.model import EcsInputError
 from levo.ecs.plan import Plan, Request
 from levo.ecs.run import Options, Run
 from levo.ecs.undo import Leftover
-from levo.ecs.watch import Look, State
+from levo.ecs.watch import Look, RolloutState
 
 
 def run_change(options: Options, request: Request | None, *, yes: bool) -> int:
@@ -50,11 +50,11 @@ class ChangeView:
         for line in plan.describe():
             color = {"+": "green", "-": "red", "~": "yellow"}.get(line.strip()[:1])
             click.echo(paint(line, color) if line.startswith("  ") else paint(line, bold=True))
-        for finding in plan.findings:
-            if finding.stops:
-                click.echo(paint(f"! {finding.text}", "red"))
+        for note in plan.notes:
+            if note.stops:
+                click.echo(paint(f"! {note.text}", "red"))
             else:
-                click.echo(f"note: {finding.text}")
+                click.echo(f"note: {note.text}")
 
     def confirm(self, question: str) -> bool:
         return click.confirm(question, default=False)
@@ -88,7 +88,9 @@ class ChangeView:
 
     def returned(self, looks: Sequence[Look]) -> None:
         for look in looks:
-            how = "is back at" if look.state is State.DONE else f"{look.state.value}, on its way back to"
+            how = (
+                "is back at" if look.state is RolloutState.DONE else f"{look.state.value}, on its way back to"
+            )
             click.echo(f"service {look.service} {how} {look.target_name}")
 
     def refused(self, error: ApplyError) -> None:

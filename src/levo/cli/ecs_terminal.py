@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import click
 
 from levo.ecs.model import EcsError
-from levo.ecs.watch import Look, State
+from levo.ecs.watch import Look, RolloutState
 from levo.ecs.wizard import Choice, GoBack, Quit
 
 PAGE = 15
@@ -22,21 +22,21 @@ PAGE = 15
 BACK_WORDS = ("b", "back", "<")
 QUIT_WORDS = ("q", "quit", "exit")
 MARKS = {
-    State.WAITING: ("...", "cyan"),
-    State.RUNNING: ("...", "cyan"),
-    State.DONE: ("ok ", "green"),
-    State.FAILED: ("!! ", "red"),
-    State.ROLLED_BACK: ("!! ", "red"),
-    State.SUPERSEDED: ("?? ", "yellow"),
-    State.TIMEOUT: ("!! ", "red"),
+    RolloutState.WAITING: ("...", "cyan"),
+    RolloutState.RUNNING: ("...", "cyan"),
+    RolloutState.DONE: ("ok ", "green"),
+    RolloutState.FAILED: ("!! ", "red"),
+    RolloutState.ROLLED_BACK: ("!! ", "red"),
+    RolloutState.SUPERSEDED: ("?? ", "yellow"),
+    RolloutState.TIMEOUT: ("!! ", "red"),
 }
 
 
-def paint(text: str, colour: str | None = None, *, bold: bool = False, dim: bool = False) -> str:
-    """*text* in colour, where colour is wanted (a terminal, no NO_COLOR)."""
+def paint(text: str, color: str | None = None, *, bold: bool = False, dim: bool = False) -> str:
+    """*text* in color, where color is wanted (a terminal, no NO_COLOR)."""
     if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
         return text
-    return click.style(text, fg=colour, bold=bold, dim=dim)
+    return click.style(text, fg=color, bold=bold, dim=dim)
 
 
 class PlainTerminal:
@@ -176,12 +176,12 @@ class LiveView:
 
 
 def _look_line(look: Look, width: int) -> str:
-    mark, colour = MARKS[look.state]
+    mark, color = MARKS[look.state]
     bar = ""
     if look.desired:
         done = min(10, 10 * look.running // look.desired)
         bar = f"[{'#' * done}{'.' * (10 - done)}] "
-    return f"  {paint(mark, colour)} {bar}{look.line(width)}"
+    return f"  {paint(mark, color)} {bar}{look.line(width)}"
 
 
 def _number(answer: str, choices: Sequence[Choice], shown: Sequence[int]) -> int | list[int]:

@@ -184,8 +184,8 @@ def _capture(path: Path, expression: str | None) -> Iterator[Trace]:
 
 
 def _drain(engine: Engine) -> Iterator[Trace]:
-    batch = engine.drain()
-    batch.finish()
+    batch = engine.take()
+    batch.decode()
     for exchange in batch.exchanges():
         trace = trace_of(exchange, _ORIGIN)
         if trace is not None:

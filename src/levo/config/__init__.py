@@ -6,7 +6,7 @@ from levo.config.merge import Loaded, Merged, check_file, load, merge
 from levo.config.options import BY_NAME, DEFAULT_PATH, OPTIONS, SENSOR
 from levo.config.rules import IpFilter, IpRule, Redaction, UrlFilter, UrlRule
 from levo.config.sensor_config import SensorConfig
-from levo.config.table import Option, Origin, Surroundings, Table
+from levo.config.table import Option, SettingOrigin, Surroundings, Table
 from levo.config.values import BadValue, HostPort, OutputSpec, Pattern, PortRange, ProxyUrl, SatelliteUrl
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "Loaded",
     "Merged",
     "Option",
-    "Origin",
     "OutputSpec",
     "Pattern",
     "PortRange",
@@ -29,6 +28,7 @@ __all__ = [
     "Redaction",
     "SatelliteUrl",
     "SensorConfig",
+    "SettingOrigin",
     "Surroundings",
     "Table",
     "UrlFilter",

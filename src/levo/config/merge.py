@@ -9,7 +9,7 @@ from typing import Any, Generic
 
 from levo.config.options import DEFAULT_PATH, SENSOR
 from levo.config.sensor_config import SensorConfig
-from levo.config.table import C, Option, Origin, Origins, Remarks, Surroundings, Table
+from levo.config.table import C, Option, Origins, Remarks, SettingOrigin, Surroundings, Table
 from levo.config.values import BadValue
 from levo.errors import ConfigError, Problem
 
@@ -112,10 +112,10 @@ def merge(
         raise ConfigError(Problem("--config", "is empty; name a file or leave it out"))
     around = surroundings or Surroundings.here(environ)
     problems: list[Problem] = []
-    found: dict[str, tuple[Any, Origin]] = {}
+    found: dict[str, tuple[Any, SettingOrigin]] = {}
     for option in table.options:
         value, reason = option.live_default(around) if option.live_default else (option.default, "")
-        found[option.name] = (value, Origin("default", reason))
+        found[option.name] = (value, SettingOrigin("default", reason))
 
     named = environ.get(table.config_variable) if table.config_variable else None
     usual = default_path if default_path and Path(default_path).exists() else None
@@ -152,15 +152,15 @@ def _misspelled(table: Table[Any], environ: Mapping[str, str]) -> list[str]:
 
 def _from_flags(
     table: Table[Any], flags: Flags, problems: list[Problem], opened: frozenset[str]
-) -> dict[str, tuple[Any, Origin]]:
-    found: dict[str, tuple[Any, Origin]] = {}
+) -> dict[str, tuple[Any, SettingOrigin]]:
+    found: dict[str, tuple[Any, SettingOrigin]] = {}
     for option in table.options:
         given = flags.get(option.name)
         if given is None or given == () or given is False:
             continue
         texts = [given] if isinstance(given, str) else ["true"] if given is True else list(given)
         try:
-            found[option.name] = (_value(option, texts, opened), Origin("flag", option.flag))
+            found[option.name] = (_value(option, texts, opened), SettingOrigin("flag", option.flag))
         except BadValue as error:
             problems.append(Problem(option.flag, str(error)))
     return found
@@ -168,9 +168,9 @@ def _from_flags(
 
 def _from_environment(
     table: Table[Any], environ: Mapping[str, str], problems: list[Problem], opened: frozenset[str]
-) -> dict[str, tuple[Any, Origin]]:
+) -> dict[str, tuple[Any, SettingOrigin]]:
     """Variables that are set and not empty. Items of repeatable options stand on lines of their own."""
-    found: dict[str, tuple[Any, Origin]] = {}
+    found: dict[str, tuple[Any, SettingOrigin]] = {}
     for option in table.options:
         written = environ.get(option.variable, "")
         if not written.strip():
@@ -185,11 +185,14 @@ def _from_environment(
                 problems += [Problem(option.variable, problem.text) for problem in error.problems]
                 continue
             problems += document.problems
-            found[option.name] = (value, Origin("environment", option.variable))
+            found[option.name] = (value, SettingOrigin("environment", option.variable))
             continue
         texts = [line for line in written.split("\n") if line.strip()] if option.many else [written]
         try:
-            found[option.name] = (_value(option, texts, opened), Origin("environment", option.variable))
+            found[option.name] = (
+                _value(option, texts, opened),
+                SettingOrigin("environment", option.variable),
+            )
         except BadValue as error:
             problems.append(Problem(option.variable, str(error)))
     return found
@@ -197,10 +200,10 @@ def _from_environment(
 
 def _from_file(
     table: Table[Any], file: str, named_by: str, problems: list[Problem], opened: frozenset[str]
-) -> dict[str, tuple[Any, Origin]]:
+) -> dict[str, tuple[Any, SettingOrigin]]:
     from levo.config.document import READERS, Document  # YAML costs 20 ms: only for those who have a file
 
-    found: dict[str, tuple[Any, Origin]] = {}
+    found: dict[str, tuple[Any, SettingOrigin]] = {}
     keys: dict[str, str] = {}
     document = Document(file, table.reference)
     for entry in document.read_file(Path(file), named_by):
@@ -230,7 +233,10 @@ def _from_file(
                     document.problem(entry.key, str(error), node)
             value = items[0] if items and not option.many else tuple(part for item in items for part in item)
         if len(document.problems) == before:
-            found[option.name] = (value, Origin("file", file, entry.line, entry.node.start_mark.column + 1))
+            found[option.name] = (
+                value,
+                SettingOrigin("file", file, entry.line, entry.node.start_mark.column + 1),
+            )
     problems += document.problems
     return found
 

@@ -115,7 +115,7 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class SettingOrigin:
     """Where a value comes from."""
 
     kind: str
@@ -132,7 +132,7 @@ class Origin:
         return self.detail if self.line is None else f"{self.detail}:{self.line}"
 
 
-Origins = Mapping[str, Origin]
+Origins = Mapping[str, SettingOrigin]
 """By option name."""
 Remarks = list[tuple[str, str]]
 """Option name, and what is wrong with its value."""

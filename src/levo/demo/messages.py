@@ -35,7 +35,7 @@ class MessageError(LevoError):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SampleRequest:
     """One request, framed by Content-Length whenever it has a body."""
 
     method: str
@@ -90,7 +90,7 @@ def _chunks(body: bytes) -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
-async def read_request(reader: StreamReader) -> Request | None:
+async def read_request(reader: StreamReader) -> SampleRequest | None:
     """The next request on a keep-alive connection; None at its end.
 
     Raises:
@@ -107,7 +107,7 @@ async def read_request(reader: StreamReader) -> Request | None:
     if any(name.lower() == "transfer-encoding" for name, _ in headers) or len(lengths) > 1:
         raise MessageError("sample API: request bodies need one Content-Length")
     body = await reader.readexactly(_length(lengths[0])) if lengths else b""
-    return Request(parts[0], parts[1], headers, body)
+    return SampleRequest(parts[0], parts[1], headers, body)
 
 
 async def read_response(reader: StreamReader) -> int:

@@ -52,7 +52,7 @@ CITIES = (
     ("Lyon", "69002", "FR"),
     ("Oslo", "0150", "NO"),
 )
-STREETS = ("Harbour Road", "Mill Lane", "Station Street", "Linden Avenue", "Church Walk", "Market Square")
+STREETS = ("Harbor Road", "Mill Lane", "Station Street", "Linden Avenue", "Church Walk", "Market Square")
 CATEGORIES = ("lighting", "kitchen", "garden", "office", "outdoor")
 PRODUCT_NAMES = (
     "Desk Lamp", "Oak Shelf", "Garden Hose", "Steel Kettle", "Wool Blanket", "Field Notebook", "Rain Jacket",
@@ -151,7 +151,7 @@ def order(rng: Random, number: int, shop: Shop, user_id: str) -> Record:
         "items": lines,
         "total": {"amount": round(total, 2), "currency": rng.choice(CURRENCIES)},
         "shippingAddress": address(rng),
-        "note": rng.choice((None, "Please ring twice", "Leave with the neighbour")),
+        "note": rng.choice((None, "Please ring twice", "Leave with the neighbor")),
         "trackingNumber": f"TRK{rng.randint(10**9, 10**10 - 1)}"
         if status in ("shipped", "delivered")
         else None,

@@ -15,7 +15,7 @@ from typing import TypeVar
 from urllib.parse import parse_qs, unquote
 
 from levo.demo import records
-from levo.demo.messages import Headers, Request, Response
+from levo.demo.messages import Headers, Response, SampleRequest
 from levo.demo.records import Json, Record
 
 GZIP_FROM_BYTES = 600
@@ -32,7 +32,7 @@ PARTNER_KEY = "pk_demo_51Hx3kQpZr8"
 class Call:
     """A request taken apart for a handler."""
 
-    request: Request
+    request: SampleRequest
     segments: tuple[str, ...]
     """Values of the route's placeholders, in path order, percent-decoded."""
     query: dict[str, list[str]]
@@ -105,7 +105,7 @@ class SampleApi:
         pattern = re.compile(re.escape(template).replace(r"\{\}", "([^/]+)"))
         self._routes.append((method, pattern, open_to_all, handler))
 
-    def answer(self, request: Request) -> Response:
+    def answer(self, request: SampleRequest) -> Response:
         path, _, query = request.target.partition("?")
         known_path = False
         for method, pattern, open_to_all, handler in self._routes:
@@ -122,7 +122,7 @@ class SampleApi:
         return _problem(405, "Method Not Allowed") if known_path else _problem(404, "Not Found")
 
     @staticmethod
-    def _authorized(request: Request) -> bool:
+    def _authorized(request: SampleRequest) -> bool:
         return (
             request.header("authorization") == f"Bearer {API_TOKEN}"
             or request.header("x-api-key") == PARTNER_KEY
@@ -359,7 +359,7 @@ def _escaped(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9-]", "_", text)
 
 
-def _coded(request: Request, response: Response) -> Response:
+def _coded(request: SampleRequest, response: Response) -> Response:
     """Long bodies leave chunked, and in gzip where the client takes it (RFC 9110 section 12.5.3)."""
     headers, body = response.headers, response.body
     if len(body) >= GZIP_FROM_BYTES and "gzip" in request.header("accept-encoding"):

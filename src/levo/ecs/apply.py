@@ -10,7 +10,7 @@ from levo.ecs.definition import TaskDefinition
 from levo.ecs.model import EcsError
 from levo.ecs.plan import Plan, Step, tags_for
 from levo.ecs.state import REMOVED, TAG_VERSION, Service
-from levo.ecs.undo import Journal, Update
+from levo.ecs.undo import UndoJournal, Update
 
 SETTLE_SECONDS = (1.0, 2.0, 4.0, 8.0)
 """Waits between tries while a revision that was just written is not seen everywhere yet."""
@@ -31,14 +31,14 @@ class Interrupted(EcsError):
 class ApplyError(EcsError):
     """A step was refused. Nothing after it was tried."""
 
-    def __init__(self, cause: EcsError, journal: Journal) -> None:
+    def __init__(self, cause: EcsError, journal: UndoJournal) -> None:
         self.cause = cause
         self.journal = journal
         self.exit_status = cause.exit_status
         super().__init__(str(cause))
 
 
-def apply(plan: Plan, ecs: Ecs, journal: Journal, *, report: Report, sleep: Sleep) -> None:
+def apply(plan: Plan, ecs: Ecs, journal: UndoJournal, *, report: Report, sleep: Sleep) -> None:
     """Carry *plan* out, noting each change in *journal* as soon as it is made.
 
     Raises:
@@ -56,7 +56,7 @@ def apply(plan: Plan, ecs: Ecs, journal: Journal, *, report: Report, sleep: Slee
         raise ApplyError(Interrupted("interrupted"), journal) from None
 
 
-def roll_back(journal: Journal, services: frozenset[str], ecs: Ecs, *, report: Report) -> list[Update]:
+def roll_back(journal: UndoJournal, services: frozenset[str], ecs: Ecs, *, report: Report) -> list[Update]:
     """Set those of the updated services (by ARN) back to the revision they had; return these updates.
 
     Raises:
@@ -84,7 +84,7 @@ def unmark(update: Update, ecs: Ecs) -> None:
     ecs.tag(update.service.arn, {TAG_VERSION: update.service.tag(TAG_VERSION) or REMOVED})
 
 
-def _register(step: Step, ecs: Ecs, journal: Journal, report: Report, sleep: Sleep) -> TaskDefinition:
+def _register(step: Step, ecs: Ecs, journal: UndoJournal, report: Report, sleep: Sleep) -> TaskDefinition:
     waits = iter(SETTLE_SECONDS)
     while True:
         try:
@@ -104,7 +104,7 @@ def _register(step: Step, ecs: Ecs, journal: Journal, report: Report, sleep: Sle
 
 
 def _update(
-    service: Service, target: TaskDefinition, ecs: Ecs, journal: Journal, report: Report, sleep: Sleep
+    service: Service, target: TaskDefinition, ecs: Ecs, journal: UndoJournal, report: Report, sleep: Sleep
 ) -> None:
     waits = iter(SETTLE_SECONDS)
     while True:
@@ -123,7 +123,7 @@ def _update(
     report(f"service {service.name}: {service.revision} -> {target.name}")
 
 
-def _mark(step: Step, service: Service, ecs: Ecs, journal: Journal, report: Report) -> None:
+def _mark(step: Step, service: Service, ecs: Ecs, journal: UndoJournal, report: Report) -> None:
     ecs.tag(service.arn, tags_for(step, service))
     journal.mark(service)
     report(f"service {service.name}: marked")

@@ -14,7 +14,7 @@ MARKS: Mapping[Kind, str] = {"added": "+", "removed": "-", "changed": "~"}
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DefinitionChange:
     """One place where two definitions differ."""
 
     path: str
@@ -26,7 +26,7 @@ class Change:
     """None when removed."""
 
 
-def differences(before: TaskDefinition, after: TaskDefinition) -> list[Change]:
+def differences(before: TaskDefinition, after: TaskDefinition) -> list[DefinitionChange]:
     """Every place where registering *after* instead of *before* makes a difference, in reading order."""
     return list(_walk("", _comparable(before), _comparable(after)))
 
@@ -66,21 +66,21 @@ def _comparable(definition: TaskDefinition) -> dict[str, Any]:
     return {**body, "containers": containers, "tags": tags}
 
 
-def _walk(path: str, before: Any, after: Any) -> Iterator[Change]:
+def _walk(path: str, before: Any, after: Any) -> Iterator[DefinitionChange]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in [*before, *(key for key in after if key not in before)]:
             here = f"{path}.{key}" if path else str(key)
             if key not in after:
-                yield Change(here, "removed", before[key], None)
+                yield DefinitionChange(here, "removed", before[key], None)
             elif key not in before:
-                yield Change(here, "added", None, after[key])
+                yield DefinitionChange(here, "added", None, after[key])
             else:
                 yield from _walk(here, before[key], after[key])
     elif before != after:
         if _is_environment(before) and _is_environment(after):
             yield from _walk(path, _by_name(before), _by_name(after))
         else:
-            yield Change(path, "changed", before, after)
+            yield DefinitionChange(path, "changed", before, after)
 
 
 def _is_environment(value: Any) -> bool:

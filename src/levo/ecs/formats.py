@@ -25,7 +25,7 @@ _RENAMED = {
     ("authorizationConfig", "iam"): "IAM",
     ("proxyConfiguration", "properties"): "ProxyConfigurationProperties",
 }
-"""(member, member in it) to CloudFormation's name where that is not the capitalised one."""
+"""(member, member in it) to CloudFormation's name where that is not the capitalized one."""
 _PLAIN_HCL_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 

@@ -96,7 +96,7 @@ def preset_sizes(cpu: int | None, memory: int | None, low_resource: bool) -> tup
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class PlanNote:
     """Something the user should know before anything changes."""
 
     code: str
@@ -132,11 +132,11 @@ class Plan:
     action: Literal["add", "remove"]
     region: str
     steps: tuple[Step, ...]
-    findings: tuple[Finding, ...]
+    notes: tuple[PlanNote, ...]
 
     @property
-    def stops(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if finding.stops)
+    def stops(self) -> tuple[PlanNote, ...]:
+        return tuple(note for note in self.notes if note.stops)
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -179,15 +179,15 @@ def plan_add(targets: Sequence[Target], request: Request, *, others: Sequence[Se
         EcsInputError: the request is incomplete.
     """
     steps: list[Step] = []
-    findings: list[Finding] = []
+    notes: list[PlanNote] = []
     for target in targets:
         definition = target.definition
         sidecar = request.sidecar_for(definition)
         here = list(_unfit(definition, target.services)) or list(
             _misfit(definition, sidecar, target.services)
         )
-        findings += here
-        if any(finding.stops for finding in here):
+        notes += here
+        if any(note.stops for note in here):
             continue
         wanted = definition.with_sensor(sidecar)
         too_large = len(json.dumps(wanted.registrable(), default=str)) > MOST_OCTETS
@@ -195,27 +195,27 @@ def plan_add(targets: Sequence[Target], request: Request, *, others: Sequence[Se
             text = (
                 f"{definition.name} with the sensor is larger than {MOST_OCTETS} octets of JSON, ECS's limit"
             )
-            findings.append(Finding("too-large", text, True))
+            notes.append(PlanNote("too-large", text, True))
             continue
         services, about = _updatable(target.services)
-        findings += about
-        if any(finding.stops for finding in about):
+        notes += about
+        if any(note.stops for note in about):
             continue
         if wanted.same_task(definition):
             text = f"{definition.name} has the sensor ({sidecar.version}) with these very settings"
-            findings.append(Finding("already-installed", text, False))
+            notes.append(PlanNote("already-installed", text, False))
             continue
         existing = definition.sensor()
         if existing is not None:
             old = image_version(str(existing.get("image", "")))
             text = f"{definition.name} has the sensor already: {old} -> {sidecar.version}, settings updated"
-            findings.append(Finding("other-version", text, False))
-        findings += _notes(definition, sidecar, services)
+            notes.append(PlanNote("other-version", text, False))
+        notes += _notes(definition, sidecar, services)
         steps.append(
             Step(definition, wanted, tuple(services), tags=((TAG_VERSION, _tag_value(sidecar.version)),))
         )
-    findings += _about_others(steps, others)
-    return Plan("add", request.region, tuple(steps), tuple(findings))
+    notes += _about_others(steps, others)
+    return Plan("add", request.region, tuple(steps), tuple(notes))
 
 
 def plan_remove(
@@ -231,23 +231,23 @@ def plan_remove(
     one would be without the sensor.
     """
     steps: list[Step] = []
-    findings: list[Finding] = []
+    notes: list[PlanNote] = []
     for target in targets:
         definition = target.definition
         if definition.named() is None:
-            findings += _nothing_to_remove(definition)
+            notes += _nothing_to_remove(definition)
             continue
         if definition.sensor() is None:
-            findings.append(_foreign(definition))
+            notes.append(_foreign(definition))
             continue
         wanted = definition.without_sensor()
         if not wanted.containers:
             text = f"{definition.name} has no container but the sensor; delete the service instead"
-            findings.append(Finding("only-sensor", text, True))
+            notes.append(PlanNote("only-sensor", text, True))
             continue
         services, about = _updatable(target.services)
-        findings += about
-        if any(finding.stops for finding in about):
+        notes += about
+        if any(note.stops for note in about):
             continue
         earlier = _earlier(wanted, services, previous) if services else None
         steps.append(
@@ -259,8 +259,8 @@ def plan_remove(
                 tags=((TAG_VERSION, REMOVED),),
             )
         )
-    findings += _about_others(steps, others)
-    return Plan("remove", region, tuple(steps), tuple(findings))
+    notes += _about_others(steps, others)
+    return Plan("remove", region, tuple(steps), tuple(notes))
 
 
 def tags_for(step: Step, service: Service) -> dict[str, str]:
@@ -274,7 +274,7 @@ def tags_for(step: Step, service: Service) -> dict[str, str]:
     return tags
 
 
-def _unfit(definition: TaskDefinition, services: Sequence[Service]) -> Iterator[Finding]:
+def _unfit(definition: TaskDefinition, services: Sequence[Service]) -> Iterator[PlanNote]:
     """Tasks beside which a sensor would see nothing, or too much."""
     named = definition.named()
     if named is not None and not is_sensor(named):
@@ -285,7 +285,7 @@ def _unfit(definition: TaskDefinition, services: Sequence[Service]) -> Iterator[
         None,
     )
     if elsewhere is not None:
-        yield Finding(
+        yield PlanNote(
             "other-name",
             f"{definition.name} has the sensor under the name '{elsewhere.get('name')}'; rename that "
             f"container to {CONTAINER_NAME} or take it out, a second sensor would count everything twice",
@@ -293,52 +293,52 @@ def _unfit(definition: TaskDefinition, services: Sequence[Service]) -> Iterator[
         )
         return
     if definition.operating_system.upper().startswith("WINDOWS"):
-        yield Finding("windows", f"{definition.name} is a Windows task; the sensor runs on Linux only", True)
+        yield PlanNote("windows", f"{definition.name} is a Windows task; the sensor runs on Linux only", True)
     elif "EXTERNAL" in (definition.body.get("requiresCompatibilities") or ()) and not definition.on_fargate:
-        yield Finding(
+        yield PlanNote(
             "external-launch",
             f"{definition.name} runs on your own machines (EXTERNAL), without awsvpc; install the host "
             "package levo-ebpf-sensor there",
             True,
         )
     elif definition.network_mode == "bridge":
-        yield Finding(
+        yield PlanNote(
             "bridge",
             f"{definition.name} uses network mode bridge: a sidecar would see its own traffic only; change "
             "the task to awsvpc, or install the host package levo-ebpf-sensor on the instances",
             True,
         )
     elif definition.network_mode == "host":
-        yield Finding(
+        yield PlanNote(
             "host",
             f"{definition.name} uses network mode host: every copy would see the traffic of the whole "
             "instance; install the host package levo-ebpf-sensor on the instances instead",
             True,
         )
     elif definition.network_mode == "none":
-        yield Finding(
+        yield PlanNote(
             "no-network", f"{definition.name} uses network mode none: there is no traffic to see", True
         )
 
 
-def _misfit(definition: TaskDefinition, sidecar: Sidecar, services: Sequence[Service]) -> Iterator[Finding]:
+def _misfit(definition: TaskDefinition, sidecar: Sidecar, services: Sequence[Service]) -> Iterator[PlanNote]:
     """Limits of ECS that AWS would refuse the revision for."""
     fargate = definition.on_fargate or any(service.on_fargate for service in services)
     for problem in size_problems(definition, sidecar, fargate=fargate):
-        yield Finding("not-fitting", f"{definition.name}: {problem}", True)
+        yield PlanNote("not-fitting", f"{definition.name}: {problem}", True)
     if definition.named() is None and len(definition.containers) >= MOST_CONTAINERS:
         text = f"{definition.name} has {len(definition.containers)} containers, and ECS allows no more"
-        yield Finding("too-many-containers", text, True)
+        yield PlanNote("too-many-containers", text, True)
     role = definition.body.get("executionRoleArn")
     if sidecar.logs and fargate and not role:
-        yield Finding(
+        yield PlanNote(
             "no-execution-role",
             f"{definition.name} has no execution role, which Fargate needs to write the sensor's log; give "
             "the task one, or leave the log out with --no-logs",
             True,
         )
     elif sidecar.token_secret is not None and not role:
-        yield Finding(
+        yield PlanNote(
             "no-execution-role",
             f"{definition.name} has no execution role, which ECS needs to read --token-secret; give the "
             "task one",
@@ -361,9 +361,9 @@ def size_problems(definition: TaskDefinition, sidecar: Sidecar, *, fargate: bool
     return problems + fit_problems(containers, cpu, memory, CONTAINER_NAME)
 
 
-def _foreign(definition: TaskDefinition) -> Finding:
+def _foreign(definition: TaskDefinition) -> PlanNote:
     named = definition.named() or {}
-    return Finding(
+    return PlanNote(
         "foreign-container",
         f"{definition.name} has a container {CONTAINER_NAME} that is not the sensor (image "
         f"{named.get('image', '?')}); it stays untouched: rename it first",
@@ -371,130 +371,130 @@ def _foreign(definition: TaskDefinition) -> Finding:
     )
 
 
-def _nothing_to_remove(definition: TaskDefinition) -> Iterator[Finding]:
+def _nothing_to_remove(definition: TaskDefinition) -> Iterator[PlanNote]:
     elsewhere = next((item for item in definition.containers if is_sensor(item)), None)
     if elsewhere is not None:
         text = (
             f"{definition.name} has the sensor under the name '{elsewhere.get('name')}', not put there "
             "by levo ecs add: take it out where the task is defined"
         )
-        yield Finding("other-name", text, True)
+        yield PlanNote("other-name", text, True)
     else:
-        yield Finding("not-installed", f"{definition.name} has no sensor", False)
+        yield PlanNote("not-installed", f"{definition.name} has no sensor", False)
 
 
-def _updatable(services: Sequence[Service]) -> tuple[list[Service], list[Finding]]:
+def _updatable(services: Sequence[Service]) -> tuple[list[Service], list[PlanNote]]:
     kept: list[Service] = []
-    findings: list[Finding] = []
+    notes: list[PlanNote] = []
     for service in services:
         problem = service_problem(service)
         if problem is None:
             kept.append(service)
         else:
-            findings.append(problem)
-    return kept, findings
+            notes.append(problem)
+    return kept, notes
 
 
-def service_problem(service: Service) -> Finding | None:
+def service_problem(service: Service) -> PlanNote | None:
     """Why this service cannot be given another revision by UpdateService, or None."""
     if service.status != "ACTIVE":
         text = f"service {service.name} is {service.status}; choose another"
-        return Finding("inactive-service", text, True, service.name)
+        return PlanNote("inactive-service", text, True, service.name)
     if service.controller == "CODE_DEPLOY":
         text = (
             f"service {service.name} is deployed by CodeDeploy, which alone may change its task definition; "
             "register the revision with --register-only and name it in the AppSpec of your next deployment"
         )
-        return Finding("code-deploy", text, True, service.name)
+        return PlanNote("code-deploy", text, True, service.name)
     if service.controller == "EXTERNAL":
         text = (
             f"service {service.name} is deployed by an external controller through task sets; register the "
             "revision with --register-only and create a task set from it"
         )
-        return Finding("external-controller", text, True, service.name)
+        return PlanNote("external-controller", text, True, service.name)
     return None
 
 
-def _notes(definition: TaskDefinition, sidecar: Sidecar, services: Sequence[Service]) -> Iterator[Finding]:
+def _notes(definition: TaskDefinition, sidecar: Sidecar, services: Sequence[Service]) -> Iterator[PlanNote]:
     if not definition.active:
         text = (
             f"{definition.name} is INACTIVE (deregistered); the new revision is copied from it all the same"
         )
-        yield Finding("inactive-revision", text, False)
+        yield PlanNote("inactive-revision", text, False)
     if not definition.body.get("taskRoleArn"):
         text = f"{definition.name} has no task role; the sensor needs none"
-        yield Finding("no-task-role", text, False)
+        yield PlanNote("no-task-role", text, False)
     if sidecar.image == IMAGE:
-        yield Finding("published-image", IMAGE_NOTE, False)
+        yield PlanNote("published-image", IMAGE_NOTE, False)
     if sidecar.logs:
         text = (
             f"the log group {sidecar.log_group} is created by the execution role, which needs "
             "logs:CreateLogGroup unless the group exists; without it the task does not start"
         )
-        yield Finding("log-group", text, False)
+        yield PlanNote("log-group", text, False)
     if sidecar.token_secret is not None:
         action = "ssm:GetParameters" if ":ssm:" in sidecar.token_secret else "secretsmanager:GetSecretValue"
         text = (
             f"the execution role reads {sidecar.token_secret} and needs {action} for it; without it the task "
             "does not start"
         )
-        yield Finding("token-secret", text, False)
+        yield PlanNote("token-secret", text, False)
     else:
         text = (
             "no --token-secret: a Satellite takes traces from other machines with a token only, unless its "
             "ingest-tokens is off"
         )
-        yield Finding("no-token", text, False)
+        yield PlanNote("no-token", text, False)
     address = sidecar.value("satellite-url") or ""
     if _host(address) in ("localhost", "127.0.0.1", "::1"):
         text = (
             f"--satellite-url {address}: in the task this is the task itself, not the host of your Satellite"
         )
-        yield Finding("satellite-local", text, False)
+        yield PlanNote("satellite-local", text, False)
     if sidecar.value("levoai-org-id") is None:
-        yield Finding("no-org-id", "no --levoai-org-id: traces carry no organization", False)
+        yield PlanNote("no-org-id", "no --levoai-org-id: traces carry no organization", False)
     for service in services:
         yield from _service_notes(service)
 
 
-def _service_notes(service: Service) -> Iterator[Finding]:
+def _service_notes(service: Service) -> Iterator[PlanNote]:
     name = service.name
     if service.breaker_rolls_back or service.alarms_roll_back:
         text = f"service {name} goes back by itself when the rollout fails (circuit breaker or alarms)"
-        yield Finding("circuit-breaker", text, False, name)
+        yield PlanNote("circuit-breaker", text, False, name)
     elif service.circuit_breaker:
         text = (
             f"service {name} stops a failing rollout but does not go back; add --rollback-on-failure for that"
         )
-        yield Finding("circuit-breaker", text, False, name)
+        yield PlanNote("circuit-breaker", text, False, name)
     else:
         text = f"service {name} has no deployment circuit breaker: only the timeout tells a failing rollout"
-        yield Finding("no-circuit-breaker", text, False, name)
+        yield PlanNote("no-circuit-breaker", text, False, name)
     if service.on_spot:
         text = f"service {name} runs on Spot: a task that is taken away gets SIGTERM, and the sensor flushes"
-        yield Finding("spot", text, False, name)
+        yield PlanNote("spot", text, False, name)
     if service.rolling_out:
         text = f"service {name} is being deployed right now; this deployment replaces that one"
-        yield Finding("rolling-out", text, False, name)
+        yield PlanNote("rolling-out", text, False, name)
     if service.desired == 0 and service.scheduling == "REPLICA":
         text = f"service {name} runs no task (desired count 0): the sensor comes with the next one"
-        yield Finding("no-tasks", text, False, name)
+        yield PlanNote("no-tasks", text, False, name)
     if service.strategy != "ROLLING":
         text = (
             f"service {name} deploys {service.strategy.lower().replace('_', '/')}: the rollout takes its time"
         )
-        yield Finding("strategy", text, False, name)
+        yield PlanNote("strategy", text, False, name)
     version = service.platform_version
     if version and version[:2] == "1." and version < "1.4":
         text = f"service {name} is on platform version {version}; task metadata needs 1.4.0 or later"
-        yield Finding("old-platform", text, False, name)
+        yield PlanNote("old-platform", text, False, name)
 
 
-def _about_others(steps: Sequence[Step], others: Sequence[Service]) -> Iterator[Finding]:
+def _about_others(steps: Sequence[Step], others: Sequence[Service]) -> Iterator[PlanNote]:
     families = {step.base.family for step in steps}
     left = [service.name for service in others if service.family in families]
     if left:
-        yield Finding(
+        yield PlanNote(
             "others-on-family",
             f"not updated, though on the same task definition: {', '.join(sorted(left))}",
             False,

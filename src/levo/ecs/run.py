@@ -16,8 +16,8 @@ from levo.ecs.apply import ApplyError, apply, roll_back, unmark
 from levo.ecs.arn import definition_name
 from levo.ecs.model import EcsError, EcsInputError
 from levo.ecs.plan import Plan, Request, plan_add, plan_remove
-from levo.ecs.undo import Journal, Leftover, Update, orphan, way_back
-from levo.ecs.watch import Look, State, Watched, follow
+from levo.ecs.undo import Leftover, UndoJournal, Update, orphan, way_back
+from levo.ecs.watch import Look, RolloutState, Watched, follow
 from levo.ecs.wizard import Choice, Draft, GoBack, Quit, Terminal, Wizard
 
 APPLY, GO_BACK, QUIT = "Apply this plan", "Go back and change an answer", "Quit"
@@ -178,7 +178,7 @@ class Run:
         Raises:
             ApplyError: AWS refused a step.
         """
-        journal = Journal(ecs.region, profile, plan.action)
+        journal = UndoJournal(ecs.region, profile, plan.action)
         apply(plan, ecs, journal, report=self._view.stepped, sleep=self._sleep)
         if not journal.updated:
             self._view.registered(
@@ -205,13 +205,13 @@ class Run:
             self._view.unwatched()
             raise
 
-    def _conclude(self, looks: Sequence[Look], journal: Journal, ecs: Ecs) -> bool:
-        bad = [look for look in looks if look.state is not State.DONE]
+    def _conclude(self, looks: Sequence[Look], journal: UndoJournal, ecs: Ecs) -> bool:
+        bad = [look for look in looks if look.state is not RolloutState.DONE]
         if not bad:
             self._view.succeeded(looks, journal.action)
             return True
         self._view.failed(bad)
-        by_itself = frozenset(look.arn for look in bad if look.state is State.ROLLED_BACK)
+        by_itself = frozenset(look.arn for look in bad if look.state is RolloutState.ROLLED_BACK)
         failed = frozenset(look.arn for look in bad if look.state.failed) - by_itself
         if self._options.rollback_on_failure and failed:
             try:

@@ -22,7 +22,7 @@ class Update:
 
 
 @dataclass(slots=True)
-class Journal:
+class UndoJournal:
     """Grows while a plan is applied; says at any moment what is left to undo."""
 
     region: str

@@ -16,7 +16,7 @@ GRACE_SECONDS = 60.0
 """How long ECS may take to show the new deployment, or the service at all, after UpdateService returned."""
 
 
-class State(Enum):
+class RolloutState(Enum):
     """What became of one service's rollout."""
 
     WAITING = "waiting for the deployment to appear"
@@ -29,11 +29,11 @@ class State(Enum):
 
     @property
     def final(self) -> bool:
-        return self not in (State.WAITING, State.RUNNING)
+        return self not in (RolloutState.WAITING, RolloutState.RUNNING)
 
     @property
     def failed(self) -> bool:
-        return self in (State.FAILED, State.ROLLED_BACK, State.TIMEOUT)
+        return self in (RolloutState.FAILED, RolloutState.ROLLED_BACK, RolloutState.TIMEOUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Look:
     service: str
     """Its name."""
     arn: str
-    state: State
+    state: RolloutState
     target: str
     """ARN of the revision it is to run."""
     desired: int = 0
@@ -63,10 +63,10 @@ class Look:
     def ended(self) -> str:
         """The verb for what became of it."""
         return {
-            State.FAILED: "failed",
-            State.ROLLED_BACK: "failed and was rolled back by ECS",
-            State.SUPERSEDED: "was replaced by another deployment",
-            State.TIMEOUT: "was not finished in time",
+            RolloutState.FAILED: "failed",
+            RolloutState.ROLLED_BACK: "failed and was rolled back by ECS",
+            RolloutState.SUPERSEDED: "was replaced by another deployment",
+            RolloutState.TIMEOUT: "was not finished in time",
         }.get(self.state, self.state.value)
 
     def line(self, width: int = 0) -> str:
@@ -88,9 +88,9 @@ def judge(service: Service, target: str, before: str, *, seen: bool, waited: flo
     primary = service.primary
     state = _state(service, mine, primary, before, seen=seen, waited=waited)
     if not state.final and waited >= timeout:
-        state = State.TIMEOUT
+        state = RolloutState.TIMEOUT
     shown = mine or Deployment("", "", target, desired=service.desired)
-    told = state in (State.FAILED, State.ROLLED_BACK)
+    told = state in (RolloutState.FAILED, RolloutState.ROLLED_BACK)
     reason = shown.reason or (primary.reason if primary else "") if told else ""
     return Look(
         service=service.name,
@@ -119,25 +119,25 @@ def _state(
     *,
     seen: bool,
     waited: float,
-) -> State:
+) -> RolloutState:
     if mine is None:
         if not seen and waited < GRACE_SECONDS:
-            return State.WAITING
+            return RolloutState.WAITING
         if primary is not None and primary.task_definition == before:
-            return State.ROLLED_BACK if seen else State.FAILED
-        return State.SUPERSEDED if primary is not None else State.FAILED
+            return RolloutState.ROLLED_BACK if seen else RolloutState.FAILED
+        return RolloutState.SUPERSEDED if primary is not None else RolloutState.FAILED
     if mine.status != "PRIMARY":
         # Another deployment took over: ECS's own way back sets the old revision, anybody else another one.
         if primary is not None and primary.task_definition == before:
-            return State.ROLLED_BACK
-        return State.FAILED if mine.rollout_state == "FAILED" else State.SUPERSEDED
+            return RolloutState.ROLLED_BACK
+        return RolloutState.FAILED if mine.rollout_state == "FAILED" else RolloutState.SUPERSEDED
     if mine.rollout_state == "COMPLETED":
-        return State.DONE
+        return RolloutState.DONE
     if mine.rollout_state == "FAILED":
-        return State.FAILED
+        return RolloutState.FAILED
     if mine.rollout_state is None and len(service.deployments) == 1 and mine.running == mine.desired:
-        return State.DONE if not mine.pending else State.RUNNING
-    return State.RUNNING
+        return RolloutState.DONE if not mine.pending else RolloutState.RUNNING
+    return RolloutState.RUNNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def follow(
             if last is not None and last.state.final:
                 continue
             looks[item.service.arn] = look = _look(item, found, last, seen, waited, timeout)
-            if look.state is not State.WAITING:
+            if look.state is not RolloutState.WAITING:
                 seen.add(item.service.arn)
         current = [looks[item.service.arn] for item in watched]
         show(current, waited)
@@ -214,8 +214,8 @@ def _look(
     timeout: float,
 ) -> Look:
     if found is None:
-        look = last or Look(item.service.name, item.service.arn, State.WAITING, item.target)
-        return replace(look, state=State.TIMEOUT) if waited >= timeout else look
+        look = last or Look(item.service.name, item.service.arn, RolloutState.WAITING, item.target)
+        return replace(look, state=RolloutState.TIMEOUT) if waited >= timeout else look
     service = found.get(item.service.arn)
     if service is None:
         return _absent(item, waited, timeout)
@@ -225,6 +225,6 @@ def _look(
 
 def _absent(item: Watched, waited: float, timeout: float) -> Look:
     """The service is not in the answer: for a moment that may be; later somebody has deleted it."""
-    state = State.WAITING if waited < min(GRACE_SECONDS, timeout) else State.FAILED
-    reason = "the service is not there any more" if state is State.FAILED else ""
+    state = RolloutState.WAITING if waited < min(GRACE_SECONDS, timeout) else RolloutState.FAILED
+    reason = "the service is not there any more" if state is RolloutState.FAILED else ""
     return Look(item.service.name, item.service.arn, state, item.target, reason=reason)

@@ -9,7 +9,7 @@ import os
 from levo.engine.core.allocator cimport the_pool
 from levo.engine.exchange.batch cimport Batch, batch_adopt
 from levo.engine.tcp.connections cimport connections_finish, connections_tick, table_free, table_init, take_packet
-from levo.engine.core.exchange cimport Facts, address_text, exchange_facts, exchange_free
+from levo.engine.core.exchange cimport Facts, address_text, exchange_facts, exchange_free, prefetch
 from levo.engine.net.frame cimport decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
 from levo.engine.core.memory cimport leave_spares
 from levo.engine.core.output cimport Text
@@ -63,23 +63,13 @@ DROP_NAMES = {
 """Why an exchange never leaves the engine, by the number of the C enumeration ``Drop``."""
 
 
-cdef extern from *:
-    """
-    #define levo_prefetch(address) __builtin_prefetch(address)
-    """
-    void prefetch "levo_prefetch"(const void* address) nogil
-
-
 cdef void on_frame(void* context, const Frame* frame) noexcept nogil:
     cdef Intake* intake = <Intake*>context
     cdef EngineState* state = intake.state
     cdef Packet packet
     # What the link, IP and TCP headers say takes long enough for the beginning of the content to arrive.
     if frame.captured_length > 256:
-        prefetch(frame.data + 64)
-        prefetch(frame.data + 128)
-        prefetch(frame.data + 192)
-        prefetch(frame.data + 256)
+        prefetch(frame.data + 64, 256)
     if decode_frame(&intake.decoder, frame, &packet):
         take_packet(state, &packet)
     if frame.time_ns - state.last_tick_ns >= TICK_NS or frame.time_ns < state.last_tick_ns - TICK_NS:
@@ -126,7 +116,7 @@ cdef void ask_secrets(void* context) noexcept with gil:
         return
 
 
-cdef Batch drain_all(EngineState* state):
+cdef Batch take_all(EngineState* state):
     # Without a look at each exchange, as a batch takes them.
     cdef Batch batch = batch_adopt(state.ready_first, state.ready_last, state.ready_count, state.ready_bytes,
                                    state.budget.pool)
@@ -262,7 +252,7 @@ cdef class Engine:
 
     @property
     def ready(self) -> int:
-        """Finished exchanges that wait for ``drain``."""
+        """Finished exchanges that wait for ``take``."""
         return self.state.ready_count
 
     @property
@@ -296,7 +286,7 @@ cdef class Engine:
         """Octets that the finished exchanges hold."""
         return self.state.ready_bytes
 
-    def drain(self, size_t limit=0, int64_t limit_bytes=0) -> Batch:
+    def take(self, size_t limit=0, int64_t limit_bytes=0) -> Batch:
         """Hand over finished exchanges in order of completion, at most *limit* (0: all).
 
         With *limit_bytes*, no further one is added once the batch holds that many octets.
@@ -312,7 +302,7 @@ cdef class Engine:
         if (limit == 0 or self.state.ready_count <= limit) and (
             limit_bytes == 0 or self.state.ready_bytes <= limit_bytes
         ):
-            return drain_all(&self.state)
+            return take_all(&self.state)
         while last.next != NULL and (limit == 0 or count < limit) and (
             limit_bytes == 0 or octets < limit_bytes
         ):

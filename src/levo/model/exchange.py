@@ -34,7 +34,7 @@ INCOMPLETE_REASONS = (
 )
 """Why an exchange is not whole; position + 1 is the engine's number (``Incomplete`` in ``types.pxd``)."""
 
-FINDINGS = (
+ANOMALIES = (
     "length_and_chunked",
     "lengths_differ",
     "bad_length",
@@ -45,7 +45,7 @@ FINDINGS = (
     "bad_transfer_coding",
     "bad_status",
 )
-"""Oddities of a message's framing and status line; the position is the bit in the engine (``Finding`` in
+"""Anomalies of a message's framing and status line; the position is the bit in the engine (``Anomaly`` in
 ``types.pxd``)."""
 
 GRPC_STREAMING = ("", "client", "server", "bidirectional")
@@ -122,8 +122,8 @@ class Message:
     """WebSocket: those of ``data_messages`` that are text."""
     control_frames: int = 0
     """WebSocket: pings, pongs and closes."""
-    findings: tuple[str, ...] = ()
-    """Members of ``FINDINGS``, in that order."""
+    anomalies: tuple[str, ...] = ()
+    """Members of ``ANOMALIES``, in that order."""
 
     def __post_init__(self) -> None:
         if self.wire_body_size < 0:
@@ -160,8 +160,8 @@ class Message:
             out |= {"data_messages": self.data_messages, "data_message_bytes": self.data_message_bytes}
         if self.text_messages or self.control_frames:
             out |= {"text_messages": self.text_messages, "control_frames": self.control_frames}
-        if self.findings:
-            out["findings"] = list(self.findings)
+        if self.anomalies:
+            out["anomalies"] = list(self.anomalies)
         return out
 
 
@@ -188,7 +188,7 @@ class Response(Message):
     """A final response (or the last interim one when no final response came)."""
 
     status: int = 200
-    """100 to 599, or 0 without a valid status code: finding ``bad_status``, or HTTP/0.9, which has none."""
+    """100 to 599, or 0 without a valid status code: anomaly ``bad_status``, or HTTP/0.9, which has none."""
     reason: str = ""
     """Reason phrase; empty in HTTP/2. With ``bad_status``, what stands in the place of the status code."""
 
@@ -227,7 +227,7 @@ class Exchange:
 
         Members beyond the specification stand only where they say something: ``stream_id``, ``interim``,
         ``grpc`` with ``grpc_streaming`` and ``grpc_compressed``, and per message ``trailers``,
-        ``data_messages`` with ``data_message_bytes``, ``findings``.
+        ``data_messages`` with ``data_message_bytes``, ``anomalies``.
         """
         request = response = None
         if self.request is not None:
@@ -330,7 +330,7 @@ def _message_arguments(message: dict[str, Any], start_ns: int, end_ns: int) -> d
         "data_message_bytes": int(message.get("data_message_bytes", 0)),
         "text_messages": int(message.get("text_messages", 0)),
         "control_frames": int(message.get("control_frames", 0)),
-        "findings": tuple(message.get("findings", ())),
+        "anomalies": tuple(message.get("anomalies", ())),
         "start_ns": start_ns,
         "head_ns": start_ns,
         "end_ns": end_ns,

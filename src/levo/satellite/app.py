@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from levo.config import HostPort
 from levo.config.satellite_settings import SatelliteSettings
 from levo.errors import LevoError
-from levo.satellite.access import Keeper
+from levo.satellite.access import Authenticator
 from levo.satellite.access.ingestion import IngestionTokens
 from levo.satellite.alerts.detector import AlertDetector
 from levo.satellite.alerts.watcher import AlertWatcher
@@ -34,12 +34,12 @@ from levo.satellite.connections import (
     Listener,
     connection_limit,
 )
+from levo.satellite.header_timeout import bounded_protocol
 from levo.satellite.learner import JOURNAL_NAME, Progress
 from levo.satellite.log_rate import calm_log
-from levo.satellite.patience import patient_protocol
 from levo.satellite.queue import Journal
 from levo.satellite.readiness import Readiness
-from levo.satellite.receive import GrpcReceiver, Intake
+from levo.satellite.receive import GrpcReceiver, Ingester
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
 from levo.satellite.store.userdata import USERDATA_NAME, UserData
 from levo.satellite.supervisor import LearnerSupervisor
@@ -107,7 +107,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
         resources.callback(userdata.close)
         reader = CatalogReader(data_dir / DATABASE_NAME, userdata.path)
         resources.callback(reader.close)
-        keeper = Keeper(
+        authenticator = Authenticator(
             userdata.accounts,
             userdata.sessions,
             userdata.tokens,
@@ -126,30 +126,30 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             journal.release(progress.position)
             live.publish(progress.revision)
 
-        admission = _admission(settings, keeper)
+        admission = _admission(settings, authenticator)
         supervisor = LearnerSupervisor(data_dir, on_progress, journal_end=lambda: journal.end)
         readiness = Readiness(stopping=stop.is_set, refusal=journal.refusal, learner=supervisor.statistics)
-        intake = Intake(
+        ingester = Ingester(
             journal,
             max_request_bytes=settings.max_request_bytes,
             max_in_flight_bytes=settings.max_in_flight_bytes,
             on_accepted=supervisor.wake,
             admission=admission,
         )
-        grpc_receiver = GrpcReceiver(intake)
+        grpc_receiver = GrpcReceiver(ingester)
         web_address, http_address = (
             _bound(s, a) for s, a in zip(sockets, (settings.listen, settings.otlp_http), strict=True)
         )
         web_url = f"{scheme}://{_reachable(web_address)}"
         site = build_site(
             SiteParts(
-                intake=intake,
+                ingester=ingester,
                 reader=reader,
                 userdata=userdata,
                 catalogs=catalogs,
-                keeper=keeper,
+                authenticator=authenticator,
                 live=live,
-                snapshot=lambda: (intake.statistics(), journal.statistics(), supervisor.statistics()),
+                snapshot=lambda: (ingester.statistics(), journal.statistics(), supervisor.statistics()),
                 not_ready=readiness.causes,
                 connections=lambda: {
                     name: each.connections.statistics()
@@ -161,7 +161,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
                 loopback_only=settings.listen.is_loopback,
             )
         )
-        otlp = build_otlp_app(intake=intake, not_ready=readiness.causes)
+        otlp = build_otlp_app(ingester=ingester, not_ready=readiness.causes)
         servers = [
             _server(app, settings, listener.connections)
             for app, listener in zip((site, otlp), sockets, strict=True)
@@ -191,7 +191,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
                     f"{web_url}/",
                     HostPort(settings.otlp_grpc.host, grpc_port),
                     f"{scheme}://{http_address}",
-                    keeper.setup_code,
+                    authenticator.setup_code,
                 )
             )
             stopping = asyncio.create_task(stop.wait())
@@ -234,11 +234,11 @@ def _alerts(reader: CatalogReader, derived: DerivedCatalog, userdata: UserData, 
     return AlertWatcher(detector, WebhookSender(userdata.alerts, userdata.webhooks, web_url))
 
 
-def _admission(settings: SatelliteSettings, keeper: Keeper) -> IngestionTokens | None:
+def _admission(settings: SatelliteSettings, authenticator: Authenticator) -> IngestionTokens | None:
     if settings.ingest_tokens == "off":
         return None
     reachable = not all(a.is_loopback for a in (settings.listen, settings.otlp_grpc, settings.otlp_http))
-    return IngestionTokens(keeper, required=settings.ingest_tokens == "required" or reachable)
+    return IngestionTokens(authenticator, required=settings.ingest_tokens == "required" or reachable)
 
 
 def _connect(settings: SatelliteSettings, web_url: str, admission: IngestionTokens | None) -> Connect:
@@ -269,7 +269,7 @@ def _tls(settings: SatelliteSettings) -> tuple[bytes, bytes] | None:
 def _server(app: ASGIApp, settings: SatelliteSettings, connections: Connections) -> _Server:
     config = uvicorn.Config(
         app,
-        http=patient_protocol(connections=connections),
+        http=bounded_protocol(connections=connections),
         backlog=BACKLOG,
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from levo.satellite.learn import Decision, Override, PathState, Scope, decide_templates
+from levo.satellite.learn import Override, PathState, Scope, TemplateDecision, decide_templates
 
 _SHARE = 10
 """A decision on a host is not made again before so many times the time that it took."""
@@ -28,7 +28,7 @@ class DecisionScheduler:
         pending: Mapping[Scope, PathState],
         overrides: Callable[[Scope], Sequence[Override]],
         now_s: float,
-    ) -> dict[Scope, Decision]:
+    ) -> dict[Scope, TemplateDecision]:
         """Decide on those of the *pending* hosts that are due; *overrides* returns what people say."""
         decisions = {}
         for scope, paths in pending.items():

@@ -263,7 +263,7 @@ class Finisher:
         config = self._config
         bounds = max(1, config.max_http_length_bytes), max(16 * _MIB, config.max_memory_bytes // 4)
         if config.no_redact:
-            batch.finish(None, *bounds, start, stop)
+            batch.decode(*bounds, start, stop)
         else:
             self._masking(batch, *bounds, start, stop)
 

@@ -341,7 +341,7 @@ class Pipeline:
 
     def _drain(self, everything: bool) -> None:
         while self._engine.ready:
-            batch = self._engine.drain(self._pace.largest_batch, 2 * self._pace.batch_bytes)
+            batch = self._engine.take(self._pace.largest_batch, 2 * self._pace.batch_bytes)
             if not len(batch):
                 break
             self._handover.put(batch, wait=not self._live, give_up=self._hurry.is_set)

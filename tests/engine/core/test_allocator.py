@@ -56,7 +56,7 @@ for turn in range(30):
         for octets in exchange(client, turn * 1000):
             engine.feed([(1_700_000_000_000_000_000 + turn, octets, None)])
     assert engine.ready == 1500
-    freed_elsewhere([engine.drain(500), engine.drain(500), engine.drain()])
+    freed_elsewhere([engine.take(500), engine.take(500), engine.take()])
     sizes.append(resident())
 engine.finish()
 engine.tick(1_700_000_100_000_000_000)

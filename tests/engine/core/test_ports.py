@@ -20,7 +20,7 @@ def used(*conversations: tuple[list[Segment], Ends], most: int = 16) -> list[dic
     for segments, ends in conversations:
         engine.feed(capture_segments(segments, ends))
     engine.finish()
-    engine.drain()
+    engine.take()
     return engine.ports(most)
 
 

@@ -103,10 +103,10 @@ def expected_attributes(exchange: Exchange) -> dict[str, object]:
         out |= expected_message("response", response)
     if request is not None and response is not None:
         out["levo.timing.time_to_first_byte_ns"] = response.start_ns - exchange.start_ns
-    findings = [f"request.{name}" for name in (request.findings if request else ())]
-    findings += [f"response.{name}" for name in (response.findings if response else ())]
-    if findings:
-        out["levo.findings"] = findings
+    anomalies = [f"request.{name}" for name in (request.anomalies if request else ())]
+    anomalies += [f"response.{name}" for name in (response.anomalies if response else ())]
+    if anomalies:
+        out["levo.anomalies"] = anomalies
     if exchange.incomplete:
         out["levo.exchange.incomplete"] = exchange.incomplete
     if exchange.interim:
@@ -278,9 +278,9 @@ def test_negative_durations_do_not_occur():
 def test_no_number_outside_100_to_599_is_a_status_code(status):
     """Nor in values from elsewhere, such as lines of an earlier version."""
     span, attributes = only(
-        Exchange(request=Request(), response=Response(status=status, findings=("bad_status",)))
+        Exchange(request=Request(), response=Response(status=status, anomalies=("bad_status",)))
     )
 
     assert "http.response.status_code" not in attributes and "error.type" not in attributes
-    assert attributes["levo.findings"] == ["response.bad_status"]
+    assert attributes["levo.anomalies"] == ["response.bad_status"]
     assert span.status.code == Status.STATUS_CODE_UNSET

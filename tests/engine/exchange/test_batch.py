@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from levo.config import Redaction
 from levo.engine.exchange.batch import Batch
 from levo.model.exchange import Address, Exchange, Request
+from levo.sensor.redact.masking import Masking
 from levo.wire.resource import encode_resource
-from tests.helpers.exchanges import ALWAYS, decoded, examples, exchanges, simple_exchange
+from tests.helpers.exchanges import decoded, examples, exchanges, simple_exchange
 
 DERIVED = ("scheme", "host", "path", "query")
 
@@ -74,23 +76,28 @@ def test_an_empty_batch_has_nothing_to_send():
 
     assert (len(batch), batch.nbytes, batch.exchanges()) == (0, 0, [])
     assert (batch.otlp(encode_resource({"service.name": "x"})), batch.jsonl()) == (b"", b"")
-    assert batch.finish(ALWAYS) == (0, 0)
+    assert batch.decode() == 0
 
 
 @examples(100)
 @given(st.lists(exchanges(), max_size=5), st.integers(1, 2000), st.integers(0, 2000))
-def test_finishing_decodes_and_masks_in_one_pass(values, size, growth):
+def test_processing_decodes_and_masks_as_both_by_themselves(values, size, growth):
     values = [
         dataclasses.replace(value, request=with_credentials(value.request)) if value.request else value
         for value in values
     ]
     one, other = Batch.build(values), Batch.build(values)
 
-    cut, hidden = one.finish([*ALWAYS, b"X-Mine"], size, growth)
+    masking = Masking(Redaction(headers=("x-mine",)))
+    one.attach(lambda batch, start, stop: masking(batch, size, growth, start, stop))
 
-    assert other.finish(None, size, growth) == (cut, 0)
-    assert other.finish([*ALWAYS, b"X-Mine"], size, growth)[1] == hidden
-    assert hidden >= sum(value.request is not None for value in values)
+    one.process()
+    other.decode(size, growth)
+    other.decode(size, growth)
+    masking(other, size, growth)
+
+    hidden = masking.statistics()["credentials_masked"]
+    assert hidden >= 2 * sum(value.request is not None for value in values)
     assert one.exchanges() == other.exchanges()
     assert one.nbytes == other.nbytes
 
@@ -146,7 +153,7 @@ def test_order_is_kept():
         pytest.param({"client": Address("api.example.com", 1)}, id="name instead of an address"),
         pytest.param({"request": Request(version="x")}, id="version"),
         pytest.param({"incomplete": "because"}, id="reason"),
-        pytest.param({"request": Request(findings=("odd",))}, id="finding"),
+        pytest.param({"request": Request(anomalies=("odd",))}, id="anomaly"),
     ],
 )
 def test_values_that_are_none_are_refused(change):
@@ -167,8 +174,8 @@ def test_addresses_come_back_in_their_shortest_form(address):
 @given(st.lists(exchanges(), min_size=1, max_size=12), st.lists(st.integers(1, 4), min_size=12, max_size=12))
 def test_what_one_reader_has_done_with_goes_at_once(values, steps):
     whole, lent = Batch.build(values), Batch.build(values)
-    whole.finish()
-    lent.finish()
+    whole.decode()
+    lent.decode()
     before = lent.nbytes
     lent.attach(sole=True)
     start = 0
@@ -192,12 +199,13 @@ def test_what_one_reader_has_done_with_goes_at_once(values, steps):
 def test_a_reader_that_finishes_what_it_reads_sees_the_same(values, steps, release):
     """Piece by piece, each exchange once, in order, and never one that is not finished."""
     whole, lent = Batch.build(values), Batch.build(values)
-    whole.finish([b"X-Mine"], 1000, 10**6)
+    masking = Masking(Redaction(headers=("x-mine",)))
+    masking(whole, 1000, 10**6)
     asked = []
 
     def finish(batch, start, stop):
         asked.append((start, stop))
-        batch.finish([b"X-Mine"], 1000, 10**6, start, stop)
+        masking(batch, 1000, 10**6, start, stop)
 
     lent.attach(finish, sole=True)
     start = 0
@@ -281,12 +289,13 @@ def test_several_threads_that_read_process_each_exchange_once_and_in_order():
     values = [simple_exchange(request=request, start_ns=number, end_ns=number) for number in range(2000)]
     for _ in range(10):
         whole, shared = Batch.build(values), Batch.build(values)
-        whole.finish(ALWAYS)
+        masking = Masking(Redaction())
+        masking(whole)
         asked = []
 
-        def finish(batch, start, stop, asked=asked):
+        def finish(batch, start, stop, asked=asked, masking=masking):
             asked.append((start, stop))
-            batch.finish(ALWAYS, start=start, stop=stop)
+            masking(batch, start=start, stop=stop)
 
         shared.attach(finish)
         starts = range(0, 2000, 50)
@@ -322,8 +331,8 @@ def test_what_was_given_up_unread_is_not_finished():
 def test_a_long_batch_is_released_across_its_marks():
     values = [simple_exchange(start_ns=number, end_ns=number) for number in range(1000)]
     whole, lent = Batch.build(values), Batch.build(values)
-    whole.finish()
-    lent.finish()
+    whole.decode()
+    lent.decode()
     lent.attach(sole=True)
     for start in range(0, 1000, 100):
         lent.release(start)

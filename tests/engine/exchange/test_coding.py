@@ -47,7 +47,7 @@ def decode(body: bytes, *labels: str, max_size: int = 10_000_000, missing: int =
     headers = tuple(("Content-Encoding", label) for label in labels)
     response = Response(headers=headers, body=body, missing_bytes=missing)
     batch = Batch.build([simple_exchange(response=response)])
-    batch.finish(None, max_size)
+    batch.decode(max_size)
     (exchange,) = batch.exchanges()
     assert exchange.response is not None
     return exchange.response
@@ -110,7 +110,7 @@ def test_most_of_a_cut_coding_is_recovered(form):
 @pytest.mark.parametrize(
     "body", [TEXT, b"{}", b"<html>hello</html>", b"x", b"\x00\x01\x02", "grün".encode()], ids=repr
 )
-def test_content_that_is_not_coded_as_labelled_stays(label, body):
+def test_content_that_is_not_coded_as_labeled_stays(label, body):
     seen = decode(body, label)
 
     assert seen.body == body
@@ -124,7 +124,7 @@ def test_content_that_is_not_coded_as_labelled_stays(label, body):
         pytest.param("gzip", "deflate", id="gzip under deflate"),
         pytest.param("gzip", "br", id="gzip under br"),
         pytest.param("zstd", "gzip", id="zstd under gzip"),
-        pytest.param("gzip", "gzip, gzip", id="labelled twice, coded once"),
+        pytest.param("gzip", "gzip, gzip", id="labeled twice, coded once"),
         pytest.param("gzip", "GZip", id="case"),
         pytest.param("gzip", ' "gzip" ;q=1', id="quotes and parameter"),
         pytest.param("gzip", "identity, gzip,, ", id="identity and empty elements"),
@@ -161,7 +161,7 @@ def test_noise_around_name_and_label_is_passed_over(name, label):
     """Seen in the HTTP Evader set: some reader accepts each of these."""
     response = Response(headers=((name, label),), body=gzip.compress(TEXT))
     batch = Batch.build([simple_exchange(response=response)])
-    batch.finish()
+    batch.decode()
 
     assert batch.exchanges()[0].response.body == TEXT
 
@@ -172,7 +172,7 @@ def test_noise_around_name_and_label_is_passed_over(name, label):
 def test_other_names_are_other_fields(name):
     response = Response(headers=((name, "gzip"),), body=gzip.compress(TEXT))
     batch = Batch.build([simple_exchange(response=response)])
-    batch.finish()
+    batch.decode()
 
     assert not batch.exchanges()[0].response.decoded
 
@@ -246,7 +246,7 @@ def test_a_batch_of_bombs_grows_by_no_more_than_its_bound():
     batch = Batch.build([simple_exchange(response=bomb)] * 40)
     before = batch.nbytes
 
-    cut, _ = batch.finish(max_growth=5_000_000)
+    cut = batch.decode(max_growth_bytes=5_000_000)
 
     assert cut >= 34
     assert batch.nbytes - before < 5_000_000 + 1_100_000 + 40 * 70_000
@@ -269,8 +269,8 @@ def test_decoding_twice_changes_nothing():
     response = Response(headers=(("Content-Encoding", "gzip"),), body=gzip.compress(inner))
     batch = Batch.build([simple_exchange(response=response)])
 
-    batch.finish()
-    batch.finish()
+    batch.decode()
+    batch.decode()
 
     assert batch.exchanges()[0].response.body == inner
 
@@ -279,7 +279,7 @@ def test_requests_are_decoded_too():
     request = Request(method="POST", headers=(("content-encoding", "br"),), body=brotli.compress(TEXT))
     batch = Batch.build([simple_exchange(request=request)])
 
-    batch.finish()
+    batch.decode()
 
     assert batch.exchanges()[0].request.body == TEXT
 

@@ -67,10 +67,10 @@ def run(events: Iterable[Event], **settings: Any) -> tuple[list[Exchange], dict[
         if len(buffered) == 20_000:
             engine.feed(buffered)
             buffered.clear()
-            found += engine.drain().exchanges()
+            found += engine.take().exchanges()
     engine.feed(buffered)
     engine.finish()
-    found += engine.drain().exchanges()
+    found += engine.take().exchanges()
     numbers = engine.statistics()
     assert numbers["exchanges_begun"] == numbers["exchanges_emitted"] + sum(
         numbers["exchanges_dropped"].values()
@@ -238,14 +238,14 @@ def test_a_changed_budget_is_in_force_at_once() -> None:
     engine = Engine(traces_per_minute=1000)
     stream = list(frames([(i / 10, "/a", 200) for i in range(1200)]))
     engine.feed(stream[:1200])
-    first = len(engine.drain())
+    first = len(engine.take())
 
     engine.set_policy(traces_per_minute=10)
     engine.feed(stream[1200:])
     engine.finish()
 
     assert first == 600
-    assert most_in_a_minute(engine.drain().exchanges()) <= 10
+    assert most_in_a_minute(engine.take().exchanges()) <= 10
 
 
 # Exports of sensors.

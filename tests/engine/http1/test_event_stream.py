@@ -31,7 +31,7 @@ def test_an_event_stream_is_reported_once_while_it_lasts_and_the_next_exchange_i
         send(False, b"9\r\ndata: 1\n\n\r\n")
         engine.tick(now)
 
-    (reported,) = engine.drain().exchanges()
+    (reported,) = engine.take().exchanges()
     assert (reported.incomplete, reported.request.path) == ("still_open", "/events")
     assert reported.response.body == b"data: 1\n\n" * (len(reported.response.body) // 9) != b""
 
@@ -40,5 +40,5 @@ def test_an_event_stream_is_reported_once_while_it_lasts_and_the_next_exchange_i
     send(False, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     engine.finish()
 
-    (following,) = engine.drain().exchanges()
+    (following,) = engine.take().exchanges()
     assert (following.incomplete, following.request.path, following.response.body) == (None, "/next", b"ok")

@@ -38,7 +38,7 @@ def test_what_is_no_status_code_is_a_finding_and_kept_as_the_reason(text):
     response = one(b"HTTP/1.1 " + text.encode() + b"\r\nContent-Length: 4\r\n\r\nbody")["response"]
 
     assert (response["status"], response["reason"]) == (0, text)
-    assert (response["findings"], response["body"]) == (["bad_status"], "body")
+    assert (response["anomalies"], response["body"]) == (["bad_status"], "body")
 
 
 @pytest.mark.parametrize("code", [100, 101, 204, 304, 599])
@@ -46,7 +46,7 @@ def test_the_whole_range_of_status_codes_is_no_finding(code):
     turns = [(True, REQUEST), (False, b"HTTP/1.1 %d x\r\nConnection: close\r\n\r\n" % code)]
     (exchange,) = run_frames(conversation_frames(turns)).exchanges
 
-    assert "findings" not in (exchange["response"] or {})
+    assert "anomalies" not in (exchange["response"] or {})
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_field_lines_whatever_ends_them(head):
 def test_a_folded_value_is_one_value():
     response = one(b"HTTP/1.1 200 OK\r\nX-A: one\r\n two\r\nContent-Length: 0\r\n\r\n")["response"]
     assert response["headers"][0] == ["X-A", "one two"]
-    assert "folded" in response["findings"]
+    assert "folded" in response["anomalies"]
 
 
 @pytest.mark.parametrize(

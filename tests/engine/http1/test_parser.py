@@ -24,7 +24,7 @@ def response_of(head: bytes, body: bytes):
 
 
 @pytest.mark.parametrize(
-    ("head", "body", "read", "finding"),
+    ("head", "body", "read", "anomaly"),
     [
         pytest.param(b"Content-Length: 5\r\n", b"hello", "hello", None, id="length"),
         pytest.param(b"Content-Length: 5, 5\r\n", b"hello", "hello", None, id="equal-lengths"),
@@ -61,11 +61,11 @@ def response_of(head: bytes, body: bytes):
         ),
     ],
 )
-def test_framing_rules(head, body, read, finding):
+def test_framing_rules(head, body, read, anomaly):
     """The body is what the framing says, or what the octets say where the head contradicts itself."""
     response = response_of(head, body)
     assert response["body"] == read
-    assert response.get("findings", []) == ([finding] if finding else [])
+    assert response.get("anomalies", []) == ([anomaly] if anomaly else [])
 
 
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])

@@ -1,4 +1,4 @@
-"""Recognising messages: at a connection's start, in its middle, and behind a hole."""
+"""Recognizing messages: at a connection's start, in its middle, and behind a hole."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_other_protocols_are_no_exchange(octets):
     assert run.statistics["payload_bytes_opaque"] == run.statistics["payload_bytes_received"]
 
 
-def test_one_octet_at_a_time_is_recognised():
+def test_one_octet_at_a_time_is_recognized():
     """Detection waits while the first octets could still be a request."""
     octets = [(True, REQUEST[i : i + 1]) for i in range(len(REQUEST))]
     (exchange,) = run_frames(conversation_frames([*octets, (False, ANSWER)])).complete

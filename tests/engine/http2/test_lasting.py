@@ -46,12 +46,12 @@ class Overheard:
         for _ in range(round(2 * seconds)):
             self.now += SECOND // 2
             self.engine.tick(self.now)
-        return list(self.engine.drain().exchanges())
+        return list(self.engine.take().exchanges())
 
     def end(self) -> list[Exchange]:
         found = self.hear()
         self.engine.finish()
-        return found + list(self.engine.drain().exchanges())
+        return found + list(self.engine.take().exchanges())
 
     def ask(self, stream: int, path: str, *fields: tuple[bytes, bytes], end: bool = True) -> None:
         self.peers.head(True, stream, request_head("POST" if fields else "GET", path, *fields), end=end)

@@ -174,5 +174,5 @@ def test_a_status_that_is_no_code_is_a_finding(code, ends):
     response = x["response"]
 
     assert (response["status"], response["reason"]) == (0, code.decode())
-    assert (response["findings"], x["incomplete"], x.get("interim", 0)) == (["bad_status"], None, 0)
+    assert (response["anomalies"], x["incomplete"], x.get("interim", 0)) == (["bad_status"], None, 0)
     assert response.get("trailers", []) == ([] if ends else [["grpc-status", "0"]])

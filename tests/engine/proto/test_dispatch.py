@@ -13,7 +13,7 @@ REQUEST = b"GET /x HTTP/1.1\r\nHost: a.example\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-def test_an_unrecognised_connection_becomes_opaque_within_its_first_kilobytes():
+def test_an_unrecognized_connection_becomes_opaque_within_its_first_kilobytes():
     """After 16 KiB nobody looks for messages any more, HTTP or not."""
     turns = [(True, b"\x01" + os.urandom(1000).replace(b"G", b"g")) for _ in range(17)]
     run = run_frames(conversation_frames([*turns, (True, REQUEST), (False, ANSWER)]))
@@ -32,11 +32,11 @@ def test_a_connection_joined_in_its_middle_wakes_when_a_message_begins():
     frames.append((START, frame(True, 500, seq, REQUEST), None))
     frames.append((START, frame(False, seq, 500 + len(REQUEST), ANSWER), None))
     engine.feed(frames)
-    (exchange,) = engine.drain().exchanges()
+    (exchange,) = engine.take().exchanges()
     assert (exchange.incomplete, exchange.request.path, exchange.response.body) == (None, "/x", b"ok")
 
 
-def test_tls_is_recognised_and_counted():
+def test_tls_is_recognized_and_counted():
     hello = bytes.fromhex("160301003c010000380303") + bytes(53)
     run = run_frames(conversation_frames([(True, hello), (False, b"\x16\x03\x03\x00\x02\x02\x00")]))
     assert run.statistics["connections_tls"] == 1

@@ -49,7 +49,7 @@ def exchange(client: int, isn: int = 0) -> list[bytes]:
 def test_a_syn_with_other_numbers_opens_a_new_connection_on_the_same_ports():
     engine = Engine()
     feed(engine, *exchange(1), *exchange(1, isn=7_000_000))
-    assert [x.response.body for x in engine.drain().exchanges()] == [b"ok", b"ok"]
+    assert [x.response.body for x in engine.take().exchanges()] == [b"ok", b"ok"]
     assert engine.statistics()["connections_opened"] == 2
 
 
@@ -65,14 +65,14 @@ def test_late_duplicates_of_a_closed_connection_open_nothing():
     )
     assert engine.statistics()["connections_opened"] == 1
     assert engine.statistics()["payload_bytes_duplicate"] == len(ANSWER)
-    assert len(engine.drain()) == 1
+    assert len(engine.take()) == 1
 
 
 def test_a_reset_ends_what_waits():
     engine = Engine()
     feed(engine, *exchange(1)[:3], packet(1, False, 1, 1 + len(REQUEST), b"", 0x14))
     engine.tick(START + SECOND)
-    (waiting,) = engine.drain().exchanges()
+    (waiting,) = engine.take().exchanges()
     assert (waiting.response, waiting.incomplete) == (None, "no_response")
 
 
@@ -111,7 +111,7 @@ def test_memory_is_given_back_by_the_largest_and_ordinary_traffic_goes_on():
             assert engine.memory_used_bytes < 3 << 20
             if client % 100 == 0:
                 feed(engine, *exchange(5000 + turn * 20 + client // 100))
-                answered += sum(x.response is not None for x in engine.drain().exchanges())
+                answered += sum(x.response is not None for x in engine.take().exchanges())
     assert answered == 80
     statistics = engine.statistics()
     assert statistics["connections_evicted"] > 0
@@ -129,7 +129,7 @@ def test_many_connections_are_told_apart():
         feed(engine, *exchange(client)[:3])
     for client in reversed(range(20000)):
         feed(engine, exchange(client)[3])
-    clients = [x.client.address for x in engine.drain().exchanges()]
+    clients = [x.client.address for x in engine.take().exchanges()]
     assert len(set(clients)) == 20000
 
 
@@ -191,7 +191,7 @@ def test_a_keep_alive_connection_goes_on_after_a_pause(pause, quiet_from):
             talk.client(request)
         talk.server(ANSWER)
         now = hear(engine, talk, pause, now)
-    found = engine.drain().exchanges()
+    found = engine.take().exchanges()
     engine.finish()
     assert [(x.request.target, x.request.body, x.response.body, x.incomplete) for x in found] == [
         (f"/turn/{number}", b"body", b"ok", None) for number in range(4)
@@ -211,7 +211,7 @@ def test_a_response_that_takes_long_answers_its_request(wait, half_closed):
     now = hear(engine, talk, wait, START)
     assert engine.ready == 0
     hear(engine, talk.server(ANSWER), SECOND, now)
-    (exchange,) = engine.drain().exchanges()
+    (exchange,) = engine.take().exchanges()
     assert (exchange.incomplete, exchange.response.body) == (None, b"ok")
 
 
@@ -228,7 +228,7 @@ def test_http2_keeps_its_tables_over_a_pause(pause):
     for from_client, octets in peers.turns[half:]:
         talk.send(from_client, octets)
     hear(engine, talk, SECOND, now)
-    found = engine.drain().exchanges()
+    found = engine.take().exchanges()
     assert [(x.request.target, x.incomplete) for x in found] == [(f"/items/{i}", None) for i in range(8)]
     assert_balanced(engine.statistics())
 
@@ -246,7 +246,7 @@ def test_a_flood_of_handshakes_does_not_stay():
     assert engine.statistics()["connections_open"] == 1
     engine.tick(START + 24 * HOUR)
     assert engine.statistics()["connections_open"] == engine.statistics()["connections_quiet"] == 0
-    assert engine.drain() and engine.memory_used_bytes == 0
+    assert engine.take() and engine.memory_used_bytes == 0
 
 
 def test_a_connection_that_one_side_has_ended_does_not_stay():
@@ -266,7 +266,7 @@ def test_what_comes_at_the_moment_of_the_idle_limit_is_read():
     late, size = START + 60 * SECOND + 1, len(REQUEST)
     feed(engine, packet(1, True, 1 + size, 1 + len(ANSWER), REQUEST), at=late)
     feed(engine, packet(1, False, 1 + len(ANSWER), 1 + 2 * size, ANSWER), at=late)
-    assert [x.incomplete for x in engine.drain().exchanges()] == [None, None]
+    assert [x.incomplete for x in engine.take().exchanges()] == [None, None]
     assert engine.statistics()["payload_bytes_closed"] == 0
 
 
@@ -278,9 +278,9 @@ def test_fifty_thousand_quiet_connections_stay_in_the_budget_and_the_active_ones
     for client in range(50_000):
         feed(engine, *exchange(client), at=START + client)
         if client % 1000 == 0:
-            engine.drain()
+            engine.take()
         assert engine.memory_used_bytes <= limit
-    engine.drain()
+    engine.take()
     engine.tick(START + 301 * SECOND)
     assert engine.statistics()["connections_quiet"] > 20_000
     now = START + 302 * SECOND
@@ -296,7 +296,7 @@ def test_fifty_thousand_quiet_connections_stay_in_the_budget_and_the_active_ones
         assert engine.memory_used_bytes <= limit + (1 << 20)
     for one in uploads:
         feed(engine, packet(one, False, 1, 1 + len(head) + 400_000, ANSWER), at=now)
-    assert [(len(x.request.body), x.incomplete) for x in engine.drain().exchanges()] == [(400_000, None)] * 10
+    assert [(len(x.request.body), x.incomplete) for x in engine.take().exchanges()] == [(400_000, None)] * 10
     statistics = engine.statistics()
     assert statistics["connections_evicted"] > 0
     assert statistics["exchanges_dropped"]["evicted"] == 0
@@ -307,7 +307,7 @@ def test_fifty_thousand_quiet_connections_stay_in_the_budget_and_the_active_ones
 def test_a_flood_of_handshakes_does_not_drive_out_connections_that_carry_exchanges():
     engine = Engine(max_memory_bytes=4 << 20)
     feed(engine, *exchange(1))
-    engine.drain()
+    engine.take()
     engine.tick(START + 301 * SECOND)
     now = START + 302 * SECOND
     for client in range(2, 30_000):
@@ -316,5 +316,5 @@ def test_a_flood_of_handshakes_does_not_drive_out_connections_that_carry_exchang
     size = len(REQUEST)
     feed(engine, packet(1, True, 1 + size, 1 + len(ANSWER), REQUEST), at=now)
     feed(engine, packet(1, False, 1 + len(ANSWER), 1 + 2 * size, ANSWER), at=now)
-    assert [x.incomplete for x in engine.drain().exchanges()] == [None]
+    assert [x.incomplete for x in engine.take().exchanges()] == [None]
     assert engine.statistics()["connections_mid_stream"] == 0

@@ -65,7 +65,7 @@ def read(frames: Sequence[CapturedFrame], engine: Engine) -> list[Exchange]:
     """What *engine* makes of *frames*, every octet and exchange counted once."""
     engine.feed(frames)
     engine.finish()
-    lines = engine.drain().jsonl().splitlines()
+    lines = engine.take().jsonl().splitlines()
     seen = engine.statistics()
     assert_balanced(seen)
     assert seen["exchanges_open"] == 0
@@ -141,7 +141,7 @@ def test_exchanges_say_that_they_were_encrypted(recorded) -> None:
     engine.feed(frames_of(talk))
     engine.finish()
 
-    assert b"https" in engine.drain().jsonl()
+    assert b"https" in engine.take().jsonl()
 
 
 def test_without_the_secrets_nothing_is_read(recorded) -> None:
@@ -180,15 +180,15 @@ def test_secrets_may_come_up_when_all_is_said(recorded, closed: bool) -> None:
     engine.set_key_source(lambda: known[0], wait=True)
     engine.feed(frames_of(talk, closed=closed))
     engine.tick(engine.now_ns + 5 * SECOND)
-    assert list(engine.drain().exchanges()) == []
+    assert list(engine.take().exchanges()) == []
 
     known[0] = secrets
     engine.tick(engine.now_ns + 2 * SECOND)
 
-    exchanges = [orjson.loads(line) for line in engine.drain().jsonl().splitlines()]
+    exchanges = [orjson.loads(line) for line in engine.take().jsonl().splitlines()]
     assert_http1_exact(exchanges)
     engine.finish()
-    assert list(engine.drain().exchanges()) == []
+    assert list(engine.take().exchanges()) == []
     assert_balanced(engine.statistics())
 
 
@@ -204,7 +204,7 @@ def test_octets_wait_for_their_secrets_as_long_as_for_a_segment(recorded) -> Non
     engine.tick(engine.now_ns + SECOND)
     engine.finish()
 
-    assert list(engine.drain().exchanges()) == []
+    assert list(engine.take().exchanges()) == []
     assert_balanced(engine.statistics())
     assert engine.statistics()["payload_bytes_parsed"] < 1000  # of the handshake
 

@@ -54,7 +54,7 @@ def run(chunks, cuts=None, drop=()):
     engine = Engine()
     engine.feed(conversation_frames([(True, UPGRADE), (False, AGREED), *chunks], cuts, drop))
     engine.finish()
-    exchanges = engine.drain().exchanges()
+    exchanges = engine.take().exchanges()
     statistics = engine.statistics()
     assert statistics["exchanges_begun"] == statistics["exchanges_emitted"]
     return exchanges

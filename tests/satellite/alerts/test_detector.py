@@ -34,7 +34,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.clock = Clock()
-        self.userdata = UserData(folder / "desk.sqlite3")
+        self.userdata = UserData(folder / "userdata.sqlite3")
         self.writer = CatalogWriter(folder / "catalog")
         self.reader = CatalogReader(folder / "catalog", self.userdata.path)
         self.detector = self.restarted()
@@ -157,7 +157,7 @@ def test_who_stops_cleanly_raises_no_alert_and_who_is_killed_does(world: World) 
     ]
     world.hear("web-2", 200, instance="run-2")
     (alert,) = (alert for alert in world.userdata.alerts.latest() if alert.kind == "sensor-silent")
-    assert alert.over_ns == NOW + 200 * SECOND and not world.userdata.alerts.unsent()
+    assert alert.ended_ns == NOW + 200 * SECOND and not world.userdata.alerts.unsent()
     world.clock.now_ns = NOW + 400 * SECOND
     world.detector.look(True)
     (again,) = world.userdata.alerts.unsent()
@@ -191,7 +191,7 @@ def test_a_sensor_of_the_release_before_that_was_upgraded_is_not_silent(world: W
 
 
 def test_rejected_findings_raise_no_alert(tmp_path: Path) -> None:
-    userdata = UserData(tmp_path / "desk.sqlite3")
+    userdata = UserData(tmp_path / "userdata.sqlite3")
     catalog(tmp_path / "catalog", shop()).close()
     reader = CatalogReader(tmp_path / "catalog", userdata.path)
     derived = DerivedCatalog(reader, userdata.decisions)
@@ -202,7 +202,7 @@ def test_rejected_findings_raise_no_alert(tmp_path: Path) -> None:
 
     assert sensitive() == set(), "nothing is looked at yet"
     derived.refresh()
-    before, rejected = sensitive(), derived.all_findings()[0]
+    before, rejected = sensitive(), derived.all_sensitive()[0]
     row = reader.endpoint(rejected.endpoint)
     assert row is not None and len(before) == 3
     userdata.decisions.decide("reject", place_of(row), f"{rejected.location} {rejected.kind}", "anna", NOW)

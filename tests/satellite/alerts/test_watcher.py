@@ -25,7 +25,7 @@ class Clock:
 
 
 def watcher(folder: Path, clock: Clock) -> tuple[AlertWatcher, UserData]:
-    userdata = UserData(folder / "desk.sqlite3")
+    userdata = UserData(folder / "userdata.sqlite3")
     catalog(
         folder / "catalog", [trace("/old", end_ns=NOW - 60 * SECOND), trace("/new", host="b.example")]
     ).close()

@@ -69,7 +69,7 @@ def test_an_alert_is_kept_until_every_webhook_that_wants_it_has_it(
     tmp_path: Path, willing: Receiver, unwilling: Receiver
 ) -> None:
     """Redirects are not followed, and the pause after a failure is doubled."""
-    userdata = UserData(tmp_path / "desk")
+    userdata = UserData(tmp_path / "userdata")
     now_ns = [NOW]
     sender = WebhookSender(userdata.alerts, userdata.webhooks, "http://satellite/", lambda: now_ns[0])
     userdata.webhooks.add(unwilling.url, "new-endpoint", "anna", NOW)

@@ -22,7 +22,7 @@ class Learned:
     """What is derived of a shop's traffic."""
 
     def __init__(self, folder: Path) -> None:
-        self.userdata = UserData(folder / "desk.sqlite3")
+        self.userdata = UserData(folder / "userdata.sqlite3")
         catalog(folder / "catalog", shop()).close()
         self.reader = CatalogReader(folder / "catalog", self.userdata.path)
         self.derived = DerivedCatalog(self.reader, self.userdata.decisions)
@@ -46,11 +46,11 @@ def test_a_look_ends_when_its_time_is_up(learned: Learned) -> None:
     assert learned.derived.sensitive_fields() is None
 
 
-def test_findings_of_one_endpoint_are_those_of_the_whole(learned: Learned) -> None:
+def test_the_sensitive_data_of_one_endpoint_is_that_of_the_whole(learned: Learned) -> None:
     learned.derived.refresh()
-    everything = learned.derived.all_findings()
+    everything = learned.derived.all_sensitive()
     rows = learned.reader.endpoints(EndpointFilter())[1]
-    by_row = [finding for row in rows for finding in learned.derived.findings(row)]
+    by_row = [item for row in rows for item in learned.derived.sensitive(row)]
 
     assert sorted(map(repr, everything)) == sorted(map(repr, by_row))
     assert {(f.method, f.direction, f.kind) for f in everything} == {
@@ -62,28 +62,28 @@ def test_findings_of_one_endpoint_are_those_of_the_whole(learned: Learned) -> No
 
 def test_a_verdict_belongs_to_one_field_of_one_endpoint(learned: Learned) -> None:
     learned.derived.refresh()
-    first = learned.derived.all_findings()[0]
+    first = learned.derived.all_sensitive()[0]
     row = learned.reader.endpoint(first.endpoint)
     assert row is not None
     made = learned.userdata.decisions.decide(
         "reject", place_of(row), f"{first.location} {first.kind}", "anna", NOW
     )
 
-    assert sorted(f.verdict for f in learned.derived.all_findings()) == ["", "", "reject"]
+    assert sorted(f.verdict for f in learned.derived.all_sensitive()) == ["", "", "reject"]
     learned.userdata.decisions.undo(made, NOW + 1)
-    assert {f.verdict for f in learned.derived.all_findings()} == {""}
+    assert {f.verdict for f in learned.derived.all_sensitive()} == {""}
 
 
-def test_findings_are_worked_out_once_until_something_changes(learned: Learned) -> None:
-    empty = learned.derived.all_findings()
+def test_sensitive_data_is_worked_out_once_until_something_changes(learned: Learned) -> None:
+    empty = learned.derived.all_sensitive()
     learned.derived.refresh()
-    first = learned.derived.all_findings()
+    first = learned.derived.all_sensitive()
     assert not empty and first
-    assert learned.derived.all_findings() is first
+    assert learned.derived.all_sensitive() is first
 
     with CatalogWriter(learned.reader.path) as writer:
         writer.commit(learn_all(State(), shop()), Position(2, 1))
-    again = learned.derived.all_findings()
+    again = learned.derived.all_sensitive()
     assert again == first and again is not first
 
 

@@ -14,7 +14,7 @@ def test_a_place_has_no_names_of_parameters(tmp_path: Path) -> None:
     ((row,),) = (reader.endpoints(EndpointFilter())[1],)
 
     assert row.path == "/users/{userId}"
-    assert place_of(row).place == "/users/{}"
+    assert place_of(row).template == "/users/{}"
     assert (place_of(row).organization, place_of(row).host, place_of(row).method) == (
         "acme",
         "shop.example",

@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from levo.satellite.catalog.place import place_of
-from levo.satellite.catalog.sensitive import MAX_APPLICATIONS, Finding, findings_of, known_fields, table_of
+from levo.satellite.catalog.sensitive import (
+    MAX_APPLICATIONS,
+    SensitiveItem,
+    known_fields,
+    sensitive_items,
+    table_of,
+)
 from levo.satellite.store import EndpointFilter
 from tests.satellite.openapi.learned import shop
 from tests.satellite.store.catalogs import catalog
@@ -20,24 +26,27 @@ def test_a_location_is_one_word_and_a_verdict_belongs_to_it(tmp_path: Path) -> N
     verdicts = {(place_of(row), f"{first.location} {first.kind}"): "reject"}
 
     assert all(" " not in field.location for field in fields)
-    assert [f.verdict for f in findings_of(row, fields, verdicts)] == ["reject", *("" for _ in fields[1:])]
-    assert {f.verdict for f in findings_of(row, fields, {})} == {""}
-    assert findings_of(row, fields, {})[0].endpoint == row.id
+    assert [f.verdict for f in sensitive_items(row, fields, verdicts)] == [
+        "reject",
+        *("" for _ in fields[1:]),
+    ]
+    assert {f.verdict for f in sensitive_items(row, fields, {})} == {""}
+    assert sensitive_items(row, fields, {})[0].endpoint == row.id
 
 
-def finding(kind: str, application: str, direction: str = "response", verdict: str = "") -> Finding:
+def an_item(kind: str, application: str, direction: str = "response", verdict: str = "") -> SensitiveItem:
     names = ("acme", "staging", application, "h", "GET", "/x")
-    return Finding(1, *names, kind, "personal", "response-body:200:x", direction, 0.9, verdict)
+    return SensitiveItem(1, *names, kind, "personal", "response-body:200:x", direction, 0.9, False, verdict)
 
 
 def test_the_table_counts_fields_by_kind_and_application_without_rejected_ones() -> None:
     table = table_of(
         [
-            finding("email", "shop"),
-            finding("email", "shop", "request"),
-            finding("email", "bank"),
-            finding("iban", "bank"),
-            finding("iban", "shop", verdict="reject"),
+            an_item("email", "shop"),
+            an_item("email", "shop", "request"),
+            an_item("email", "bank"),
+            an_item("iban", "bank"),
+            an_item("iban", "shop", verdict="reject"),
         ]
     )
 
@@ -49,6 +58,6 @@ def test_the_table_counts_fields_by_kind_and_application_without_rejected_ones()
 
 
 def test_the_table_has_a_bounded_number_of_columns() -> None:
-    table = table_of([finding("email", f"app {number:02}") for number in range(40)])
+    table = table_of([an_item("email", f"app {number:02}") for number in range(40)])
 
     assert len(table.applications) == len(table.rows[0].cells) == MAX_APPLICATIONS

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from levo.satellite.learn.graphql import MAX_FIELDS, Operation, is_name, read_operations
+from levo.satellite.learn.graphql import MAX_FIELDS, GraphqlOperation, is_name, read_operations
 
 graphql = pytest.importorskip("graphql", reason="graphql-core comes with schemathesis")
 
@@ -82,10 +82,13 @@ def test_any_text_is_read_or_refused(document: str) -> None:
 @pytest.mark.parametrize(
     ("document", "operations"),
     [
-        ("{ user { id } }", [Operation("query", "", ("user",))]),
-        ("query { me: user(id: 4) { id } posts }", [Operation("query", "", ("posts", "user"))]),
-        ("mutation Add($a: Int) { add(a: $a) { id } }", [Operation("mutation", "Add", ("add",))]),
-        ("query A { a } query B { b }", [Operation("query", "A", ("a",)), Operation("query", "B", ("b",))]),
+        ("{ user { id } }", [GraphqlOperation("query", "", ("user",))]),
+        ("query { me: user(id: 4) { id } posts }", [GraphqlOperation("query", "", ("posts", "user"))]),
+        ("mutation Add($a: Int) { add(a: $a) { id } }", [GraphqlOperation("mutation", "Add", ("add",))]),
+        (
+            "query A { a } query B { b }",
+            [GraphqlOperation("query", "A", ("a",)), GraphqlOperation("query", "B", ("b",))],
+        ),
         ("shoes", []),
         ("query shoes", []),
         ("{ unclosed", []),
@@ -93,7 +96,7 @@ def test_any_text_is_read_or_refused(document: str) -> None:
         ("", []),
     ],
 )
-def test_type_name_and_fields(document: str, operations: list[Operation]) -> None:
+def test_type_name_and_fields(document: str, operations: list[GraphqlOperation]) -> None:
     assert read_operations(document) == operations
 
 

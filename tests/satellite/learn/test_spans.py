@@ -41,7 +41,7 @@ KEYS = st.one_of(
         [
             "http.request.method", "url.scheme", "url.path", "url.query", "server.address", "server.port",
             "client.address", "http.response.status_code", "levo.sample.weight", "levo.exchange.incomplete",
-            "levo.http.request.body", "levo.http.request.body.truncated", "levo.findings",
+            "levo.http.request.body", "levo.http.request.body.truncated", "levo.anomalies", "levo.findings",
             "levo.http.response.body.missing_bytes", "http.request.header.", "http.request.header.accept",
             "http.response.header.x-a", "http.response.header.\u00e4",
         ]

@@ -99,10 +99,11 @@ def test_statuses_of_any_collector(status: object, expected: int) -> None:
     assert read(call).status == expected
 
 
-def test_a_finding_of_the_sensor_tells_a_bad_status_from_no_response() -> None:
+@pytest.mark.parametrize("attribute", ["levo.anomalies", "levo.findings"])
+def test_an_anomaly_tells_a_bad_status_from_no_response_under_its_earlier_name_too(attribute: str) -> None:
     request = traces([Call(status=None)])
     (span,) = request.resource_spans[0].scope_spans[0].spans
-    found = span.attributes.add(key="levo.findings").value.array_value
+    found = span.attributes.add(key=attribute).value.array_value
     found.values.add(string_value="response.bare_lf")
 
     def status() -> int:

@@ -49,7 +49,7 @@ def test_eight_learners_in_any_partition_and_order_write_the_same_octets(seed: i
 def test_sensitive_fields_have_direction_and_position() -> None:
     post = next(o for o in operations(shop()) if o.method == "POST")
 
-    assert {(f.direction, f.position, f.pointer, f.finding.kind) for f in sensitive_fields(post)} == {
+    assert {(f.direction, f.position, f.pointer, f.detection.kind) for f in sensitive_fields(post)} == {
         ("request", "request-body", "email", "email"),
         ("response", "response-body", "email", "email"),
     }

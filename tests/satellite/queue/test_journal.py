@@ -47,7 +47,7 @@ def test_positions_grow_and_lead_to_what_follows(tmp_path: Path) -> None:
             assert JournalReader(tmp_path, position).read(1)[0].received_ns == number + 1
 
 
-def test_concurrent_appends_share_a_synchronisation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_appends_share_a_synchronization(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entered, go_on = threading.Event(), threading.Event()
     really = os.fdatasync
 

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServ
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
-from levo.satellite.receive import GrpcReceiver, Intake
+from levo.satellite.receive import GrpcReceiver, Ingester
 from tests.satellite.receive.test_http_routes import known
 from tests.satellite.requests import Call, traces
 from tests.satellite.running import RunningSatellite
@@ -100,13 +100,13 @@ def test_header_fields_are_bounded(
 
 def test_connections_past_the_limit_are_closed() -> None:
     async def run() -> int:
-        intake = Intake(
+        ingester = Ingester(
             None,  # type: ignore[arg-type]
             max_request_bytes=1 << 20,
             max_in_flight_bytes=1 << 20,
             on_accepted=lambda: None,
         )
-        receiver = GrpcReceiver(intake)
+        receiver = GrpcReceiver(ingester)
         port = await receiver.start("127.0.0.1", 0, max_connections=5)
         opened = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(20)]
         for each in opened:

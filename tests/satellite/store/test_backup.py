@@ -13,6 +13,7 @@ from levo.satellite.store import DATABASE_NAME, CatalogReader, EndpointFilter
 from levo.satellite.store.backup import FORMAT_NAME, restore_backup, write_backup
 from levo.satellite.store.userdata import USERDATA_NAME, UserData
 from tests.satellite.store.catalogs import catalog, trace
+from tests.satellite.store.earlier import CATALOG, USERDATA, restore_earlier, rows_of
 
 
 def paths(data_dir: Path) -> list[str]:
@@ -29,7 +30,7 @@ def data(tmp_path: Path) -> Path:
     made.mkdir()
     catalog(made / DATABASE_NAME, [trace("/orders")]).close()
     userdata = UserData(made / USERDATA_NAME)
-    userdata.settings.set("colour", "green")
+    userdata.settings.set("color", "green")
     userdata.close()
     return made
 
@@ -45,14 +46,14 @@ def archive(target: Path, **files: bytes) -> Path:
 
 def test_a_restored_backup_holds_what_was_there_when_it_was_made(data: Path, tmp_path: Path) -> None:
     in_use = UserData(data / USERDATA_NAME)
-    in_use.settings.set("colour", "red")
+    in_use.settings.set("color", "red")
     write_backup(data, tmp_path / "backup.tar")
-    in_use.settings.set("colour", "blue")
+    in_use.settings.set("color", "blue")
     in_use.close()
     restore_backup(tmp_path / "backup.tar", tmp_path / "new", replace=False)
     userdata = UserData(tmp_path / "new" / USERDATA_NAME)
 
-    assert (paths(tmp_path / "new"), userdata.settings.get("colour")) == (["/orders"], "red")
+    assert (paths(tmp_path / "new"), userdata.settings.get("color")) == (["/orders"], "red")
     assert sorted(path.name for path in data.glob("backup-*")) == []
     userdata.close()
 
@@ -118,3 +119,25 @@ def test_what_was_moved_aside_before_stays_as_it_is(data: Path, tmp_path: Path) 
         restore_backup(tmp_path / "backup.tar", data, replace=True)
 
     assert [paths(folder) for folder in data.glob("replaced-*")] == [["/orders"]] * 3
+
+
+def test_a_backup_of_the_version_before_is_restored(tmp_path: Path) -> None:
+    earlier = restore_earlier(tmp_path / "earlier")
+    files = {f"{FORMAT_NAME}/{name}": (earlier / name).read_bytes() for name in (CATALOG, USERDATA)}
+    restore_backup(archive(tmp_path / "backup.tar", **files), tmp_path / "new", replace=False)
+    userdata = UserData(tmp_path / "new" / USERDATA_NAME)
+
+    assert [account.name for account in userdata.accounts.all()] == ["anna"]
+    assert rows_of(tmp_path / "new" / CATALOG) == rows_of(earlier / CATALOG)
+    userdata.close()
+
+
+def test_a_directory_that_the_version_before_uses_is_backed_up_and_moved_aside_whole(tmp_path: Path) -> None:
+    earlier = restore_earlier(tmp_path / "earlier")
+    write_backup(earlier, tmp_path / "backup.tar")
+    restore_backup(tmp_path / "backup.tar", earlier, replace=True)
+    userdata = UserData(earlier / USERDATA_NAME)
+
+    assert [account.name for account in userdata.accounts.all()] == ["anna"]
+    assert {path.name for path in earlier.glob("replaced-*/*.sqlite3")} == {CATALOG, USERDATA}
+    userdata.close()

@@ -49,7 +49,7 @@ def test_rows_of_names_become_one_when_the_template_does(tmp_path: Path) -> None
     with sqlite3.connect(path) as connection:
         states = connection.execute("SELECT knowledge FROM place WHERE endpoint != 0").fetchall()
         assert sum(unpack_knowledge(state).accepted for (state,) in states) == len(NAMES) * 9
-        assert connection.execute("SELECT count(*) FROM redirect").fetchone()[0] >= 1
+        assert connection.execute("SELECT count(*) FROM endpoint_redirect").fetchone()[0] >= 1
 
 
 def test_an_answer_of_404_belongs_to_an_endpoint_that_others_made(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_the_number_of_an_endpoint_is_never_given_again(tmp_path: Path) -> None:
 def test_what_a_new_template_takes_from_another_is_no_news(tmp_path: Path) -> None:
     path = tmp_path / "catalog"
     scope = Scope("acme", "staging", "shop", "shop.example")
-    userdata = UserData(tmp_path / "desk.sqlite3")
+    userdata = UserData(tmp_path / "userdata.sqlite3")
     with CatalogWriter(path) as writer:
 
         def commit(number: int, *seen: str) -> None:

@@ -10,9 +10,10 @@ from levo.errors import LevoError
 from levo.satellite.learn import Knowledge, State, learn_all
 from levo.satellite.openapi import render_document
 from levo.satellite.queue import Position
-from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
+from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter, schema
 from levo.satellite.store.schema import open_for_reading, open_for_writing
 from tests.satellite.store.catalogs import older_catalog, trace
+from tests.satellite.store.earlier import CATALOG, restore_earlier, rows_of
 
 
 def test_a_commit_is_durable_before_it_returns(tmp_path: Path) -> None:
@@ -169,3 +170,37 @@ def test_endpoints_of_the_schema_before_become_places_and_lose_nothing(tmp_path:
 
 _CALL = [["GET", [1, 1000, 4, 1, 0, 0]]]
 OLD_TRIE = [[], [["users", [[], [["{*}", [_CALL, [], None]], ["{integer}", [_CALL, [], None]]], None]]], None]
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["closed", "killed"])
+def test_a_catalog_of_the_version_before_keeps_all_its_rows(tmp_path: Path, killed: bool) -> None:
+    path = restore_earlier(tmp_path, killed=killed) / CATALOG
+    before = rows_of(path)
+    for _ in range(2):
+        open_for_writing(path).close()
+        after = rows_of(path)
+
+        places = after.pop("place")
+        assert after.pop("endpoint_redirect") == before["redirect"] != []
+        assert [row[-1] for row in places] == [row[-1] for row in before["knowledge"]]
+        unchanged = before.keys() - {"redirect", "knowledge", "endpoint", "paths"}
+        assert {name: after[name] for name in unchanged} == {name: before[name] for name in unchanged}
+        assert [row[:5] for row in after["paths"]] == before["paths"]
+    reader = CatalogReader(path)
+    assert [row.path for row in reader.endpoints(EndpointFilter())[1]][-1] == "/orders/{orderId}"
+    assert reader.merged_into([1]) == {1: [3, 4]}
+    reader.close()
+
+
+def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = restore_earlier(tmp_path) / CATALOG
+    before = rows_of(path)
+    steps = schema._STEPS
+    monkeypatch.setattr(schema, "_STEPS", (*steps[:-1], f"{steps[-1]}; DROP TABLE no_such_table"))
+    with pytest.raises(LevoError, match="cannot be used as the catalog"):
+        open_for_writing(path)
+
+    assert rows_of(path) == before
+    monkeypatch.undo()
+    open_for_writing(path).close()
+    assert "endpoint_redirect" in rows_of(path)

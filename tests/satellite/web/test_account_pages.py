@@ -11,12 +11,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from levo.satellite.access import Gate
+from levo.satellite.access import AuthMiddleware
 from levo.satellite.store.userdata import USERDATA_NAME, UserData
 from levo.satellite.web.account_pages import AccountPages
 from levo.satellite.web.problems import on_http_exception, problem
 from levo.satellite.web.render import Renderer
-from tests.satellite.access.keepers import PASSWORD, START_NS, Clock, keeper_of
+from tests.satellite.access.authenticators import PASSWORD, START_NS, Clock, authenticator_of
 from tests.satellite.asgi import call
 from tests.satellite.running import Answer
 
@@ -26,12 +26,12 @@ class Browser:
 
     def __init__(self, folder: Path, *, on_loopback: bool = False) -> None:
         self.userdata = UserData(folder / USERDATA_NAME)
-        self.keeper = keeper_of(self.userdata, on_loopback=on_loopback, clock_ns=Clock().ns)
+        self.authenticator = authenticator_of(self.userdata, on_loopback=on_loopback, clock_ns=Clock().ns)
         renderer = Renderer("http://localhost", lambda: START_NS)
-        pages = AccountPages(self.keeper, self.userdata.webhooks, self.userdata.alerts, renderer)
+        pages = AccountPages(self.authenticator, self.userdata.webhooks, self.userdata.alerts, renderer)
         self.app = Starlette(
             routes=pages.routes(),
-            middleware=[Middleware(Gate, keeper=self.keeper, problem=problem)],
+            middleware=[Middleware(AuthMiddleware, authenticator=self.authenticator, problem=problem)],
             exception_handlers={HTTPException: on_http_exception},
         )
         self.cookie = ""
@@ -40,7 +40,7 @@ class Browser:
         return call(self.app, "GET", target, b"", {"cookie": self.cookie, "accept": "text/html"})
 
     def post(self, target: str, **fields: str) -> Answer:
-        session = self.keeper.session(self.cookie.partition("=")[2])
+        session = self.authenticator.session(self.cookie.partition("=")[2])
         body = urlencode({"form_token": session.form_token if session else "", **fields}).encode()
         kind = {"content-type": "application/x-www-form-urlencoded", "cookie": self.cookie}
         answer = call(self.app, "POST", target, body, kind)
@@ -49,7 +49,7 @@ class Browser:
         return answer
 
     def set_up(self) -> Answer:
-        return self.post("/setup", code=self.keeper.setup_code, name="anna", password=PASSWORD)
+        return self.post("/setup", code=self.authenticator.setup_code, name="anna", password=PASSWORD)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_the_first_run_leads_to_set_up_and_only_the_code_opens_it(tmp_path: Path
 
     assert new.get("/login").headers["location"] == "/setup"
     assert new.post("/setup", code="wrong", name="anna", password=PASSWORD).status == 403
-    assert new.keeper.accounts.all() == [] and new.cookie == ""
+    assert new.authenticator.accounts.all() == [] and new.cookie == ""
     assert new.set_up().headers["location"] == "/"
     assert new.get("/setup").headers["location"] == "/"
     assert new.get("/settings").status == 200
@@ -98,24 +98,24 @@ def test_logging_out_ends_the_session_itself(browser: Browser) -> None:
 
 def test_a_new_password_needs_the_old_one(browser: Browser) -> None:
     assert browser.post("/settings/password", old="wrong", new="another long one").status == 400
-    assert browser.keeper.login("anna", PASSWORD, "c")[1] == "admin"
+    assert browser.authenticator.login("anna", PASSWORD, "c")[1] == "admin"
     assert browser.post("/settings/password", old=PASSWORD, new="another long one").status == 303
-    assert browser.keeper.login("anna", "another long one", "c")[1] == "admin"
+    assert browser.authenticator.login("anna", "another long one", "c")[1] == "admin"
     assert browser.get("/settings").status == 200
 
 
 def test_the_last_admin_stays(browser: Browser) -> None:
     assert browser.post("/settings/accounts/remove", name="anna").status == 400
     assert browser.post("/settings/accounts", name="anna", role="viewer", password=PASSWORD).status == 400
-    assert [(a.name, a.role) for a in browser.keeper.accounts.all()] == [("anna", "admin")]
+    assert [(a.name, a.role) for a in browser.authenticator.accounts.all()] == [("anna", "admin")]
 
 
 def test_accounts_come_and_go(browser: Browser) -> None:
     browser.post("/settings/accounts", name="vera", role="viewer", password=PASSWORD)
-    assert {a.name for a in browser.keeper.accounts.all()} == {"anna", "vera"}
+    assert {a.name for a in browser.authenticator.accounts.all()} == {"anna", "vera"}
     statuses = [browser.post("/settings/accounts/remove", name=name).status for name in ("nobody", "vera")]
     assert statuses == [404, 303]
-    assert [a.name for a in browser.keeper.accounts.all()] == ["anna"]
+    assert [a.name for a in browser.authenticator.accounts.all()] == ["anna"]
 
 
 def test_a_viewer_sees_and_changes_no_accounts_and_no_tokens(browser: Browser) -> None:
@@ -133,10 +133,10 @@ def test_a_token_is_shown_once_and_revoked_once(browser: Browser) -> None:
     shown = browser.post("/settings/tokens", name="t", scope="ingest", organization="acme").body.decode()
     found = re.search(r"levo_[\w-]{30,}", shown)
     assert found is not None and found[0] not in browser.get("/settings").body.decode()
-    assert browser.keeper.organization_of_token(found[0]) == "acme"
-    (token,) = browser.keeper.tokens.all()
+    assert browser.authenticator.organization_of_token(found[0]) == "acme"
+    (token,) = browser.authenticator.tokens.all()
     assert [browser.post("/settings/tokens/revoke", id=str(token.id)).status for _ in range(2)] == [303, 404]
-    assert browser.keeper.organization_of_token(found[0]) is None
+    assert browser.authenticator.organization_of_token(found[0]) is None
 
 
 def test_a_webhook_is_checked_kept_and_removed(browser: Browser) -> None:
@@ -145,7 +145,7 @@ def test_a_webhook_is_checked_kept_and_removed(browser: Browser) -> None:
     (hook,) = browser.userdata.webhooks.all()
 
     assert hook.url == "https://chat.example/hook?key=secret"
-    assert all("secret" not in entry.subject for entry in browser.keeper.audit.page()[1])
+    assert all("secret" not in entry.subject for entry in browser.authenticator.audit.page()[1])
     ids = (str(hook.id), str(hook.id), "\u0661")
     assert [browser.post("/settings/webhooks/remove", id=i).status for i in ids] == [303, 404, 404]
 

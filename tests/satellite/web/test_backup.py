@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from levo.satellite.access import Identity
-from levo.satellite.access.keeper import Role
+from levo.satellite.access.auth import Role
 from levo.satellite.store.backup import restore_backup
 from levo.satellite.store.schema import DATABASE_NAME
 from levo.satellite.store.userdata import USERDATA_NAME, UserData

@@ -1,4 +1,4 @@
-"""Whoever belongs to an organisation learns nothing of another, on no page, in no format, by no trick."""
+"""Whoever belongs to an organization learns nothing of another, on no page, in no format, by no trick."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.satellite.running import RunningSatellite, fetch, until
 from tests.satellite.web.test_security import PASSWORD, Person
 
 OTHER = "zebracorp"
-"""Part of every name of the other organisation: what leaks holds it."""
+"""Part of every name of the other organization: what leaks holds it."""
 PAGES = (
     "/",
     "/?range=90d",
@@ -73,7 +73,7 @@ class TwoTenants:
             report = metrics({"levo.sensor.connections_tls": 3}, resource(name)).SerializeToString()
             running.post("/v1/metrics", report, content_type=PROTOBUF, **named)
         until(lambda: len(running.endpoints()) == 4)
-        until(lambda: running.get("/api/findings").json()["total"] == 4)
+        until(lambda: running.get("/api/sensitive").json()["total"] == 4)
         self.admin = Person(running.web)
         self.admin.login("nobody")
         made = {"name": "anna", "role": "admin", "password": PASSWORD}
@@ -153,7 +153,7 @@ def test_an_endpoint_of_the_other_does_not_exist(tenants: TwoTenants) -> None:
     assert events["total"] == 0 and tenants.all(f"/api/changes?endpoint={tenants.identity}")["total"] > 0
 
 
-def test_the_numbers_are_those_of_the_own_organisation(tenants: TwoTenants) -> None:
+def test_the_numbers_are_those_of_the_own_organization(tenants: TwoTenants) -> None:
     own, everything = tenants.mine.get("/api/summary").json(), tenants.all("/api/summary")
 
     assert (own["endpoints"], own["applications"], own["sensors"], own["counters"]) == (2, 1, 1, {})
@@ -195,7 +195,7 @@ def test_what_is_of_all_is_for_those_who_see_all(tenants: TwoTenants) -> None:
     assert tenants.admin.post("/settings/accounts", fields).status == 400
 
 
-def test_a_token_sees_its_organisation_only(tenants: TwoTenants) -> None:
+def test_a_token_sees_its_organization_only(tenants: TwoTenants) -> None:
     page = tenants.admin.post(
         "/settings/tokens", {"name": "robot", "scope": "viewer", "organization": "acme"}
     )
@@ -228,7 +228,7 @@ def test_the_stream_is_silent_about_the_other(tenants: TwoTenants) -> None:
     connection.close()
 
 
-def test_a_new_password_leads_to_no_other_organisation(tenants: TwoTenants) -> None:
+def test_a_new_password_leads_to_no_other_organization(tenants: TwoTenants) -> None:
     fields = {"name": "pat", "role": "viewer", "organization": "acme", "password": PASSWORD}
     tenants.admin.post("/settings/accounts", fields)
     pat = Person(tenants.mine.base)

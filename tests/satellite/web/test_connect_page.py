@@ -11,12 +11,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from levo.satellite.access import Gate
+from levo.satellite.access import AuthMiddleware
 from levo.satellite.web.connect import Connect
 from levo.satellite.web.connect_page import ConnectPage
 from levo.satellite.web.problems import on_http_exception, problem
 from levo.satellite.web.render import Renderer
-from tests.satellite.access.keepers import PASSWORD, START_NS
+from tests.satellite.access.authenticators import PASSWORD, START_NS
 from tests.satellite.running import Answer
 from tests.satellite.web.test_account_pages import Browser
 
@@ -30,14 +30,14 @@ class Visitor(Browser):
         connect = Connect("http://127.0.0.1:9999", loopback_only=False, **options)  # type: ignore[arg-type]
         self.pages = self.app
         self.app = Starlette(
-            routes=ConnectPage(self.keeper, Renderer("", lambda: START_NS, connect=connect)).routes(),
-            middleware=[Middleware(Gate, keeper=self.keeper, problem=problem)],
+            routes=ConnectPage(self.authenticator, Renderer("", lambda: START_NS, connect=connect)).routes(),
+            middleware=[Middleware(AuthMiddleware, authenticator=self.authenticator, problem=problem)],
             exception_handlers={HTTPException: on_http_exception},
         )
 
     def become(self, role: str, organization: str) -> None:
-        self.keeper.put_account("bob", role, PASSWORD, "anna", organization)
-        self.cookie = "levo_session=" + self.keeper.open_session("bob")
+        self.authenticator.put_account("bob", role, PASSWORD, "anna", organization)
+        self.cookie = "levo_session=" + self.authenticator.open_session("bob")
 
 
 def commands(answer: Answer) -> dict[str, str]:
@@ -55,7 +55,7 @@ def test_an_admin_makes_a_token_and_gets_every_command_with_it(visitor: Visitor)
     shown = commands(answer)
     (token,) = set(re.findall(r"levo_[\w-]{30,}", answer.body.decode()))
 
-    assert visitor.keeper.organization_of_token(token) == "acme"
+    assert visitor.authenticator.organization_of_token(token) == "acme"
     assert set(shown) == {"host", "service", "container", "ecs", "file"}
     for name, command in shown.items():
         assert token in command and "YOUR_" not in command
@@ -68,7 +68,7 @@ def test_an_organization_is_needed_and_the_page_says_what_for(visitor: Visitor) 
     text = answer.body.decode()
 
     assert answer.status == 400 and "decides whose traces they are" in text and "--levoai-org-id" in text
-    assert 'value="staging"' in text and not visitor.keeper.tokens.exist("ingest")
+    assert 'value="staging"' in text and not visitor.authenticator.tokens.exist("ingest")
 
 
 def test_members_of_an_organization_see_its_name_and_make_no_token(visitor: Visitor) -> None:

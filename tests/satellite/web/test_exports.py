@@ -31,7 +31,7 @@ from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.exports import Table, download
 from levo.satellite.web.problems import on_http_exception
 from levo.satellite.web.render import Renderer
-from levo.satellite.web.rest import derived_routes, rest_routes
+from levo.satellite.web.rest import derived_routes, moved_routes, rest_routes
 from levo.satellite.web.rest_decisions import decision_routes
 from levo.satellite.web.triage import Triage
 from tests.satellite.asgi import call
@@ -107,7 +107,7 @@ TABLES = {
     "/api/applications": MANY,
     "/api/sensors": MANY,
     "/api/encrypted": MANY * 10,
-    "/api/findings": MANY // 2 * 3,
+    "/api/sensitive": MANY // 2 * 3,
     "/api/changes": 6000,
     "/api/events": 6000,
     "/api/audit": MANY,
@@ -197,8 +197,8 @@ LINKED = {
     "/catalog": "/api/endpoints",
     "/catalog?q=orders&sort=exchanges": "/api/endpoints",
     "/catalog?q=a%26b&application=app+3&status=5xx&new=7d&review=open&offset=100": "/api/endpoints",
-    "/sensitive": "/api/findings",
-    "/sensitive?kind=email&application=app+3&offset=1": "/api/findings",
+    "/sensitive": "/api/sensitive",
+    "/sensitive?kind=email&application=app+3&offset=1": "/api/sensitive",
     "/changes": "/api/changes",
     "/changes?kind=status&offset=100": "/api/changes",
     "/encrypted": "/api/encrypted",
@@ -206,7 +206,7 @@ LINKED = {
     "/": "/api/traffic",
     "/?range=7d": "/api/traffic",
     "/endpoints/7?range=90d": "/api/endpoints/7/traffic",
-    "/endpoints/7": "/api/findings",
+    "/endpoints/7": "/api/sensitive",
 }
 
 
@@ -216,7 +216,7 @@ def test_the_links_of_a_page_lead_to_what_it_shows(large: Exports, page: str) ->
     links = [html.unescape(link) for link in re.findall(r'href="(/api/[^"]*format=[^"]*)"', text)]
     links = [link for link in links if urlsplit(link).path == LINKED[page]]
     asked = {n: v for n, v in parse_qs(urlsplit(page).query).items() if n != "offset"}
-    if page.startswith("/endpoints/") and LINKED[page] == "/api/findings":
+    if page.startswith("/endpoints/") and LINKED[page] == "/api/sensitive":
         asked = {"endpoint": ["7"]}
 
     assert [parse_qs(urlsplit(link).query)["format"] for link in links] == [["csv"], ["json"]]
@@ -226,11 +226,11 @@ def test_the_links_of_a_page_lead_to_what_it_shows(large: Exports, page: str) ->
         large.get(link)
 
 
-def test_the_findings_of_a_kind_and_an_application(large: Exports) -> None:
-    everything = large.json("/api/findings")
+def test_the_sensitive_data_of_a_kind_and_an_application(large: Exports) -> None:
+    everything = large.json("/api/sensitive")
     application = everything[0]["application"]
-    rows = large.csv("/api/findings", kind="email", application=application)
-    of_one = large.csv("/api/findings", endpoint=everything[0]["endpoint"])
+    rows = large.csv("/api/sensitive", kind="email", application=application)
+    of_one = large.csv("/api/sensitive", endpoint=everything[0]["endpoint"])
 
     assert 0 < len(rows) < len(everything)
     assert len(rows) == sum((f["kind"], f["application"]) == ("email", application) for f in everything)
@@ -251,12 +251,12 @@ def test_an_explicit_limit_is_obeyed(large: Exports) -> None:
     assert large.csv("/api/endpoints", offset=300) == large.csv("/api/endpoints")[300:]
 
 
-def test_findings_that_nobody_has_looked_for_yet_are_in_the_export(tmp_path: Path) -> None:
+def test_sensitive_data_that_nobody_has_looked_for_yet_is_in_the_export(tmp_path: Path) -> None:
     exports = Exports(tmp_path, shop())
     waiting = exports.catalogs
 
     assert waiting.whole.sensitive_fields() is None
-    assert {row["kind"] for row in exports.csv("/api/findings")} >= {"email"}
+    assert {row["kind"] for row in exports.csv("/api/sensitive")} >= {"email"}
 
 
 @pytest.mark.parametrize("path", TABLES)
@@ -276,7 +276,7 @@ def test_the_comparison_with_a_description_is_one_table(tmp_path: Path) -> None:
     document = exports.get("/api/comparison").json()
     rows = exports.csv("/api/comparison", application="shop")
 
-    pairs = [(row["finding"], row["method"], row["path"]) for row in rows]
+    pairs = [(row["category"], row["method"], row["path"]) for row in rows]
     assert pairs == [
         *(("shadow", each["method"], each["path"]) for each in document["shadow"]),
         ("unused", "GET", "/never-called"),
@@ -286,12 +286,20 @@ def test_the_comparison_with_a_description_is_one_table(tmp_path: Path) -> None:
 
 def test_the_sensitive_fields_of_an_application_are_a_table(tmp_path: Path) -> None:
     exports = Exports(tmp_path, shop())
-    fields = exports.get("/api/sensitive").json()["fields"]
+    rows = exports.csv("/api/sensitive", organization="acme", environment="staging", application="shop")
 
-    assert [(row["path"], row["field"], row["kind"]) for row in exports.csv("/api/sensitive")] == [
-        (each["path"], each["field"], each["kind"]) for each in fields
+    assert [(row["path"], row["location"], row["kind"], row["contained"]) for row in rows] == [
+        (each["path"], each["location"], each["kind"], str(each["contained"]))
+        for each in exports.get("/api/sensitive").json()["sensitive"]
     ]
-    assert fields
+    assert rows and not exports.csv("/api/sensitive", environment="production")
+
+
+def test_the_earlier_name_of_a_table_leads_to_it_with_its_query() -> None:
+    app = Starlette(routes=moved_routes())
+    bare, asked = (call(app, "GET", f"/api/findings{query}") for query in ("", "?kind=email&q=a%20b"))
+    assert (bare.status, bare.headers["location"]) == (308, "/api/sensitive")
+    assert (asked.status, asked.headers["location"]) == (308, "/api/sensitive?kind=email&q=a%20b")
 
 
 def test_traffic_over_time_is_a_table(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from levo.satellite.access import Identity
-from levo.satellite.access.keeper import Role
+from levo.satellite.access.auth import Role
 from levo.satellite.web.forms import Form, back, field, form_route, html_or_json
 from levo.satellite.web.json_body import JsonResponse
 from levo.satellite.web.problems import on_http_exception

@@ -39,7 +39,7 @@ def test_schemathesis_finds_nothing_that_is_not_described(tmp_path: Path, exampl
         satellite.post("/v1/traces", traces(calls(), RESOURCE).SerializeToString(), content_type=PROTOBUF)
         report = metrics({"levo.sensor.connections_tls": 12}, RESOURCE).SerializeToString()
         satellite.post("/v1/metrics", report, content_type=PROTOBUF)
-        until(lambda: satellite.get("/api/findings").json()["total"] > 0)
+        until(lambda: satellite.get("/api/sensitive").json()["total"] > 0)
         (tmp_path / "api.json").write_bytes(satellite.get("/api").body)
         done = subprocess.run(
             [

@@ -26,7 +26,7 @@ class Site:
     """All pages over one catalog."""
 
     def __init__(self, folder: Path, traces: list[Trace | None] | list[Trace] | None) -> None:
-        self.userdata = UserData(folder / "desk.sqlite3")
+        self.userdata = UserData(folder / "userdata.sqlite3")
         if traces is not None:
             catalog(folder / "catalog", traces).close()
         self.reader = CatalogReader(folder / "catalog", self.userdata.path)
@@ -147,7 +147,7 @@ def test_a_page_says_which_state_of_the_catalog_it_shows(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("cookie", "mark"), [("theme=dark", True), ("theme=x", False), ("", False)])
-def test_the_colours_chosen_on_a_device_are_in_the_page(tmp_path: Path, cookie: str, mark: bool) -> None:
+def test_the_colors_chosen_on_a_device_are_in_the_page(tmp_path: Path, cookie: str, mark: bool) -> None:
     page = call(Site(tmp_path, [trace()]).app, "GET", "/", headers={"cookie": cookie}).body.decode()
 
     assert ('<html lang="en" data-theme="dark">' in page) is mark

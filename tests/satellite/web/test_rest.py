@@ -24,7 +24,7 @@ def app(tmp_path: Path) -> Iterator[Starlette]:
         [trace(), trace(status=503, weight=2.5, end_ns=NOW + SECOND), trace("/orders", method="POST")],
     )
     yield Starlette(
-        routes=rest_routes(Catalogs(reader, UserData(tmp_path / "desk").decisions)),
+        routes=rest_routes(Catalogs(reader, UserData(tmp_path / "userdata").decisions)),
         exception_handlers={HTTPException: on_http_exception},
     )
     reader.close()
@@ -100,7 +100,7 @@ def test_parameters_that_cannot_be_used(app: Starlette, query: str) -> None:
 def test_the_evidence_for_a_path(tmp_path: Path) -> None:
     reader = catalog(tmp_path / "catalog", [trace()])
     app = Starlette(
-        routes=derived_routes(Catalogs(reader, UserData(tmp_path / "desk").decisions)),
+        routes=derived_routes(Catalogs(reader, UserData(tmp_path / "userdata").decisions)),
         exception_handlers={HTTPException: on_http_exception},
     )
     document = call(app, "GET", "/api/endpoints/1/evidence").json()
@@ -121,5 +121,5 @@ def test_the_evidence_for_a_path(tmp_path: Path) -> None:
     ]
     assert (users["segment"], users["kind"], value["kind"]) == ("users", "word", "parameter")
     assert value["because"] == [
-        {"what": "value of a recognised type", "speaks_for": "value", "certain": True, "log_odds": None}
+        {"what": "value of a recognized type", "speaks_for": "value", "certain": True, "log_odds": None}
     ]

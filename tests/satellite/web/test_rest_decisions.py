@@ -25,7 +25,7 @@ class Rest:
     """One endpoint, ``GET /users/{userId}``, and nobody has said anything about it."""
 
     def __init__(self, folder: Path) -> None:
-        userdata = UserData(folder / "desk.sqlite3")
+        userdata = UserData(folder / "userdata.sqlite3")
         catalog(folder / "catalog", [trace()]).close()
         catalogs = Catalogs(CatalogReader(folder / "catalog", userdata.path), userdata.decisions)
         triage = Triage(

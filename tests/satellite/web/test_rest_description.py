@@ -35,7 +35,7 @@ GETS = sorted(path for path, item in DESCRIBED["paths"].items() if "get" in item
 
 def routes(folder: Path) -> list[Route]:
     catalog(folder / "catalog", shop(5)).close()
-    userdata = UserData(folder / "desk.sqlite3")
+    userdata = UserData(folder / "userdata.sqlite3")
     reader = CatalogReader(folder / "catalog", userdata.path)
     decisions, views, audit = userdata.decisions, userdata.views, userdata.audit
     catalogs = Catalogs(reader, userdata.decisions)

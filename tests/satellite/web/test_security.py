@@ -174,7 +174,7 @@ def test_a_login_leads_nowhere_else(site: Open, target: str) -> None:
 
 def test_no_secret_is_stored_or_in_an_address(site: Open) -> None:
     site.token("ingest", "acme")
-    kept = b"".join(p.read_bytes() for p in site.running.data_dir.glob("desk.sqlite3*"))
+    kept = b"".join(p.read_bytes() for p in site.running.data_dir.glob("userdata.sqlite3*"))
     assert PASSWORD.encode() not in kept and b"levo_" not in kept.replace(b"levo_session", b"")
     assert site.admin.cookie.split("=")[1].encode() not in kept
 
@@ -189,7 +189,7 @@ def test_bombs_and_giants_are_refused(site: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/static/../rest.py", "/static/%2e%2e/rest.py", "/static/..%2f..%2fdesk.sqlite3"]
+    "path", ["/static/../rest.py", "/static/%2e%2e/rest.py", "/static/..%2f..%2fuserdata.sqlite3"]
 )
 def test_downloads_stay_in_their_folder(site: Open, path: str) -> None:
     assert Person(site.base).get(path).status in (303, 404)
@@ -204,7 +204,7 @@ def test_a_backup_is_whole_and_comes_back(site: Open, tmp_path: Path) -> None:
     (tmp_path / "b.tar").write_bytes(answer.body)
     restore_backup(tmp_path / "b.tar", tmp_path / "new", replace=False)
     accounts = (
-        sqlite3.connect(tmp_path / "new" / "desk.sqlite3").execute("SELECT name FROM account").fetchall()
+        sqlite3.connect(tmp_path / "new" / "userdata.sqlite3").execute("SELECT name FROM account").fetchall()
     )
     assert ("anna",) in accounts
     with RunningSatellite(tmp_path / "new") as again:

@@ -25,7 +25,7 @@ class Decided:
     """Triage of a catalog with one endpoint, ``GET /users/{userId}``."""
 
     def __init__(self, folder: Path) -> None:
-        self.userdata = UserData(folder / "desk.sqlite3")
+        self.userdata = UserData(folder / "userdata.sqlite3")
         catalog(folder / "catalog", [trace()]).close()
         self.reader = CatalogReader(folder / "catalog", self.userdata.path)
         userdata = self.userdata

@@ -29,7 +29,7 @@ def sight(*conversations: list[Segment], rules: Any = None, limit: float = 0.0, 
     for number, segments in enumerate(conversations):
         engine.feed(capture_segments(segments, Ends(client_port=41000 + number, server_port=8080 + number)))
     engine.finish()
-    engine.drain()
+    engine.take()
     numbers = engine.statistics()
     return Sight(numbers, tuple(engine.ports()), numbers["frames_tcp"], dropped)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from levo.sensor.doctor.findings import diagnose
+from levo.sensor.doctor.diagnosis import diagnose
 from levo.sensor.doctor.page import render
 from levo.sensor.doctor.reach import Reached
 from tests.sensor.doctor.evidence import HTTP, config, sight, watched

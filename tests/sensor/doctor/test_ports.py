@@ -31,7 +31,7 @@ def port(number: int | None, packets: int, exchanges: int, *protocols: str) -> d
             1,
             "TCP port 80: 100 % of the packets, HTTP/1.1 and WebSocket, 1 exchange",
         ),
-        (port(None, 0, 0), 0, "other TCP ports: 0 % of the packets, protocol not recognised, no exchanges"),
+        (port(None, 0, 0), 0, "other TCP ports: 0 % of the packets, protocol not recognized, no exchanges"),
     ],
 )
 def test_sentences(given: dict[str, Any], packets: int, sentence: str) -> None:

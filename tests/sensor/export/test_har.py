@@ -156,12 +156,12 @@ def test_an_exchange_as_an_entry() -> None:
 
 
 def test_a_response_without_a_status_code_is_a_valid_entry_that_says_so() -> None:
-    bad = Response(status=0, reason="999 Denied", findings=("bad_status",))
+    bad = Response(status=0, reason="999 Denied", anomalies=("bad_status",))
     entry = har_entry(Exchange(request=Request(), response=bad))
     check_entry(entry)
 
     assert (entry["response"]["status"], entry["response"]["statusText"]) == (0, "999 Denied")
-    assert entry["response"]["_findings"] == ["bad_status"]
+    assert entry["response"]["_anomalies"] == ["bad_status"]
 
 
 def test_half_an_exchange_is_a_valid_entry_that_says_so() -> None:

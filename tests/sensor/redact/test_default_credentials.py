@@ -150,5 +150,5 @@ def test_a_body_that_cannot_be_decoded_stays_without_fields_or_patterns() -> Non
     coded = bytes(range(200, 256)) * 3
     for coding, octets in (("x-own", coded), ("gzip", b"\x1f\x8b\x08\x00" + coded)):
         assert body(exchange(octets, headers=(("Content-Encoding", coding),))) == octets
-    labelled = exchange(f'{{"password":"{CANARY}"}}'.encode(), headers=(("Content-Encoding", "x-own"),))
-    assert CANARY.encode() not in outputs(labelled)
+    labeled = exchange(f'{{"password":"{CANARY}"}}'.encode(), headers=(("Content-Encoding", "x-own"),))
+    assert CANARY.encode() not in outputs(labeled)

@@ -8,11 +8,6 @@ from levo.engine.core.types cimport Pool
 
 cdef extern from "levo/engine/core/allocator.h":
     int levo_keep_pages(int octets) nogil
-
-cdef extern from *:
-    """
-    static levo_pool levo_the_pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
-    """
     Pool levo_the_pool
 
 KEPT_BYTES = 16 * 1024 * 1024      # batches with large bodies are some MiB; with 4 they were mapped again

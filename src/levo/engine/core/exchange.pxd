@@ -1,21 +1,14 @@
-# Exchange records: life, footprint, look-up, derived facts, masking of credentials.
+# Exchange records: life, footprint, look-up, derived facts.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 
 from levo.engine.core.memory cimport buffer_free, clear, give_back, section_free, take
-from levo.engine.core.output cimport Text
+from levo.engine.core.output cimport Text, lower
 from levo.engine.core.types cimport Budget, Exchange, Field, Message, Section, Span
 
 
-cdef extern from *:
-    """
-    /* The first octets only: the processor follows a run that was begun. */
-    static inline void levo_fetch(const void *at, size_t size) {
-        size_t i, most = size < 1024 ? size : 1024;
-        for (i = 0; i < most; i += 64) __builtin_prefetch((const char *)at + i);
-    }
-    """
-    void fetch "levo_fetch" (const void* at, size_t size) noexcept nogil
+cdef extern from "levo/engine/core/exchange.h":
+    void prefetch "levo_prefetch" (const void* at, size_t size) noexcept nogil
 
 
 ctypedef struct Facts:
@@ -53,7 +46,7 @@ cdef inline void message_free(Budget* budget, Message* message) noexcept nogil:
 
 
 cdef inline void exchange_free(Budget* budget, Exchange* exchange) noexcept nogil:
-    """Free the exchange and all it holds; NULL is allowed. Links to neighbours are the caller's."""
+    """Free the exchange and all it holds; NULL is allowed. Links to neighbors are the caller's."""
     if exchange != NULL:
         message_free(budget, &exchange.request)
         message_free(budget, &exchange.response)
@@ -74,12 +67,12 @@ cdef inline void fetch_ahead(const Exchange* exchange) noexcept nogil:
     cdef const Exchange* after = exchange.next
     if after == NULL:
         return
-    fetch(after.request.head.text, after.request.head.allocated)
-    fetch(after.request.body.data, after.request.body.length)
-    fetch(after.response.head.text, after.response.head.allocated)
-    fetch(after.response.body.data, after.response.body.length)
+    prefetch(after.request.head.text, after.request.head.allocated)
+    prefetch(after.request.body.data, after.request.body.length)
+    prefetch(after.response.head.text, after.response.head.allocated)
+    prefetch(after.response.body.data, after.response.body.length)
     if after.next != NULL:
-        fetch(after.next, sizeof(Exchange))
+        prefetch(after.next, sizeof(Exchange))
 
 
 cdef inline bint is_status(long long number) noexcept nogil:
@@ -98,59 +91,50 @@ cdef inline Text section_text(const Section* section, Span span) noexcept nogil:
     return text
 
 
+cdef inline Text cut(Text text, uint32_t at) noexcept nogil:
+    """The rest of *text* from *at* on."""
+    cdef Text rest
+    rest.data = text.data + at
+    rest.length = text.length - at
+    return rest
+
+
+cdef inline uint32_t scheme_length(Text target) noexcept nogil:
+    """Length of the scheme of an absolute-form target (``scheme://``), else 0 (RFC 3986 section 3.1)."""
+    cdef uint32_t i
+    cdef uint8_t c
+    for i in range(target.length):
+        c = lower(target.data[i])
+        if c"a" <= c <= c"z" or (i and (c"0" <= c <= c"9" or c == c"+" or c == c"-" or c == c".")):
+            continue
+        if i and c == c":" and target.length - i > 2 and target.data[i + 1] == c"/" and target.data[i + 2] == c"/":
+            return i
+        return 0
+    return 0
+
+
+cdef inline uint32_t authority_length(Text rest) noexcept nogil:
+    cdef uint32_t i
+    for i in range(rest.length):
+        if rest.data[i] == c"/" or rest.data[i] == c"?" or rest.data[i] == c"#":
+            return i
+    return rest.length
+
+
+cdef inline Text without_user(Text authority) noexcept nogil:
+    cdef uint32_t i = authority.length
+    while i:
+        i -= 1
+        if authority.data[i] == c"@":
+            return cut(authority, i + 1)
+    return authority
+
+
 cdef bint section_allocate(Budget* budget, Section* section, uint32_t text_length, uint32_t field_count) noexcept nogil
 cdef Field* section_find(const Section* section, const char* lower_name, uint32_t length) noexcept nogil
 cdef void target_facts(const Exchange* exchange, Facts* facts) noexcept nogil
 cdef void exchange_facts(const Exchange* exchange, Facts* facts) noexcept nogil
 cdef const char* incomplete_name(uint8_t incomplete) noexcept nogil
-cdef const char* finding_name(int bit) noexcept nogil
+cdef const char* anomaly_name(int bit) noexcept nogil
 cdef const char* grpc_streaming_name(uint8_t grpc) noexcept nogil
 cdef uint32_t address_text(const uint8_t* address, uint8_t family, char* out) noexcept nogil
-
-
-cdef enum:
-    LONG_NAME = 63
-
-
-cdef enum HeaderKind:
-    # What of a header field's value stays when it is hidden.
-    HEADER_OTHER = 0          # not to be hidden
-    HEADER_WHOLE = 1          # nothing
-    HEADER_SCHEME = 2         # the authentication scheme
-    HEADER_COOKIE = 3         # names
-    HEADER_SET_COOKIE = 4     # name and attributes
-    HEADER_SUBPROTOCOLS = 5   # what is no token
-
-
-ctypedef struct HeaderName:
-    const uint8_t* data       # lower-case
-    uint32_t length
-    HeaderKind kind
-
-
-ctypedef struct HeaderNames:
-    # Names of header fields to look for, compiled once. Fastest when sorted by length.
-    HeaderName* names
-    size_t count
-    uint32_t ends[64]         # by length (63: that or longer), a bit for each last octet modulo 32
-    uint32_t starts[64]       # ... for each first octet
-    uint32_t begin[64]        # by length: names from this place on ...
-    uint32_t stop[64]         # ... to before this one; 0: none
-
-
-cdef inline bint header_may_be(const HeaderNames* names, const Section* section, const Field* field) noexcept nogil:
-    """Whether the name of *field* has the length and last octet of one of *names*, or a blank at its end."""
-    cdef uint32_t length = field.name.length
-    cdef uint8_t last
-    if not length or field.name.at > section.text_length or length > section.text_length - field.name.at:
-        return False
-    last = section.text[field.name.at + length - 1]
-    return last <= 32 or names.ends[length if length < LONG_NAME else LONG_NAME] >> (last & 31) & 1
-
-
-cdef void header_names_add(HeaderNames* names, size_t at, const uint8_t* data, uint32_t length) noexcept nogil
-cdef HeaderKind header_kind(const HeaderNames* names, const Section* section, const Field* field) noexcept nogil
-cdef bint mask_header(HeaderKind kind, Text value) noexcept nogil
-cdef uint64_t mask_target_users(Exchange* exchange) noexcept nogil
-cdef uint64_t mask_credentials(Exchange* exchange, const HeaderNames* names) noexcept nogil
-cdef uint64_t mask_users(uint8_t* data, size_t length) noexcept nogil

@@ -14,7 +14,7 @@ ctypedef struct Settings:
     int64_t quiet_ns              # after so long without packets a connection is quiet, or over
     int64_t idle_ns               # ... and after this it is given up
     int64_t order_ns              # how exact the order by activity is
-    int64_t linger_ns             # how long a closed connection still recognises its duplicates
+    int64_t linger_ns             # how long a closed connection still recognizes its duplicates
     uint32_t max_held_bytes       # held out of order for one direction, as charged (stream.pyx)
     uint32_t max_pending          # requests waiting for responses on one connection
     uint8_t keep_bodies
@@ -154,7 +154,7 @@ ctypedef struct EngineState:
     Order orders[3]               # by standing: open connections by last activity
     int64_t quiet_bytes           # octets that quiet connections hold
     uint32_t half_open_count
-    Connection* closed_oldest     # closed ones, kept to recognise duplicates
+    Connection* closed_oldest     # closed ones, kept to recognize duplicates
     Connection* closed_newest
     Connection* waiting           # connections that need a look when time passes
     Connection* clock_hand        # where the search for something to evict goes on

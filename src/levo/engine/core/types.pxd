@@ -1,4 +1,4 @@
-# The C structures that the compiled core shares. Declarations only: no behaviour lives here.
+# The C structures that the compiled core shares. Declarations only: no behavior lives here.
 #
 # Ownership in one sentence: whoever holds a Section, Buffer or Exchange frees it with the matching
 # function of ``memory`` or ``exchange``, against the Budget it was taken from.
@@ -108,7 +108,7 @@ ctypedef struct Message:
     uint32_t control_frames   # WebSocket: ping, pong, close
     uint32_t body_gap_at      # octets of body before the first missing one, where missing_bytes > 0
     uint16_t status           # response: 100 to 599, or 0 without a valid status code
-    uint16_t findings         # FINDING_* bits
+    uint16_t anomalies         # ANOMALY_* bits
     uint8_t version_major
     uint8_t version_minor
     uint8_t present           # a head was seen
@@ -127,17 +127,17 @@ cdef enum Framing:
     BODY_TUNNEL = 5           # octets behind CONNECT or Upgrade
 
 
-cdef enum Finding:
-    FINDING_LENGTH_AND_CHUNKED = 1     # request smuggling shape, RFC 9112 section 6.3
-    FINDING_LENGTHS_DIFFER = 2
-    FINDING_BAD_LENGTH = 4
-    FINDING_BAD_CHUNK = 8
-    FINDING_BARE_LF = 16
-    FINDING_FOLDED = 32
-    FINDING_BAD_FIELD = 64
-    FINDING_BAD_TRANSFER_CODING = 128
-    FINDING_BAD_STATUS = 256           # no status code from 100 to 599, RFC 9110 section 15
-    FINDING_COUNT = 9
+cdef enum Anomaly:
+    ANOMALY_LENGTH_AND_CHUNKED = 1     # request smuggling shape, RFC 9112 section 6.3
+    ANOMALY_LENGTHS_DIFFER = 2
+    ANOMALY_BAD_LENGTH = 4
+    ANOMALY_BAD_CHUNK = 8
+    ANOMALY_BARE_LF = 16
+    ANOMALY_FOLDED = 32
+    ANOMALY_BAD_FIELD = 64
+    ANOMALY_BAD_TRANSFER_CODING = 128
+    ANOMALY_BAD_STATUS = 256           # no status code from 100 to 599, RFC 9110 section 15
+    ANOMALY_COUNT = 9
 
 
 cdef enum Protocol:

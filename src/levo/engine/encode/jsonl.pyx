@@ -12,7 +12,7 @@ from levo.engine.core.exchange cimport (
     address_text,
     exchange_facts,
     fetch_ahead,
-    finding_name,
+    anomaly_name,
     grpc_streaming_name,
     incomplete_name,
     section_text,
@@ -31,7 +31,7 @@ from levo.engine.core.output cimport (
     text_kind,
 )
 from levo.engine.core.types cimport (
-    FINDING_COUNT,
+    ANOMALY_COUNT,
     GRPC_ANSWERED_COMPRESSED,
     GRPC_ASKED_COMPRESSED,
     GRPC_CLIENT_STREAMS,
@@ -45,23 +45,7 @@ from levo.engine.core.types cimport (
 cdef extern from "<stdio.h>" nogil:
     int snprintf(char* out, size_t size, const char* format, ...)
 
-cdef extern from *:
-    """
-    #define LEVO_SHORT(octet) { '\\\\', octet, 0, 0, 0, 0, 0, 2 }
-    #define LEVO_LONG(high, low) { '\\\\', 'u', '0', '0', high, low, 0, 6 }
-    static const char levo_escapes[0x5D][8] = {
-        LEVO_LONG('0', '0'), LEVO_LONG('0', '1'), LEVO_LONG('0', '2'), LEVO_LONG('0', '3'),
-        LEVO_LONG('0', '4'), LEVO_LONG('0', '5'), LEVO_LONG('0', '6'), LEVO_LONG('0', '7'),
-        LEVO_LONG('0', '8'), LEVO_SHORT('t'), LEVO_SHORT('n'), LEVO_LONG('0', 'b'),
-        LEVO_LONG('0', 'c'), LEVO_SHORT('r'), LEVO_LONG('0', 'e'), LEVO_LONG('0', 'f'),
-        LEVO_LONG('1', '0'), LEVO_LONG('1', '1'), LEVO_LONG('1', '2'), LEVO_LONG('1', '3'),
-        LEVO_LONG('1', '4'), LEVO_LONG('1', '5'), LEVO_LONG('1', '6'), LEVO_LONG('1', '7'),
-        LEVO_LONG('1', '8'), LEVO_LONG('1', '9'), LEVO_LONG('1', 'a'), LEVO_LONG('1', 'b'),
-        LEVO_LONG('1', 'c'), LEVO_LONG('1', 'd'), LEVO_LONG('1', 'e'), LEVO_LONG('1', 'f'),
-        ['"'] = LEVO_SHORT('"'), ['\\\\'] = LEVO_SHORT('\\\\') };
-    static const char levo_base64_digits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    """
+cdef extern from "levo/engine/encode/jsonl.h":
     const char (*ESCAPES "levo_escapes")[8]  # an escape, and in the last place its length
     const char* BASE64 "levo_base64_digits"
 
@@ -219,14 +203,14 @@ cdef void put_fields(Output* out, const Section* section) noexcept nogil:
     put_raw(out, b"]")
 
 
-cdef void put_findings(Output* out, uint16_t findings) noexcept nogil:
+cdef void put_anomalies(Output* out, uint16_t anomalies) noexcept nogil:
     cdef int bit
     cdef bint first = True
-    put_raw(out, b',"findings":[')
-    for bit in range(FINDING_COUNT):
-        if findings >> bit & 1:
+    put_raw(out, b',"anomalies":[')
+    for bit in range(ANOMALY_COUNT):
+        if anomalies >> bit & 1:
             put_raw(out, b'"' if first else b',"')
-            put_raw(out, finding_name(bit))
+            put_raw(out, anomaly_name(bit))
             put_raw(out, b'"')
             first = False
     put_raw(out, b"]")
@@ -265,8 +249,8 @@ cdef void put_message(Output* out, const Message* message) noexcept nogil:
         put_number(out, message.text_messages)
         put_raw(out, b',"control_frames":')
         put_number(out, message.control_frames)
-    if message.findings:
-        put_findings(out, message.findings)
+    if message.anomalies:
+        put_anomalies(out, message.anomalies)
     put_raw(out, b"}")
 
 

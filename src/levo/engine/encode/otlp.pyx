@@ -19,7 +19,7 @@ Attributes beyond the OpenTelemetry semantic conventions (one form per message, 
 ``levo.http.request.control_frames``            WebSocket: pings, pongs and closes, only above 0
 ``levo.http.request.target``                    only where it is not ``path`` or ``path?query``
 ``levo.http.response.reason``                   reason phrase, where one was sent
-``levo.findings``                               string array: ``request.`` or ``response.`` and a finding
+``levo.anomalies``                              string array: ``request.`` or ``response.`` and an anomaly
 ``levo.sample.weight``                          double: exchanges that this one stands for
 ``levo.exchange.incomplete``                    why it is not whole; absent when it is
 ``levo.timing.total_ns``                        first to last octet, nanoseconds
@@ -40,7 +40,7 @@ from levo.engine.core.exchange cimport (
     address_text,
     exchange_facts,
     fetch_ahead,
-    finding_name,
+    anomaly_name,
     grpc_streaming_name,
     incomplete_name,
     section_find,
@@ -48,22 +48,25 @@ from levo.engine.core.exchange cimport (
 )
 from levo.engine.encode.otlp_attributes cimport (
     ATTRIBUTE_ROOM,
+    AttributeName,
     begin_attribute,
+    begin_named_string,
     write_ascii,
     write_bytes,
     write_double,
     write_int,
     write_known_string,
+    write_named_int,
     write_true,
 )
 from levo.engine.encode.otlp_fields cimport FIELD_ROOM, write_fields
 from levo.engine.core.output cimport (
     TEXT_ASCII,
-    TEXT_UTF8,
     Output,
     Text,
     TextKind,
     body_text_length,
+    copy,
     forget_wide_registers,
     output_need,
     text_kind,
@@ -72,7 +75,7 @@ from levo.engine.core.output cimport (
 )
 from levo.engine.encode.span_identity cimport derive_ids, read_traceparent
 from levo.engine.core.types cimport (
-    FINDING_COUNT,
+    ANOMALY_COUNT,
     GRPC_ANSWERED_COMPRESSED,
     GRPC_ASKED_COMPRESSED,
     GRPC_CLIENT_STREAMS,
@@ -116,28 +119,13 @@ from levo.wire.schema cimport (
     STATUS_CODE_ERROR,
 )
 
-cdef extern from *:
-    """
-    /* As long as ``write_fields`` may read. */
-    static const char levo_request_header[32] = "http.request.header.";
-    static const char levo_response_header[32] = "http.response.header.";
-    static const char levo_request_trailer[32] = "levo.http.request.trailer.";
-    static const char levo_response_trailer[32] = "levo.http.response.trailer.";
-
-    #define LEVO_KEYS(side) { \\
-        "http." side ".body.size", "levo.http." side ".body.size", "levo.http." side ".body", \\
-        "levo.http." side ".body.truncated", "levo.http." side ".body.missing_bytes", \\
-        "levo.http." side ".data_messages", "levo.http." side ".data_message_bytes", \\
-        "levo.http." side ".text_messages", "levo.http." side ".control_frames" }
-    static const char *const levo_request_keys[] = LEVO_KEYS("request");
-    static const char *const levo_response_keys[] = LEVO_KEYS("response");
-    """
+cdef extern from "levo/engine/encode/otlp.h":
     const char* REQUEST_HEADER "levo_request_header"
     const char* RESPONSE_HEADER "levo_response_header"
     const char* REQUEST_TRAILER "levo_request_trailer"
     const char* RESPONSE_TRAILER "levo_response_trailer"
-    const char* const* REQUEST_KEYS "levo_request_keys"
-    const char* const* RESPONSE_KEYS "levo_response_keys"
+    const AttributeName* REQUEST_KEYS "levo_request_keys"
+    const AttributeName* RESPONSE_KEYS "levo_response_keys"
 
 cdef enum:                    # of LEVO_KEYS
     KEY_SIZE = 0
@@ -163,11 +151,15 @@ cdef inline uint8_t* write_name(uint8_t* at, const char* key, const char* name) 
     return write_ascii(at, key, <const uint8_t*>name, <uint32_t>strlen(name))
 
 
+cdef uint8_t* write_any(uint8_t* at, const char* key, Text text) noexcept nogil:
+    return write_known_string(at, key, text, text_kind(text.data, text.length))
+
+
 cdef inline uint8_t* write_part(uint8_t* at, const char* key, Text text, bint ascii) noexcept nogil:
     """An attribute whose value is part of a text that is *ascii*, or of one that may not be."""
     if ascii:
         return write_ascii(at, key, text.data, text.length)
-    return write_known_string(at, key, text, text_kind(text.data, text.length))
+    return write_any(at, key, text)
 
 
 # One span.
@@ -236,60 +228,59 @@ cdef uint32_t decimal(int number, char* out) noexcept nogil:
     return count
 
 
-cdef inline uint8_t* write_content(uint8_t* at, const Message* message, const char* const* keys) noexcept nogil:
+cdef inline uint8_t* write_content(uint8_t* at, const Message* message, const AttributeName* keys) noexcept nogil:
     """What requests and responses share besides fields; *keys* are their names for it."""
     cdef long long text
-    cdef Text body
-    at = write_int(at, keys[KEY_SIZE], <int64_t>message.wire_body_size)
+    at = write_named_int(at, &keys[KEY_SIZE], <int64_t>message.wire_body_size)
     if message.content_decoded and message.body.length != message.wire_body_size:
-        at = write_int(at, keys[KEY_DECODED_SIZE], message.body.length)
+        at = write_named_int(at, &keys[KEY_DECODED_SIZE], message.body.length)
     if message.body.length:
         text = body_text_length(message.body.data, message.body.length, message.truncated or message.missing_bytes)
         if text >= 0:
-            body.data = message.body.data
-            body.length = <uint32_t>text
-            at = write_known_string(at, keys[KEY_BODY], body, TEXT_UTF8)
+            at = begin_named_string(at, &keys[KEY_BODY], <uint64_t>text)
+            copy(at, message.body.data, <size_t>text)
+            at += text
         else:
-            at = write_bytes(at, keys[KEY_BODY], message.body.data, message.body.length)
+            at = write_bytes(at, keys[KEY_BODY].text, message.body.data, message.body.length)
     if message.truncated:
-        at = write_true(at, keys[KEY_TRUNCATED])
+        at = write_true(at, keys[KEY_TRUNCATED].text)
     if message.missing_bytes:
-        at = write_int(at, keys[KEY_MISSING], <int64_t>message.missing_bytes)
+        at = write_int(at, keys[KEY_MISSING].text, <int64_t>message.missing_bytes)
     if message.data_messages:
-        at = write_int(at, keys[KEY_MESSAGES], message.data_messages)
-        at = write_int(at, keys[KEY_MESSAGE_BYTES], <int64_t>message.data_message_bytes)
+        at = write_int(at, keys[KEY_MESSAGES].text, message.data_messages)
+        at = write_int(at, keys[KEY_MESSAGE_BYTES].text, <int64_t>message.data_message_bytes)
     if message.text_messages:
-        at = write_int(at, keys[KEY_TEXT_MESSAGES], message.text_messages)
+        at = write_int(at, keys[KEY_TEXT_MESSAGES].text, message.text_messages)
     if message.control_frames:
-        at = write_int(at, keys[KEY_CONTROL_FRAMES], message.control_frames)
+        at = write_int(at, keys[KEY_CONTROL_FRAMES].text, message.control_frames)
     return at
 
 
-cdef uint8_t* write_findings(uint8_t* at, uint16_t request, uint16_t response) noexcept nogil:
-    """``levo.findings``; nothing when there are none."""
+cdef uint8_t* write_anomalies(uint8_t* at, uint16_t request, uint16_t response) noexcept nogil:
+    """``levo.anomalies``; nothing when there are none."""
     cdef uint64_t array = 0, length
     cdef int side, bit
     cdef const char* side_name
     cdef size_t side_length
     if not (request | response):
         return at
-    for bit in range(FINDING_COUNT):
-        length = strlen(finding_name(bit))
+    for bit in range(ANOMALY_COUNT):
+        length = strlen(anomaly_name(bit))
         if request >> bit & 1:
             array += 4 + 8 + length
         if response >> bit & 1:
             array += 4 + 9 + length
-    at = write_tag(begin_attribute(at, b"levo.findings", 1 + varint_length(array) + array), ANY_VALUE_ARRAY_VALUE, array)
+    at = write_tag(begin_attribute(at, b"levo.anomalies", 1 + varint_length(array) + array), ANY_VALUE_ARRAY_VALUE, array)  # no-cython-lint
     for side in range(2):
         side_name = b"request." if side == 0 else b"response."
         side_length = 8 if side == 0 else 9
-        for bit in range(FINDING_COUNT):
+        for bit in range(ANOMALY_COUNT):
             if (request if side == 0 else response) >> bit & 1:
-                length = strlen(finding_name(bit))
+                length = strlen(anomaly_name(bit))
                 at = write_tag(at, ARRAY_VALUE_VALUES, 2 + side_length + length)
                 at = write_tag(at, ANY_VALUE_STRING_VALUE, side_length + length)
                 memcpy(at, side_name, side_length)
-                memcpy(at + side_length, finding_name(bit), length)
+                memcpy(at + side_length, anomaly_name(bit), length)
                 at += side_length + length
     return at
 
@@ -506,7 +497,7 @@ cdef uint8_t* write_span(Output* out, uint8_t* at, const Exchange* exchange) noe
     if exchange.grpc:
         rpc_status = grpc_status(exchange)
         at = write_rpc(at, &facts, exchange.grpc, rpc_status, ascii)
-    at = write_findings(at, exchange.request.findings, exchange.response.findings)
+    at = write_anomalies(at, exchange.request.anomalies, exchange.response.anomalies)
     at = write_double(at, b"levo.sample.weight", exchange.weight)
     if exchange.incomplete:
         at = write_name(at, b"levo.exchange.incomplete", incomplete_name(exchange.incomplete))

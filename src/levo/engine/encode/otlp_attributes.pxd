@@ -16,43 +16,21 @@ from levo.wire.schema cimport (
     SPAN_ATTRIBUTES,
 )
 
-cdef extern from *:
-    """
-    #ifndef LEVO_BEGIN_ATTRIBUTE
-    #define LEVO_BEGIN_ATTRIBUTE
-    /* Inline always: then the compiler knows how long a literal *key* is, and stores it without a call. */
-    #define LEVO_ALWAYS static inline __attribute__((always_inline))
-
-    LEVO_ALWAYS uint8_t *levo_begin_attribute(uint8_t *at, const char *key, uint64_t value_length) {
-        size_t size = strlen(key);
-        uint64_t pair = 3 + size + levo_varint_length(value_length) + value_length;
-        at = levo_write_tag(at, LEVO_SPAN_ATTRIBUTES, pair);
-        at[0] = LEVO_KEY_VALUE_KEY;
-        at[1] = (uint8_t)size;
-        memcpy(at + 2, key, size);
-        return levo_write_tag(at + 2 + size, LEVO_KEY_VALUE_VALUE, value_length);
-    }
-    LEVO_ALWAYS uint8_t *levo_begin_string(uint8_t *at, const char *key, uint64_t length) {
-        at = levo_begin_attribute(at, key, 1 + levo_varint_length(length) + length);
-        return levo_write_tag(at, LEVO_ANY_VALUE_STRING_VALUE, length);
-    }
-    LEVO_ALWAYS uint8_t *levo_write_int(uint8_t *at, const char *key, int64_t number) {
-        at = levo_begin_attribute(at, key, 1 + levo_varint_length((uint64_t)number));
-        return levo_write_tag(at, LEVO_ANY_VALUE_INT_VALUE, (uint64_t)number);
-    }
-    LEVO_ALWAYS uint8_t *levo_write_ascii(uint8_t *at, const char *key, const uint8_t *text, uint32_t length) {
-        at = levo_begin_string(at, key, length);
-        levo_copy(at, text, length);
-        return at + length;
-    }
-    #endif
-    """
+cdef extern from "levo/engine/encode/otlp_attributes.h":
     # An attribute, whose key has less than 100 octets, up to its AnyValue of *value_length* octets.
     uint8_t* begin_attribute "levo_begin_attribute"(uint8_t* at, const char* key, uint64_t value_length) nogil
     # The same, and its AnyValue up to the text of *length* octets.
     uint8_t* begin_string "levo_begin_string"(uint8_t* at, const char* key, uint64_t length) nogil
     uint8_t* write_int "levo_write_int"(uint8_t* at, const char* key, int64_t number) nogil
     uint8_t* write_ascii "levo_write_ascii"(uint8_t* at, const char* key, const uint8_t* text, uint32_t length) nogil
+
+    # The same for a name that is chosen at run time; it is copied whole, so there must be room for that.
+    ctypedef struct AttributeName "levo_attribute_name":
+        const char* text
+        uint8_t length
+
+    uint8_t* begin_named_string "levo_begin_named_string"(uint8_t* at, const AttributeName* name, uint64_t length) nogil
+    uint8_t* write_named_int "levo_write_named_int"(uint8_t* at, const AttributeName* name, int64_t number) nogil
 
 cdef enum:
     ATTRIBUTE_ROOM = 128

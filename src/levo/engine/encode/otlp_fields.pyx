@@ -19,7 +19,7 @@ from levo.engine.core.output cimport (
     write_text,
 )
 from levo.engine.encode.span_identity cimport mix
-from levo.engine.core.types cimport Field, Section
+from levo.engine.core.types cimport Section
 from levo.wire.protobuf cimport varint_length, write_tag
 from levo.wire.schema cimport (
     ANY_VALUE_ARRAY_VALUE,
@@ -30,13 +30,7 @@ from levo.wire.schema cimport (
     SPAN_ATTRIBUTES,
 )
 
-cdef extern from *:
-    """
-    #define LEVO_REPEAT 0xFFFFFFFFu
-    /* The tags of what is inside a short field, each followed by an octet for its length. */
-    #define LEVO_INNER_TAGS ((uint64_t)LEVO_KEY_VALUE_VALUE | (uint64_t)LEVO_ANY_VALUE_ARRAY_VALUE << 16 \\
-        | (uint64_t)LEVO_ARRAY_VALUE_VALUES << 32 | (uint64_t)LEVO_ANY_VALUE_STRING_VALUE << 48)
-    """
+cdef extern from "levo/engine/encode/otlp_fields.h":
     const uint32_t REPEAT "LEVO_REPEAT"
     const uint64_t INNER_TAGS "LEVO_INNER_TAGS"
 
@@ -200,7 +194,7 @@ cdef uint8_t* write_few(
         value = 1 + varint_length(text.length) + text.length
         array = 1 + varint_length(value) + value
         any_length = 1 + varint_length(array) + array
-        at = write_tag(at, SPAN_ATTRIBUTES, 2 + varint_length(key_length) + key_length + varint_length(any_length) + any_length)
+        at = write_tag(at, SPAN_ATTRIBUTES, 2 + varint_length(key_length) + key_length + varint_length(any_length) + any_length)  # no-cython-lint
         at = write_tag(at, KEY_VALUE_KEY, key_length)
         memcpy(at, prefix, PREFIX_ROOM)
         at = write_lower(at + prefix_length, name.data, name.length)
@@ -261,7 +255,7 @@ cdef uint8_t* write_fields(
             array += value_length(section_text(section, section.fields[k - 1].value))
             k = following[k - 1]
         any_length = 1 + varint_length(array) + array
-        at = write_tag(at, SPAN_ATTRIBUTES, 2 + varint_length(key_length) + key_length + varint_length(any_length) + any_length)
+        at = write_tag(at, SPAN_ATTRIBUTES, 2 + varint_length(key_length) + key_length + varint_length(any_length) + any_length)  # no-cython-lint
         at = write_tag(at, KEY_VALUE_KEY, key_length)
         memcpy(at, prefix, prefix_length)
         name_at = at + prefix_length

@@ -11,15 +11,7 @@ from levo.engine.core.output cimport Text
 from levo.engine.core.types cimport Exchange
 
 
-cdef extern from *:
-    """
-    #define LEVO_NO_HEX 0x80
-    static const uint8_t levo_hex[256] = {
-        [0 ... '0' - 1] = LEVO_NO_HEX, ['9' + 1 ... 'a' - 1] = LEVO_NO_HEX, ['f' + 1 ... 255] = LEVO_NO_HEX,
-        ['0'] = 0, ['1'] = 1, ['2'] = 2, ['3'] = 3, ['4'] = 4, ['5'] = 5, ['6'] = 6, ['7'] = 7, ['8'] = 8,
-        ['9'] = 9, ['a'] = 10, ['b'] = 11, ['c'] = 12, ['d'] = 13, ['e'] = 14, ['f'] = 15
-    };
-    """
+cdef extern from "levo/engine/encode/hex.h":
     const uint8_t NO_HEX "LEVO_NO_HEX"
     const uint8_t* HEX "levo_hex"     # the value of a digit, or NO_HEX
 

@@ -23,7 +23,6 @@ cdef class Batch:
     cdef const Exchange* _from(self, size_t start) noexcept nogil
     cdef int _process(self, size_t stop) except -1
     cdef int _process_alone(self, size_t stop) except -1
-    cdef tuple _finish(self, list names, size_t max_size, size_t max_growth, size_t start, object stop)
     cdef size_t _bound(self, int64_t limit, size_t max_size) noexcept nogil
 
 cdef enum:

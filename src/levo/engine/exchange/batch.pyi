@@ -6,14 +6,13 @@ class Batch:
     def __len__(self) -> int: ...
     @property
     def nbytes(self) -> int: ...
-    def finish(
+    def decode(
         self,
-        names: Iterable[bytes | str] | None = ...,
-        max_size: int = ...,
-        max_growth: int = ...,
-        start: int = ...,
-        stop: int | None = ...,
-    ) -> tuple[int, int]: ...
+        max_body_bytes: int = 10_000_000,
+        max_growth_bytes: int = 64_000_000,
+        start: int = 0,
+        stop: int | None = None,
+    ) -> int: ...
     def otlp(
         self, resource: bytes, start: int = ..., stop: int | None = ..., *, scope_version: str = ...
     ) -> memoryview: ...

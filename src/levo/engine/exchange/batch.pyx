@@ -16,7 +16,7 @@ from cpython.pythread cimport (
     PyThread_get_thread_ident,
     PyThread_release_lock,
 )
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
@@ -26,17 +26,13 @@ from copy import copy
 from levo.engine.exchange.coding cimport Inflater, decode_message, inflater_free, inflater_new
 from levo.engine.core.exchange cimport (
     Facts,
-    HeaderName,
-    HeaderNames,
     address_text,
     exchange_facts,
     exchange_footprint,
     exchange_free,
     exchange_new,
     fetch_ahead,
-    header_names_add,
     is_status,
-    mask_credentials,
     section_allocate,
     section_text,
 )
@@ -45,7 +41,7 @@ from levo.engine.core.memory cimport buffer_append, leave_spares
 from levo.engine.encode.otlp cimport otlp_encode
 from levo.engine.core.output cimport Output, Text, output_free
 from levo.engine.core.types cimport (
-    FINDING_COUNT,
+    ANOMALY_COUNT,
     GRPC_ANSWERED_COMPRESSED,
     GRPC_ASKED_COMPRESSED,
     GRPC_CALL,
@@ -59,7 +55,7 @@ from levo.engine.core.types cimport (
     Span,
 )
 
-from levo.model.exchange import FINDINGS, GRPC_STREAMING, INCOMPLETE_REASONS
+from levo.model.exchange import ANOMALIES, GRPC_STREAMING, INCOMPLETE_REASONS
 from levo.model.exchange import Address as _Address
 from levo.model.exchange import Exchange as _Exchange
 from levo.model.exchange import Request as _Request
@@ -89,63 +85,41 @@ cdef class Batch:
         """Octets of memory that the records take."""
         return self.budget.used
 
-    def finish(
-        self, names=None, size_t max_size=10_000_000, size_t max_growth=64_000_000, size_t start=0, stop=None
-    ) -> tuple[int, int]:
-        """Undo content codings (``levo.engine.exchange.coding``) and hide credentials: for what is ``attach``ed.
+    def decode(
+        self, size_t max_body_bytes=10_000_000, size_t max_growth_bytes=64_000_000, size_t start=0, stop=None
+    ) -> int:
+        """Undo content codings (``levo.engine.exchange.coding``): for a finisher, which comes before every reader.
 
-        One pass, because records that another core has written are fetched once. *max_size* bounds one body,
-        *max_growth* what all bodies may grow by together; once it is used up, each further coded body is decoded
-        to no more than 64 KiB. *names* are all header fields to mask (bytes or str, any case); None masks
-        nothing, user information in a target included. *start* and *stop* choose a slice by position.
+        *max_body_bytes* bounds one body, *max_growth_bytes* what all bodies may grow by together; once it is used
+        up, each further coded body is decoded to no more than 64 KiB. *start* and *stop* choose a slice by position.
 
-        Returns how many bodies a bound has cut, and how many values were hidden.
+        Returns how many bodies a bound has cut.
         """
-        return self._finish(None if names is None else _lower_names(names), max_size, max_growth, start, stop)
-
-    cdef tuple _finish(self, list names, size_t max_size, size_t max_growth, size_t start, object stop):
-        cdef size_t count = len(names) if names is not None else 0, i
-        cdef bint hide = names is not None
-        cdef HeaderNames headers
         cdef size_t end = self.count if stop is None or stop > self.count else stop
         cdef size_t left = end - start if end > start else 0
         cdef Exchange* exchange = <Exchange*>self._from(start)
         cdef Inflater* inflater = inflater_new()
-        cdef int64_t limit = self.budget.used + <int64_t>(max_growth if max_growth < <size_t>1 << 40 else <size_t>1 << 40)  # no-cython-lint
-        cdef size_t place = 0
-        cdef uint64_t hidden = 0
+        cdef size_t growth = max_growth_bytes if max_growth_bytes < <size_t>1 << 40 else <size_t>1 << 40
+        cdef int64_t limit = self.budget.used + <int64_t>growth
+        cdef size_t place = start
         cdef int cut = 0
-        cdef bytes name
-        memset(&headers, 0, sizeof(HeaderNames))
-        headers.names = <HeaderName*>calloc(count + 1, sizeof(HeaderName))
-        if headers.names == NULL or inflater == NULL:
-            free(headers.names)
-            if inflater != NULL:
-                inflater_free(inflater)
+        if inflater == NULL:
             raise MemoryError
-        for i in range(count):
-            name = names[i]
-            if name:
-                header_names_add(&headers, headers.count, <const uint8_t*><const char*>name, <uint32_t>len(name))
-                headers.count += 1
         if self.marks == NULL and left == self.count:
             self.marks = <Exchange**>calloc(self.count // MARK_EVERY + 1, sizeof(Exchange*))
         with nogil:
             while exchange != NULL and left:
                 left -= 1
                 fetch_ahead(exchange)
-                if self.marks != NULL and (start + place) % MARK_EVERY == 0:
-                    self.marks[(start + place) // MARK_EVERY] = exchange
+                if self.marks != NULL and place % MARK_EVERY == 0:
+                    self.marks[place // MARK_EVERY] = exchange
                 place += 1
-                cut += decode_message(&self.budget, inflater, &exchange.request, self._bound(limit, max_size))
-                cut += decode_message(&self.budget, inflater, &exchange.response, self._bound(limit, max_size))
+                cut += decode_message(&self.budget, inflater, &exchange.request, self._bound(limit, max_body_bytes))
+                cut += decode_message(&self.budget, inflater, &exchange.response, self._bound(limit, max_body_bytes))
                 exchange.footprint = exchange_footprint(exchange)
-                if hide:
-                    hidden += mask_credentials(exchange, &headers)
                 exchange = exchange.next
             inflater_free(inflater)
-            free(headers.names)
-        return cut, hidden
+        return cut
 
     cdef size_t _bound(self, int64_t limit, size_t max_size) noexcept nogil:
         """How large the next body may become."""
@@ -304,7 +278,7 @@ cdef class Batch:
         as authority where no Host field and no absolute target gives it.
 
         Raises:
-            ValueError: an address, version, reason or finding is none.
+            ValueError: an address, version, reason or anomaly is none.
         """
         cdef Batch batch = Batch()
         cdef Exchange* exchange
@@ -316,10 +290,6 @@ cdef class Batch:
             exchange.request.stream_start = exchange.response.stream_start = place
             exchange.footprint = exchange_footprint(exchange)
         return batch
-
-
-cdef list _lower_names(names):
-    return [(given.encode("utf-8") if isinstance(given, str) else bytes(given)).lower() for given in names]
 
 
 cdef Exchange* batch_add(Batch batch) except NULL:
@@ -420,7 +390,7 @@ cdef dict _message(const Message* message):
         "data_message_bytes": message.data_message_bytes,
         "text_messages": message.text_messages,
         "control_frames": message.control_frames,
-        "findings": tuple([FINDINGS[bit] for bit in range(FINDING_COUNT) if message.findings >> bit & 1]),
+        "anomalies": tuple([ANOMALIES[bit] for bit in range(ANOMALY_COUNT) if message.anomalies >> bit & 1]),
     }
 
 
@@ -532,16 +502,16 @@ cdef int _set_version(Message* message, str version) except -1:
 
 cdef int _fill_message(Budget* budget, Message* message, value) except -1:
     cdef bytes body = value.body
-    cdef uint16_t findings = 0
+    cdef uint16_t anomalies = 0
     if len(body) > 0x7FFFFFFF:
         raise ValueError("a body above 2 GiB")
     _write_section(budget, &message.trailers, _Writer(), value.trailers)
     if not buffer_append(budget, &message.body, <const uint8_t*><const char*>body, <uint32_t>len(body)):
         raise MemoryError
-    for name in value.findings:
-        findings |= 1 << FINDINGS.index(name)
+    for name in value.anomalies:
+        anomalies |= 1 << ANOMALIES.index(name)
     _set_version(message, value.version)
-    message.findings = findings
+    message.anomalies = anomalies
     message.present = 1
     message.complete = value.complete
     message.truncated = value.truncated

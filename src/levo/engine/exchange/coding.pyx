@@ -399,6 +399,8 @@ cdef int list_codings(const Message* message, Coding* codings) noexcept nogil:
     cdef Coding coding
     while i:
         i -= 1
+        if message.head.fields[i].name.length < 16:
+            continue                      # shorter than "content-encoding"; noise makes it longer
         if not is_content_encoding(section_text(&message.head, message.head.fields[i].name)):
             continue
         value = section_text(&message.head, message.head.fields[i].value)
@@ -475,7 +477,7 @@ cdef Outcome read_layer(
     Budget* budget, Inflater* inflater, Coding coding, Coding by_magic, const Message* message, size_t max_size,
     Buffer* out
 ) noexcept nogil:
-    """Undo one layer as labelled, else as its magic number says. Nothing read at all counts as NOT."""
+    """Undo one layer as labeled, else as its magic number says. Nothing read at all counts as NOT."""
     cdef Outcome outcome
     cdef const uint8_t* data = message.body.data
     cdef uint32_t length = message.body.length

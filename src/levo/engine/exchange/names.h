@@ -1,18 +1,20 @@
-/* The first look for names in a body: what cannot be a named member costs a few instructions for 16 octets.
+/* The first look for names, in heads and in bodies: what cannot have one costs a few instructions.
  *
  * A member's name is told by the last five octets before its closing quote; the exact look at those that pass is in
  * redact.pyx. An escape near the end passes, so names need not be unescaped here.
  */
 #ifndef LEVO_EXCHANGE_NAMES_H
 #define LEVO_EXCHANGE_NAMES_H
+#include "levo/engine/core/output.h"
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#if defined(__SSE2__)
+#if defined(__SSE2__) && !defined(LEVO_NO_SSE2)
+#define LEVO_SSE2
 #include <immintrin.h>
 #endif
 
-enum { LEVO_ENDING_WORDS = 64, LEVO_ENDS_NAME = 1, LEVO_CODES_NAME = 2 };
+enum { LEVO_ENDING_WORDS = 64, LEVO_KEY_WORDS = 64, LEVO_ENDS_NAME = 1, LEVO_CODES_NAME = 2 };
 
 /* What ends the name of a parameter when read backwards from its "=", and what needs the exact look: encoding
    (%, +) and the parts of nested names. */
@@ -25,13 +27,11 @@ static const uint8_t levo_in_pairs[256] = {
     ['.'] = LEVO_CODES_NAME,
 };
 
-static inline uint64_t levo_word(const uint8_t *data) {
-    uint64_t word;
-    memcpy(&word, data, 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    word = __builtin_bswap64(word);
-#endif
-    return word;
+/* Where in a table of LEVO_KEY_WORDS words the name of a header field is: from its length and three of its octets, whose
+   bit 32 does not count. *length* is not 0. */
+static inline unsigned levo_header_key(const uint8_t *name, uint32_t length) {
+    uint32_t key = length << 24 | (uint32_t)name[0] << 16 | (uint32_t)name[length - 1] << 8 | name[length >> 1];
+    return (key | 0x202020) * 0x9E3779B1u >> 20;
 }
 
 /* Where in a table of LEVO_ENDING_WORDS words the name is that ends with *word*, its last octet the highest. Letters count
@@ -47,7 +47,7 @@ static inline int levo_is_space(uint8_t octet) {
 }
 
 /* Where in 64 octets ':' and '=' are, a bit each. */
-#if defined(__SSE2__)
+#if defined(LEVO_SSE2)
 static inline __m128i levo_equal(const uint8_t *data) {
     __m128i octets = _mm_loadu_si128((const __m128i *)data);
     return _mm_or_si128(_mm_cmpeq_epi8(octets, _mm_set1_epi8(':')), _mm_cmpeq_epi8(octets, _mm_set1_epi8('=')));
@@ -58,6 +58,11 @@ static inline uint64_t levo_marks(const uint8_t *data) {
     return (uint64_t)(uint32_t)(_mm_movemask_epi8(c) | _mm_movemask_epi8(d) << 16) << 32
         | (uint32_t)(_mm_movemask_epi8(a) | _mm_movemask_epi8(b) << 16);
 }
+/* Whether one of the ten octets before *end* is a backslash; sixteen can be read. */
+static inline int levo_escapes_before(const uint8_t *end) {
+    __m128i octets = _mm_loadu_si128((const __m128i *)(end - 16));
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(octets, _mm_set1_epi8('\\'))) >> 6;
+}
 #else
 static inline uint64_t levo_zeros(uint64_t word) {
     const uint64_t low = 0x7F7F7F7F7F7F7F7F;
@@ -67,16 +72,19 @@ static inline uint64_t levo_marks(const uint8_t *data) {
     uint64_t marks = 0, word, found;
     int i;
     for (i = 0; i < 64; i += 8) {
-        word = levo_word(data + i);
+        word = levo_load64(data + i);
         found = levo_zeros(word ^ 0x3A3A3A3A3A3A3A3A) | levo_zeros(word ^ 0x3D3D3D3D3D3D3D3D);
         marks |= ((found >> 7) * 0x0102040810204080 >> 56) << i;
     }
     return marks;
 }
+static inline int levo_escapes_before(const uint8_t *end) {
+    return levo_zeros(levo_load64(end - 8) ^ 0x5C5C5C5C5C5C5C5C) || end[-9] == '\\' || end[-10] == '\\';
+}
 #endif
 
-/* Whether the string before *colon* may be a name of *endings*. */
-static inline int levo_may_be_member(const uint64_t *endings, const uint8_t *data, size_t colon) {
+/* Whether the string before *colon* may be a name of *endings*, whatever stands around it. */
+__attribute__((noinline)) static int levo_may_be_member_exact(const uint64_t *endings, const uint8_t *data, size_t colon) {
     uint8_t start[10];
     size_t end = colon, size;
     uint64_t word, slashes;
@@ -91,12 +99,22 @@ static inline int levo_may_be_member(const uint64_t *endings, const uint8_t *dat
         data = start;
         end = sizeof(start);
     }
-    word = levo_word(data + end - 8);
-    slashes = word ^ 0x5C5C5C5C5C5C5C5C;
+    word = levo_load64(data + end - 8);
     /* An escape has up to six octets: one that reaches into the last five began in the last ten. */
+    slashes = word ^ 0x5C5C5C5C5C5C5C5C;
     if (((slashes - 0x0101010101010101) & ~slashes & 0x8080808080808080) || data[end - 9] == '\\'
         || data[end - 10] == '\\') return 1;
     ending = levo_ending(word);
+    return endings[ending >> 6] >> (ending & 63) & 1;
+}
+
+/* The same. Most have their quote next to the colon, sixteen octets before that, and no escape near the end: an escape
+   has up to six octets, and one that reaches into the last five began in the last ten. */
+static inline int levo_may_be_member(const uint64_t *endings, const uint8_t *data, size_t colon) {
+    unsigned ending;
+    if (colon < 17 || data[colon - 1] != '"') return levo_may_be_member_exact(endings, data, colon);
+    if (levo_escapes_before(data + colon - 1)) return levo_may_be_member_exact(endings, data, colon);
+    ending = levo_ending(levo_load64(data + colon - 9));
     return endings[ending >> 6] >> (ending & 63) & 1;
 }
 
@@ -127,7 +145,8 @@ static inline int levo_may_be_member(const uint64_t *endings, const uint8_t *dat
     }
 LEVO_NEXT_MEMBER(levo_next_member_plain, levo_marks)
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && defined(LEVO_SSE2)
+#define LEVO_AVX2
 __attribute__((target("avx2"))) static inline __m256i levo_equal_wide(const uint8_t *data) {
     __m256i octets = _mm256_loadu_si256((const __m256i *)data);
     return _mm256_or_si256(
@@ -144,7 +163,7 @@ LEVO_NEXT_MEMBER(levo_next_member_wide, levo_marks_wide, __attribute__((target("
 static inline size_t levo_next_member(
     const uint64_t *endings, const uint8_t *data, size_t at, size_t length, int *equals
 ) {
-#if defined(__x86_64__)
+#if defined(LEVO_AVX2)
     if (__builtin_cpu_supports("avx2")) return levo_next_member_wide(endings, data, at, length, equals);
 #endif
     return levo_next_member_plain(endings, data, at, length, equals);

@@ -2,7 +2,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from levo.engine.core.exchange cimport HeaderNames
+from levo.engine.exchange.headers cimport HeaderNames
 
 
 cdef extern from "levo/engine/exchange/names.h" nogil:
@@ -11,7 +11,7 @@ cdef extern from "levo/engine/exchange/names.h" nogil:
         ENDS_NAME "LEVO_ENDS_NAME"
         CODES_NAME "LEVO_CODES_NAME"
     const uint8_t* in_pairs "levo_in_pairs"
-    uint64_t word_at "levo_word" (const uint8_t* data)
+    uint64_t word_at "levo_load64" (const uint8_t* data)
     unsigned int ending "levo_ending" (uint64_t word)
     size_t next_member "levo_next_member" (
         const uint64_t* endings, const uint8_t* data, size_t at, size_t length, int* equals)
@@ -40,6 +40,7 @@ ctypedef struct FieldNames:
     size_t members            # so many are named in bodies
     uint32_t longest
     uint32_t begin[LONGEST_NAME + 2]         # by length: the place of its first name
+    uint32_t ends[LONGEST_NAME + 1]          # by length: a bit for each last octet modulo 32
     uint8_t first[256]        # 1: some name begins with this octet, in either case
     uint64_t endings[ENDING_WORDS]        # a bit for each ``ending`` of a name in bodies
     bint unfiltered           # some name in bodies has no such ending
@@ -47,7 +48,5 @@ ctypedef struct FieldNames:
 
 ctypedef struct Selection:
     FieldNames names
-    HeaderNames headers       # header fields whose values are hidden
-    HeaderNames urls          # ... that hold URLs
-    uint32_t ends[64]         # of both together, with blanks; all where names are looked for everywhere
+    HeaderNames headers       # fields that hold credentials or URLs; may be any where names are looked for everywhere
     bint everywhere           # names are looked for in every header field

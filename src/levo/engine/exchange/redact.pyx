@@ -1,7 +1,7 @@
 """Redaction of fields and patterns, in place and of the same length, before a batch leaves the sensor.
 
 *Fields* are looked for by name, not by parsing: wherever ``"name"`` stands before a colon, or ``name=`` where
-a parameter can begin, the value behind it is hidden, so a body that is cut, broken or labelled wrongly hides
+a parameter can begin, the value behind it is hidden, so a body that is cut, broken or labeled wrongly hides
 as much as a whole one. Doubt hides more. *Patterns* (RE2 objects) are searched in bodies, field values and
 the request target, and again with percent-encoding and JSON escapes undone.
 
@@ -16,21 +16,21 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
 from levo.engine.exchange.batch cimport Batch
-from levo.engine.core.exchange cimport (
-    HEADER_OTHER,
-    LONG_NAME,
+from levo.engine.core.exchange cimport section_find, section_text
+from levo.engine.core.output cimport Text, body_text_length, lower
+from levo.engine.core.types cimport Exchange, Field, Message, Section, Span
+from levo.engine.exchange.headers cimport (
+    HEADER_URL,
+    HeaderKind,
     HeaderName,
     HeaderNames,
     header_kind,
+    header_may_be,
     header_names_add,
     mask_header,
     mask_target_users,
     mask_users,
-    section_find,
-    section_text,
 )
-from levo.engine.core.output cimport Text, body_text_length, lower
-from levo.engine.core.types cimport Exchange, Field, Message, Section, Span
 
 cdef extern from "<string.h>" nogil:
     void* memchr(const void* data, int octet, size_t length)
@@ -39,7 +39,6 @@ cdef extern from "<string.h>" nogil:
 
 cdef enum:
     NOT_HEX = 255
-    BLANKS = 1 << 0 | 1 << 9 | 1 << 10 | 1 << 13  # a blank before the colon, as the last octet of a name
     REACH = 6 * LONGEST_NAME + 8                  # octets of the longest name, all of them escaped
 
 
@@ -71,6 +70,8 @@ cdef NameKind is_named(const FieldNames* names, const uint8_t* data, size_t leng
     cdef size_t i
     cdef uint32_t k
     if length == 0 or length > names.longest or not names.first[data[0]]:
+        return NOT_NAMED
+    if not names.ends[length] >> (data[length - 1] & 31) & 1:
         return NOT_NAMED
     for k in range(names.begin[length], names.begin[length + 1]):
         i = 0
@@ -490,14 +491,16 @@ cdef void mask_field(const Selection* chosen, Section* section, const Field* fie
     """Hide what is secret in the value of one header field."""
     cdef Text value = section_text(section, field.value)
     cdef uint8_t* data = <uint8_t*>value.data
+    cdef HeaderKind kind
     if not value.length:
         return
-    if mask_header(header_kind(&chosen.headers, section, field), value):
-        hidden.headers += 1
-    elif header_kind(&chosen.urls, section, field) != HEADER_OTHER:
+    kind = header_kind(&chosen.headers, section, field)
+    if kind == HEADER_URL:
         hidden.fields += mask_users(data, value.length)
         if memchr(data, c"=", value.length) != NULL:
             hidden.fields += mask_pairs(&chosen.names, data, value.length, IN_URL, False)
+    elif mask_header(kind, value):
+        hidden.headers += 1
     if not chosen.everywhere:
         return
     if memchr(data, c"=", value.length) != NULL:
@@ -507,17 +510,14 @@ cdef void mask_field(const Selection* chosen, Section* section, const Field* fie
 
 
 cdef inline void mask_section(const Selection* chosen, Section* section, Hidden* hidden) noexcept nogil:
-    """Look at each header field once: its length and last octet tell most from those that have secrets."""
-    cdef const uint8_t* text = section.text
+    """Look at each header field once: its name's length and three of its octets tell most from those that matter."""
     cdef const Field* field = section.fields
     cdef const Field* end = field + section.field_count
-    cdef uint32_t text_length = section.text_length, length
-    cdef uint8_t last
+    cdef Span name
     while field != end:
-        length = field.name.length
-        if length and <uint64_t>field.name.at + length <= text_length:
-            last = text[<size_t>field.name.at + length - 1]
-            if chosen.ends[length if length < LONG_NAME else LONG_NAME] >> (last & 31) & 1:
+        name = field.name
+        if name.length and <uint64_t>name.at + name.length <= section.text_length:
+            if header_may_be(&chosen.headers, section.text + name.at, name.length):
                 mask_field(chosen, section, field, hidden)
         field += 1
 
@@ -674,10 +674,15 @@ cdef tuple _lowered(names):
     return tuple(sorted(found))
 
 
-cdef list _by_length(names):
-    """Each name once, lower case, in the order given where they are equally long."""
-    cdef list lowered = [(each.encode("utf-8") if isinstance(each, str) else bytes(each)).lower() for each in names]
-    return sorted(dict.fromkeys(each for each in lowered if each), key=len)
+cdef dict _headers(secret, holding_urls):
+    """Names of both, lower-case, sorted by length: whether they hold URLs and are not secret as a whole."""
+    cdef dict found = {}
+    for names, holds_urls in ((secret, False), (holding_urls, True)):
+        for each in names:
+            name = (each.encode("utf-8") if isinstance(each, str) else bytes(each)).lower()
+            if name:
+                found.setdefault(name, holds_urls)
+    return dict(sorted(found.items(), key=lambda item: len(item[0])))
 
 
 cdef int compile_names(FieldNames* into, list found) except -1:
@@ -700,6 +705,7 @@ cdef int compile_names(FieldNames* into, list found) except -1:
         into.names[i].data = data
         into.names[i].kind = kind
         into.first[data[0]] = 1
+        into.ends[length] |= <uint32_t>1 << (data[length - 1] & 31)
         if c"a" <= data[0] <= c"z":
             into.first[data[0] - 32] = 1
         if kind != NAMED_BY_USER and kind != NAMED_BY_DEFAULT:
@@ -718,15 +724,14 @@ cdef int compile_names(FieldNames* into, list found) except -1:
     return 0
 
 
-cdef int compile_headers(HeaderNames* into, list names) except -1:
-    """Fill *into* with names that somebody else keeps alive."""
+cdef int compile_headers(HeaderNames* into, dict names) except -1:
+    """Fill *into* with names, sorted by length, that somebody else keeps alive: whether they hold URLs."""
     cdef bytes name
     into.names = <HeaderName*>calloc(len(names) + 1, sizeof(HeaderName))
     if into.names == NULL:
         raise MemoryError
-    for name in names:
-        header_names_add(into, into.count, <const uint8_t*>PyBytes_AS_STRING(name), <uint32_t>len(name))
-        into.count += 1
+    for name, holds_urls in names.items():
+        header_names_add(into, <const uint8_t*>PyBytes_AS_STRING(name), <uint32_t>len(name), holds_urls)
     return 0
 
 
@@ -751,7 +756,6 @@ cdef class Redactor:
         self, fields=(), patterns=(), first_look=None, defaults=(), urls=(), url_fields=(), redirect_fields=(),
         headers=(),
     ):
-        cdef size_t row
         cdef dict kinds = {}
         for names, kind in (
             (redirect_fields, NAMED_IN_REDIRECTS), (url_fields, NAMED_IN_URLS), (defaults, NAMED_BY_DEFAULT),
@@ -759,23 +763,19 @@ cdef class Redactor:
         ):
             kinds.update(dict.fromkeys(_lowered(names), kind))
         cdef list found = sorted(kinds.items(), key=lambda item: len(item[0]))
-        cdef list secret = _by_length(headers), holding_urls = _by_length(urls)
-        self.kept = (found, secret, holding_urls)
+        cdef dict secret = _headers(headers, urls)
+        self.kept = (found, secret)
         self.patterns = tuple(patterns)
         self.first_look = first_look
         self.chosen.everywhere = bool(fields)
         compile_names(&self.chosen.names, found)
         compile_headers(&self.chosen.headers, secret)
-        compile_headers(&self.chosen.urls, holding_urls)
-        for row in range(LONG_NAME + 1):
-            self.chosen.ends[row] = self.chosen.headers.ends[row] | self.chosen.urls.ends[row] | BLANKS
-            if self.chosen.everywhere:
-                self.chosen.ends[row] = 0xFFFFFFFF
+        if self.chosen.everywhere:
+            memset(self.chosen.headers.keys, 0xFF, sizeof(self.chosen.headers.keys))
 
     def __dealloc__(self):
         free(self.chosen.names.names)
         free(self.chosen.headers.names)
-        free(self.chosen.urls.names)
 
     def redact(self, Batch batch not None, size_t start=0, stop=None) -> tuple:
         """Mask in place, from position *start* to *stop*.

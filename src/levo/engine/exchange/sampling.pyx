@@ -20,6 +20,7 @@ from libc.string cimport memcmp, memset
 from levo.engine.core.exchange cimport Facts, section_find, section_text, target_facts
 from levo.engine.core.output cimport Text, load64
 from levo.engine.core.state cimport EngineState
+from levo.engine.core.times cimport MINUTE_NS, SECOND_NS
 from levo.engine.core.types cimport COMPLETE, DROP_NONE, DROP_OWN_EXPORT, UNSAMPLED_BODY, Exchange
 
 cdef enum:
@@ -28,14 +29,6 @@ cdef enum:
     MOST_SLOTS = 262144
     OVERFLOW_KEY = 1
     VARIABLE = -1               # no segment is so long
-
-cdef extern from *:
-    """
-    #define LEVO_MINUTE_NS 60000000000LL
-    #define LEVO_SECOND_NS 1000000000LL
-    """
-    const int64_t MINUTE_NS "LEVO_MINUTE_NS"
-    const int64_t SECOND_NS "LEVO_SECOND_NS"
 
 cdef double EVEN = 0.93         # of the budget, spread over the endpoints' shares
 cdef double ORDINARY = 0.97     # of the budget, at most, before only precedence counts

@@ -11,12 +11,12 @@ ctypedef struct Framing:
     uint8_t chunked              # chunked is among the transfer codings; the first chunk line decides
     uint8_t close
     uint8_t upgrade
-    uint16_t findings            # FINDING_* bits
+    uint16_t anomalies            # ANOMALY_* bits
 
 
 cdef uint32_t find_head_end(const uint8_t* data, uint32_t length, uint32_t start, uint32_t* lines) noexcept nogil
-cdef bint needs_normalising(const uint8_t* data, uint32_t length, uint32_t lines) noexcept nogil
-cdef uint32_t normalise_head(const uint8_t* data, uint32_t length, uint8_t* out, uint16_t* findings) noexcept nogil
+cdef bint needs_normalizing(const uint8_t* data, uint32_t length, uint32_t lines) noexcept nogil
+cdef uint32_t normalize_head(const uint8_t* data, uint32_t length, uint8_t* out, uint16_t* anomalies) noexcept nogil
 cdef bint read_section(
     Budget* budget, Section* section, const uint8_t* data, uint32_t length, uint32_t lines,
     uint32_t first_line, const HeadMap* map, Framing* framing) noexcept nogil

@@ -7,12 +7,12 @@ from levo.engine.core.exchange cimport is_status
 from levo.engine.http1.head_map cimport NO_COLON, HeadMap
 from levo.engine.core.memory cimport take
 from levo.engine.core.types cimport (
-    FINDING_BAD_FIELD,
-    FINDING_BAD_LENGTH,
-    FINDING_BAD_TRANSFER_CODING,
-    FINDING_BARE_LF,
-    FINDING_FOLDED,
-    FINDING_LENGTHS_DIFFER,
+    ANOMALY_BAD_FIELD,
+    ANOMALY_BAD_LENGTH,
+    ANOMALY_BAD_TRANSFER_CODING,
+    ANOMALY_BARE_LF,
+    ANOMALY_FOLDED,
+    ANOMALY_LENGTHS_DIFFER,
     Budget,
     Field,
     Message,
@@ -95,8 +95,8 @@ cdef uint32_t find_head_end(
     return 0
 
 
-cdef bint needs_normalising(const uint8_t* data, uint32_t length, uint32_t lines) noexcept nogil:
-    """Whether a head has anything that ``normalise_head`` would change: lines other than CRLF, NUL, folds."""
+cdef bint needs_normalizing(const uint8_t* data, uint32_t length, uint32_t lines) noexcept nogil:
+    """Whether a head has anything that ``normalize_head`` would change: lines other than CRLF, NUL, folds."""
     # The line end of the empty line is not among *lines*.
     return levo_count_odd(data, length) != lines + 1
 
@@ -122,8 +122,8 @@ cdef bint begins_framing_field(const uint8_t* data, uint32_t length) noexcept no
             or length > 16 and equals(data, b"content-encoding", 16))
 
 
-cdef uint32_t normalise_head(
-    const uint8_t* data, uint32_t length, uint8_t* out, uint16_t* findings
+cdef uint32_t normalize_head(
+    const uint8_t* data, uint32_t length, uint8_t* out, uint16_t* anomalies
 ) noexcept nogil:
     """Write the head as lenient receivers read it to *out* (twice *length* octets); its length there.
 
@@ -139,7 +139,7 @@ cdef uint32_t normalise_head(
         octet = data[at]
         at += 1
         if octet == 0:
-            findings[0] |= FINDING_BAD_FIELD
+            anomalies[0] |= ANOMALY_BAD_FIELD
         elif octet == 13:
             next = at
             while next < length and (data[next] == 13 or data[next] == 0):
@@ -147,7 +147,7 @@ cdef uint32_t normalise_head(
             if next < length and data[next] == 10:
                 at = next
             elif begins_field(data + next, length - next):
-                findings[0] |= FINDING_BAD_FIELD
+                anomalies[0] |= ANOMALY_BAD_FIELD
                 if size and out[size - 1] != 10:
                     out[size] = 13
                     out[size + 1] = 10
@@ -161,7 +161,7 @@ cdef uint32_t normalise_head(
             while next < length and (data[next] == 32 or data[next] == 9 or data[next] == 13):
                 next += 1
             if at < length and (data[at] == 32 or data[at] == 9) and next < length and data[next] != 10:
-                findings[0] |= FINDING_FOLDED
+                anomalies[0] |= ANOMALY_FOLDED
                 if begins_framing_field(data + next, length - next):
                     out[size] = 13
                     out[size + 1] = 10
@@ -172,7 +172,7 @@ cdef uint32_t normalise_head(
                 at = next
             elif at < length and (data[at] == 32 or data[at] == 9) and next < length:
                 # white space only: the empty line, or one more line of a fold
-                findings[0] |= FINDING_BAD_FIELD
+                anomalies[0] |= ANOMALY_BAD_FIELD
                 if next + 1 < length and (data[next + 1] == 32 or data[next + 1] == 9):
                     at = next
                     continue
@@ -182,7 +182,7 @@ cdef uint32_t normalise_head(
                 at = next
             else:
                 if at < 2 or data[at - 2] != 13:
-                    findings[0] |= FINDING_BARE_LF
+                    anomalies[0] |= ANOMALY_BARE_LF
                 out[size] = 13
                 out[size + 1] = 10
                 size += 2
@@ -311,7 +311,7 @@ cdef bint read_section(
     """Copy a section of *length* octets and find its field lines; False when memory is refused.
 
     *lines* bounds the number of line ends in it; *first_line* is the offset behind the start line
-    (0 for a trailer section). Folded lines are joined by then (``normalise_head``). *map* is that of the
+    (0 for a trailer section). Folded lines are joined by then (``normalize_head``). *map* is that of the
     section, or NULL when nobody made one.
     """
     cdef uint32_t padded = (length + 7) & ~7
@@ -331,7 +331,7 @@ cdef bint read_section(
     if map != NULL:
         while line < map.count:
             if map.colon[line] == NO_COLON:
-                framing.findings |= FINDING_BAD_FIELD
+                framing.anomalies |= ANOMALY_BAD_FIELD
             else:
                 field = fields + count
                 count += 1
@@ -359,7 +359,7 @@ cdef bint read_section(
         if end > name and text[end - 1] == 13:
             end -= 1
         else:
-            framing.findings |= FINDING_BARE_LF
+            framing.anomalies |= ANOMALY_BARE_LF
         if end == name:
             if at < length:
                 continue
@@ -368,7 +368,7 @@ cdef bint read_section(
         while value < end and text[value] != 58:
             value += 1
         if value == end:
-            framing.findings |= FINDING_BAD_FIELD
+            framing.anomalies |= ANOMALY_BAD_FIELD
             continue
         if count > lines:
             break
@@ -393,11 +393,11 @@ cdef inline void set_field(
     field.name.length = colon - name
     while field.name.length and text[name + field.name.length - 1] <= 32:
         field.name.length -= 1
-        framing.findings |= FINDING_BAD_FIELD
+        framing.anomalies |= ANOMALY_BAD_FIELD
     while field.name.length and text[field.name.at] <= 32:
         field.name.at += 1
         field.name.length -= 1
-        framing.findings |= FINDING_BAD_FIELD
+        framing.anomalies |= ANOMALY_BAD_FIELD
     while value < end and (text[value] == 32 or text[value] == 9):
         value += 1
     while end > value and (text[end - 1] == 32 or text[end - 1] == 9 or text[end - 1] == 13):
@@ -437,23 +437,23 @@ cdef void note_length(const uint8_t* value, uint32_t size, Framing* framing) noe
         digits = False
         if value[at] == 43:
             at += 1
-            framing.findings |= FINDING_BAD_LENGTH
+            framing.anomalies |= ANOMALY_BAD_LENGTH
         while at < size and 48 <= value[at] <= 57:
             digits = True
             if number > <int64_t>900000000000000000:
-                framing.findings |= FINDING_BAD_LENGTH
+                framing.anomalies |= ANOMALY_BAD_LENGTH
             else:
                 number = number * 10 + (value[at] - 48)
             at += 1
         if not digits:
-            framing.findings |= FINDING_BAD_LENGTH
+            framing.anomalies |= ANOMALY_BAD_LENGTH
             return
         if at < size and value[at] != 44 and value[at] != 32 and value[at] != 9:
-            framing.findings |= FINDING_BAD_LENGTH
+            framing.anomalies |= ANOMALY_BAD_LENGTH
             while at < size and value[at] != 44:
                 at += 1
         if framing.content_length >= 0 and framing.content_length != number:
-            framing.findings |= FINDING_LENGTHS_DIFFER
+            framing.anomalies |= ANOMALY_LENGTHS_DIFFER
         else:
             framing.content_length = number
 
@@ -465,7 +465,7 @@ cdef void note_coding(const uint8_t* value, uint32_t size, Framing* framing) noe
     if size == 7 and equals(value, b"chunked", 7) and not framing.chunked:
         framing.chunked = 1
         return
-    framing.findings |= FINDING_BAD_TRANSFER_CODING
+    framing.anomalies |= ANOMALY_BAD_TRANSFER_CODING
     for i in range(size):
         if size - i >= 7 and equals(value + i, b"chunked", 7):
             framing.chunked = 1

@@ -12,5 +12,5 @@ cdef extern from "levo/engine/http1/head_map.h":
 
     # The length of the head at *data*, its lines in *map*; 0 when it is not whole, or not plain: lines end with CRLF,
     # there is no other CR, no NUL and no folded line, and the map has room. A plain head ends where ``find_head_end``
-    # says, and ``normalise_head`` would change nothing in it.
+    # says, and ``normalize_head`` would change nothing in it.
     uint32_t map_head "levo_map_head"(const uint8_t* data, uint32_t length, HeadMap* map) nogil

@@ -13,9 +13,9 @@ from levo.engine.http1.head cimport (
     Framing,
     find_head_end,
     first_line_length,
-    needs_normalising,
+    needs_normalizing,
     next_line,
-    normalise_head,
+    normalize_head,
     read_request_line,
     read_section,
     read_status_line,
@@ -90,11 +90,11 @@ from levo.engine.core.types cimport (
     BODY_LENGTH,
     BODY_TUNNEL,
     COMPLETE,
-    FINDING_BAD_CHUNK,
-    FINDING_BAD_LENGTH,
-    FINDING_BAD_STATUS,
-    FINDING_LENGTH_AND_CHUNKED,
-    FINDING_LENGTHS_DIFFER,
+    ANOMALY_BAD_CHUNK,
+    ANOMALY_BAD_LENGTH,
+    ANOMALY_BAD_STATUS,
+    ANOMALY_LENGTH_AND_CHUNKED,
+    ANOMALY_LENGTHS_DIFFER,
     NO_REQUEST,
     NO_RESPONSE,
     PROTOCOL_HTTP1,
@@ -168,7 +168,7 @@ cdef uint32_t http1_data(
             elif data[at] == 13:
                 at += 1
             else:
-                lose_framing(state, conn, direction, time_ns, base + at, FINDING_BAD_CHUNK)
+                lose_framing(state, conn, direction, time_ns, base + at, ANOMALY_BAD_CHUNK)
         elif parser.state == TRAILERS:
             at += take_trailers(state, conn, direction, data + at, length - at, time_ns, base + at)
         elif parser.state == CLOSE:
@@ -277,27 +277,27 @@ cdef bint take_head(
 ) noexcept nogil:
     """A whole head: make or find its exchange and decide what follows. False when it is none."""
     cdef uint8_t* plain
-    cdef uint16_t findings = 0
+    cdef uint16_t anomalies = 0
     cdef uint32_t size, i
     cdef bint good
-    if not needs_normalising(data, length, lines):
+    if not needs_normalizing(data, length, lines):
         return take_plain_head(state, conn, direction, data, length, lines, NULL, 0, time_ns, end_offset)
     plain = <uint8_t*>take(&state.budget, 2 * length)
     if plain == NULL:
         reject_head(state, conn, direction)
         return False
-    size = normalise_head(data, length, plain, &findings)
+    size = normalize_head(data, length, plain, &anomalies)
     lines = 0
     for i in range(size):
         lines += plain[i] == 10
-    good = take_plain_head(state, conn, direction, plain, size, lines, NULL, findings, time_ns, end_offset)
+    good = take_plain_head(state, conn, direction, plain, size, lines, NULL, anomalies, time_ns, end_offset)
     give_back(&state.budget, plain, 2 * length)
     return good
 
 
 cdef bint take_plain_head(
     EngineState* state, Connection* conn, int direction, const uint8_t* data, uint32_t length,
-    uint32_t lines, const HeadMap* map, uint16_t findings, int64_t time_ns, int64_t end_offset,
+    uint32_t lines, const HeadMap* map, uint16_t anomalies, int64_t time_ns, int64_t end_offset,
 ) noexcept nogil:
     cdef Parser* parser = &conn.streams[direction].parser
     cdef uint32_t line = first_line_length(data, length) if map == NULL else map.end[0] - 1
@@ -307,13 +307,13 @@ cdef bint take_plain_head(
     clear(&message, sizeof(Message))
     framing.content_length = -1
     framing.transfer_coding = framing.chunked = framing.close = framing.upgrade = 0
-    framing.findings = findings
+    framing.anomalies = anomalies
     if direction == conn.client:
         good = read_request_line(data, line, &message) != 0
     else:
         good = read_status_line(data, line, &message)
         if not message.status:
-            framing.findings |= FINDING_BAD_STATUS
+            framing.anomalies |= ANOMALY_BAD_STATUS
     if not good:
         reject_head(state, conn, direction)
         return False
@@ -333,7 +333,7 @@ cdef bint take_plain_head(
         reject_head(state, conn, direction)
         return True
     message.present = 1
-    message.findings = framing.findings
+    message.anomalies = framing.anomalies
     message.start_ns = parser.start_ns
     message.head_ns = time_ns
     message.end_ns = time_ns
@@ -372,7 +372,7 @@ cdef void take_request(
     enqueue_request(state, conn, exchange)
     sample_request(state, exchange)
     if framing.transfer_coding and framing.content_length >= 0:
-        exchange.request.findings |= FINDING_LENGTH_AND_CHUNKED
+        exchange.request.anomalies |= ANOMALY_LENGTH_AND_CHUNKED
     if framing.chunked:
         exchange.request.body_framing = BODY_CHUNKED
         begin_chunks(parser, framing.content_length)
@@ -436,7 +436,7 @@ cdef void take_response(
         conn.found = 0
         return
     if framing.transfer_coding and framing.content_length >= 0:
-        message.findings |= FINDING_LENGTH_AND_CHUNKED
+        message.anomalies |= ANOMALY_LENGTH_AND_CHUNKED
     # A status that allows no content although some is announced: whether it comes shows before the close.
     parser.optional = message.status == 204 or message.status == 101
     if head_only or message.status == 304 or (parser.optional and not framing.close):
@@ -447,7 +447,7 @@ cdef void take_response(
             parser, framing.content_length if framing.content_length >= 0
             else -2 if framing.close or message.version_minor == 0 or message.version_major == 0 else -1)
     elif framing.content_length >= 0 and not (
-        framing.close and framing.findings & (FINDING_BAD_LENGTH | FINDING_LENGTHS_DIFFER)
+        framing.close and framing.anomalies & (ANOMALY_BAD_LENGTH | ANOMALY_LENGTHS_DIFFER)
     ):
         message.body_framing = BODY_LENGTH
         parser.remaining = <uint64_t>framing.content_length
@@ -563,7 +563,7 @@ cdef uint32_t take_chunk_size(
             if not parser.chunk_flags & (CHUNK_DIGITS | CHUNK_BAD | CHUNK_EXTENSION):
                 continue
             if not parser.chunk_flags & CHUNK_DIGITS or parser.chunk_flags & CHUNK_BAD:
-                lose_framing(state, conn, direction, time_ns, offset + at, FINDING_BAD_CHUNK)
+                lose_framing(state, conn, direction, time_ns, offset + at, ANOMALY_BAD_CHUNK)
                 return at
             if parser.chunk_flags & CHUNK_FIRST and parser.head.capacity:
                 buffer_free(&state.budget, &parser.head)
@@ -601,7 +601,7 @@ cdef uint32_t take_chunk_size(
     if parser.chunk_flags & CHUNK_FIRST and (
         parser.head.length + at > FIRST_CHUNK_LINE or not buffer_append(&state.budget, &parser.head, data, at)
     ):
-        lose_framing(state, conn, direction, time_ns, offset + at, FINDING_BAD_CHUNK)
+        lose_framing(state, conn, direction, time_ns, offset + at, ANOMALY_BAD_CHUNK)
     return at
 
 
@@ -613,10 +613,10 @@ cdef void not_chunked(
     cdef Buffer seen = parser.head
     cdef Message* message
     if parser.fallback == -1 or parser.current == NULL:
-        lose_framing(state, conn, direction, time_ns, offset, FINDING_BAD_CHUNK)
+        lose_framing(state, conn, direction, time_ns, offset, ANOMALY_BAD_CHUNK)
         return
     message = message_of(conn, direction, parser.current)
-    message.findings |= FINDING_BAD_CHUNK
+    message.anomalies |= ANOMALY_BAD_CHUNK
     memset(&parser.head, 0, sizeof(Buffer))
     if parser.fallback == -2:
         message.body_framing = BODY_CLOSE
@@ -659,7 +659,7 @@ cdef uint32_t take_trailers(
     if parser.head.length + at > MAX_TRAILERS or not buffer_append(
         &state.budget, &parser.head, data, at
     ):
-        lose_framing(state, conn, direction, time_ns, offset + at, FINDING_BAD_CHUNK)
+        lose_framing(state, conn, direction, time_ns, offset + at, ANOMALY_BAD_CHUNK)
         return at
     if ended:
         if exchange != NULL:
@@ -675,7 +675,7 @@ cdef uint32_t take_trailers(
 
 
 cdef void lose_framing(
-    EngineState* state, Connection* conn, int direction, int64_t time_ns, int64_t offset, int finding
+    EngineState* state, Connection* conn, int direction, int64_t time_ns, int64_t offset, int anomaly
 ) noexcept nogil:
     """Nobody can say where the message being read ends: report what was seen, look for the next."""
     cdef Parser* parser = &conn.streams[direction].parser
@@ -688,16 +688,16 @@ cdef void lose_framing(
     if exchange == NULL:
         return
     message = message_of(conn, direction, exchange)
-    message.findings |= <uint16_t>finding
+    message.anomalies |= <uint16_t>anomaly
     message.end_ns = time_ns
     message.complete = 1
     if direction == conn.client:
         if exchange.incomplete == COMPLETE:
-            exchange.incomplete = REQUEST_CUT if finding else REQUEST_GAP
+            exchange.incomplete = REQUEST_CUT if anomaly else REQUEST_GAP
         request_ended(state, conn, exchange)
     else:
         if exchange.incomplete == COMPLETE:
-            exchange.incomplete = RESPONSE_CUT if finding else RESPONSE_GAP
+            exchange.incomplete = RESPONSE_CUT if anomaly else RESPONSE_GAP
         message.stream_end = offset
         finish_exchange(state, conn, exchange, RESPONSE_GAP)
 

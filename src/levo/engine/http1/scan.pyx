@@ -1,4 +1,4 @@
-"""Recognising HTTP/1 messages among octets that nobody vouches for: at a connection's start, or after a loss."""
+"""Recognizing HTTP/1 messages among octets that nobody vouches for: at a connection's start, or after a loss."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp

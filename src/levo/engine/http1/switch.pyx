@@ -34,7 +34,7 @@ cdef void end_heads(EngineState* state, Connection* conn) noexcept nogil:
 
 
 cdef bint is_preface(const uint8_t* line, uint32_t length) noexcept nogil:
-    # The beginning of HTTP/2's preface, in pieces too small to be recognised, or behind a 101 that was lost.
+    # The beginning of HTTP/2's preface, in pieces too small to be recognized, or behind a 101 that was lost.
     return length == 14 and memcmp(line, b"PRI * HTTP/2.0", 14) == 0
 
 

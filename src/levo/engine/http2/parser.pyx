@@ -10,7 +10,7 @@ States of a direction, and what moves it on::
     LOST     nobody knows where the next frame begins; looks for
              a believable run of frames                             -> HEADER
 
-Recognised by the client's preface on any port, by an ``Upgrade: h2c`` that was accepted, by the server's first
+Recognized by the client's preface on any port, by an ``Upgrade: h2c`` that was accepted, by the server's first
 SETTINGS frame, and, on a connection that was joined late or has lost octets, by the shape of the frames.
 
 A hole (``http2_gap``) inside the payload of a frame leaves framing whole; one that reaches behind it does not. Both
@@ -82,7 +82,7 @@ cdef enum:
     END_STREAM = 1
     END_HEADERS = 4
     PADDED = 8
-    PRIORITISED = 32
+    PRIORITIZED = 32
 
 cdef enum:
     FRAME_HEADER = 9
@@ -105,7 +105,7 @@ cdef inline uint32_t stream_of(const uint8_t* header) noexcept nogil:
     return word_at(header + 5) & 0x7FFFFFFF
 
 
-# Recognising frames.
+# Recognizing frames.
 
 cdef bint possible(const uint8_t* header) noexcept nogil:
     """A frame header that a sender could have written; types beyond RFC 9113 are not looked at."""
@@ -118,7 +118,7 @@ cdef bint possible(const uint8_t* header) noexcept nogil:
     if type == DATA:
         return id != 0 and flags & ~(END_STREAM | PADDED) == 0 and (length > 0 or not flags & PADDED)
     if type == HEADERS:
-        return id != 0 and length > 0 and flags & ~(END_STREAM | END_HEADERS | PADDED | PRIORITISED) == 0
+        return id != 0 and length > 0 and flags & ~(END_STREAM | END_HEADERS | PADDED | PRIORITIZED) == 0
     if type == PRIORITY:
         return id != 0 and length == 5 and flags == 0
     if type == RST_STREAM:
@@ -173,7 +173,7 @@ cdef bint believable(
         if data[at + 3] == HEADERS:
             blocks += 1
             if length - at > FRAME_HEADER + 6 and not data[at + 4] & PADDED:
-                first = data[at + FRAME_HEADER + (5 if data[at + 4] & PRIORITISED else 0)]
+                first = data[at + FRAME_HEADER + (5 if data[at + 4] & PRIORITIZED else 0)]
                 if first == 0x80:
                     return False
         frames += 1
@@ -527,7 +527,7 @@ cdef void take_fragment(
             if good and length >= front + 4:
                 side.promised = word_at(payload + front) & 0x7FFFFFFF
             front += 4
-        elif side.flags & PRIORITISED:
+        elif side.flags & PRIORITIZED:
             front += 5
         good = good and front + padding <= length
     if not good:

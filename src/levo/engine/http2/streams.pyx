@@ -29,7 +29,7 @@ from levo.engine.core.types cimport (
     BODY_NONE,
     COMPLETE,
     DROP_EVICTED,
-    FINDING_BAD_STATUS,
+    ANOMALY_BAD_STATUS,
     GRPC_ASKED_COMPRESSED,
     GRPC_CALL,
     GRPC_CLIENT_STREAMS,
@@ -534,7 +534,7 @@ cdef void take_response(
         return                                    # head or trailers? nothing says which
     fill_head(state, conn, direction, &exchange.response, stream, OF_RESPONSE, fields, ends, time_ns)
     if pseudo & PSEUDO_STATUS and not status:
-        exchange.response.findings |= FINDING_BAD_STATUS
+        exchange.response.anomalies |= ANOMALY_BAD_STATUS
     stream.doubtful = not pseudo & PSEUDO_STATUS and not ends
     if not again:
         state.stats.responses_seen += 1

@@ -14,13 +14,11 @@ from libc.string cimport memcmp, memcpy, memset
 
 from levo.engine.core.memory cimport give_back, over_budget, take
 from levo.engine.core.network_order cimport be32
+from levo.engine.core.times cimport SECOND_NS
 from levo.engine.core.types cimport Budget, Stats
 
-cdef extern from *:
-    """
-    #define LEVO_FRAGMENT_EXPIRY_NS 30000000000ULL
-    """
-    const uint64_t EXPIRY_NS "LEVO_FRAGMENT_EXPIRY_NS"
+cdef enum:
+    EXPIRY_SECONDS = 30
 
 
 cdef void fragments_init(FragmentTable* table, Budget* budget, Stats* stats) noexcept nogil:
@@ -55,7 +53,7 @@ cdef void fragments_expire(FragmentTable* table, int64_t now_ns) noexcept nogil:
     while table.oldest != NULL:
         since = table.oldest.created_ns
         # Unsigned difference: capture times come from a file and may be anything.
-        if now_ns <= since or <uint64_t>now_ns - <uint64_t>since < EXPIRY_NS:
+        if now_ns <= since or <uint64_t>now_ns - <uint64_t>since < <uint64_t>(EXPIRY_SECONDS * SECOND_NS):
             return
         lose(table, table.oldest)
 

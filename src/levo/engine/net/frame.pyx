@@ -49,12 +49,6 @@ from levo.engine.core.network_order cimport be16, be32
 from levo.engine.net.tunnel cimport tunnel_step
 from levo.engine.core.types cimport Budget, Frame, Packet, Stats
 
-cdef extern from *:
-    """
-    static const unsigned char levo_mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    """
-    const uint8_t* MAPPED_PREFIX "levo_mapped_prefix"
-
 
 cdef void decoder_init(Decoder* decoder, Budget* budget, Stats* stats) noexcept nogil:
     """Make *decoder* ready; both pointers must outlive it."""
@@ -83,9 +77,9 @@ cdef void decoder_finish(Decoder* decoder) noexcept nogil:
 
 
 cdef inline void set_ipv4(Packet* packet, const uint8_t* ip) noexcept nogil:
-    memcpy(packet.source, MAPPED_PREFIX, 12)
+    memcpy(packet.source, b"\0\0\0\0\0\0\0\0\0\0\xff\xff", 12)
     memcpy(packet.source + 12, ip + 12, 4)
-    memcpy(packet.destination, MAPPED_PREFIX, 12)
+    memcpy(packet.destination, b"\0\0\0\0\0\0\0\0\0\0\xff\xff", 12)
     memcpy(packet.destination + 12, ip + 16, 4)
     packet.family = 4
 

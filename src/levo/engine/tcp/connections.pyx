@@ -6,7 +6,7 @@ is a duplicate by its sequence numbers.
 
 Life: opened by a SYN (half open until its first payload) or by a payload (mid-stream) -> open -> closed by
 both FINs, a believable RST or a SYN that reuses the ports -> kept for a while so that late duplicates are
-recognised -> gone.
+recognized -> gone.
 
 Silence ends nothing that may go on: after some minutes without a packet a connection is quiet. It keeps its
 sequence numbers, sides, framing and tables, and goes on where it stopped, until the idle limit. What has no
@@ -29,7 +29,7 @@ from levo.engine.proto.dispatch cimport (
 )
 from levo.engine.proto.layers cimport begin_layers, learn_client, look_again, looked_at, speaks
 from levo.engine.proto.protocol cimport ENDED_FIN, ENDED_GIVEN_UP, ENDED_RESET
-from levo.engine.core.exchange cimport fetch
+from levo.engine.core.exchange cimport prefetch
 from levo.engine.core.memory cimport clear, over_budget
 from levo.engine.exchange.pairing cimport lose_order
 from levo.engine.core.ports cimport ports_packet
@@ -105,7 +105,7 @@ cdef Connection* find(
         x = mix(x ^ word(b) ^ <uint64_t>0x9e3779b97f4a7c15)
     hash[0] = <uint32_t>x
     conn = state.buckets[hash[0] & state.bucket_mask]
-    fetch(conn, sizeof(Connection))
+    prefetch(conn, sizeof(Connection))
     while conn != NULL:
         if (conn.hash == hash[0] and conn.a_port == a_port and conn.b_port == b_port
                 and memcmp(conn.a, a, 16) == 0 and memcmp(conn.b, b, 16) == 0):
@@ -214,7 +214,7 @@ cdef void unlink_open(EngineState* state, Connection* conn) noexcept nogil:
 
 
 cdef inline void touch(EngineState* state, Connection* conn, const Packet* packet) noexcept nogil:
-    # The order by activity is kept to some seconds: moving a connection touches its cold neighbours.
+    # The order by activity is kept to some seconds: moving a connection touches its cold neighbors.
     cdef int standing = conn.standing
     if standing == QUIET or (standing == HALF_OPEN and (packet.payload_length or packet.missing_length)):
         standing = OPEN
@@ -266,7 +266,7 @@ cdef inline void unlink_waiting(EngineState* state, Connection* conn) noexcept n
 
 
 cdef void close(EngineState* state, Connection* conn, int64_t now_ns, int how) noexcept nogil:
-    """Report what is left of *conn* and keep only what recognises its late duplicates."""
+    """Report what is left of *conn* and keep only what recognizes its late duplicates."""
     cdef int side
     if conn.reset_ns:
         how = ENDED_RESET
@@ -398,7 +398,7 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
         late_packet(state, conn, side, packet)
         return
     if conn.pending_first != NULL:
-        fetch(conn.pending_first, sizeof(Exchange))
+        prefetch(conn.pending_first, sizeof(Exchange))
     touch(state, conn, packet)
     conn.packets += 1
     conn.streams[side].visible = 1
@@ -534,7 +534,7 @@ cdef Connection* largest_quiet(EngineState* state) noexcept nogil:
 
 
 cdef void give_up(EngineState* state, Connection* conn) noexcept nogil:
-    # Nothing of it stays, not even what recognises duplicates: after a silence, what comes is no duplicate.
+    # Nothing of it stays, not even what recognizes duplicates: after a silence, what comes is no duplicate.
     close(state, conn, state.now_ns, ENDED_GIVEN_UP)
     forget(state, conn)
 

@@ -12,6 +12,7 @@ from libc.string cimport memcpy, memset
 from levo.engine.core.memory cimport give_back, take
 from levo.engine.exchange.pairing cimport begin_exchange, drop_exchange, finish_exchange
 from levo.engine.core.state cimport Connection, EngineState
+from levo.engine.core.times cimport MINUTE_NS
 from levo.engine.proto.layers cimport forget_state, speak, state_of
 from levo.engine.proto.protocol cimport Protocol
 from levo.engine.core.types cimport (
@@ -28,12 +29,6 @@ from levo.engine.core.types cimport (
     Message,
     Section,
 )
-
-cdef extern from *:
-    """
-    #define LEVO_REPORT_NS 60000000000LL
-    """
-    const int64_t REPORT_NS "LEVO_REPORT_NS"
 
 cdef enum:
     MOST_HEADER = 14
@@ -200,7 +195,7 @@ cdef void count_frames(
             side.have = 0
         if side.remaining == 0 and side.have == 0:
             end_frame(side, message)
-    if time_ns - socket.reported_ns >= REPORT_NS:
+    if time_ns - socket.reported_ns >= MINUTE_NS:
         report_now(state, conn, socket, time_ns)
 
 

@@ -1,13 +1,13 @@
-"""Whose traces come in: bearer tokens of organisations, checked against ``x-levo-organization-id``."""
+"""Whose traces come in: bearer tokens of organizations, checked against ``x-levo-organization-id``."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-from levo.satellite.access.gate import bearer_token
-from levo.satellite.access.keeper import Keeper, digest
-from levo.satellite.receive.intake import Refusal, RefusalReason
+from levo.satellite.access.auth import Authenticator, digest
+from levo.satellite.access.middleware import bearer_token
+from levo.satellite.receive.ingest import Refusal, RefusalReason
 
 _BELIEVED_S = 3.0
 """For so long the answer of the database is believed: a revoked token works no longer than this."""
@@ -15,13 +15,13 @@ _MAX_BELIEVED = 10_000
 
 
 class IngestionTokens:
-    """Says under which organisation a request is taken in. Usable from any thread, cheaply."""
+    """Says under which organization a request is taken in. Usable from any thread, cheaply."""
 
     def __init__(
-        self, keeper: Keeper, *, required: bool, clock_s: Callable[[], float] = time.monotonic
+        self, authenticator: Authenticator, *, required: bool, clock_s: Callable[[], float] = time.monotonic
     ) -> None:
         """*required*: refuse what has no token, even while there are none."""
-        self._keeper = keeper
+        self._authenticator = authenticator
         self._required = required
         self._clock_s = clock_s
         self._believed: dict[bytes, tuple[float, str | None]] = {}
@@ -33,14 +33,14 @@ class IngestionTokens:
         return self._required or self._tokens_exist()
 
     def admit(self, authorization: str, organization: str) -> str:
-        """Return the organisation that the traces are of.
+        """Return the organization that the traces are of.
 
         Args:
             authorization: the Authorization header, may be empty.
-            organization: the organisation header, may be empty.
+            organization: the organization header, may be empty.
 
         Raises:
-            Refusal: there is no token, it is not valid, or it is another organisation's.
+            Refusal: there is no token, it is not valid, or it is another organization's.
         """
         secret = bearer_token(authorization)
         if not secret:
@@ -65,12 +65,12 @@ class IngestionTokens:
             return known[1]
         if len(self._believed) >= _MAX_BELIEVED:
             self._believed.clear()
-        owner = self._keeper.organization_of_token(secret)
+        owner = self._authenticator.organization_of_token(secret)
         self._believed[key] = now_s, owner
         return owner
 
     def _tokens_exist(self) -> bool:
         now_s = self._clock_s()
         if now_s - self._any[0] >= _BELIEVED_S:
-            self._any = now_s, self._keeper.has_ingestion_tokens()
+            self._any = now_s, self._authenticator.has_ingestion_tokens()
         return self._any[1]

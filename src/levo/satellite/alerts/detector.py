@@ -94,7 +94,7 @@ class AlertDetector:
                 f"Sensitive data: {f.kind} in {f.location} of {f.method} {f.path} ({f.application})",
                 f.endpoint,
             )
-            for f in self._derived.all_findings()
+            for f in self._derived.all_sensitive()
             if f.confidence >= _SURE and f.verdict != "reject"
         ]
 

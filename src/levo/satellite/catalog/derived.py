@@ -12,7 +12,13 @@ import orjson
 
 from levo.satellite.catalog.changes import Change, shown_change
 from levo.satellite.catalog.operation import Operation, shown_operation
-from levo.satellite.catalog.sensitive import Finding, KnownField, Verdicts, findings_of, known_fields
+from levo.satellite.catalog.sensitive import (
+    KnownField,
+    SensitiveItem,
+    Verdicts,
+    known_fields,
+    sensitive_items,
+)
 from levo.satellite.catalog.ttl_cache import TtlCache
 from levo.satellite.openapi import Coverage, compare, render_document
 from levo.satellite.store import CatalogReader, EndpointRow
@@ -78,27 +84,27 @@ class DerivedCatalog:
         mine = self._reader.trace_counts()
         return sum(len(known.fields) for at, known in list(self._looked.known.items()) if at in mine)
 
-    def all_findings(self) -> Sequence[Finding]:
+    def all_sensitive(self) -> Sequence[SensitiveItem]:
         """Return the sensitive data of all endpoints, by kind, then surest first.
 
         Worked out once for each state of the catalog, however many look.
         """
         looked, verdicts = self._looked, self._verdicts()
         state = looked.times, self._reader.revision(), frozenset(verdicts.items())
-        known = looked.findings.get(self._reader.organization)
+        known = looked.sensitive.get(self._reader.organization)
         if known is None or known[0] != state:
             known = state, self._find_all(verdicts)
-            if len(looked.findings) >= _MAX_PARTS:
-                looked.findings.clear()
-            looked.findings[self._reader.organization] = known
+            if len(looked.sensitive) >= _MAX_PARTS:
+                looked.sensitive.clear()
+            looked.sensitive[self._reader.organization] = known
         return known[1]
 
-    def _find_all(self, verdicts: Verdicts) -> Sequence[Finding]:
+    def _find_all(self, verdicts: Verdicts) -> Sequence[SensitiveItem]:
         fields = {at: known.fields for at, known in list(self._looked.known.items()) if known.fields}
         found = [
-            finding
+            item
             for row in self._reader.endpoints_by_id(list(fields))
-            for finding in findings_of(row, fields[row.id], verdicts)
+            for item in sensitive_items(row, fields[row.id], verdicts)
         ]
         found.sort(key=lambda f: (f.kind, -f.confidence, f.path, f.location))
         return tuple(found)
@@ -112,13 +118,13 @@ class DerivedCatalog:
         written = next((o for item in document["paths"].values() for o in item.values()), None)
         return Operation() if written is None else shown_operation(written)
 
-    def findings(self, row: EndpointRow) -> list[Finding]:
+    def sensitive(self, row: EndpointRow) -> list[SensitiveItem]:
         """Return the sensitive data of one endpoint, surest first."""
         operation = dict(self._reader.operations_of([row.id])).get(row.id)
         if operation is None:
             return []
         verdicts = self._verdicts()
-        found = findings_of(row, known_fields(operation), verdicts)
+        found = sensitive_items(row, known_fields(operation), verdicts)
         return sorted(found, key=lambda f: (-f.confidence, f.location))
 
     def changes(
@@ -158,7 +164,7 @@ class DerivedCatalog:
 
 _BATCH = 20
 _MAX_PARTS = 16
-"""Organizations whose findings are kept."""
+"""Organizations whose sensitive are kept."""
 
 
 class _Looked:
@@ -171,8 +177,8 @@ class _Looked:
         self.coverages: TtlCache[Coverage] = TtlCache()
         self.times = 0
         """Grows after each change of ``known``: what was worked out from half of one is worked out again."""
-        self.findings: dict[str, tuple[object, Sequence[Finding]]] = {}
-        """By organization: the state of everything that they were worked out from, and the findings."""
+        self.sensitive: dict[str, tuple[object, Sequence[SensitiveItem]]] = {}
+        """By organization: the state of everything that they were worked out from, and the sensitive."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ Verdicts = Mapping[tuple[EndpointPlace, str], str]
 """``confirm`` or ``reject`` by (endpoint, ``location kind``)."""
 
 
-class Finding(msgspec.Struct, frozen=True):
+class SensitiveItem(msgspec.Struct, frozen=True):
     """Sensitive data in one field of one endpoint."""
 
     endpoint: int
@@ -34,6 +34,8 @@ class Finding(msgspec.Struct, frozen=True):
     direction: str
     """``request`` or ``response``."""
     confidence: float
+    contained: bool
+    """Inside longer texts rather than the whole value."""
     verdict: str
     """``confirm`` or ``reject`` by a user, else empty."""
 
@@ -46,6 +48,7 @@ class KnownField(NamedTuple):
     location: str
     direction: str
     confidence: float
+    contained: bool
 
 
 def location_of(field: SensitiveField) -> str:
@@ -58,31 +61,35 @@ def known_fields(operation: Operation) -> tuple[KnownField, ...]:
     """Return the sensitive fields of *operation*."""
     return tuple(
         KnownField(
-            field.finding.kind,
-            str(field.finding.category),
+            field.detection.kind,
+            str(field.detection.category),
             location_of(field),
             field.direction,
-            field.finding.confidence,
+            field.detection.confidence,
+            field.detection.contained,
         )
         for field in sensitive_fields(operation)
     )
 
 
-def findings_of(row: EndpointRow, fields: Sequence[KnownField], verdicts: Verdicts) -> list[Finding]:
-    """Return the findings in *fields* of *row*."""
+def sensitive_items(
+    row: EndpointRow, fields: Sequence[KnownField], verdicts: Verdicts
+) -> list[SensitiveItem]:
+    """Return the sensitive data in *fields* of *row*."""
     place = place_of(row) if verdicts else None
     names = row.id, row.organization, row.environment, row.application, row.host, row.method, row.path
     return [
-        Finding(
+        SensitiveItem(
             *names,
             kind,
             category,
             location,
             direction,
             confidence,
+            contained,
             verdicts.get((place, f"{location} {kind}"), "") if place else "",
         )
-        for kind, category, location, direction, confidence in fields
+        for kind, category, location, direction, confidence, contained in fields
     ]
 
 
@@ -108,16 +115,16 @@ class SensitiveTable(NamedTuple):
     rows: tuple[SensitiveRow, ...]
 
 
-def table_of(findings: Sequence[Finding]) -> SensitiveTable:
+def table_of(items: Sequence[SensitiveItem]) -> SensitiveTable:
     """Return how many fields of which kind each application has; those that a user rejected are left out."""
     cells: Counter[tuple[str, str]] = Counter()
     directions: dict[str, Counter[str]] = defaultdict(Counter)
     categories: dict[str, str] = {}
-    for finding in findings:
-        if finding.verdict != "reject":
-            cells[finding.kind, finding.application] += 1
-            directions[finding.kind][finding.direction] += 1
-            categories[finding.kind] = finding.category
+    for item in items:
+        if item.verdict != "reject":
+            cells[item.kind, item.application] += 1
+            directions[item.kind][item.direction] += 1
+            categories[item.kind] = item.category
     applications = sorted({application for _, application in cells})[:MAX_APPLICATIONS]
     rows = tuple(
         SensitiveRow(

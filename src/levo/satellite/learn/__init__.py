@@ -7,7 +7,7 @@ partition they come to the same state.
 from __future__ import annotations
 
 from levo.satellite.learn.callers import Callers
-from levo.satellite.learn.decisions import Assignment, Decision, decide_templates, undecided
+from levo.satellite.learn.decisions import Assignment, TemplateDecision, decide_templates, undecided
 from levo.satellite.learn.deliveries import RecentDeliveries
 from levo.satellite.learn.knowledge import Knowledge
 from levo.satellite.learn.paths.known import Override
@@ -43,7 +43,6 @@ __all__ = [
     "Assignment",
     "BodyBudget",
     "Callers",
-    "Decision",
     "Detectors",
     "EndpointFacts",
     "EndpointKey",
@@ -57,6 +56,7 @@ __all__ = [
     "Scope",
     "SensorReport",
     "State",
+    "TemplateDecision",
     "Trace",
     "absorb",
     "decide_templates",

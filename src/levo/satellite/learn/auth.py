@@ -1,4 +1,4 @@
-"""How a request proves who it comes from: recognised from masked credentials, never kept."""
+"""How a request proves who it comes from: recognized from masked credentials, never kept."""
 
 from __future__ import annotations
 

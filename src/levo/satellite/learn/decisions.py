@@ -31,7 +31,7 @@ class Assignment:
 
 
 @dataclass(slots=True)
-class Decision:
+class TemplateDecision:
     """The templates of one host."""
 
     templates: tuple[Template, ...] = ()
@@ -48,9 +48,9 @@ class Decision:
         return found
 
 
-def decide_templates(paths: PathState, overrides: Sequence[Override] = ()) -> Decision:
+def decide_templates(paths: PathState, overrides: Sequence[Override] = ()) -> TemplateDecision:
     """Decide on the templates of a host."""
-    decision = Decision()
+    decision = TemplateDecision()
     catalog = Catalog(paths, overrides)
     decision.templates = tuple(catalog.templates)
     decision.top = catalog.top

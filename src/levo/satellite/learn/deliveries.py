@@ -1,4 +1,4 @@
-"""Deliveries come at least once: what came before is recognised and changes nothing."""
+"""Deliveries come at least once: what came before is recognized and changes nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_SPANS = 200_000
 class RecentDeliveries:
     """What came lately: whole deliveries, also before a restart, and single spans. Not part of the state.
 
-    Both are recognised by what their sender gave them: a retry of an exporter has the same spans, a span its
+    Both are recognized by what their sender gave them: a retry of an exporter has the same spans, a span its
     trace and span id. Spans without ids are always new.
     """
 

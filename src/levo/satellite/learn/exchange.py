@@ -49,7 +49,7 @@ def trace_of(exchange: Exchange, origin: Origin) -> Trace | None:
 def _status(response: Response | None) -> int:
     if response is None:
         return 0
-    is_bad = BAD_STATUS.removeprefix("response.") in response.findings
+    is_bad = BAD_STATUS.removeprefix("response.") in response.anomalies
     return INVALID_STATUS if is_bad else status_of(response.status)
 
 

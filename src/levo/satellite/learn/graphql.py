@@ -21,7 +21,7 @@ _TOKEN = re.compile(
 _NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,79}")
 
 
-class Operation(NamedTuple):
+class GraphqlOperation(NamedTuple):
     """One operation definition."""
 
     type: str
@@ -37,7 +37,7 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def read_operations(document: str) -> list[Operation]:
+def read_operations(document: str) -> list[GraphqlOperation]:
     """Return the operations of *document* in order; empty if it is no executable GraphQL document."""
     if "{" not in document or len(document) > MAX_DOCUMENT_CHARACTERS:
         return []
@@ -51,12 +51,12 @@ class _Unreadable(Exception):
     pass
 
 
-def _definitions(document: str) -> Iterator[Operation]:
+def _definitions(document: str) -> Iterator[GraphqlOperation]:
     tokens = _tokens(document)
     for token in tokens:
         kind, name = token, ""
         if token == "{":
-            yield Operation("query", "", _selection(tokens))
+            yield GraphqlOperation("query", "", _selection(tokens))
             continue
         if token not in TYPES and token != "fragment":
             raise _Unreadable
@@ -74,7 +74,7 @@ def _definitions(document: str) -> Iterator[Operation]:
             raise _Unreadable
         fields = _selection(tokens)
         if kind != "fragment":
-            yield Operation(kind, name, fields)
+            yield GraphqlOperation(kind, name, fields)
 
 
 def _selection(tokens: Iterator[str]) -> tuple[str, ...]:

@@ -39,20 +39,20 @@ from levo.wire.schema cimport (
 cdef enum:
     METHOD, SCHEME, PATH, ADDRESS, PORT, CODE, WEIGHT, QUERY, CLIENT
     REQUEST_BODY, REQUEST_CUT, REQUEST_MISSING, RESPONSE_BODY, RESPONSE_CUT, RESPONSE_MISSING, INCOMPLETE
-    RPC_SYSTEM, GRPC_STATUS, FINDINGS
+    RPC_SYSTEM, GRPC_STATUS, ANOMALIES, FINDINGS  # the last: what sensors before 0.1.0 called anomalies
     NOTHING
 
 cdef enum:
-    WANTED = 19
+    WANTED = 20
 cdef const char** NAMES = [
     b"http.request.method", b"url.scheme", b"url.path", b"server.address", b"server.port",
     b"http.response.status_code", b"levo.sample.weight", b"url.query", b"client.address",
     b"levo.http.request.body", b"levo.http.request.body.truncated", b"levo.http.request.body.missing_bytes",
     b"levo.http.response.body", b"levo.http.response.body.truncated", b"levo.http.response.body.missing_bytes",
     b"levo.exchange.incomplete", b"rpc.system", b"rpc.grpc.status_code",
-    b"levo.findings",
+    b"levo.anomalies", b"levo.findings",
 ]
-cdef int* LENGTHS = [19, 10, 8, 14, 11, 25, 18, 9, 14, 22, 32, 36, 23, 33, 37, 24, 10, 20, 13]
+cdef int* LENGTHS = [19, 10, 8, 14, 11, 25, 18, 9, 14, 22, 32, 36, 23, 33, 37, 24, 10, 20, 14, 13]
 
 cdef enum:
     ABSENT = 1
@@ -297,16 +297,19 @@ cdef class SpanReader:
             status = self._status(number)
         elif code.kind != ABSENT and code.kind != 0:
             status = self._status(())
-        if status == 0 and values[FINDINGS].kind == ANY_VALUE_ARRAY_VALUE and has_bad_status(values[FINDINGS].inside):
+        if status == 0 and (has_bad_status(&values[ANOMALIES]) or has_bad_status(&values[FINDINGS])):
             status = self._status(())
         return status
 
 
-cdef bint has_bad_status(Cursor findings) noexcept nogil:
-    """Whether the sensor's findings name a response without a status code."""
+cdef bint has_bad_status(const Value* anomalies) noexcept nogil:
+    """Whether the anomalies that the sensor saw include a response without a status code."""
+    cdef Cursor inside = anomalies.inside
     cdef Field field
     cdef Value item
-    while take_field(&findings, &field) == 1:
+    if anomalies.kind != ANY_VALUE_ARRAY_VALUE:
+        return False
+    while take_field(&inside, &field) == 1:
         if field.tag == ARRAY_VALUE_VALUES and take_value(field.inside, &item) and item.kind == ANY_VALUE_STRING_VALUE:
             if item.inside.end - item.inside.at == 19 and memcmp(item.inside.at, b"response.bad_status", 19) == 0:
                 return True

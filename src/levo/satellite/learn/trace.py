@@ -26,7 +26,7 @@ INVALID_STATUS = -1
 """Stands for a status code: there is a response, and it has no code from 100 to 599."""
 INVALID = "invalid"
 BAD_STATUS = "response.bad_status"
-"""The sensor's finding for such a response."""
+"""The sensor's anomaly for such a response."""
 METHODS = frozenset(["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"])
 Fields = tuple[tuple[str, str], ...]
 """(lower-case name, value) of header fields; those that came more than once, more than once."""

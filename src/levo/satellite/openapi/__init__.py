@@ -6,13 +6,13 @@ from levo.satellite.openapi.coverage import Coverage, compare
 from levo.satellite.openapi.diff import Change, diff
 from levo.satellite.openapi.document import Operation, render_document
 from levo.satellite.openapi.read import DocumentRefused, read_document
-from levo.satellite.openapi.schema import FieldFinding, SchemaWriter
+from levo.satellite.openapi.schema import FieldDetection, SchemaWriter
 
 __all__ = [
     "Change",
     "Coverage",
     "DocumentRefused",
-    "FieldFinding",
+    "FieldDetection",
     "Operation",
     "SchemaWriter",
     "compare",

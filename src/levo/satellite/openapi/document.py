@@ -12,7 +12,7 @@ from typing import Any
 from levo.satellite.learn.knowledge import UNKNOWN_CODE, Knowledge
 from levo.satellite.learn.knowledge import Response as LearnedResponse
 from levo.satellite.learn.schema import Body, Node, media_kind
-from levo.satellite.learn.sensitive import Finding, Rule
+from levo.satellite.learn.sensitive import Detection, Rule
 from levo.satellite.learn.trace import DEFAULT_PORTS
 from levo.satellite.openapi.examples import example_of
 from levo.satellite.openapi.schema import Schema, SchemaWriter, sensitive_note
@@ -54,7 +54,7 @@ class SensitiveField:
     status: str
     """Of the response; empty for a request."""
     pointer: str
-    finding: Finding
+    detection: Detection
 
     @property
     def direction(self) -> str:
@@ -197,7 +197,7 @@ class _OperationWriter:
                 "confidence": round(operation.confidence, 2),
             }
         if self.sensitive:
-            written["x-levo-sensitive"] = sorted({field.finding.kind for field in self.sensitive})
+            written["x-levo-sensitive"] = sorted({field.detection.kind for field in self.sensitive})
         return written
 
     def _identity(self, words: list[str], identities: set[str]) -> str:
@@ -237,7 +237,9 @@ class _OperationWriter:
         return schema
 
     def _note(self, writer: SchemaWriter, position: str, status: str) -> None:
-        self.sensitive.extend(SensitiveField(position, status, f.pointer, f.finding) for f in writer.findings)
+        self.sensitive.extend(
+            SensitiveField(position, status, f.pointer, f.detection) for f in writer.detections
+        )
 
     def _content(
         self, bodies: Mapping[str, Body], position: str, status: str, closed: bool

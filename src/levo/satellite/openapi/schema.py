@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from levo.satellite.learn.schema import MIXED, Node, merge
-from levo.satellite.learn.sensitive import Finding, Rule, decide
+from levo.satellite.learn.sensitive import Detection, Rule, decide
 
 Schema = dict[str, Any]
 REQUIRED_FROM = 3
@@ -33,12 +33,12 @@ _PATTERNS = {"digits": r"^[0-9]+$", "decimal": r"^[0-9]+\.[0-9]+$", "hex": r"^(?
 
 
 @dataclass(frozen=True, slots=True)
-class FieldFinding:
+class FieldDetection:
     """Sensitive data in one field of a message."""
 
     pointer: str
     """Where: property names, ``*`` for any item or key, as ``items/*/email``."""
-    finding: Finding
+    detection: Detection
 
 
 class SchemaWriter:
@@ -49,7 +49,7 @@ class SchemaWriter:
         self._old = version.startswith("3.0")
         self._closed = closed
         self._rules = rules
-        self.findings: list[FieldFinding] = []
+        self.detections: list[FieldDetection] = []
 
     def write(
         self,
@@ -67,15 +67,15 @@ class SchemaWriter:
         if xml and node.arrays and (node.objects or node.strings or node.integers or node.numbers):
             node = _as_array(node)
         options: list[Schema] = []
-        finding = decide(name, parent, node, self._rules) if node.scanned else None
-        if finding is not None:
-            self.findings.append(FieldFinding(pointer, finding))
+        detection = decide(name, parent, node, self._rules) if node.scanned else None
+        if detection is not None:
+            self.detections.append(FieldDetection(pointer, detection))
         if node.objects:
             options.append(self._object(node, name, pointer, xml))
         if node.arrays:
             options.append(self._array(node, name, parent, pointer, xml, repeats))
         if node.strings:
-            options.append(self._string(node, finding, repeats))
+            options.append(self._string(node, detection, repeats))
         if node.integers or node.numbers:
             options.append(self._number(node, repeats))
         if node.booleans:
@@ -83,8 +83,8 @@ class SchemaWriter:
         if not options and self._closed and not self._old and node.nulls >= NULL_FROM * repeats:
             return {"type": "null"}
         schema = self._joined(options, bool(node.nulls))
-        if finding is not None:
-            schema["x-levo-sensitive"] = sensitive_note(finding)
+        if detection is not None:
+            schema["x-levo-sensitive"] = sensitive_note(detection)
         return schema
 
     def write_text(self, node: Node, name: str, parent: str = "", pointer: str = "") -> Schema:
@@ -210,14 +210,14 @@ class SchemaWriter:
             items = self.write(node.items, name, parent, f"{pointer}/*" if pointer else "*", xml, repeats)
         return {"type": "array", "items": items}
 
-    def _string(self, node: Node, finding: Finding | None, repeats: float) -> Schema:
+    def _string(self, node: Node, detection: Detection | None, repeats: float) -> Schema:
         schema: Schema = {"type": "string"}
         labels = node.labels
         count = sum(labels.values()) / repeats
         if (
             not node.open
             and labels
-            and finding is None
+            and detection is None
             and count >= ENUM_FROM
             and 1 < len(labels) <= MAX_ENUM  # one may be a habit of those who were seen
             and sum(n < 2 * repeats for n in labels.values()) * 200 <= count
@@ -238,14 +238,14 @@ class SchemaWriter:
         return schema
 
 
-def sensitive_note(finding: Finding) -> dict[str, Any]:
-    """Return a finding as documents show it."""
+def sensitive_note(detection: Detection) -> dict[str, Any]:
+    """Return a detection as documents show it."""
     note: dict[str, Any] = {
-        "kind": finding.kind,
-        "category": str(finding.category),
-        "confidence": round(finding.confidence, 2),
+        "kind": detection.kind,
+        "category": str(detection.category),
+        "confidence": round(detection.confidence, 2),
     }
-    if finding.contained:
+    if detection.contained:
         note["contained"] = True
     return note
 

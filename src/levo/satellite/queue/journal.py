@@ -65,7 +65,7 @@ class JournalStatistics:
     stored_bytes: int
     """Octets on disk that the learners have not yet released."""
     groups_total: int
-    """Synchronisations with the disk; ``durable_total / groups_total`` records shared one."""
+    """Synchronizations with the disk; ``durable_total / groups_total`` records shared one."""
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class _Entry:
 class Journal:
     """Append-only, encrypted, bounded. One process writes; a thread of its own does it.
 
-    All appends that arrive while the disk is busy share the next synchronisation. A segment is deleted once
+    All appends that arrive while the disk is busy share the next synchronization. A segment is deleted once
     the learners have released all of it, also the one that is being written: its successor is opened with the
     next append. After any failed write the segment is abandoned at its last durable octet.
     """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from levo.satellite.receive.grpc_server import GrpcReceiver
 from levo.satellite.receive.http_routes import otlp_routes
-from levo.satellite.receive.intake import Admission, Intake, IntakeStatistics, Refusal, RefusalReason
+from levo.satellite.receive.ingest import Admission, Ingester, IngestStatistics, Refusal, RefusalReason
 
 __all__ = [
     "Admission",
     "GrpcReceiver",
-    "Intake",
-    "IntakeStatistics",
+    "IngestStatistics",
+    "Ingester",
     "Refusal",
     "RefusalReason",
     "otlp_routes",

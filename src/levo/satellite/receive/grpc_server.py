@@ -9,9 +9,9 @@ import grpc.aio
 
 from levo.errors import LevoError
 from levo.satellite.connections import MAX_CONNECTIONS
-from levo.satellite.patience import HEAD_S
+from levo.satellite.header_timeout import HEAD_S
 from levo.satellite.queue import RecordKind
-from levo.satellite.receive.intake import Intake, Refusal, RefusalReason
+from levo.satellite.receive.ingest import Ingester, Refusal, RefusalReason
 from levo.satellite.receive.status import export_response
 from levo.wire.answers import status_message
 
@@ -41,8 +41,8 @@ _Context = grpc.aio.ServicerContext[bytes, bytes]
 class GrpcReceiver:
     """The OTLP/gRPC server. Lives on one event loop."""
 
-    def __init__(self, intake: Intake) -> None:
-        self._intake = intake
+    def __init__(self, ingester: Ingester) -> None:
+        self._ingester = ingester
         self._server: grpc.aio.Server | None = None
 
     async def start(
@@ -63,7 +63,7 @@ class GrpcReceiver:
         self._server = grpc.aio.server(
             options=[
                 ("grpc.so_reuseport", 0),
-                ("grpc.max_receive_message_length", self._intake.max_request_bytes),
+                ("grpc.max_receive_message_length", self._ingester.max_request_bytes),
                 ("grpc.max_metadata_size", MAX_METADATA_BYTES),
                 ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
                 ("grpc.max_allowed_incoming_connections", max_connections),
@@ -103,16 +103,16 @@ class GrpcReceiver:
             await self._server.stop(grace_s)
 
     def _export(self, kind: RecordKind) -> Callable[[bytes, _Context], Awaitable[bytes]]:
-        intake = self._intake
+        ingester = self._ingester
 
         async def export(octets: bytes, context: _Context) -> bytes:
             try:
-                with intake.request() as room:
+                with ingester.request() as room:
                     room.take(len(octets))
-                    organization = intake.admit(
+                    organization = ingester.admit(
                         _metadata(context, "authorization"), _metadata(context, ORGANIZATION_METADATA)
                     )
-                    checked = await intake.accept(kind, octets, organization)
+                    checked = await ingester.accept(kind, octets, organization)
             except Refusal as refusal:
                 await _abort(context, refusal)
                 raise  # unreachable: abort raises

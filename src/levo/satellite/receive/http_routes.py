@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.queue import RecordKind
-from levo.satellite.receive.intake import Intake, Refusal, RefusalReason, Room
+from levo.satellite.receive.ingest import Ingester, Refusal, RefusalReason, Room
 from levo.satellite.receive.status import export_response
 from levo.wire.answers import status_message
 
@@ -49,34 +49,34 @@ _RPC_CODE = {
 }
 
 
-def otlp_routes(intake: Intake) -> list[Route]:
-    """Return the routes that receive into *intake*."""
+def otlp_routes(ingester: Ingester) -> list[Route]:
+    """Return the routes that receive into *ingester*."""
 
     def route(path: str, kind: RecordKind) -> Route:
         async def receive(request: Request) -> Response:
-            return await _receive(request, kind, intake)
+            return await _receive(request, kind, ingester)
 
         return Route(path, receive, methods=["POST"], name=f"otlp-{kind.name.lower()}")
 
     return [route("/v1/traces", RecordKind.TRACES), route("/v1/metrics", RecordKind.METRICS)]
 
 
-async def _receive(request: Request, kind: RecordKind, intake: Intake) -> Response:
+async def _receive(request: Request, kind: RecordKind, ingester: Ingester) -> Response:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     answer_type = _JSON if media_type == _JSON else _PROTOBUF
     try:
-        with intake.request() as room:
+        with ingester.request() as room:
             if media_type not in (_PROTOBUF, _JSON):
                 raise Refusal(RefusalReason.BAD_ENCODING, f"Content-Type must be {_PROTOBUF} or {_JSON}")
-            organization = intake.admit(
+            organization = ingester.admit(
                 request.headers.get("authorization", ""), request.headers.get(ORGANIZATION_HEADER, "")
             )
             inflate = _content_coding(request)
-            octets = await _read_body(request, intake.max_request_bytes, room)
+            octets = await _read_body(request, ingester.max_request_bytes, room)
             if inflate:
-                octets = await _inflate(octets, intake.max_request_bytes)
+                octets = await _inflate(octets, ingester.max_request_bytes)
                 room.take(len(octets))
-            checked = await intake.accept(kind, octets, organization, json=answer_type == _JSON)
+            checked = await ingester.accept(kind, octets, organization, json=answer_type == _JSON)
     except Refusal as refusal:
         return _refusal_response(refusal, answer_type)
     except ClientDisconnect:
@@ -100,7 +100,7 @@ def _content_coding(request: Request) -> bool:
 
 
 async def read_bounded(request: Request, limit: int) -> bytes:
-    """Return the body of a request that is not for the intake.
+    """Return the body of a request that is not for the ingester.
 
     Raises:
         HTTPException: it is larger than *limit* octets, or did not arrive in time.

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from levo.errors import LevoError
 from levo.satellite.store.schema import DATABASE_NAME
-from levo.satellite.store.userdata.database import USERDATA_NAME
+from levo.satellite.store.userdata.database import EARLIER_NAME, USERDATA_NAME
 
 FORMAT_NAME = "levo-satellite-backup-1"
-_NAMES = (DATABASE_NAME, USERDATA_NAME)
+_NAMES = {DATABASE_NAME: DATABASE_NAME, USERDATA_NAME: USERDATA_NAME, EARLIER_NAME: USERDATA_NAME}
+"""Files of this and of earlier versions, and what each is called now."""
 _MAX_BYTES = 1 << 40
 
 
@@ -35,9 +36,9 @@ def write_backup(data_dir: Path, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="backup-", dir=data_dir) as folder:
         copies = []
         try:
-            for name in _NAMES:
-                if (data_dir / name).is_file():
-                    copies.append(Path(folder) / name)
+            for name, present in _NAMES.items():
+                if (data_dir / name).is_file() and Path(folder) / present not in copies:
+                    copies.append(Path(folder) / present)
                     _copy(data_dir / name, copies[-1])
         except sqlite3.Error as error:
             raise LevoError(f"{data_dir}: cannot be copied: {error}") from error
@@ -94,7 +95,7 @@ def _new_folder(parent: Path, name: str) -> Path:
 
 def _unpack(source: Path, folder: Path) -> Iterator[Path]:
     """Yield the databases in *source*, by their names only: no path in an archive leads anywhere."""
-    wanted = {f"{FORMAT_NAME}/{name}": name for name in _NAMES}
+    wanted = {f"{FORMAT_NAME}/{name}": present for name, present in _NAMES.items()}
     try:
         with tarfile.open(source, "r:*") as archive:
             for member in archive:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from levo.satellite.learn import (
     Assignment,
     Callers,
-    Decision,
     EndpointFacts,
     PathState,
     Scope,
     State,
+    TemplateDecision,
     undecided,
 )
 from levo.satellite.learn.traffic import TrafficByMinute, merge_traffic
@@ -77,7 +77,7 @@ class EndpointTable:
         self._places = places
 
     def add(
-        self, delta: State, paths: Mapping[Scope, PathState], decisions: Mapping[Scope, Decision]
+        self, delta: State, paths: Mapping[Scope, PathState], decisions: Mapping[Scope, TemplateDecision]
     ) -> Added:
         """Add the facts of *delta* to their places and endpoints."""
         added = Added()
@@ -99,7 +99,7 @@ class EndpointTable:
         place: str,
         facts: EndpointFacts,
         there: bool,
-        decision: Decision | None,
+        decision: TemplateDecision | None,
         added: Added,
     ) -> bool:
         """Return whether *facts* belong to an endpoint now."""
@@ -151,7 +151,7 @@ class EndpointTable:
         ).fetchone()
         return found is not None
 
-    def follow(self, scope: Scope, decision: Decision, paths: PathState) -> float:
+    def follow(self, scope: Scope, decision: TemplateDecision, paths: PathState) -> float:
         """Bring places and endpoints of *scope* to *decision*; return by how much the noise grew."""
         execute = self._connection.execute
         rows = _Rows({}, {})
@@ -272,7 +272,7 @@ class EndpointTable:
             "INSERT INTO endpoint (id, traces, exchanges, first_seen_ns, last_seen_ns, organization,"
             " environment, application, host, method, template, path, confidence)"
             " VALUES (1 + max((SELECT ifnull(max(id), 0) FROM endpoint),"
-            " (SELECT ifnull(max(old), 0) FROM redirect)),0,0,?,?,?,?,?,?,?,?,?,?)"
+            " (SELECT ifnull(max(old_endpoint), 0) FROM endpoint_redirect)),0,0,?,?,?,?,?,?,?,?,?,?)"
             " RETURNING id",
             (
                 facts.first_seen_ns,
@@ -335,8 +335,8 @@ class EndpointTable:
         execute = self._connection.execute
         execute("DELETE FROM event WHERE endpoint = ?", (endpoint,))
         execute("DELETE FROM endpoint WHERE id = ?", (endpoint,))
-        execute("UPDATE redirect SET new = ? WHERE new = ?", (new, endpoint))
-        execute("INSERT OR REPLACE INTO redirect VALUES (?, ?)", (endpoint, new))
+        execute("UPDATE endpoint_redirect SET new_endpoint = ? WHERE new_endpoint = ?", (new, endpoint))
+        execute("INSERT OR REPLACE INTO endpoint_redirect VALUES (?, ?)", (endpoint, new))
 
     def _event(self, endpoint: int, time_ns: int, kind: str, detail: str) -> None:
         self._connection.execute(
@@ -377,7 +377,7 @@ def _by_place(
 def _assign(
     method: str,
     place: str,
-    decision: Decision | None,
+    decision: TemplateDecision | None,
     *,
     there: bool,
     proven: bool = False,

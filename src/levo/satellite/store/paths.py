@@ -120,7 +120,7 @@ def read_template(connection: sqlite3.Connection, userdata: Path, endpoint: int)
     """Return the template of *endpoint* with its evidence, decided from what is stored; None if not yet."""
     row = connection.execute(
         "SELECT organization, environment, application, host, template FROM endpoint"
-        " WHERE id = ifnull((SELECT new FROM redirect WHERE old = ?), ?)",
+        " WHERE id = ifnull((SELECT new_endpoint FROM endpoint_redirect WHERE old_endpoint = ?), ?)",
         (row_number(endpoint),) * 2,
     ).fetchone()
     if row is None:

@@ -24,6 +24,7 @@ def _write_statuses(statuses: Mapping[int, float]) -> str:
     return msgspec.json.encode(dict(sorted(statuses.items()))).decode()
 
 
+_ROW = "id, method, path_key, endpoint, exchanges, statuses"
 _SCOPE = "organization = ? AND environment = ? AND application = ? AND host = ?"
 
 
@@ -78,7 +79,7 @@ class PlaceTable:
     def of(self, scope: Scope) -> Iterator[PlaceRow]:
         """Yield the places of a host, oldest first."""
         for row in self._connection.execute(
-            f"SELECT id, method, place, endpoint, exchanges, statuses FROM place WHERE {_SCOPE} ORDER BY id",
+            f"SELECT {_ROW} FROM place WHERE {_SCOPE} ORDER BY id",
             scope,
         ).fetchall():
             yield PlaceRow(*row)
@@ -86,7 +87,8 @@ class PlaceTable:
     def proven(self) -> Iterator[tuple[Scope, str, str, int, Mapping[int, float]]]:
         """Yield host, method, key, traces and statuses of the places that exist."""
         for *scope, method, place, traces, statuses in self._connection.execute(
-            "SELECT organization, environment, application, host, method, place, traces, statuses FROM place"
+            "SELECT organization, environment, application, host, method, path_key, traces, statuses"
+            " FROM place"
         ):
             found = _read_statuses(statuses)
             if is_proven(found):
@@ -95,8 +97,7 @@ class PlaceTable:
     def find(self, scope: Scope, method: str, place: str) -> PlaceRow | None:
         """Return a place, None if it is not stored."""
         row = self._connection.execute(
-            f"SELECT id, method, place, endpoint, exchanges, statuses FROM place WHERE {_SCOPE}"
-            " AND method = ? AND place = ? ORDER BY id LIMIT 1",
+            f"SELECT {_ROW} FROM place WHERE {_SCOPE} AND method = ? AND path_key = ? ORDER BY id LIMIT 1",
             (*scope, method, place),
         ).fetchone()
         return None if row is None else PlaceRow(*row)
@@ -118,7 +119,7 @@ class PlaceTable:
     def insert(self, scope: Scope, method: str, place: str, endpoint: int, facts: EndpointFacts) -> int:
         """Store a new place with *facts*; return its number."""
         (identity,) = self._connection.execute(
-            "INSERT INTO place (organization, environment, application, host, method, place, endpoint,"
+            "INSERT INTO place (organization, environment, application, host, method, path_key, endpoint,"
             " traces, exchanges, schemes, first_seen_ns, last_seen_ns, statuses, callers, knowledge)"
             " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id",
             (
@@ -185,7 +186,7 @@ class PlaceTable:
     def rename(self, row: PlaceRow, place: str) -> None:
         """Store a place under another key."""
         row.place = place
-        self._connection.execute("UPDATE place SET place = ? WHERE id = ?", (place, row.id))
+        self._connection.execute("UPDATE place SET path_key = ? WHERE id = ?", (place, row.id))
 
     def assign(self, row: PlaceRow, endpoint: int) -> None:
         """Note the endpoint that a place belongs to."""

@@ -184,11 +184,9 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 _MAX_PARTS = 200
-"""Organisations whose connections are kept open."""
+"""Organizations whose connections are kept open."""
 _BATCH = 500
 """Rows of an export that are in memory at once."""
-_OPERATION_BATCH = 50
-"""Operations at once: each holds the schemas of its messages."""
 _SENSOR_BATCH = 20
 """Sensors at once: each may have reported hundreds of series."""
 
@@ -341,7 +339,7 @@ class CatalogReader:
         with self._connection() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM endpoint"
-                " WHERE id = ifnull((SELECT new FROM redirect WHERE old = ?), ?)",
+                " WHERE id = ifnull((SELECT new_endpoint FROM endpoint_redirect WHERE old_endpoint = ?), ?)",
                 (row_number(identity),) * 2,
             ).fetchall()
             return next(iter(_with_statuses(connection, rows)), None)
@@ -372,23 +370,6 @@ class CatalogReader:
         """Return the operations of (organization, environment, application) in order of path."""
         with self._connection() as connection:
             return read_operations(connection, place)
-
-    def each_operation(self, place: tuple[str, str, str]) -> Iterator[Operation]:
-        """Yield the operations of (organization, environment, application) in order of path.
-
-        However many there are, only a few are in memory at a time.
-        """
-        with self._connection() as connection:
-            rows = connection.execute(
-                "SELECT id FROM endpoint WHERE organization = ? AND environment = ? AND application = ?"
-                " ORDER BY path, method, host, id",
-                place,
-            )
-            identities = array("q", (identity for (identity,) in rows))
-        for at in range(0, len(identities), _OPERATION_BATCH):
-            part = identities[at : at + _OPERATION_BATCH]
-            found = dict(self.operations_of(part))
-            yield from (found[identity] for identity in part if identity in found)
 
     def operations_of(self, endpoints: Sequence[int]) -> list[tuple[int, Operation]]:
         """Return (id, operation) of *endpoints*, those that there are."""
@@ -490,7 +471,9 @@ class CatalogReader:
                 part = list(endpoints[at : at + 500])
                 marks = ",".join("?" * len(part))
                 for new, old in connection.execute(
-                    f"SELECT new, old FROM redirect WHERE new IN ({marks}) ORDER BY old", part
+                    "SELECT new_endpoint, old_endpoint FROM endpoint_redirect"
+                    f" WHERE new_endpoint IN ({marks}) ORDER BY old_endpoint",
+                    part,
                 ):
                     found.setdefault(new, []).append(old)
         return found
@@ -585,8 +568,8 @@ _CLASSES_OF = (
 
 
 _STANDING = (
-    "SELECT e.id FROM userdata.standing s CROSS JOIN endpoint e"
-    " USING (organization, environment, application, host, method) WHERE s.place = anonymous(e.template)"
+    "SELECT e.id FROM userdata.triage s CROSS JOIN endpoint e"
+    " USING (organization, environment, application, host, method) WHERE s.template = anonymous(e.template)"
 )
 
 

@@ -105,7 +105,7 @@ _STEPS = (
         PRIMARY KEY (organization, environment, application)
     ) STRICT, WITHOUT ROWID;
     """,
-    # 4: organisations, each with a revision and a sum of traffic of its own
+    # 4: organizations, each with a revision and a sum of traffic of its own
     """
     CREATE TABLE organization (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL
@@ -140,7 +140,15 @@ _STEPS = (
     """
     ALTER TABLE endpoint ADD COLUMN schemes INTEGER NOT NULL DEFAULT 0;
     """,
-    # 7: what was learned by place, of which endpoints are a read model; rollups by place, too. What earlier
+    # 7: names of the field
+    """
+    ALTER TABLE endpoint RENAME COLUMN place TO path_key;
+    ALTER TABLE checkpoint RENAME COLUMN one TO id;
+    ALTER TABLE redirect RENAME TO endpoint_redirect;
+    ALTER TABLE endpoint_redirect RENAME COLUMN old TO old_endpoint;
+    ALTER TABLE endpoint_redirect RENAME COLUMN new TO new_endpoint;
+    """,
+    # 8: what was learned by place, of which endpoints are a read model; rollups by place, too. What earlier
     # versions put together stays together: each endpoint becomes one place.
     """
     CREATE TABLE place (
@@ -150,7 +158,7 @@ _STEPS = (
         application TEXT NOT NULL,
         host TEXT NOT NULL,
         method TEXT NOT NULL,
-        place TEXT NOT NULL,
+        path_key TEXT NOT NULL,
         endpoint INTEGER NOT NULL,
         traces INTEGER NOT NULL,
         exchanges REAL NOT NULL,
@@ -161,17 +169,18 @@ _STEPS = (
         callers BLOB NOT NULL,
         knowledge BLOB NOT NULL
     ) STRICT;
-    CREATE INDEX place_key ON place (organization, environment, application, host, method, place);
+    CREATE INDEX place_key ON place (organization, environment, application, host, method, path_key);
     CREATE INDEX place_endpoint ON place (endpoint);
     INSERT INTO place
-        SELECT id, organization, environment, application, host, method, place, id, traces, exchanges,
+        SELECT id, organization, environment, application, host, method, path_key, id, traces,
+            exchanges,
             schemes, first_seen_ns, last_seen_ns,
             (SELECT json_group_object(CAST(status AS TEXT), exchanges) FROM endpoint_status
                 WHERE endpoint = endpoint.id),
             callers, ifnull((SELECT state FROM knowledge WHERE endpoint = endpoint.id), x'90')
         FROM endpoint;
     DROP TABLE knowledge;
-    UPDATE endpoint SET place = '';
+    ALTER TABLE endpoint DROP COLUMN path_key;
 
     DROP TRIGGER rollup_of_deleted_endpoint;
     ALTER TABLE rollup RENAME COLUMN endpoint TO place;
@@ -210,14 +219,14 @@ _SEEN_BY_ONE = {
     "event": _OF_ENDPOINT,
     "rollup": _OF_PLACE + " UNION ALL SELECT * FROM main.{0} WHERE place ="
     " (SELECT -id FROM main.organization WHERE name = {1})",
-    "redirect": f"SELECT * FROM main.{{0}} WHERE new IN {_ITS_ENDPOINTS}",
+    "endpoint_redirect": f"SELECT * FROM main.{{0}} WHERE new_endpoint IN {_ITS_ENDPOINTS}",
     "organization": "SELECT * FROM main.{0} WHERE name = {1}",
-    "checkpoint": "SELECT one, segment, offset,"
+    "checkpoint": "SELECT id, segment, offset,"
     " ifnull((SELECT revision FROM main.organization WHERE name = {1}), 0) AS revision FROM main.{0}",
     "counter": _OF_NOBODY,
     "delivery": _OF_NOBODY,
 }
-"""By table, what one organisation sees of it. A table that is missing here cannot be read for one at all."""
+"""By table, what one organization sees of it. A table that is missing here cannot be read for one at all."""
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
@@ -231,11 +240,15 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(path, isolation_level=None, timeout=30, cached_statements=256)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA secure_delete = ON")
-        _migrate(connection, path)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")
+            _migrate(connection, path)
+        except BaseException:
+            connection.close()  # with the transaction of a step that failed
+            raise
     except (sqlite3.DatabaseError, OSError) as error:
         raise LevoError(f"{path}: cannot be used as the catalog: {error}") from error
     return connection
@@ -244,7 +257,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 def open_for_reading(path: Path, userdata: Path | None = None, organization: str = "") -> sqlite3.Connection:
     """Open the database at *path*, which exists, for queries only; usable from any one thread at a time.
 
-    The users' decisions of *userdata* are there as ``userdata.standing``, and ``anonymous`` takes the names
+    The users' decisions of *userdata* are there as ``userdata.triage``, and ``anonymous`` takes the names
     of parameters from a template. With an *organization*, every table is only what that one sees of it: the
     names lead to views of this connection, so that no query can forget to ask whose rows it reads.
     """
@@ -254,8 +267,8 @@ def open_for_reading(path: Path, userdata: Path | None = None, organization: str
     if userdata is None:
         connection.execute("ATTACH ':memory:' AS userdata")
         connection.execute(
-            "CREATE TABLE userdata.standing"
-            " (organization, environment, application, host, method, place, state)"
+            "CREATE TABLE userdata.triage"
+            " (organization, environment, application, host, method, template, state)"
         )
     else:
         connection.execute("ATTACH ? AS userdata", (f"{userdata.absolute().as_uri()}?mode=ro",))

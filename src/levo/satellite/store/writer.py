@@ -14,13 +14,13 @@ import msgspec
 
 from levo.errors import LevoError
 from levo.satellite.learn import (
-    Decision,
     Override,
     PathState,
     Run,
     Scope,
     SensorReport,
     State,
+    TemplateDecision,
     decide_templates,
     merge_sensor,
     runs_before,
@@ -43,7 +43,7 @@ MAX_DELIVERIES = 20_000
 
 
 Decide = Callable[
-    [Mapping[Scope, PathState], Callable[[Scope], Sequence[Override]]], Mapping[Scope, Decision]
+    [Mapping[Scope, PathState], Callable[[Scope], Sequence[Override]]], Mapping[Scope, TemplateDecision]
 ]
 """Given pending hosts with their paths, and what people say about each, decides on those that are due."""
 
@@ -85,7 +85,7 @@ class CatalogWriter:
         self._places = PlaceTable(self._connection, max_endpoints)
         self._endpoints = EndpointTable(self._connection, self._places)
         self._paths = PathTable(self._connection, key)
-        self._decisions: dict[Scope, Decision] = {}
+        self._decisions: dict[Scope, TemplateDecision] = {}
         (self._sensors,) = self._connection.execute("SELECT count(*) FROM sensor").fetchone()
 
     @property
@@ -201,7 +201,7 @@ class CatalogWriter:
     @staticmethod
     def _decide_all(
         pending: Mapping[Scope, PathState], overrides: Callable[[Scope], Sequence[Override]]
-    ) -> dict[Scope, Decision]:
+    ) -> dict[Scope, TemplateDecision]:
         return {scope: decide_templates(paths, overrides(scope)) for scope, paths in pending.items()}
 
     def _tell_organizations(self, delta: State, decided: Iterable[Scope]) -> None:

@@ -9,15 +9,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from levo.satellite.access import (
+    Authenticator,
     Identity,
-    Keeper,
     LoginRefused,
     PasswordRefused,
     PasswordsBusy,
     identity_of,
 )
-from levo.satellite.access.gate import cookie_name, local_target
-from levo.satellite.access.keeper import INGEST, ROLES, SESSION_S
+from levo.satellite.access.auth import INGEST, ROLES, SESSION_S
+from levo.satellite.access.middleware import cookie_name, local_target
 from levo.satellite.alerts.kinds import KINDS, page_of
 from levo.satellite.alerts.webhooks import WebhookRefused, checked_url
 from levo.satellite.store.userdata import Alerts, Webhooks
@@ -32,8 +32,10 @@ AUDIT_ROWS = 50
 class AccountPages:
     """Pages about who may do what."""
 
-    def __init__(self, keeper: Keeper, webhooks: Webhooks, alerts: Alerts, renderer: Renderer) -> None:
-        self._keeper = keeper
+    def __init__(
+        self, authenticator: Authenticator, webhooks: Webhooks, alerts: Alerts, renderer: Renderer
+    ) -> None:
+        self._authenticator = authenticator
         self._webhooks = webhooks
         self._alerts = alerts
         self._renderer = renderer
@@ -58,7 +60,7 @@ class AccountPages:
 
     def _login_page(self, request: Request) -> Response:
         parameters.only(request.query_params, "next")
-        if self._keeper.setup_code:
+        if self._authenticator.setup_code:
             return RedirectResponse("/setup", 303)
         return self._renderer.page(
             request, "login.html", error="", next=local_target(request.query_params.get("next", "/")), name=""
@@ -69,7 +71,9 @@ class AccountPages:
         name, target = form.get("name", "")[:64].strip(), local_target(form.get("next", "/"))
         client = request.client.host if request.client else ""
         try:
-            secret, _ = await run_in_threadpool(self._keeper.login, name, form.get("password", ""), client)
+            secret, _ = await run_in_threadpool(
+                self._authenticator.login, name, form.get("password", ""), client
+            )
         except LoginRefused as refused:
             answer = self._renderer.page(
                 request,
@@ -84,34 +88,34 @@ class AccountPages:
             return answer
         old = identity_of(request).session
         if old:
-            await run_in_threadpool(self._keeper.logout, old)
+            await run_in_threadpool(self._authenticator.logout, old)
         return self._with_session(request, RedirectResponse(target, 303), secret)
 
     def _setup_page(self, request: Request) -> Response:
         parameters.only(request.query_params)
-        if not self._keeper.setup_code:
+        if not self._authenticator.setup_code:
             return RedirectResponse("/", 303)
         return self._renderer.page(request, "setup.html", error="", name="")
 
     async def _setup(self, request: Request) -> Response:
-        if not await run_in_threadpool(lambda: self._keeper.setup_code):
+        if not await run_in_threadpool(lambda: self._authenticator.setup_code):
             raise HTTPException(410, "this Satellite is set up already")
         form = await read_form(request, 8 << 10)
         name = form.get("name", "")[:64].strip()
         try:
             await run_in_threadpool(
-                self._keeper.first_account, form.get("code", ""), name, form.get("password", "")
+                self._authenticator.first_account, form.get("code", ""), name, form.get("password", "")
             )
         except PasswordsBusy as busy:
             raise _try_again(busy) from None
         except (LoginRefused, PasswordRefused) as refused:
             return self._renderer.page(request, "setup.html", 403, error=str(refused), name=name)
-        secret = await run_in_threadpool(self._keeper.open_session, name)
+        secret = await run_in_threadpool(self._authenticator.open_session, name)
         return self._with_session(request, RedirectResponse("/", 303), secret)
 
     def _logout(self, request: Request, identity: Identity, _form: Form) -> Response:
         if identity.session:
-            self._keeper.logout(identity.session)
+            self._authenticator.logout(identity.session)
             self._record(identity, "logout", identity.name)
         answer = RedirectResponse("/login", 303)
         answer.delete_cookie(cookie_name(request.url.scheme), path="/")
@@ -134,7 +138,7 @@ class AccountPages:
         identity = identity_of(request)
         admin = identity.may("admin")
         offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
-        total, audit = self._keeper.audit.page(AUDIT_ROWS, offset) if admin else (0, [])
+        total, audit = self._authenticator.audit.page(AUDIT_ROWS, offset) if admin else (0, [])
         return self._renderer.page(
             request,
             "settings.html",
@@ -143,8 +147,8 @@ class AccountPages:
             new_token=new_token,
             targets=targets(self._renderer.connect.situation(request), sender) if sender else (),
             admin=admin,
-            accounts=self._keeper.accounts.all() if admin else [],
-            tokens=self._keeper.tokens.all() if admin else [],
+            accounts=self._authenticator.accounts.all() if admin else [],
+            tokens=self._authenticator.tokens.all() if admin else [],
             webhooks=self._webhooks.all() if admin else [],
             alerts=self._alerts.latest(12) if admin else [],
             page_of=page_of,
@@ -158,13 +162,13 @@ class AccountPages:
         )
 
     def _change_password(self, request: Request, identity: Identity, form: Form) -> Response:
-        account = self._keeper.accounts.get(identity.name) if identity.session else None
+        account = self._authenticator.accounts.get(identity.name) if identity.session else None
         if account is None:
             raise HTTPException(403, "log in to change a password")
         try:
-            if not self._keeper.matches(form.get("old", ""), account.password):
+            if not self._authenticator.matches(form.get("old", ""), account.password):
                 raise PasswordRefused("the old password is wrong")
-            self._keeper.put_account(
+            self._authenticator.put_account(
                 account.name, account.role, form.get("new", ""), identity.name, account.organization
             )
         except PasswordsBusy as busy:
@@ -172,12 +176,12 @@ class AccountPages:
         except PasswordRefused as refused:
             return self._settings_page(request, error=str(refused), status=400)
         answer = RedirectResponse("/settings?said=password", 303)
-        return self._with_session(request, answer, self._keeper.open_session(account.name))
+        return self._with_session(request, answer, self._authenticator.open_session(account.name))
 
     def _put_account(self, request: Request, identity: Identity, form: Form) -> Response:
         name = field(form, "name", 64)
         try:
-            self._keeper.put_account(
+            self._authenticator.put_account(
                 name,
                 form.get("role", ""),
                 form.get("password", ""),
@@ -191,11 +195,11 @@ class AccountPages:
         if identity.session and name != identity.name:
             return back(form, "/settings", "saved")
         answer = back(form, "/settings", "saved")
-        return self._with_session(request, answer, self._keeper.open_session(name))
+        return self._with_session(request, answer, self._authenticator.open_session(name))
 
     def _remove_account(self, request: Request, identity: Identity, form: Form) -> Response:
         try:
-            if not self._keeper.remove_account(field(form, "name", 64), identity.name):
+            if not self._authenticator.remove_account(field(form, "name", 64), identity.name):
                 raise HTTPException(404, "no such account")
         except PasswordRefused as refused:
             return self._settings_page(request, error=str(refused), status=400)
@@ -205,7 +209,9 @@ class AccountPages:
         scope = form.get("scope", INGEST)
         organization = field(form, "organization", 200, required=False)
         try:
-            secret = self._keeper.add_token(field(form, "name", 100), scope, organization, identity.name)
+            secret = self._authenticator.add_token(
+                field(form, "name", 100), scope, organization, identity.name
+            )
         except PasswordRefused as refused:
             return self._settings_page(request, error=str(refused), status=400)
         sender = Sender(secret, organization) if scope == INGEST else None
@@ -216,7 +222,7 @@ class AccountPages:
         if (
             not number.isascii()
             or not number.isdigit()
-            or not self._keeper.tokens.revoke(int(number), self._now())
+            or not self._authenticator.tokens.revoke(int(number), self._now())
         ):
             raise HTTPException(404, "no such token")
         self._record(identity, "revoke token", number)
@@ -240,7 +246,7 @@ class AccountPages:
         return back(form, "/settings", "removed")
 
     def _record(self, identity: Identity, action: str, subject: str, detail: str = "") -> None:
-        self._keeper.audit.record(identity.name, action, subject, detail, self._now())
+        self._authenticator.audit.record(identity.name, action, subject, detail, self._now())
 
     def _now(self) -> int:
         return self._renderer.clock_ns()

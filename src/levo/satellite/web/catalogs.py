@@ -16,12 +16,12 @@ from levo.satellite.web.render import Renderer
 
 
 class Catalogs:
-    """Gives each request the reader of its organisation, or of everything to those who may see it."""
+    """Gives each request the reader of its organization, or of everything to those who may see it."""
 
     def __init__(self, reader: CatalogReader, decisions: Decisions) -> None:
         self._reader = reader
         self.whole = DerivedCatalog(reader, decisions)
-        """Of all organisations; for what works behind the pages."""
+        """Of all organizations; for what works behind the pages."""
 
     def reader(self, request: Request) -> CatalogReader:
         """Return the reader for *request*."""

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from levo.satellite.access import Identity, Keeper, PasswordRefused, identity_of
-from levo.satellite.access.keeper import INGEST
+from levo.satellite.access import Authenticator, Identity, PasswordRefused, identity_of
+from levo.satellite.access.auth import INGEST
 from levo.satellite.web import parameters
 from levo.satellite.web.connect import Sender, targets
 from levo.satellite.web.forms import Form, field, form_route
@@ -18,8 +18,8 @@ from levo.satellite.web.render import Renderer
 class ConnectPage:
     """Shows the commands to everybody who may look; admins make a token in the same step."""
 
-    def __init__(self, keeper: Keeper, renderer: Renderer) -> None:
-        self._keeper = keeper
+    def __init__(self, authenticator: Authenticator, renderer: Renderer) -> None:
+        self._authenticator = authenticator
         self._renderer = renderer
 
     def routes(self) -> list[Route]:
@@ -42,7 +42,9 @@ class ConnectPage:
                 request, Sender("", organization), error="an environment has printable characters", status=400
             )
         try:
-            token = self._keeper.add_token(f"sensors of {organization}", INGEST, organization, identity.name)
+            token = self._authenticator.add_token(
+                f"sensors of {organization}", INGEST, organization, identity.name
+            )
         except PasswordRefused as refused:
             return self._page(request, Sender("", organization, environment), error=str(refused), status=400)
         return self._page(request, Sender(token, organization, environment))

@@ -1,9 +1,9 @@
-"""``/api/openapi``, ``/api/description``, ``/api/comparison``, ``/api/events``, ``/api/sensitive``."""
+"""``/api/openapi``, ``/api/description``, ``/api/comparison``, ``/api/events``."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -17,13 +17,11 @@ from starlette.routing import Route
 from levo.satellite.openapi import (
     Coverage,
     DocumentRefused,
-    Operation,
     compare,
     read_document,
     render_document,
 )
-from levo.satellite.openapi.document import VERSIONS, SensitiveField, sensitive_fields
-from levo.satellite.openapi.schema import sensitive_note
+from levo.satellite.openapi.document import VERSIONS
 from levo.satellite.receive.http_routes import read_bounded
 from levo.satellite.rfc3339 import timestamp
 from levo.satellite.store import CatalogReader
@@ -118,23 +116,12 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
             lambda: reader.each_event(endpoint=endpoint),
         )
 
-    def sensitive(request: Request) -> Response:
-        query = request.query_params
-        parameters.only(query, *_PLACE, "format")
-        form = parameters.choice(query, "format", parameters.FORMATS)
-        reader = catalogs.reader(request)
-        fields = _sensitive(reader.each_operation(_place(reader, query)))
-        if "format" in query:
-            return download(SENSITIVE, fields, form)
-        return etagged(request, {"fields": list(fields)})
-
     return [
         Route("/api/openapi", openapi),
         Route("/api/description", upload, methods=["PUT"]),
         Route("/api/description", remove, methods=["DELETE"]),
         Route("/api/comparison", comparison),
         Route("/api/events", events),
-        Route("/api/sensitive", sensitive),
     ]
 
 
@@ -177,7 +164,7 @@ def _endpoints(found: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
 
 def _differences(covered: Coverage) -> Iterator[dict[str, Any]]:
     """Yield everything in which traffic and description differ, as rows of one table."""
-    for finding, endpoints in (
+    for category, endpoints in (
         ("shadow", covered.shadow),
         ("unused", covered.unused),
         ("deprecated but called", covered.deprecated_but_called),
@@ -185,14 +172,14 @@ def _differences(covered: Coverage) -> Iterator[dict[str, Any]]:
         for method, path in endpoints:
             yield {
                 **dict.fromkeys(COMPARISON.columns, ""),
-                "finding": finding,
+                "category": category,
                 "method": method,
                 "path": path,
                 "breaking": None,
             }
     for change in covered.drift:
         yield {
-            "finding": "drift",
+            "category": "drift",
             "method": change.method,
             "path": change.path,
             "where": change.where,
@@ -212,36 +199,7 @@ def _event(row: EventRow) -> dict[str, Any]:
     }
 
 
-def _sensitive(operations: Iterable[Operation]) -> Iterator[dict[str, Any]]:
-    for operation in operations:
-        for each in sensitive_fields(operation):
-            yield {
-                "method": operation.method,
-                "path": operation.path,
-                "host": operation.host,
-                **_field(each),
-            }
-
-
-def _field(found: SensitiveField) -> dict[str, Any]:
-    return {
-        "direction": found.direction,
-        "position": found.position,
-        "status": found.status,
-        "field": found.pointer,
-        **sensitive_note(found.finding),
-    }
-
-
 COMPARISON: Table[dict[str, Any]] = Table(
-    "comparison", ("finding", "method", "path", "where", "kind", "breaking", "detail"), dict
+    "comparison", ("category", "method", "path", "where", "kind", "breaking", "detail"), dict
 )
 EVENTS = Table("events", ("id", "time", "endpoint", "kind", "detail"), _event)
-SENSITIVE: Table[dict[str, Any]] = Table(
-    "fields",
-    (
-        *("method", "path", "host", "direction", "position", "status", "field"),
-        *("kind", "category", "confidence", "contained"),
-    ),
-    lambda row: {**row, "contained": row.get("contained", False)},
-)

@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from levo.satellite.access import Identity, identity_of
-from levo.satellite.access.gate import has_form_token, local_target
+from levo.satellite.access.middleware import has_form_token, local_target
 from levo.satellite.receive.http_routes import read_bounded
 
 MAX_FORM_BYTES = 64 << 10

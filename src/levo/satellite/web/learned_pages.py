@@ -20,7 +20,7 @@ from levo.satellite.web.catalogs import CatalogPages
 from levo.satellite.web.problems import BadParameter
 from levo.satellite.web.render import link
 
-FINDING_ROWS = 100
+FIELD_ROWS = 100
 CHANGE_ROWS = 100
 ENCRYPTED_ROWS = 200
 OPERATION_ROWS = 15
@@ -51,7 +51,7 @@ class LearnedPages(CatalogPages):
         query = request.query_params
         parameters.only(query, "kind", "application", "offset", "said")
         derived = self._catalogs.derived(request)
-        everything = derived.all_findings()
+        everything = derived.all_sensitive()
         kind = parameters.text(query, "kind")
         application = parameters.text(query, "application")
         offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
@@ -63,10 +63,10 @@ class LearnedPages(CatalogPages):
             ready=derived.sensitive_fields() is not None,
             total=len(everything),
             table=table_of(everything),
-            findings=chosen[offset : offset + FINDING_ROWS],
+            fields=chosen[offset : offset + FIELD_ROWS],
             chosen=len(chosen),
             offset=offset,
-            step=FINDING_ROWS,
+            step=FIELD_ROWS,
             kept=kept,
             link=lambda **changes: link(kept, **changes),
             here="/sensitive" + (link(kept) if kept else ""),

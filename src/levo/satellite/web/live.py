@@ -21,7 +21,7 @@ class LiveChannel:
     """One number, watched by many. Lives on one event loop; slow watchers skip numbers, never queue them."""
 
     def __init__(self, revision_of: Callable[[str], int]) -> None:
-        """*revision_of* returns the number that one organisation is told; it may wait for a disk."""
+        """*revision_of* returns the number that one organization is told; it may wait for a disk."""
         self._revision_of = revision_of
         self._revision = 0
         self._closed = False
@@ -47,7 +47,7 @@ class LiveChannel:
     async def events(self, request: Request) -> Response:
         """Answer with the stream: an event ``catalog`` with the revision, now and after each change.
 
-        Who sees one organisation only is told of changes in that one.
+        Who sees one organization only is told of changes in that one.
         """
         if self._closed or self._subscribers >= MAX_SUBSCRIBERS:
             return problem(503, "too many pages are watching", {"retry-after": "10"})

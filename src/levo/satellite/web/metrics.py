@@ -13,13 +13,13 @@ from levo.satellite.access import identity_of
 from levo.satellite.connections import ConnectionStatistics
 from levo.satellite.queue import JournalStatistics
 from levo.satellite.readiness import Cause
-from levo.satellite.receive import IntakeStatistics
+from levo.satellite.receive import IngestStatistics
 from levo.satellite.store import CatalogReader, Summary
 from levo.satellite.supervisor import SupervisorStatistics
 from levo.wire.metrics import Metric
 from levo.wire.prometheus import MEDIA_TYPE, exposition
 
-Snapshot = tuple[IntakeStatistics, JournalStatistics, SupervisorStatistics]
+Snapshot = tuple[IngestStatistics, JournalStatistics, SupervisorStatistics]
 
 
 def metrics_route(
@@ -32,7 +32,7 @@ def metrics_route(
 
     def metrics(request: Request) -> Response:
         if identity_of(request).organization:
-            raise HTTPException(403, "these numbers are of all organisations together")
+            raise HTTPException(403, "these numbers are of all organizations together")
         text = render(*snapshot(), reader.summary(), not_ready(), connections())
         return PlainTextResponse(text, media_type=MEDIA_TYPE)
 
@@ -40,7 +40,7 @@ def metrics_route(
 
 
 def render(
-    intake: IntakeStatistics,
+    ingester: IngestStatistics,
     journal: JournalStatistics,
     learner: SupervisorStatistics,
     summary: Summary,
@@ -49,7 +49,7 @@ def render(
 ) -> str:
     """Return the page."""
     ours = [
-        *_intake(intake),
+        *_ingest_metrics(ingester),
         *_journal(journal, learner),
         *_readiness(not_ready),
         *_connections(connections),
@@ -59,7 +59,7 @@ def render(
     return exposition(ours)
 
 
-def _intake(seen: IntakeStatistics) -> list[Metric]:
+def _ingest_metrics(seen: IngestStatistics) -> list[Metric]:
     return [
         _counter("requests", "Export requests that arrived.", seen.requests_total),
         _counter(
@@ -93,7 +93,7 @@ def _journal(seen: JournalStatistics, learner: SupervisorStatistics) -> list[Met
         _counter("journal_records", "Records written to the journal.", seen.durable_total),
         _counter("journal_failed", "Records that could not be written.", seen.failed_total),
         _counter("journal_refused", "Records refused because the journal was full.", seen.refused_total),
-        _counter("journal_syncs", "Synchronisations of the journal with the disk.", seen.groups_total),
+        _counter("journal_syncs", "Synchronizations of the journal with the disk.", seen.groups_total),
         _gauge(
             "journal", "Octets in the journal that are not yet learned and deleted.", seen.stored_bytes, "By"
         ),

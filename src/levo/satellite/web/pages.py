@@ -124,7 +124,7 @@ class Pages(CatalogPages):
         if row.id != identity:
             return RedirectResponse(f"/endpoints/{row.id}", 301)
         place = place_of(row)
-        state, path = self._decisions.standing(place)
+        state, path = self._decisions.triage(place)
         decisions = self._decisions.of(place)
         chosen = self._range(request, row.first_seen_ns)
         application = (row.organization, row.environment, row.application)
@@ -142,7 +142,7 @@ class Pages(CatalogPages):
             link=lambda **changes: link({}, **changes),
             parameters=operation.parameters,
             operation=operation.messages,
-            findings=derived.findings(row),
+            fields=derived.sensitive(row),
             changes=derived.changes(endpoint=row.id, limit=20)[1],
             here=f"/endpoints/{row.id}",
         )

@@ -112,7 +112,7 @@ def revision_of(request: Request) -> int:
 
 
 THEMES = ("light", "dark")
-"""What the cookie ``theme`` may say; without it the system's colours are used."""
+"""What the cookie ``theme`` may say; without it the system's colors are used."""
 _PASSING = re.compile(rb'(?<=">)[^<]*(?=</time>)|(?<= data-passing>)[^<]*| data-revision="\d*"')
 """What changes with the time alone."""
 
@@ -217,7 +217,7 @@ def ago(time_ns: int, now_ns: int) -> str:
 
 
 def spoken_place(location: str) -> tuple[str, str]:
-    """Return where a finding is, for people: (name of the field, what it is part of)."""
+    """Return where sensitive data is, for people: (name of the field, what it is part of)."""
     position, _, rest = location.partition(":")
     part = position.replace("-", " ")
     status = ""

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from levo.satellite.catalog.changes import Change
 from levo.satellite.catalog.encrypted import EncryptedEndpoint, encrypted_endpoints
-from levo.satellite.catalog.sensitive import Finding
+from levo.satellite.catalog.sensitive import SensitiveItem
 from levo.satellite.catalog.sensors import SensorView, sensor_view
 from levo.satellite.catalog.series import QUANTILES, RANGES, read_series
 from levo.satellite.learn.paths import Template
@@ -53,9 +53,9 @@ def endpoint_document(row: EndpointRow) -> dict[str, Any]:
     }
 
 
-def finding_document(finding: Finding) -> dict[str, Any]:
+def sensitive_document(item: SensitiveItem) -> dict[str, Any]:
     """Sensitive data in one field as REST shows it."""
-    return {**msgspec.structs.asdict(finding), "confidence": round(finding.confidence, 3)}
+    return {**msgspec.structs.asdict(item), "confidence": round(item.confidence, 3)}
 
 
 def change_document(change: Change) -> dict[str, Any]:
@@ -149,13 +149,13 @@ ENDPOINTS = Table(
     ),
     endpoint_document,
 )
-FINDINGS = Table(
-    "findings",
+SENSITIVE = Table(
+    "sensitive",
     (
         *("endpoint", *_PLACE, "host", "method", "path"),
-        *("kind", "category", "location", "direction", "confidence", "verdict"),
+        *("kind", "category", "location", "direction", "confidence", "contained", "verdict"),
     ),
-    finding_document,
+    sensitive_document,
 )
 CHANGES = Table(
     "changes",
@@ -235,7 +235,7 @@ _LOOK_S = 20.0
 
 
 def derived_routes(catalogs: Catalogs) -> list[Route]:
-    """Return the routes of operations, findings and changes over all applications."""
+    """Return the routes of operations, sensitive data and changes over all applications."""
 
     def operation(request: Request) -> Response:
         parameters.only(request.query_params)
@@ -244,38 +244,38 @@ def derived_routes(catalogs: Catalogs) -> list[Route]:
         if row is None:
             raise HTTPException(404, "no such endpoint")
         derived = catalogs.derived(request)
-        findings = [
-            {**msgspec.structs.asdict(f), "confidence": round(f.confidence, 3)} for f in derived.findings(row)
-        ]
-        return etagged(request, {"openapi": derived.document_of([row]), "findings": findings})
+        sensitive = [sensitive_document(item) for item in derived.sensitive(row)]
+        return etagged(request, {"openapi": derived.document_of([row]), "sensitive": sensitive})
 
-    def findings(request: Request) -> Response:
+    def sensitive(request: Request) -> Response:
         query = request.query_params
-        parameters.only(query, "kind", "application", "endpoint", *parameters.TABLE)
-        kind, application = parameters.text(query, "kind"), parameters.text(query, "application")
+        parameters.only(query, *_PLACE, "kind", "endpoint", *parameters.TABLE)
+        place = [parameters.text(query, name) for name in _PLACE]
+        kind = parameters.text(query, "kind")
         endpoint = parameters.number(query, "endpoint", 0, 999_999_999)
         derived = catalogs.derived(request)
 
-        def chosen() -> Iterator[Finding]:
-            for each in derived.all_findings():
+        def chosen() -> Iterator[SensitiveItem]:
+            for each in derived.all_sensitive():
+                its_place = each.organization, each.environment, each.application
                 if (
                     kind in ("", each.kind)
-                    and application in ("", each.application)
                     and endpoint in (0, each.endpoint)
+                    and all(wanted in ("", own) for wanted, own in zip(place, its_place, strict=True))
                 ):
                     yield each
 
-        def page(limit: int, offset: int) -> tuple[int, list[Finding]]:
+        def page(limit: int, offset: int) -> tuple[int, list[SensitiveItem]]:
             found = list(chosen())
             return len(found), found[offset : offset + limit]
 
-        def everything() -> Iterator[Finding]:
+        def everything() -> Iterator[SensitiveItem]:
             if not catalogs.whole.refresh(_LOOK_S):
                 text = "the fields of all endpoints have not been looked at yet; try again in a few seconds"
                 raise HTTPException(503, text, {"retry-after": "5"})
             return chosen()
 
-        return table_response(request, FINDINGS, page, everything)
+        return table_response(request, SENSITIVE, page, everything)
 
     def changes(request: Request) -> Response:
         query = request.query_params
@@ -301,9 +301,19 @@ def derived_routes(catalogs: Catalogs) -> list[Route]:
     return [
         Route("/api/endpoints/{identity:int}/operation", operation),
         Route("/api/endpoints/{identity:int}/evidence", evidence),
-        Route("/api/findings", findings),
+        Route("/api/sensitive", sensitive),
         Route("/api/changes", changes),
     ]
+
+
+def moved_routes() -> list[Route]:
+    """Return the paths of an earlier version, which send callers on with their query; not described."""
+
+    def findings(request: Request) -> Response:
+        query = request.url.query
+        return RedirectResponse("/api/sensitive" + (f"?{query}" if query else ""), 308)
+
+    return [Route("/api/findings", findings)]
 
 
 def rest_routes(catalogs: Catalogs, clock_ns: Callable[[], int] = time.time_ns) -> list[Route]:

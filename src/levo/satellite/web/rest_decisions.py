@@ -56,13 +56,13 @@ def alert_document(alert: Alert) -> dict[str, Any]:
         "subject": alert.subject,
         "text": alert.text,
         "sent": bool(alert.sent),
-        "over": timestamp(alert.over_ns) if alert.over_ns else None,
+        "ended": timestamp(alert.ended_ns) if alert.ended_ns else None,
         "page": page_of(alert),
     }
 
 
 AUDIT = Table("audit", ("id", "time", "by", "action", "subject", "detail"), audit_document)
-ALERTS = Table("alerts", ("id", "time", "kind", "subject", "text", "sent", "over", "page"), alert_document)
+ALERTS = Table("alerts", ("id", "time", "kind", "subject", "text", "sent", "ended", "page"), alert_document)
 
 
 def _for_admins(request: Request) -> None:

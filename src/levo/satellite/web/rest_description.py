@@ -13,7 +13,7 @@ from levo.satellite.catalog.series import RANGES
 from levo.satellite.store.reader import REVIEWS, SORTS, STATUS_CLASSES
 from levo.satellite.web import parameters
 from levo.satellite.web.json_body import etagged
-from levo.satellite.web.triage import ENDPOINT_KINDS, FINDING_KINDS
+from levo.satellite.web.triage import ENDPOINT_KINDS, VERDICT_KINDS
 
 _TEXT = {"type": "string", "maxLength": parameters.MAX_CHARACTERS}
 _PLACE = ("organization", "environment", "application")
@@ -21,12 +21,12 @@ _DECISION = {
     "type": "object",
     "required": ["kind"],
     "properties": {
-        "kind": {"enum": [*ENDPOINT_KINDS, *FINDING_KINDS]},
+        "kind": {"enum": [*ENDPOINT_KINDS, *VERDICT_KINDS]},
         "detail": {
             "type": "string",
             "maxLength": 500,
             "description": "rename, split, merge: a path such as /users/{userId};"
-            " confirm, reject: location and kind of a finding",
+            " confirm, reject: location and kind of sensitive data",
         },
     },
     "additionalProperties": {"type": "string"},
@@ -85,10 +85,10 @@ def rest_description() -> dict[str, Any]:
         "/api/endpoints/{id}": {"get": _get("One endpoint.", [identity], missing=True)},
         "/api/applications": {"get": _get("Applications.", table, csv=True)},
         "/api/sensors": {"get": _get("Sensors with what they last reported.", table, csv=True)},
-        "/api/findings": {
+        "/api/sensitive": {
             "get": _get(
                 "Sensitive data by field.",
-                [_query("kind", _TEXT), _query("application", _TEXT), endpoint_of, *table],
+                [*place, _query("kind", _TEXT), endpoint_of, *table],
                 csv=True,
                 busy=True,
             )
@@ -99,9 +99,6 @@ def rest_description() -> dict[str, Any]:
             )
         },
         "/api/events": {"get": _get("What was new, as learned.", [endpoint_of, *table], csv=True)},
-        "/api/sensitive": {
-            "get": _get("Sensitive data of one application.", [*place, whole], csv=True, missing=True)
-        },
         "/api/openapi": {
             "get": _get(
                 "The learned OpenAPI document of one application.",

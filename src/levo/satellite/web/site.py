@@ -14,10 +14,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ExceptionHandler
 
-from levo.satellite.access import Gate, Keeper
+from levo.satellite.access import Authenticator, AuthMiddleware
 from levo.satellite.connections import ConnectionStatistics
 from levo.satellite.readiness import Cause
-from levo.satellite.receive import Intake, otlp_routes
+from levo.satellite.receive import Ingester, otlp_routes
 from levo.satellite.store import CatalogReader
 from levo.satellite.store.userdata import UserData
 from levo.satellite.web.account_pages import AccountPages
@@ -33,7 +33,7 @@ from levo.satellite.web.metrics import Snapshot, metrics_route
 from levo.satellite.web.pages import Pages
 from levo.satellite.web.problems import on_http_exception, on_site_exception, on_unexpected, problem
 from levo.satellite.web.render import Renderer
-from levo.satellite.web.rest import derived_routes, rest_routes
+from levo.satellite.web.rest import derived_routes, moved_routes, rest_routes
 from levo.satellite.web.rest_decisions import decision_routes
 from levo.satellite.web.rest_description import description_route
 from levo.satellite.web.triage import Triage
@@ -43,11 +43,11 @@ from levo.satellite.web.triage import Triage
 class SiteParts:
     """What the site is built over."""
 
-    intake: Intake
+    ingester: Ingester
     reader: CatalogReader
     userdata: UserData
     catalogs: Catalogs
-    keeper: Keeper
+    authenticator: Authenticator
     live: LiveChannel
     snapshot: Callable[[], Snapshot]
     not_ready: Callable[[], dict[Cause, str]]
@@ -71,29 +71,30 @@ def build_site(parts: SiteParts) -> Starlette:
         *Pages(catalogs, decisions, views, renderer).routes(),
         *LearnedPages(catalogs, renderer).routes(),
         *triage.routes(),
-        *AccountPages(parts.keeper, userdata.webhooks, alerts, renderer).routes(),
-        *ConnectPage(parts.keeper, renderer).routes(),
+        *AccountPages(parts.authenticator, userdata.webhooks, alerts, renderer).routes(),
+        *ConnectPage(parts.authenticator, renderer).routes(),
         *rest_routes(catalogs, renderer.clock_ns),
         *derived_routes(catalogs),
+        *moved_routes(),
         *decision_routes(catalogs, decisions, views, userdata.audit, alerts, triage),
         description_route(),
         parts.backup.route(),
         parts.live.route(),
         metrics_route(parts.reader, parts.snapshot, parts.not_ready, parts.connections),
         *_health_routes(parts.not_ready),
-        *otlp_routes(parts.intake),
+        *otlp_routes(parts.ingester),
         assets.route(),
     ]
     middleware = [
         Middleware(SecurityHeaders, loopback_only=parts.loopback_only),
-        Middleware(Gate, keeper=parts.keeper, problem=problem),
+        Middleware(AuthMiddleware, authenticator=parts.authenticator, problem=problem),
     ]
     return _application(routes, middleware, on_site_exception(renderer))
 
 
-def build_otlp_app(*, intake: Intake, not_ready: Callable[[], dict[Cause, str]]) -> Starlette:
+def build_otlp_app(*, ingester: Ingester, not_ready: Callable[[], dict[Cause, str]]) -> Starlette:
     """Return the application of the OTLP/HTTP port."""
-    return _application([*otlp_routes(intake), *_health_routes(not_ready)], [], on_http_exception)
+    return _application([*otlp_routes(ingester), *_health_routes(not_ready)], [], on_http_exception)
 
 
 def _application(

@@ -1,4 +1,4 @@
-"""Triage: what users decide about endpoints and findings. All of it can be taken back, and is audited."""
+"""Triage: decisions about endpoints and sensitive data. All can be taken back, and are audited."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from levo.satellite.web.render import Renderer
 
 _PLACE = ("organization", "environment", "application")
 ENDPOINT_KINDS = ("accept", "ignore", "rename", "split", "merge")
-FINDING_KINDS = ("confirm", "reject")
+VERDICT_KINDS = ("confirm", "reject")
 _SEGMENT = re.compile(r"[^/{}\s]*(?:\{[A-Za-z_][A-Za-z0-9_]{0,60}\+?\}[^/{}\s]*)?")
-_FINDING = re.compile(r"\S{1,400} [a-z0-9.-]{1,60}")
+_VERDICT_DETAIL = re.compile(r"\S{1,400} [a-z0-9.-]{1,60}")
 
 
 class Triage(CatalogPages):
@@ -81,7 +81,7 @@ class Triage(CatalogPages):
             taken = self._decisions.undo(number, self._renderer.clock_ns(), identity.organization)
             if taken is None:
                 raise HTTPException(404, "no such decision, or it was taken back already")
-            self._record(identity, f"undo {taken.kind}", f"{taken.method} {taken.place}", taken.detail)
+            self._record(identity, f"undo {taken.kind}", f"{taken.method} {taken.template}", taken.detail)
         return taken.id
 
     def save_view(self, identity: Identity, form: Form) -> tuple[str, str]:
@@ -163,12 +163,12 @@ def check_decision(kind: str, detail: str, row: EndpointRow) -> None:
     """
     if kind in ("accept", "ignore"):
         return
-    if kind in FINDING_KINDS:
-        if not _FINDING.fullmatch(detail):
+    if kind in VERDICT_KINDS:
+        if not _VERDICT_DETAIL.fullmatch(detail):
             raise HTTPException(400, "detail: must be a location and a kind")
         return
     if kind not in ENDPOINT_KINDS:
-        raise HTTPException(400, f"kind: must be one of {', '.join((*ENDPOINT_KINDS, *FINDING_KINDS))}")
+        raise HTTPException(400, f"kind: must be one of {', '.join((*ENDPOINT_KINDS, *VERDICT_KINDS))}")
     if not detail.startswith("/") or not all(_SEGMENT.fullmatch(s) for s in detail.split("/")[1:]):
         raise HTTPException(400, "detail: must be a path such as /users/{userId}")
     same = anonymous_pattern(detail) == anonymous_pattern(row.path)

@@ -28,28 +28,7 @@ from levo.errors import CaptureFileError
 from levo.sensor.capture.filters import check_expression, file_program
 from levo.sensor.capture.statistics import FileStatistics
 
-cdef extern from *:
-    """
-    #include <stdint.h>
-    #define LEVO_NS_MAX ((__int128)INT64_MAX)
-    #define LEVO_NS_MIN ((__int128)INT64_MIN)
-    /* ticks of a pcapng interface to nanoseconds; saturates. exponent: 10^-e or, with binary set, 2^-e seconds. */
-    static int64_t levo_ticks_to_ns(uint64_t ticks, int binary, unsigned exponent, int64_t offset_s) {
-        unsigned __int128 ns = ticks;
-        __int128 result;
-        unsigned i;
-        if (binary)
-            ns = (ns * 1000000000u) >> (exponent < 127 ? exponent : 127);
-        else if (exponent <= 9)
-            for (i = exponent; i < 9; i++) ns *= 10u;
-        else
-            for (i = 9; i < exponent && ns; i++) ns /= 10u;
-        result = (__int128)ns + (__int128)offset_s * 1000000000;
-        if (result > LEVO_NS_MAX) return INT64_MAX;
-        if (result < LEVO_NS_MIN) return INT64_MIN;
-        return (int64_t)result;
-    }
-    """
+cdef extern from "levo/sensor/capture/ticks.h":
     int64_t levo_ticks_to_ns(uint64_t ticks, int binary, unsigned int exponent, int64_t offset_s) nogil
 
 cdef enum Step:
@@ -176,7 +155,7 @@ cdef class FileSource(Window):
     # Opening
 
     def _begin(self):
-        """Recognise the format. Waits for the first octets of a pipe."""
+        """Recognize the format. Waits for the first octets of a pipe."""
         self._need(4)
         if self._end >= 2 and self._data[0] == 0x1F and self._data[1] == 0x8B:
             self._become_gzip()

@@ -39,7 +39,7 @@ READABLE = (
 """TCP, whatever may hide it (fragments, IPv6 extension headers), and the tunnels it may come in: IP in IP,
 GRE, GRE in UDP, VXLAN, VXLAN-GPE, Geneve."""
 
-LABELLED = "ether proto 0x8847 or ether proto 0x8848 or ether proto 0x8864"
+LABELED = "ether proto 0x8847 or ether proto 0x8848 or ether proto 0x8864"
 """MPLS and PPPoE sessions, where the link layer can carry them."""
 
 
@@ -145,7 +145,7 @@ def readable_program(addresses: Iterable[tuple[str, int]], compile: Compile) -> 
     exclusion = without(addresses)
     suffix = f" and {exclusion}" if exclusion else ""
     try:
-        return through_tags(f"({READABLE} or {LABELLED}){suffix}", compile)
+        return through_tags(f"({READABLE} or {LABELED}){suffix}", compile)
     except ExpressionError:
         return through_tags(f"({READABLE}){suffix}", compile)
 
@@ -177,7 +177,7 @@ def live_program(
 
 def describe(expression: str | None, addresses: Iterable[tuple[str, int]]) -> str:
     """The kernel's filter as one expression to read (``--dry-run``); tags are looked through besides."""
-    terms = [f"({READABLE} or {LABELLED})", without(addresses)]
+    terms = [f"({READABLE} or {LABELED})", without(addresses)]
     if expression and expression.strip():
         terms.insert(0, f"({expression.strip()})")
     return " and ".join(term for term in terms if term)

@@ -112,7 +112,7 @@ cdef enum:
     FULL_SHARE = 16                 # a ring with more than this part waiting is too small
     FRAME_OVERHEAD = 96             # of the kernel's, in the ring
     LAST_BLOCK_MS = 70              # after so long a socket that gets no more frames has handed over all it got
-    GATHERED_BYTES = 4 << 20        # passed in one call: what the engine may hold before it is drained
+    GATHERED_BYTES = 4 << 20        # passed in one call: what the engine may hold before it is emptied
     MOST_ADDRESSES = 64
 
 cdef inline int64_t monotonic_ms() noexcept nogil:

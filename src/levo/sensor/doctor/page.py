@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from levo.config import SensorConfig
-from levo.sensor.doctor.findings import Finding, Level, removed_by_rules
+from levo.sensor.doctor.diagnosis import Diagnosis, Level, removed_by_rules
 from levo.sensor.doctor.ports import describe
 from levo.sensor.doctor.reach import Reached
 from levo.sensor.doctor.watch import Watched
@@ -17,7 +17,7 @@ def render(
     privilege: str,
     watched: Watched | None,
     reached: Reached | None,
-    findings: Sequence[Finding],
+    findings: Sequence[Diagnosis],
 ) -> str:
     """The whole page; no final newline. *interfaces* is one line each, *privilege* one sentence."""
     lines = ["Interfaces", *(f"  {line}" for line in interfaces), "Privileges", f"  {privilege}"]
@@ -60,7 +60,7 @@ def _traffic(config: SensorConfig, watched: Watched) -> list[str]:
     return lines
 
 
-def _next(findings: Sequence[Finding]) -> str:
+def _next(findings: Sequence[Diagnosis]) -> str:
     for finding in findings:
         if finding.level is not Level.NOTE:
             return finding.fix

@@ -24,7 +24,7 @@ def describe(ports: Sequence[PortUse], packets: int) -> list[str]:
 
 def protocols(port: PortUse) -> str:
     """The protocols of one entry, for people."""
-    return " and ".join(_PROTOCOLS.get(name, name) for name in port["protocols"]) or "protocol not recognised"
+    return " and ".join(_PROTOCOLS.get(name, name) for name in port["protocols"]) or "protocol not recognized"
 
 
 def _sentence(port: PortUse, packets: int) -> str:

@@ -62,12 +62,12 @@ class _Eye:
         going = self._engine.pump(self.source, _FRAMES, wait_ms) >= 0
         if live:
             self._engine.tick(time.time_ns())
-        self._engine.drain()
+        self._engine.take()
         return going
 
     def close(self) -> Sight:
         self._engine.finish()
-        self._engine.drain()
+        self._engine.take()
         seen = self.source.statistics()
         self.source.close()
         numbers = self._engine.statistics()

@@ -177,8 +177,8 @@ def _damage(message: Message) -> dict[str, object]:
         out["_truncated"] = True
     if message.missing_bytes:
         out["_missingBytes"] = message.missing_bytes
-    if message.findings:
-        out["_findings"] = list(message.findings)
+    if message.anomalies:
+        out["_anomalies"] = list(message.anomalies)
     return out
 
 

@@ -51,9 +51,9 @@ class Masking:
         start: int = 0,
         stop: int | None = None,
     ) -> None:
-        """Undo content codings of *batch* and mask it in place; arguments as of ``Batch.finish``."""
+        """Undo content codings of *batch* and mask it in place; arguments as of ``Batch.decode``."""
         redactor = self._redactor
-        batch.finish(None, max_body_bytes, max_growth_bytes, start, stop)
+        batch.decode(max_body_bytes, max_growth_bytes, start, stop)
         headers, fields, patterns, withheld = redactor.redact(batch, start, stop)
         if headers or fields or patterns or withheld:
             with self._lock:

@@ -1,4 +1,4 @@
-"""What bodies say moves the judgement of siblings, and only in the direction that it should."""
+"""What bodies say moves the judgment of siblings, and only in the direction that it should."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 
 from levo.satellite.learn.paths.body_evidence import SHAPED_LIKE, weigh
 from levo.satellite.learn.paths.branch import Reason
-from levo.satellite.learn.paths.features import Child, Context, Heard, Siblings
+from levo.satellite.learn.paths.features import Child, Context, Siblings, Signals
 
 GET = frozenset({"GET"})
 
 
-def child(name: str, heard: Heard) -> Child:
-    return Child(name, heard.looked, GET, frozenset(), 1, 0, heard)
+def child(name: str, signals: Signals) -> Child:
+    return Child(name, signals.looked, GET, frozenset(), 1, 0, signals)
 
 
-def judged(heard: Sequence[Heard], before: Sequence[float], typed: Heard | None = None) -> list[float]:
-    children = [child(f"c{number}", one) for number, one in enumerate(heard)]
+def judged(signals: Sequence[Signals], before: Sequence[float], typed: Signals | None = None) -> list[float]:
+    children = [child(f"c{number}", one) for number, one in enumerate(signals)]
     siblings = Siblings(
         Context("word", "things", 1),
         children,
@@ -29,33 +29,33 @@ def judged(heard: Sequence[Heard], before: Sequence[float], typed: Heard | None 
         frozenset(),
         False,
         frozenset(),
-        typed or Heard(),
+        typed or Signals(),
     )
     return [r.value_probability for r in weigh(siblings, [Reason(p, ()) for p in before])]
 
 
 def test_nothing_heard_changes_nothing() -> None:
-    assert judged([Heard(), Heard()], [0.3, 0.9]) == [0.3, 0.9]
+    assert judged([Signals(), Signals()], [0.3, 0.9]) == [0.3, 0.9]
 
 
 def test_what_comes_back_is_rather_a_value() -> None:
-    after = judged([Heard(4, 4), Heard(4, 1), Heard(4, 0)], [0.3, 0.3, 0.3])
+    after = judged([Signals(4, 4), Signals(4, 1), Signals(4, 0)], [0.3, 0.3, 0.3])
 
     assert after[0] > 0.9 > after[1] > 0.3
     assert after[2] == 0.3
 
 
 def test_what_does_not_come_back_where_values_do_is_rather_a_word() -> None:
-    values = [Heard(3, 3)] * 4
-    after = judged([*values, Heard(6, 0)], [0.99] * 4 + [0.9])
+    values = [Signals(3, 3)] * 4
+    after = judged([*values, Signals(6, 0)], [0.99] * 4 + [0.9])
 
     assert after[4] < 0.2
-    assert judged([Heard(6, 0)], [0.9], Heard(20, 20)) == pytest.approx([0.14], abs=0.05)
+    assert judged([Signals(6, 0)], [0.9], Signals(20, 20)) == pytest.approx([0.14], abs=0.05)
 
 
 def test_what_others_give_out_is_rather_a_value_and_what_they_do_not_a_word() -> None:
-    given_out = [Heard(given_out=True)] * 5
-    after = judged([*given_out, Heard(given_out=True), Heard()], [0.99] * 5 + [0.4, 0.9])
+    given_out = [Signals(given_out=True)] * 5
+    after = judged([*given_out, Signals(given_out=True), Signals()], [0.99] * 5 + [0.4, 0.9])
 
     assert after[5] > 0.9
     assert after[6] < 0.7
@@ -63,30 +63,36 @@ def test_what_others_give_out_is_rather_a_value_and_what_they_do_not_a_word() ->
 
 def test_siblings_that_answer_alike_are_judged_together() -> None:
     shapes = {"GET": 0b1011, "PATCH": 0b1110000}
-    heard = [Heard(shapes=shapes)] * 3 + [Heard(shapes={"GET": 0b1011})]
-    values = judged(heard, [0.98, 0.9, 0.3, 0.2])
-    words = judged(heard, [0.6, 0.1, 0.1, 0.1])
+    signals = [Signals(shapes=shapes)] * 3 + [Signals(shapes={"GET": 0b1011})]
+    values = judged(signals, [0.98, 0.9, 0.3, 0.2])
+    words = judged(signals, [0.6, 0.1, 0.1, 0.1])
 
     assert min(values) == pytest.approx(SHAPED_LIKE)
     assert words == [0.6, 0.1, 0.1, 0.1]
 
 
 def test_siblings_that_answer_otherwise_are_judged_apart() -> None:
-    heard = [Heard(shapes={"GET": 0b1111}), Heard(shapes={"GET": 0b1111}), Heard(shapes={"GET": 0b11110000})]
+    signals = [
+        Signals(shapes={"GET": 0b1111}),
+        Signals(shapes={"GET": 0b1111}),
+        Signals(shapes={"GET": 0b11110000}),
+    ]
 
-    assert judged(heard, [0.95, 0.95, 0.2])[2] == pytest.approx(0.2)
+    assert judged(signals, [0.95, 0.95, 0.2])[2] == pytest.approx(0.2)
 
 
 def test_answers_like_those_with_typed_values_speak_for_a_value() -> None:
-    typed = Heard(shapes={"GET": 0b111})
-    alike, unlike = judged([Heard(shapes={"GET": 0b111}), Heard(shapes={"GET": 0b111000})], [0.5, 0.5], typed)
+    typed = Signals(shapes={"GET": 0b111})
+    alike, unlike = judged(
+        [Signals(shapes={"GET": 0b111}), Signals(shapes={"GET": 0b111000})], [0.5, 0.5], typed
+    )
 
     assert alike > 0.7
     assert unlike < 0.3
 
 
 HEARD = st.builds(
-    Heard,
+    Signals,
     st.integers(0, 9),
     st.just(0),
     st.booleans(),
@@ -95,7 +101,7 @@ HEARD = st.builds(
 
 
 @given(st.lists(st.tuples(HEARD, st.floats(0.0, 1.0)), max_size=8))
-def test_probabilities_stay_probabilities_in_any_order(children: list[tuple[Heard, float]]) -> None:
+def test_probabilities_stay_probabilities_in_any_order(children: list[tuple[Signals, float]]) -> None:
     forth = judged([h for h, _ in children], [p for _, p in children])
     back = judged([h for h, _ in reversed(children)], [p for _, p in reversed(children)])
 

@@ -42,7 +42,7 @@ def test_each_segment_is_explained_by_its_weightiest_reasons() -> None:
         one.probability > 0.9 and 1 <= len(one.because) <= MOST for one in (users, user, orders, order)
     )
     assert "comes back in the response" in {b.what for b in user.because}
-    assert order.because[0].what == "value of a recognised type"
+    assert order.because[0].what == "value of a recognized type"
     for one in (users, user, orders, order):
         weights = [b.weight for b in one.because]
         assert weights == sorted(weights, reverse=True)
@@ -54,5 +54,5 @@ def test_the_explanation_is_text_without_names_of_features() -> None:
 
     assert first.startswith("GET /users/{user}/orders/{orderId}  (confidence ")
     assert len(others) == 4
-    assert "{orderId}  parameter, 100%: value of a recognised type (certain)" in others[3]
+    assert "{orderId}  parameter, 100%: value of a recognized type (certain)" in others[3]
     assert ":0" not in "".join(others) and "kowalski" not in "".join(others)

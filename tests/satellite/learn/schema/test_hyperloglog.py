@@ -99,7 +99,7 @@ def test_the_same_answer_to_another_question_is_news_but_not_in_a_list() -> None
     listed = [{"name": "red"}]
 
     assert evidence(*(("/flush", f"zone={n}", flushed) for n in range(4))) == 4
-    items = counted(("/colours", f"page={n}", listed) for n in range(4)).items
+    items = counted(("/colors", f"page={n}", listed) for n in range(4)).items
     assert items is not None and round(items.evidence) == 1
 
 

@@ -66,7 +66,7 @@ def test_any_text(text: str) -> None:
 
 
 @given(st.uuids(), st.dates(min_value=date(1600, 1, 1), max_value=date(2199, 1, 1)), st.ip_addresses())
-def test_formats_that_the_standard_library_writes_are_recognised(
+def test_formats_that_the_standard_library_writes_are_recognized(
     identity: uuid.UUID, day: date, address: ipaddress.IPv4Address | ipaddress.IPv6Address
 ) -> None:
     assert text_format(str(identity)) == "uuid"

@@ -27,7 +27,7 @@ def test_a_rule_with_all_its_parts(tmp_path: Path) -> None:
         ("rules: [{kind: x, pattern: '(?=a)'}]", "cannot be compiled"),
         ("rules: [{kind: x}]", "needs kind, and pattern or field"),
         ("rules: [{kind: email, field: x}]", "built in"),
-        ("rules: [{kind: x, field: y, colour: z}]", "unknown key 'colour'"),
+        ("rules: [{kind: x, field: y, color: z}]", "unknown key 'color'"),
         ("rules: [{kind: x, pattern: y, validator: nonsense}]", "validator"),
         ("rules: 3", "must be a list"),
     ],

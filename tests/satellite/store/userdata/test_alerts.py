@@ -8,7 +8,7 @@ from levo.satellite.store.userdata import NewAlert, UserData
 
 
 def test_the_same_alert_is_kept_once(tmp_path: Path) -> None:
-    userdata = UserData(tmp_path / "desk")
+    userdata = UserData(tmp_path / "userdata")
     x, y = NewAlert("a", "x", "t", 7), NewAlert("a", "y", "t")
     assert userdata.alerts.add([x, x, y], 1, sent=False) == 2
     assert userdata.alerts.add([x], 2, sent=False) == 0 and userdata.alerts.unknown([x, y]) == []
@@ -17,7 +17,7 @@ def test_the_same_alert_is_kept_once(tmp_path: Path) -> None:
 
 
 def test_the_number_of_an_alert_is_never_given_again(tmp_path: Path) -> None:
-    userdata = UserData(tmp_path / "desk")
+    userdata = UserData(tmp_path / "userdata")
     silent = NewAlert("sensor-silent", "acme/s", "t")
     numbers = []
     for time_ns in (1, 2, 3):
@@ -27,7 +27,7 @@ def test_the_number_of_an_alert_is_never_given_again(tmp_path: Path) -> None:
         assert not userdata.alerts.unsent() and not userdata.alerts.open_subjects("sensor-silent")
 
     assert numbers == sorted(set(numbers))
-    assert [(alert.id, alert.over_ns) for alert in userdata.alerts.latest()] == [
+    assert [(alert.id, alert.ended_ns) for alert in userdata.alerts.latest()] == [
         (numbers[2], 3),
         (numbers[1], 2),
         (numbers[0], 1),
@@ -35,7 +35,7 @@ def test_the_number_of_an_alert_is_never_given_again(tmp_path: Path) -> None:
 
 
 def test_alerts_are_called_what_their_endpoint_is_called_now(tmp_path: Path) -> None:
-    userdata = UserData(tmp_path / "desk")
+    userdata = UserData(tmp_path / "userdata")
     userdata.alerts.add([NewAlert("a", "1 x", "t"), NewAlert("a", "2 x", "t")], 1, sent=True)
 
     assert userdata.alerts.rename("a", "1 x", "3 x") and not userdata.alerts.rename("a", "1 x", "4 x")

@@ -1,7 +1,7 @@
 """Combines body and path evidence about siblings, as named log-odds.
 
-Each sum is the logarithm of how much likelier a value is than a word to be heard of so. How likely a value of
-this place comes back, or is given out, is measured on its siblings that are values for certain.
+Each sum is the logarithm of how much likelier a value is than a word to give this signal. How likely a value
+of this place comes back, or is given out, is measured on its siblings that are values for certain.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 from levo.satellite.learn.paths.branch import Reason, probability
-from levo.satellite.learn.paths.features import Child, Heard, Siblings
+from levo.satellite.learn.paths.features import Child, Siblings, Signals
 from levo.satellite.learn.paths.statement import is_alike
 
 CLEAR = 0.85
@@ -36,35 +36,35 @@ UNLIKE_VALUES = -1.0
 
 
 def weigh(siblings: Siblings, reasons: Sequence[Reason]) -> list[Reason]:
-    """Return *reasons*, one per child of *siblings*, with what was heard about each added."""
+    """Return *reasons*, one per child of *siblings*, with what the bodies say of each added."""
     children = siblings.children
-    if not any(child.heard.looked or child.heard.given_out or child.heard.shapes for child in children):
+    if not any(child.signals.looked or child.signals.given_out or child.signals.shapes for child in children):
         return list(reasons)
     certain = [reason.value_probability >= CLEAR for reason in reasons]
-    clear = [c.heard for c, is_certain in zip(children, certain, strict=True) if is_certain]
-    looked = siblings.typed_heard.looked + sum(heard.looked for heard in clear)
-    came_back = siblings.typed_heard.came_back + sum(heard.came_back for heard in clear)
-    given_out = sum(heard.given_out for heard in clear)
+    clear = [c.signals for c, is_certain in zip(children, certain, strict=True) if is_certain]
+    looked = siblings.typed_signals.looked + sum(signals.looked for signals in clear)
+    came_back = siblings.typed_signals.came_back + sum(signals.came_back for signals in clear)
+    given_out = sum(signals.given_out for signals in clear)
     # Values that were given out, and whose text was forgotten since.
-    forgotten = FORGOTTEN if siblings.typed_heard.given_out else 0
+    forgotten = FORGOTTEN if siblings.typed_signals.given_out else 0
     weighed = []
     for child, reason, is_certain in zip(children, reasons, certain, strict=True):
-        heard = child.heard
+        signals = child.signals
         # Measured on the others: none is a witness of itself.
-        own = heard if is_certain else _NOTHING
+        own = signals if is_certain else _NOTHING
         silence = _silence(came_back - own.came_back, looked - own.looked, LEAST_LOOKED)
         others = len(clear) - is_certain + forgotten
         ungiven = _silence(given_out - own.given_out + forgotten, others, LEAST_CLEAR)
         found: list[tuple[str, float]] = []
-        if heard.came_back:
-            often = 2 * heard.came_back >= heard.looked
+        if signals.came_back:
+            often = 2 * signals.came_back >= signals.looked
             found.append(("comes back in the response", CAME_BACK if often else CAME_BACK_SELDOM))
-        elif heard.looked and silence < -0.3:
-            against = max(-MOST_AGAINST, silence * min(3, heard.looked))
+        elif signals.looked and silence < -0.3:
+            against = max(-MOST_AGAINST, silence * min(3, signals.looked))
             found.append(("does not come back as values here do", round(against, 2)))
-        if heard.given_out:
+        if signals.given_out:
             found.append(("given out by another call", GIVEN_OUT))
-        elif not heard.came_back and ungiven < -0.3:
+        elif not signals.came_back and ungiven < -0.3:
             found.append(("not given out as values here are", round(max(-MOST_AGAINST, ungiven), 2)))
         like = _like_typed(child, siblings)
         if like:
@@ -73,16 +73,16 @@ def weigh(siblings: Siblings, reasons: Sequence[Reason]) -> list[Reason]:
     return _pool(children, weighed)
 
 
-_NOTHING = Heard()
+_NOTHING = Signals()
 
 
-def _silence(heard: int, asked: int, least: int) -> float:
+def _silence(seen: int, asked: int, least: int) -> float:
     """Return how much likelier it is not to hear of a value, as log-odds; 0 where too few were *asked*."""
-    return math.log1p(-(heard + 1) / (asked + 2)) if asked >= least else 0.0
+    return math.log1p(-(seen + 1) / (asked + 2)) if asked >= least else 0.0
 
 
 def _like_typed(child: Child, siblings: Siblings) -> float:
-    alike = _is_shaped_alike(child.heard, siblings.typed_heard)
+    alike = _is_shaped_alike(child.signals, siblings.typed_signals)
     return 0.0 if alike is None else AS_VALUES if alike else UNLIKE_VALUES
 
 
@@ -90,7 +90,7 @@ def _pool(children: Sequence[Child], reasons: list[Reason]) -> list[Reason]:
     """Judge siblings with the same methods and properties together."""
     groups: list[list[int]] = []
     for index, child in enumerate(children):
-        if not child.heard.shapes:
+        if not child.signals.shapes:
             continue
         joined = [g for g in groups if any(_answers_alike(child, children[other]) for other in g)]
         groups = [g for g in groups if g not in joined]
@@ -109,10 +109,10 @@ def _pool(children: Sequence[Child], reasons: list[Reason]) -> list[Reason]:
 
 
 def _answers_alike(a: Child, b: Child) -> bool:
-    return a.below == b.below and _is_shaped_alike(a.heard, b.heard) is True
+    return a.below == b.below and _is_shaped_alike(a.signals, b.signals) is True
 
 
-def _is_shaped_alike(a: Heard, b: Heard) -> bool | None:
+def _is_shaped_alike(a: Signals, b: Signals) -> bool | None:
     """Whether bodies have the same properties, in all methods that both have; None if there is none."""
     common = a.shapes.keys() & b.shapes.keys()
     return all(is_alike(a.shapes[method], b.shapes[method]) for method in common) if common else None

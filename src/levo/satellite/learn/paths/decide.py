@@ -3,7 +3,7 @@ state.
 
 Top down. At each branch the children of all trie nodes that earlier decisions made one are summed by key.
 Keys of
-recognised types are values. Literals are judged twice with additive weights: by themselves and their
+recognized types are values. Literals are judged twice with additive weights: by themselves and their
 siblings,
 then again knowing how the siblings were judged. Values (per ``:verb`` or extension behind them) become one
 parameter branch, so that what lies below them is judged as one.
@@ -22,8 +22,8 @@ from levo.satellite.learn.paths.branch import Affix, Branch, Place, Reason, prob
 from levo.satellite.learn.paths.features import (
     Child,
     Context,
-    Heard,
     Siblings,
+    Signals,
     bucket,
     child_features,
     group_features,
@@ -193,7 +193,7 @@ def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> N
             stems.setdefault(literal_stem(text), []).append(text)
         siblings = _siblings(context, kids, stems, typed, totals)
         if any(totals.rules.were_given_out(node) for _, node in branch.places):
-            siblings.typed_heard.given_out = True
+            siblings.typed_signals.given_out = True
         judged = list(zip(stems.values(), weigh(siblings, judge(branch, siblings)), strict=True))
         clear = sum(reason.value_probability >= CERTAIN for _, reason in judged)
         likely = sum(reason.value_probability >= JOIN_FROM for _, reason in judged)
@@ -322,12 +322,12 @@ def _siblings(
                 frozenset(_signature(nodes)),
                 totals.homes(stem),
                 len(texts) if texts != [stem] else 0,
-                _heard(nodes, totals.rules),
+                _signals(nodes, totals.rules),
             )
         )
-    recognised = [name for name in typed if not name.startswith(OVERFLOW)]
+    recognized = [name for name in typed if not name.startswith(OVERFLOW)]
     folded = [place for name in typed if name.startswith(OVERFLOW) for place in kids[name]]
-    places = [place for name in recognised for place in kids[name]]
+    places = [place for name in recognized for place in kids[name]]
     return Siblings(
         context,
         children,
@@ -336,21 +336,21 @@ def _siblings(
         frozenset(method for _, node in places for method in node.calls),
         bool(folded),
         frozenset(_signature(folded)),
-        _heard((*places, *folded), totals.rules),
+        _signals((*places, *folded), totals.rules),
     )
 
 
-def _heard(places: Iterable[Place], rules: Forgetting) -> Heard:
-    heard = Heard()
+def _signals(places: Iterable[Place], rules: Forgetting) -> Signals:
+    signals = Signals()
     for key, node in places:
         name = key.rpartition("/")[2]
-        heard.looked += node.looked
-        heard.came_back += node.came_back
-        heard.given_out |= "{" not in name and rules.is_given_out(name)
+        signals.looked += node.looked
+        signals.came_back += node.came_back
+        signals.given_out |= "{" not in name and rules.is_given_out(name)
         for method, call in node.calls.items():
             if call[SHAPE]:
-                heard.shapes[method] = heard.shapes.get(method, 0) | call[SHAPE]
-    return heard
+                signals.shapes[method] = signals.shapes.get(method, 0) | call[SHAPE]
+    return signals
 
 
 def _signature(places: Iterable[Place]) -> Iterable[str]:
@@ -363,7 +363,7 @@ def _signature(places: Iterable[Place]) -> Iterable[str]:
                 yield name
 
 
-_TYPED = Reason(1.0, (("value of a recognised type", math.inf),))
+_TYPED = Reason(1.0, (("value of a recognized type", math.inf),))
 _NAMED = Reason(0.0, (("operation named within the request", -math.inf),))
 _VERSION = Reason(0.0, (("version that opens the path", -math.inf),))
 _FORMAT = Reason(1.0, (("same name with several extensions", math.inf),))

@@ -22,7 +22,7 @@ SAID = {
     "overflow": "there are more siblings than are told apart",
     "known": "how many siblings are words of APIs",
     "shapes": "whether siblings are spelt alike",
-    "typed": "values of recognised types stand beside it",
+    "typed": "values of recognized types stand beside it",
     "leaves": "how many siblings have something below them",
     "alike": "whether the same follows behind siblings",
     "methods": "whether siblings have the same methods",

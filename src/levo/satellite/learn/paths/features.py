@@ -41,7 +41,7 @@ class Context:
 
 
 @dataclass(slots=True)
-class Heard:
+class Signals:
     """What bodies said about one or several segments (``statement``)."""
 
     looked: int = 0
@@ -64,12 +64,12 @@ class Child:
     methods: frozenset[str]
     """That end here."""
     below: frozenset[str]
-    """Keys of its children, values of recognised types as ``{}``."""
+    """Keys of its children, values of recognized types as ``{}``."""
     homes: int
     """Different segments of this host under which the same literal occurs."""
     verbs: int = 0
     """Different ``:verb`` suffixes behind it."""
-    heard: Heard = field(default_factory=Heard)
+    signals: Signals = field(default_factory=Signals)
 
 
 @dataclass(slots=True)
@@ -79,12 +79,12 @@ class Siblings:
     context: Context
     children: Sequence[Child]
     typed: int
-    """Requests through children of recognised types."""
+    """Requests through children of recognized types."""
     typed_below: frozenset[str]
     typed_methods: frozenset[str]
     overflow: bool
     overflow_below: frozenset[str] = frozenset()
-    typed_heard: Heard = field(default_factory=Heard)
+    typed_signals: Signals = field(default_factory=Signals)
 
 
 def bucket(value: float, *limits: float) -> int:

@@ -1,4 +1,4 @@
-"""What one path segment says by itself: a literal, or a value of a recognisable type.
+"""What one path segment says by itself: a literal, or a value of a recognizable type.
 
 ``segment_key`` maps a segment to the key of a trie child. A value whose form gives it away (number, UUID,
 hash,

@@ -94,7 +94,7 @@ class PathState:
         """Requests in the trie."""
         self.noise = Noise()
         self.distinct = DistinctSample()
-        """Of learned paths, values of recognised types taken out."""
+        """Of learned paths, values of recognized types taken out."""
         self.pinned: frozenset[str] = frozenset()
         """Literals that users or descriptions named: kept before all others, from when they were named."""
         self.given_out = GivenOut()

@@ -90,7 +90,7 @@ class Node(msgspec.Struct, array_like=True, omit_defaults=True):
     """Items in an array; -1 until one is seen."""
     most: int = 0
     finds: dict[str, int] = msgspec.field(default_factory=dict)
-    """Values recognised as sensitive data, by kind."""
+    """Values recognized as sensitive data, by kind."""
     variants: dict[str, Variant] = msgspec.field(default_factory=dict)
     """By ``discriminator=label``."""
     many_variants: bool = False

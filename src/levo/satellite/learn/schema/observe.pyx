@@ -37,13 +37,7 @@ cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
     void* PyUnicode_DATA(object text)
 
-cdef extern from *:
-    """
-    static inline uint64_t levo_fold(uint64_t a, uint64_t b) {
-        unsigned __int128 product = (unsigned __int128)a * b;
-        return (uint64_t)product ^ (uint64_t)(product >> 64);
-    }
-    """
+cdef extern from "levo/satellite/learn/schema/fold.h":
     uint64_t levo_fold(uint64_t a, uint64_t b) noexcept nogil
 
 cdef enum:

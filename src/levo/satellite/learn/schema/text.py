@@ -41,7 +41,7 @@ def _is_ipv6(value: str) -> bool:
 
 
 class Text(str):
-    """A scalar that travelled as text and may stand for a number or a boolean."""
+    """A scalar that traveled as text and may stand for a number or a boolean."""
 
     __slots__ = ()
 

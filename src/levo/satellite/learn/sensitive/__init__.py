@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from levo.satellite.learn.sensitive.decide import TAGGED_FROM, Finding, decide
+from levo.satellite.learn.sensitive.decide import TAGGED_FROM, Detection, decide
 from levo.satellite.learn.sensitive.detectors import Check, Detectors
 from levo.satellite.learn.sensitive.kinds import KINDS, Category, Kind, Proof
 from levo.satellite.learn.sensitive.rules import Rule, load_rules
@@ -12,8 +12,8 @@ __all__ = [
     "TAGGED_FROM",
     "Category",
     "Check",
+    "Detection",
     "Detectors",
-    "Finding",
     "Kind",
     "Proof",
     "Rule",

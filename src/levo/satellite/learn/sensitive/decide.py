@@ -25,7 +25,7 @@ _ONE_OF_EACH = frozenset({"email", "ip-address", "person-name", "postal-address"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Detection:
     """One kind of sensitive data in one field."""
 
     kind: str
@@ -40,19 +40,19 @@ class Finding:
     """Found inside longer texts rather than as the whole value."""
 
 
-def decide(name: str, parent: str, node: Node, rules: Sequence[Rule] = ()) -> Finding | None:
+def decide(name: str, parent: str, node: Node, rules: Sequence[Rule] = ()) -> Detection | None:
     """Return what the field called *name* inside *parent* holds, or None."""
     scanned = node.scanned
     if not scanned:
         return None
     named = named_kinds(name, parent)
-    candidates: list[tuple[bool, float, int, Finding]] = []
+    candidates: list[tuple[bool, float, int, Detection]] = []
     by_rule = {rule.kind.name: rule for rule in rules}
     for key, hits in node.finds.items():
-        finding = _by_values(key, hits, scanned, name, named, by_rule)
-        if finding is not None:
-            rank = KINDS[finding.kind].rank if finding.kind in KINDS else 0
-            candidates.append((not finding.contained, round(finding.confidence, 2), -rank, finding))
+        detection = _by_values(key, hits, scanned, name, named, by_rule)
+        if detection is not None:
+            rank = KINDS[detection.kind].rank if detection.kind in KINDS else 0
+            candidates.append((not detection.contained, round(detection.confidence, 2), -rank, detection))
     if candidates:
         best = max(candidates, key=lambda c: (c[0], c[3].by_name, c[1], c[2], c[3].kind))[3]
         if not best.contained:
@@ -65,7 +65,7 @@ def decide(name: str, parent: str, node: Node, rules: Sequence[Rule] = ()) -> Fi
 
 def _by_values(
     key: str, hits: int, scanned: int, name: str, named: frozenset[str], rules: dict[str, Rule]
-) -> Finding | None:
+) -> Detection | None:
     contained = key.endswith(CONTAINED)
     doubtful = key.endswith("?")
     kind_name = key.rstrip("~?")
@@ -104,7 +104,7 @@ def _by_values(
             confidence = max(confidence, 0.8)
     if confidence < TAGGED_FROM:
         return None
-    return Finding(kind_name, kind.category, confidence, hits, scanned, said, contained)
+    return Detection(kind_name, kind.category, confidence, hits, scanned, said, contained)
 
 
 _TEXTUAL = frozenset(
@@ -125,14 +125,14 @@ _TEXTUAL = frozenset(
         "blood-type",
         "allergy",
         "passport-number",
-        "driving-licence",
+        "driving-license",
     ]
 )
 _NUMERIC_ONLY = frozenset({"location", "salary"})
 _TOO_WIDE = frozenset({"secret"})
 
 
-def _by_name(name: str, named: frozenset[str], node: Node, rules: Sequence[Rule]) -> Finding | None:
+def _by_name(name: str, named: frozenset[str], node: Node, rules: Sequence[Rule]) -> Detection | None:
     """What only the name can say, if the values do not contradict it."""
     for rule in rules:
         if not rule.pattern and rule.wants_name(name):
@@ -163,8 +163,8 @@ def _by_name(name: str, named: frozenset[str], node: Node, rules: Sequence[Rule]
     return None
 
 
-def _named(kind: Kind, node: Node, confidence: float) -> Finding:
-    return Finding(kind.name, kind.category, confidence, 0, node.scanned, True)
+def _named(kind: Kind, node: Node, confidence: float) -> Detection:
+    return Detection(kind.name, kind.category, confidence, 0, node.scanned, True)
 
 
 def _fits(kind: str, node: Node) -> bool:  # noqa: PLR0911 (one return for each kind of data)

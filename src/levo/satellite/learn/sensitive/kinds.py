@@ -111,7 +111,7 @@ KINDS: dict[str, Kind] = {
         Kind("user-name", _P, Proof.NAME),
         Kind("location", _P, Proof.NAME),
         Kind("passport-number", _P, Proof.NAME),
-        Kind("driving-licence", _P, Proof.NAME),
+        Kind("driving-license", _P, Proof.NAME),
         Kind("vehicle-number", _P, Proof.SHAPE),
         Kind("payment-card", _F, Proof.CHECKSUM, 20),
         Kind("card-security-code", _F, Proof.NAME),

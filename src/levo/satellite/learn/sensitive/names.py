@@ -50,7 +50,7 @@ _EVIDENCE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("user-name", "user_?name|login|login_?name|nick_?name|screen_?name"),
         ("location", "lat|latitude|lng|lon|longitude|geo_?location|coordinates"),
         ("passport-number", "passport(?:_?(?:number|no|nr|id))?|reisepass(?:nummer)?"),
-        ("driving-licence", "driv(?:er|ers|ing)_?(?:s_)?licen[cs]e(?:_?(?:number|no))?|dl_number|licen[cs]e_number"),
+        ("driving-license", "driv(?:er|ers|ing)_?(?:s_)?licen[cs]e(?:_?(?:number|no))?|dl_number|licen[cs]e_number"),
         ("vehicle-number", "vin|vehicle_identification(?:_number)?|license_plate|number_plate|kennzeichen"),
         ("imei", "imei(?:_number)?"),
         ("mac-address", "mac(?:_?address)?"),

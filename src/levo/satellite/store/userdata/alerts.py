@@ -32,12 +32,12 @@ class Alert(msgspec.Struct, frozen=True):
     sent: int
     endpoint: int
     """0: it is about none."""
-    over_ns: int
+    ended_ns: int
     """When it ceased to be so, as when a silent sensor spoke again; 0: it has not."""
 
 
 class Alerts(Subject):
-    """Alerts by kind and subject; each is there once while it is not over."""
+    """Alerts by kind and subject; each is there once until it has ended."""
 
     def unknown(self, alerts: Sequence[NewAlert]) -> list[NewAlert]:
         """Return those of *alerts* that are not there."""
@@ -46,7 +46,7 @@ class Alerts(Subject):
                 each
                 for each in alerts
                 if not self._database.rows(
-                    "SELECT 1 FROM alert WHERE kind = ? AND subject = ? AND over_ns = 0",
+                    "SELECT 1 FROM alert WHERE kind = ? AND subject = ? AND ended_ns = 0",
                     each.kind, each.subject[:_MOST_TEXT],
                 )
             ]  # fmt: skip
@@ -56,7 +56,7 @@ class Alerts(Subject):
         with self._database.change():
             return sum(
                 self._database.run(
-                    "INSERT INTO alert (time_ns, kind, subject, text, told, endpoint)"
+                    "INSERT INTO alert (time_ns, kind, subject, text, sent, endpoint)"
                     " VALUES (?, ?, ?, ?, ?, ?)",
                     now_ns, each.kind, each.subject[:_MOST_TEXT], each.text[:_MOST_TEXT], int(sent),
                     each.endpoint,
@@ -69,32 +69,32 @@ class Alerts(Subject):
         """Have an alert be about what is now called *to*; return whether there was one and *to* had none."""
         return (
             self._database.run(
-                "UPDATE OR IGNORE alert SET subject = ? WHERE kind = ? AND subject = ? AND over_ns = 0",
+                "UPDATE OR IGNORE alert SET subject = ? WHERE kind = ? AND subject = ? AND ended_ns = 0",
                 to[:_MOST_TEXT], kind, subject[:_MOST_TEXT],
             )
             > 0
         )  # fmt: skip
 
     def open_subjects(self, kind: str) -> list[str]:
-        """Return what the alerts of *kind* that are not over are about."""
-        rows = self._database.rows("SELECT subject FROM alert WHERE kind = ? AND over_ns = 0", kind)
+        """Return what the alerts of *kind* that have not ended are about."""
+        rows = self._database.rows("SELECT subject FROM alert WHERE kind = ? AND ended_ns = 0", kind)
         return [str(row[0]) for row in rows]
 
     def end(self, kind: str, subject: str, now_ns: int) -> None:
         """Let the same be alerted again, as when a silent sensor has spoken; what was not sent is not."""
         with self._database.change():
             self._database.run(
-                "UPDATE alert SET over_ns = ? WHERE kind = ? AND subject = ? AND over_ns = 0",
+                "UPDATE alert SET ended_ns = ? WHERE kind = ? AND subject = ? AND ended_ns = 0",
                 now_ns, kind, subject[:_MOST_TEXT],
             )  # fmt: skip
             self._database.run(
-                "DELETE FROM alert WHERE over_ns != 0 AND id <= (SELECT max(id) FROM alert) - ?", _MOST_OVER
+                "DELETE FROM alert WHERE ended_ns != 0 AND id <= (SELECT max(id) FROM alert) - ?", _MOST_OVER
             )
 
     def unsent(self, limit: int = 100) -> list[Alert]:
-        """Return alerts that were not sent yet and are not over, oldest first."""
+        """Return alerts that were not sent yet and have not ended, oldest first."""
         rows = self._database.rows(
-            f"SELECT {_ALERT} FROM alert WHERE told = 0 AND over_ns = 0 ORDER BY id LIMIT ?", limit
+            f"SELECT {_ALERT} FROM alert WHERE sent = 0 AND ended_ns = 0 ORDER BY id LIMIT ?", limit
         )
         return [Alert(*row) for row in rows]
 
@@ -102,10 +102,10 @@ class Alerts(Subject):
         """Mark alerts as sent."""
         with self._database.change():
             for identity in identities:
-                self._database.run("UPDATE alert SET told = 1 WHERE id = ?", identity)
+                self._database.run("UPDATE alert SET sent = 1 WHERE id = ?", identity)
 
     def latest(self, limit: int = 50) -> list[Alert]:
-        """Return the latest alerts, newest first, those that are over included."""
+        """Return the latest alerts, newest first, those that have ended included."""
         rows = self._database.rows(f"SELECT {_ALERT} FROM alert ORDER BY id DESC LIMIT ?", limit)
         return [Alert(*row) for row in rows]
 
@@ -126,5 +126,5 @@ class Alerts(Subject):
 _MOST_TEXT = 500
 """Characters of an alert's subject and text."""
 _MOST_OVER = 10_000
-"""Alerts that are over are kept so long as no more than this came after them."""
-_ALERT = "id, time_ns, kind, subject, text, told, endpoint, over_ns"
+"""Alerts that have ended are kept so long as no more than this came after them."""
+_ALERT = "id, time_ns, kind, subject, text, sent, endpoint, ended_ns"

@@ -17,7 +17,9 @@ from typing import Any
 from levo.errors import LevoError
 from levo.satellite.store.userdata.schema import STEPS
 
-USERDATA_NAME = "desk.sqlite3"
+USERDATA_NAME = "userdata.sqlite3"
+EARLIER_NAME = "desk.sqlite3"
+"""What the file was called by versions before 0.1.0."""
 
 Row = tuple[Any, ...]
 
@@ -34,22 +36,31 @@ class UserDatabase:
         self.path = path
         self.lock = threading.RLock()
         try:
+            if path.name == USERDATA_NAME:
+                _rename_earlier(path.with_name(EARLIER_NAME), path)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._connection = sqlite3.connect(
                 path, isolation_level=None, check_same_thread=False, timeout=30
             )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA foreign_keys = ON")
-            self._connection.execute("PRAGMA secure_delete = ON")
-            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-            if version > len(STEPS):
-                raise LevoError(f"{path}: was written by a later version of levo; upgrade to read it")
-            for number, step in enumerate(STEPS[version:], start=version + 1):
-                self._connection.executescript(
-                    f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {number}; COMMIT;"
-                )
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()  # with the transaction of a step that failed
+                raise
         except (sqlite3.DatabaseError, OSError) as error:
             raise LevoError(f"{path}: cannot be used: {error}") from error
+
+    def _prepare(self) -> None:
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        self._connection.execute("PRAGMA secure_delete = ON")
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version > len(STEPS):
+            raise LevoError(f"{self.path}: was written by a later version of levo; upgrade to read it")
+        for number, step in enumerate(STEPS[version:], start=version + 1):
+            self._connection.executescript(
+                f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {number}; COMMIT;"
+            )
 
     def close(self) -> None:
         """Close the database. Legal twice."""
@@ -95,6 +106,29 @@ class UserDatabase:
         """Run *sql* and return how many rows it changed."""
         with self.lock:
             return self._connection.execute(sql, values).rowcount
+
+
+def _rename_earlier(earlier: Path, path: Path) -> None:
+    """Give the file of an earlier version the name that it has now.
+
+    Its log is written into it first, which leaves one file to rename: after a crash it is there whole, under
+    one name or the other.
+    """
+    if not earlier.exists():
+        return
+    if path.exists():
+        raise LevoError(
+            f"{earlier} and {path.name} are both there: an earlier version ran after this one;"
+            " move aside the one whose accounts and decisions are not wanted"
+        )
+    with contextlib.closing(sqlite3.connect(earlier, isolation_level=None, timeout=2)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    earlier.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 class Subject:

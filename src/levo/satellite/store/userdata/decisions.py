@@ -22,8 +22,8 @@ class EndpointPlace(msgspec.Struct, frozen=True):
     application: str
     host: str
     method: str
-    place: str
-    """The template with its parameters unnamed: ``/users/{}``."""
+    template: str
+    """With its parameters unnamed: ``/users/{}``."""
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class Decision(msgspec.Struct, frozen=True):
     application: str
     host: str
     method: str
-    place: str
+    template: str
     detail: str
     """*rename*, *split*, *merge*: the template as decided; *confirm*, *reject*: ``location kind``."""
     undone_ns: int
@@ -47,7 +47,7 @@ class Decision(msgspec.Struct, frozen=True):
     def endpoint(self) -> EndpointPlace:
         """What it is about."""
         return EndpointPlace(
-            self.organization, self.environment, self.application, self.host, self.method, self.place
+            self.organization, self.environment, self.application, self.host, self.method, self.template
         )
 
 
@@ -61,10 +61,10 @@ class Decisions(Subject):
         with self._database.change():
             rows = self._database.rows(
                 "INSERT INTO decision (time_ns, actor, kind, organization, environment, application, host,"
-                " method, place, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                " method, template, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
                 now_ns, actor, kind, *msgspec.structs.astuple(endpoint), detail,
             )  # fmt: skip
-            self._stand(endpoint)
+            self._work_out(endpoint)
         return int(rows[0][0])
 
     def undo(self, identity: int, now_ns: int, organization: str = "") -> Decision | None:
@@ -81,13 +81,13 @@ class Decisions(Subject):
             if not rows:
                 return None
             decision = Decision(*rows[0])
-            self._stand(decision.endpoint)
+            self._work_out(decision.endpoint)
         return decision
 
     def of(self, endpoint: EndpointPlace) -> list[Decision]:
         """Return all decisions about an endpoint, newest first, those taken back included."""
         rows = self._database.rows(
-            f"SELECT {_DECISION} FROM decision WHERE {_SAME_PLACE} ORDER BY id DESC LIMIT 200",
+            f"SELECT {_DECISION} FROM decision WHERE {_SAME_ENDPOINT} ORDER BY id DESC LIMIT 200",
             *msgspec.structs.astuple(endpoint),
         )
         return [Decision(*row) for row in rows]
@@ -100,26 +100,26 @@ class Decisions(Subject):
         )
         return [Decision(*row) for row in rows]
 
-    def standing(self, endpoint: EndpointPlace) -> tuple[str, str]:
+    def triage(self, endpoint: EndpointPlace) -> tuple[str, str]:
         """Return (state, path as renamed) of an endpoint: ``""``, ``accepted`` or ``ignored``."""
         rows = self._database.rows(
-            f"SELECT state, path FROM standing WHERE {_SAME_PLACE}", *msgspec.structs.astuple(endpoint)
+            f"SELECT state, path FROM triage WHERE {_SAME_ENDPOINT}", *msgspec.structs.astuple(endpoint)
         )
         return (str(rows[0][0]), str(rows[0][1])) if rows else ("", "")
 
     def renamed(self) -> dict[EndpointPlace, str]:
         """Return the paths of endpoints that were renamed."""
         rows = self._database.rows(
-            "SELECT organization, environment, application, host, method, place, path FROM standing"
+            "SELECT organization, environment, application, host, method, template, path FROM triage"
             " WHERE path != '' LIMIT 20000"
         )
         return {EndpointPlace(*row[:6]): str(row[6]) for row in rows}
 
-    def _stand(self, endpoint: EndpointPlace) -> None:
-        place = msgspec.structs.astuple(endpoint)
+    def _work_out(self, endpoint: EndpointPlace) -> None:
+        names = msgspec.structs.astuple(endpoint)
         state = path = ""
         rows = self._database.rows(
-            f"SELECT kind, detail FROM decision WHERE {_SAME_PLACE} AND undone_ns = 0 ORDER BY id", *place
+            f"SELECT kind, detail FROM decision WHERE {_SAME_ENDPOINT} AND undone_ns = 0 ORDER BY id", *names
         )
         for kind, detail in rows:
             if kind == "accept":
@@ -129,15 +129,16 @@ class Decisions(Subject):
             elif kind == "rename":
                 path = str(detail)
         self._database.run(
-            "INSERT OR REPLACE INTO standing VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *place, state, path
+            "INSERT OR REPLACE INTO triage VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *names, state, path
         )
 
 
 _DECISION = (
-    "id, time_ns, actor, kind, organization, environment, application, host, method, place, detail, undone_ns"
+    "id, time_ns, actor, kind, organization, environment, application, host,"
+    " method, template, detail, undone_ns"
 )
-_SAME_PLACE = (
-    "organization = ? AND environment = ? AND application = ? AND host = ? AND method = ? AND place = ?"
+_SAME_ENDPOINT = (
+    "organization = ? AND environment = ? AND application = ? AND host = ? AND method = ? AND template = ?"
 )
 
 
@@ -150,7 +151,7 @@ def read_path_decisions(path: Path, scope: tuple[str, str, str, str]) -> list[tu
         return []
     with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         rows = connection.execute(
-            "SELECT kind, CASE detail WHEN '' THEN place ELSE detail END FROM decision WHERE undone_ns = 0"
+            "SELECT kind, CASE detail WHEN '' THEN template ELSE detail END FROM decision WHERE undone_ns = 0"
             " AND kind IN ('accept', 'rename', 'split', 'merge')"
             " AND organization = ? AND environment = ? AND application = ? AND host = ? ORDER BY id",
             scope,

@@ -77,4 +77,20 @@ STEPS = (
     DROP TABLE old_alert;
     CREATE UNIQUE INDEX alert_once ON alert (kind, subject) WHERE over_ns = 0;
     """,
+    # 4: names of the field
+    """
+    DROP INDEX decision_place;
+    ALTER TABLE decision RENAME COLUMN place TO template;
+    CREATE INDEX decision_endpoint ON decision (organization, environment, application, host, method);
+    UPDATE decision SET detail = replace(detail, ' driving-licence', ' driving-license')
+        WHERE kind IN ('confirm', 'reject') AND detail LIKE '% driving-licence';
+    ALTER TABLE standing RENAME TO triage;
+    ALTER TABLE triage RENAME COLUMN place TO template;
+    UPDATE alert SET subject = replace(subject, ' driving-licence', ' driving-license')
+        WHERE subject LIKE '% driving-licence';
+    DROP INDEX alert_once;
+    ALTER TABLE alert RENAME COLUMN told TO sent;
+    ALTER TABLE alert RENAME COLUMN over_ns TO ended_ns;
+    CREATE UNIQUE INDEX alert_open ON alert (kind, subject) WHERE ended_ns = 0;
+    """,
 )

@@ -219,7 +219,7 @@
   const theme = document.querySelector("[data-theme-button]");
   if (theme) {
     const order = ["", "light", "dark"], names = { "": "as the system", light: "light", dark: "dark" };
-    const tell = () => theme.setAttribute("aria-label", "Colours: " + names[root.dataset.theme || ""]);
+    const tell = () => theme.setAttribute("aria-label", "Colors: " + names[root.dataset.theme || ""]);
     theme.addEventListener("click", () => {
       const next = order[(order.indexOf(root.dataset.theme || "") + 1) % order.length];
       if (next) root.dataset.theme = next; else delete root.dataset.theme;

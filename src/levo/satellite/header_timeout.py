@@ -40,7 +40,7 @@ class _Flow(FlowControl):
             super().resume_reading()
 
 
-def patient_protocol(  # noqa: C901 (the sum of a class's short methods)
+def bounded_protocol(  # noqa: C901 (the sum of a class's short methods)
     head_s: float = HEAD_S, connections: Connections | None = None
 ) -> type[asyncio.Protocol]:
     """Return uvicorn's protocol with bounds on heads, on requests sent in advance and on slow clients.

@@ -39,7 +39,7 @@ class RefusalReason(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     """A token is needed, and there was none that is valid."""
     FORBIDDEN = "forbidden"
-    """The token is of another organisation."""
+    """The token is of another organization."""
 
 
 _RETRYABLE = {RefusalReason.BUSY, RefusalReason.UNAVAILABLE}
@@ -55,7 +55,7 @@ class Refusal(Exception):
         """When the sender should try again; None: never."""
 
 
-class Handover(Protocol):
+class RecordSink(Protocol):
     """Where records become durable."""
 
     def append(self, record: Record) -> Future[Position]:
@@ -67,12 +67,12 @@ class Admission(Protocol):
     """Who may send."""
 
     def admit(self, authorization: str, organization: str) -> str:
-        """Return the organisation that the traces are of; raises :class:`Refusal`."""
+        """Return the organization that the traces are of; raises :class:`Refusal`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class IntakeStatistics:
+class IngestStatistics:
     """Snapshot. Every request is accepted or refused for one reason, or still in flight."""
 
     requests_total: int
@@ -103,12 +103,12 @@ class Room:
         self.size += size
 
 
-class Intake:
+class Ingester:
     """Lives on one event loop."""
 
     def __init__(
         self,
-        handover: Handover,
+        handover: RecordSink,
         *,
         max_request_bytes: int,
         max_in_flight_bytes: int,
@@ -122,7 +122,7 @@ class Intake:
         max_in_flight_bytes: bound on all requests being received or waiting for the disk.
         on_accepted: called after each durable hand-over.
         clock_ns: the time of day.
-        admission: checks tokens; without it everybody may send as every organisation.
+        admission: checks tokens; without it everybody may send as every organization.
         """
         self.max_request_bytes = max_request_bytes
         self._max_in_flight_bytes = max_in_flight_bytes
@@ -155,7 +155,7 @@ class Intake:
             self._in_flight_bytes -= room.size
 
     def admit(self, authorization: str, organization: str) -> str:
-        """Return the organisation that a request is of; called before its body is read.
+        """Return the organization that a request is of; called before its body is read.
 
         Raises:
             Refusal: the sender may not.
@@ -200,9 +200,9 @@ class Intake:
             raise Refusal(RefusalReason.BUSY, "too much is being received; try again")
         self._in_flight_bytes += size
 
-    def statistics(self) -> IntakeStatistics:
+    def statistics(self) -> IngestStatistics:
         """Return a snapshot."""
-        return IntakeStatistics(
+        return IngestStatistics(
             self._requests,
             self._accepted,
             {reason: self._refused[reason] for reason in RefusalReason},

@@ -11,16 +11,16 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from levo.satellite.access.gate import (
-    Gate,
+from levo.satellite.access.auth import Authenticator
+from levo.satellite.access.middleware import (
+    AuthMiddleware,
     bearer_token,
     from_this_site,
     identity_of,
     local_target,
     session_cookie,
 )
-from levo.satellite.access.keeper import Keeper
-from tests.satellite.access.keepers import keeper
+from tests.satellite.access.authenticators import authenticator
 from tests.satellite.asgi import call
 from tests.satellite.running import Answer
 
@@ -34,21 +34,21 @@ def problem(status: int, text: str, headers: dict[str, str] | None = None) -> Re
     return PlainTextResponse(text, status, headers)
 
 
-def ask(kept: Keeper, target: str, method: str = "GET", **headers: str) -> Answer:
+def ask(kept: Authenticator, target: str, method: str = "GET", **headers: str) -> Answer:
     app = Starlette(routes=[Route("/{path:path}", who, methods=["GET", "POST"])])
     named = {"host": "satellite.example"} | {name.replace("_", "-"): text for name, text in headers.items()}
-    return call(Gate(app, keeper=kept, problem=problem), method, target, headers=named)
+    return call(AuthMiddleware(app, authenticator=kept, problem=problem), method, target, headers=named)
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Keeper:
-    made = keeper(tmp_path)
+def kept(tmp_path: Path) -> Authenticator:
+    made = authenticator(tmp_path)
     made.accounts.put("anna", "admin", "no hash", 1)
     made.accounts.put("vera", "viewer", "no hash", 1)
-    return keeper(tmp_path)
+    return authenticator(tmp_path)
 
 
-def test_a_stranger_gets_the_login_page_and_a_program_a_401(kept: Keeper) -> None:
+def test_a_stranger_gets_the_login_page_and_a_program_a_401(kept: Authenticator) -> None:
     page = ask(kept, "/catalog?q=a%20b", accept="text/html")
     program = ask(kept, "/api/endpoints")
 
@@ -57,34 +57,34 @@ def test_a_stranger_gets_the_login_page_and_a_program_a_401(kept: Keeper) -> Non
 
 
 def test_before_the_first_account_pages_lead_to_the_setup(tmp_path: Path) -> None:
-    assert ask(keeper(tmp_path), "/", accept="text/html").headers["location"] == "/setup"
+    assert ask(authenticator(tmp_path), "/", accept="text/html").headers["location"] == "/setup"
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/login", "/setup", "/static/a.css", "/v1/traces"])
-def test_what_has_to_be_open_is_open(kept: Keeper, path: str) -> None:
+def test_what_has_to_be_open_is_open(kept: Authenticator, path: str) -> None:
     assert ask(kept, path).status == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/static", "/healthz/x", "/loginx", "/v1/traces/x", "/Setup"])
-def test_nothing_else_is(kept: Keeper, path: str) -> None:
+def test_nothing_else_is(kept: Authenticator, path: str) -> None:
     assert ask(kept, path).status == 401
 
 
-def test_a_session_and_a_token_say_who_it_is(kept: Keeper) -> None:
+def test_a_session_and_a_token_say_who_it_is(kept: Authenticator) -> None:
     secret, token = kept.open_session("vera"), kept.add_token("robot", "editor", "", "anna")
 
     assert ask(kept, "/", cookie=f"levo_session={secret}").body == b"vera VIEWER"
     assert ask(kept, "/", authorization=f"bearer {token}").body == b"token robot EDITOR"
 
 
-def test_a_wrong_token_is_nobody_even_with_a_session(kept: Keeper) -> None:
+def test_a_wrong_token_is_nobody_even_with_a_session(kept: Authenticator) -> None:
     cookie = f"levo_session={kept.open_session('anna')}"
 
     assert ask(kept, "/", cookie=cookie, authorization="Bearer levo_guess").status == 401
 
 
 def test_on_loopback_without_accounts_whoever_asks_is_an_admin(tmp_path: Path) -> None:
-    assert ask(keeper(tmp_path, on_loopback=True), "/").body == b"local ADMIN"
+    assert ask(authenticator(tmp_path, on_loopback=True), "/").body == b"local ADMIN"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_on_loopback_without_accounts_whoever_asks_is_an_admin(tmp_path: Path) -
     ],
 )
 def test_a_change_needs_the_role_the_form_token_and_a_page_of_this_site(
-    kept: Keeper, account: str, headers: dict[str, str], status: int
+    kept: Authenticator, account: str, headers: dict[str, str], status: int
 ) -> None:
     secret = kept.open_session(account)
     session = kept.session(secret)
@@ -113,7 +113,7 @@ def test_a_change_needs_the_role_the_form_token_and_a_page_of_this_site(
 
 
 @pytest.mark.parametrize(("scope", "status"), [("viewer", 403), ("editor", 200), ("admin", 200)])
-def test_a_token_needs_no_form_token_but_the_role(kept: Keeper, scope: str, status: int) -> None:
+def test_a_token_needs_no_form_token_but_the_role(kept: Authenticator, scope: str, status: int) -> None:
     token = kept.add_token("robot", scope, "", "anna")
 
     assert ask(kept, "/api/decisions", "POST", authorization=f"Bearer {token}").status == status

@@ -1,4 +1,4 @@
-"""The gate: finds out who asks, and turns away who may not, before anything else of the site runs."""
+"""Finds out who asks, and turns away who may not, before anything else of the site runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from levo.satellite.access.keeper import Keeper, Role
+from levo.satellite.access.auth import Authenticator, Role
 
 COOKIE = "levo_session"
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -49,21 +49,23 @@ NOBODY = Identity("", Role.NOBODY)
 
 
 def identity_of(request: Request) -> Identity:
-    """Return who asks, as the gate found out."""
+    """Return who asks, as the middleware found out."""
     found = request.scope.get("levo.identity")
     return found if isinstance(found, Identity) else Identity("local", Role.ADMIN)
 
 
-class Gate:
+class AuthMiddleware:
     """ASGI middleware.
 
     A request that changes something must come from a page of this site (``Sec-Fetch-Site``, ``Origin``);
     the route checks the form token as well.
     """
 
-    def __init__(self, app: ASGIApp, *, keeper: Keeper, problem: Callable[..., Response]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, authenticator: Authenticator, problem: Callable[..., Response]
+    ) -> None:
         self._app = app
-        self._keeper = keeper
+        self._authenticator = authenticator
         self._problem = problem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,17 +79,17 @@ class Gate:
         await (answer or self._app)(scope, receive, send)
 
     def _identify(self, headers: Headers, scheme: str) -> Identity:
-        keeper = self._keeper
-        required = keeper.login_required
+        authenticator = self._authenticator
+        required = authenticator.login_required
         bearer = bearer_token(headers.get("authorization", ""))
         if bearer:
-            token = keeper.role_token(bearer)
+            token = authenticator.role_token(bearer)
             if token is None:
                 return NOBODY
             role, place = Role.named(token.scope), token.organization
             return Identity(f"token {token.name}", role, organization=place, login_required=required)
         secret = session_cookie(headers.getlist("cookie"), scheme)
-        session = keeper.session(secret)
+        session = authenticator.session(secret)
         if session is not None:
             return Identity(
                 session.account,
@@ -99,7 +101,7 @@ class Gate:
             )
         if required:
             return NOBODY
-        return Identity("local", Role.ADMIN, keeper.local_form_token())
+        return Identity("local", Role.ADMIN, authenticator.local_form_token())
 
     def _refusal(self, scope: Scope, headers: Headers, identity: Identity) -> Response | None:
         path: str = scope["path"]
@@ -114,7 +116,7 @@ class Gate:
             return None
         wants_page = "text/html" in headers.get("accept", "") and scope["method"] in SAFE_METHODS
         if wants_page and not headers.get("authorization"):
-            if self._keeper.setup_code:
+            if self._authenticator.setup_code:
                 return RedirectResponse("/setup", 303)
             query = scope.get("query_string", b"").decode("ascii", "replace")
             target = path + (f"?{query}" if query else "")

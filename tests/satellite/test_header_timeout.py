@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from levo.satellite.patience import MAX_FIELDS, MAX_HEAD_BYTES, patient_protocol
+from levo.satellite.header_timeout import MAX_FIELDS, MAX_HEAD_BYTES, bounded_protocol
 from tests.satellite.running import until
 
 HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
@@ -32,7 +32,7 @@ def port() -> Iterator[int]:
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
     app = Starlette(routes=[Route("/", answer, methods=["GET", "POST"])])
-    config = uvicorn.Config(app, http=patient_protocol(0.4), log_config=None, lifespan="off")
+    config = uvicorn.Config(app, http=bounded_protocol(0.4), log_config=None, lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([bound],))
     thread.start()

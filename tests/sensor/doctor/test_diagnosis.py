@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from levo.sensor.doctor.findings import Level, diagnose, removed_by_rules
+from levo.sensor.doctor.diagnosis import Level, diagnose, removed_by_rules
 from levo.sensor.doctor.reach import Reached
 from levo.sensor.doctor.watch import Watched
 from tests.sensor.doctor.evidence import EMPTY, HTTP, ONE_SIDED, OTHER, TLS, config, sight, watched

@@ -24,7 +24,7 @@ class Level(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """One cause, and what to do about it."""
 
     code: str
@@ -45,7 +45,7 @@ _SETTINGS = {
 }
 
 
-def diagnose(config: SensorConfig, watched: Watched | None, reached: Reached | None) -> list[Finding]:
+def diagnose(config: SensorConfig, watched: Watched | None, reached: Reached | None) -> list[Diagnosis]:
     """Every cause that the evidence shows, problems first, in the order of the data's way."""
     found = (
         []
@@ -54,7 +54,7 @@ def diagnose(config: SensorConfig, watched: Watched | None, reached: Reached | N
     )
     if watched is not None and (watched.kept.dropped or watched.everything.dropped):
         found.append(
-            Finding(
+            Diagnosis(
                 "kernel-drops",
                 Level.WARNING,
                 f"the kernel dropped {watched.kept.dropped:,} packets: its ring was full",
@@ -66,7 +66,7 @@ def diagnose(config: SensorConfig, watched: Watched | None, reached: Reached | N
     return sorted(found, key=lambda each: list(Level).index(each.level))
 
 
-def _arrival(config: SensorConfig, watched: Watched) -> list[Finding]:
+def _arrival(config: SensorConfig, watched: Watched) -> list[Diagnosis]:
     """Do packets come in at all?"""
     if watched.kept.packets:
         return []
@@ -74,7 +74,7 @@ def _arrival(config: SensorConfig, watched: Watched) -> list[Finding]:
     if not watched.everything.packets:
         where = "in" if config.read is not None else "on any interface in"
         return [
-            Finding(
+            Diagnosis(
                 "no-packets",
                 Level.PROBLEM,
                 f"no TCP packet {where} {span}",
@@ -89,7 +89,7 @@ def _arrival(config: SensorConfig, watched: Watched) -> list[Finding]:
         busy = [(name, count) for name, count in busy if name not in config.interfaces]
         names = ", ".join(f"{name} ({count:,})" for name, count in busy)
         return [
-            Finding(
+            Diagnosis(
                 "wrong-interface",
                 Level.PROBLEM,
                 f"no TCP packet on {', '.join(config.interfaces)}, but there are packets on {names}",
@@ -97,7 +97,7 @@ def _arrival(config: SensorConfig, watched: Watched) -> list[Finding]:
             )
         ]
     return [
-        Finding(
+        Diagnosis(
             "filter-matches-nothing",
             Level.PROBLEM,
             f"--filter {config.filter!r} matches none of {watched.everything.packets:,} packets",
@@ -106,7 +106,7 @@ def _arrival(config: SensorConfig, watched: Watched) -> list[Finding]:
     ]
 
 
-def _content(kept: Sight) -> list[Finding]:
+def _content(kept: Sight) -> list[Diagnosis]:
     """Is there HTTP in what is kept?"""
     seen = kept.statistics
     tls = _ports_with(kept, "tls")
@@ -115,7 +115,7 @@ def _content(kept: Sight) -> list[Finding]:
     if not seen["exchanges_begun"]:
         if not seen["payload_bytes_received"]:
             return [
-                Finding(
+                Diagnosis(
                     "no-data",
                     Level.PROBLEM,
                     "the packets carry no data: connections are opened, or kept alive, and nothing is sent",
@@ -124,7 +124,7 @@ def _content(kept: Sight) -> list[Finding]:
             ]
         if seen["connections_tls"] and not (seen["connections_http1"] or seen["connections_http2"]):
             return [
-                Finding(
+                Diagnosis(
                     "only-tls",
                     Level.PROBLEM,
                     f"all that could be HTTP is encrypted (TLS on {_listed(tls)})",
@@ -135,7 +135,7 @@ def _content(kept: Sight) -> list[Finding]:
         if not seen["connections_http2"]:
             names = _listed([port["port"] for port in kept.ports if port["port"] is not None])
             return [
-                Finding(
+                Diagnosis(
                     "no-http",
                     Level.PROBLEM,
                     f"the traffic on {names} is not HTTP: another protocol, such as that of a database",
@@ -147,7 +147,7 @@ def _content(kept: Sight) -> list[Finding]:
         count = seen["exchanges_emitted"]
         late = seen["connections_mid_stream"] > 0
         found.append(
-            Finding(
+            Diagnosis(
                 "only-http2",
                 Level.NOTE if count else Level.PROBLEM,
                 f"all HTTP here is HTTP/2, which includes gRPC (on {_listed(_ports_with(kept, 'http/2'))}); "
@@ -160,7 +160,7 @@ def _content(kept: Sight) -> list[Finding]:
         )
     if tls:
         found.append(
-            Finding(
+            Diagnosis(
                 "some-tls",
                 Level.NOTE,
                 f"{_listed(tls)} carries TLS, which stays closed",
@@ -170,7 +170,7 @@ def _content(kept: Sight) -> list[Finding]:
     emitted = seen["exchanges_emitted"]
     if emitted and seen["exchanges_emitted_incomplete"] == emitted:
         found.append(
-            Finding(
+            Diagnosis(
                 "all-incomplete",
                 Level.WARNING,
                 f"none of {emitted:,} exchanges is whole: one direction, or many packets, are missing",
@@ -180,7 +180,7 @@ def _content(kept: Sight) -> list[Finding]:
     return found
 
 
-def _rules(config: SensorConfig, kept: Sight) -> list[Finding]:
+def _rules(config: SensorConfig, kept: Sight) -> list[Diagnosis]:
     """What the user's own rules and limits take away."""
     seen = kept.statistics
     dropped = numbers_of(seen["exchanges_dropped"])
@@ -191,7 +191,7 @@ def _rules(config: SensorConfig, kept: Sight) -> list[Finding]:
         by = ", ".join(f"{_SETTINGS[name]} ({dropped[name]:,})" for name in _RULES if dropped[name])
         begun = seen["exchanges_begun"]
         found.append(
-            Finding(
+            Diagnosis(
                 "all-excluded" if all_of_it else "some-excluded",
                 Level.PROBLEM if all_of_it else Level.NOTE,
                 f"{'every exchange' if all_of_it else f'{removed:,} of {begun:,} exchanges'} "
@@ -202,7 +202,7 @@ def _rules(config: SensorConfig, kept: Sight) -> list[Finding]:
     if dropped["rate_limited"]:
         begun = seen["exchanges_begun"]
         found.append(
-            Finding(
+            Diagnosis(
                 "rate-limit",
                 Level.WARNING,
                 f"the rate limit is reached: {seen['exchanges_emitted']:,} of {begun:,} exchanges "
@@ -213,12 +213,12 @@ def _rules(config: SensorConfig, kept: Sight) -> list[Finding]:
     return found
 
 
-def _satellite(reached: Reached) -> list[Finding]:
+def _satellite(reached: Reached) -> list[Diagnosis]:
     if reached.error is None:
         return []
     if reached.rejects_organization:
         return [
-            Finding(
+            Diagnosis(
                 "organization-rejected",
                 Level.PROBLEM,
                 f"the Satellite at {reached.address} rejects the organization or its token",
@@ -226,7 +226,7 @@ def _satellite(reached: Reached) -> list[Finding]:
             )
         ]
     return [
-        Finding(
+        Diagnosis(
             "satellite-unreachable",
             Level.PROBLEM,
             f"the Satellite does not take traces: {reached.error}",

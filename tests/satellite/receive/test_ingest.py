@@ -10,7 +10,14 @@ import pytest
 from starlette.applications import Starlette
 
 from levo.satellite.queue import JournalFull, JournalUnavailable, Position, Record, RecordKind
-from levo.satellite.receive import GrpcReceiver, Intake, IntakeStatistics, Refusal, RefusalReason, otlp_routes
+from levo.satellite.receive import (
+    GrpcReceiver,
+    Ingester,
+    IngestStatistics,
+    Refusal,
+    RefusalReason,
+    otlp_routes,
+)
 from tests.satellite.asgi import call
 from tests.satellite.requests import Call, traces
 
@@ -18,7 +25,7 @@ EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 BODY = traces([Call()] * 3).SerializeToString()
 
 
-class Handover:
+class RecordSink:
     """Takes records, or fails as it is told: at once, or after a while."""
 
     def __init__(self, at_once: Exception | None = None, later: Exception | None = None) -> None:
@@ -37,8 +44,8 @@ class Handover:
         return future
 
 
-def intake(handover: Handover, *, in_flight: int = 1 << 20) -> Intake:
-    return Intake(
+def ingester(handover: RecordSink, *, in_flight: int = 1 << 20) -> Ingester:
+    return Ingester(
         handover,
         max_request_bytes=1 << 20,
         max_in_flight_bytes=in_flight,
@@ -47,24 +54,26 @@ def intake(handover: Handover, *, in_flight: int = 1 << 20) -> Intake:
     )
 
 
-def balance(counts: IntakeStatistics) -> int:
+def balance(counts: IngestStatistics) -> int:
     return (
         counts.requests_total - counts.accepted_total - sum(counts.refused_total.values()) - counts.in_flight
     )
 
 
 BUSY = [
-    pytest.param(Handover(at_once=JournalFull("full")), 429, grpc.StatusCode.RESOURCE_EXHAUSTED, id="full"),
-    pytest.param(Handover(at_once=JournalUnavailable("end")), 503, grpc.StatusCode.UNAVAILABLE, id="closing"),
+    pytest.param(RecordSink(at_once=JournalFull("full")), 429, grpc.StatusCode.RESOURCE_EXHAUSTED, id="full"),
     pytest.param(
-        Handover(later=JournalUnavailable("disk")), 503, grpc.StatusCode.UNAVAILABLE, id="disk refuses"
+        RecordSink(at_once=JournalUnavailable("end")), 503, grpc.StatusCode.UNAVAILABLE, id="closing"
+    ),
+    pytest.param(
+        RecordSink(later=JournalUnavailable("disk")), 503, grpc.StatusCode.UNAVAILABLE, id="disk refuses"
     ),
 ]
 
 
 @pytest.mark.parametrize(("handover", "http_status", "_grpc_status"), BUSY)
-def test_http_is_told_to_come_back(handover: Handover, http_status: int, _grpc_status: object) -> None:
-    receiving = intake(handover)
+def test_http_is_told_to_come_back(handover: RecordSink, http_status: int, _grpc_status: object) -> None:
+    receiving = ingester(handover)
     app = Starlette(routes=list(otlp_routes(receiving)))
     answer = call(app, "POST", "/v1/traces", BODY, {"content-type": "application/x-protobuf"})
 
@@ -75,10 +84,10 @@ def test_http_is_told_to_come_back(handover: Handover, http_status: int, _grpc_s
 
 @pytest.mark.parametrize(("handover", "_http_status", "grpc_status"), BUSY)
 def test_grpc_is_told_to_come_back(
-    handover: Handover, _http_status: int, grpc_status: grpc.StatusCode
+    handover: RecordSink, _http_status: int, grpc_status: grpc.StatusCode
 ) -> None:
     async def run() -> grpc.aio.AioRpcError:
-        receiver = GrpcReceiver(intake(handover))
+        receiver = GrpcReceiver(ingester(handover))
         port = await receiver.start("127.0.0.1", 0)
         try:
             async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -96,7 +105,7 @@ def test_grpc_is_told_to_come_back(
 
 
 def test_more_than_may_be_in_flight_is_refused_and_given_back() -> None:
-    receiving = intake(Handover(), in_flight=1000)
+    receiving = ingester(RecordSink(), in_flight=1000)
     app = Starlette(routes=list(otlp_routes(receiving)))
     headers = {"content-type": "application/x-protobuf"}
     answers = [call(app, "POST", "/v1/traces", body, headers).status for body in (BODY, BODY * 9, BODY)]
@@ -108,21 +117,21 @@ def test_more_than_may_be_in_flight_is_refused_and_given_back() -> None:
 
 
 def test_what_is_handed_over_is_what_arrived() -> None:
-    handover = Handover()
-    asyncio.run(intake(handover).accept(RecordKind.TRACES, BODY, "acme"))
+    handover = RecordSink()
+    asyncio.run(ingester(handover).accept(RecordKind.TRACES, BODY, "acme"))
 
     assert handover.records == [Record(RecordKind.TRACES, 77, "acme", BODY)]
 
 
 def test_a_request_without_spans_needs_no_journal() -> None:
-    handover = Handover(at_once=JournalFull("full"))
-    checked = asyncio.run(intake(handover).accept(RecordKind.TRACES, b"", ""))
+    handover = RecordSink(at_once=JournalFull("full"))
+    checked = asyncio.run(ingester(handover).accept(RecordKind.TRACES, b"", ""))
 
     assert (checked.items, checked.rejected) == (0, 0)
 
 
 def test_a_bad_request_is_counted_by_its_reason() -> None:
-    receiving = intake(Handover())
+    receiving = ingester(RecordSink())
     with pytest.raises(Refusal) as refused, receiving.request():
         asyncio.run(receiving.accept(RecordKind.METRICS, b"\xff", ""))
 

@@ -60,7 +60,7 @@ def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
-class Keeper:
+class Authenticator:
     """Usable from any thread."""
 
     def __init__(
@@ -218,7 +218,7 @@ class Keeper:
         """Return a new token. It cannot be shown again.
 
         Raises:
-            PasswordRefused: *scope* is neither ``ingest`` nor a role, or no organisation is given.
+            PasswordRefused: *scope* is neither ``ingest`` nor a role, or no organization is given.
         """
         if scope != INGEST and scope not in ROLES:
             raise PasswordRefused(f"a scope is one of {', '.join((INGEST, *ROLES))}")
@@ -268,9 +268,9 @@ class Keeper:
 def _checked_organization(organization: str, role: str) -> str:
     organization = organization.strip()
     if len(organization) > 200 or not organization.isprintable():
-        raise PasswordRefused("an organisation has up to 200 printable characters")
+        raise PasswordRefused("an organization has up to 200 printable characters")
     if organization and role == "admin":
-        raise PasswordRefused("an admin runs the whole Satellite and belongs to no organisation")
+        raise PasswordRefused("an admin runs the whole Satellite and belongs to no organization")
     return organization
 
 
