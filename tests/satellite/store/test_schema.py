@@ -196,7 +196,8 @@ def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.M
     path = restore_earlier(tmp_path) / CATALOG
     before = rows_of(path)
     steps = schema._STEPS
-    monkeypatch.setattr(schema, "_STEPS", (*steps[:-1], f"{steps[-1]}; DROP TABLE no_such_table"))
+    first = f"{steps[6]}; DROP TABLE no_such_table"
+    monkeypatch.setattr(schema, "_STEPS", (*steps[:6], first, *steps[7:]))
     with pytest.raises(LevoError, match="cannot be used as the catalog"):
         open_for_writing(path)
 
