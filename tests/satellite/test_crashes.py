@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from levo.satellite.learner import JOURNAL_NAME, KEY_NAME, Learner, Mode, load_settings
+from levo.satellite.learner import JOURNAL_NAME, Learner, Mode, load_settings
 from levo.satellite.queue import Journal, JournalReader, Record
 from levo.satellite.scheduler import DecisionScheduler
 from levo.satellite.store import DATABASE_NAME, CatalogWriter
 from levo.satellite.store.endpoints import EndpointTable
 from levo.satellite.store.paths import PathTable
 from levo.satellite.store.places import PlaceTable
+from levo.satellite.store.rotation import KEY_NAME
 from tests.helpers.effort import long
 from tests.satellite.corpora import Corpus
 from tests.satellite.same_catalog import KEY, shown

@@ -44,11 +44,11 @@ from levo.satellite.learn import (
 from levo.satellite.queue import JournalReader, Position, Record, RecordKind
 from levo.satellite.scheduler import DecisionScheduler
 from levo.satellite.store import DATABASE_NAME, CatalogWriter
+from levo.satellite.store.rotation import KEY_BYTES, KEY_NAME
 
 _LOG = logging.getLogger(__name__)
 JOURNAL_NAME = "journal"
 LOCK_NAME = "learner.lock"
-KEY_NAME = "learner.key"
 RULES_NAME = "detectors.yaml"
 COMMIT_INTERVAL_S = 0.8
 """While traces come in, the catalog is written at most this often …"""
@@ -275,7 +275,7 @@ def load_settings(data_dir: Path) -> LearnSettings:
         except FileExistsError:
             pass
         else:
-            os.write(descriptor, os.urandom(32))
+            os.write(descriptor, os.urandom(KEY_BYTES))
             os.close(descriptor)
         return LearnSettings(detectors, path.read_bytes()[:64], BodyBudget())
     except OSError as error:

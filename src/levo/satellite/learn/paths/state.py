@@ -300,6 +300,19 @@ class PathState:
         there = node is not None and (method in node.calls if method else bool(node.calls))
         return "/" + "/".join(parts), there
 
+    def restart_hashes(self) -> bool:
+        """Drop every keyed hash, as the key is about to change; return whether there was one."""
+        self.fold()
+        found = bool(self.given_out)
+        self.given_out = GivenOut()
+        stack = [self.root]
+        while stack:
+            node = stack.pop()
+            found = found or bool(node.gone) or node.bar is not None
+            node.gone, node.bar = set(), None
+            stack.extend(node.kids.values())
+        return found
+
     def restore(self, key: Key, method: str, requests: int, statuses: Mapping[int, float]) -> None:
         """Put back a place that other records prove, if it is missing; what bodies said of it is lost."""
         if method not in METHODS or self.locate(key, method)[1]:
