@@ -41,7 +41,7 @@ def test_an_exchange() -> None:
     [
         (None, 0),
         (Response(status=0), 0),
-        (Response(status=0, findings=("bad_status",)), INVALID_STATUS),
+        (Response(status=0, anomalies=("bad_status",)), INVALID_STATUS),
         (Response(status=999), INVALID_STATUS),
         (Response(status=599), 599),
     ],
