@@ -6,6 +6,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from levo.satellite.learn.paths.branch import Branch
 from levo.satellite.learn.paths.known import Override
@@ -66,6 +67,7 @@ RULES = 1
 """Grows with each change of a rule by which templates are decided or values are forgotten."""
 
 
+@cache
 def rules_version() -> str:
     """Return what tells the rules of this release from those of another: code, words and weights."""
     words = "".join(f"{word}{known.rank}{known.follow}" for word, known in sorted(vocabulary().items()))

@@ -16,7 +16,8 @@ import msgspec
 
 from levo.satellite.learn.auth import carries_key, schemes
 from levo.satellite.learn.schema.body import Body, media_type, observe_body, sniffed
-from levo.satellite.learn.schema.node import Node, absorb
+from levo.satellite.learn.schema.merging import absorb
+from levo.satellite.learn.schema.node import Node
 from levo.satellite.learn.schema.observe import Observer
 from levo.satellite.learn.schema.text import Text
 from levo.satellite.learn.sensitive.detectors import Check, Detectors

@@ -5,7 +5,7 @@ into ``{*}`` and its text goes; its hash stays, so that the same name goes to th
 again, in whatever part of the traffic.
 
 The rule must not depend on when it is asked. So it is monotone: what it says of some requests it also says of
-these and any others. It looks at things that only grow (requests with values of recognised types, literals
+these and any others. It looks at things that only grow (requests with values of recognized types, literals
 that came back in a response, hashes of values given out) and at the literal itself, never at what else there
 is, at a rate or at a decision on templates. A state therefore has one normal form, in which everything
 certain is forgotten, whatever parts it was made of and however often they were asked in between.
@@ -29,9 +29,10 @@ from levo.satellite.learn.paths.statement import GivenOut
 from levo.satellite.learn.paths.trie import UNKNOWN, Node, Rank
 
 LEAST_TYPED = 5
-"""Requests with values of recognised types after which a place has values."""
+"""Requests with values of recognized types after which a place has values."""
 LEAST_NAMES = 8
-"""Unknown words of one place that came back in responses after which it has values."""
+"""Unknown words of one place that came back in responses after which it has values, and names beside values of
+recognized types after which they are values, too."""
 HASH_BYTES = 5
 _LETTERS = re.compile(r"[^\W\d_]+")
 
@@ -84,8 +85,8 @@ class Forgetting:
     def values(self, node: Node) -> list[str]:
         """Return the literal children of *node* that are values for certain; each is an unknown word.
 
-        It came back in a response or was given out by one, and the place is known to have values; or it reads
-        like none of the words of APIs and stands beside values of recognised types.
+        It came back in a response or was given out by one, and the place is known to have values; or it is
+        one of several that read like none of the words of APIs and stand beside values of recognized types.
         """
         unknown = [key for key in node.kids if "{" not in key and self._may_be_forgotten(key)]
         if not unknown:
@@ -105,12 +106,11 @@ class Forgetting:
             has_values = sum(node.kids[key].came_back > 0 for key in unknown) >= LEAST_NAMES
         if not has_values:
             return []
+        aliens = [key for key in unknown if _is_alien(key)] if typed >= LEAST_TYPED else []
+        if node.bar is None and len(aliens) + len(node.gone) < LEAST_NAMES:
+            aliens = []
         return [
-            key
-            for key in unknown
-            if node.kids[key].came_back > 0
-            or self.is_given_out(key)
-            or (typed >= LEAST_TYPED and _is_alien(key))
+            key for key in unknown if key in aliens or node.kids[key].came_back > 0 or self.is_given_out(key)
         ]
 
     def _may_be_forgotten(self, literal: str) -> bool:
