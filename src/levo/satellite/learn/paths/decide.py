@@ -191,7 +191,7 @@ def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> N
         stems: dict[str, list[str]] = {}
         for text in free:
             stems.setdefault(literal_stem(text), []).append(text)
-        siblings = _siblings(context, kids, stems, typed, totals)
+        siblings = _siblings(context, branch, kids, stems, typed, totals)
         if any(totals.rules.were_given_out(node) for _, node in branch.places):
             siblings.typed_signals.given_out = True
         judged = list(zip(stems.values(), weigh(siblings, judge(branch, siblings)), strict=True))
@@ -306,6 +306,7 @@ def _affix(name: str) -> Affix:
 
 def _siblings(
     context: Context,
+    branch: Branch,
     kids: dict[str, list[Place]],
     stems: dict[str, list[str]],
     typed: list[str],
@@ -325,8 +326,10 @@ def _siblings(
                 _signals(nodes, totals.rules),
             )
         )
-    recognized = [name for name in typed if not name.startswith(OVERFLOW)]
-    folded = [place for name in typed if name.startswith(OVERFLOW) for place in kids[name]]
+    # What was forgotten are values as certain as those of recognized types; what was not kept is anything.
+    crowded = any(node.bar is not None or not node.gone for _, node in branch.places)
+    recognized = [name for name in typed if not (crowded and name.startswith(OVERFLOW))]
+    folded = [place for name in typed if name not in recognized for place in kids[name]]
     places = [place for name in recognized for place in kids[name]]
     return Siblings(
         context,

@@ -31,8 +31,8 @@ from levo.satellite.learn.paths.trie import UNKNOWN, Node, Rank
 LEAST_TYPED = 5
 """Requests with values of recognized types after which a place has values."""
 LEAST_NAMES = 8
-"""Unknown words of one place that came back in responses after which it has values; also names beside values of
-known types after which these are values."""
+"""Unknown words of one place that came back in responses after which it has values; also so many names beside
+values of recognized types are values."""
 HASH_BYTES = 5
 _LETTERS = re.compile(r"[^\W\d_]+")
 

@@ -56,7 +56,27 @@ cdef int _absorb(object node, object other) except -1:
     if more:
         node.strings += more
         _absorb_strings(node, other)
-    more = other.integers
+    _absorb_scalars(node, other)
+    if other.private and not node.private:
+        make_private(node)
+    if other.open and not node.open:
+        node.open = True
+        node.labels = {}
+    more = other.finds
+    if more:
+        _add(node.finds, more)
+    if other.arrays or other.items is not None:
+        _absorb_array(node, other)
+    more = other.objects
+    if more:
+        node.objects += more
+        node.distinct = _joined(node.distinct, other.distinct)
+    _absorb_object(node, other)
+    return 0
+
+
+cdef int _absorb_scalars(object node, object other) except -1:
+    cdef object more = other.integers
     if more:
         node.integers += more
         if other.bits > node.bits:
@@ -75,15 +95,11 @@ cdef int _absorb(object node, object other) except -1:
         node.numbers += more
     if other.negative:
         node.negative = True
-    if other.private and not node.private:
-        make_private(node)
-    if other.open and not node.open:
-        node.open = True
-        node.labels = {}
-    more = other.finds
-    if more:
-        _add(node.finds, more)
-    more = other.arrays
+    return 0
+
+
+cdef int _absorb_array(object node, object other) except -1:
+    cdef object more = other.arrays
     if more:
         node.arrays += more
         if node.fewest < 0 or 0 <= other.fewest < node.fewest:
@@ -98,11 +114,6 @@ cdef int _absorb(object node, object other) except -1:
         _absorb(items, more)
         if node.private and not items.private:
             make_private(items)
-    more = other.objects
-    if more:
-        node.objects += more
-        node.distinct = _joined(node.distinct, other.distinct)
-    _absorb_object(node, other)
     return 0
 
 
