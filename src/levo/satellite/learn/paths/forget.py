@@ -82,8 +82,10 @@ class Forgetting:
         given_out = self._given_out
         return given_out is not None and any(hashed in given_out for hashed in node.gone)
 
-    def values(self, node: Node) -> list[str]:
+    def values(self, node: Node, above: str) -> list[str]:
         """Return the literal children of *node* that are values for certain; each is an unknown word.
+
+        *above* is the key that leads to *node*.
 
         It came back in a response or was given out by one, and the place is known to have values; or it is
         one of several that read like none of the words of APIs and stand beside values of recognized types.
@@ -106,7 +108,8 @@ class Forgetting:
             has_values = sum(node.kids[key].came_back > 0 for key in unknown) >= LEAST_NAMES
         if not has_values:
             return []
-        aliens = [key for key in unknown if _is_alien(key)] if typed >= LEAST_TYPED else []
+        beside = typed >= LEAST_TYPED and _is_collection(above)
+        aliens = [key for key in unknown if _is_alien(key)] if beside else []
         if node.bar is None and len(aliens) + len(node.gone) < LEAST_NAMES:
             aliens = []
         return [
@@ -120,6 +123,14 @@ class Forgetting:
             and known_rank(literal_base(literal)) < 0
             and not is_version(literal)
         )
+
+
+@lru_cache(maxsize=8192)
+def _is_collection(key: str) -> bool:
+    """Whether *key* is a word of APIs, below which values stand, or of several literals that may be."""
+    if "{" in key:
+        return key.startswith(OVERFLOW)
+    return known_rank(key) >= 0 and not is_version(key)
 
 
 @lru_cache(maxsize=8192)

@@ -77,8 +77,8 @@ class Rules(Protocol):
     def hash(self, literal: str) -> int:
         """Return the keyed hash of *literal*."""
 
-    def values(self, node: Node) -> list[str]:
-        """Return the literal children of *node* that are values for certain."""
+    def values(self, node: Node, above: str) -> list[str]:
+        """Return the literal children of *node*, whose own key is *above*, that are values for certain."""
 
 
 UNKNOWN = 1
@@ -163,9 +163,11 @@ class Node:
             bool(self.gone) and "{" not in key and rules.hash(key) in self.gone and not rules.is_pinned(key)
         )
 
-    def fold(self, leaves: int | None, rules: Rules, most: int = LITERALS_PER_NODE) -> None:
-        """Bring this subtree into its normal form with at most *leaves* leaves (None: *most* literals a node
-        only)."""
+    def fold(
+        self, leaves: int | None, rules: Rules, most: int = LITERALS_PER_NODE, above: str = ""
+    ) -> None:
+        """Bring this subtree, to which *above* leads, into its normal form with at most *leaves* leaves (None:
+        *most* literals a node only)."""
         kids = self.kids
         if not kids:
             return
@@ -178,12 +180,12 @@ class Node:
             return
         literals = [key for key in kids if "{" not in key]
         if literals:
-            self._forget(literals, rules, most)
+            self._forget(literals, rules, most, above)
             self._bound(leaves, rules, most)
         share = None if leaves is None else max(1, leaves // (len(kids) + len(self.gone)))
         for key, kid in kids.items():
             named = key[0] == "#" or most == OPERATIONS_PER_NODE
-            kid.fold(share, rules, OPERATIONS_PER_NODE if named else LITERALS_PER_NODE)
+            kid.fold(share, rules, OPERATIONS_PER_NODE if named else LITERALS_PER_NODE, key)
 
     def fold_as(self, other: Node, rules: Rules) -> None:
         """Fold the literal children that *other*, the same place, does not tell apart."""
@@ -191,12 +193,12 @@ class Node:
         late = [key for key in literals if other.bar is not None and rules.rank(key) > other.bar]
         self._fold_each([*late, *(key for key in literals if key not in late and other._is_gone(key, rules))])
 
-    def _forget(self, literals: list[str], rules: Rules, most: int) -> None:
+    def _forget(self, literals: list[str], rules: Rules, most: int, above: str) -> None:
         """Fold what was forgotten before, or elsewhere, and what is certain to be a value now."""
         if self.gone:
             self._fold_each([key for key in literals if self._is_gone(key, rules)])
         if most == LITERALS_PER_NODE:
-            values = rules.values(self)
+            values = rules.values(self, above)
             self.gone.update(map(rules.hash, values))
             self._fold_each(values)
 
