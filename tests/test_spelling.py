@@ -23,6 +23,8 @@ BRITISH = re.compile("|".join(STEMS.split()))
 TEXTS = {*["py", "pyx", "pxd", "pyi", "h", "c", "md", "html", "js", "css", "json", "yaml", "toml", "txt"], ""}
 DATA = {"vocabulary.txt", "labels.txt", "model.json", Path(__file__).name}
 """Words of services, in whatever spelling, and this file."""
+EARLIER = "driving-licence"
+"""A kind of sensitive data, as data directories of the first version call it."""
 
 
 @pytest.mark.parametrize("word", ["Organisation", "unrecognised_types", "LABELLED", "a licence", "greyish"])
@@ -43,6 +45,7 @@ def test_everything_is_spelled_the_american_way() -> None:
     for path in map(ROOT.joinpath, listed.stdout.split("\0")):
         if path.suffix[1:] in TEXTS and path.name not in DATA and path.is_file():
             text = path.read_text(encoding="utf-8", errors="replace").lower()
+            text = text.replace(EARLIER, EARLIER.replace("licence", "license"))
             for match in BRITISH.finditer(text):
                 line = text.count("\n", 0, match.start()) + 1
                 found.append(f"{path.relative_to(ROOT)}:{line}: {match[0]}")

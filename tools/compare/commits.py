@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-_COMPILED = (".pyx", ".pxd")
+_COMPILED = (".pyx", ".pxd", ".h")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from openapi_spec_validator import validate
 from levo.cli.learn import read_file
 from levo.demo.capture_file import write_capture
 from levo.demo.loopback import ApiServer
-from levo.demo.messages import Request, Response
+from levo.demo.messages import Response, SampleRequest
 from levo.demo.sample_api import API_TOKEN, SampleApi
 from levo.satellite.learn import State, learn
 from levo.satellite.openapi import render_document
@@ -38,7 +38,7 @@ class CountingApi(SampleApi):
         super().__init__(seed)
         self.answered: Counter[tuple[str, int]] = Counter()
 
-    def answer(self, request: Request) -> Response:
+    def answer(self, request: SampleRequest) -> Response:
         response = super().answer(request)
         self.answered[self.route(request.method, request.target), response.status] += 1
         return response
