@@ -65,8 +65,8 @@ def seed(
             )
             connection.execute(
                 "INSERT INTO place SELECT id, organization, environment, application, host, method, template,"
-                " id, traces, exchanges, schemes, first_seen_ns, last_seen_ns, '{\"200\":100.0}', callers, ?"
-                " FROM endpoint WHERE id = ?",
+                " 0, id, traces, exchanges, schemes, first_seen_ns, last_seen_ns, '{\"200\":100.0}',"
+                " callers, ? FROM endpoint WHERE id = ?",
                 (state_of, number),
             )
             statuses = [(number, 200, 90.0), (number, 500 if number % 7 == 0 else 404, 10.0)]

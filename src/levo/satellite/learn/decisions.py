@@ -45,7 +45,7 @@ class TemplateDecision:
         """Return where *place* belongs, None if nothing has proven that it exists."""
         found = self.by_place.get(place)
         if found is None and paths is not None:
-            found = self.by_place.get(paths.canonical(place))
+            found = self.by_place.get(paths.locate(place).like or "")
         return found
 
 

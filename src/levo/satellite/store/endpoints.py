@@ -21,6 +21,7 @@ from levo.satellite.learn import (
     TemplateDecision,
     undecided,
 )
+from levo.satellite.learn.paths.state import Located
 from levo.satellite.learn.traffic import TrafficByMinute, merge_traffic
 from levo.satellite.store.changes import changes
 from levo.satellite.store.places import PlaceRow, PlaceTable, is_proven, read_knowledge
@@ -83,8 +84,8 @@ class EndpointTable:
         added = Added()
         whole: TrafficByMinute = {}
         by_organization: dict[str, TrafficByMinute] = {}
-        for (scope, method, place), (facts, there) in _by_place(delta, paths).items():
-            if self._add_place(scope, method, place, facts, there, decisions.get(scope), added):
+        for (scope, method, _), (facts, at) in _by_place(delta, paths).items():
+            if self._add_place(scope, method, at, facts, decisions.get(scope), added):
                 merge_traffic(whole, facts.traffic)
                 merge_traffic(by_organization.setdefault(scope.organization, {}), facts.traffic)
         add_traffic(self._connection, WHOLE_CATALOG, whole)
@@ -96,22 +97,25 @@ class EndpointTable:
         self,
         scope: Scope,
         method: str,
-        place: str,
+        at: Located,
         facts: EndpointFacts,
-        there: bool,
         decision: TemplateDecision | None,
         added: Added,
     ) -> bool:
         """Return whether *facts* belong to an endpoint now."""
-        row = self._places.find(scope, method, place)
-        proven = is_proven(facts.statuses) or (row is not None and row.proven)
-        wanted = _assign(method, place, decision, there=there, proven=proven)
-        if row is None and not self._places.has_room(scope, unproven=wanted is None):
-            if wanted is None:
-                added.unproven += facts.exchanges
+        row = self._places.find(scope, method, at.key)
+        unproven = at.like != at.key
+        if row is None and unproven and not self._places.has_room_unproven(scope):
+            added.unproven += facts.exchanges
+            if at.like is None:
                 added.noise += facts.exchanges
-            else:
-                added.refused += facts.exchanges
+                return False
+            at, unproven = at._replace(key=at.like), False
+            row = self._places.find(scope, method, at.key)
+        proven = is_proven(facts.statuses) or (row is not None and row.proven)
+        wanted = _assign(method, at, decision, proven=proven)
+        if row is None and self._places.is_full:
+            added.refused += facts.exchanges
             return False
         endpoint = 0
         before = 0 if row is None else row.endpoint
@@ -120,8 +124,10 @@ class EndpointTable:
         else:
             endpoint = self._endpoint(scope, method, wanted, facts, is_news=before == 0)
         if row is None:
-            self._places.insert(scope, method, place, endpoint, facts)
+            self._places.insert(scope, method, at.key, endpoint, facts, unproven=unproven)
         else:
+            if row.unproven and not unproven:
+                self._places.rename(row, at.key, unproven=False)
             if endpoint and not before:
                 count_traffic(self._connection, row.id, scope.organization)
                 added.noise -= row.exchanges
@@ -163,8 +169,8 @@ class EndpointTable:
             rows.by_name[method, template] = identity
             rows.shown[identity] = (path, confidence)
         wanted: dict[Name, tuple[Assignment, list[PlaceRow]]] = {}
-        for row, there in self._located(scope, paths, rows):
-            found = _assign(row.method, row.place, decision, there=there, row=row)
+        for row, at in self._located(scope, paths, rows):
+            found = _assign(row.method, at, decision, row=row)
             if found is not None:
                 wanted.setdefault((row.method, found.template), (found, []))[1].append(row)
             elif row.endpoint:
@@ -188,18 +194,18 @@ class EndpointTable:
             self._rebuild(endpoint)
         return rows.noise
 
-    def _located(self, scope: Scope, paths: PathState, rows: _Rows) -> Iterable[tuple[PlaceRow, bool]]:
-        """Return the places of *scope* under the keys that they have by now, and whether they exist."""
-        found: dict[tuple[str, str], tuple[PlaceRow, bool]] = {}
+    def _located(self, scope: Scope, paths: PathState, rows: _Rows) -> Iterable[tuple[PlaceRow, Located]]:
+        """Return the places of *scope* under the keys that they have by now."""
+        found: dict[tuple[str, str], tuple[PlaceRow, Located]] = {}
         for row in self._places.of(scope):
-            place, there = paths.locate(row.place, row.method)
-            known = found.get((row.method, place))
+            at = paths.locate(row.place, row.method)
+            known = found.get((row.method, at.key))
             if known is not None:
                 self._join(scope, row, known[0], rows)
                 continue
-            if place != row.place:
-                self._places.rename(row, place)
-            found[row.method, place] = (row, there)
+            if at.key != row.place or row.unproven != (at.like != at.key):
+                self._places.rename(row, at.key, unproven=at.like != at.key)
+            found[row.method, at.key] = (row, at)
         return found.values()
 
     def _join(self, scope: Scope, row: PlaceRow, target: PlaceRow, rows: _Rows) -> None:
@@ -353,33 +359,32 @@ class EndpointTable:
 
 def _by_place(
     delta: State, paths: Mapping[Scope, PathState]
-) -> dict[tuple[Scope, str, str], tuple[EndpointFacts, bool]]:
+) -> dict[tuple[Scope, str, str], tuple[EndpointFacts, Located]]:
     """Return the facts of *delta*, which is not changed, by the places where they are kept."""
-    found: dict[tuple[Scope, str, str], tuple[EndpointFacts, bool]] = {}
+    found: dict[tuple[Scope, str, str], tuple[EndpointFacts, Located]] = {}
     own: set[tuple[Scope, str, str]] = set()
     for key, facts in delta.endpoints.items():
         scope = key.scope
-        place, there = paths[scope].locate(key.place, key.method)
-        name = (scope, key.method, place)
+        at = paths[scope].locate(key.place, key.method)
+        name = (scope, key.method, at.key)
         known = found.get(name)
         if known is None:
-            found[name] = (facts, there)
+            found[name] = (facts, at)
         else:
             if name not in own:
                 own.add(name)
                 both = EndpointFacts()
                 both.add(known[0])
-                known = found[name] = (both, there)
+                known = found[name] = (both, at)
             known[0].add(facts)
     return found
 
 
 def _assign(
     method: str,
-    place: str,
+    at: Located,
     decision: TemplateDecision | None,
     *,
-    there: bool,
     proven: bool = False,
     row: PlaceRow | None = None,
 ) -> Assignment | None:
@@ -387,7 +392,7 @@ def _assign(
 
     Requests of methods that make no endpoint, such as TRACE, belong to a template that others made.
     """
-    found = None if decision is None else decision.by_place.get(place)
+    found = None if decision is None or at.like is None else decision.by_place.get(at.like)
     if found is not None and (method in found.methods or proven or (row is not None and row.proven)):
         return found
-    return (found or undecided(place, method)) if there else None
+    return (found or undecided(at.key, method)) if at.there else None

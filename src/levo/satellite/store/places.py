@@ -13,7 +13,7 @@ from levo.satellite.learn.paths.state import ABSENT_STATUSES
 from levo.satellite.store.traffic import add_traffic, move_traffic
 
 MAX_UNPROVEN = 1_000
-"""Places of one host that are kept although no answer has proven that they exist."""
+"""Places of one host that are told apart although no answer has proven that they exist."""
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
 _unpack_knowledge = msgspec.msgpack.Decoder(Knowledge).decode
@@ -24,7 +24,7 @@ def _write_statuses(statuses: Mapping[int, float]) -> str:
     return msgspec.json.encode(dict(sorted(statuses.items()))).decode()
 
 
-_ROW = "id, method, path_key, endpoint, exchanges, statuses"
+_ROW = "id, method, path_key, endpoint, exchanges, statuses, unproven"
 _SCOPE = "organization = ? AND environment = ? AND application = ? AND host = ?"
 
 
@@ -49,6 +49,8 @@ class PlaceRow:
     """That it belongs to; 0 for none."""
     exchanges: float
     statuses: str
+    unproven: int
+    """Whether no request has proven some literal of the key."""
 
     @property
     def proven(self) -> bool:
@@ -102,30 +104,34 @@ class PlaceTable:
         ).fetchone()
         return None if row is None else PlaceRow(*row)
 
-    def has_room(self, scope: Scope, *, unproven: bool) -> bool:
-        """Whether another place of a host can be stored."""
-        if self.count >= self._most:
-            return False
-        if not unproven:
-            return True
+    @property
+    def is_full(self) -> bool:
+        """Whether no more places can be stored."""
+        return self.count >= self._most
+
+    def has_room_unproven(self, scope: Scope) -> bool:
+        """Whether another place of a host can be stored that nothing proves."""
         known = self._unproven.get(scope)
         if known is None:
             (known,) = self._connection.execute(
-                f"SELECT count(*) FROM place WHERE {_SCOPE} AND endpoint = 0", scope
+                f"SELECT count(*) FROM place WHERE {_SCOPE} AND unproven", scope
             ).fetchone()
         self._unproven[scope] = known
         return known < MAX_UNPROVEN
 
-    def insert(self, scope: Scope, method: str, place: str, endpoint: int, facts: EndpointFacts) -> int:
+    def insert(
+        self, scope: Scope, method: str, place: str, endpoint: int, facts: EndpointFacts, *, unproven: bool
+    ) -> int:
         """Store a new place with *facts*; return its number."""
         (identity,) = self._connection.execute(
-            "INSERT INTO place (organization, environment, application, host, method, path_key, endpoint,"
+            "INSERT INTO place (organization, environment, application, host, method, path_key, unproven, endpoint,"
             " traces, exchanges, schemes, first_seen_ns, last_seen_ns, statuses, callers, knowledge)"
-            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id",
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id",
             (
                 *scope,
                 method,
                 place,
+                unproven,
                 endpoint,
                 facts.traces,
                 facts.exchanges,
@@ -138,7 +144,7 @@ class PlaceTable:
             ),
         ).fetchone()
         self.count += 1
-        if not endpoint and scope in self._unproven:
+        if unproven and scope in self._unproven:
             self._unproven[scope] += 1
         add_traffic(self._connection, identity, facts.traffic)
         return int(identity)
@@ -183,10 +189,13 @@ class PlaceTable:
         )
         add_traffic(self._connection, row.id, facts.traffic)
 
-    def rename(self, row: PlaceRow, place: str) -> None:
+    def rename(self, row: PlaceRow, place: str, *, unproven: bool) -> None:
         """Store a place under another key."""
-        row.place = place
-        self._connection.execute("UPDATE place SET path_key = ? WHERE id = ?", (place, row.id))
+        row.place, row.unproven = place, unproven
+        self._connection.execute(
+            "UPDATE place SET path_key = ?, unproven = ? WHERE id = ?", (place, unproven, row.id)
+        )
+        self._unproven.clear()
 
     def assign(self, row: PlaceRow, endpoint: int) -> None:
         """Note the endpoint that a place belongs to."""

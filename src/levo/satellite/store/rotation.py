@@ -11,7 +11,6 @@ from pathlib import Path
 
 from levo.errors import LevoError
 from levo.satellite.learn import Knowledge, Scope
-from levo.satellite.learn.paths.state import HASHED
 from levo.satellite.learn.schema import Node
 from levo.satellite.store.paths import PathTable
 from levo.satellite.store.places import pack_knowledge, unpack_knowledge
@@ -67,9 +66,7 @@ def _restart(connection: sqlite3.Connection, key: bytes) -> Rotation:
     execute("BEGIN IMMEDIATE")
     callers = execute("UPDATE place SET callers = x'' WHERE callers != x''").rowcount
     execute("UPDATE endpoint SET callers = x''")
-    unproven = execute(
-        f"DELETE FROM place WHERE endpoint = 0 AND path_key LIKE '%/{HASHED.replace('%', '!%')}%' ESCAPE '!'"
-    ).rowcount
+    unproven = execute("DELETE FROM place WHERE unproven").rowcount
     objects = 0
     for (identity,) in execute("SELECT id FROM place").fetchall():
         (octets,) = execute("SELECT knowledge FROM place WHERE id = ?", (identity,)).fetchone()

@@ -159,6 +159,7 @@ _STEPS = (
         host TEXT NOT NULL,
         method TEXT NOT NULL,
         path_key TEXT NOT NULL,
+        unproven INTEGER NOT NULL,
         endpoint INTEGER NOT NULL,
         traces INTEGER NOT NULL,
         exchanges REAL NOT NULL,
@@ -172,7 +173,7 @@ _STEPS = (
     CREATE INDEX place_key ON place (organization, environment, application, host, method, path_key);
     CREATE INDEX place_endpoint ON place (endpoint);
     INSERT INTO place
-        SELECT id, organization, environment, application, host, method, path_key, id, traces,
+        SELECT id, organization, environment, application, host, method, path_key, 0, id, traces,
             exchanges,
             schemes, first_seen_ns, last_seen_ns,
             (SELECT json_group_object(CAST(status AS TEXT), exchanges) FROM endpoint_status

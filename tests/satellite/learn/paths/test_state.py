@@ -242,18 +242,33 @@ def test_a_place_is_located_as_it_is_kept():
         state.observe(method, path, 200)
     state.observe("GET", "/users/me", 404)
 
-    assert state.locate("/users/me", "GET") == ("/users/me", True)
-    assert state.locate("/users/me", "PUT") == ("/users/me", False)
-    assert state.locate("/users", "GET") == ("/users", False)
-    assert state.locate("/orders/files", "GET") == ("/orders/files", False), "words of APIs are no secret"
+    assert state.locate("/users/me", "GET") == ("/users/me", "/users/me", True)
+    assert state.locate("/users/me", "PUT") == ("/users/me", "/users/me", False)
+    assert state.locate("/users", "GET") == ("/users", "/users", False)
+    assert state.locate("/orders/files", "GET") == ("/orders/files", None, False), "words are no secret"
 
 
 def test_of_a_name_that_nothing_has_proven_only_the_hash_is_kept_until_it_is_proven():
     state = PathState()
     state.observe("GET", "/users/7", 200)
-    unproven, there = state.locate("/users/zxqb.json", "GET")
+    unproven, like, there = state.locate("/users/zxqb.json", "GET")
     state.observe("GET", "/users/zxqb.json", 200)
 
-    assert "zxqb" not in unproven and unproven.endswith(".json") and not there
-    assert state.locate(unproven, "GET") == ("/users/zxqb.json", True)
-    assert state.locate(state.locate("/zxqc/zxqd")[0])[0] == state.locate("/zxqc/zxqd")[0]
+    assert "zxqb" not in unproven and unproven.endswith(".json") and like is None and not there
+    assert state.locate(unproven, "GET") == ("/users/zxqb.json", "/users/zxqb.json", True)
+    assert state.locate(state.canonical("/zxqc/zxqd")).key == state.canonical("/zxqc/zxqd")
+
+
+def test_what_is_not_proven_beside_forgotten_names_is_like_them_but_stays_apart():
+    """A request may prove it later: the answer of absence that came first must not be a name's by then."""
+    state = PathState()
+    for letter in "abcdefgh":
+        place = state.observe("GET", f"/users/zxq{letter}", 200)
+        state.hear("GET", place, Statement((False, True), frozenset(), 0))
+    state.fold()
+    before = state.locate("/users/me", "GET")
+    state.observe("GET", "/users/me", 200)
+
+    assert state.locate("/users/zxqa", "GET") == ("/users/{*}", "/users/{*}", True)
+    assert before == ("/users/me", "/users/{*}", False)
+    assert state.locate(before.key, "GET") == ("/users/me", "/users/me", True)

@@ -58,7 +58,9 @@ def test_the_file_of_the_version_before_is_renamed_with_all_its_rows(tmp_path: P
     folder = restore_earlier(tmp_path, killed=killed)
     before = rows_of(folder / USERDATA)
     license_renamed = {
-        table: [tuple(str(value).replace("driving-licence", "driving-license") for value in row) for row in rows]
+        table: [
+            tuple(str(value).replace("driving-licence", "driving-license") for value in row) for row in rows
+        ]
         for table, rows in before.items()
     }
     for _ in range(2):

@@ -6,7 +6,7 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -73,6 +73,17 @@ class Noise:
     def total(self) -> int:
         """Requests not learned."""
         return self.absent + self.assets + self.probes + self.methods
+
+
+class Located(NamedTuple):
+    """Where facts are kept."""
+
+    key: Key
+    like: Key | None
+    """The key of the place whose template such a request would have; None if there is none. Other than *key*
+    where no request has proven some literal, but others share ``{*}`` there."""
+    there: bool
+    """Whether a request has proven that the place exists."""
 
 
 class PathState:
@@ -270,35 +281,63 @@ class PathState:
                 if twin is not None:
                     stack.append((kid, twin))
 
-    def locate(self, key: Key, method: str = "") -> tuple[Key, bool]:
-        """Return the key under which the facts of *key* are kept, and whether a request ended there.
+    def locate(self, key: Key, method: str = "") -> Located:
+        """Return where the facts of *key* are kept; *key* may be such a place itself.
 
         Literals that share ``{*}`` by now go there; of a literal that no request has proven to exist only the
-        keyed hash is kept, unless it is a word of APIs. *key* may be such a result. Without *method*, any
-        will do.
+        keyed hash is kept, unless it is a word of APIs. Without *method*, a request of any proves it.
         """
         rules = self.rules()
-        node: Node | None = self.root
         parts = [part for part in key.split("/") if part]
+        near: list[str] = []
+        node: Node | None = self.root
+        like: Node | None = None
         for i, part in enumerate(parts):
-            step = None
-            if node is not None:
-                if part.startswith(HASHED):
-                    part = self._literal_of(node, part)
-                if not part.startswith(HASHED):
-                    step = node.step(part, rules)
-                else:
-                    folded = folded_key(part)
-                    for name in (folded, OVERFLOW):
-                        if name in node.kids:
-                            step = name, node.kids[name]
-                            break
+            if node is not None and part.startswith(HASHED):
+                part = self._literal_of(node, part)
+            step = None if node is None else self._step(node, part, rules)
             if step is not None:
                 parts[i], node = step
-            else:
-                parts[i], node = self._hashed(part), None
-        there = node is not None and (method in node.calls if method else bool(node.calls))
-        return "/" + "/".join(parts), there
+                near.append(parts[i])
+                continue
+            before = like if node is None else node
+            loose = None if before is None else before.step(part, rules)
+            parts[i], node = self._hashed(part), None
+            if loose is None:
+                return Located(self._key((*parts[:i], *map(self._hashed, parts[i:]))), None, False)
+            near.append(loose[0])
+            like = loose[1]
+        if node is None:
+            return Located(self._key(parts), self._key(near), False)
+        there = method in node.calls if method else bool(node.calls)
+        return Located(self._key(parts), self._key(parts), there)
+
+    @staticmethod
+    def _key(parts: Iterable[str]) -> Key:
+        return "/" + "/".join(parts)
+
+    def _step(self, node: Node, part: str, rules: Forgetting) -> tuple[str, Node] | None:
+        """Return the child that a request with *part* goes to, as ``_find`` has it; None for a new one."""
+        hashed = int(part[2 : 2 + 2 * HASH_BYTES], 16) if part.startswith(HASHED) else None
+        if hashed is None and not node.is_gone(part, rules):
+            kid = node.kids.get(part)
+            if kid is not None:
+                return part, kid
+        if node.is_one:
+            return OVERFLOW, node.kids[OVERFLOW]
+        if "{" in part or rules.is_pinned(part):
+            return None
+        rank = rules.rank(part) if hashed is None else Rank(UNKNOWN, hashed, "")
+        above = node.bar is not None and rank > node.bar
+        if above or (rank.group == UNKNOWN and rank.hashed in node.gone):
+            folded = folded_key(part)
+            kid = node.kids.get(folded)
+            return None if kid is None else (folded, kid)
+        return None
+
+    def canonical(self, key: Key) -> Key:
+        """Return the key under which the facts of *key* are kept."""
+        return self.locate(key).key
 
     def restart_hashes(self) -> bool:
         """Drop every keyed hash, as the key is about to change; return whether there was one."""
@@ -315,7 +354,7 @@ class PathState:
 
     def restore(self, key: Key, method: str, requests: int, statuses: Mapping[int, float]) -> None:
         """Put back a place that other records prove, if it is missing; what bodies said of it is lost."""
-        if method not in METHODS or self.locate(key, method)[1]:
+        if method not in METHODS or self.locate(key, method).there:
             return
         parts = [part for part in key.split("/") if part]
         node = self.root
@@ -330,10 +369,6 @@ class PathState:
         self.learned += requests
         self.distinct.add("/" + "/".join(parts))
         self._places.clear()
-
-    def canonical(self, key: Key) -> Key:
-        """Return the key under which the facts of *key* are kept."""
-        return self.locate(key)[0]
 
     def _literal_of(self, node: Node, hashed: str) -> str:
         """Return the literal child of *node* that *hashed* stands for, *hashed* if there is none."""

@@ -146,9 +146,9 @@ class Node:
         return total
 
     def step(self, key: str, rules: Rules) -> tuple[str, Node] | None:
-        """Return the child that *key* leads to now, and its key; None if no request went there."""
+        """Return the child that *key* leads to now, or is like; None if there is none."""
         kid = self.kids.get(key)
-        if kid is not None and not self._is_gone(key, rules):
+        if kid is not None and not self.is_gone(key, rules):
             return key, kid
         if "{" not in key:
             folded = folded_key(key)
@@ -158,15 +158,19 @@ class Node:
         kid = self.kids.get(OVERFLOW)
         return None if kid is None else (OVERFLOW, kid)
 
-    def _is_gone(self, key: str, rules: Rules) -> bool:
+    @property
+    def is_one(self) -> bool:
+        """Whether all children were folded into one, those of recognized types as well."""
+        return len(self.kids) == 1 and self.bar is None and not self.gone and OVERFLOW in self.kids
+
+    def is_gone(self, key: str, rules: Rules) -> bool:
+        """Whether the literal *key* was forgotten here."""
         return (
             bool(self.gone) and "{" not in key and rules.hash(key) in self.gone and not rules.is_pinned(key)
         )
 
-    def fold(
-        self, leaves: int | None, rules: Rules, most: int = LITERALS_PER_NODE, above: str = ""
-    ) -> None:
-        """Bring this subtree, to which *above* leads, into its normal form with at most *leaves* leaves (None:
+    def fold(self, leaves: int | None, rules: Rules, most: int = LITERALS_PER_NODE, above: str = "") -> None:
+        """Bring this subtree, below *above*, into its normal form with at most *leaves* leaves (None:
         *most* literals a node only)."""
         kids = self.kids
         if not kids:
@@ -191,12 +195,12 @@ class Node:
         """Fold the literal children that *other*, the same place, does not tell apart."""
         literals = [key for key in self.kids if "{" not in key]
         late = [key for key in literals if other.bar is not None and rules.rank(key) > other.bar]
-        self._fold_each([*late, *(key for key in literals if key not in late and other._is_gone(key, rules))])
+        self._fold_each([*late, *(key for key in literals if key not in late and other.is_gone(key, rules))])
 
     def _forget(self, literals: list[str], rules: Rules, most: int, above: str) -> None:
         """Fold what was forgotten before, or elsewhere, and what is certain to be a value now."""
         if self.gone:
-            self._fold_each([key for key in literals if self._is_gone(key, rules)])
+            self._fold_each([key for key in literals if self.is_gone(key, rules)])
         if most == LITERALS_PER_NODE:
             values = rules.values(self, above)
             self.gone.update(map(rules.hash, values))
