@@ -624,6 +624,7 @@ CODINGS = (
     b"GZIP ,, deflate", b"zstd,zstd", b"compress", b"", b"gzip, gzip, gzip, gzip, gzip, gzip",
     b"deflate, br", b"aws-chunked",
 )
+TRANSFERS = (b"gzip, chunked", b"chunked, gzip", b"chunked", b"deflate, chunked, gzip")
 
 
 cdef int target_coding(const uint8_t* data, size_t size) except -1:
@@ -636,7 +637,12 @@ cdef int target_coding(const uint8_t* data, size_t size) except -1:
         return 0
     exchange = new_exchange(batch)
     exchange.response.present = exchange.response.complete = 1
-    put_section(batch, &exchange.response.head, [(b"Content-Encoding", CODINGS[data[0] & 15])], [], spans)
+    lines = [(b"Content-Encoding", CODINGS[data[0] & 15])]
+    if data[0] & 16:
+        lines.append((b"Transfer-Encoding", TRANSFERS[data[0] >> 5 & 3]))
+    if data[0] & 128:
+        lines.append((b"Content-Type", b"application/json"))
+    put_section(batch, &exchange.response.head, lines, [], spans)
     put_body(batch, &exchange.response, data[2:size])
     bound = <size_t>1 << (data[1] & 15) << 4
     exchange.response.truncated = data[1] >> 7
@@ -704,10 +710,11 @@ cdef object BY_BOTH = Redactor(
     NAMES, [re2.compile(rb"[a-z0-9.]{1,20}@[a-z0-9.]{1,20}"), re2.compile(rb"\d{3}-?\d{2}-?\d{4}")])
 cdef object BY_DEFAULT = Redactor(
     defaults=credentials.FIELDS, urls=(*credentials.URL_HEADERS, "cookie"), url_fields=("key",),
-    redirect_fields=("code",))
+    redirect_fields=("code",), headers=credentials.HEADERS)
 KINDS = (
     b"application/json", b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=X", b"text/plain",
-    b"application/xml", b"", b"application/x-ndjson", b"application/grpc",
+    b"application/xml", b"", b"application/x-ndjson", b"application/grpc", b"message/http", b"application/http",
+    b"multipart/mixed; boundary=X", b"text/xml", b"text/html", b"text/json", b"a/x-form", b"application/soap+xml",
 )
 
 
@@ -724,7 +731,7 @@ cdef int target_redact(const uint8_t* data, size_t size) except -1:
     exchange.request.present = exchange.response.present = 1
     put_section(batch, &exchange.request.head, [(b"Cookie", body[:64])], [b"GET", body[:256]], spans)
     exchange.request.method, exchange.request.target = spans[0], spans[1]
-    put_section(batch, &exchange.response.head, [(b"Content-Type", KINDS[data[0] & 7])], [], spans)
+    put_section(batch, &exchange.response.head, [(b"Content-Type", KINDS[data[0] & 15])], [], spans)
     put_body(batch, &exchange.response, body)
     exchange.response.truncated = data[0] >> 6 & 1
     (BY_BOTH if data[0] & 128 else BY_DEFAULT if data[0] & 32 else BY_NAME).redact(batch)

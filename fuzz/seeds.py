@@ -260,6 +260,14 @@ def seed_coding() -> Iterator[bytes]:
         for bound in (12, 2):
             yield bytes([number, bound]) + body
         yield bytes([number, 140]) + body[: len(body) // 2]
+    chunks = b"64;x=y\r\n" + plain[:100] + b"\r\n1\r\n!\r\n0\r\n\r\n"
+    yield bytes([12 | 16, 12]) + gzip.compress(plain)
+    yield bytes([12 | 16 | 32, 12]) + gzip.compress(chunks)
+    yield bytes([12 | 16 | 64, 12]) + chunks
+    yield bytes([12 | 16 | 96, 12]) + gzip.compress(zlib.compress(chunks))
+    for charset in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
+        yield bytes([12 | 128, 12]) + '{"a\U0001f600": "\u4e2d"}'.encode(charset)
+        yield bytes([12, 2]) + '\ufeff{"a\U0001f600": "\u4e2d"}'.encode(charset)
 
 
 def seed_encode() -> Iterator[bytes]:
@@ -314,6 +322,13 @@ def seed_redact() -> Iterator[bytes]:
         yield bytes([kind]) + body
         yield bytes([kind | 128]) + body
         yield bytes([kind | 64]) + body[:-9]
+    head = b"POST /a?k=1 HTTP/1.1\r\nAuthorization: Basic Zm9v\r\n bar\r\nCookie: a=b; c=d\r\nReferer: http://u:p@h/\r\n\r\n"
+    for kind in (8, 9, 10):
+        yield bytes([kind | 32]) + b"--X\r\n\r\n" * (kind == 10) + head
+    yield (
+        bytes([11 | 32]) + b"\xef\xbb\xbf<a:password b=\"1\"><![CDATA[x]]></a:password><q token = 't'/>" + xml
+    )
+    yield bytes([32]) + b'{"dsn": "postgres:\\/\\/u:p@h/d", "mail": "a@b"}'
     yield b"\0/pay?password=x&ssn=1"
     yield b"\0" + secret.decode().encode("utf-16")
 

@@ -12,7 +12,7 @@ def as_h11_reads(
     """(start, headers, body) of one message by h11; *role* is who reads."""
     reader = h11.Connection(role)
     if role is h11.CLIENT:
-        reader.send(h11.SampleRequest(method=request_method, target="/", headers=[("Host", "x")]))
+        reader.send(h11.Request(method=request_method, target="/", headers=[("Host", "x")]))
         reader.send(h11.EndOfMessage())
     reader.receive_data(octets)
     head, body = reader.next_event(), b""

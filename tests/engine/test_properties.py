@@ -256,6 +256,22 @@ def test_removing_any_one_packet_affects_only_its_exchange(mss, acks):
         assert_only_one_affected(run, whole, owner[index])
 
 
+@pytest.mark.parametrize("mss", [60, 90])
+def test_a_request_is_reported_whichever_packet_after_its_request_line_is_removed(mss):
+    pairs = numbered_pairs(12)
+    segments = converse(exchanges_as_turns(pairs), mss=mss)
+    owner = _owners(segments, pairs)
+    first = {owner[i]: i for i in reversed(range(len(segments))) if segments[i].from_client and owner[i] >= 0}
+
+    for index in range(len(segments)):
+        if owner[index] < 0 or index == first[owner[index]]:
+            continue
+        run = run_segments(drop(segments, index))
+        assert_only_one_affected(run, {}, owner[index])
+        targets = [x["request"]["target"] for x in run.exchanges if x["request"]]
+        assert targets == [request.split()[1].decode() for request, _ in pairs], index
+
+
 @pytest.mark.parametrize("part", range(4))
 @pytest.mark.parametrize("stride", [211, long(4)])
 def test_removing_one_packet_of_a_thousand_exchanges(part, stride):

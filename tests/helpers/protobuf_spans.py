@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import chain
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
@@ -17,6 +16,7 @@ from levo.satellite.learn.trace import (
     BAD_STATUS,
     CLOCK_TOLERANCE_NS,
     HALF_READ,
+    HEAD_CUT,
     INVALID_STATUS,
     MAX_WEIGHT,
     METHODS,
@@ -108,12 +108,14 @@ def _read_span(span: Span, origin: Origin, received_ns: int) -> Trace | None:
         tuple(response_headers),
         _octets_of(values, "levo.http.request.body"),
         _octets_of(values, "levo.http.response.body"),
-        _is_whole(values, "request"),
-        _is_whole(values, "response"),
+        _is_whole(values, "request") and not _has_anomaly(values, f"request.{HEAD_CUT}"),
+        _is_whole(values, "response") and not _has_anomaly(values, f"response.{HEAD_CUT}"),
         _text_of(values, "rpc.system") == "grpc",
         _int_of(values, "rpc.grpc.status_code") if "rpc.grpc.status_code" in values else -1,
         span.trace_id + span.span_id,
         scheme_of(_text_of(values, "url.scheme")),
+        not _has_anomaly(values, f"request.{HEAD_CUT}"),
+        not _has_anomaly(values, f"response.{HEAD_CUT}"),
     )
 
 
@@ -128,12 +130,13 @@ def _status(values: dict[str, AnyValue]) -> int:
         status = status_of(value.string_value)
     else:
         status = status_of(value.double_value) if kind == "double_value" else INVALID_STATUS
-    if status:
-        return status
-    named = [
-        values[name].array_value.values for name in ("levo.anomalies", "levo.findings") if name in values
-    ]
-    return INVALID_STATUS if any(each.string_value == BAD_STATUS for each in chain(*named)) else 0
+    bad = _has_anomaly(values, BAD_STATUS) or _has_anomaly(values, BAD_STATUS, "levo.findings")
+    return INVALID_STATUS if not status and bad else status
+
+
+def _has_anomaly(values: dict[str, AnyValue], name: str, key: str = "levo.anomalies") -> bool:
+    anomalies = values.get(key)
+    return anomalies is not None and any(each.string_value == name for each in anomalies.array_value.values)
 
 
 def _read_fields(fields: list[tuple[str, str]], name: str, value: AnyValue) -> None:

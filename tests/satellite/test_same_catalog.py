@@ -27,6 +27,9 @@ def test_commits_order_partition_and_restarts_do_not_show(hard: bool, traces: in
     assert not any(expected.counters.get(cap) for cap in CAPS), "nothing was left out"
     different = [how for how, each in found.items() if each[:2] != expected[:2]]
     assert not different
+    assert {each.counters.get("noise_exchanges", 0.0) for each in found.values()} == {
+        expected.counters.get("noise_exchanges", 0.0)
+    }
 
 
 def test_which_messages_are_looked_into_does_not_depend_on_commits_and_restarts() -> None:

@@ -17,6 +17,9 @@ from levo.sensor.assembly import Sensor, open_sensor
 from levo.sensor.control import Control, encrypted_sentence, undelivered
 from levo.sensor.log import Log
 from tests.cli.capture import write_capture
+from tests.helpers.conversation import Conversation
+from tests.helpers.packets import Ends, capture_segments
+from tests.helpers.pcap import write_pcap
 
 
 def merge(**flags: Any) -> Merged:
@@ -151,3 +154,18 @@ def test_an_endpoint_over_tls_is_told_in_words(address: str | None, names: str |
     told = encrypted_sentence(endpoint | {"decrypted_connections": 0})
     assert told.startswith(says) and told.endswith("not readable without keys")
     assert encrypted_sentence(endpoint | {"decrypted_connections": 2}).endswith("2 read with keys")
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_both_forms_say_how_many_encrypted_endpoints_are_not_named(tmp_path: Path, form: str) -> None:
+    hello = bytes([22, 3, 1, 0, 64, 1]) + bytes(63)
+    frames = []
+    for number in range(13):
+        segments = Conversation().handshake().client(hello).segments
+        frames += capture_segments(segments, Ends(client_port=41000 + number, server_port=8440 + number))
+    found = merge(read=str(write_pcap(tmp_path / "tls.pcap", frames)), output=("null",))
+    out = io.StringIO()
+    Control(open_sensor(found, {}), found, Log(form, stream=out), lambda: found, {}).run()
+
+    assert out.getvalue().count("encrypted: ") == 10
+    assert "and 3 more endpoints over TLS" in out.getvalue()

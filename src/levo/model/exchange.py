@@ -44,9 +44,10 @@ ANOMALIES = (
     "bad_field",
     "bad_transfer_coding",
     "bad_status",
+    "head_cut",
 )
-"""Anomalies of a message's framing and status line; the position is the bit in the engine (``Anomaly`` in
-``types.pxd``)."""
+"""Anomalies of a message's framing and status line, and a head that was not captured whole (``head_cut``).
+The position is the bit in the engine (``Anomaly`` in ``types.pxd``)."""
 
 GRPC_STREAMING = ("", "client", "server", "bidirectional")
 """Sides of a gRPC call that sent more than one message; the position is the engine's two bits for it."""

@@ -304,8 +304,13 @@ class Control:
                 self._log.info(sentence, event="encrypted", **endpoint)
             else:
                 self._log.plain(f"  {sentence}")
-        if len(endpoints) > _NAMED_ENDPOINTS and not self._log.structured:
-            self._log.plain(f"  and {len(endpoints) - _NAMED_ENDPOINTS:,} more endpoints over TLS")
+        others = len(endpoints) - _NAMED_ENDPOINTS
+        if others > 0:
+            sentence = f"and {others:,} more endpoint{'' if others == 1 else 's'} over TLS"
+            if self._log.structured:
+                self._log.info(sentence, event="encrypted_others", endpoints=others)
+            else:
+                self._log.plain(f"  {sentence}")
 
 
 def encrypted_sentence(endpoint: EncryptedEndpoint) -> str:

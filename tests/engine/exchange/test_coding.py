@@ -298,3 +298,86 @@ def test_damaged_octets_never_do_harm(noise, label, draw):
 
     assert len(seen.body) <= max(5000, len(damaged))
     assert seen.wire_body_size == len(damaged)
+
+
+def chunked(data: bytes) -> bytes:
+    return b"%x;a=b\r\n%s\r\n0\r\nX: y\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
+
+
+TRANSFER = ENCODERS | {"chunked": chunked}
+
+
+@examples(60)
+@given(
+    st.binary(min_size=1, max_size=2000),
+    st.lists(st.sampled_from(sorted(ENCODERS)), max_size=2),
+    st.lists(st.sampled_from(sorted(TRANSFER)), max_size=3, unique=True),
+)
+def test_transfer_codings_are_undone_before_content_codings(data, content, transfer):
+    """Chunks inside another coding are chunks; those that framed the content were undone before."""
+    body = data
+    for name in (*content, *transfer):
+        body = TRANSFER[name](body)
+    headers = (("Content-Encoding", ", ".join(content)), ("Transfer-Encoding", ", ".join(transfer)))
+    response = Response(headers=headers, body=body)
+    batch = Batch.build([simple_exchange(response=response)])
+    batch.decode(10_000_000)
+    (exchange,) = batch.exchanges()
+
+    assert exchange.response is not None and exchange.response.body == data
+
+
+@pytest.mark.parametrize("data", [b"7", b"7\r", b"zz\r\nabc", b"5\r\nab", b"-1\r\n", b"f" * 40 + b"\r\n"])
+def test_broken_chunks_inside_another_coding_give_their_start(data):
+    response = Response(headers=(("Transfer-Encoding", "chunked"),), body=data)
+    batch = Batch.build([simple_exchange(response=response)])
+    batch.decode(10_000_000)
+    (exchange,) = batch.exchanges()
+
+    assert exchange.response is not None
+    assert exchange.response.body == (b"ab" if data == b"5\r\nab" else data)
+
+
+WIDE = ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
+
+
+def as_text(body: bytes, kind: str = "application/json", max_size: int = 10_000_000) -> Response:
+    response = Response(headers=(("Content-Type", kind),), body=body)
+    batch = Batch.build([simple_exchange(response=response)])
+    batch.decode(max_size)
+    (exchange,) = batch.exchanges()
+    assert exchange.response is not None
+    return exchange.response
+
+
+@pytest.mark.parametrize("charset", WIDE)
+@examples(40)
+@given(text=st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"], min_codepoint=32), max_size=50))
+def test_wide_text_becomes_utf_8(charset, text):
+    """With a mark any text, without one what begins with ASCII, as JSON and XML do."""
+    assert as_text(("\ufeff[" + text).encode(charset), "x/y").body == ("[" + text).encode()
+    seen = as_text(('["' + text).encode(charset))
+    assert seen.body == ('["' + text).encode()
+    assert (seen.decoded, seen.truncated) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"\xff\xfe\x00\xd8\x00\x00", "application/json"),
+        (b"\xff\xfe\x01\x00\x02\x00", "application/json"),
+        (b"a\x00b\x00", "application/octet-stream"),
+        (b"\x00\x01\x00\x02\x00\x03", "text/plain"),
+        (b"\xfe\xff\xdc\x00\x00a", "text/plain"),
+        (b"\x00\x11\x00\x00", "text/plain"),
+    ],
+)
+def test_octets_that_are_no_wide_text_stay(body, kind):
+    assert as_text(body, kind).body == body
+
+
+def test_wide_text_that_is_cut_or_bounded_says_so():
+    cut = as_text("\ufeff[1]".encode("utf-16-le")[:-1])
+    assert (cut.body, cut.truncated) == (b"[1", True)
+    bounded = as_text(("\ufeff" + "a" * 100).encode("utf-16-be"), max_size=10)
+    assert bounded.truncated and len(bounded.body) <= 13

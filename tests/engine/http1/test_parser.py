@@ -163,6 +163,6 @@ def test_a_rejected_head_where_the_next_response_was_expected_is_passed_over():
 
     run = run_frames(conversation_frames(turns))
 
-    assert [exchange["incomplete"] for exchange in run.exchanges] == [None, "response_gap"]
+    assert [exchange["incomplete"] for exchange in run.exchanges] == [None, "no_response"]
     assert run.statistics["heads_rejected"] == 1
     assert run.statistics["payload_bytes_skipped"] == len(b"HTTP/nonsense\r\n\r\n")

@@ -59,3 +59,17 @@ def test_the_scheme_of_the_request_is_kept(scheme: str, expected: str) -> None:
 
     assert trace is not None and trace.scheme == expected
     assert trace.host == ("a" if scheme == "https" else "a:443")
+
+
+@pytest.mark.parametrize("side", ["request", "response"])
+def test_a_head_that_was_cut_is_marked_and_its_message_is_not_whole(side: str) -> None:
+    request, response = Request(body=b"a"), Response(body=b"a")
+    if side == "request":
+        request = Request(body=b"a", anomalies=("head_cut",))
+    else:
+        response = Response(body=b"a", anomalies=("head_cut",))
+    trace = trace_of(Exchange(request=request, response=response, incomplete=f"{side}_gap"), ORIGIN)
+
+    assert trace is not None
+    assert trace.request_head_whole == trace.request_whole == (side != "request")
+    assert trace.response_head_whole == trace.response_whole == (side != "response")

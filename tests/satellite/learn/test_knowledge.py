@@ -75,3 +75,22 @@ def test_a_response_without_a_status_code_is_described_by_default() -> None:
 
     assert not knowledge.accepted and knowledge.responses.keys() == {"default"}
     assert knowledge.responses["default"].bodies["application/json"].schema.children.keys() == {"title"}
+
+
+def test_a_head_that_was_cut_is_no_evidence_of_what_is_absent() -> None:
+    """Nothing is learned of authentication, header fields or content; path and query are known whole."""
+    cut = trace(query="page=2", request_headers=(("x-tenant", "7"),), request_head_whole=False)
+    knowledge = known(cut, cut)
+
+    assert knowledge.query.children.keys() == {"page"}
+    assert knowledge.segments["1"].integers == 2
+    assert not knowledge.auth and not knowledge.headers.children and not knowledge.bodies
+    assert (knowledge.accepted, knowledge.heads) == (2, 0)
+
+
+def test_a_response_head_that_was_cut_counts_only() -> None:
+    fields = (("content-type", "text/html"), ("etag", "x"))
+    knowledge = known(trace(response_headers=fields, response_head_whole=False))
+
+    assert (knowledge.responses["200"].seen, knowledge.responses["200"].bodies) == (1, {})
+    assert not knowledge.responses["200"].headers.children

@@ -54,6 +54,8 @@ TEXTS = st.one_of(
             "200",
             "2XX",
             "response.bad_status",
+            "request.head_cut",
+            "response.head_cut",
             "GET",
             "BREW",
             "/a",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -116,3 +117,16 @@ def test_servers_have_the_schemes_that_were_seen(
     validate(document)
 
     assert document.get("servers") == (None if urls is None else [{"url": url} for url in urls])
+
+
+def test_requests_whose_head_was_cut_leave_a_header_required() -> None:
+    """Truncated mirroring cuts some heads: a line that is absent there is not an absent parameter."""
+    fields = (("x-tenant", "7"), ("authorization", "Bearer ***"))
+    whole = msgspec.structs.replace(trace("GET", "/users/7", 200), request_headers=fields)
+    cut = msgspec.structs.replace(whole, request_headers=(), request_head_whole=False)
+    document = render_document("shop", operations([whole, cut] * 50))
+    (item,) = document["paths"].values()
+
+    required = {p["name"]: p["required"] for p in item["get"]["parameters"] if p["in"] == "header"}
+    assert required == {"x-tenant": True}
+    assert item["get"]["security"] == [{"bearer": []}]

@@ -14,6 +14,6 @@ static const char *const levo_incomplete_names[] = {
     "ambiguous", "evicted", "unsampled_body", "mid_stream", "reset_stream", "still_open"};
 static const char *const levo_anomaly_names[] = {
     "length_and_chunked", "lengths_differ", "bad_length", "bad_chunk", "bare_lf", "folded", "bad_field",
-    "bad_transfer_coding", "bad_status"};
+    "bad_transfer_coding", "bad_status", "head_cut"};
 static const char levo_address_digits[] = "0123456789abcdef";
 #endif

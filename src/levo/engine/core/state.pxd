@@ -41,7 +41,7 @@ ctypedef struct Parser:
     Exchange* current             # exchange whose message is being read, or NULL
     uint64_t remaining            # octets left of a body or chunk
     int64_t start_ns
-    int64_t start_offset
+    int64_t start_offset          # of the message; of a client that lost its framing: where octets could be read again
     int64_t start_ack
     int64_t fallback              # content length where a claim of chunked does not hold; -1 none, -2 to the close
     uint32_t searched             # of head: octets already searched for its end
@@ -50,6 +50,7 @@ ctypedef struct Parser:
     uint8_t chunk_flags
     uint8_t gap_before            # octets were lost since the last message
     uint8_t optional              # the status allows no content, yet the head announces some
+    uint8_t expects               # the request asked for 100 (Continue), and none of its content was read yet
 
 
 ctypedef struct Stream:

@@ -137,7 +137,8 @@ cdef enum Anomaly:
     ANOMALY_BAD_FIELD = 64
     ANOMALY_BAD_TRANSFER_CODING = 128
     ANOMALY_BAD_STATUS = 256           # no status code from 100 to 599, RFC 9110 section 15
-    ANOMALY_COUNT = 9
+    ANOMALY_HEAD_CUT = 512             # the head was not captured whole: fields after the last one are unknown
+    ANOMALY_COUNT = 10
 
 
 cdef enum Protocol:

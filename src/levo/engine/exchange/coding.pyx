@@ -1,4 +1,4 @@
-"""Content codings (RFC 9110 section 8.4): gzip, deflate, br, zstd, alone or stacked, undone in place.
+"""Content and transfer codings (RFC 9110 section 8.4, RFC 9112 section 7): gzip, deflate, br, zstd, undone in place.
 
 Codings are undone from the last one listed to the first. The label is a hint and the octets decide, as in
 browsers: each coding has a reader that answers what it found.
@@ -11,20 +11,22 @@ browsers: each coding has a reader that answers what it found.
 gzip and deflate run in zlib, always as raw deflate behind headers that are read here: a wrong checksum, header
 check or missing trailer cannot hide content. br and zstd run in their Python packages, which are handed small
 pieces, so that output before an error is kept and output beyond the bound is never made.
+
+Text in UTF-16 or UTF-32 becomes UTF-8 at last: nobody could find a name in it otherwise.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 import brotli
 import zstandard
 
-from levo.engine.core.exchange cimport section_text
+from levo.engine.core.exchange cimport section_find, section_text
 from levo.engine.core.memory cimport buffer_append, buffer_free, buffer_reserve
 from levo.engine.core.output cimport Text, body_text_length, equals_lower, lower
-from levo.engine.core.types cimport Budget, Buffer, Message
+from levo.engine.core.types cimport BODY_CHUNKED, Budget, Buffer, Field, Message
 
 cdef extern from "zlib.h" nogil:
     ctypedef struct z_stream:
@@ -51,6 +53,7 @@ cdef enum Coding:
     CODING_DEFLATE = 3
     CODING_BR = 4
     CODING_ZSTD = 5
+    CODING_CHUNKED = 6         # inside another transfer coding: the outermost one is framing
 
 cdef enum Outcome:
     NOT = 0
@@ -295,6 +298,47 @@ cdef Outcome read_packaged(
     return read_zstd(budget, octets, max_size, out)
 
 
+cdef Outcome read_chunked(
+    Budget* budget, const uint8_t* data, uint32_t length, size_t max_size, Buffer* out
+) noexcept nogil:
+    """The chunks of RFC 9112 section 7.1; extensions and trailers are passed over."""
+    cdef uint32_t at = 0, digits
+    cdef uint64_t size
+    cdef Outcome broken = NOT
+    while True:
+        size = digits = 0
+        while at < length and digits < 16 and hex_digit(data[at]) >= 0:
+            size = size << 4 | <uint64_t>hex_digit(data[at])
+            digits += 1
+            at += 1
+        if digits == 0 or digits == 16 or (at < length and data[at] > 32 and data[at] != c";"):
+            return broken
+        while at < length and data[at] != 10:
+            at += 1
+        if at == length:
+            return broken
+        if size == 0:
+            return FULL
+        at += 1
+        broken = PART
+        digits = <uint32_t>size if size < length - at else length - at
+        if digits > max_size - out.length:
+            buffer_append(budget, out, data + at, <uint32_t>(max_size - out.length))
+            return LIMIT
+        if not buffer_append(budget, out, data + at, digits):
+            return LIMIT
+        at += digits
+        while at < length and (data[at] == 13 or data[at] == 10):
+            at += 1
+
+
+cdef inline int hex_digit(uint8_t octet) noexcept nogil:
+    if c"0" <= octet <= c"9":
+        return octet - c"0"
+    octet = lower(octet)
+    return octet - c"a" + 10 if c"a" <= octet <= c"f" else -1
+
+
 cdef Outcome read_as(
     Budget* budget, Inflater* inflater, Coding coding, const uint8_t* data, uint32_t length, size_t max_size,
     Buffer* out
@@ -303,6 +347,8 @@ cdef Outcome read_as(
         return read_gzip(budget, inflater, data, length, max_size, out)
     if coding == CODING_DEFLATE:
         return read_deflate(budget, inflater, data, length, max_size, out)
+    if coding == CODING_CHUNKED:
+        return read_chunked(budget, data, length, max_size, out)
     return read_packaged(budget, coding, data, length, max_size, out)
 
 
@@ -353,19 +399,23 @@ cdef inline bint is_noise(uint8_t octet) noexcept nogil:
     return octet < 0x20 or octet >= 0x7F
 
 
-cdef bint is_content_encoding(Text name) noexcept nogil:
+cdef inline bint may_be_coding(uint8_t first) noexcept nogil:
+    """Whether the name of a field that lists codings may begin with that octet: c, t or noise."""
+    return first | 0x20 == c"c" or first | 0x20 == c"t" or first <= 0x20 or first >= 0x7F
+
+
+cdef bint is_called(Text name, const uint8_t* wanted, uint32_t size) noexcept nogil:
     """The field name, whatever noise stands in or around it."""
     cdef uint32_t i, matched = 0
-    cdef const uint8_t* wanted = <const uint8_t*>b"content-encoding"
-    if name.length < 16 or name.length > 64:
+    if name.length < size or name.length > 64:
         return False
     for i in range(name.length):
         if is_noise(name.data[i]) or name.data[i] == c" ":
             continue
-        if matched == 16 or lower(name.data[i]) != wanted[matched]:
+        if matched == size or lower(name.data[i]) != wanted[matched]:
             return False
         matched += 1
-    return matched == 16
+    return matched == size
 
 
 cdef Coding first_coding(const uint8_t* element, uint32_t length) noexcept nogil:
@@ -385,40 +435,72 @@ cdef Coding first_coding(const uint8_t* element, uint32_t length) noexcept nogil
         elif element[i] == c"\t" or element[i] == c"\r" or element[i] == c"\n":
             break
         i += 1
+    if size == 7 and equals_lower(word, <const uint8_t*>b"chunked", 7):
+        return CODING_CHUNKED
     return coding_of(word, size)
 
 
 cdef int list_codings(const Message* message, Coding* codings) noexcept nogil:
     """Fill *codings* (room for MAX_LAYERS + 1) from the last applied to the first, identity left out.
 
-    Returns how many; one above MAX_LAYERS says there were more. A label that is not known is kept once.
+    Transfer codings were applied after content codings. Returns how many; one above MAX_LAYERS says there were more.
+    A label that is not known is kept once.
     """
-    cdef uint32_t i = message.head.field_count, start, stop, end
-    cdef int count = 0
-    cdef Text value
-    cdef Coding coding
-    while i:
-        i -= 1
-        if message.head.fields[i].name.length < 16:
+    cdef const Field* field = message.head.fields + message.head.field_count
+    cdef Coding outer[MAX_LAYERS + 1]
+    cdef Coding inner[MAX_LAYERS + 1]
+    cdef Text name
+    cdef int outside = 0, inside = 0, i
+    cdef bint framed = message.body_framing == BODY_CHUNKED
+    while field != message.head.fields:
+        field -= 1
+        if field.name.length < 16:
             continue                      # shorter than "content-encoding"; noise makes it longer
-        if not is_content_encoding(section_text(&message.head, message.head.fields[i].name)):
+        name = section_text(&message.head, field.name)
+        if name.length == 0 or not may_be_coding(name.data[0]):
             continue
-        value = section_text(&message.head, message.head.fields[i].value)
-        stop = value.length
-        while stop:
-            end = stop
-            while stop and value.data[stop - 1] != c",":
-                stop -= 1
-            start = stop
-            if stop:
-                stop -= 1
-            coding = first_coding(value.data + start, end - start)
-            if coding == CODING_IDENTITY or (coding == CODING_UNKNOWN and count and codings[count - 1] == coding):
-                continue
-            codings[count] = coding
-            count += 1
-            if count > MAX_LAYERS:
-                return count
+        if is_called(name, <const uint8_t*>b"content-encoding", 16):
+            inside = add_codings(section_text(&message.head, field.value), inner, inside, NULL)
+        elif framed and field.value.length == 7 and name.length == 17 and (
+            message.head.text[field.value.at] | 0x20 == c"c"
+        ):
+            framed = False                # chunked alone, which nearly all are: undone
+        elif is_called(name, <const uint8_t*>b"transfer-encoding", 17):
+            outside = add_codings(section_text(&message.head, field.value), outer, outside, &framed)
+    for i in range(outside):
+        codings[i] = outer[i]
+    for i in range(inside):
+        if outside + i > MAX_LAYERS:
+            return MAX_LAYERS + 1
+        codings[outside + i] = inner[i]
+    return outside + inside
+
+
+cdef int add_codings(Text value, Coding* codings, int count, bint* framed) noexcept nogil:
+    """Add the codings of one field value to *count* others, the last one first; how many they are then.
+
+    *framed*: of transfer codings, whether the chunked one that framed the content is still to come; NULL: they are
+    content codings.
+    """
+    cdef uint32_t start, stop = value.length, end
+    cdef Coding coding
+    while stop and count <= MAX_LAYERS:
+        end = stop
+        while stop and value.data[stop - 1] != c",":
+            stop -= 1
+        start = stop
+        if stop:
+            stop -= 1
+        coding = first_coding(value.data + start, end - start)
+        if coding == CODING_CHUNKED and framed == NULL:
+            coding = CODING_UNKNOWN
+        elif coding == CODING_CHUNKED and framed[0]:
+            framed[0] = False
+            continue
+        if coding == CODING_IDENTITY or (coding == CODING_UNKNOWN and count and codings[count - 1] == coding):
+            continue
+        codings[count] = coding
+        count += 1
     return count
 
 
@@ -439,10 +521,10 @@ cdef bint decode_message(
     if not message.present or message.body.length == 0 or message.content_decoded or message.head.fields == NULL:
         return False
     count = list_codings(message, codings)
-    if count == 0:
-        return False
     if max_size > MAX_OUTPUT:
         max_size = MAX_OUTPUT
+    if count == 0:
+        return may_be_wide(&message.body) and narrow(budget, message, max_size)
     if message.missing_bytes and 0 < message.body_gap_at < message.body.length:
         # Behind a hole coded octets mean nothing: what would come out of them was never sent.
         message.body.length = message.body_gap_at
@@ -470,7 +552,137 @@ cdef bint decode_message(
             message.truncated = 1
     if bounded or (message.content_decoded and message.missing_bytes):
         message.truncated = 1
+    if may_be_wide(&message.body) and narrow(budget, message, max_size):
+        bounded = True
     return bounded
+
+
+# Text of 16 or 32 bits.
+
+cdef inline bint may_be_wide(const Buffer* body) noexcept nogil:
+    return body.length >= 4 and (body.data[0] == 0 or body.data[1] == 0 or body.data[0] >= 0xFE)
+
+
+cdef bint narrow(Budget* budget, Message* message, size_t max_size) noexcept nogil:
+    """Write the body in UTF-8 if it is text in UTF-16 or UTF-32, by its mark or its zeros; True at the bound."""
+    cdef const uint8_t* data = message.body.data
+    cdef uint32_t at = 0, width, size = 0
+    cdef uint32_t length = message.body.length
+    cdef bint big
+    cdef uint8_t text[4]
+    cdef int64_t code
+    cdef Buffer out
+    memset(&out, 0, sizeof(Buffer))
+    if data[0] == 0 and data[1] == 0 and data[2] == 0xFE and data[3] == 0xFF:
+        width, big, at = 4, True, 4
+    elif data[0] == 0xFF and data[1] == 0xFE and data[2] == 0 and data[3] == 0:
+        width, big, at = 4, False, 4
+    elif data[0] == 0xFE and data[1] == 0xFF:
+        width, big, at = 2, True, 2
+    elif data[0] == 0xFF and data[1] == 0xFE:
+        width, big, at = 2, False, 2
+    elif data[0] == 0 and data[1] == 0:
+        width, big = 4, True
+    elif data[0] == 0:
+        width, big = 2, True
+    elif data[2] == 0 and data[3] == 0:
+        width, big = 4, False
+    else:
+        width, big = 2, False
+    if at == 0 and not is_text_type(message):
+        return False                              # without a mark, zeros alone say little
+    while length - at >= width and out.length < max_size:
+        code = next_character(data, length, &at, width, big)
+        if code == CUT:
+            break
+        size = encode(code, text) if code >= 0 else 0
+        if size == 0 or not buffer_append(budget, &out, text, size):
+            buffer_free(budget, &out)             # it is no text
+            return False
+    if message.missing_bytes or at < length:
+        message.truncated = 1
+    buffer_free(budget, &message.body)
+    message.body = out
+    message.content_decoded = 1
+    return out.length >= max_size and at < length
+
+
+cdef bint is_text_type(const Message* message) noexcept nogil:
+    """Whether the Content-Type is one of text: JSON, XML, forms, ``text/``."""
+    cdef Field* field = section_find(&message.head, b"content-type", 12)
+    cdef Text value
+    cdef uint32_t i
+    cdef const uint8_t* at
+    if field == NULL:
+        return False
+    value = section_text(&message.head, field.value)
+    for i in range(value.length):
+        at = value.data + i
+        if value.length - i >= 4 and (
+            equals_lower(at, <const uint8_t*>b"json", 4)
+            or equals_lower(at, <const uint8_t*>b"text", 4)
+            or equals_lower(at, <const uint8_t*>b"form", 4)
+            or equals_lower(at, <const uint8_t*>b"+xml", 4)
+            or equals_lower(at, <const uint8_t*>b"/xml", 4)
+        ):
+            return True
+    return False
+
+
+cdef enum:
+    CUT = -2
+
+
+cdef inline uint32_t unit_at(const uint8_t* data, uint32_t width, bint big) noexcept nogil:
+    if width == 2:
+        return <uint32_t>data[0] << 8 | data[1] if big else <uint32_t>data[1] << 8 | data[0]
+    if big:
+        return <uint32_t>data[0] << 24 | <uint32_t>data[1] << 16 | <uint32_t>data[2] << 8 | data[3]
+    return <uint32_t>data[3] << 24 | <uint32_t>data[2] << 16 | <uint32_t>data[1] << 8 | data[0]
+
+
+cdef int64_t next_character(
+    const uint8_t* data, uint32_t length, uint32_t* at, uint32_t width, bint big
+) noexcept nogil:
+    """The code point at *at*, which moves on; -1 when there is none, CUT when the octets end inside it."""
+    cdef uint32_t code = unit_at(data + at[0], width, big), low
+    if width == 2 and 0xD800 <= code < 0xDC00:
+        if length - at[0] < 4:
+            return CUT
+        low = unit_at(data + at[0] + 2, 2, big)
+        if not 0xDC00 <= low < 0xE000:
+            return -1
+        code = 0x10000 + ((code - 0xD800) << 10 | (low - 0xDC00))
+        at[0] += 2
+    elif 0xD800 <= code < 0xE000 or code > 0x10FFFF or is_control(code) or code == 0xFFFE or code == 0xFFFF:
+        return -1
+    at[0] += width
+    return code
+
+
+cdef inline bint is_control(uint32_t code) noexcept nogil:
+    return code < 32 and not (9 <= code <= 13 or code == 27)
+
+
+cdef uint32_t encode(int64_t code, uint8_t* out) noexcept nogil:
+    """UTF-8 (RFC 3629) of one code point; its octets."""
+    if code < 0x80:
+        out[0] = <uint8_t>code
+        return 1
+    if code < 0x800:
+        out[0] = <uint8_t>(0xC0 | code >> 6)
+        out[1] = <uint8_t>(0x80 | code & 0x3F)
+        return 2
+    if code < 0x10000:
+        out[0] = <uint8_t>(0xE0 | code >> 12)
+        out[1] = <uint8_t>(0x80 | code >> 6 & 0x3F)
+        out[2] = <uint8_t>(0x80 | code & 0x3F)
+        return 3
+    out[0] = <uint8_t>(0xF0 | code >> 18)
+    out[1] = <uint8_t>(0x80 | code >> 12 & 0x3F)
+    out[2] = <uint8_t>(0x80 | code >> 6 & 0x3F)
+    out[3] = <uint8_t>(0x80 | code & 0x3F)
+    return 4
 
 
 cdef Outcome read_layer(

@@ -16,7 +16,9 @@ cdef void drop_exchange(EngineState* state, Connection* conn, Exchange* exchange
 cdef int64_t next_request_after(Connection* conn, int64_t offset) noexcept nogil
 cdef void finish_pending(EngineState* state, Connection* conn, int incomplete) noexcept nogil
 cdef void unlink_pending(Connection* conn, Exchange* exchange) noexcept nogil
-cdef void note_interim(Connection* conn, int64_t end) noexcept nogil
+cdef void note_interim(Connection* conn, int64_t end, int status) noexcept nogil
+cdef bint may_begin_request(const Connection* conn, int64_t resumes, int64_t ack) noexcept nogil
+cdef bint may_begin_response(Connection* conn, int64_t ack) noexcept nogil
 cdef void finish_unread(EngineState* state, Connection* conn) noexcept nogil
 cdef void drop_unread(EngineState* state, Connection* conn) noexcept nogil
 cdef int64_t pending_footprint(const Connection* conn) noexcept nogil

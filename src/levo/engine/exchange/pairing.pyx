@@ -18,13 +18,13 @@ the same acknowledgment, of which one may be lost: then octets are missing in fr
 acknowledges nothing behind the last answer.
 """
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint16_t
 from libc.string cimport memcpy
 
 from levo.engine.core.exchange cimport exchange_footprint, exchange_free, exchange_new
 from levo.engine.core.memory cimport buffer_free
 from levo.engine.core.ports cimport ports_exchange
-from levo.engine.core.state cimport Connection, EngineState
+from levo.engine.core.state cimport Connection, EngineState, Parser
 from levo.engine.core.types cimport (
     COMPLETE,
     DROP_NONE,
@@ -37,7 +37,12 @@ from levo.engine.core.types cimport (
     RESPONSE_GAP,
     STILL_OPEN,
     Exchange,
+    Message,
 )
+
+
+cdef enum:
+    LEAST_REQUEST = 7           # octets of the shortest request: "GET /" and a line end
 
 
 cdef Exchange* begin_exchange(EngineState* state, Connection* conn) noexcept nogil:
@@ -151,8 +156,8 @@ cdef inline Exchange* first_unanswered(Connection* conn) noexcept nogil:
     return exchange
 
 
-cdef void note_interim(Connection* conn, int64_t end) noexcept nogil:
-    # Until the final response comes, its stream_end is where the interim one before it ended.
+cdef void note_interim(Connection* conn, int64_t end, int status) noexcept nogil:
+    # Until the final response comes, its stream_end is where the interim one before it ended, with that one's status.
     cdef Exchange* exchange = conn.pending_first
     while exchange != NULL and exchange.response.present:
         exchange = exchange.next
@@ -160,6 +165,7 @@ cdef void note_interim(Connection* conn, int64_t end) noexcept nogil:
         exchange.interim += 1
     if exchange != NULL:
         exchange.response.stream_end = end
+        exchange.response.status = <uint16_t>status
     elif end > conn.paired_end:
         conn.paired_end = end                     # to a request that was lost: it is not answered yet
 
@@ -238,7 +244,7 @@ cdef Exchange* find_by_causality(
         if candidate.after_gap or candidate.request.peer_ack != start:
             return NULL
         return candidate
-    if candidate.request.stream_end > 0 and ack > candidate.request.stream_end:
+    if candidate.request.stream_end > 0 and ack >= candidate.request.stream_end + LEAST_REQUEST:
         return NULL                               # answers a later request, which was lost
     if start != candidate.request.peer_ack and start != candidate.response.stream_end:
         return NULL                               # its true beginning was lost: this is content like a head
@@ -264,6 +270,47 @@ cdef int64_t next_request_after(Connection* conn, int64_t offset) noexcept nogil
     return known
 
 
+cdef bint may_begin_request(const Connection* conn, int64_t resumes, int64_t ack) noexcept nogil:
+    """Whether octets that the client sent with *ack*, after it lost its framing, may begin a request.
+
+    *resumes*: where its octets could be read again. A client that waits for each response has received some of the
+    last one before it begins the next request: what it sent before is content of the last request, whatever it
+    looks like. Where the server cannot have had all of what is missing when it began its last response, the next
+    request began in there, and another one begins only once the client has received more.
+    """
+    cdef const Exchange* last = conn.pending_last
+    cdef const Parser* server = &conn.streams[1 - conn.client].parser
+    cdef int64_t began = server.start_offset, had = server.start_ack, end = conn.paired_end
+    if ack < 0 or conn.pipelines:
+        return True
+    if last != NULL:
+        if last.request.peer_ack < 0:
+            return True
+        if not last.response.present:
+            return ack > last.request.peer_ack and ack > last.response.stream_end
+        began, had, end = last.response.stream_start, last.response.peer_ack, last.response.stream_end
+    if had >= resumes:
+        return ack > began
+    return ack > began and ack > end
+
+
+cdef bint may_begin_response(Connection* conn, int64_t ack) noexcept nogil:
+    """Whether octets that the server sent with *ack*, after it lost its framing, may begin a response.
+
+    Only where a request waits for one, or may do so unseen: octets of the client were lost, or the server had
+    more of them than were read.
+    """
+    cdef const Parser* client = &conn.streams[conn.client].parser
+    cdef const Parser* server = &conn.streams[1 - conn.client].parser
+    if ack < 0 or first_unanswered(conn) != NULL or ack > conn.streams[conn.client].offset:
+        return True
+    if not conn.streams[conn.client].seen:
+        return True
+    if not client.gap_before:
+        return False
+    return conn.pipelines or ack > server.start_ack
+
+
 cdef void request_ended(EngineState* state, Connection* conn, Exchange* exchange) noexcept nogil:
     """The request's last octet was read (or its framing was lost)."""
     if exchange.response.complete:
@@ -273,7 +320,8 @@ cdef void request_ended(EngineState* state, Connection* conn, Exchange* exchange
 cdef void response_ended(EngineState* state, Connection* conn, Exchange* exchange) noexcept nogil:
     """The final response's last octet was read (or its framing was lost)."""
     cdef Exchange* following = exchange.next
-    if exchange.request.present:
+    if exchange.request.stream_end:
+        # With a request whose end was lost: what was missing after it was its own.
         conn.paired_end = exchange.response.stream_end
     if following != NULL and following.request.peer_ack >= 0 and conn.tainted == 0:
         if following.request.peer_ack < exchange.response.stream_end:
@@ -305,6 +353,10 @@ cdef void finish_exchange(
             exchange.incomplete = REQUEST_GAP
         elif exchange.response.missing_bytes:
             exchange.incomplete = RESPONSE_GAP
+    elif exchange.incomplete == NO_RESPONSE and exchange.interim and exchange.protocol == PROTOCOL_HTTP1 and (
+        conn.client >= 0 and not conn.streams[1 - conn.client].parser.gap_before and not exchange.response.present
+    ):
+        show_interim(exchange)
     if state.ports != NULL:
         ports_exchange(state.ports, exchange.server_port)
     if exchange.drop_state == DROP_NONE and not exchange.sampled:
@@ -326,6 +378,16 @@ cdef void finish_exchange(
     else:
         state.ready_last.next = exchange
     state.ready_last = exchange
+
+
+cdef void show_interim(Exchange* exchange) noexcept nogil:
+    # Only interim responses came, and nothing was lost: the last one stands for the final one, without its fields.
+    cdef Message* response = &exchange.response
+    response.present = 1
+    response.version_major = 1
+    response.version_minor = 1
+    response.start_ns = response.head_ns = response.end_ns = exchange.request.end_ns
+    exchange.interim -= 1
 
 
 cdef void drop_exchange(EngineState* state, Connection* conn, Exchange* exchange, int reason) noexcept nogil:

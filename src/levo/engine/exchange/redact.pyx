@@ -20,6 +20,7 @@ from levo.engine.core.exchange cimport section_find, section_text
 from levo.engine.core.output cimport Text, body_text_length, lower
 from levo.engine.core.types cimport Exchange, Field, Message, Section, Span
 from levo.engine.exchange.headers cimport (
+    HEADER_OTHER,
     HEADER_URL,
     HeaderKind,
     HeaderName,
@@ -487,7 +488,7 @@ cdef bint has_type(const Message* message, const char* part, size_t size) noexce
     return False
 
 
-cdef void mask_field(const Selection* chosen, Section* section, const Field* field, Hidden* hidden) noexcept nogil:
+cdef inline void mask_field(const Selection* chosen, Section* section, const Field* field, Hidden* hidden) noexcept nogil:
     """Hide what is secret in the value of one header field."""
     cdef Text value = section_text(section, field.value)
     cdef uint8_t* data = <uint8_t*>value.data
@@ -522,15 +523,180 @@ cdef inline void mask_section(const Selection* chosen, Section* section, Hidden*
         field += 1
 
 
-cdef void mask_body(const FieldNames* names, Message* message, uint64_t* count) noexcept nogil:
+cdef inline bint ends_authority(uint8_t octet) noexcept nogil:
+    return (octet <= 32 or octet == c"/" or octet == c'"' or octet == c"'" or octet == c"<" or octet == c">"
+            or octet == c"?" or octet == c"#" or octet == c"," or octet == c"\\")
+
+
+cdef void mask_url_users(uint8_t* data, size_t length, uint64_t* count) noexcept nogil:
+    """Hide the user information of URLs in a text: what stands between ``//`` and ``@``."""
+    cdef const uint8_t* found
+    cdef size_t at = 0, start, before
+    while at < length:
+        found = <const uint8_t*>memchr(data + at, c"@", length - at)
+        if found == NULL:
+            return
+        start = at = found - data
+        while start and at - start < LONGEST_NAME and not ends_authority(data[start - 1]):
+            start -= 1
+        before = start
+        if start < at and before and data[before - 1] == c"/":
+            before -= 1
+            if before and data[before - 1] == c"\\":
+                before -= 1                       # JSON may escape it
+            if before and data[before - 1] == c"/":
+                memset(data + start, c"*", at - start)
+                count[0] += 1
+        at += 1
+
+
+cdef bint holds_heads(const Message* message) noexcept nogil:
+    """Whether the content may hold messages: ``message/http``, ``application/http``, parts of a batch; or no type."""
+    cdef Field* field = section_find(&message.head, b"content-type", 12)
+    return (
+        field == NULL
+        or field.value.length == 0
+        or has_type(message, b"message/", 8)
+        or has_type(message, b"application/http", 16)
+        or has_type(message, b"multipart/", 10)
+    )
+
+
+cdef void mask_heads(const Selection* chosen, uint8_t* data, size_t length, Hidden* hidden) noexcept nogil:
+    """Hide what is secret in lines like those of a head, wherever they stand in a body; their folds, too."""
+    cdef Section section
+    cdef Field field
+    cdef const uint8_t* found
+    cdef size_t at = 0, end, colon
+    cdef bint secret = False
+    memset(&section, 0, sizeof(Section))
+    section.text = data
+    section.text_length = <uint32_t>length
+    while at < length:
+        found = <const uint8_t*>memchr(data + at, c"\n", length - at)
+        end = length if found == NULL else <size_t>(found - data)
+        if secret and end > at and (data[at] == c" " or data[at] == c"\t"):
+            memset(data + at + 1, c"*", end - at - 1 - (data[end - 1] == c"\r"))
+            at = end + 1
+            continue
+        secret = False
+        found = <const uint8_t*>memchr(data + at, c":", end - at)
+        colon = at if found == NULL else <size_t>(found - data)
+        if 0 < colon - at < LONGEST_NAME and header_may_be(&chosen.headers, data + at, <uint32_t>(colon - at)):
+            field.name.at = <uint32_t>at
+            field.name.length = <uint32_t>(colon - at)
+            colon += 1
+            while colon < end and is_space(data[colon]):
+                colon += 1
+            field.value.at = <uint32_t>colon
+            field.value.length = <uint32_t>(end - colon)
+            while field.value.length and is_space(data[colon + field.value.length - 1]):
+                field.value.length -= 1
+            secret = header_kind(&chosen.headers, &section, &field) not in (HEADER_OTHER, HEADER_URL)
+            mask_field(chosen, &section, &field, hidden)
+        at = end + 1
+
+
+cdef size_t element_name(const uint8_t* data, size_t at, size_t length, size_t* start) noexcept nogil:
+    """Where the name of an element or attribute that begins at *at* ends; *start*: of it without a prefix."""
+    start[0] = at
+    while at < length and not (
+        is_space(data[at]) or data[at] == c">" or data[at] == c"/" or data[at] == c"=" or data[at] == c"<"
+    ):
+        at += 1
+        if data[at - 1] == c":":
+            start[0] = at
+    return at
+
+
+cdef void mask_elements(const FieldNames* names, uint8_t* data, size_t length, uint64_t* count) noexcept nogil:
+    """Hide the text of named elements and the values of named attributes (XML, HTML)."""
+    cdef const uint8_t* found
+    cdef size_t at = 0, start = 0, end
+    cdef NameKind kind
+    cdef bint inside
+    while at < length:
+        found = <const uint8_t*>memchr(data + at, c"<", length - at)
+        if found == NULL:
+            return
+        at = found - data + 1
+        end = element_name(data, at, length, &start)
+        kind = is_named(names, data + start, end - start)
+        inside = kind == NAMED_BY_USER or kind == NAMED_BY_DEFAULT
+        at = mask_attributes(names, data, end, length, count)
+        while inside and at < length and data[at - 1] == c">" and (at < 2 or data[at - 2] != c"/"):
+            # Text up to the next tag; of a CDATA section all of it.
+            end = at
+            if length - at > 9 and memcmp(data + at, b"<![CDATA[", 9) == 0:
+                at += 9
+                found = <const uint8_t*>memmem(data + at, length - at, b"]]>", 3)
+            else:
+                found = <const uint8_t*>memchr(data + at, c"<", length - at)
+            end = length if found == NULL else <size_t>(found - data)
+            if end > at:
+                memset(data + at, c"*", end - at)
+                count[0] += 1
+            at = end
+            break
+
+
+cdef size_t mask_attributes(
+    const FieldNames* names, uint8_t* data, size_t at, size_t length, uint64_t* count
+) noexcept nogil:
+    """Hide the values of named attributes from *at* on to the end of the tag; the place after that."""
+    cdef size_t start = 0, end, value
+    cdef uint8_t quote
+    cdef NameKind kind
+    while at < length and data[at] != c">" and data[at] != c"<":
+        end = element_name(data, at, length, &start)
+        if end == at:
+            at += 1
+            continue
+        at = end
+        while at < length and is_space(data[at]):
+            at += 1
+        if at + 1 >= length or data[at] != c"=":
+            continue
+        at += 1
+        while at < length and is_space(data[at]):
+            at += 1
+        if at == length or (data[at] != c'"' and data[at] != c"'"):
+            continue
+        quote = data[at]
+        value = at + 1
+        at = value
+        while at < length and data[at] != quote:
+            at += 1
+        kind = is_named(names, data + start, end - start)
+        if at > value and (kind == NAMED_BY_USER or kind == NAMED_BY_DEFAULT):
+            memset(data + value, c"*", at - value)
+            count[0] += 1
+        if at < length:
+            at += 1
+    return at + 1 if at < length and data[at] == c">" else at
+
+
+cdef void mask_body(const Selection* chosen, Message* message, Hidden* hidden) noexcept nogil:
+    cdef const FieldNames* names = &chosen.names
+    cdef uint64_t* count = &hidden.fields
     cdef uint8_t* data = message.body.data
     cdef size_t length = message.body.length
-    if length > 3 and (data[0] == 0 or data[1] == 0) and (
-        has_type(message, b"json", 4) or has_type(message, b"form", 4)
+    if length > 3 and (data[0] == 0 or data[1] == 0 or data[0] >= 0xFE) and (
+        has_type(message, b"json", 4) or has_type(message, b"form", 4) or has_type(message, b"xml", 3)
     ):
-        memset(data, c"*", length)                # UTF-16 or UTF-32: names cannot be found in it
+        memset(data, c"*", length)                # UTF-16 or UTF-32 that was not decoded: no name can be found in it
         count[0] += 1
         return
+    if length > 3 and data[0] == 0xEF and data[1] == 0xBB and data[2] == 0xBF:
+        data += 3                                 # a byte order mark is not part of a name
+        length -= 3
+    if data[0] != c"{" and data[0] != c"[":
+        if data[0] == c"<":
+            mask_elements(&chosen.names, data, length, count)
+        if holds_heads(message):
+            mask_heads(chosen, data, length, hidden)
+    if memchr(data, c"@", length) != NULL:
+        mask_url_users(data, length, count)
     if not mask_json(names, data, length, count) or memchr(data, c"=", length) == NULL:
         return                                    # neither a pair nor a part's ``name=``
     if has_type(message, b"multipart/", 10) or (length > 2 and data[0] == c"-" and data[1] == c"-"):
@@ -542,8 +708,8 @@ cdef void mask_message(const Selection* chosen, Message* message, Hidden* hidden
     mask_section(chosen, &message.head, hidden)
     if message.trailers.field_count:
         mask_section(chosen, &message.trailers, hidden)
-    if message.body.length and chosen.names.members:
-        mask_body(&chosen.names, message, &hidden.fields)
+    if message.body.length and (chosen.names.members or chosen.headers.count):
+        mask_body(chosen, message, hidden)
 
 
 cdef void mask_exchange(const Selection* chosen, Exchange* exchange, Hidden* hidden) noexcept nogil:
@@ -558,7 +724,7 @@ cdef void mask_exchange(const Selection* chosen, Exchange* exchange, Hidden* hid
 
 
 cdef bint is_closed_book(const Message* message) noexcept nogil:
-    """Whether a content coding that could not be undone hides what the body holds."""
+    """Whether a content or transfer coding that could not be undone hides what the body holds."""
     cdef const uint8_t* data = message.body.data
     cdef size_t length = message.body.length
     cdef Field* field
@@ -567,7 +733,9 @@ cdef bint is_closed_book(const Message* message) noexcept nogil:
         return False
     field = section_find(&message.head, b"content-encoding", 16)
     if field == NULL:
-        return False
+        field = section_find(&message.head, b"transfer-encoding", 17)
+        if field == NULL or field.value.length == 7:
+            return False                          # chunked alone: undone
     value = section_text(&message.head, field.value)
     if value.length == 0 or (value.length == 8 and lower(value.data[0]) == c"i"):
         return False

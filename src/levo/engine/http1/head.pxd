@@ -11,6 +11,7 @@ ctypedef struct Framing:
     uint8_t chunked              # chunked is among the transfer codings; the first chunk line decides
     uint8_t close
     uint8_t upgrade
+    uint8_t expects              # Expect: 100-continue
     uint16_t anomalies            # ANOMALY_* bits
 
 

@@ -412,7 +412,10 @@ cdef inline void note_field(const uint8_t* text, const Field* field, Framing* fr
     cdef uint32_t size = field.value.length
     cdef uint32_t length = field.name.length
     # The first octet tells nearly all other names apart.
-    if length == 14:
+    if length == 6:
+        if lower(name[0]) == c"e" and equals(name, b"expect", 6):
+            framing.expects = size >= 12 and equals(value, b"100-continue", 12)
+    elif length == 14:
         if lower(name[0]) == c"c" and equals(name, b"content-length", 14):
             note_length(value, size, framing)
     elif length == 17:
@@ -459,17 +462,53 @@ cdef void note_length(const uint8_t* value, uint32_t size, Framing* framing) noe
 
 
 cdef void note_coding(const uint8_t* value, uint32_t size, Framing* framing) noexcept nogil:
-    # Anything that names chunked is a claim; whether it holds shows in the first octets of the content.
+    """Anything that names chunked is a claim; whether it holds shows in the first octets of the content.
+
+    A list of known codings with chunked among them at most once is no anomaly. ``chunked`` is 2 where another coding
+    was applied after it: such content goes on to the close (RFC 9112 section 6.3).
+    """
+    cdef uint32_t at = 0, start
+    cdef bint good = True
     cdef uint32_t i
     framing.transfer_coding = 1
     if size == 7 and equals(value, b"chunked", 7) and not framing.chunked:
         framing.chunked = 1
+        return
+    while at < size and good:
+        while at < size and (value[at] == 32 or value[at] == 9 or value[at] == 44):
+            at += 1
+        start = at
+        while at < size and levo_token[value[at]]:
+            at += 1
+        if at - start == 7 and equals(value + start, b"chunked", 7):
+            good = not framing.chunked
+            framing.chunked = 1
+        elif at > start:
+            good = is_transfer_coding(value + start, at - start)
+            if framing.chunked and good:
+                framing.chunked = 2
+        elif at < size:
+            good = False
+    if good:
         return
     framing.anomalies |= ANOMALY_BAD_TRANSFER_CODING
     for i in range(size):
         if size - i >= 7 and equals(value + i, b"chunked", 7):
             framing.chunked = 1
             return
+
+
+cdef bint is_transfer_coding(const uint8_t* name, uint32_t length) noexcept nogil:
+    """Whether *name* is a transfer coding other than chunked (RFC 9112 section 7, with its aliases)."""
+    if length == 4:
+        return equals(name, b"gzip", 4)
+    if length == 6:
+        return equals(name, b"x-gzip", 6)
+    if length == 7:
+        return equals(name, b"deflate", 7)
+    if length == 8:
+        return equals(name, b"compress", 8) or equals(name, b"identity", 8)
+    return length == 10 and equals(name, b"x-compress", 10)
 
 
 cdef void note_connection(const uint8_t* value, uint32_t size, Framing* framing) noexcept nogil:

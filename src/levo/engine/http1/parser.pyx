@@ -21,6 +21,12 @@ from levo.engine.http1.head cimport (
     read_status_line,
 )
 from levo.engine.http1.head_map cimport HeadMap, map_head
+from levo.engine.http1.partial cimport (
+    abandon_heads,
+    answers_cut_head,
+    may_have_content,
+    take_cut_head,
+)
 from levo.engine.http1.scan cimport (
     find_request,
     find_response,
@@ -63,6 +69,8 @@ from levo.engine.exchange.pairing cimport (
     finish_pending,
     lose_order,
     may_answer,
+    may_begin_request,
+    may_begin_response,
     next_request_after,
     note_interim,
     pair_response,
@@ -147,14 +155,9 @@ cdef uint32_t http1_data(
                 taken = search_message(state, conn, direction, data + at, length - at, time_ns, base + at, ack, True)
             at += taken
         elif parser.state == START:
-            while at < length and (data[at] == 13 or data[at] == 10):
-                at += 1
-            if at < length:
-                parser.start_ns = time_ns
-                parser.start_offset = base + at
-                parser.start_ack = ack
-                parser.searched = 0
-                move(parser, HEAD_BEGINS)
+            at += begin_head(conn, direction, data + at, length - at, time_ns, base + at, ack)
+        elif parser.expects and leaves_out_content(conn, direction, data + at, length - at, ack):
+            end_message(state, conn, direction, time_ns, base + at)
         elif parser.state == LENGTH or parser.state == CHUNK_DATA:
             at += take_counted(state, conn, direction, data + at, length - at, time_ns, base + at)
         elif parser.state == CHUNK_SIZE:
@@ -177,6 +180,39 @@ cdef uint32_t http1_data(
         else:
             at += search_message(state, conn, direction, data + at, length - at, time_ns, base + at, ack, False)
     return at
+
+
+cdef uint32_t begin_head(
+    Connection* conn, int direction, const uint8_t* data, uint32_t length, int64_t time_ns, int64_t offset, int64_t ack
+) noexcept nogil:
+    """Pass over line ends, up to where a message begins; returns how many octets they are."""
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef uint32_t at = 0
+    while at < length and (data[at] == 13 or data[at] == 10):
+        at += 1
+    if at == length:
+        return at
+    if parser.gap_before and not conn.found and direction == conn.client and (
+        not may_begin_request(conn, parser.start_offset, ack)
+    ):
+        move(parser, HOLE)                        # content of a request whose head was lost
+        return at
+    parser.start_ns = time_ns
+    parser.start_offset = offset + at
+    parser.start_ack = ack
+    parser.searched = 0
+    move(parser, HEAD_BEGINS)
+    return at
+
+
+cdef bint cut_head(
+    EngineState* state, Connection* conn, int direction, int64_t resumes, int reason
+) noexcept nogil:
+    """The head in the buffer will not become whole: ``take_cut_head``."""
+    cdef bint good = take_cut_head(state, conn, direction, resumes, reason)
+    if good:
+        conn.found = speaks(conn) == PROTOCOL_HTTP1
+    return good
 
 
 cdef uint32_t take_head_octets(
@@ -208,7 +244,7 @@ cdef uint32_t take_head_octets(
     if before + length > state.settings.max_head_bytes or not buffer_append(
         &state.budget, &parser.head, data, length
     ):
-        reject_head(state, conn, direction)
+        cut_large_head(state, conn, direction, data, length, offset)
         return length
     end = find_head_end(parser.head.data, parser.head.length, parser.searched, &lines)
     while 0 < end < before:
@@ -238,6 +274,8 @@ cdef uint32_t after_rejection(
         conn.streams[direction].syn
     ) or find_response(data, length) >= 0:
         return 0
+    if length >= 4 and memcmp(data, b"SSH-", 4) == 0:
+        return 0                                  # another protocol's greeting, whatever the client took it for
     # The very first octets a server sends, and no status line anywhere: an HTTP/0.9 answer (RFC 1945
     # section 4.1), which is content up to the close.
     exchange = pair_response(state, conn, parser.start_offset, parser.start_ack)
@@ -246,6 +284,7 @@ cdef uint32_t after_rejection(
     trust_order(conn)
     message = &exchange.response
     message.present = 1
+    message.status = 0
     message.version_minor = 9
     message.start_ns = message.head_ns = message.end_ns = time_ns
     message.stream_start = parser.start_offset
@@ -258,14 +297,39 @@ cdef uint32_t after_rejection(
     return 0
 
 
+cdef void cut_large_head(
+    EngineState* state, Connection* conn, int direction, const uint8_t* data, uint32_t length, int64_t offset
+) noexcept nogil:
+    """The head passes a bound with *data*, which begins at *offset*: report the lines that fit."""
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef uint32_t room = state.settings.max_head_bytes - parser.head.length
+    buffer_append(&state.budget, &parser.head, data, room if room < length else length)
+    if not cut_head(
+        state, conn, direction, offset + length, REQUEST_CUT if direction == conn.client else RESPONSE_CUT
+    ):
+        reject_head(state, conn, direction)
+    elif speaks(conn) == PROTOCOL_HTTP1:
+        state.stats.heads_rejected += 1
+        give_up_framing(conn, direction, offset + length)
+
+
+cdef inline void give_up_framing(Connection* conn, int direction, int64_t resumes) noexcept nogil:
+    """Look for the next message from *resumes* on. A client's mistake leaves the order of messages as it is."""
+    cdef Parser* parser = &conn.streams[direction].parser
+    move(parser, FRAMING_LOST)
+    if direction == conn.client:
+        parser.start_offset = resumes
+    else:
+        lose_order(conn)
+
+
 cdef void reject_head(EngineState* state, Connection* conn, int direction) noexcept nogil:
     # What began here is no message: the connection is something else, or framing was lost.
     cdef Parser* parser = &conn.streams[direction].parser
     state.stats.heads_rejected += 1
     buffer_free(&state.budget, &parser.head)
     if conn.found:
-        move(parser, FRAMING_LOST)
-        lose_order(conn)
+        give_up_framing(conn, direction, parser.start_offset)
     else:
         move(parser, HEAD_REFUSED)
         doubt(conn, 4096)
@@ -306,7 +370,7 @@ cdef bint take_plain_head(
     cdef bint good
     clear(&message, sizeof(Message))
     framing.content_length = -1
-    framing.transfer_coding = framing.chunked = framing.close = framing.upgrade = 0
+    framing.transfer_coding = framing.chunked = framing.close = framing.upgrade = framing.expects = 0
     framing.anomalies = anomalies
     if direction == conn.client:
         good = read_request_line(data, line, &message) != 0
@@ -324,7 +388,7 @@ cdef bint take_plain_head(
             speak(conn, PROTOCOL_OPAQUE, NULL)
         return True
     if direction != conn.client and 100 <= message.status < 200 and message.status != 101:
-        note_interim(conn, end_offset)
+        note_interim(conn, end_offset, message.status)
         end_head(state, parser)
         move(parser, MESSAGE_ENDS)
         return True
@@ -382,6 +446,30 @@ cdef void take_request(
         parser.remaining = <uint64_t>framing.content_length
     else:
         end_message(state, conn, direction, time_ns, end_offset)
+        return
+    parser.expects = framing.expects
+
+
+cdef bint leaves_out_content(
+    Connection* conn, int direction, const uint8_t* data, uint32_t length, int64_t ack
+) noexcept nogil:
+    """Whether the client that asked for 100 (Continue) goes on with another request (RFC 9110 section 10.1.1).
+
+    It does when a final response came instead, or one that was not captured.
+    """
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef Exchange* exchange = parser.current
+    parser.expects = 0
+    if direction != conn.client or exchange == NULL or exchange.request.wire_body_size or (
+        parser.state == CHUNK_SIZE and parser.head.length
+    ):
+        return False
+    if exchange.response.present:
+        if 0 <= ack <= exchange.response.stream_start:
+            return False
+    elif exchange.interim or ack <= exchange.request.peer_ack:
+        return False
+    return http1_looks(data, length) == LOOKS_REQUEST
 
 
 cdef void take_response(
@@ -395,6 +483,11 @@ cdef void take_response(
     cdef bint connect = False
     cdef bint message_is_upgrade
     cdef bint websocket
+    if exchange == NULL and answers_cut_head(conn, message.peer_ack) and cut_head(
+        state, conn, conn.client, conn.streams[conn.client].offset, REQUEST_CUT
+    ):
+        give_up_framing(conn, conn.client, conn.streams[conn.client].offset)
+        exchange = pair_response(state, conn, message.stream_start, message.peer_ack)
     if exchange == NULL:
         exchange = begin_exchange(state, conn)
         if exchange == NULL:
@@ -404,13 +497,12 @@ cdef void take_response(
             return
         exchange.incomplete = AMBIGUOUS if may_answer(conn, message.peer_ack) else NO_REQUEST
         lose_order(conn)
-        parser.gap_before = 1
     else:
         request = &exchange.request
         head_only = request.method.length == 4 and memcmp(request.head.text, b"HEAD", 4) == 0
         connect = request.method.length == 7 and memcmp(request.head.text, b"CONNECT", 7) == 0
         parser.gap_before = 0
-    if message.status == 101 and exchange.request.present and says_upgrade(&message.head, b"h2c", 3):
+    if message.status == 101 and says_upgrade(&message.head, b"h2c", 3):
         section_free(&state.budget, &message.head)
         leave_http1(state, conn, exchange)
         return
@@ -445,7 +537,8 @@ cdef void take_response(
         message.body_framing = BODY_CHUNKED
         begin_chunks(
             parser, framing.content_length if framing.content_length >= 0
-            else -2 if framing.close or message.version_minor == 0 or message.version_major == 0 else -1)
+            else -2 if framing.close or framing.chunked == 2 or message.version_minor == 0 or (
+                message.version_major == 0) else -1)
     elif framing.content_length >= 0 and not (
         framing.close and framing.anomalies & (ANOMALY_BAD_LENGTH | ANOMALY_LENGTHS_DIFFER)
     ):
@@ -683,8 +776,9 @@ cdef void lose_framing(
     cdef Message* message
     end_head(state, parser)
     parser.current = NULL
-    move(parser, FRAMING_LOST)
-    lose_order(conn)
+    give_up_framing(conn, direction, offset)
+    if not anomaly:
+        lose_order(conn)
     if exchange == NULL:
         return
     message = message_of(conn, direction, exchange)
@@ -739,17 +833,17 @@ cdef void http1_gap(
             message.missing_bytes += size
             message.wire_body_size += size
         return
-    elif parser.state == HEAD and direction != conn.client:
-        # The response whose head was hit is gone; its request is reported without it.
-        state.stats.heads_incomplete += 1
-        exchange = pair_response(state, conn, parser.start_offset, parser.start_ack)
-        if exchange != NULL:
-            finish_exchange(state, conn, exchange, RESPONSE_GAP)
     elif parser.state == HEAD:
         state.stats.heads_incomplete += 1
+        cut_head(
+            state, conn, direction, offset + <int64_t>size, REQUEST_GAP if direction == conn.client else RESPONSE_GAP)
+        if speaks(conn) != PROTOCOL_HTTP1:
+            return
     elif parser.state != START and parser.state != LOST:
         lose_framing(state, conn, direction, time_ns, offset, 0)
     end_head(state, parser)
+    if direction == conn.client and (parser.state != LOST or parser.gap_before):
+        parser.start_offset = offset + <int64_t>size
     move(parser, HOLE)
     parser.gap_before = 1
     lose_order(conn)
@@ -766,8 +860,13 @@ cdef uint32_t search_message(
     cdef Parser* parser = &conn.streams[direction].parser
     cdef int64_t known = -1, found = -1
     cdef uint32_t first
-    if direction != conn.client:
+    if direction == conn.client:
+        if is_content(conn, parser, data, length, ack):
+            known = -2
+    else:
         known = next_request_after(conn, offset)
+        if known == -1 and not may_begin_response(conn, ack):
+            known = -2
     if rejected and known == offset:
         known = -1
     if known == -2 or known - offset > <int64_t>length:
@@ -796,6 +895,22 @@ cdef uint32_t search_message(
     return <uint32_t>found
 
 
+cdef bint is_content(
+    Connection* conn, const Parser* parser, const uint8_t* data, uint32_t length, int64_t ack
+) noexcept nogil:
+    """Whether octets of the client, which lost its framing, belong to the last request, whatever they look like."""
+    cdef Exchange* last = conn.pending_last
+    if may_begin_request(conn, parser.start_offset, ack):
+        return False
+    if last == NULL or last.response.present or not parser.gap_before:
+        return True
+    # The last request is not answered. If its end is known, what was lost after it began the next one: the client
+    # sends requests without waiting. So it does where a segment begins with one, after a head that announces none.
+    if 0 < last.request.stream_end < parser.start_offset:
+        return False
+    return may_have_content(conn) or find_request(data, length) != 0
+
+
 cdef void http1_end(
     EngineState* state, Connection* conn, int direction, int64_t time_ns, int how
 ) noexcept nogil:
@@ -804,9 +919,16 @@ cdef void http1_end(
     cdef Exchange* exchange = parser.current
     cdef Message* message
     cdef int reason
-    cdef bint lost = parser.state == LOST
+    cdef bint lost = parser.state == LOST and parser.gap_before
     if parser.state == HEAD:
         state.stats.heads_incomplete += 1
+        if how == ENDED_GIVEN_UP:
+            reason = STILL_OPEN
+        else:
+            reason = REQUEST_CUT if direction == conn.client else RESPONSE_CUT
+        cut_head(state, conn, direction, conn.streams[direction].offset, reason)
+        if speaks(conn) != PROTOCOL_HTTP1:
+            return
     end_head(state, parser)
     parser.current = NULL
     if exchange != NULL:
@@ -836,6 +958,8 @@ cdef int looks(const Connection* conn, int direction, const uint8_t* data, uint3
         if speaks(conn) != PROTOCOL_UNKNOWN or conn.layers[conn.top].unrecognized:
             return LOOKS_NO
         return LOOKS_RESPONSE if conn.client == 1 - direction else LOOKS_REQUEST
+    if seen == LOOKS_RESPONSE and conn.client == direction and conn.streams[direction].parser.gap_before:
+        return LOOKS_NO                           # content of a request whose head was lost
     return seen
 
 
@@ -866,6 +990,7 @@ row.gap = http1_gap
 row.end = http1_end
 row.tick = http1_tick
 row.rest = rest
+row.abandon = abandon_heads
 
 
 cdef const Protocol* http1_protocol() noexcept nogil:

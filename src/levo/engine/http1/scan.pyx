@@ -20,8 +20,11 @@ cdef int http1_looks(const uint8_t* data, uint32_t length) noexcept nogil:
     cdef uint32_t method = 0
     cdef uint32_t line
     cdef Message message
+    while length and (data[0] == 13 or data[0] == 10):
+        data += 1                                 # clients send empty lines before a request (RFC 9112 section 2.2)
+        length -= 1
     if length == 0:
-        return LOOKS_MAYBE
+        return LOOKS_NO
     if memcmp(data, b"HTTP/1.", length if length < 7 else 7) == 0:
         return LOOKS_RESPONSE if length >= 7 else LOOKS_MAYBE
     while method < length and method < 25 and is_token(data[method]):
@@ -63,14 +66,19 @@ cdef bint message_without_version(
         return False
     while at < length and is_token(data[at]):
         at += 1
-    return at > start and at < length and data[at] == 58
+    if at == length:                              # a field's name that was cut
+        return at > start and is_known_method(data, message.method.length)
+    return at > start and data[at] == 58
 
 
 cdef bint is_simple_request(const uint8_t* data, uint32_t length) noexcept nogil:
-    # HTTP/0.9: "GET /path" and a line end, nothing else.
+    # HTTP/0.9: "GET /path" and a line end, or several, nothing else.
     cdef uint32_t line = first_line_length(data, length)
+    cdef uint32_t at = next_line(data, line, length)
     cdef Message message
-    if length < 6 or memcmp(data, b"GET /", 5) != 0 or next_line(data, line, length) != length:
+    while at < length and (data[at] == 13 or data[at] == 10):
+        at += 1
+    if length < 6 or memcmp(data, b"GET /", 5) != 0 or at != length:
         return False
     return data[length - 1] == 10 and read_request_line(data, line, &message) == 2
 

@@ -41,6 +41,7 @@ ctypedef struct HeaderList:
     uint32_t limit            # octets kept at most
     uint32_t unknown          # fields that refer to what was never seen
     uint8_t first_unknown     # the first field is one of them
+    uint8_t cut               # Incomplete: why octets of the block are missing behind these fields; 0: none are
     uint8_t overflow          # fields were left out: past the limit, or no memory
     uint8_t text_room[LIST_TEXT]
     Field field_room[LIST_FIELDS]

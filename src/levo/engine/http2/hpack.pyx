@@ -124,7 +124,7 @@ cdef void list_init(HeaderList* fields, uint32_t limit) noexcept nogil:
     fields.capacity = LIST_TEXT
     fields.field_capacity = LIST_FIELDS
     fields.limit = limit
-    fields.first_unknown = fields.overflow = 0
+    fields.first_unknown = fields.overflow = fields.cut = 0
 
 
 cdef void list_free(Budget* budget, HeaderList* fields) noexcept nogil:

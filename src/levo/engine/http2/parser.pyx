@@ -40,6 +40,7 @@ from levo.engine.http2.streams cimport (
     http2_new,
     section_lost,
     suspect_all,
+    take_cut_section,
     take_data,
     take_goaway,
     take_reset,
@@ -49,11 +50,16 @@ from levo.engine.core.memory cimport buffer_append, buffer_free, collect
 from levo.engine.exchange.pairing cimport finish_exchange, lose_order, unlink_pending
 from levo.engine.http2.lasting cimport http2_tick
 from levo.engine.proto.layers cimport doubt, learn_client, speak, speaks, state_of
-from levo.engine.proto.protocol cimport LOOKS_EITHER, LOOKS_NO, LOOKS_REQUEST, Protocol
+from levo.engine.proto.protocol cimport ENDED_GIVEN_UP, LOOKS_EITHER, LOOKS_NO, LOOKS_REQUEST, Protocol
 from levo.engine.core.state cimport Connection, EngineState
 from levo.engine.core.types cimport (
     DROP_EVICTED,
     NO_RESPONSE,
+    REQUEST_CUT,
+    REQUEST_GAP,
+    RESPONSE_CUT,
+    RESPONSE_GAP,
+    STILL_OPEN,
     PROTOCOL_HTTP2,
     PROTOCOL_OPAQUE,
     PROTOCOL_UNKNOWN,
@@ -343,7 +349,7 @@ cdef uint32_t search(
 cdef void lose(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil:
     """Where the next frame of *direction* begins is not known, nor which frames went by."""
     cdef Http2Side* side = &(<Http2*>state_of(conn, PROTOCOL_HTTP2)).sides[direction]
-    drop_block(state, conn, direction, time_ns)
+    cut_block(state, conn, direction, NULL, 0, gap_of(conn, direction), time_ns)
     buffer_free(&state.budget, &side.partial)
     hpack_forget(&state.budget, &side.hpack)
     side.state = LOST
@@ -353,17 +359,42 @@ cdef void lose(EngineState* state, Connection* conn, int direction, int64_t time
     suspect_all(state, conn, direction, time_ns)
 
 
-cdef void drop_block(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil:
-    # A header block that will not become whole.
+cdef inline int gap_of(const Connection* conn, int direction) noexcept nogil:
+    return REQUEST_GAP if direction == conn.client else RESPONSE_GAP
+
+
+cdef void cut_block(
+    EngineState* state, Connection* conn, int direction, const uint8_t* data, uint32_t length, int reason,
+    int64_t time_ns,
+) noexcept nogil:
+    """The open header block, if any, goes on with *data* and will not become whole (*reason*): take what is there.
+
+    Fields up to the cut are read. What comes after may insert entries, so the table is forgotten.
+    """
     cdef Http2Side* side = &(<Http2*>state_of(conn, PROTOCOL_HTTP2)).sides[direction]
+    cdef HeaderList fields
     cdef uint32_t id = side.block_stream
-    buffer_free(&state.budget, &side.block)
+    cdef bint taken
     if id == 0:
+        buffer_free(&state.budget, &side.block)
         return
     side.block_stream = 0
+    state.stats.heads_incomplete += 1
+    if side.block.length:
+        buffer_append(&state.budget, &side.block, data, length)
+        data = side.block.data
+        length = side.block.length
+    list_init(&fields, state.settings.max_head_bytes)
+    hpack_decode(&state.budget, &side.hpack, data, length, &fields)
     hpack_forget(&state.budget, &side.hpack)
-    if side.promised == 0:
-        section_lost(state, conn, direction, id, side.block_ends, time_ns)
+    fields.cut = <uint8_t>reason
+    taken = take_cut_section(
+        state, conn, direction, side.promised if side.promised else id, &fields, side.block_ends,
+        side.promised != 0, time_ns, conn.streams[direction].offset)
+    list_free(&state.budget, &fields)
+    buffer_free(&state.budget, &side.block)
+    if not taken and side.promised == 0:
+        section_lost(state, conn, direction, id, side.block_ends, reason, time_ns)
 
 
 cdef bint fits(const Http2Side* side) noexcept nogil:
@@ -400,7 +431,7 @@ cdef void begin_frame(
         lose(state, conn, direction, time_ns)
         return
     if side.block_stream and (side.type != CONTINUATION or side.stream != side.block_stream):
-        drop_block(state, conn, direction, time_ns)
+        cut_block(state, conn, direction, NULL, 0, gap_of(conn, direction), time_ns)
     if side.type == DATA and side.flags & PADDED:
         side.padding_due = 1
     side.state = PAYLOAD
@@ -435,7 +466,6 @@ cdef uint32_t take_payload(
         if side.length > most or not buffer_append(&state.budget, &side.partial, data, mine):
             side.hit = 1
             state.stats.heads_rejected += 1
-            buffer_free(&state.budget, &side.partial)
     if side.remaining == 0:
         end_frame(state, conn, direction, side.partial.data, side.partial.length, time_ns, offset + mine)
         buffer_free(&state.budget, &side.partial)
@@ -478,7 +508,7 @@ cdef void end_frame(
         if side.flags & END_STREAM:
             end_part(state, conn, direction, side.stream, time_ns, offset)
     elif side.type == HEADERS or side.type == CONTINUATION or side.type == PUSH_PROMISE:
-        take_fragment(state, conn, direction, payload, length, time_ns, offset)
+        take_fragment(state, conn, direction, payload, length, gap_of(conn, direction), time_ns, offset)
     elif side.hit:
         return
     elif side.type == SETTINGS:
@@ -503,12 +533,15 @@ cdef void take_settings(Http2* h2, int direction, const uint8_t* payload, uint32
 
 cdef void take_fragment(
     EngineState* state, Connection* conn, int direction,
-    const uint8_t* payload, uint32_t length, int64_t time_ns, int64_t offset,
+    const uint8_t* payload, uint32_t length, int reason, int64_t time_ns, int64_t offset,
 ) noexcept nogil:
-    """HEADERS, PUSH_PROMISE or CONTINUATION: collect the header block, read it once it is whole."""
+    """HEADERS, PUSH_PROMISE or CONTINUATION: collect the header block, read it once it is whole.
+
+    *reason* (Incomplete): why octets of the frame are missing, where they are.
+    """
     cdef Http2Side* side = &(<Http2*>state_of(conn, PROTOCOL_HTTP2)).sides[direction]
     cdef uint32_t front = 0, padding = 0
-    cdef bint good = not side.hit
+    cdef bint good = True
     if side.type == CONTINUATION:
         if side.block_stream != side.stream:
             # Its beginning is not known, so what it inserts is not either.
@@ -529,9 +562,15 @@ cdef void take_fragment(
             front += 4
         elif side.flags & PRIORITIZED:
             front += 5
-        good = good and front + padding <= length
-    if not good:
-        drop_block(state, conn, direction, time_ns)
+        good = good and front + padding <= (side.length if side.hit else length)
+    if side.hit or not good:
+        # Padding stands at the end of the frame, of which *payload* is the beginning.
+        if length > side.length - padding:
+            length = side.length - padding
+        good = good and front <= length
+        cut_block(
+            state, conn, direction, payload + front if good else NULL, length - front if good else 0,
+            reason, time_ns)
         return
     payload += front
     length -= front + padding
@@ -542,7 +581,8 @@ cdef void take_fragment(
         &state.budget, &side.block, payload, length
     ):
         state.stats.heads_rejected += 1
-        drop_block(state, conn, direction, time_ns)
+        cut_block(
+            state, conn, direction, NULL, 0, REQUEST_CUT if direction == conn.client else RESPONSE_CUT, time_ns)
         return
     if side.flags & END_HEADERS:
         take_block(state, conn, direction, side.block.data, side.block.length, time_ns, offset)
@@ -574,7 +614,8 @@ cdef void take_block(
     if h2.lost:
         lose(state, conn, direction, time_ns)     # the place was wrong
     else:
-        section_lost(state, conn, direction, id, side.block_ends, time_ns)
+        state.stats.heads_incomplete += 1
+        section_lost(state, conn, direction, id, side.block_ends, 0, time_ns)
 
 
 # Losses and the end.
@@ -603,13 +644,29 @@ cdef void http2_gap(
                 data_lost(state, conn, direction, side.stream, mine if mine < content else content, time_ns)
         else:
             side.hit = 1
-            buffer_free(&state.budget, &side.partial)
         side.remaining -= mine
         if side.remaining == 0:
-            end_frame(state, conn, direction, NULL, 0, time_ns, offset + mine)
+            end_frame(state, conn, direction, side.partial.data, side.partial.length, time_ns, offset + mine)
+            buffer_free(&state.budget, &side.partial)
         if mine == size:
             return
     lose(state, conn, direction, time_ns)
+
+
+cdef void end_block(
+    EngineState* state, Connection* conn, int direction, int64_t time_ns, int how
+) noexcept nogil:
+    """A direction ends inside a header block: take what is there."""
+    cdef Http2Side* side = &(<Http2*>state_of(conn, PROTOCOL_HTTP2)).sides[direction]
+    cdef int reason = REQUEST_CUT if direction == conn.client else RESPONSE_CUT
+    if how == ENDED_GIVEN_UP:
+        reason = STILL_OPEN
+    if side.state == PAYLOAD and side.remaining and (side.type == HEADERS or side.type == CONTINUATION):
+        side.hit = 1
+        side.remaining = 0
+        take_fragment(state, conn, direction, side.partial.data, side.partial.length, reason, time_ns, 0)
+        buffer_free(&state.budget, &side.partial)
+    cut_block(state, conn, direction, NULL, 0, reason, time_ns)
 
 
 cdef void http2_end(
@@ -619,7 +676,7 @@ cdef void http2_end(
     cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     if h2 == NULL:
         return
-    drop_block(state, conn, direction, time_ns)
+    end_block(state, conn, direction, time_ns, how)
     finish_streams(state, conn, direction, how, time_ns)
     h2.ended |= <uint8_t>(1 << direction)
     if h2.ended == 3:

@@ -92,8 +92,12 @@ cdef Http2Stream* adopt_stream(EngineState* state, Connection* conn, Exchange* e
 cdef bint take_section(
     EngineState* state, Connection* conn, int direction, uint32_t id, HeaderList* fields, bint ends,
     bint pushed, int64_t time_ns, int64_t end_offset) noexcept nogil
+cdef bint take_cut_section(
+    EngineState* state, Connection* conn, int direction, uint32_t id, HeaderList* fields, bint ends,
+    bint pushed, int64_t time_ns, int64_t end_offset) noexcept nogil
 cdef void section_lost(
-    EngineState* state, Connection* conn, int direction, uint32_t id, bint ends, int64_t time_ns) noexcept nogil
+    EngineState* state, Connection* conn, int direction, uint32_t id, bint ends, int reason, int64_t time_ns
+) noexcept nogil
 cdef void take_data(
     EngineState* state, Connection* conn, int direction, uint32_t id, const uint8_t* data, uint32_t length,
     int64_t time_ns) noexcept nogil

@@ -30,6 +30,7 @@ from levo.engine.core.types cimport (
     COMPLETE,
     DROP_EVICTED,
     ANOMALY_BAD_STATUS,
+    ANOMALY_HEAD_CUT,
     GRPC_ASKED_COMPRESSED,
     GRPC_CALL,
     GRPC_CLIENT_STREAMS,
@@ -403,6 +404,8 @@ cdef void fill_head(
     message.body_framing = BODY_NONE if ends else BODY_FRAMES
     stream.parts[k].content_length = content_length(&message.head)
     stream.parts[k].suspect_ns = 0
+    if fields.cut:
+        message.anomalies |= ANOMALY_HEAD_CUT
     note_unknown(exchange, fields)
     if not exchange.grpc and says(&message.head, b"application/grpc", 16):
         exchange.grpc = GRPC_CALL
@@ -416,8 +419,25 @@ cdef void fill_head(
 
 
 cdef inline void note_unknown(Exchange* exchange, const HeaderList* fields) noexcept nogil:
-    if (fields.unknown or fields.overflow) and exchange.incomplete == COMPLETE:
+    if exchange.incomplete == COMPLETE and fields.cut:
+        exchange.incomplete = fields.cut
+    elif exchange.incomplete == COMPLETE and (fields.unknown or fields.overflow):
         exchange.incomplete = MID_STREAM
+
+
+cdef bint take_cut_section(
+    EngineState* state, Connection* conn, int direction, uint32_t id, HeaderList* fields, bint ends,
+    bint pushed, int64_t time_ns, int64_t end_offset,
+) noexcept nogil:
+    """The same for the beginning of a section. False when that says neither what is asked for nor a status."""
+    cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
+    cdef uint8_t pseudo = pseudo_fields(fields)
+    h2.lost = 1
+    if pseudo & ~PSEUDO_STATUS and (pseudo & (PSEUDO_METHOD | PSEUDO_PATH)) != PSEUDO_METHOD | PSEUDO_PATH:
+        return False
+    if pseudo == 0 and (fields.count == 0 or fields.first_unknown):
+        return False
+    return take_section(state, conn, direction, id, fields, ends, pushed, time_ns, end_offset)
 
 
 cdef bint take_section(
@@ -543,19 +563,18 @@ cdef void take_response(
 
 
 cdef void section_lost(
-    EngineState* state, Connection* conn, int direction, uint32_t id, bint ends, int64_t time_ns
+    EngineState* state, Connection* conn, int direction, uint32_t id, bint ends, int reason, int64_t time_ns
 ) noexcept nogil:
-    """A header section of stream *id* could not be read, or octets of it were never captured."""
+    """A header section of stream *id* could not be read, or octets of it were never captured (*reason*: why)."""
     cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     cdef Http2Stream* stream = find_stream(h2, id)
     cdef int k
-    state.stats.heads_incomplete += 1
     h2.lost = 1
     if stream == NULL or conn.client < 0:
         return
     k = OF_REQUEST if direction == conn.client else OF_RESPONSE
     if stream.exchange.incomplete == COMPLETE:
-        stream.exchange.incomplete = REQUEST_GAP if k == OF_REQUEST else RESPONSE_GAP
+        stream.exchange.incomplete = <uint8_t>reason if reason else REQUEST_GAP if k == OF_REQUEST else RESPONSE_GAP
     if ends:
         end_part(state, conn, direction, id, time_ns, conn.streams[direction].offset)
 

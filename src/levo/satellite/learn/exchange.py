@@ -6,6 +6,8 @@ from levo.model.exchange import Exchange, Message, Response
 from levo.satellite.learn.trace import (
     BAD_STATUS,
     DEFAULT_PORTS,
+    HALF_READ,
+    HEAD_CUT,
     INVALID_STATUS,
     METHODS,
     Fields,
@@ -23,6 +25,7 @@ def trace_of(exchange: Exchange, origin: Origin) -> Trace | None:
     if request is None:
         return None
     scheme = scheme_of(request.scheme)
+    incomplete = exchange.incomplete or ""
     return Trace(
         origin,
         _host(request.host, scheme, exchange.server.address, exchange.server.port),
@@ -38,11 +41,15 @@ def trace_of(exchange: Exchange, origin: Origin) -> Trace | None:
         () if response is None else _fields(response),
         request.body,
         b"" if response is None else response.body,
-        _is_whole(request),
-        response is not None and _is_whole(response),
+        _is_whole(request) and incomplete.removeprefix("request_") not in HALF_READ,
+        response is not None
+        and _is_whole(response)
+        and incomplete.removeprefix("response_") not in HALF_READ,
         exchange.grpc,
         -1 if response is None else _grpc_status(response),
         scheme=scheme,
+        request_head_whole=HEAD_CUT not in request.anomalies,
+        response_head_whole=response is None or HEAD_CUT not in response.anomalies,
     )
 
 

@@ -153,12 +153,20 @@ class Knowledge(msgspec.Struct, array_like=True, omit_defaults=True):
     """Responses 401 and 403."""
     skipped: int = 0
     """Exchanges whose messages were counted but not looked into."""
+    heads_cut: int = 0
+    """Requests among ``accepted`` whose head was not captured whole: they taught path and query only."""
+
+    @property
+    def heads(self) -> int:
+        """Accepted requests whose header fields are all known."""
+        return self.accepted - self.heads_cut
 
     def absorb(self, other: Knowledge) -> None:
         """Add *other*, which is not changed."""
         self.accepted += other.accepted
         self.refused += other.refused
         self.skipped += other.skipped
+        self.heads_cut += other.heads_cut
         absorb(self.query, other.query)
         absorb(self.headers, other.headers)
         absorb(self.cookies, other.cookies)
@@ -191,6 +199,8 @@ def learn_messages(
         if response is None:
             response = known.responses[code] = Response()
         response.seen += 1
+        if not trace.response_head_whole:
+            return
         fields: dict[str, Text] = {}
         content_type = ""
         for name, value in trace.response_headers:
@@ -213,6 +223,11 @@ def _learn_request(known: Knowledge, trace: Trace, place: str, detectors: Detect
         query = _query(trace.query)
         checks = detectors.checks_for(" ".join(_texts(query)))
         Observer(checks).observe(known.query, query)
+    if "{" in place:
+        _learn_segments(known, trace.path, place, detectors)
+    if not trace.request_head_whole:
+        known.heads_cut += 1
+        return
     fields: dict[str, Text] = {}
     cookies: dict[str, Text] = {}
     content_type = ""
@@ -229,8 +244,6 @@ def _learn_request(known: Knowledge, trace: Trace, place: str, detectors: Detect
         Observer(_checks(detectors, fields)).observe(known.headers, fields)
     if cookies:
         Observer(_checks(detectors, cookies)).observe(known.cookies, cookies)
-    if "{" in place:
-        _learn_segments(known, trace.path, place, detectors)
     scheme = schemes(trace.request_headers, query)
     known.auth[scheme] = known.auth.get(scheme, 0) + 1
     if len(known.auth) > MAX_AUTH_SETS:

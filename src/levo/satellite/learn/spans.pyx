@@ -234,7 +234,7 @@ cdef class SpanReader:
     ):
         cdef int64_t status
         cdef str method, incomplete, scheme
-        cdef bint sent_whole, received_whole
+        cdef bint sent_whole, received_whole, sent_head, received_head
         method = text(&values[METHOD])
         if kind != SPAN_KIND_SERVER or not method:
             return None
@@ -258,6 +258,8 @@ cdef class SpanReader:
         if incomplete:
             sent_whole = sent_whole and incomplete.removeprefix("request_") not in self._half_read
             received_whole = received_whole and incomplete.removeprefix("response_") not in self._half_read
+        sent_head = not has_anomaly(&values[ANOMALIES], b"request.head_cut", 16)
+        received_head = not has_anomaly(&values[ANOMALIES], b"response.head_cut", 17)
         return self._trace(
             self._origin,
             self._host(text(&values[ADDRESS]), integer(&values[PORT]), scheme),
@@ -273,13 +275,15 @@ cdef class SpanReader:
             tuple(received),
             content(&values[REQUEST_BODY]),
             content(&values[RESPONSE_BODY]),
-            sent_whole,
-            received_whole,
+            sent_whole and sent_head,
+            received_whole and received_head,
             text(&values[RPC_SYSTEM]) == "grpc",
             -1 if values[GRPC_STATUS].kind == ABSENT else integer(&values[GRPC_STATUS]),
             PyBytes_FromStringAndSize(<const char*>ids[0].at, ids[0].end - ids[0].at)
             + PyBytes_FromStringAndSize(<const char*>ids[1].at, ids[1].end - ids[1].at),
             scheme,
+            sent_head,
+            received_head,
         )
 
     cdef int64_t _code(self, Value* values) except? -2:
@@ -297,21 +301,25 @@ cdef class SpanReader:
             status = self._status(number)
         elif code.kind != ABSENT and code.kind != 0:
             status = self._status(())
-        if status == 0 and (has_bad_status(&values[ANOMALIES]) or has_bad_status(&values[FINDINGS])):
+        if status == 0 and (
+            has_anomaly(&values[ANOMALIES], b"response.bad_status", 19)
+            or has_anomaly(&values[FINDINGS], b"response.bad_status", 19)
+        ):
             status = self._status(())
         return status
 
 
-cdef bint has_bad_status(const Value* anomalies) noexcept nogil:
-    """Whether the anomalies that the sensor saw include a response without a status code."""
-    cdef Cursor inside = anomalies.inside
+cdef bint has_anomaly(const Value* anomalies, const char* name, Py_ssize_t size) noexcept nogil:
+    """Whether *name* is among the sensor's anomalies."""
+    cdef Cursor cursor
     cdef Field field
     cdef Value item
     if anomalies.kind != ANY_VALUE_ARRAY_VALUE:
         return False
-    while take_field(&inside, &field) == 1:
+    cursor = anomalies.inside
+    while take_field(&cursor, &field) == 1:
         if field.tag == ARRAY_VALUE_VALUES and take_value(field.inside, &item) and item.kind == ANY_VALUE_STRING_VALUE:
-            if item.inside.end - item.inside.at == 19 and memcmp(item.inside.at, b"response.bad_status", 19) == 0:
+            if item.inside.end - item.inside.at == size and memcmp(item.inside.at, name, size) == 0:
                 return True
     return False
 

@@ -27,6 +27,8 @@ INVALID_STATUS = -1
 INVALID = "invalid"
 BAD_STATUS = "response.bad_status"
 """The sensor's anomaly for such a response."""
+HEAD_CUT = "head_cut"
+"""The sensor's anomaly for a message whose head was not captured whole, without its prefix."""
 METHODS = frozenset(["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"])
 Fields = tuple[tuple[str, str], ...]
 """(lower-case name, value) of header fields; those that came more than once, more than once."""
@@ -74,6 +76,9 @@ class Trace(msgspec.Struct, frozen=True, gc=False):
     """Trace and span id; empty when there is none. Deliveries of the same span have the same."""
     scheme: str = ""
     """``http`` or ``https``; empty when unknown."""
+    request_head_whole: bool = True
+    """Every header field is there. Where not, nothing follows from a field that is absent."""
+    response_head_whole: bool = True
 
     def __repr__(self) -> str:
         return f"Trace({self.method}, path of {len(self.path)} characters, status {self.status})"

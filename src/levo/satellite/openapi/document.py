@@ -181,7 +181,7 @@ class _OperationWriter:
             written["parameters"] = parameters
         if known.bodies:
             body: dict[str, Any] = {"content": self._content(known.bodies, "request-body", "", False)}
-            if sum(b.seen for b in known.bodies.values()) >= known.accepted >= SENT_FROM:
+            if sum(b.seen for b in known.bodies.values()) >= known.heads >= SENT_FROM:
                 body["required"] = True
             written["requestBody"] = body
         written["responses"] = self._responses(known)
@@ -224,7 +224,8 @@ class _OperationWriter:
             ("cookie", "cookie", known.cookies),
         ):
             for name, child in sorted(node.children.items()):
-                required = child.total >= known.accepted >= SENT_FROM
+                requests = known.accepted if place == "query" else known.heads
+                required = child.total >= requests >= SENT_FROM
                 schema = self._text(child, name, position_name)
                 if not (place == "header" and name in ("accept", "content-type", "authorization")):
                     written.append(_parameter(name, place, required, schema))

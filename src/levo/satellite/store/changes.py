@@ -23,9 +23,10 @@ def changes(known: Knowledge, more: Knowledge) -> Iterator[tuple[str, str]]:
 
 def _all(known: Knowledge, more: Knowledge) -> Iterator[tuple[str, str]]:
     if known.accepted >= SETTLED:
+        yield from _properties(known.query, more.query, "query parameter ", "")
+    if known.heads >= SETTLED:
         for scheme in sorted(more.auth.keys() - known.auth.keys()):
             yield "authentication", scheme
-        yield from _properties(known.query, more.query, "query parameter ", "")
         for media, body in sorted(more.bodies.items()):
             old = known.bodies.get(media)
             if old is None:

@@ -117,10 +117,9 @@ class EndpointTable:
         if row is None and self._places.is_full:
             added.refused += facts.exchanges
             return False
-        endpoint = 0
-        before = 0 if row is None else row.endpoint
+        endpoint = before = 0 if row is None else row.endpoint
         if wanted is None:
-            added.noise += facts.exchanges
+            added.noise += 0.0 if before else facts.exchanges
         else:
             endpoint = self._endpoint(scope, method, wanted, facts, is_news=before == 0)
         if row is None:

@@ -124,8 +124,9 @@ class PlaceTable:
     ) -> int:
         """Store a new place with *facts*; return its number."""
         (identity,) = self._connection.execute(
-            "INSERT INTO place (organization, environment, application, host, method, path_key, unproven, endpoint,"
-            " traces, exchanges, schemes, first_seen_ns, last_seen_ns, statuses, callers, knowledge)"
+            "INSERT INTO place (organization, environment, application, host, method, path_key, unproven,"
+            " endpoint, traces, exchanges, schemes, first_seen_ns, last_seen_ns, statuses, callers,"
+            " knowledge)"
             " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id",
             (
                 *scope,

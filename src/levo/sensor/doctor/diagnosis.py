@@ -167,6 +167,17 @@ def _content(kept: Sight) -> list[Diagnosis]:
                 "to see those APIs, capture behind the proxy that ends TLS",
             )
         )
+    if 10 * seen["heads_incomplete"] >= seen["exchanges_begun"] > 0:
+        found.append(
+            Diagnosis(
+                "heads-cut",
+                Level.WARNING,
+                f"{seen['heads_incomplete']:,} message heads were not captured whole: packets are truncated, "
+                "by a mirror's packet length or a snap length, or lost",
+                "mirror whole packets; until then, requests have method and path, and the header fields "
+                "that were captured (docs/truncated.md)",
+            )
+        )
     emitted = seen["exchanges_emitted"]
     if emitted and seen["exchanges_emitted_incomplete"] == emitted:
         found.append(

@@ -59,3 +59,32 @@ def test_any_octets_are_counted_and_none_raises(octets: bytes, content_type: str
 
 def test_values_in_the_place_of_a_media_type_are_not_kept() -> None:
     assert media_type("application/kX9aQ2bT7cR4dW1eZZ") == "" == media_type("no type")
+
+
+@pytest.mark.parametrize(
+    ("charset", "octets"),
+    [
+        ("", '\ufeff{"name": "Zo\u00eb"}'.encode()),
+        ("; charset=ISO-8859-1", '{"name": "Zo\u00eb"}'.encode("latin-1")),
+        ('; charset="windows-1252"', '{"name": "Zo\u00eb"}'.encode("cp1252")),
+        (";charset=utf-16le", '{"name": "Zo\u00eb"}'.encode("utf-16-le")),
+        ("", '{"name": "Zo\u00eb"}'.encode("utf-16")),
+        ("", '{"name": "Zo\u00eb"}'.encode("utf-32")),
+    ],
+)
+def test_text_is_read_in_its_charset(charset: str, octets: bytes) -> None:
+    assert read_body("application/json", f"application/json{charset}", octets) == {"name": "Zo\u00eb"}
+
+
+def test_chinese_text_in_gbk_is_read() -> None:
+    octets = '{"name": "\u4f60\u597d"}'.encode("gbk")
+
+    assert read_body("application/json", "application/json;charset=GBK", octets) == {"name": "\u4f60\u597d"}
+
+
+@pytest.mark.parametrize(
+    "charset", ["", "; charset=zlib", "; charset=rot13", "; charset=utf-16", "; charset=gb-nothing"]
+)
+def test_octets_of_no_known_charset_are_unreadable(charset: str) -> None:
+    with pytest.raises(Unreadable):
+        read_body("application/json", f"application/json{charset}", b'{"a": "\xff\xff"}x')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ MAX_ITEMS = 200
 """Rows, lines or form fields of one body that are looked at."""
 _TOKEN = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+*-]{1,60}")
 _BOUNDARY = re.compile(r'boundary="?([^";]{1,70})', re.IGNORECASE)
+_CHARSET = re.compile(r'charset="?([A-Za-z0-9_.:-]{1,30})', re.IGNORECASE)
+_CHARSETS = ("utf-16", "utf-32", "iso-8859-", "windows-125", "gb", "big5", "shift_jis", "euc-", "koi8-")
+"""Beginnings of the names of charsets of text (RFC 9110 section 8.3.2); other codecs of Python are not asked."""
 _PART_NAME = re.compile(r';\s*name="?([^";]{0,80})', re.IGNORECASE)
 
 
@@ -106,9 +110,37 @@ def observe_body(
 def read_body(media: str, content_type: str, octets: bytes) -> Any:
     """Return *octets* as a value: what JSON says, dicts of texts for forms and XML, lists for lines.
 
+    Text that is not UTF-8 is read in the charset that *content_type* or a byte order mark names.
+
     Raises:
         Unreadable: the octets are no such body.
     """
+    if octets[:3] == codecs.BOM_UTF8:
+        octets = octets[3:]
+    try:
+        return _read_body(media, content_type, octets)
+    except Unreadable:
+        again = _in_utf_8(content_type, octets)
+        if again is None:
+            raise
+    return _read_body(media, content_type, again)
+
+
+def _in_utf_8(content_type: str, octets: bytes) -> bytes | None:
+    """Return text of another charset in UTF-8, None if no charset is known or the octets are not of it."""
+    named = _CHARSET.search(content_type)
+    charset = named[1].lower() if named else ""
+    if octets[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        charset = "utf-32" if octets[:4] == codecs.BOM_UTF32_LE else "utf-16"
+    if not charset.startswith(_CHARSETS):
+        return None
+    try:
+        return octets.decode(charset).removeprefix("\ufeff").encode()
+    except (LookupError, ValueError):
+        return None
+
+
+def _read_body(media: str, content_type: str, octets: bytes) -> Any:
     kind = media_kind(media)
     try:
         if kind == "json":

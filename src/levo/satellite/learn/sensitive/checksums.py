@@ -74,12 +74,41 @@ def _module(name: str) -> Callable[[str], bool] | None:
     return found
 
 
-_NAMES = {"in.aadhaar": "in_.aadhaar", "in.pan": "in_.pan", "lv.pk": "lv.pvn"}
+def au_medicare(digits: str) -> bool:
+    """Whether *digits* are an Australian Medicare number, with or without the number of the person on the card.
+
+    The ninth digit is the check digit of the eight before it, weighted 1, 3, 7, 9 and again, modulo 10; the tenth
+    is the issue, the eleventh the person.
+    """
+    if len(digits) not in (10, 11) or not digits.isdigit() or digits[0] not in "23456":
+        return False
+    total = sum(int(digit) * weight for digit, weight in zip(digits, (1, 3, 7, 9, 1, 3, 7, 9), strict=False))
+    return total % 10 == int(digits[8]) and digits[-1] != "0"
+
+
+def lv_pk(digits: str) -> bool:
+    """Whether *digits* are a Latvian personal code: what begins with 4 to 9 is the number of a company."""
+    check = _module("lv.pvn")
+    return digits[:1] < "4" and check is not None and check(digits)
+
+
+_NAMES = {"in.aadhaar": "in_.aadhaar", "in.pan": "in_.pan", "rs.jmbg": "si.emso"}
+"""Where python-stdnum has another name; the numbers of Yugoslavia are the same in all its successors."""
+_OWN: dict[str, Callable[[str], bool]] = {"au.medicare": au_medicare, "lv.pk": lv_pk}
+
+
+def _validator(kind: str) -> Callable[[str], bool] | None:
+    return _OWN.get(kind) or _module(_NAMES.get(kind, kind))
+
+
+def has_validator(kind: str) -> bool:
+    """Whether numbers of *kind* can be told from others at all."""
+    return _validator(kind) is not None
 
 
 def national(kind: str, text: str) -> bool:
-    """Whether python-stdnum takes *text* for a number of *kind*, as ``br.cpf``. False if it has no such."""
-    check = _module(_NAMES.get(kind, kind))
+    """Whether *text* is a number of *kind*, as ``br.cpf``. False if nothing knows the kind."""
+    check = _validator(kind)
     if check is None:
         return False
     try:

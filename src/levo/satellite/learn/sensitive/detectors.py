@@ -53,11 +53,11 @@ _DATE_TEXT = re.compile(
     r"(?:19|20)\d\d[-/.]\d{1,2}[-/.]\d{1,2}.*|\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)\d\d.*", re.ASCII
 )
 _SHORT_IL = re.compile(r"\d{7}-\d", re.ASCII)
-_BY_DIGITS: dict[int, tuple[str, ...]] = {
+KINDS_BY_DIGITS: dict[int, tuple[str, ...]] = {
     9: ("ca.sin", "nl.bsn", "au.tfn", "pt.nif", "il.idnr"),
-    10: ("gb.nhs", "bg.egn", "se.personnummer", "cz.rc"),
+    10: ("gb.nhs", "bg.egn", "se.personnummer", "cz.rc", "au.medicare"),
     11: ("br.cpf", "de.idnr", "pl.pesel", "tr.tckimlik", "no.fodselsnummer", "hr.oib", "be.nn", "ee.ik",
-         "gr.amka", "lt.asmens", "au.medicare"),
+         "gr.amka", "lt.asmens", "lv.pk", "au.medicare"),
     12: ("in.aadhaar", "se.personnummer"),
     13: ("za.idnr", "kr.rrn", "ro.cnp", "rs.jmbg", "th.pin", "ch.ssn"),
     15: ("fr.nir",),
@@ -103,7 +103,9 @@ def check_digits(value: str) -> Sequence[str]:  # noqa: C901, PLR0912 (one branc
         if count == 10 and national("dk.cpr", digits):
             found.append("national-id.dk.cpr")
     if not plus:
-        found.extend(f"national-id.{name}" for name in _BY_DIGITS.get(count, ()) if national(name, digits))
+        found.extend(
+            f"national-id.{name}" for name in KINDS_BY_DIGITS.get(count, ()) if national(name, digits)
+        )
     if is_phone(value, digits, plus):
         found.append("phone")
     return found
@@ -148,7 +150,7 @@ def check_iban(value: str) -> Sequence[str]:
     return ("iban",) if len(found[0]) == len(value) else ("iban~",)
 
 
-_ALNUM: tuple[tuple[str, re.Pattern[str], bool], ...] = tuple(
+ALPHANUMERIC_KINDS: tuple[tuple[str, re.Pattern[str], bool], ...] = tuple(
     (kind, re.compile(pattern), checked)
     for kind, pattern, checked in (
         ("es.dni", r"\d{8}-?[A-Z]", True),
@@ -176,13 +178,17 @@ _LOWER = ("es.dni", "es.nie", "it.codicefiscale")
 """Kinds that are often written in lower case."""
 _IN_COUNTRY: dict[str, tuple[str, ...]] = {
     country: tuple(
-        sorted(kind for kind in {*sum(_BY_DIGITS.values(), ()), "cl.rut"} if kind.startswith(country.lower()))
+        sorted(
+            kind
+            for kind in {*sum(KINDS_BY_DIGITS.values(), ()), "cl.rut"}
+            if kind.startswith(country.lower())
+        )
     )
     for country in ("BE", "BG", "CL", "EE", "HR", "LT", "PT", "RO")
 }
 """Kinds that are also written with the country before the number, as its tax offices do."""
 _WITH_COUNTRY = re.compile(r"([A-Z]{2}) ?(\d[\d .-]{6,14}[\dK])", re.ASCII)
-_ANY_ALNUM = re.compile("|".join(f"(?:{pattern.pattern})" for _, pattern, _ in _ALNUM))
+_ANY_ALNUM = re.compile("|".join(f"(?:{pattern.pattern})" for _, pattern, _ in ALPHANUMERIC_KINDS))
 _VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
 _VIN_VALUES = {
     c: v
@@ -206,7 +212,7 @@ def check_identifiers(value: str) -> Sequence[str]:
         upper = value.upper()
         found = [
             f"national-id.{kind}"
-            for kind, pattern, _ in _ALNUM
+            for kind, pattern, _ in ALPHANUMERIC_KINDS
             if kind in _LOWER and pattern.fullmatch(upper) and national(kind, upper)
         ]
     prefixed = _WITH_COUNTRY.fullmatch(value)
@@ -216,7 +222,7 @@ def check_identifiers(value: str) -> Sequence[str]:
     if _ANY_ALNUM.fullmatch(value):
         found = [
             f"national-id.{kind}"
-            for kind, pattern, checked in _ALNUM
+            for kind, pattern, checked in ALPHANUMERIC_KINDS
             if pattern.fullmatch(value) and (not checked or national(kind, value))
         ]
     if size == 17 and _VIN.fullmatch(value) and _is_vin(value):

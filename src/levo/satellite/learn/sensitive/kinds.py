@@ -81,14 +81,13 @@ NATIONAL_IDS = [
     "sg.nric",
     "th.pin",
     "tr.tckimlik",
-    "tw.ban",
     "us.ssn",
     "za.idnr",
     "au.tfn",
     "au.medicare",
     "de.idnr",
 ]
-_SHAPES = {"us.ssn", "ar.dni", "tw.ban", "dk.cpr"}
+_SHAPES = {"us.ssn", "ar.dni", "dk.cpr"}
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
