@@ -158,13 +158,15 @@ class PathState:
     def hear(self, method: str, place: Key, statement: Statement) -> None:
         """Learn what the bodies of one successful exchange say; ``observe`` returned *place* for it."""
         node = self.root
-        rules = self.rules()
         came_back = statement.came_back or ()
         for position, key in enumerate(part for part in place.split("/") if part):
-            step = node.step(key, rules)
-            if step is None:
-                break
-            node = step[1]
+            kid = None if node.gone else node.kids.get(key)
+            if kid is None:
+                step = node.step(key, self.rules())
+                if step is None:
+                    break
+                kid = step[1]
+            node = kid
             if position < len(came_back):
                 node.looked += 1
                 node.came_back += came_back[position]
@@ -208,10 +210,9 @@ class PathState:
                 self._threshold = max(_NODES, 2 * self.root.size())
         node = self.root
         keys = known or path_keys(path)
-        rules = self.rules()
         for key in keys:
-            if (node.bar is not None or node.gone) and "{" not in key and not rules.is_pinned(key):
-                rank = rules.rank(key)
+            if (node.bar is not None or node.gone) and "{" not in key and key not in self.pinned:
+                rank = self.rules().rank(key)
                 above = node.bar is not None and rank > node.bar
                 if above or (rank.group == UNKNOWN and rank.hashed in node.gone):
                     key = folded_key(key)
