@@ -7,6 +7,7 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
@@ -84,9 +85,14 @@ class CatalogWriter:
         self._connection = open_for_writing(path)
         self._places = PlaceTable(self._connection, max_endpoints)
         self._endpoints = EndpointTable(self._connection, self._places)
-        self._paths = PathTable(self._connection, key)
+        self._key = key
         self._decisions: dict[Scope, TemplateDecision] = {}
         (self._sensors,) = self._connection.execute("SELECT count(*) FROM sensor").fetchone()
+
+    @cached_property
+    def _paths(self) -> PathTable:
+        """Read when first asked for: whoever only opens a catalog needs none of it."""
+        return PathTable(self._connection, self._key)
 
     @property
     def paths(self) -> Mapping[Scope, PathState]:
