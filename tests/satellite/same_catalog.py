@@ -56,7 +56,7 @@ def shown(path: Path) -> Shown:
     endpoints = sorted(
         (tuple(v for k, v in msgspec.structs.asdict(row).items() if k != "id") for row in rows), key=repr
     )
-    counters = dict(reader.summary().counters)
+    counters = {name: value for name, value in reader.summary().counters.items() if value}
     reader.close()
     return Shown(documents, endpoints, counters)
 
