@@ -25,6 +25,7 @@ TARGETS = (
     "tcp",
     "http1",
     "http2",
+    "proxy",
     "hpack",
     "websocket",
     "tls",

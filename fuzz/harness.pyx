@@ -510,7 +510,7 @@ cdef int target_frame(const uint8_t* data, size_t size) except -1:
     memset(&stats, 0, sizeof(Stats))
     budget.limit = 4096 if data[0] & 128 else 1 << 24
     link = LINKS[data[0] & 15]
-    decoder_init(&decoder, &budget, &stats)
+    decoder_init(&decoder, &budget, &stats, 1)
     try:
         while at < size:
             octet = data[at]
@@ -856,7 +856,7 @@ cdef int choose(str name) except -1:
         target = target_frame
     elif name == "tcp":
         target = target_tcp
-    elif name in ("http1", "http2", "tls"):
+    elif name in ("http1", "http2", "proxy", "tls"):
         target = target_talk
     elif name == "sealed":
         target = target_sealed

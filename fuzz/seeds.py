@@ -204,6 +204,25 @@ def seed_websocket() -> Iterator[bytes]:
         yield turns([(side, bytes([octet])) for side, octets in said for octet in octets][:90])
 
 
+def seed_proxy() -> Iterator[bytes]:
+    four = bytes((203, 0, 113, 9, 10, 0, 0, 2)) + struct.pack("!HH", 56324, 443)
+    start = b"\r\n\r\n\0\r\nQUIT\n"
+    headers = [
+        b"PROXY TCP4 203.0.113.9 10.0.0.2 56324 443\r\n",
+        b"PROXY TCP6 2001:db8::9 ::1 56324 443\r\n",
+        b"PROXY UNKNOWN\r\n",
+        start + b"\x21\x11\0\x0c" + four,
+        start + b"\x21\x21\0\x2b" + bytes(32) + four[8:] + b"\3\0\4abcd",
+        start + b"\x20\0\0\0",
+        b"\r\n\r\n",
+    ]
+    request, answer = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    for header in headers:
+        yield turns([(True, header + request), (False, answer), (True, request), (False, answer)])
+        yield turns([(True, header[:9]), (True, header[9:]), (True, request), (False, answer)])
+    yield turns([(True, headers[3]), (True, hello(1, b"\0\4\x13\1\xc0\x2f\1\0", b""))])
+
+
 def seed_tls() -> Iterator[bytes]:
     name = b"\0\0\0\x11\0\x0f\0\0\x0capi.test.dev"
     asked = name + b"\0\x10\0\x0e\0\x0c\2h2\x08http/1.1" + b"\0\x2b\0\3\2\3\4"
@@ -423,6 +442,7 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "http1": seed_http1,
     "http2": seed_http2,
     "hpack": seed_hpack,
+    "proxy": seed_proxy,
     "websocket": seed_websocket,
     "tls": seed_tls,
     "sealed": seed_sealed,
@@ -485,6 +505,17 @@ DICTIONARIES: dict[str, tuple[bytes, ...]] = {
         b"\0\0\x08\7\0\0\0\0\0",
         b"application/grpc",
     ),
+    "proxy": (
+        b"PROXY ",
+        b"TCP4 ",
+        b"TCP6 ",
+        b"UNKNOWN",
+        b"\r\n\r\n\0\r\nQUIT\n",
+        b"\x21\x11\0\x0c",
+        b"\x21\x21\0\x24",
+        b"\x20\0\0\0",
+        b"::ffff:",
+    ),
     "websocket": (
         b"\x81\x85",
         b"\x82\x7e",
@@ -524,6 +555,7 @@ USES = {
     "tcp": ("marks", "http"),
     "http1": ("marks", "http"),
     "http2": ("marks", "http2"),
+    "proxy": ("marks", "http", "proxy"),
     "websocket": ("marks", "websocket"),
     "tls": ("marks",),
     "sealed": ("marks", "http", "http2"),

@@ -23,7 +23,10 @@ MOST_DECISIONS = 30
 """The same with each ``and``, ``or`` and conditional expression, which carry most of the work there."""
 
 BEYOND = {
-    "connections.take_packet": "opens, feeds and closes a connection by the flags of one segment, in order",
+    "connections.take_segment": "opens, feeds and closes a connection by the flags of one segment, in order",
+    "stream.stream_segment": "one case for each place that a segment can have in its stream",
+    "twins.twin_of": "one list of what speaks for a twin and against it",
+    "link.link_enter": "one branch for each link type",
     "spans._read": "one branch for each field of a span that OTLP defines",
     "parser.take_response": "pairing, upgrade and framing of one response depend on each other",
     "streams.take_response": "what a section can be after a loss: interim, final, trailers, repeated",

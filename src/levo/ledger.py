@@ -86,6 +86,9 @@ PAYLOAD = Stage(
     (
         LedgerState("parsed", Fate.KEPT, "read by a protocol parser"),
         LedgerState("duplicate", Fate.INTENDED, "retransmitted or overlapping: seen before"),
+        LedgerState(
+            "duplicate_nat", Fate.INTENDED, "seen before under other addresses (address translation)"
+        ),
         LedgerState("opaque", Fate.INTENDED, "in connections that are encrypted or not HTTP"),
         LedgerState("skipped", Fate.LOST, "passed over while looking for the next message"),
         LedgerState("evicted", Fate.LOST, "held out of order and given up for memory"),

@@ -162,6 +162,7 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
         [("300", 300_000_000_000), ("90m", 5_400_000_000_000), ("30d", 2_592_000_000_000_000)],
         [("1 week", "not a time"), ("32d", "at most 31d"), ("0", "above zero")],
     ),
+    "ignore-network-tags": (False, [("true", True)], [("x", "neither true nor false")]),
     "tls-keylog": (
         None,
         [("k.log", "k.log"), ("/tmp/k", "/tmp/k"), ("a b", "a b")],

@@ -6,6 +6,9 @@ import pytest
 
 from levo.engine.engine import DROP_NAMES, Engine
 from levo.sensor.capture.memory import MemorySource
+from tests.helpers.conversation import Conversation
+from tests.helpers.engine_runs import run_frames
+from tests.helpers.packets import CapturedFrame, Ends, ethernet, frame, ipv4
 from tests.helpers.websocket import conversation_frames
 
 REQUEST = b"GET /x HTTP/1.1\r\nHost: a.example\r\n\r\n"
@@ -89,3 +92,80 @@ def test_frames_too_short_for_anything_are_counted(frame):
     engine = Engine()
     engine.feed([(1, frame, None)])
     assert engine.statistics()["frames_received"] == 1
+
+
+# The clock.
+
+SECOND = 1_000_000_000
+HOUR = 3600 * SECOND
+UDP = ethernet(ipv4("10.9.9.9", "10.9.9.8", b"\x27\x0f\x27\x10\0\x08\0\0", protocol=17))
+STRANGE = [-365 * 24 * HOUR, -6 * 60 * SECOND, -2 * SECOND, 2 * SECOND, 6 * 60 * SECOND, 26 * HOUR, 2**62]
+CLOCKS = pytest.mark.parametrize("jump", STRANGE, ids=lambda ns: f"{ns / SECOND:+.0f} s")
+
+
+def keep_alive(count: int, pause_ns: int = 1_000_000) -> list[CapturedFrame]:
+    """*count* exchanges on each of four connections in turn, the answer after a pause."""
+    peers = [Conversation(client_isn=10**8 + i, server_isn=10**9 + i).handshake() for i in range(4)]
+    frames = []
+    at = 1_700_000_000 * SECOND
+    for number in range(count):
+        for i, talk in enumerate(peers):
+            talk.client(b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % number).server(ANSWER)
+            for segment in talk.segments:
+                octets = frame(segment, Ends().with_client_port(20_000 + i))
+                frames.append((at, octets, len(octets)))
+                at += pause_ns
+            talk.segments.clear()
+    return frames
+
+
+@CLOCKS
+@pytest.mark.parametrize("kind", ["UDP", "a segment without a payload", "a segment with a payload"])
+def test_a_frame_with_a_strange_clock_moves_nothing(jump, kind):
+    """One in every 50 frames, among them holes, half-open connections and requests that wait."""
+    frames = []
+    for number, (at, octets, size) in enumerate(keep_alive(500)):
+        payload = size > 60
+        strange = number % 50 == 25
+        if strange and kind == "UDP":
+            frames.append((max(0, at + jump), UDP, len(UDP)))
+        elif number % 51 == 26 and kind != "UDP" and payload == ("with a" in kind):
+            at = max(0, at + jump)
+        frames.append((at, octets, size))
+    run = run_frames(frames)
+    assert len(run.complete) == len(run.exchanges) == 2000
+    assert run.statistics["connections_opened"] == 4
+
+
+@CLOCKS
+def test_a_step_of_the_clock_that_lasts_is_followed(jump):
+    frames = keep_alive(20)
+    half = len(frames) // 2
+    moved = [(max(1, at + jump // 2), octets, size) for at, octets, size in frames[half:]]
+    engine = Engine()
+    engine.feed(frames[:half] + moved)
+    assert abs(engine.now_ns - moved[-1][0]) < SECOND
+    engine.finish()
+    assert len(engine.take()) == 80
+
+
+def test_a_connection_goes_on_over_26_hours():
+    """Pauses of minutes and hours, told by the frames of others."""
+    engine = Engine()
+    talk = Conversation().handshake()
+    at = 1_700_000_000 * SECOND
+    pauses = [310 * SECOND, HOUR, 2 * HOUR, 23 * HOUR]
+    for number, pause in enumerate(pauses):
+        talk.client(b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % number).server(ANSWER)
+        engine.feed([(at, frame(each, Ends()), None) for each in talk.segments])
+        talk.segments.clear()
+        for minute in range(1, pause // (60 * SECOND)):
+            engine.feed([(at + minute * 60 * SECOND + i, UDP, None) for i in range(3)])
+        at += pause
+    engine.feed([(at, frame(each, Ends()), None) for each in talk.client(REQUEST).server(ANSWER).segments])
+    found = engine.take().exchanges()
+    assert [(x.request.path, x.incomplete) for x in found] == [
+        *((f"/{number}", None) for number in range(len(pauses))),
+        ("/x", None),
+    ]
+    assert engine.statistics()["connections_opened"] == 1

@@ -90,3 +90,19 @@ def veth_pair(*, mtu: int = 1500, offloads: bool = False) -> Iterator[tuple[Name
     finally:
         for name in (server, client):
             _ip("netns", "del", name)
+
+
+@contextmanager
+def namespaces(count: int) -> Iterator[list[Namespace]]:
+    """That many namespaces that nothing joins yet, their loopback interfaces up."""
+    names = [_new_name() for _ in range(count)]
+    made = []
+    try:
+        for name in names:
+            _ip("netns", "add", name)
+            made.append(name)
+            _ip("-n", name, "link", "set", "lo", "up")
+        yield [Namespace(name) for name in names]
+    finally:
+        for name in made:
+            _ip("netns", "del", name)

@@ -218,6 +218,14 @@ OPTIONS: tuple[Option, ...] = (
         "counted.",
     ),
     Option(
+        "ignore-network-tags", "Capture Settings",
+        "Take packets with different VLAN tags, VNIs, GRE keys or MPLS labels for one network.",
+        values.flag, False, values.show_flag, metavar="BOOL", switch=True,
+        note="Without it, two networks may use the same addresses. A connection whose two directions are in "
+        "different networks, or that is seen in several, is recognized either way; set this where single "
+        "packets of a connection change their network, as over several VLANs in turn.",
+    ),
+    Option(
         "tls-keylog", "Capture Settings",
         "TLS key log (the format of SSLKEYLOGFILE) to read TLS 1.2 and 1.3 with; may still grow.",
         _key_log, metavar="FILE", example="/run/app/tls-keys.log",

@@ -59,6 +59,7 @@ class SensorConfig:
     max_http_length_bytes: int
     stream_timeout_ns: int
     connection_idle_timeout_ns: int
+    ignore_network_tags: bool
     tls_keylog: str | None
     """A key log file to read TLS with; it may not exist yet."""
     max_memory_bytes: int

@@ -1,3 +1,5 @@
+from libc.stdint cimport int64_t
+
 from levo.engine.exchange.sampling cimport Sampler
 from levo.engine.core.state cimport EngineState
 from levo.engine.net.frame cimport Decoder
@@ -7,6 +9,9 @@ ctypedef struct Intake:
     # Where frames go.
     Decoder decoder
     EngineState* state
+    int64_t jump_ns[2]        # times of the last frames, which were all far from the clock
+    int jumps
+    bint forward              # ... and ahead of it
 
 
 cdef class Engine:
@@ -15,3 +20,4 @@ cdef class Engine:
     cdef Sampler sampler
     cdef object rules
     cdef object key_source
+    cdef bytes hosts

@@ -4,12 +4,13 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
+from ipaddress import ip_address
 import os
 
 from levo.engine.core.allocator cimport the_pool
 from levo.engine.exchange.batch cimport Batch, batch_adopt
 from levo.engine.tcp.connections cimport connections_finish, connections_tick, table_free, table_init, take_packet
-from levo.engine.core.exchange cimport Facts, address_text, exchange_facts, exchange_free, prefetch
+from levo.engine.core.exchange cimport Facts, address_text, client_family, exchange_facts, exchange_free, prefetch
 from levo.engine.net.frame cimport decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
 from levo.engine.core.memory cimport leave_spares
 from levo.engine.core.output cimport Text
@@ -22,6 +23,7 @@ from levo.engine.websocket.parser cimport websocket_protocol
 from levo.engine.http1.parser cimport http1_protocol
 from levo.engine.http2.parser cimport http2_protocol
 from levo.engine.proto.dispatch cimport add_protocol
+from levo.engine.proxy.parser cimport proxy_protocol
 from levo.engine.tls.endpoints cimport endpoints_list
 from levo.engine.tls.keys cimport Secrets, keys_put
 from levo.engine.core.types cimport (
@@ -40,6 +42,7 @@ from levo.engine.core.types cimport (
 )
 
 # The protocols that are read. One that may look like another one comes before it.
+add_protocol(proxy_protocol())
 add_protocol(http2_protocol())
 add_protocol(http1_protocol())
 add_protocol(tls_protocol())
@@ -47,6 +50,7 @@ add_protocol(websocket_protocol())
 
 cdef enum:
     TICK_NS = 10_000_000
+    JUMP_NS = 1_000_000_000     # frames that are further from the clock move it only together
     ORDER_SHIFT = 5             # the order of connections by activity is exact to this part of quiet_ns
 
 DROP_NAMES = {
@@ -63,6 +67,43 @@ DROP_NAMES = {
 """Why an exchange never leaves the engine, by the number of the C enumeration ``Drop``."""
 
 
+cdef inline void follow(Intake* intake, int64_t time_ns) noexcept nogil:
+    """Let the engine's clock follow a frame's time. One frame with a strange clock moves nothing.
+
+    A jump counts once three frames in a row agree on it, and then as far as the most careful of them says:
+    a pause of the traffic ends with such a jump, and so does a step of the machine's clock.
+    """
+    cdef EngineState* state = intake.state
+    cdef int64_t ahead = time_ns - state.now_ns
+    if -JUMP_NS <= ahead <= JUMP_NS:
+        if ahead > 0:
+            state.now_ns = time_ns
+        intake.jumps = 0
+    elif state.now_ns == 0:
+        state.now_ns = time_ns
+    else:
+        jump(intake, time_ns, ahead > 0)
+
+
+cdef void jump(Intake* intake, int64_t time_ns, bint forward) noexcept nogil:
+    cdef EngineState* state = intake.state
+    cdef int64_t to = time_ns
+    cdef int i
+    if intake.jumps and forward != intake.forward:
+        intake.jumps = 0
+    intake.forward = forward
+    for i in range(intake.jumps):
+        if (intake.jump_ns[i] < to) == forward:
+            to = intake.jump_ns[i]
+    if intake.jumps < 2:
+        intake.jump_ns[intake.jumps] = time_ns
+        intake.jumps += 1
+        return
+    intake.jump_ns[0] = intake.jump_ns[1]
+    intake.jump_ns[1] = time_ns
+    state.now_ns = to
+
+
 cdef void on_frame(void* context, const Frame* frame) noexcept nogil:
     cdef Intake* intake = <Intake*>context
     cdef EngineState* state = intake.state
@@ -70,11 +111,12 @@ cdef void on_frame(void* context, const Frame* frame) noexcept nogil:
     # What the link, IP and TCP headers say takes long enough for the beginning of the content to arrive.
     if frame.captured_length > 256:
         prefetch(frame.data + 64, 256)
+    follow(intake, frame.time_ns)
     if decode_frame(&intake.decoder, frame, &packet):
         take_packet(state, &packet)
-    if frame.time_ns - state.last_tick_ns >= TICK_NS or frame.time_ns < state.last_tick_ns - TICK_NS:
-        decoder_tick(&intake.decoder, frame.time_ns)
-        connections_tick(state, frame.time_ns)
+    if state.now_ns - state.last_tick_ns >= TICK_NS or state.now_ns < state.last_tick_ns:
+        decoder_tick(&intake.decoder, state.now_ns)
+        connections_tick(state, state.now_ns)
 
 
 cdef inline bytes octets_of(Text text):
@@ -87,7 +129,7 @@ cdef int ask_rules(void* context, const Exchange* exchange) noexcept with gil:
     cdef char client[48]
     cdef char server[48]
     exchange_facts(exchange, &facts)
-    client[address_text(exchange.client, exchange.family, client)] = 0
+    client[address_text(exchange.client, client_family(exchange), client)] = 0
     server[address_text(exchange.server, exchange.family, server)] = 0
     try:
         return (<object>context)(
@@ -140,6 +182,9 @@ cdef class Engine:
 
     After *idle_ns* without a packet a connection is given up; after *quiet_ns* already where nothing would be
     lost by it: it never carried a payload, or a side has ended and nothing is waited for.
+
+    With *one_network*, addresses and ports alone make a connection; else VLAN tags, tunnel identifiers, GRE keys and
+    MPLS labels tell networks apart that use the same addresses.
     """
 
     def __cinit__(
@@ -159,6 +204,7 @@ cdef class Engine:
         traces_per_minute: float = 0.0,
         endpoint_traces_per_minute: float = -1.0,
         rules=None,
+        one_network: bool = False,
     ):
         memset(&self.state, 0, sizeof(EngineState))
         self.state.budget.limit = max_memory_bytes
@@ -168,15 +214,17 @@ cdef class Engine:
         self.state.settings.keep_bodies = keep_bodies
         self.state.settings.max_head_bytes = max_head_bytes
         self.state.settings.max_held_bytes = max_held_bytes
-        self.state.settings.max_pending = max_pending
+        self.state.settings.max_pending = min(max_pending, 0xFFF0)
         self.state.settings.acked_gap_ns = min(acked_gap_ns, stream_timeout_ns)
         self.state.settings.idle_ns = idle_ns
         self.state.settings.quiet_ns = min(quiet_ns, idle_ns)
         self.state.settings.order_ns = self.state.settings.quiet_ns >> ORDER_SHIFT
         self.state.settings.linger_ns = linger_ns
         self.state.hash_seed = int.from_bytes(os.urandom(8), "little")
+        self.state.one_network = one_network
         self.intake.state = &self.state
-        decoder_init(&self.intake.decoder, &self.state.budget, &self.state.stats)
+        decoder_init(
+            &self.intake.decoder, &self.state.budget, &self.state.stats, int.from_bytes(os.urandom(8), "little"))
         if not table_init(&self.state):
             raise MemoryError("connection table")
         self.state.ports = ports_new()
@@ -241,6 +289,9 @@ cdef class Engine:
     def tick(self, int64_t now_ns):
         """Tell the time: gives up holes, connections and fragments that were waited for long enough."""
         with nogil:
+            self.intake.jumps = 0
+            if now_ns > self.state.now_ns or now_ns < self.state.now_ns - JUMP_NS:
+                self.state.now_ns = now_ns
             decoder_tick(&self.intake.decoder, now_ns)
             connections_tick(&self.state, now_ns)
 
@@ -250,6 +301,15 @@ cdef class Engine:
             decoder_finish(&self.intake.decoder)
             connections_finish(&self.state)
 
+    def set_host_addresses(self, addresses) -> None:
+        """The addresses of this host, as text: exchanges say from then on whether they are inbound or outbound."""
+        cdef list own = [ip_address(each) for each in addresses]
+        cdef bytes packed = b"".join(
+            [(bytes(10) + b"\xff\xff" if each.version == 4 else b"") + each.packed for each in own])
+        self.hosts = packed
+        self.state.hosts = <const uint8_t*>packed if packed else NULL
+        self.state.host_count = <uint32_t>(len(packed) // 16)
+
     @property
     def ready(self) -> int:
         """Finished exchanges that wait for ``take``."""
@@ -257,7 +317,7 @@ cdef class Engine:
 
     @property
     def now_ns(self) -> int:
-        """The latest time the engine was told, by a frame or a tick."""
+        """The engine's clock: the latest time of a tick, or that frames agree on."""
         return self.state.now_ns
 
     @property

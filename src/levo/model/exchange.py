@@ -52,6 +52,10 @@ The position is the bit in the engine (``Anomaly`` in ``types.pxd``)."""
 GRPC_STREAMING = ("", "client", "server", "bidirectional")
 """Sides of a gRPC call that sent more than one message; the position is the engine's two bits for it."""
 
+DIRECTIONS = ("", "inbound", "outbound", "")
+"""Who opened the connection, seen from the sensor's host; the position is the engine's number (``Heading``).
+Both ends on that host are neither."""
+
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -222,13 +226,17 @@ class Exchange:
     """Which sides of it sent more than one message: ``client``, ``server``, ``bidirectional`` or empty."""
     grpc_compressed: bool = False
     """At least one of its messages had the compressed flag set."""
+    peer: Address | None = None
+    """Who sent the packets for ``client``, where a PROXY header named that one: a load balancer."""
+    direction: str = ""
+    """``inbound`` or ``outbound``, seen from the sensor's host; empty when that is not known."""
 
     def to_json(self) -> dict[str, object]:
         """The object of one line of ``--output jsonl``.
 
-        Members beyond the specification stand only where they say something: ``stream_id``, ``interim``,
-        ``grpc`` with ``grpc_streaming`` and ``grpc_compressed``, and per message ``trailers``,
-        ``data_messages`` with ``data_message_bytes``, ``anomalies``.
+        Members beyond the specification stand only where they say something: ``peer``, ``direction``,
+        ``stream_id``, ``interim``, ``grpc`` with ``grpc_streaming`` and ``grpc_compressed``, and per message
+        ``trailers``, ``data_messages`` with ``data_message_bytes``, ``anomalies``.
         """
         request = response = None
         if self.request is not None:
@@ -256,6 +264,10 @@ class Exchange:
             "weight": self.weight,
             "incomplete": self.incomplete,
         }
+        if self.peer is not None:
+            out["peer"] = {"address": self.peer.address, "port": self.peer.port}
+        if self.direction:
+            out["direction"] = self.direction
         if self.stream_id:
             out["stream_id"] = self.stream_id
         if self.interim:
@@ -298,8 +310,8 @@ class Exchange:
                 **_message_arguments(m, start_ns, end_ns),
             )
         return cls(
-            client=Address(str(line["client"]["address"]), int(line["client"]["port"])),
-            server=Address(str(line["server"]["address"]), int(line["server"]["port"])),
+            client=_address(line["client"]),
+            server=_address(line["server"]),
             request=request,
             response=response,
             start_ns=start_ns,
@@ -312,7 +324,13 @@ class Exchange:
             grpc=bool(line.get("grpc", False)),
             grpc_streaming=str(line.get("grpc_streaming", "")),
             grpc_compressed=bool(line.get("grpc_compressed", False)),
+            peer=_address(line["peer"]) if "peer" in line else None,
+            direction=str(line.get("direction", "")),
         )
+
+
+def _address(value: dict[str, Any]) -> Address:
+    return Address(str(value["address"]), int(value["port"]))
 
 
 def _message_arguments(message: dict[str, Any], start_ns: int, end_ns: int) -> dict[str, Any]:

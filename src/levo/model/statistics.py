@@ -40,6 +40,7 @@ class EngineStatistics(TypedDict):
     payload_bytes_received: int
     payload_bytes_parsed: int
     payload_bytes_duplicate: int
+    payload_bytes_duplicate_nat: int
     payload_bytes_opaque: int
     payload_bytes_skipped: int
     payload_bytes_evicted: int

@@ -146,6 +146,8 @@ def open_sensor(merged: Merged, environ: Mapping[str, str], privileges: Plan | N
         resource = encode_resource(resource_attributes(config, environ, task, run=claim.run))
         listener = None if config.listen is None else bind(config.listen)
         engine = _engine(config)
+        if file is None:
+            engine.set_host_addresses(_own_addresses())
         _give_keys(engine, config, file)
         runs_as = str(privileges) if privileges is not None and os.geteuid() == 0 else ""
         lost: list[str] = []
@@ -232,6 +234,11 @@ def _listening_hosts(host: str) -> list[str]:
     """The addresses under which our own server can be asked."""
     if host not in ("0.0.0.0", "::"):
         return [host]
+    return _own_addresses()
+
+
+def _own_addresses() -> list[str]:
+    """The addresses of this host's interfaces."""
     from levo.sensor.capture.interfaces import list_interfaces
 
     try:
@@ -299,6 +306,7 @@ def _engine(config: SensorConfig) -> Engine:
         stream_timeout_ns=config.stream_timeout_ns,
         idle_ns=config.connection_idle_timeout_ns,
         keep_bodies=config.max_http_length_bytes > 0,
+        one_network=config.ignore_network_tags,
         **policy(config),
     )
 

@@ -24,10 +24,13 @@ def config(**flags: Any) -> SensorConfig:
     return load(given, {}, default_path="/nonexistent", surroundings=Surroundings()).config
 
 
-def sight(*conversations: list[Segment], rules: Any = None, limit: float = 0.0, dropped: int = 0) -> Sight:
+def sight(
+    *conversations: list[Segment], rules: Any = None, limit: float = 0.0, dropped: int = 0, snap: int = 65536
+) -> Sight:
     engine = Engine(rules=rules, traces_per_minute=limit)
     for number, segments in enumerate(conversations):
-        engine.feed(capture_segments(segments, Ends(client_port=41000 + number, server_port=8080 + number)))
+        frames = capture_segments(segments, Ends(client_port=41000 + number, server_port=8080 + number))
+        engine.feed([(time_ns, octets[:snap], wire) for time_ns, octets, wire in frames])
     engine.finish()
     engine.take()
     numbers = engine.statistics()

@@ -46,6 +46,7 @@ CASES: dict[str, tuple[dict[str, Any], Watched, list[str]]] = {
     "rules": ({}, watched(sight(HTTP, rules=lambda *_: 4)), ["all-excluded"]),
     "some rules": ({}, watched(sight(HTTP, HTTP, rules=not_8081)), ["some-excluded"]),
     "rate limit": ({"rate_limit": "1"}, watched(sight(HTTP, limit=1.0)), ["rate-limit"]),
+    "truncated packets": ({}, watched(sight(HTTP, snap=72)), ["heads-cut", "all-incomplete"]),
     "kernel drops": ({}, watched(sight(HTTP, dropped=7)), ["kernel-drops"]),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -150,3 +151,29 @@ def test_users_of_urls_in_content(url):
     seen = of(body, "application/json")
     assert CANARY.encode() not in seen
     assert b"a@b.example" in seen
+
+
+@pytest.mark.parametrize("name", ["password", "apiKey", "Authorization", "X-Api-Key", "client_secret"])
+@pytest.mark.parametrize(
+    "pair",
+    [
+        '{{"name": "{0}", "value": "{1}"}}',
+        '{{"value":"{1}","name":"{0}"}}',
+        '[{{"name":"a","value":"b"}},{{"Key" : "{0}", "Value" : "{1}"}}]',
+        '{{"env": [{{"key": "{0}", "type": "x", "value": ["{1}"]}}]}}',
+    ],
+)
+def test_pairs_of_name_and_value(pair, name):
+    """Lists of environment variables, header fields in HAR, form fields."""
+    text = pair.format(name, CANARY)
+
+    assert CANARY.encode() not in of(text.encode(), "application/json")
+    nested = json.dumps({"inside": text}).encode()
+    assert CANARY.encode() not in of(nested, "application/json")
+
+
+def test_a_value_beside_another_name_stays():
+    body = b'[{"name":"color","value":"red"},{"name":"password","valued":"x"},{"value":"blue"}]'
+
+    seen = of(body, "application/json")
+    assert b"red" in seen and b"blue" in seen

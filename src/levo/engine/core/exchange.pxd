@@ -75,6 +75,11 @@ cdef inline void fetch_ahead(const Exchange* exchange) noexcept nogil:
         prefetch(after.next, sizeof(Exchange))
 
 
+cdef inline uint8_t client_family(const Exchange* exchange) noexcept nogil:
+    """Of the client's address, which a PROXY header may have named."""
+    return exchange.proxied if exchange.proxied else exchange.family
+
+
 cdef inline bint is_status(long long number) noexcept nogil:
     """Whether *number* is a status code (RFC 9110 section 15)."""
     return 100 <= number <= 599

@@ -33,6 +33,7 @@ ctypedef struct Held:
     uint32_t ack
     uint32_t allocated
     uint8_t has_ack
+    uint8_t padding               # perhaps no payload: see stream_padding
 
 
 ctypedef struct Parser:
@@ -94,6 +95,14 @@ cdef enum:
     QUIET = 2                     # no packet for Settings.quiet_ns
 
 
+cdef enum:
+    MANY_PACKETS = 255
+    # Connection.aliases
+    ALIAS_ANY = 1                 # its segments are also seen under other addresses, or in another network
+    ALIAS_TRANSLATED = 2          # under other addresses: they were translated on the way
+    ALIAS_RENAMED = 4             # its own addresses are no longer those it was found by
+
+
 ctypedef struct Order:
     Connection* oldest
     Connection* newest
@@ -111,7 +120,7 @@ ctypedef struct Connection:
     uint8_t closed
     uint8_t waiting               # among those that have a hole or wait for the other direction
     uint8_t standing              # HALF_OPEN, OPEN or QUIET
-    uint32_t quiet_bytes          # its part of EngineState.quiet_bytes
+    uint32_t network              # half of Packet.network; the other half is in ``hash``
     Connection* older             # in its order, or by closing time once closed
     Connection* newer
     Connection* waiting_previous
@@ -124,11 +133,14 @@ ctypedef struct Connection:
     int64_t placed_ns             # when it took its place in the order by activity
     int64_t reset_ns              # when a RST was seen; 0: none
     int64_t streaming_ns          # since when a stream of events or messages lasts; 0: none
-    uint32_t pending_count
-    uint32_t epoch_size           # requests sent with epoch_ack
+    uint16_t pending_count
+    uint16_t epoch_size           # requests sent with epoch_ack
     int64_t epoch_ack             # acknowledgment of the latest request
     int64_t paired_end            # end of the last response that was paired, 0 before the first
-    uint32_t packets
+    uint32_t quiet_bytes          # its part of EngineState.quiet_bytes
+    uint8_t packets               # seen so far, MANY_PACKETS at most
+    uint8_t aliases               # ALIAS_*: what is known by which other addresses (tcp/twins.pyx)
+    uint8_t heading               # HEADING_* + 1; set with its first exchange
     uint8_t top                   # of ``layers``
     int8_t client                 # index of the direction that sends requests; -1 unknown
     uint8_t due                   # needs a look when time has passed
@@ -168,11 +180,24 @@ ctypedef struct EngineState:
     void* sampler                 # consulted at each request head, or NULL
     PortTable* ports              # counts by server port, or NULL
     void* tls                     # TlsTable (tls.pxd), or NULL
+    void* twins                   # Twins (tcp/twins.pxd)
+    void* ended                   # how far connections had come that are over (tcp/ended.pxd)
+    const uint8_t* hosts          # this host's addresses, 16 octets each; NULL: not known
+    uint32_t host_count
+    uint8_t one_network           # addresses and ports alone make a connection
 
 
 cdef inline int32_t seq_diff(uint32_t a, uint32_t b) noexcept nogil:
     """How far *a* is ahead of *b*, modulo 2**32 (RFC 9293 section 3.4)."""
     return <int32_t>(a - b)
+
+
+cdef inline int64_t by_clock(const EngineState* state, int64_t time_ns) noexcept nogil:
+    """Since when something is waited for that began with a frame of that time: not before the engine's clock.
+
+    A frame whose clock is behind would have waited for long; one ahead is put right when time passes.
+    """
+    return time_ns if time_ns > state.now_ns else state.now_ns
 
 
 cdef inline int64_t ack_offset(const Stream* other, uint32_t ack) noexcept nogil:

@@ -36,6 +36,7 @@ ctypedef struct Packet:
     uint32_t options_length
     const uint8_t* payload
     const uint8_t* options
+    uint64_t network          # keyed hash of tags, tunnel identifiers and labels around it; 0: none
 
 
 cdef extern from "levo/engine/core/types.h":
@@ -149,7 +150,8 @@ cdef enum Protocol:
     PROTOCOL_TLS = 3
     PROTOCOL_WEBSOCKET = 4
     PROTOCOL_OPAQUE = 5
-    PROTOCOL_COUNT = 6
+    PROTOCOL_PROXY = 6        # the header of the PROXY protocol, before anything else
+    PROTOCOL_COUNT = 7
 
 
 cdef enum Incomplete:
@@ -185,6 +187,10 @@ ctypedef struct Exchange:
     uint8_t grpc              # GRPC_* bits; 0: none
     uint8_t drop_state        # DROP_*; 0 while it is to be emitted
     uint8_t after_gap         # octets of the request direction were lost just before this request
+    uint8_t heading           # HEADING_*
+    uint8_t proxied           # ``client`` was named by a PROXY header, and ``peer`` sent it
+    uint16_t peer_port
+    uint8_t peer[16]
     uint32_t stream_id        # HTTP/2
     double weight             # exchanges this one stands for
     int64_t footprint         # octets taken from the budget
@@ -192,6 +198,14 @@ ctypedef struct Exchange:
     void* owner               # Connection that it hangs on, or NULL
     Exchange* previous
     Exchange* next
+
+
+cdef enum Heading:
+    # Who opened the connection, seen from this host.
+    HEADING_UNKNOWN = 0
+    HEADING_INBOUND = 1       # somebody else, towards an address of this host
+    HEADING_OUTBOUND = 2      # this host, towards somebody else
+    HEADING_LOCAL = 3         # both ends are this host's
 
 
 cdef enum GrpcFacts:
@@ -230,6 +244,7 @@ ctypedef struct Stats:
     uint64_t payload_bytes_received   # TCP payload octets present in frames_tcp
     uint64_t payload_bytes_parsed     # handed to a protocol parser, once each
     uint64_t payload_bytes_duplicate  # retransmissions and overlaps
+    uint64_t payload_bytes_duplicate_nat  # seen before under other addresses
     uint64_t payload_bytes_opaque
     uint64_t payload_bytes_skipped    # passed over while looking for the next message
     uint64_t payload_bytes_evicted    # held out of order, given up for memory

@@ -10,6 +10,7 @@ from libc.string cimport memcpy, strlen
 from levo.engine.core.exchange cimport (
     Facts,
     address_text,
+    client_family,
     exchange_facts,
     fetch_ahead,
     anomaly_name,
@@ -36,6 +37,8 @@ from levo.engine.core.types cimport (
     GRPC_ASKED_COMPRESSED,
     GRPC_CLIENT_STREAMS,
     GRPC_SERVER_STREAMS,
+    HEADING_INBOUND,
+    HEADING_OUTBOUND,
     PROTOCOL_WEBSOCKET,
     Exchange,
     Message,
@@ -317,7 +320,7 @@ cdef void put_exchange(Output* out, const Exchange* exchange) noexcept nogil:
         put_version(out, facts.version_major, facts.version_minor)
         put_raw(out, b'"')
     put_raw(out, b',"client":')
-    put_address(out, exchange.client, exchange.family, exchange.client_port)
+    put_address(out, exchange.client, client_family(exchange), exchange.client_port)
     put_raw(out, b',"server":')
     put_address(out, exchange.server, exchange.family, exchange.server_port)
     put_raw(out, b',"request":')
@@ -339,6 +342,13 @@ cdef void put_exchange(Output* out, const Exchange* exchange) noexcept nogil:
         put_raw(out, b'"')
     else:
         put_raw(out, b"null")
+    if exchange.proxied:
+        put_raw(out, b',"peer":')
+        put_address(out, exchange.peer, exchange.family, exchange.peer_port)
+    if exchange.heading == HEADING_INBOUND:
+        put_raw(out, b',"direction":"inbound"')
+    elif exchange.heading == HEADING_OUTBOUND:
+        put_raw(out, b',"direction":"outbound"')
     if exchange.stream_id:
         put_raw(out, b',"stream_id":')
         put_number(out, exchange.stream_id)

@@ -38,6 +38,7 @@ from libc.string cimport memcmp, memcpy, memmove, strlen
 from levo.engine.core.exchange cimport (
     Facts,
     address_text,
+    client_family,
     exchange_facts,
     fetch_ahead,
     anomaly_name,
@@ -80,6 +81,8 @@ from levo.engine.core.types cimport (
     GRPC_ASKED_COMPRESSED,
     GRPC_CLIENT_STREAMS,
     GRPC_SERVER_STREAMS,
+    HEADING_INBOUND,
+    HEADING_OUTBOUND,
     NO_RESPONSE,
     PROTOCOL_WEBSOCKET,
     REQUEST_CUT,
@@ -390,9 +393,17 @@ cdef uint8_t* write_connection(uint8_t* at, const Exchange* exchange, const Fact
     at = write_int(at, b"server.port", facts.server_port)
     at = write_ascii(at, b"network.local.address", text.data, text.length)
     at = write_int(at, b"network.local.port", exchange.server_port)
-    text.length = address_text(exchange.client, exchange.family, address)
+    text.length = address_text(exchange.client, client_family(exchange), address)
     at = write_ascii(at, b"client.address", text.data, text.length)
     at = write_int(at, b"client.port", exchange.client_port)
+    if exchange.proxied:
+        text.length = address_text(exchange.peer, exchange.family, address)
+        at = write_ascii(at, b"network.peer.address", text.data, text.length)
+        at = write_int(at, b"network.peer.port", exchange.peer_port)
+    if exchange.heading == HEADING_INBOUND:
+        at = write_name(at, b"levo.direction", b"inbound")
+    elif exchange.heading == HEADING_OUTBOUND:
+        at = write_name(at, b"levo.direction", b"outbound")
     if exchange.protocol == PROTOCOL_WEBSOCKET:
         at = write_name(at, b"network.protocol.name", b"websocket")
     else:

@@ -27,6 +27,7 @@ from levo.engine.exchange.coding cimport Inflater, decode_message, inflater_free
 from levo.engine.core.exchange cimport (
     Facts,
     address_text,
+    client_family,
     exchange_facts,
     exchange_footprint,
     exchange_free,
@@ -55,7 +56,7 @@ from levo.engine.core.types cimport (
     Span,
 )
 
-from levo.model.exchange import ANOMALIES, GRPC_STREAMING, INCOMPLETE_REASONS
+from levo.model.exchange import ANOMALIES, DIRECTIONS, GRPC_STREAMING, INCOMPLETE_REASONS
 from levo.model.exchange import Address as _Address
 from levo.model.exchange import Exchange as _Exchange
 from levo.model.exchange import Request as _Request
@@ -398,9 +399,12 @@ cdef object _value(const Exchange* exchange):
     cdef Facts facts
     cdef char address[46]
     cdef uint32_t length
-    request = response = None
+    request = response = peer = None
     exchange_facts(exchange, &facts)
-    length = address_text(exchange.client, exchange.family, address)
+    if exchange.proxied:
+        length = address_text(exchange.peer, exchange.family, address)
+        peer = _Address(address[:length].decode("ascii"), exchange.peer_port)
+    length = address_text(exchange.client, client_family(exchange), address)
     client = _Address(address[:length].decode("ascii"), exchange.client_port)
     length = address_text(exchange.server, exchange.family, address)
     server = _Address(address[:length].decode("ascii"), exchange.server_port)
@@ -427,6 +431,8 @@ cdef object _value(const Exchange* exchange):
     return _Exchange(
         client=client,
         server=server,
+        peer=peer,
+        direction=DIRECTIONS[exchange.heading & 3],
         request=request,
         response=response,
         start_ns=facts.start_ns,
@@ -544,10 +550,16 @@ cdef int _set_address(uint8_t* out, int* family, text) except -1:
 cdef int _fill(Budget* budget, Exchange* exchange, value) except -1:
     cdef _Writer writer
     cdef Message* message
-    cdef int client_family = 4, server_family = 4
-    _set_address(exchange.client, &client_family, value.client.address)
+    cdef int its_family = 4, peer_family = 4, server_family = 4
+    _set_address(exchange.client, &its_family, value.client.address)
     _set_address(exchange.server, &server_family, value.server.address)
-    exchange.family = 6 if 6 in (client_family, server_family) else 4
+    if value.peer is not None:
+        _set_address(exchange.peer, &peer_family, value.peer.address)
+        exchange.peer_port = value.peer.port
+        exchange.proxied = <uint8_t>its_family
+        its_family = peer_family
+    exchange.heading = <uint8_t>DIRECTIONS.index(value.direction)
+    exchange.family = 6 if 6 in (its_family, server_family) else 4
     exchange.client_port = value.client.port
     exchange.server_port = value.server.port
     exchange.weight = value.weight

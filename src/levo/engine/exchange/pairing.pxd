@@ -1,7 +1,18 @@
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t
 
 from levo.engine.core.state cimport Connection, EngineState
 from levo.engine.core.types cimport Exchange
+
+
+ctypedef struct Proxied:
+    # For whom a load balancer speaks: the first part of the state of the PROXY layer, the lowest one.
+    uint8_t client[16]
+    uint16_t port
+    uint8_t family              # 0: for nobody, or not known
+
+
+cdef enum:
+    LEAST_REQUEST = 7           # octets of the shortest request: "GET /" and a line end
 
 
 cdef Exchange* begin_exchange(EngineState* state, Connection* conn) noexcept nogil

@@ -18,20 +18,25 @@ the same acknowledgment, of which one may be lost: then octets are missing in fr
 acknowledges nothing behind the last answer.
 """
 
-from libc.stdint cimport int64_t, uint16_t
-from libc.string cimport memcpy
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memcmp, memcpy
 
 from levo.engine.core.exchange cimport exchange_footprint, exchange_free, exchange_new
 from levo.engine.core.memory cimport buffer_free
 from levo.engine.core.ports cimport ports_exchange
-from levo.engine.core.state cimport Connection, EngineState, Parser
+from levo.engine.core.state cimport ALIAS_RENAMED, Connection, EngineState, Parser
 from levo.engine.core.types cimport (
     COMPLETE,
     DROP_NONE,
     DROP_RATE_LIMITED,
     DROP_EVICTED,
     NO_RESPONSE,
+    HEADING_INBOUND,
+    HEADING_LOCAL,
+    HEADING_OUTBOUND,
+    HEADING_UNKNOWN,
     PROTOCOL_HTTP1,
+    PROTOCOL_PROXY,
     REQUEST_CUT,
     REQUEST_GAP,
     RESPONSE_GAP,
@@ -41,25 +46,8 @@ from levo.engine.core.types cimport (
 )
 
 
-cdef enum:
-    LEAST_REQUEST = 7           # octets of the shortest request: "GET /" and a line end
-
-
-cdef Exchange* begin_exchange(EngineState* state, Connection* conn) noexcept nogil:
-    """A new exchange with the addresses of *conn* filled in; NULL when memory is refused."""
-    cdef Exchange* exchange = exchange_new(&state.budget)
-    if exchange == NULL:
-        return NULL
-    state.stats.exchanges_begun += 1
-    state.stats.exchanges_open += 1
-    exchange.protocol = PROTOCOL_HTTP1
+cdef void put_addresses(Exchange* exchange, const Connection* conn) noexcept nogil:
     exchange.family = conn.family
-    exchange.encrypted = conn.encrypted
-    exchange.sampled = 1
-    exchange.weight = 1.0
-    exchange.owner = conn
-    exchange.request.peer_ack = -1
-    exchange.response.peer_ack = -1
     if conn.client == 1:
         memcpy(exchange.client, conn.b, 16)
         memcpy(exchange.server, conn.a, 16)
@@ -70,6 +58,57 @@ cdef Exchange* begin_exchange(EngineState* state, Connection* conn) noexcept nog
         memcpy(exchange.server, conn.b, 16)
         exchange.client_port = conn.a_port
         exchange.server_port = conn.b_port
+    if conn.layers[0].protocol == PROTOCOL_PROXY:
+        put_client(exchange, <const Proxied*>conn.layers[0].state)
+
+
+cdef void put_client(Exchange* exchange, const Proxied* proxied) noexcept nogil:
+    """Its client is who the balancer speaks for; the balancer is its peer."""
+    if proxied == NULL or proxied.family == 0:
+        return
+    memcpy(exchange.peer, exchange.client, 16)
+    exchange.peer_port = exchange.client_port
+    memcpy(exchange.client, proxied.client, 16)
+    exchange.client_port = proxied.port
+    exchange.proxied = proxied.family
+
+
+cdef bint is_host(const EngineState* state, const uint8_t* address) noexcept nogil:
+    cdef uint32_t i
+    for i in range(state.host_count):
+        if memcmp(state.hosts + 16 * i, address, 16) == 0:
+            return True
+    return False
+
+
+cdef void find_heading(const EngineState* state, Connection* conn) noexcept nogil:
+    """Who opened *conn*, seen from this host; kept, for it is the same for all its exchanges."""
+    cdef bint ours = is_host(state, &conn.b[0] if conn.client == 1 else &conn.a[0])
+    cdef bint served = is_host(state, &conn.a[0] if conn.client == 1 else &conn.b[0])
+    conn.heading = HEADING_LOCAL if ours and served else (
+        HEADING_OUTBOUND if ours else HEADING_INBOUND if served else HEADING_UNKNOWN)
+    conn.heading += 1
+
+
+cdef Exchange* begin_exchange(EngineState* state, Connection* conn) noexcept nogil:
+    """A new exchange with the addresses of *conn* filled in; NULL when memory is refused."""
+    cdef Exchange* exchange = exchange_new(&state.budget)
+    if exchange == NULL:
+        return NULL
+    state.stats.exchanges_begun += 1
+    state.stats.exchanges_open += 1
+    exchange.protocol = PROTOCOL_HTTP1
+    exchange.encrypted = conn.encrypted
+    exchange.sampled = 1
+    exchange.weight = 1.0
+    exchange.owner = conn
+    exchange.request.peer_ack = -1
+    exchange.response.peer_ack = -1
+    put_addresses(exchange, conn)
+    if state.hosts != NULL:
+        if conn.heading == 0:
+            find_heading(state, conn)
+        exchange.heading = conn.heading - 1
     return exchange
 
 
@@ -345,6 +384,8 @@ cdef void finish_exchange(
     if conn.streams[1].parser.current == exchange:
         conn.streams[1].parser.current = NULL
     exchange.owner = NULL
+    if conn.aliases & ALIAS_RENAMED and not exchange.proxied:
+        put_addresses(exchange, conn)             # they were translated on the way
     state.stats.exchanges_open -= 1
     if exchange.incomplete == COMPLETE:
         exchange.incomplete = <unsigned char>incomplete

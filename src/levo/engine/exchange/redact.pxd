@@ -27,6 +27,7 @@ cdef enum NameKind:
     NAMED_BY_DEFAULT = 2      # names, truth values and null inside of a member stay
     NAMED_IN_URLS = 3         # a credential in any URL
     NAMED_IN_REDIRECTS = 4    # ... beside what makes it one
+    NAMED_BESIDE = 5          # "value": hidden where a member beside it, "name" or "key", says one of the names
 
 
 ctypedef struct FieldName:
@@ -44,6 +45,7 @@ ctypedef struct FieldNames:
     uint8_t first[256]        # 1: some name begins with this octet, in either case
     uint64_t endings[ENDING_WORDS]        # a bit for each ``ending`` of a name in bodies
     bint unfiltered           # some name in bodies has no such ending
+    const HeaderNames* headers    # what "name" may say beside the names here
 
 
 ctypedef struct Selection:

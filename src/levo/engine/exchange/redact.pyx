@@ -41,6 +41,7 @@ cdef extern from "<string.h>" nogil:
 cdef enum:
     NOT_HEX = 255
     REACH = 6 * LONGEST_NAME + 8                  # octets of the longest name, all of them escaped
+    BESIDE = 512                                  # octets to either side in which a member tells what another one is
 
 
 cdef enum Place:
@@ -251,6 +252,65 @@ cdef size_t hide_value(
     return length
 
 
+cdef bint is_told_beside(
+    const FieldNames* names, const uint8_t* data, size_t quote, size_t length, size_t depth
+) noexcept nogil:
+    """Whether the object around *quote* says in a member ``name`` or ``key`` what its ``value`` is: a named one."""
+    cdef size_t start = quote - BESIDE if quote > BESIDE else 0
+    cdef size_t end = quote + BESIDE if length - quote > BESIDE else length
+    cdef const uint8_t* found = <const uint8_t*>memrchr(data + start, c"{", quote - start)
+    if found != NULL:
+        start = found - data
+    found = <const uint8_t*>memchr(data + quote, c"}", end - quote)
+    if found != NULL:
+        end = found - data
+    return says_name(names, data, start, end, b"name", 4, depth) or says_name(
+        names, data, start, end, b"key", 3, depth)
+
+
+cdef bint says_name(
+    const FieldNames* names, const uint8_t* data, size_t at, size_t end, const char* key, size_t size, size_t depth
+) noexcept nogil:
+    """Whether a member *key* between *at* and *end* has one of the names as its value."""
+    cdef const uint8_t* found
+    cdef size_t start
+    cdef NameKind kind
+    cdef Section section
+    cdef Field field
+    while at + size + 2 < end:
+        found = <const uint8_t*>memchr(data + at, c'"', end - at - size - 2)
+        if found == NULL:
+            return False
+        at = found - data + 1
+        start = 0
+        while start < size and lower(data[at + start]) == <uint8_t>key[start]:
+            start += 1
+        if start < size:
+            continue
+        start = string_end(data, at, end, depth)
+        if start - at - (depth if start < end else 0) != size or not is_member_name(data, start + 1, end):
+            continue
+        found = <const uint8_t*>memchr(data + start + 1, c'"', end - start - 1)
+        if found == NULL:
+            return False
+        start = found - data + 1
+        at = string_end(data, start, end, depth)
+        if at >= end:
+            return False
+        kind = key_is_named(names, data + start, at - start - depth)
+        if kind == NAMED_BY_USER or kind == NAMED_BY_DEFAULT:
+            return True
+        memset(&section, 0, sizeof(Section))
+        section.text = <uint8_t*>data
+        section.text_length = <uint32_t>end
+        field.name.at = <uint32_t>start
+        field.name.length = <uint32_t>(at - start - depth)
+        if names.headers == NULL or not field.name.length:
+            return False
+        return header_kind(names.headers, &section, &field) not in (HEADER_OTHER, HEADER_URL)
+    return False
+
+
 cdef size_t mask_member(
     const FieldNames* names, uint8_t* data, size_t quote, size_t length, uint64_t* count
 ) noexcept nogil:
@@ -270,6 +330,8 @@ cdef size_t mask_member(
     if run > depth:
         run = depth
     kind = key_is_named(names, data + at, end - at - run)
+    if kind == NAMED_BESIDE and is_told_beside(names, data, quote, length, depth):
+        kind = NAMED_BY_DEFAULT
     if kind != NAMED_BY_USER and kind != NAMED_BY_DEFAULT:
         return 0
     end += 1
@@ -396,7 +458,7 @@ cdef uint64_t mask_pairs(
             start -= 1
         at = stop + 1
         kind = (parameter_is_named if marks else is_named)(names, data + start, stop - start)
-        if kind == NOT_NAMED:
+        if kind == NOT_NAMED or kind == NAMED_BESIDE:
             continue
         if redirect < 0:                          # before the first value is hidden, what says so among them
             redirect = is_redirect(data, length, place)
@@ -488,7 +550,9 @@ cdef bint has_type(const Message* message, const char* part, size_t size) noexce
     return False
 
 
-cdef inline void mask_field(const Selection* chosen, Section* section, const Field* field, Hidden* hidden) noexcept nogil:
+cdef inline void mask_field(
+    const Selection* chosen, Section* section, const Field* field, Hidden* hidden
+) noexcept nogil:
     """Hide what is secret in the value of one header field."""
     cdef Text value = section_text(section, field.value)
     cdef uint8_t* data = <uint8_t*>value.data
@@ -876,7 +940,7 @@ cdef int compile_names(FieldNames* into, list found) except -1:
         into.ends[length] |= <uint32_t>1 << (data[length - 1] & 31)
         if c"a" <= data[0] <= c"z":
             into.first[data[0] - 32] = 1
-        if kind != NAMED_BY_USER and kind != NAMED_BY_DEFAULT:
+        if kind != NAMED_BY_USER and kind != NAMED_BY_DEFAULT and kind != NAMED_BESIDE:
             continue
         into.members += 1
         into.unfiltered |= length < 3 or b'"' in name or b"\\" in name
@@ -924,7 +988,7 @@ cdef class Redactor:
         self, fields=(), patterns=(), first_look=None, defaults=(), urls=(), url_fields=(), redirect_fields=(),
         headers=(),
     ):
-        cdef dict kinds = {}
+        cdef dict kinds = {b"value": NAMED_BESIDE} if defaults else {}
         for names, kind in (
             (redirect_fields, NAMED_IN_REDIRECTS), (url_fields, NAMED_IN_URLS), (defaults, NAMED_BY_DEFAULT),
             (fields, NAMED_BY_USER),
@@ -936,6 +1000,7 @@ cdef class Redactor:
         self.patterns = tuple(patterns)
         self.first_look = first_look
         self.chosen.everywhere = bool(fields)
+        self.chosen.names.headers = &self.chosen.headers
         compile_names(&self.chosen.names, found)
         compile_headers(&self.chosen.headers, secret)
         if self.chosen.everywhere:

@@ -19,7 +19,7 @@ from libc.string cimport memcmp, memset
 
 from levo.engine.core.exchange cimport Facts, section_find, section_text, target_facts
 from levo.engine.core.output cimport Text, load64
-from levo.engine.core.state cimport EngineState
+from levo.engine.core.state cimport EngineState, by_clock
 from levo.engine.core.times cimport MINUTE_NS, SECOND_NS
 from levo.engine.core.types cimport COMPLETE, DROP_NONE, DROP_OWN_EXPORT, UNSAMPLED_BODY, Exchange
 
@@ -329,7 +329,8 @@ cdef void sample_request(EngineState* state, Exchange* exchange) noexcept nogil:
     cdef Sampler* sampler = <Sampler*>state.sampler
     cdef Endpoint* endpoint
     cdef Facts facts
-    cdef int64_t now_ns = state.now_ns
+    # The first frames after a pause are ahead of the clock.
+    cdef int64_t now_ns = by_clock(state, exchange.request.head_ns)
     cdef int reason
     if is_own_export(exchange):
         exchange.drop_state = DROP_OWN_EXPORT
@@ -386,6 +387,7 @@ cdef void sample_response(EngineState* state, Exchange* exchange) noexcept nogil
     cdef Endpoint* endpoint
     cdef uint8_t bit
     cdef uint32_t status_class = exchange.response.status // 100
+    cdef int64_t now_ns = by_clock(state, exchange.response.head_ns)
     if sampler == NULL or exchange.drop_state != DROP_NONE:
         return
     if sampler.per_minute <= 0 and sampler.cap < 0:
@@ -400,10 +402,10 @@ cdef void sample_response(EngineState* state, Exchange* exchange) noexcept nogil
     if exchange.sampled:
         endpoint.statuses |= bit
     elif not endpoint.statuses & bit and (
-        sampler.capacity == 0 or used(sampler, state.now_ns) < sampler.capacity
+        sampler.capacity == 0 or used(sampler, now_ns) < sampler.capacity
     ):
         endpoint.statuses |= bit
-        keep(sampler, endpoint, exchange, state.now_ns)
+        keep(sampler, endpoint, exchange, now_ns)
         if exchange.request.wire_body_size or exchange.request.missing_bytes:
             exchange.request.truncated = 1
             if exchange.incomplete == COMPLETE:

@@ -204,6 +204,16 @@ cdef uint32_t first_line_length(const uint8_t* data, uint32_t length) noexcept n
     return size
 
 
+cdef uint32_t target_length(const uint8_t* data, uint32_t method, uint32_t start, uint32_t end) noexcept nogil:
+    """Of the target between *start* and *end*: all but that of CONNECT, an authority, ends before the version."""
+    cdef uint32_t at = start
+    if method != 7 or memcmp(data, b"CONNECT", 7) != 0:
+        return end - start
+    while at < end and data[at] != 32 and data[at] != 9:
+        at += 1
+    return at - start                             # it has no space in it (RFC 9112 section 3.2.3)
+
+
 cdef int read_request_line(const uint8_t* data, uint32_t length, Message* message) noexcept nogil:
     """Method, target and version of a request line (RFC 9112 section 3): 1, or 0 when it is none.
 
@@ -248,7 +258,7 @@ cdef int read_request_line(const uint8_t* data, uint32_t length, Message* messag
     message.method.at = 0
     message.method.length = method
     message.target.at = at
-    message.target.length = end - at
+    message.target.length = target_length(data, method, at, end)
     return kind
 
 

@@ -63,6 +63,7 @@ from levo.engine.http1.states cimport (
 from levo.engine.http1.switch cimport end_heads, http1_tick, is_preface, leave_http1, note_event_stream, says_upgrade
 from levo.engine.core.memory cimport buffer_append, buffer_free, buffer_reserve, clear, give_back, section_free, take
 from levo.engine.exchange.pairing cimport (
+    LEAST_REQUEST,
     begin_exchange,
     enqueue_request,
     finish_exchange,
@@ -823,7 +824,11 @@ cdef void http1_gap(
             move(parser, CHUNK_ENDS)
             return
         end_message(state, conn, direction, time_ns, offset + <int64_t>mine)
-        if mine == size:
+        if size - mine < LEAST_REQUEST:
+            # Too little for a message: line ends, or the beginning of one that goes on behind the hole.
+            if mine < size:
+                move(parser, HOLE)
+                parser.start_offset = offset + <int64_t>size
             return
     elif parser.state == CLOSE:
         if exchange != NULL:

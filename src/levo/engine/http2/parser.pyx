@@ -411,7 +411,7 @@ cdef bint fits(const Http2Side* side) noexcept nogil:
         return side.stream == 0 and side.length >= 8
     if side.type == DATA or side.type == HEADERS or side.type == CONTINUATION or side.type == PUSH_PROMISE:
         return side.stream != 0
-    return True
+    return side.length <= side.max_frame          # of another type: what is larger is no frame (section 4.2)
 
 
 cdef void begin_frame(

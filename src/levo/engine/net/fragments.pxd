@@ -1,5 +1,5 @@
 # IP fragments on their way to a whole packet.
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from levo.engine.core.types cimport Budget, Stats
 
@@ -23,6 +23,7 @@ ctypedef struct Fragment:
     const uint8_t* destination
     const uint8_t* data
     int64_t time_ns
+    uint64_t network                  # Cursor.network
     uint32_t identification
     uint32_t offset                   # octets
     uint32_t length                   # octets promised by the header
@@ -36,6 +37,7 @@ ctypedef struct Fragment:
 ctypedef struct Datagram:
     uint8_t source[16]
     uint8_t destination[16]
+    uint64_t network
     uint32_t identification
     uint16_t interface
     uint8_t family

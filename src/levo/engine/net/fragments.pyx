@@ -104,6 +104,7 @@ cdef Datagram* find(FragmentTable* table, const Fragment* fragment) noexcept nog
         if (
             datagram.identification == fragment.identification
             and datagram.interface == fragment.interface
+            and datagram.network == fragment.network
             and datagram.family == fragment.family
             and (datagram.protocol == fragment.protocol or fragment.family == 6)
             and memcmp(datagram.source, fragment.source, 16) == 0
@@ -143,6 +144,7 @@ cdef Datagram* begin(FragmentTable* table, const Fragment* fragment) noexcept no
     memcpy(datagram.source, fragment.source, 16)
     memcpy(datagram.destination, fragment.destination, 16)
     datagram.identification = fragment.identification
+    datagram.network = fragment.network
     datagram.interface = fragment.interface
     datagram.family = fragment.family
     datagram.protocol = fragment.protocol

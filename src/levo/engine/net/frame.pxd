@@ -1,5 +1,5 @@
 # Frames in, TCP segments out. See frame.pyx.
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from levo.engine.net.fragments cimport FragmentTable
 from levo.engine.core.types cimport Budget, Frame, Packet, Stats
@@ -9,10 +9,11 @@ ctypedef struct Decoder:
     FragmentTable fragments
     Budget* budget
     Stats* stats
+    uint64_t seed             # of the hashes that tell networks apart
     int outcome               # Layer outcome of the last frame
 
 
-cdef void decoder_init(Decoder* decoder, Budget* budget, Stats* stats) noexcept nogil
+cdef void decoder_init(Decoder* decoder, Budget* budget, Stats* stats, uint64_t seed) noexcept nogil
 cdef void decoder_free(Decoder* decoder) noexcept nogil
 cdef int decode_frame(Decoder* decoder, const Frame* frame, Packet* packet) noexcept nogil
 cdef void decoder_tick(Decoder* decoder, int64_t now_ns) noexcept nogil

@@ -32,6 +32,7 @@ class _Counters(TypedDict):
 OUTCOMES: dict[int, str]
 
 class FrameDecoder:
+    network: int
     def __new__(cls, max_memory_bytes: int = 64 << 20) -> Self: ...
     def feed(
         self,

@@ -9,7 +9,7 @@ Plain IPv4 TCP over Ethernet or a Linux cooked header takes a short path; all el
 number of layers bounded. Checksums are not verified: network cards fill them in behind the capture point.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
@@ -43,6 +43,7 @@ from levo.engine.net.layer cimport (
     Cursor,
     narrow,
     present,
+    understated,
 )
 from levo.engine.net.link cimport link_enter, link_step
 from levo.engine.core.network_order cimport be16, be32
@@ -50,11 +51,12 @@ from levo.engine.net.tunnel cimport tunnel_step
 from levo.engine.core.types cimport Budget, Frame, Packet, Stats
 
 
-cdef void decoder_init(Decoder* decoder, Budget* budget, Stats* stats) noexcept nogil:
+cdef void decoder_init(Decoder* decoder, Budget* budget, Stats* stats, uint64_t seed) noexcept nogil:
     """Make *decoder* ready; both pointers must outlive it."""
     fragments_init(&decoder.fragments, budget, stats)
     decoder.budget = budget
     decoder.stats = stats
+    decoder.seed = seed
     decoder.outcome = DONE_NOT_IP
 
 
@@ -134,6 +136,7 @@ cdef int decode_frame(Decoder* decoder, const Frame* frame, Packet* packet) noex
             packet.payload = tcp + header
             packet.payload_length = total - 20 - header
             packet.missing_length = 0
+            packet.network = 0
             stats.frames_tcp += 1
             stats.payload_bytes_received += packet.payload_length
             decoder.outcome = DONE_SEGMENT
@@ -155,6 +158,8 @@ cdef int decode_layers(Decoder* decoder, const Frame* frame, Packet* packet) noe
     cursor.steps = MOST_LAYERS
     cursor.interface = frame.interface
     cursor.inside_ip = 0
+    cursor.network = 0
+    cursor.seed = decoder.seed
     packet.time_ns = frame.time_ns
     layer = link_enter(frame.link_type, &cursor)
     while layer >= LAYER_IPV4:
@@ -178,6 +183,7 @@ cdef int decode_layers(Decoder* decoder, const Frame* frame, Packet* packet) noe
     if layer == DONE_NOT_IP and cursor.inside_ip:
         layer = DONE_NOT_TCP
     decoder.outcome = layer
+    packet.network = cursor.network
     if layer == DONE_SEGMENT:
         stats.frames_tcp += 1
         stats.payload_bytes_received += packet.payload_length
@@ -195,6 +201,11 @@ cdef int decode_layers(Decoder* decoder, const Frame* frame, Packet* packet) noe
     return 0
 
 
+cdef inline bint tunnelled(bint inside, uint32_t protocol) noexcept nogil:
+    # TCP in a tunnel, or what may be the tunnel: UDP, GRE.
+    return protocol == 17 or protocol == 47 or (inside and protocol == 6)
+
+
 cdef int ipv4(Decoder* decoder, const Frame* frame, Cursor* cursor, Packet* packet) noexcept nogil:
     """An IPv4 header (RFC 791). A total length of 0 is a large send that the network card will split."""
     cdef const uint8_t* ip = cursor.at
@@ -208,7 +219,8 @@ cdef int ipv4(Decoder* decoder, const Frame* frame, Cursor* cursor, Packet* pack
     if total != 0:
         if total < header:
             return DONE_MALFORMED
-        narrow(cursor, total)
+        if not (tunnelled(cursor.inside_ip, ip[9]) and understated(cursor, total)):
+            narrow(cursor, total)
     cursor.inside_ip = 1
     set_ipv4(packet, ip)
     cursor.at += header
@@ -223,6 +235,7 @@ cdef int ipv6(Cursor* cursor, Packet* packet) noexcept nogil:
     """An IPv6 header (RFC 8200). A payload length of 0 is a large send, as in IPv4."""
     cdef const uint8_t* ip = cursor.at
     cdef uint32_t length
+    cdef bint inside = cursor.inside_ip
     if present(cursor) < 40 or ip[0] >> 4 != 6:
         return DONE_MALFORMED
     cursor.inside_ip = 1
@@ -232,7 +245,7 @@ cdef int ipv6(Cursor* cursor, Packet* packet) noexcept nogil:
     cursor.type = ip[6]
     length = be16(ip + 4)
     cursor.at += 40
-    if length != 0:
+    if length != 0 and not (tunnelled(inside, ip[6]) and understated(cursor, length)):
         narrow(cursor, length)
     return LAYER_PROTOCOL
 
@@ -282,6 +295,7 @@ cdef int ip_fragment(Decoder* decoder, const Frame* frame, Cursor* cursor, Packe
     fragment.destination = packet.destination
     fragment.data = cursor.at
     fragment.time_ns = frame.time_ns
+    fragment.network = cursor.network
     fragment.identification = identification
     fragment.offset = blocks << 3
     fragment.present = present(cursor)
@@ -345,12 +359,14 @@ cdef class FrameDecoder:
     cdef Decoder decoder
     cdef Budget budget
     cdef Stats stats
+    cdef readonly uint64_t network
+    """Of the last segment: a hash of the tags, tunnel identifiers and labels around it; 0: none."""
 
     def __cinit__(self, max_memory_bytes: int = 64 << 20) -> None:
         memset(&self.budget, 0, sizeof(Budget))
         memset(&self.stats, 0, sizeof(Stats))
         self.budget.limit = max_memory_bytes
-        decoder_init(&self.decoder, &self.budget, &self.stats)
+        decoder_init(&self.decoder, &self.budget, &self.stats, 1)
 
     def __dealloc__(self) -> None:
         decoder_free(&self.decoder)
@@ -383,6 +399,7 @@ cdef class FrameDecoder:
         cdef Packet packet
         if not decode_frame(&self.decoder, frame, &packet):
             return OUTCOMES[self.decoder.outcome]
+        self.network = packet.network
         return {
             "time_ns": packet.time_ns,
             "family": packet.family,

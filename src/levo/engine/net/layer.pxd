@@ -1,5 +1,5 @@
 # What the layers of one frame share: where decoding stands, and what comes next.
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 
 ctypedef struct Cursor:
@@ -10,6 +10,17 @@ ctypedef struct Cursor:
     uint32_t steps            # layers that may still be opened: bounds nesting
     uint16_t interface        # tells apart copies of one packet seen at several places
     uint8_t inside_ip         # an IP header was read
+    uint64_t network          # keyed hash of what encloses the packet; 0: nothing that tells networks apart
+    uint64_t seed
+
+
+cdef enum Network:
+    # What tells networks apart: two of them may use the same addresses.
+    NETWORK_VLAN = 1          # VLAN identifier
+    NETWORK_VNI = 2           # VXLAN and Geneve
+    NETWORK_KEY = 3           # GRE
+    NETWORK_LABEL = 4         # MPLS, the last label of the stack
+    NETWORK_SERVICE = 5       # I-SID of provider backbone bridges
 
 
 cdef enum Layer:
@@ -37,13 +48,35 @@ cdef enum Layer:
     LAYER_RADIOTAP = 40
 
 
+cdef enum Understated:
+    LEAST_SEGMENT = 536       # octets of a segment that a large send is split into (RFC 9293 section 3.7.1)
+    MOST_HEADERS = 200        # octets of headers that the segments have in common
+
+
 cdef enum Steps:
     MOST_LAYERS = 64          # headers opened in one frame before it counts as malformed
+
+
+cdef inline void enter_network(Cursor* cursor, Network kind, uint32_t number) noexcept nogil:
+    """What follows is in network *number* of that kind, inside of the networks around it."""
+    cdef uint64_t mixed = cursor.network ^ cursor.seed ^ (<uint64_t>kind << 32 | number)
+    mixed = (mixed ^ mixed >> 32) * <uint64_t>0xd6e8feb86659fd93
+    mixed = (mixed ^ mixed >> 29) * <uint64_t>0x9e3779b97f4a7c15
+    mixed ^= mixed >> 32
+    cursor.network = mixed if mixed else 1
 
 
 cdef inline uint32_t present(const Cursor* cursor) noexcept nogil:
     """Octets that may be read at ``cursor.at``."""
     return <uint32_t>(cursor.end - cursor.at)
+
+
+cdef inline bint understated(const Cursor* cursor, uint32_t length) noexcept nogil:
+    """Whether a tunnel's header says the *length* of one segment where the frame has that of several.
+
+    A large send in a tunnel that the network card will split says so (GSO_PARTIAL of Linux). No trailer is as long.
+    """
+    return length >= LEAST_SEGMENT and present(cursor) + cursor.cut >= 2 * length - MOST_HEADERS
 
 
 cdef inline void narrow(Cursor* cursor, uint32_t length) noexcept nogil:

@@ -23,7 +23,11 @@ from levo.engine.net.layer cimport (
     LAYER_PPP_FRAMED,
     LAYER_RADIOTAP,
     LAYER_TYPE,
+    NETWORK_LABEL,
+    NETWORK_SERVICE,
+    NETWORK_VLAN,
     Cursor,
+    enter_network,
     narrow,
     present,
 )
@@ -59,6 +63,12 @@ cdef int link_enter(uint16_t link_type, Cursor* cursor) noexcept nogil:
         layer = LAYER_RADIOTAP
     elif link_type == 239:
         layer = nflog(cursor)
+    elif link_type == 192 or link_type == 258:
+        return packaged(link_type, cursor)
+    elif link_type == 204:
+        layer = directed_ppp(cursor)
+    elif link_type == 109 or link_type == 117:
+        layer = bsd_filter(link_type, cursor)
     else:
         return DONE_UNSUPPORTED_LINK
     return link_step(layer, cursor)
@@ -110,6 +120,7 @@ cdef int ethernet(Cursor* cursor) noexcept nogil:
 cdef int ether_type(Cursor* cursor) noexcept nogil:
     """What an EtherType says; tags are passed over here (IEEE 802.1Q, 802.1ad and their forerunners)."""
     cdef uint32_t kind = cursor.type
+    cdef uint32_t length
     if kind == 0x0800:
         return LAYER_IPV4
     if kind == 0x86DD:
@@ -117,9 +128,25 @@ cdef int ether_type(Cursor* cursor) noexcept nogil:
     if kind == 0x8100 or kind == 0x88A8 or kind == 0x9100 or kind == 0x9200:
         if present(cursor) < 4:
             return DONE_MALFORMED
+        if be16(cursor.at) & 0xFFF:   # 0: only a priority
+            enter_network(cursor, NETWORK_VLAN, be16(cursor.at) & 0xFFF)
         cursor.type = be16(cursor.at + 2)
         cursor.at += 4
         return LAYER_TYPE if cursor.type >= 0x600 else LAYER_LLC
+    if kind == 0x8926 or kind == 0x893F:
+        # VN-tag and E-tag (IEEE 802.1BR): which port of an extender; then a type.
+        length = 6 if kind == 0x8926 else 8
+        if present(cursor) < length:
+            return DONE_MALFORMED
+        cursor.type = be16(cursor.at + length - 2)
+        cursor.at += length
+        return LAYER_TYPE if cursor.type >= 0x600 else LAYER_LLC
+    if kind == 0x88E7:                # the I-tag of provider backbone bridges (IEEE 802.1ah), then a whole frame
+        if present(cursor) < 4:
+            return DONE_MALFORMED
+        enter_network(cursor, NETWORK_SERVICE, be32(cursor.at) & 0xFFFFFF)
+        cursor.at += 4
+        return LAYER_ETHERNET
     if kind == 0x8847 or kind == 0x8848:
         return LAYER_MPLS
     if kind == 0x8864:
@@ -228,6 +255,8 @@ cdef int mpls(Cursor* cursor) noexcept nogil:
             return DONE_MALFORMED
         cursor.steps -= 1
         bottom = cursor.at[2] & 1
+        if bottom:                    # those before it lead along a path
+            enter_network(cursor, NETWORK_LABEL, be32(cursor.at) >> 12)
         cursor.at += 4
     if cursor.at >= cursor.end:
         return DONE_MALFORMED
@@ -352,6 +381,49 @@ cdef int ieee80211(Cursor* cursor, uint32_t padded) noexcept nogil:
         return DONE_MALFORMED
     cursor.at += length
     return LAYER_LLC
+
+
+cdef int packaged(uint16_t link_type, Cursor* cursor) noexcept nogil:
+    """PPI and PKTAP: a header in front of a frame of another link type, all little-endian."""
+    cdef uint32_t length, inner
+    if cursor.steps == 0 or present(cursor) < 12:
+        return DONE_MALFORMED
+    cursor.steps -= 1
+    if link_type == 192:
+        if cursor.at[0] != 0:         # another version
+            return DONE_UNSUPPORTED_LINK
+        length = le16(cursor.at + 2)
+        inner = le32(cursor.at + 4)
+    else:
+        length = le32(cursor.at)
+        inner = le32(cursor.at + 8)
+    if length < 8 or length > present(cursor):
+        return DONE_MALFORMED
+    if inner > 0xFFFF:
+        return DONE_UNSUPPORTED_LINK
+    cursor.at += length
+    return link_enter(<uint16_t>inner, cursor)
+
+
+cdef int directed_ppp(Cursor* cursor) noexcept nogil:
+    """PPP after an octet that says who sent it."""
+    if present(cursor) < 1:
+        return DONE_MALFORMED
+    cursor.at += 1
+    return LAYER_PPP_FRAMED
+
+
+cdef int bsd_filter(uint16_t link_type, Cursor* cursor) noexcept nogil:
+    """The headers of OpenBSD's enc and pflog interfaces, whose length they are or say; then an IP header."""
+    cdef uint32_t length = 12
+    if link_type == 117:
+        if present(cursor) < 1:
+            return DONE_MALFORMED
+        length = (<uint32_t>cursor.at[0] + 3) & ~<uint32_t>3
+    if length == 0 or present(cursor) < length:
+        return DONE_MALFORMED
+    cursor.at += length
+    return LAYER_IP
 
 
 cdef int nflog(Cursor* cursor) noexcept nogil:

@@ -1,7 +1,7 @@
 """Tunnels over IP: from the payload of an IP packet to the packet or frame that it carries.
 
 GRE (RFC 2784, 2890; version 1 of RFC 2637; ERSPAN), VXLAN (RFC 7348), Geneve (RFC 8926), GRE over UDP
-(RFC 8086), MPLS in IP and in UDP (RFC 4023, 7510), EtherIP (RFC 3378). UDP tunnels are told by the
+(RFC 8086), MPLS in IP and in UDP (RFC 4023, 7510), EtherIP (RFC 3378), GTP-U, TZSP. UDP tunnels are told by the
 destination port. What does not look like its tunnel is simply not TCP.
 """
 
@@ -10,17 +10,22 @@ from libc.stdint cimport uint8_t, uint32_t
 from levo.engine.net.layer cimport (
     DONE_MALFORMED,
     DONE_NOT_TCP,
+    LAYER_80211,
     LAYER_ETHERNET,
     LAYER_IPV4,
     LAYER_IPV6,
     LAYER_MPLS,
     LAYER_PPP_FRAMED,
     LAYER_TYPE,
+    NETWORK_KEY,
+    NETWORK_VNI,
     Cursor,
+    enter_network,
     narrow,
     present,
+    understated,
 )
-from levo.engine.core.network_order cimport be16
+from levo.engine.core.network_order cimport be16, be32
 
 
 cdef int tunnel_step(uint32_t protocol, Cursor* cursor) noexcept nogil:
@@ -52,7 +57,7 @@ cdef int udp(Cursor* cursor) noexcept nogil:
         return DONE_MALFORMED
     port = be16(cursor.at + 2)
     length = be16(cursor.at + 4)
-    if length >= 8:
+    if length >= 8 and not understated(cursor, length):
         narrow(cursor, length)
     if port == 4789 or port == 8472 or port == 4790:
         cursor.at += 8
@@ -63,6 +68,12 @@ cdef int udp(Cursor* cursor) noexcept nogil:
     if port == 4754:
         cursor.at += 8
         return gre(cursor)
+    if port == 2152:
+        cursor.at += 8
+        return gtp(cursor)
+    if port == 37008:
+        cursor.at += 8
+        return tzsp(cursor)
     if port == 6635:
         cursor.at += 8
         return LAYER_MPLS
@@ -76,6 +87,7 @@ cdef int vxlan(Cursor* cursor, bint generic) noexcept nogil:
         return DONE_NOT_TCP
     if generic and cursor.at[0] & 0x04:
         inner = cursor.at[3]
+    enter_network(cursor, NETWORK_VNI, be32(cursor.at + 4) >> 8)
     cursor.at += 8
     if inner == 3:
         return LAYER_ETHERNET
@@ -88,6 +100,54 @@ cdef int vxlan(Cursor* cursor, bint generic) noexcept nogil:
     return DONE_NOT_TCP
 
 
+cdef int gtp(Cursor* cursor) noexcept nogil:
+    """GTP-U version 1 (3GPP TS 29.281): a user's packet. The two directions have tunnels of their own."""
+    cdef uint32_t length = 8
+    cdef uint32_t following
+    if present(cursor) < 8 or cursor.at[0] >> 4 != 3 or cursor.at[1] != 0xFF:
+        return DONE_NOT_TCP
+    if cursor.at[0] & 7:              # sequence number, N-PDU number and type of the first extension
+        length = 12
+        if present(cursor) < length:
+            return DONE_MALFORMED
+        following = cursor.at[11] if cursor.at[0] & 4 else 0
+        while following:
+            if cursor.steps == 0 or present(cursor) < length + 4 or cursor.at[length] == 0:
+                return DONE_MALFORMED
+            cursor.steps -= 1
+            length += <uint32_t>cursor.at[length] * 4
+            if present(cursor) < length:
+                return DONE_MALFORMED
+            following = cursor.at[length - 1]
+    cursor.at += length
+    if cursor.at >= cursor.end:
+        return DONE_MALFORMED
+    return LAYER_IPV6 if cursor.at[0] >> 4 == 6 else LAYER_IPV4
+
+
+cdef int tzsp(Cursor* cursor) noexcept nogil:
+    """TaZmen Sniffer Protocol: a mirrored frame after tagged fields."""
+    cdef uint32_t kind, tag
+    if present(cursor) < 4 or cursor.at[0] != 1 or cursor.at[1] > 1:
+        return DONE_NOT_TCP
+    kind = be16(cursor.at + 2)
+    cursor.at += 4
+    tag = 0
+    while tag != 1:                   # the end
+        if cursor.steps == 0 or present(cursor) < 1:
+            return DONE_MALFORMED
+        cursor.steps -= 1
+        tag = cursor.at[0]
+        cursor.at += 1
+        if tag > 1:
+            if present(cursor) < 1 or present(cursor) < 1 + <uint32_t>cursor.at[0]:
+                return DONE_MALFORMED
+            cursor.at += 1 + <uint32_t>cursor.at[0]
+    if kind == 1:
+        return LAYER_ETHERNET
+    return LAYER_80211 if kind == 18 else DONE_NOT_TCP
+
+
 cdef int geneve(Cursor* cursor) noexcept nogil:
     cdef uint32_t length
     if present(cursor) < 8 or cursor.at[0] & 0xC0:
@@ -96,6 +156,7 @@ cdef int geneve(Cursor* cursor) noexcept nogil:
     if present(cursor) < length:
         return DONE_MALFORMED
     cursor.type = be16(cursor.at + 2)
+    enter_network(cursor, NETWORK_VNI, be32(cursor.at + 4) >> 8)
     cursor.at += length
     return LAYER_TYPE
 
@@ -123,6 +184,8 @@ cdef int gre(Cursor* cursor) noexcept nogil:
         length += 4
     if present(cursor) < length:
         return DONE_MALFORMED
+    if flags & 0x2000 and version == 0:           # of version 1 it is a length and a call
+        enter_network(cursor, NETWORK_KEY, be32(at + (8 if flags & 0xC000 else 4)))
     if flags & 0x4000:
         # Source route entries up to one of family 0 and length 0.
         last = False

@@ -25,10 +25,11 @@ from levo.engine.exchange.pairing cimport (
     lose_order,
     pending_footprint,
 )
-from levo.engine.proto.layers cimport doubt, keep_layers, speak
+from levo.engine.proto.layers cimport doubt, keep_layers, level_of, speak
 from levo.engine.proto.protocol cimport LOOKS_NO, LOOKS_REQUEST, Protocol
 
 cdef enum:
+    MOST_EMPTY = 64             # octets of empty lines before the first message
     OPAQUE_AFTER = 16384        # octets nobody recognized, a segment counting at least 512
 
 
@@ -84,20 +85,42 @@ cdef uint32_t unknown_data(
     """Decide what *conn* speaks from a segment's first octets; returns octets passed over as opaque."""
     cdef const Protocol* row
     cdef int i, looks
+    cdef uint32_t empty
     for i in range(detected):
         row = DETECTED[i]
-        if row.carries and conn.top:
+        if row.carries and level_of(conn, row.number) >= 0:
             continue
         looks = row.looks(conn, direction, data, length)
         if looks != LOOKS_NO:
             if row.begin(state, conn, direction, looks, 0, time_ns):
                 return 0
             return become_opaque(state, conn, length)
+    empty = empty_lines(data, length)
+    if empty == length or (empty and detects(conn, direction, data + empty, length - empty)):
+        # Before the first request (RFC 9112 section 2.2).
+        state.stats.payload_bytes_parsed += empty
+        return empty
     doubt(conn, length if length > 512 else 512)
     if conn.layers[conn.top].unrecognized >= OPAQUE_AFTER:
         return become_opaque(state, conn, length)
     state.stats.payload_bytes_opaque += length
     return length
+
+
+cdef uint32_t empty_lines(const uint8_t* data, uint32_t length) noexcept nogil:
+    # Octets of the empty lines at the beginning, a few at most.
+    cdef uint32_t at = 0
+    while at < length and at < MOST_EMPTY and (data[at] == 13 or data[at] == 10):
+        at += 1
+    return at
+
+
+cdef bint detects(const Connection* conn, int direction, const uint8_t* data, uint32_t length) noexcept nogil:
+    cdef int i
+    for i in range(detected):
+        if not DETECTED[i].carries and DETECTED[i].looks(conn, direction, data, length) != LOOKS_NO:
+            return True
+    return False
 
 
 cdef void unknown_gap(

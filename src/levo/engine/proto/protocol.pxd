@@ -70,5 +70,5 @@ ctypedef struct Protocol:
     Abandon abandon
     uint8_t number              # PROTOCOL_*
     uint8_t parses              # octets handed to ``data`` count as parsed; else it counts them itself
-    uint8_t carries             # has a layer of its own above it (TLS): there once at most, and never above itself
+    uint8_t carries             # has a layer of its own above it (TLS): there once at most
     uint8_t joins               # is recognized again on an opaque connection that was joined late

@@ -1,8 +1,8 @@
 """The connection table: who talks to whom, which side asks, and when a connection is over.
 
-A connection is known by its two (address, port) ends and by nothing else: the same segment seen on two
-interfaces, tagged and untagged, or inside and outside of a tunnel is one segment, and its second copy
-is a duplicate by its sequence numbers.
+A connection is known by its two (address, port) ends and by the network they are in (VLAN tags, tunnel identifiers,
+labels). Copies of a segment that are the same in that, as from two interfaces, are duplicates by their sequence
+numbers; where tags or addresses change on the way, ``twins`` recognizes the connection.
 
 Life: opened by a SYN (half open until its first payload) or by a payload (mid-stream) -> open -> closed by
 both FINs, a believable RST or a SYN that reuses the ports -> kept for a while so that late duplicates are
@@ -34,8 +34,43 @@ from levo.engine.core.memory cimport clear, over_budget
 from levo.engine.exchange.pairing cimport lose_order
 from levo.engine.core.ports cimport ports_packet
 from levo.engine.core.slab cimport slab_end, slab_give_back, slab_take
-from levo.engine.core.state cimport HALF_OPEN, OPEN, QUIET, Connection, EngineState, Order, Stream, seq_diff
-from levo.engine.tcp.stream cimport stream_ack, stream_fin, stream_flush, stream_free, stream_look, stream_segment
+from levo.engine.core.state cimport (
+    ALIAS_ANY,
+    ALIAS_RENAMED,
+    ALIAS_TRANSLATED,
+    HALF_OPEN,
+    MANY_PACKETS,
+    OPEN,
+    QUIET,
+    Connection,
+    EngineState,
+    Order,
+    Stream,
+    by_clock,
+    seq_diff,
+)
+from levo.engine.tcp.ended cimport ended_free, ended_has, ended_new, ended_put
+from levo.engine.tcp.stream cimport (
+    stream_ack,
+    stream_fin,
+    stream_flush,
+    stream_free,
+    stream_look,
+    stream_padding,
+    stream_segment,
+)
+from levo.engine.tcp.twins cimport (
+    Alias,
+    Ends,
+    Recent,
+    twin_of,
+    twins_add,
+    twins_find,
+    twins_free,
+    twins_new,
+    twins_note,
+    twins_pop,
+)
 from levo.engine.core.types cimport PROTOCOL_UNKNOWN, Exchange, Packet
 
 cdef enum:
@@ -54,18 +89,25 @@ cdef enum:
     RESET_WINDOW = 1 << 20      # how far behind the last octet seen a RST is believed
     HALF_OPEN_SHARE = 8         # half-open connections that hold more than this part of the budget go first
     QUIET_SHARE = 4             # ... and quiet ones next
+    MOST_PADDING = 6            # octets between an IP packet of 40 and the least of an Ethernet frame
+    YOUNG_PACKETS = 32          # packets of a connection during which it may turn out to be another one's twin
+    AHEAD_NS = 1_000_000_000    # activity that is further ahead of the clock is put right
 
 
 cdef bint table_init(EngineState* state) noexcept nogil:
     state.buckets = <Connection**>calloc(FIRST_BUCKETS, sizeof(Connection*))
     state.bucket_mask = FIRST_BUCKETS - 1
-    return state.buckets != NULL
+    state.twins = twins_new()
+    state.ended = ended_new(state.budget.limit)
+    return state.buckets != NULL and state.twins != NULL and state.ended != NULL
 
 
 cdef void table_free(EngineState* state) noexcept nogil:
     connections_finish(state)
     while state.closed_oldest != NULL:
-        forget(state, state.closed_oldest)
+        forget(state, state.closed_oldest, False)
+    twins_free(state)
+    ended_free(state)
     slab_end(&state.slab)
     free(state.buckets)
     state.buckets = NULL
@@ -93,8 +135,14 @@ cdef inline bint swapped(const Packet* packet) noexcept nogil:
     return packet.source_port > packet.destination_port
 
 
+cdef inline uint32_t half_of(uint64_t network) noexcept nogil:
+    # The other half is in the hash of the ends: 64 bits tell two networks apart.
+    return <uint32_t>(network >> 32)
+
+
 cdef Connection* find(
-    EngineState* state, const uint8_t* a, uint16_t a_port, const uint8_t* b, uint16_t b_port, uint32_t* hash
+    EngineState* state, const uint8_t* a, uint16_t a_port, const uint8_t* b, uint16_t b_port, uint64_t network,
+    uint32_t* hash
 ) noexcept nogil:
     cdef uint64_t x = state.hash_seed
     cdef Connection* conn
@@ -103,12 +151,14 @@ cdef Connection* find(
     if word(a) | word(b):               # not IPv4
         x = mix(x ^ word(a))
         x = mix(x ^ word(b) ^ <uint64_t>0x9e3779b97f4a7c15)
+    if network:
+        x = mix(x ^ network)
     hash[0] = <uint32_t>x
     conn = state.buckets[hash[0] & state.bucket_mask]
     prefetch(conn, sizeof(Connection))
     while conn != NULL:
         if (conn.hash == hash[0] and conn.a_port == a_port and conn.b_port == b_port
-                and memcmp(conn.a, a, 16) == 0 and memcmp(conn.b, b, 16) == 0):
+                and conn.network == half_of(network) and memcmp(conn.a, a, 16) == 0 and memcmp(conn.b, b, 16) == 0):
             return conn
         conn = conn.hash_next
     return NULL
@@ -138,8 +188,9 @@ cdef void grow(EngineState* state) noexcept nogil:
 
 
 cdef Connection* open_connection(
-    EngineState* state, const Packet* packet, bint swap, uint32_t hash
+    EngineState* state, const Packet* packet, const Ends* ends
 ) noexcept nogil:
+    cdef uint32_t hash = ends.hash
     cdef Connection* conn = <Connection*>slab_take(&state.slab, sizeof(Connection))
     if conn == NULL:
         state.budget.refused += 1
@@ -148,16 +199,11 @@ cdef Connection* open_connection(
     clear(conn, sizeof(Connection))
     conn.hash = hash
     conn.family = packet.family
-    if swap:
-        memcpy(conn.a, packet.destination, 16)
-        memcpy(conn.b, packet.source, 16)
-        conn.a_port = packet.destination_port
-        conn.b_port = packet.source_port
-    else:
-        memcpy(conn.a, packet.source, 16)
-        memcpy(conn.b, packet.destination, 16)
-        conn.a_port = packet.source_port
-        conn.b_port = packet.destination_port
+    conn.network = ends.network
+    memcpy(conn.a, ends.a, 16)
+    memcpy(conn.b, ends.b, 16)
+    conn.a_port = ends.a_port
+    conn.b_port = ends.b_port
     if state.connection_count > state.bucket_mask:
         grow(state)
     conn.hash_next = state.buckets[hash & state.bucket_mask]
@@ -173,8 +219,7 @@ cdef void begin(EngineState* state, Connection* conn, const Packet* packet) noex
     begin_layers(conn, late)
     if late:
         lose_order(conn)
-    conn.last_ns = packet.time_ns
-    conn.placed_ns = packet.time_ns
+    conn.last_ns = conn.placed_ns = by_clock(state, packet.time_ns)
     state.stats.connections_opened += 1
     state.stats.connections_mid_stream += late
     state.stats.connections_open += 1
@@ -216,14 +261,15 @@ cdef void unlink_open(EngineState* state, Connection* conn) noexcept nogil:
 cdef inline void touch(EngineState* state, Connection* conn, const Packet* packet) noexcept nogil:
     # The order by activity is kept to some seconds: moving a connection touches its cold neighbors.
     cdef int standing = conn.standing
+    cdef int64_t now_ns = by_clock(state, packet.time_ns)
     if standing == QUIET or (standing == HALF_OPEN and (packet.payload_length or packet.missing_length)):
         standing = OPEN
-    elif packet.time_ns - conn.placed_ns <= state.settings.order_ns or conn == state.orders[standing].newest:
-        conn.last_ns = packet.time_ns
+    elif now_ns - conn.placed_ns <= state.settings.order_ns or conn == state.orders[standing].newest:
+        conn.last_ns = now_ns
         return
     unlink_open(state, conn)
     link_open(state, conn, standing)
-    conn.placed_ns = conn.last_ns = packet.time_ns
+    conn.placed_ns = conn.last_ns = now_ns
 
 
 cdef bint goes_on(const Connection* conn) noexcept nogil:
@@ -283,7 +329,7 @@ cdef void close(EngineState* state, Connection* conn, int64_t now_ns, int how) n
     unlink_waiting(state, conn)
     unlink_open(state, conn)
     conn.closed = 1
-    conn.last_ns = now_ns
+    conn.last_ns = by_clock(state, now_ns)
     conn.newer = NULL
     conn.older = state.closed_newest
     if state.closed_newest != NULL:
@@ -305,10 +351,17 @@ cdef void unlink_closed(EngineState* state, Connection* conn) noexcept nogil:
         state.closed_newest = conn.older
 
 
-cdef void forget(EngineState* state, Connection* conn) noexcept nogil:
-    # Only closed connections are forgotten.
+cdef void forget(EngineState* state, Connection* conn, bint over) noexcept nogil:
+    # Only closed connections are forgotten. *over*: what comes of it still is retransmitted.
     cdef Connection** at = &state.buckets[conn.hash & state.bucket_mask]
+    cdef Ends ends
     unlink_closed(state, conn)
+    over = over and (conn.streams[0].has_data or conn.streams[1].has_data)
+    if over and not conn.aliases & ALIAS_RENAMED:
+        own_ends(conn, &ends)
+        ended_put(state, &ends, conn.streams[0].rcv_nxt, conn.streams[1].rcv_nxt)
+    if conn.aliases:
+        forget_aliases(state, conn, over)
     while at[0] != conn:
         at = &at[0].hash_next
     at[0] = conn.hash_next
@@ -317,14 +370,111 @@ cdef void forget(EngineState* state, Connection* conn) noexcept nogil:
     slab_give_back(&state.slab, conn, sizeof(Connection))
 
 
+cdef void own_ends(Connection* conn, Ends* ends) noexcept nogil:
+    ends.a = conn.a
+    ends.b = conn.b
+    ends.a_port = conn.a_port
+    ends.b_port = conn.b_port
+    ends.hash = conn.hash
+    ends.network = conn.network
+
+
+cdef void forget_aliases(EngineState* state, Connection* conn, bint over) noexcept nogil:
+    cdef Alias alias
+    cdef Ends ends
+    while twins_pop(state, conn, &alias):
+        if over:
+            ends.a = alias.a
+            ends.b = alias.b
+            ends.a_port = alias.a_port
+            ends.b_port = alias.b_port
+            ends.hash = alias.hash
+            ends.network = alias.network
+            ended_put(state, &ends, conn.streams[alias.crossed].rcv_nxt, conn.streams[1 - alias.crossed].rcv_nxt)
+
+
+cdef inline void note_aliases(Connection* conn, int what) noexcept nogil:
+    conn.aliases |= <uint8_t>what
+
+
+cdef bint become_alias(
+    EngineState* state, Connection* conn, const Recent* sign, int side, const Packet* packet
+) noexcept nogil:
+    """*conn* is the connection of *sign* under other ends: it leaves the table, and its segments go there.
+
+    False when that cannot be remembered: it stays on its own.
+    """
+    cdef Connection* whole = sign.conn
+    cdef int sender = sign.side if sign.seq == packet.seq or (
+        sign.seq == conn.streams[side].initial_seq and conn.streams[side].seen) else 1 - sign.side
+    cdef bint crossed = side != sender
+    cdef bint later = packet.time_ns >= sign.time_ns
+    cdef bint at_server
+    cdef int server
+    cdef Ends ends, before
+    own_ends(conn, &ends)
+    if not twins_add(state, whole, &ends, crossed):
+        return False
+    note_aliases(whole, ALIAS_ANY)
+    if whole.client < 0 and conn.client >= 0:
+        learn_client(whole, conn.client ^ crossed)
+    if translated(conn, whole, 0, crossed) or translated(conn, whole, 1, 1 - crossed):
+        note_aliases(whole, ALIAS_TRANSLATED)
+        # What goes to the server is seen near it later, what it sends earlier. The addresses there are final.
+        if whole.client >= 0:
+            at_server = later == (sender == whole.client)
+            server = 1 - whole.client
+            if translated(conn, whole, server ^ crossed, server) == at_server:
+                if not whole.aliases & ALIAS_RENAMED:
+                    own_ends(whole, &before)
+                    if twins_add(state, whole, &before, False):
+                        note_aliases(whole, ALIAS_RENAMED)
+                if whole.aliases & ALIAS_RENAMED:
+                    rename(whole, conn, crossed)
+    if not conn.closed:
+        close(state, conn, packet.time_ns, ENDED_GIVEN_UP)
+    forget(state, conn, False)
+    return True
+
+
+cdef inline bint translated(Connection* conn, Connection* whole, int end, int same) noexcept nogil:
+    # Has *end* of *conn* another address or port than end *same* of *whole*?
+    return (
+        (conn.b_port if end else conn.a_port) != (whole.b_port if same else whole.a_port)
+        or memcmp(&conn.b[0] if end else &conn.a[0], &whole.b[0] if same else &whole.a[0], 16) != 0
+    )
+
+
+cdef void rename(Connection* whole, Connection* conn, bint crossed) noexcept nogil:
+    # Report the addresses of *conn*. The table finds *whole* by its aliases from now on.
+    memcpy(whole.a, &conn.b[0] if crossed else &conn.a[0], 16)
+    memcpy(whole.b, &conn.a[0] if crossed else &conn.b[0], 16)
+    whole.a_port = conn.b_port if crossed else conn.a_port
+    whole.b_port = conn.a_port if crossed else conn.b_port
+    whole.family = conn.family
+
+
 cdef void reopen(EngineState* state, Connection* conn, const Packet* packet) noexcept nogil:
     # The ports are used again: the same table entry begins a new connection.
     if not conn.closed:
         close(state, conn, packet.time_ns, ENDED_RESET)
     unlink_closed(state, conn)
     conn.closed = 0
+    if conn.aliases:
+        forget_aliases(state, conn, False)
     clear(&conn.pending_first, sizeof(Connection) - (<uint8_t*>&conn.pending_first - <uint8_t*>conn))
     begin(state, conn, packet)
+
+
+cdef Connection* renew(EngineState* state, Connection* conn, const Packet* packet, const Ends* ends) noexcept nogil:
+    """The ends of *packet* are another connection's by now. NULL when there is no memory for it."""
+    if not conn.aliases:
+        reopen(state, conn, packet)
+        return conn
+    if not conn.closed:
+        close(state, conn, packet.time_ns, ENDED_RESET)
+    forget(state, conn, False)
+    return open_connection(state, packet, ends)
 
 
 cdef bint take_syn(EngineState* state, Connection* conn, int side, const Packet* packet) noexcept nogil:
@@ -367,31 +517,79 @@ cdef inline uint16_t server_port(const Connection* conn) noexcept nogil:
 
 cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
     """One TCP segment, in capture order."""
-    cdef bint swap = swapped(packet)
-    cdef int side = 1 if swap else 0
-    cdef uint32_t hash = 0
+    cdef Ends ends
+    cdef Connection* conn
+    cdef int side = 1 if swapped(packet) else 0
+    cdef int crossed = 0
+    cdef uint64_t network = 0 if state.one_network else packet.network
+    cdef uint64_t before
+    if side:
+        ends.a = <const uint8_t*>packet.destination
+        ends.b = <const uint8_t*>packet.source
+        ends.a_port = packet.destination_port
+        ends.b_port = packet.source_port
+    else:
+        ends.a = <const uint8_t*>packet.source
+        ends.b = <const uint8_t*>packet.destination
+        ends.a_port = packet.source_port
+        ends.b_port = packet.destination_port
+    conn = find(state, ends.a, ends.a_port, ends.b, ends.b_port, network, &ends.hash)
+    if conn == NULL:
+        ends.network = half_of(network)
+        conn = twins_find(state, &ends, &crossed)
+        side ^= crossed
+        if conn == NULL:
+            if packet.payload_length == 0 and not (packet.flags & (SYN | RST)) == SYN:
+                return
+            if not packet.flags & SYN and ended_has(state, &ends, side, packet.seq + packet.payload_length):
+                state.stats.payload_bytes_duplicate += packet.payload_length
+                return
+            conn = open_connection(state, packet, &ends)
+            if conn == NULL:
+                state.stats.payload_bytes_evicted += packet.payload_length
+                return
+    if conn.aliases:
+        ends.network = half_of(network)
+        if packet.flags & (SYN | RST) == SYN and other_syn(conn, side, packet):
+            conn = renew(state, conn, packet, &ends)
+            if conn == NULL:
+                state.stats.payload_bytes_evicted += packet.payload_length
+                return
+            side = 1 if swapped(packet) else 0
+        elif conn.aliases & ALIAS_TRANSLATED:
+            before = state.stats.payload_bytes_duplicate
+            take_segment(state, conn, side, &ends, packet)
+            state.stats.payload_bytes_duplicate_nat += state.stats.payload_bytes_duplicate - before
+            state.stats.payload_bytes_duplicate = before
+            return
+    take_segment(state, conn, side, &ends, packet)
+
+
+cdef bint other_syn(const Connection* conn, int side, const Packet* packet) noexcept nogil:
+    # Does a SYN begin another connection than *conn*? Each of its ends sends it again.
+    return not conn.streams[side].seen or conn.streams[side].initial_seq != packet.seq + 1
+
+
+cdef void take_segment(
+    EngineState* state, Connection* conn, int side, Ends* ends, const Packet* packet
+) noexcept nogil:
+    """One segment of *conn*, which its sender of that *side* sent."""
     cdef uint32_t seq = packet.seq
     cdef int32_t ahead
-    cdef Connection* conn
+    cdef const Recent* sign
     cdef bint has_ack = (packet.flags & ACK) != 0
-    if packet.time_ns > state.now_ns:
-        state.now_ns = packet.time_ns
-    if swap:
-        conn = find(state, packet.destination, packet.destination_port, packet.source, packet.source_port, &hash)
-    else:
-        conn = find(state, packet.source, packet.source_port, packet.destination, packet.destination_port, &hash)
-    if conn == NULL:
-        if packet.payload_length == 0 and not (packet.flags & (SYN | RST)) == SYN:
-            return
-        conn = open_connection(state, packet, swap, hash)
-        if conn == NULL:
-            state.stats.payload_bytes_evicted += packet.payload_length
-            return
     if packet.flags & SYN:
         if packet.flags & RST or not take_syn(state, conn, side, packet):
             state.stats.payload_bytes_closed += packet.payload_length
             return
         seq += 1
+    if packet.payload_length and not padded(packet):
+        if not conn.aliases and conn.packets <= YOUNG_PACKETS and not conn.closed:
+            sign = twin_of(state, conn, side, seq, packet)
+            if sign != NULL and become_alias(state, conn, sign, side, packet):
+                take_packet(state, packet)
+                return
+        twins_note(state, conn, side, seq, packet)
     if conn.closed:
         if state.ports != NULL:
             ports_packet(state.ports, server_port(conn), speaks(conn), packet.payload_length, False)
@@ -400,16 +598,23 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
     if conn.pending_first != NULL:
         prefetch(conn.pending_first, sizeof(Exchange))
     touch(state, conn, packet)
-    conn.packets += 1
+    conn.packets += conn.packets < MANY_PACKETS
     conn.streams[side].visible = 1
     if has_ack:
         stream_ack(state, conn, side, packet.ack, packet.time_ns)
     if packet.flags & URG and 0 < packet.urgent_pointer <= packet.payload_length:
         take_urgent(state, conn, side, seq, packet)
+    elif padded(packet):
+        stream_padding(state, conn, side, seq, packet.payload, packet.payload_length, True, packet.ack, packet.time_ns)
     elif packet.payload_length or packet.missing_length:
         if not stream_segment(state, conn, side, seq, packet.payload, packet.payload_length,
                               packet.missing_length, has_ack, packet.ack, packet.time_ns):
-            reopen(state, conn, packet)
+            ends.network = conn.network
+            conn = renew(state, conn, packet, ends)
+            if conn == NULL:
+                state.stats.payload_bytes_evicted += packet.payload_length
+                return
+            side = 1 if swapped(packet) else 0
             stream_segment(state, conn, side, seq, packet.payload, packet.payload_length,
                            packet.missing_length, has_ack, packet.ack, packet.time_ns)
     if packet.flags & (FIN | RST):
@@ -417,7 +622,7 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
             ahead = seq_diff(seq, conn.streams[side].rcv_nxt)
             if not conn.streams[side].seen or 0 <= ahead < RESET_WINDOW:
                 if conn.reset_ns == 0:
-                    conn.reset_ns = packet.time_ns
+                    conn.reset_ns = by_clock(state, packet.time_ns)
                 look_again(conn)
         elif conn.streams[side].syn or conn.streams[side].has_data or not conn.streams[1 - side].syn:
             stream_fin(state, conn, side, seq + packet.payload_length + packet.missing_length, packet.time_ns)
@@ -429,6 +634,18 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
         link_waiting(state, conn)
     if over_budget(&state.budget):
         evict(state)
+
+
+cdef inline bint padded(const Packet* packet) noexcept nogil:
+    # May the payload of a bare acknowledgment be the padding of a frame of the least size?
+    cdef uint32_t at
+    if (packet.flags != ACK or not 0 < packet.payload_length <= MOST_PADDING or packet.missing_length
+            or packet.family != 4 or packet.options_length):
+        return False
+    for at in range(packet.payload_length):
+        if packet.payload[at]:
+            return False
+    return True
 
 
 cdef void take_urgent(
@@ -472,7 +689,7 @@ cdef void evict(EngineState* state) noexcept nogil:
     while over_budget(&state.budget) and rounds < MOST_ROUNDS:
         rounds += 1
         if state.closed_oldest != NULL:
-            forget(state, state.closed_oldest)
+            forget(state, state.closed_oldest, True)
             continue
         half_open_bytes = <int64_t>state.half_open_count * <int64_t>sizeof(Connection)
         if half_open_bytes > state.budget.limit // HALF_OPEN_SHARE:
@@ -536,7 +753,16 @@ cdef Connection* largest_quiet(EngineState* state) noexcept nogil:
 cdef void give_up(EngineState* state, Connection* conn) noexcept nogil:
     # Nothing of it stays, not even what recognizes duplicates: after a silence, what comes is no duplicate.
     close(state, conn, state.now_ns, ENDED_GIVEN_UP)
-    forget(state, conn)
+    forget(state, conn, False)
+
+
+cdef inline bint silent_for(Connection* conn, int64_t now_ns, int64_t limit_ns) noexcept nogil:
+    # Did the oldest of an order show nothing for so long?
+    if conn == NULL:
+        return False
+    if conn.last_ns > now_ns + AHEAD_NS:
+        conn.last_ns = now_ns       # by a frame whose clock was ahead, or before the clock was put back
+    return now_ns - conn.last_ns >= limit_ns
 
 
 cdef void connections_tick(EngineState* state, int64_t now_ns) noexcept nogil:
@@ -544,8 +770,6 @@ cdef void connections_tick(EngineState* state, int64_t now_ns) noexcept nogil:
     cdef Connection* conn = state.waiting
     cdef Connection* following
     cdef bint still
-    if now_ns > state.now_ns:
-        state.now_ns = now_ns
     state.last_tick_ns = now_ns
     while conn != NULL:
         following = conn.waiting_next
@@ -554,6 +778,8 @@ cdef void connections_tick(EngineState* state, int64_t now_ns) noexcept nogil:
             still = True
         looked_at(conn)
         if not layers_wait(conn):
+            if conn.reset_ns > now_ns:
+                conn.reset_ns = now_ns
             if conn.reset_ns and now_ns - conn.reset_ns >= state.settings.acked_gap_ns:
                 close(state, conn, now_ns, ENDED_RESET)
             elif conn.streams[0].ended and conn.streams[1].ended:
@@ -561,21 +787,21 @@ cdef void connections_tick(EngineState* state, int64_t now_ns) noexcept nogil:
             elif not still and conn.reset_ns == 0:
                 unlink_waiting(state, conn)
         conn = following
-    while state.closed_oldest != NULL and now_ns - state.closed_oldest.last_ns >= state.settings.linger_ns:
-        forget(state, state.closed_oldest)
+    while silent_for(state.closed_oldest, now_ns, state.settings.linger_ns):
+        forget(state, state.closed_oldest, True)
     conn = state.orders[HALF_OPEN].oldest
-    while conn != NULL and now_ns - conn.last_ns >= state.settings.quiet_ns:
+    while silent_for(conn, now_ns, state.settings.quiet_ns):
         give_up(state, conn)
         conn = state.orders[HALF_OPEN].oldest
     conn = state.orders[OPEN].oldest
-    while conn != NULL and now_ns - conn.last_ns >= state.settings.quiet_ns:
+    while silent_for(conn, now_ns, state.settings.quiet_ns):
         if goes_on(conn):
             become_quiet(state, conn)
         else:
             give_up(state, conn)
         conn = state.orders[OPEN].oldest
     conn = state.orders[QUIET].oldest
-    while conn != NULL and now_ns - conn.last_ns >= state.settings.idle_ns:
+    while silent_for(conn, now_ns, state.settings.idle_ns):
         give_up(state, conn)
         conn = state.orders[QUIET].oldest
 

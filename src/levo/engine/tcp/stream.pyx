@@ -21,11 +21,12 @@ from levo.engine.proto.dispatch cimport deliver, deliver_end, deliver_gap
 from levo.engine.proto.layers cimport look_again
 from levo.engine.proto.protocol cimport ENDED_FIN
 from levo.engine.core.memory cimport give_back, over_budget, take
-from levo.engine.core.state cimport Connection, EngineState, Held, Stream, ack_offset, seq_diff
+from levo.engine.core.state cimport Connection, EngineState, Held, Stream, ack_offset, by_clock, seq_diff
 
 cdef enum:
     FAR = 1 << 26               # sequence numbers further away belong to another connection
     ODD_RUN = 3                 # ... once so many consecutive segments are
+    AGREED = 255                # odd_run: the receiver has acknowledged odd_next
     CERTAIN_LOSS = 1 << 20      # octets behind an acknowledged hole that end the wait for it
     LEAST_CHARGE = 1024         # of a held segment, however small: bounds their number
 
@@ -48,15 +49,23 @@ cdef void stream_ack(
         other.initial_seq = ack
         return
     ahead = seq_diff(ack, other.rcv_nxt)
-    if ahead > FAR:
+    if ahead > FAR or (ahead < -FAR and not other.has_data):
+        if not other.has_data:
+            # A proxy on the way has answered the SYN, with other numbers than the server's.
+            other.odd_next = ack
+            other.odd_run = AGREED
         return
     if not other.has_acked or seq_diff(ack, other.acked) > 0:
         other.acked = ack
         other.has_acked = 1
+        if other.held != NULL and other.held.padding and seq_diff(ack, other.held.seq + other.held.length) >= 0:
+            other.held.padding = 0                # received, so it was sent
+            settle(state, conn, 1 - direction, time_ns)
+            ahead = seq_diff(ack, other.rcv_nxt)
         if ahead > 0 and other.visible and other.hole_since_ns == 0 and not (
             ahead == 1 and other.held == NULL and other.ended
         ):
-            other.hole_since_ns = time_ns
+            other.hole_since_ns = by_clock(state, time_ns)
             look_again(conn)
 
 
@@ -91,13 +100,27 @@ cdef bint stream_segment(
         stream.rcv_nxt = seq
         stream.initial_seq = seq
     ahead = seq_diff(seq, stream.rcv_nxt)
+    if (ahead > FAR or ahead < -FAR) and stream.odd_run == AGREED and not stream.has_data and seq == stream.odd_next:
+        # Both sides go on from here, and nothing was sent before it.
+        stream.rcv_nxt = seq
+        stream.has_acked = stream.odd_run = 0
+        ahead = 0
     if ahead > FAR or ahead < -FAR:
+        if stream.odd_run == AGREED:
+            stream.odd_run = 0
         stream.odd_run = stream.odd_run + 1 if seq == stream.odd_next else 1
         stream.odd_next = seq + length + missing
         if stream.odd_run >= ODD_RUN:
             return False
         state.stats.payload_bytes_out_of_window += length
         return True
+    if stream.held != NULL and stream.held.padding:
+        if seq == stream.held.seq + stream.held.length:
+            stream.held.padding = 0               # what follows it shows that it was sent
+            settle(state, conn, direction, time_ns)
+            ahead = seq_diff(seq, stream.rcv_nxt)
+        elif ahead == 0:
+            drop_padding(state, stream)
     stream.has_data = 1
     if ahead < 0:
         skip = <uint32_t>(-ahead)
@@ -126,9 +149,43 @@ cdef bint stream_segment(
             state.stats.segments_out_of_order += 1
         hold(state, stream, seq, data, length, missing, has_ack, ack, time_ns)
         if stream.hole_since_ns == 0:
-            stream.hole_since_ns = time_ns
+            stream.hole_since_ns = by_clock(state, time_ns)
     settle(state, conn, direction, time_ns)
     return True
+
+
+cdef void stream_padding(
+    EngineState* state, Connection* conn, int direction, uint32_t seq,
+    const uint8_t* data, uint32_t length, bint has_ack, uint32_t ack, int64_t time_ns,
+) noexcept nogil:
+    """The payload of a bare acknowledgment, a few zeros: perhaps none.
+
+    Some devices count a frame's padding into the IP length. The zeros are put aside until what follows shows
+    whether they were sent: octets after them, an acknowledgment, or others in their place.
+    """
+    cdef Stream* stream = &conn.streams[direction]
+    if not stream.seen:
+        stream.seen = 1
+        stream.rcv_nxt = seq
+        stream.initial_seq = seq
+    if seq == stream.rcv_nxt and stream.held != NULL and stream.held.padding:
+        state.stats.payload_bytes_duplicate += length
+    elif seq == stream.rcv_nxt and stream.held == NULL and not stream.ended:
+        if insert(state, stream, NULL, seq, data, length, 0, has_ack, ack, time_ns) != NULL:
+            stream.held.padding = 1
+    else:
+        stream_segment(state, conn, direction, seq, data, length, 0, has_ack, ack, time_ns)
+
+
+cdef void drop_padding(EngineState* state, Stream* stream) noexcept nogil:
+    """What was put aside was not sent."""
+    cdef Held* held = stream.held
+    stream.held = held.next
+    remove_first(stream)
+    stream.held_bytes -= charge(held.length)
+    state.stats.payload_bytes_held -= held.length
+    state.stats.payload_bytes_duplicate += held.length
+    give_back(&state.budget, held, held.allocated)
 
 
 cdef inline void accept(
@@ -185,7 +242,7 @@ cdef bint drain(EngineState* state, Connection* conn, int direction, int64_t tim
     cdef bint moved = False
     while stream.held != NULL:
         held = stream.held
-        if seq_diff(held.seq, stream.rcv_nxt) > 0 or must_wait(conn, direction, held.has_ack, held.ack):
+        if held.padding or seq_diff(held.seq, stream.rcv_nxt) > 0 or must_wait(conn, direction, held.has_ack, held.ack):
             break
         skip = stream.rcv_nxt - held.seq
         if skip > held.length:
@@ -211,13 +268,14 @@ cdef bint overfull(EngineState* state, Connection* conn, int direction, int64_t 
     # Notes whether this direction still waits for something; True when it holds too much to go on waiting.
     cdef Stream* stream = &conn.streams[direction]
     cdef bint acked = stream.has_acked and seq_diff(stream.acked, stream.rcv_nxt) > 0
-    if stream.held == NULL and not (acked and stream.visible and not stream.ended) and not (
+    cdef bint nothing = stream.held == NULL or (stream.held.padding and stream.held.next == NULL)
+    if nothing and not (acked and stream.visible and not stream.ended) and not (
         stream.fin and not stream.ended and seq_diff(stream.fin_seq, stream.rcv_nxt) > 0
     ):
         stream.hole_since_ns = 0
         return False
     if stream.hole_since_ns == 0:
-        stream.hole_since_ns = time_ns
+        stream.hole_since_ns = by_clock(state, time_ns)
     look_again(conn)
     return stream.held_bytes > state.settings.max_held_bytes or (acked and stream.held_bytes > CERTAIN_LOSS)
 
@@ -228,6 +286,9 @@ cdef bint release(EngineState* state, Connection* conn, int direction, int64_t t
     cdef Stream* other = &conn.streams[1 - direction]
     cdef uint32_t target
     cdef int32_t size
+    if stream.held != NULL and stream.held.padding:
+        drop_padding(state, stream)
+        return True
     if stream.held != NULL:
         target = stream.held.seq
         if seq_diff(target, stream.rcv_nxt) <= 0:
@@ -248,7 +309,7 @@ cdef bint release(EngineState* state, Connection* conn, int direction, int64_t t
     if size <= 0:
         stream.hole_since_ns = 0
         return False
-    stream.hole_since_ns = time_ns                # there may be another hole behind; settling tells
+    stream.hole_since_ns = by_clock(state, time_ns)                # there may be another hole behind; settling tells
     if size == 1 and stream.held == NULL and not stream.fin and stream.parser.state == 0:
         # An acknowledged octet nobody saw between messages: the sequence number of a FIN.
         stream.fin = 1
@@ -269,6 +330,8 @@ cdef bint stream_look(EngineState* state, Connection* conn, int64_t now_ns) noex
         stream = &conn.streams[side]
         if stream.hole_since_ns == 0:
             continue
+        if stream.hole_since_ns > now_ns:
+            stream.hole_since_ns = now_ns         # noticed by a frame whose clock is ahead
         patience = state.settings.stream_timeout_ns
         if stream.has_acked and seq_diff(stream.acked, stream.rcv_nxt) > 0 or (
             stream.held != NULL and seq_diff(stream.held.seq, stream.rcv_nxt) <= 0
@@ -401,6 +464,7 @@ cdef Held* insert(
     held.missing = missing
     held.ack = ack
     held.has_ack = has_ack
+    held.padding = 0
     held.allocated = size
     memcpy(held + 1, data, length)
     add(state, stream, held)
@@ -413,6 +477,16 @@ cdef Held* insert(
     stream.held_bytes += charge(length)
     state.stats.payload_bytes_held += length
     return held
+
+
+cdef inline void settle_padding(
+    EngineState* state, Connection* conn, int direction, int64_t time_ns
+) noexcept nogil:
+    # A FIN after what was put aside shows that it was sent.
+    cdef Stream* stream = &conn.streams[direction]
+    if stream.held != NULL and stream.held.padding:
+        stream.held.padding = 0
+        settle(state, conn, direction, time_ns)
 
 
 cdef void stream_fin(
@@ -428,10 +502,14 @@ cdef void stream_fin(
         stream.seen = 1
         stream.rcv_nxt = seq
         stream.initial_seq = seq
+    if stream.held != NULL and stream.held.padding:
+        if seq == stream.held.seq:
+            drop_padding(state, stream)
+        settle_padding(state, conn, direction, time_ns)
     stream.fin = 1
     stream.fin_seq = seq
     if seq != stream.rcv_nxt and stream.hole_since_ns == 0:
-        stream.hole_since_ns = time_ns
+        stream.hole_since_ns = by_clock(state, time_ns)
     settle(state, conn, direction, time_ns)
 
 

@@ -250,10 +250,12 @@ cdef class SpanReader:
             start_ns = end_ns
         incomplete = text(&values[INCOMPLETE])
         sent_whole = not (
-            (values[REQUEST_CUT].kind == ANY_VALUE_BOOL_VALUE and values[REQUEST_CUT].number) or integer(&values[REQUEST_MISSING])
+            (values[REQUEST_CUT].kind == ANY_VALUE_BOOL_VALUE and values[REQUEST_CUT].number)
+            or integer(&values[REQUEST_MISSING])
         )
         received_whole = not (
-            (values[RESPONSE_CUT].kind == ANY_VALUE_BOOL_VALUE and values[RESPONSE_CUT].number) or integer(&values[RESPONSE_MISSING])
+            (values[RESPONSE_CUT].kind == ANY_VALUE_BOOL_VALUE and values[RESPONSE_CUT].number)
+            or integer(&values[RESPONSE_MISSING])
         )
         if incomplete:
             sent_whole = sent_whole and incomplete.removeprefix("request_") not in self._half_read

@@ -26,7 +26,7 @@ _TOKEN = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+*-]{1,60}")
 _BOUNDARY = re.compile(r'boundary="?([^";]{1,70})', re.IGNORECASE)
 _CHARSET = re.compile(r'charset="?([A-Za-z0-9_.:-]{1,30})', re.IGNORECASE)
 _CHARSETS = ("utf-16", "utf-32", "iso-8859-", "windows-125", "gb", "big5", "shift_jis", "euc-", "koi8-")
-"""Beginnings of the names of charsets of text (RFC 9110 section 8.3.2); other codecs of Python are not asked."""
+"""How names of charsets begin (RFC 9110 section 8.3.2); other codecs of Python are not asked."""
 _PART_NAME = re.compile(r';\s*name="?([^";]{0,80})', re.IGNORECASE)
 
 

@@ -1,0 +1,1 @@
+"""The PROXY protocol: who a load balancer speaks for."""

@@ -1,0 +1,4 @@
+from levo.engine.proto.protocol cimport Protocol
+
+
+cdef const Protocol* proxy_protocol() noexcept nogil

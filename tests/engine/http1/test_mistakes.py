@@ -1,0 +1,135 @@
+"""What clients and servers do wrong is not a loss: where nothing is missing, order decides."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.helpers.conversation import Conversation, converse
+from tests.helpers.engine_runs import run_frames
+from tests.helpers.http2_peers import request_head, response_head, simple_exchanges
+from tests.helpers.packets import Segment, capture_segments
+
+POST = b"POST /login HTTP/1.1\r\nHost: a\r\n"
+GET = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+BAD = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+def rows(segments: list[Segment]) -> list[tuple[object, object, object]]:
+    """(target, status, why it is incomplete), in order of completion."""
+    return [
+        (
+            x["request"] and x["request"]["target"],
+            x["response"] and x["response"]["status"],
+            x["incomplete"],
+        )
+        for x in run_frames(capture_segments(segments)).exchanges
+    ]
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        POST + b"\r\nuser=alice&password=x",
+        POST + b"Content-Length: 4\r\n\r\nuser=alice",
+        POST + b"Content-Length: 4\r\n\r\nuser\r\n\r\n",
+        POST + b"Transfer-Encoding: chunked\r\n\r\n4\r\nuser\r\nzz\r\n",
+        POST + b"\r\n" + b'{"note": "GET /not/a/request HTTP/1.1"}',
+    ],
+    ids=["no length", "too long", "line ends", "bad chunk", "text like a request"],
+)
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_request_with_wrong_framing_keeps_its_response(mistake, joined):
+    head, _, rest = mistake.partition(b"\r\n\r\n")
+    talk = Conversation().handshake()
+    if joined:
+        talk.client(mistake)
+    else:
+        talk.client(head + b"\r\n\r\n").client(rest)
+    found = rows(talk.server(OK).client(GET).server(OK).close().segments)
+
+    assert [(target, status) for target, status, _ in found] == [("/login", 200), ("/next", 200)]
+    assert all(reason in (None, "request_cut") for _, _, reason in found)
+
+
+def test_the_answer_to_garbage_is_alone():
+    talk = Conversation().handshake().client(POST + b"\r\nuser=alice").server(OK).server(BAD).close()
+
+    assert rows(talk.segments) == [("/login", 200, None), (None, 400, "no_request")]
+
+
+@pytest.mark.parametrize("size", [1, 2, 6])
+def test_a_few_octets_lost_with_the_end_of_a_body_do_not_unpair_it(size):
+    talk = Conversation().handshake().client(POST + b"Content-Length: 500\r\n\r\n" + b"x" * 200)
+    talk.skip(True, 300 + size).server(OK).client(GET).server(OK).close()
+
+    assert rows(talk.segments) == [("/login", 200, "request_gap"), ("/next", 200, None)]
+
+
+EXPECT = POST + b"Content-Length: 20\r\nExpect: 100-continue\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def test_after_a_refused_expect_the_next_request_is_a_request():
+    turns = [(True, EXPECT), (False, BAD.replace(b"Connection: close\r\n", b"")), (True, GET), (False, OK)]
+
+    assert rows(converse(turns)) == [("/login", 400, None), ("/next", 200, None)]
+
+
+@pytest.mark.parametrize("answer", [CONTINUE, b""], ids=["continue", "no answer"])
+def test_content_that_was_asked_for_is_content_whatever_it_looks_like(answer):
+    talk = Conversation().handshake().client(EXPECT)
+    if answer:
+        talk.server(answer)
+    talk.client(b"GET / HTTP/1.1\r\n\r\n..").server(OK).close()
+
+    assert rows(talk.segments) == [("/login", 200, None)]
+
+
+def test_only_interim_responses_show_the_last_one():
+    turns = [(True, GET), (False, b"HTTP/1.1 102 Processing\r\n\r\n"), (False, b"and content")]
+
+    assert rows(converse(turns)) == [("/next", 102, "no_response")]
+
+
+@pytest.mark.parametrize("joined", [True, False], ids=["joined late", "lost"])
+def test_http2_after_an_upgrade_whose_request_was_lost_is_read(joined):
+    """RFC 7540 section 3.2: the response to the request that was upgraded is on stream 1."""
+    peers = simple_exchanges(1)
+    peers.head(True, 3, request_head("GET", "/three"), end=True)
+    peers.flush(True)
+    peers.head(False, 3, response_head(204), end=True)
+    peers.flush(False)
+    answer = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    talk = Conversation()
+    talk = (talk.start_mid_stream() if joined else talk.handshake()).skip(True, 200).server(answer)
+    for client, octets in peers.turns:
+        talk.send(client, octets)
+    found = run_frames(capture_segments(talk.segments)).exchanges
+
+    (three,) = [x for x in found if x["request"] and x["request"]["target"] == "/three"]
+    assert (three["protocol"], three["response"]["status"], three["incomplete"]) == ("http/2", 204, None)
+    assert not any(x["incomplete"] == "ambiguous" for x in found)
+
+
+def test_the_host_of_a_connect_with_more_than_an_authority():
+    turns = [(True, b"CONNECT mail.example:25 / HTTP/1.0\r\n\r\n"), (False, b"HTTP/1.0 200 OK\r\n\r\n")]
+    (exchange,) = run_frames(capture_segments(converse(turns))).exchanges
+
+    assert exchange["request"]["host"] == "mail.example:25"
+
+
+def test_another_protocols_greeting_is_no_answer():
+    turns = [(True, GET), (False, b"SSH-2.0-OpenSSH_9.6\r\n")]
+
+    assert rows(converse(turns)) == [("/next", None, "no_response")]
+
+
+@pytest.mark.parametrize("lead", [b"\r\n", b"\n", b"\r\n\r\n"])
+def test_empty_lines_before_the_first_request(lead):
+    assert rows(converse([(True, lead + GET), (False, OK)])) == [("/next", 200, None)]
+
+
+@pytest.mark.parametrize("ends", [b"\r\n", b"\r\n\r\n", b"\n\n"])
+def test_http_0_9_with_empty_lines(ends):
+    assert rows(converse([(True, b"GET /" + ends), (False, b"<html>")])) == [("/", 0, None)]
