@@ -44,10 +44,8 @@ def seed(
             learn_sensor(state, organization, f"sensor-{number:02}", _report(number, now_ns))
         writer.commit(state, Position(1, 1))
     with sqlite3.connect(path) as connection:
-        shapes = connection.execute(
-            "SELECT state, method, callers FROM knowledge JOIN endpoint ON id = endpoint ORDER BY id"
-        ).fetchall()
-        for table in ("rollup", "event", "knowledge", "endpoint_status", "endpoint"):
+        shapes = connection.execute("SELECT knowledge, method, callers FROM place ORDER BY id").fetchall()
+        for table in ("rollup", "event", "place", "endpoint_status", "endpoint"):
             connection.execute(f"DELETE FROM {table}")
         for number in range(1, endpoints + 1):
             state_of, method, callers = shapes[number % len(shapes)]
@@ -57,15 +55,20 @@ def seed(
                 number, organization, ("production", "staging")[number % 2], f"app {number % applications}",
                 f"h{number % 50}.example", method, place, 100, 100.0 + number, now_ns - number * 10**12,
                 now_ns,
-                place.replace("{}", f"{{{noun[:-1]}Id}}"), place, 0.9, callers,
+                place.replace("{}", f"{{{noun[:-1]}Id}}"), 0.9, callers,
             )  # fmt: skip
             connection.execute(
                 "INSERT INTO endpoint (id, organization, environment, application, host, method, template,"
-                " traces, exchanges, first_seen_ns, last_seen_ns, path, path_key, confidence, callers)"
+                " traces, exchanges, first_seen_ns, last_seen_ns, path, confidence, callers)"
                 f" VALUES ({','.join('?' * len(row))})",
                 row,
             )
-            connection.execute("INSERT INTO knowledge VALUES (?, ?)", (number, state_of))
+            connection.execute(
+                "INSERT INTO place SELECT id, organization, environment, application, host, method, template,"
+                " 0, id, traces, exchanges, schemes, first_seen_ns, last_seen_ns, '{\"200\":100.0}',"
+                " callers, ? FROM endpoint WHERE id = ?",
+                (state_of, number),
+            )
             statuses = [(number, 200, 90.0), (number, 500 if number % 7 == 0 else 404, 10.0)]
             connection.executemany("INSERT INTO endpoint_status VALUES (?, ?, ?)", statuses)
         connection.executemany(

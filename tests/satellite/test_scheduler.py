@@ -13,9 +13,13 @@ def test_a_costly_decision_is_not_made_again_at_once() -> None:
     state = learn_all(State(), [trace("/users/1")])
     (scope,) = state.paths
 
-    assert scheduler.decide(state, 100.0) == [scope]
-    assert scheduler.decide(state, 110.0) == []
-    assert scheduler.decide(state, 121.0) == [scope]
-    assert scheduler.decisions[scope].by_template.keys() == {"/users/{}"}
-    assert scheduler.to_save(state, 0.0) == [scope]
-    assert scheduler.decide(State(), 0.0) == []
+    def decided(now_s: float) -> list[str]:
+        found = scheduler.decide(state.paths, lambda scope: (), now_s)
+        return [template for decision in found.values() for template in decision.by_template]
+
+    assert scheduler.due_s([scope]) == 0.0 and scheduler.due_s([]) is None
+    assert decided(100.0) == ["/users/{}"]
+    assert scheduler.due_s([scope]) == 120.0
+    assert decided(110.0) == []
+    assert decided(121.0) == ["/users/{}"]
+    assert scheduler.decide({}, lambda scope: (), 130.0) == {}

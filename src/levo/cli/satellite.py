@@ -22,7 +22,9 @@ from levo.config.satellite_settings import (
     load_settings,
 )
 from levo.satellite.app import Listening, only_satellite, run_satellite
+from levo.satellite.learner import only_learner
 from levo.satellite.store.backup import restore_backup, write_backup
+from levo.satellite.store.rotation import rotate_key
 from levo.sensor.notify import Notifier
 
 
@@ -85,6 +87,28 @@ def restore_command(context: click.Context, file: Path, replace: bool) -> None:
     with only_satellite(data_dir):
         restore_backup(file, data_dir, replace=replace)
     click.echo(f"Restored into {data_dir}")
+
+
+@command.command("rotate-key")
+@click.pass_context
+def rotate_key_command(context: click.Context) -> None:
+    """Make a new key for the hashes of this installation, while no Satellite runs on its data.
+
+    Counts and schemas stay. What is lost is printed; it is learned again from the traffic that follows.
+    """
+    data_dir = _data_dir(context)
+    with only_satellite(data_dir), only_learner(data_dir):
+        rotation = rotate_key(data_dir)
+    click.echo(f"New key in {data_dir}")
+    for lost in (
+        f"callers of {rotation.callers} places are counted anew",
+        f"different objects of {rotation.objects} places are counted anew: documents say less of what is"
+        " required until they are",
+        f"{rotation.hosts} hosts no longer know which values responses gave out; a name in a path that was"
+        " forgotten is kept again until it is found to be a value",
+        f"{rotation.unproven} places that were only answered as absent were deleted",
+    ):
+        click.echo(f"Lost: {lost}")
 
 
 @command.group("config")

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -43,11 +44,11 @@ from levo.satellite.learn import (
 from levo.satellite.queue import JournalReader, Position, Record, RecordKind
 from levo.satellite.scheduler import DecisionScheduler
 from levo.satellite.store import DATABASE_NAME, CatalogWriter
+from levo.satellite.store.rotation import KEY_BYTES, KEY_NAME
 
 _LOG = logging.getLogger(__name__)
 JOURNAL_NAME = "journal"
 LOCK_NAME = "learner.lock"
-KEY_NAME = "learner.key"
 RULES_NAME = "detectors.yaml"
 COMMIT_INTERVAL_S = 0.8
 """While traces come in, the catalog is written at most this often …"""
@@ -148,12 +149,11 @@ class Learner:
         self._careful_records = 0 if mode is Mode.NORMAL else CAREFUL_RECORDS
         self._skip_one = mode is Mode.SKIP_ONE
         self._settings = settings
+        if settings.budget is not None:
+            settings.budget.counted(writer.paths)
         self._recent = RecentDeliveries(writer.is_known)
-        self._scheduler = DecisionScheduler(writer.overrides)
-        self._paths = writer.load_paths()
-        for paths in self._paths.values():
-            paths.key = settings.caller_key
-        self._delta = State(paths=self._paths)
+        self._scheduler = DecisionScheduler()
+        self._delta = State()
         self._committed = writer.checkpoint()
         self._last_commit_s = self._last_prune_s = float("-inf")
         self._first_uncommitted_s = 0.0
@@ -173,31 +173,28 @@ class Learner:
         return bool(records)
 
     def wait_s(self, now_s: float) -> float | None:
-        """Return how long the commit may wait: 0 if it is due, None if there is nothing to commit."""
+        """Return how long the commit may wait: 0 if it is due, None if there is nothing to do."""
         if self._reader.position == self._committed.position:
-            return None
+            due = self._scheduler.due_s(self._writer.pending)
+            return None if due is None else max(0.0, due - now_s, self._last_commit_s + GATHER_S - now_s)
         if self._careful_records or len(self._delta.endpoints) > MAX_DELTA_ENDPOINTS:
             return 0.0
         due = max(self._first_uncommitted_s + GATHER_S, self._last_commit_s + COMMIT_INTERVAL_S)
         return max(0.0, due - now_s)
 
-    def commit(self, now_s: float) -> Progress:
-        """Write what was learned since the last commit, durably.
+    def commit(self, now_s: float, *, decide_all: bool = False) -> Progress:
+        """Write what was learned since the last commit, durably; decide on the hosts that are due, or all.
 
         Raises:
             LevoError: nothing was written, and nothing was forgotten.
         """
-        delta = self._delta
-        moved = self._scheduler.decide(delta, now_s)
         self._committed = self._writer.commit(
-            delta,
+            self._delta,
             self._reader.position,
-            self._scheduler.decisions,
-            moved=moved,
-            save_paths=self._scheduler.to_save(delta, now_s),
+            decide=partial(self._scheduler.decide, now_s=float("inf") if decide_all else now_s),
             deliveries=self._recent.fresh,
         )
-        self._delta = State(paths=self._paths)
+        self._delta = State()
         self._recent.committed()
         if now_s - self._last_prune_s > PRUNE_INTERVAL_S:
             self._last_prune_s = now_s
@@ -232,17 +229,28 @@ def only_learner(data_dir: Path) -> Iterator[None]:
 
 def run(data_dir: Path, mode: Mode, commands: int, answers: int) -> None:
     """Work until told to end, reading from and writing to the file descriptors given."""
-    with only_learner(data_dir), CatalogWriter(data_dir / DATABASE_NAME) as writer:
+    settings = load_settings(data_dir)
+    with (
+        only_learner(data_dir),
+        CatalogWriter(data_dir / DATABASE_NAME, key=settings.caller_key) as writer,
+    ):
         reader = JournalReader(data_dir / JOURNAL_NAME, writer.checkpoint().position)
-        learner = Learner(reader, writer, mode, load_settings(data_dir))
+        before = writer.decide_again()
+        if before:
+            _LOG.info(
+                "learner: deciding again on the templates of %d hosts, which were decided by rules of %s",
+                len(writer.pending),
+                before,
+            )
+        learner = Learner(reader, writer, mode, settings)
         _tell(answers, learner.progress())
         draining = False
         while True:
             progressed = learner.step(time.monotonic())
             wait = learner.wait_s(time.monotonic())
             if wait is not None and (wait == 0.0 or (draining and not progressed)):
-                _tell(answers, learner.commit(time.monotonic()))
-                wait = None
+                _tell(answers, learner.commit(time.monotonic(), decide_all=draining))
+                wait = learner.wait_s(time.monotonic())
             if draining and not progressed:
                 return
             if select.select([commands], [], [], 0.0 if progressed or draining else wait)[0]:
@@ -267,7 +275,7 @@ def load_settings(data_dir: Path) -> LearnSettings:
         except FileExistsError:
             pass
         else:
-            os.write(descriptor, os.urandom(32))
+            os.write(descriptor, os.urandom(KEY_BYTES))
             os.close(descriptor)
         return LearnSettings(detectors, path.read_bytes()[:64], BodyBudget())
     except OSError as error:

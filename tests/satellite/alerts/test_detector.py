@@ -9,8 +9,7 @@ import pytest
 from levo.satellite.alerts.detector import AlertDetector
 from levo.satellite.catalog.derived import DerivedCatalog
 from levo.satellite.catalog.place import place_of
-from levo.satellite.learn import Run, Scope, SensorReport, State, decide_templates, learn_all, learn_sensor
-from levo.satellite.learn.paths.state import PathState
+from levo.satellite.learn import Run, Scope, SensorReport, State, learn_all, learn_sensor
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.changes import SETTLED
@@ -38,7 +37,6 @@ class World:
         self.userdata = UserData(folder / "userdata.sqlite3")
         self.writer = CatalogWriter(folder / "catalog")
         self.reader = CatalogReader(folder / "catalog", self.userdata.path)
-        self.paths: dict[Scope, PathState] = {}
         self.detector = self.restarted()
         self.commits = 0
         self.detector.look(True)
@@ -52,15 +50,11 @@ class World:
 
     def see(self, *seen: str) -> None:
         """Commit a trace of each path, and look."""
-        self.commit(learn_all(State(paths=self.paths), [trace(each) for each in seen]))
+        self.commit(learn_all(State(), [trace(each) for each in seen]))
 
     def commit(self, delta: State) -> None:
         self.commits += 1
-        decisions = {
-            scope: decide_templates(paths, self.writer.overrides(scope))
-            for scope, paths in self.paths.items()
-        }
-        self.writer.commit(delta, Position(1, self.commits), decisions)
+        self.writer.commit(delta, Position(1, self.commits))
         self.detector.look(True)
 
     def texts(self, kind: str) -> list[str]:
@@ -218,9 +212,7 @@ def test_rejected_findings_raise_no_alert(tmp_path: Path) -> None:
 
 def test_what_breaks_clients_is_alerted(world: World) -> None:
     world.see(*("/health" for _ in range(SETTLED)))
-    world.commit(
-        learn_all(State(paths=world.paths), [trace("/health", status=503), trace("/health", status=404)])
-    )
+    world.commit(learn_all(State(), [trace("/health", status=503), trace("/health", status=404)]))
 
     (text,) = world.texts("breaking-change")
     assert text == "New status: 503 at GET /health of shop"

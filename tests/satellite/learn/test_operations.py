@@ -11,7 +11,7 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
-from levo.satellite.learn import PathState, Scope, State, Trace, decide_templates, learn, learn_all
+from levo.satellite.learn import State, Trace, decide_templates, learn, learn_all
 from levo.satellite.learn.operations import MAX_BATCH, parts_of
 from levo.satellite.learn.paths import Catalog, Override
 from levo.satellite.learn.trace import Origin
@@ -19,7 +19,6 @@ from levo.satellite.learner import learn_record
 from levo.satellite.openapi import render_document
 from levo.satellite.openapi.catalog import operations_of
 from levo.satellite.queue import Position, Record, RecordKind
-from levo.satellite.scheduler import DecisionScheduler
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from tests.satellite.requests import Call, traces
 
@@ -189,14 +188,11 @@ def test_operations_come_through_a_satellite_into_its_catalog(tmp_path: Path) ->
         Call(method="POST", path="/shop.Orders/Kowalski", more=rpc),
         Call(method="POST", path="/shop.Orders/Missing", more={**rpc, "rpc.grpc.status_code": 12}),
     ]
-    scheduler = DecisionScheduler(stopwatch=lambda: 0.0)
-    paths: dict[Scope, PathState] = {}
     with CatalogWriter(tmp_path / "catalog") as writer:
         for number in range(3):
             record = Record(RecordKind.TRACES, time.time_ns(), "acme", traces(calls).SerializeToString())
-            delta = learn_record(State(paths=paths), record)
-            moved = scheduler.decide(delta, float(number)) if number else []
-            writer.commit(delta, Position(1, number), scheduler.decisions, moved=moved, save_paths=moved)
+            delta = learn_record(State(), record)
+            writer.commit(delta, Position(1, number), decide=None if number else lambda hosts, said: {})
     reader = CatalogReader(tmp_path / "catalog")
     _, rows = reader.endpoints(EndpointFilter())
     noise = reader.summary().counters["noise_exchanges"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from levo.satellite.learn import Scope, State, decide_templates, learn_all
+from levo.satellite.learn import Scope, State, learn_all
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
-from levo.satellite.store.endpoints import unpack_knowledge
+from levo.satellite.store.places import unpack_knowledge
 from levo.satellite.store.userdata import EndpointPlace, UserData
 from tests.satellite.store.catalogs import trace
 
@@ -35,11 +35,10 @@ NAMES = [
 
 def test_rows_of_names_become_one_when_the_template_does(tmp_path: Path) -> None:
     path = tmp_path / "catalog"
-    state = State()
     with CatalogWriter(path) as writer:
         for number, name in enumerate(NAMES * 3):
             for tail in ("", "/orders", "/settings"):
-                delta = learn_all(State(paths=state.paths), [trace(f"/accounts/{name}{tail}")])
+                delta = learn_all(State(), [trace(f"/accounts/{name}{tail}")])
                 writer.commit(delta, Position(1, number))
     reader = CatalogReader(path)
     total, rows = reader.endpoints(EndpointFilter())
@@ -48,7 +47,7 @@ def test_rows_of_names_become_one_when_the_template_does(tmp_path: Path) -> None
     assert sum(row.exchanges for row in rows) == len(NAMES) * 9
     assert total < len(NAMES)
     with sqlite3.connect(path) as connection:
-        states = connection.execute("SELECT state FROM knowledge").fetchall()
+        states = connection.execute("SELECT knowledge FROM place WHERE endpoint != 0").fetchall()
         assert sum(unpack_knowledge(state).accepted for (state,) in states) == len(NAMES) * 9
         assert connection.execute("SELECT count(*) FROM endpoint_redirect").fetchone()[0] >= 1
 
@@ -68,21 +67,20 @@ def test_an_answer_of_404_belongs_to_an_endpoint_that_others_made(tmp_path: Path
 def test_the_number_of_an_endpoint_is_never_given_again(tmp_path: Path) -> None:
     """After a merge the old number leads to the endpoint that has it all, and never to a new one."""
     path = tmp_path / "catalog"
-    state = State()
     seen: set[int] = set()
     with CatalogWriter(path) as writer:
         reader = CatalogReader(path)
         for number, name in enumerate(NAMES * 3):
             before = {row.id for row in reader.endpoints(EndpointFilter(), limit=1000)[1]}
             for tail in ("", "/orders", "/settings"):
-                delta = learn_all(State(paths=state.paths), [trace(f"/accounts/{name}{tail}")])
+                delta = learn_all(State(), [trace(f"/accounts/{name}{tail}")])
                 writer.commit(delta, Position(1, number))
             after = {row.id for row in reader.endpoints(EndpointFilter(), limit=1000)[1]}
             assert not (after - before) & seen
             seen |= before | after
         assert reader.merged_into(list(after)), "some were merged"
         highest = max(seen)
-        delta = learn_all(State(paths=state.paths), [trace("/later", host="later.example")])
+        delta = learn_all(State(), [trace("/later", host="later.example")])
         writer.commit(delta, Position(1, 999))
         (later,) = reader.endpoints(EndpointFilter(host="later.example"))[1]
         assert later.id > highest and reader.endpoint(later.id) == later
@@ -91,16 +89,12 @@ def test_the_number_of_an_endpoint_is_never_given_again(tmp_path: Path) -> None:
 
 def test_what_a_new_template_takes_from_another_is_no_news(tmp_path: Path) -> None:
     path = tmp_path / "catalog"
-    paths = State().paths
     scope = Scope("acme", "staging", "shop", "shop.example")
     userdata = UserData(tmp_path / "userdata.sqlite3")
     with CatalogWriter(path) as writer:
 
         def commit(number: int, *seen: str) -> None:
-            delta = learn_all(State(paths=paths), [trace(each) for each in seen])
-            state = delta.paths.get(scope) or next(iter(paths.values()))
-            decision = decide_templates(state, writer.overrides(scope))
-            writer.commit(delta, Position(1, number), {scope: decision})
+            writer.commit(learn_all(State(), [trace(each) for each in seen]), Position(1, number))
 
         commit(1, *(f"/users/{number}" for number in range(100, 140)), "/users/me")
         userdata.decisions.decide("merge", EndpointPlace(*scope, "GET", "/users/me"), "/users/{}", "anna", 1)

@@ -3,23 +3,17 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from levo.errors import LevoError
-from levo.satellite.learn import State, learn_all
+from levo.satellite.learn import Knowledge, State, learn_all
 from levo.satellite.openapi import render_document
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter, schema
 from levo.satellite.store.schema import open_for_reading, open_for_writing
-from tests.satellite.store.catalogs import catalog, trace
+from tests.satellite.store.catalogs import older_catalog, trace
 from tests.satellite.store.earlier import CATALOG, restore_earlier, rows_of
-
-BEFORE_7 = (
-    "ALTER TABLE endpoint RENAME COLUMN path_key TO place; ALTER TABLE checkpoint RENAME COLUMN id TO one;"
-    "ALTER TABLE endpoint_redirect RENAME COLUMN old_endpoint TO old;"
-    "ALTER TABLE endpoint_redirect RENAME COLUMN new_endpoint TO new;"
-    "ALTER TABLE endpoint_redirect RENAME TO redirect;"
-)
 
 
 def test_a_commit_is_durable_before_it_returns(tmp_path: Path) -> None:
@@ -78,32 +72,25 @@ def test_for_an_organization_every_table_is_a_view_of_its_part(tmp_path: Path) -
 
 
 def test_a_catalog_of_one_organization_keeps_its_sums_when_it_is_migrated(tmp_path: Path) -> None:
-    connection = open_for_writing(tmp_path / "catalog")
+    connection = older_catalog(tmp_path / "catalog", 3)
     connection.executescript(
-        BEFORE_7 + "INSERT INTO sensor VALUES ('acme', 's', '', 1, 1, 0, x'');"
+        "INSERT INTO sensor VALUES ('acme', 's', 1, 1, x'');"
         "INSERT INTO rollup VALUES (0, 60, 120, 5, 0, 0, x'');"
-        "ALTER TABLE endpoint DROP COLUMN schemes; DROP TABLE organization; PRAGMA user_version = 3;"
     )
     connection.close()
     connection = open_for_writing(tmp_path / "catalog")
 
     assert connection.execute("SELECT name FROM organization").fetchall() == [("acme",)]
-    assert connection.execute("SELECT endpoint, exchanges FROM rollup").fetchall() == [(-1, 5.0), (0, 5.0)]
+    assert connection.execute("SELECT place, exchanges FROM rollup").fetchall() == [(-1, 5.0), (0, 5.0)]
 
 
 def test_sensors_of_the_schema_before_are_kept_as_runs_without_a_name(tmp_path: Path) -> None:
-    connection = open_for_writing(tmp_path / "catalog")
+    connection = older_catalog(tmp_path / "catalog", 4)
     connection.executescript(
-        BEFORE_7 + "DROP TABLE sensor;"
-        "CREATE TABLE sensor (organization TEXT NOT NULL, sensor TEXT NOT NULL,"
-        " first_seen_ns INTEGER NOT NULL, last_seen_ns INTEGER NOT NULL, report BLOB NOT NULL,"
-        " PRIMARY KEY (organization, sensor)) STRICT,"
-        " WITHOUT ROWID;"
         "INSERT INTO sensor VALUES ('acme', 's', 1, 2, x'82aa6174747269627574657380a676616c75657390');"
         "INSERT INTO endpoint (id, organization, environment, application, host, method, template, traces,"
         " exchanges, first_seen_ns, last_seen_ns) VALUES (7, 'acme', 'e', 'a', 'h', 'GET', '/', 1, 1, 1, 1);"
         "INSERT INTO redirect VALUES (7, 3), (8, 7);"
-        "ALTER TABLE endpoint DROP COLUMN schemes; PRAGMA user_version = 4;"
     )
     connection.close()
     open_for_writing(tmp_path / "catalog").close()
@@ -118,15 +105,16 @@ def test_sensors_of_the_schema_before_are_kept_as_runs_without_a_name(tmp_path: 
 
 def test_endpoints_of_the_schema_before_have_no_known_scheme_until_one_is_seen(tmp_path: Path) -> None:
     """Schema 5 did not keep it: the document says http as it did, then what traffic shows."""
-    catalog(tmp_path / "catalog", [trace("/users"), trace("/orders")]).close()
-    connection = sqlite3.connect(tmp_path / "catalog")
-    connection.executescript(BEFORE_7 + "ALTER TABLE endpoint DROP COLUMN schemes; PRAGMA user_version = 5;")
+    connection = older_catalog(tmp_path / "catalog", 5)
+    add_endpoint(connection, 1, "/users", "/users")
+    add_endpoint(connection, 2, "/orders", "/orders")
     connection.close()
     with CatalogWriter(tmp_path / "catalog") as writer:
         reader = CatalogReader(tmp_path / "catalog")
         before = reader.endpoints(EndpointFilter())[1]
         place = ("acme", "staging", "shop")
         servers = [render_document("shop", reader.operations(place))["servers"]]
+        assert writer.decide_again()
         writer.commit(learn_all(State(), [trace("/users", scheme="https")]), Position(1, 2))
         after = reader.endpoints(EndpointFilter())[1]
         servers.append(render_document("shop", reader.operations(place))["servers"])
@@ -137,6 +125,53 @@ def test_endpoints_of_the_schema_before_have_no_known_scheme_until_one_is_seen(t
     assert servers == [[{"url": "http://shop.example"}], [{"url": "https://shop.example"}]]
 
 
+def add_endpoint(connection: sqlite3.Connection, number: int, template: str, place: str) -> None:
+    """Add an endpoint as it was stored before there were places: one exchange, one message."""
+    known = Knowledge(accepted=1)
+    connection.execute(
+        "INSERT INTO endpoint (id, organization, environment, application, host, method, template, traces,"
+        " exchanges, first_seen_ns, last_seen_ns, path, place) VALUES (?, 'acme', 'staging', 'shop',"
+        " 'shop.example', 'GET', ?, 1, 1, 1, 1, ?, ?)",
+        (number, template, template.replace("{}", "{userId}"), place),
+    )
+    connection.execute("INSERT INTO endpoint_status VALUES (?, 200, 1)", (number,))
+    connection.execute("INSERT INTO knowledge VALUES (?, ?)", (number, msgspec.msgpack.encode(known)))
+    connection.execute("INSERT INTO rollup VALUES (?, 60, 120, 1, 0, 0, x'9180')", (number,))
+
+
+def test_endpoints_of_the_schema_before_become_places_and_lose_nothing(tmp_path: Path) -> None:
+    """Also two that have the same place by now; the next decision joins what it finds to be one endpoint."""
+    connection = older_catalog(tmp_path / "catalog", 6)
+    add_endpoint(connection, 1, "/users/{}", "/users/{integer}")
+    add_endpoint(connection, 2, "/users/zxqb", "/users/{*}")
+    add_endpoint(connection, 3, "/users/zxqc", "/users/{*}")
+    paths = [1, 3, [0, 0, 0, 0, []], [], [], OLD_TRIE]
+    connection.execute(
+        "INSERT INTO paths VALUES ('acme', 'staging', 'shop', 'shop.example', ?)",
+        (msgspec.msgpack.encode(paths),),
+    )
+    connection.close()
+    with CatalogWriter(tmp_path / "catalog") as writer:
+        before = writer.decide_again()
+        writer.commit(State(), Position(1, 1))
+        again = writer.decide_again()
+    reader = CatalogReader(tmp_path / "catalog")
+    (row,) = reader.endpoints(EndpointFilter())[1]
+    ((_, operation),) = reader.operations_of([row.id])
+    traffic = reader.traffic(60, 0, row.id)
+
+    assert before == "an earlier version" and again == ""
+    assert (row.path, row.traces, row.exchanges, row.statuses) == ("/users/{user}", 3, 3.0, {"200": 3.0})
+    assert operation.knowledge.accepted == 3
+    assert [(start, each.exchanges) for start, each in traffic] == [(120, 3.0)]
+    assert reader.merged_into([row.id]) == {row.id: [2, 3]}
+    reader.close()
+
+
+_CALL = [["GET", [1, 1000, 4, 1, 0, 0]]]
+OLD_TRIE = [[], [["users", [[], [["{*}", [_CALL, [], None]], ["{integer}", [_CALL, [], None]]], None]]], None]
+
+
 @pytest.mark.parametrize("killed", [False, True], ids=["closed", "killed"])
 def test_a_catalog_of_the_version_before_keeps_all_its_rows(tmp_path: Path, killed: bool) -> None:
     path = restore_earlier(tmp_path, killed=killed) / CATALOG
@@ -145,8 +180,12 @@ def test_a_catalog_of_the_version_before_keeps_all_its_rows(tmp_path: Path, kill
         open_for_writing(path).close()
         after = rows_of(path)
 
+        places = after.pop("place")
         assert after.pop("endpoint_redirect") == before["redirect"] != []
-        assert after == {name: rows for name, rows in before.items() if name != "redirect"}
+        assert [row[-1] for row in places] == [row[-1] for row in before["knowledge"]]
+        unchanged = before.keys() - {"redirect", "knowledge", "endpoint", "paths"}
+        assert {name: after[name] for name in unchanged} == {name: before[name] for name in unchanged}
+        assert [row[:5] for row in after["paths"]] == before["paths"]
     reader = CatalogReader(path)
     assert [row.path for row in reader.endpoints(EndpointFilter())[1]][-1] == "/orders/{orderId}"
     assert reader.merged_into([1]) == {1: [3, 4]}
@@ -157,7 +196,8 @@ def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.M
     path = restore_earlier(tmp_path) / CATALOG
     before = rows_of(path)
     steps = schema._STEPS
-    monkeypatch.setattr(schema, "_STEPS", (*steps[:-1], f"{steps[-1]}; DROP TABLE no_such_table"))
+    first = f"{steps[6]}; DROP TABLE no_such_table"
+    monkeypatch.setattr(schema, "_STEPS", (*steps[:6], first, *steps[7:]))
     with pytest.raises(LevoError, match="cannot be used as the catalog"):
         open_for_writing(path)
 

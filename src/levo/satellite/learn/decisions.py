@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from levo.satellite.learn.paths.branch import Branch
 from levo.satellite.learn.paths.known import Override
+from levo.satellite.learn.paths.model import model
 from levo.satellite.learn.paths.state import PathState
 from levo.satellite.learn.paths.templates import Catalog, Template, shown_path
+from levo.satellite.learn.paths.vocabulary import vocabulary
 
 _VALUE = re.compile(r"\{[^{}]*\}")
 
@@ -41,7 +45,7 @@ class TemplateDecision:
         """Return where *place* belongs, None if nothing has proven that it exists."""
         found = self.by_place.get(place)
         if found is None and paths is not None:
-            found = self.by_place.get(paths.canonical(place))
+            found = self.by_place.get(paths.locate(place).like or "")
         return found
 
 
@@ -59,12 +63,16 @@ def decide_templates(paths: PathState, overrides: Sequence[Override] = ()) -> Te
     return decision
 
 
-def decide_and_forget(paths: PathState, overrides: Sequence[Override] = ()) -> TemplateDecision:
-    """Decide on the templates of a host, and make *paths* forget the text of what is certainly a value."""
-    decision = decide_templates(paths, overrides)
-    if decision.top is not None and paths.forget_values(decision.top):
-        decision = decide_templates(paths, overrides)
-    return decision
+RULES = 1
+"""Grows with each change of a rule by which templates are decided or values are forgotten."""
+
+
+@cache
+def rules_version() -> str:
+    """Return what tells the rules of this release from those of another: code, words and weights."""
+    words = "".join(f"{word}{known.rank}{known.follow}" for word, known in sorted(vocabulary().items()))
+    weights = repr([sorted(part.items()) for part in (model().first, model().second)])
+    return f"{RULES}-{zlib.crc32((words + weights).encode()):08x}"
 
 
 def undecided(place: str, method: str) -> Assignment:

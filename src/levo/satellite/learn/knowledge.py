@@ -7,14 +7,17 @@ their response only.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
 from levo.satellite.learn.auth import carries_key, schemes
 from levo.satellite.learn.schema.body import Body, media_type, observe_body, sniffed
-from levo.satellite.learn.schema.node import Node, absorb
+from levo.satellite.learn.schema.merging import absorb
+from levo.satellite.learn.schema.node import Node
 from levo.satellite.learn.schema.observe import Observer
 from levo.satellite.learn.schema.text import Text
 from levo.satellite.learn.sensitive.detectors import Check, Detectors
@@ -22,6 +25,19 @@ from levo.satellite.learn.trace import INVALID_STATUS, Trace
 
 MAX_MEDIA_TYPES = 8
 MAX_AUTH_SETS = 24
+OTHER_MEDIA = "*/*"
+"""Stands for the media types beyond :data:`MAX_MEDIA_TYPES`."""
+_COMMON_MEDIA = frozenset(
+    [
+        "application/json",
+        "application/problem+json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/xml",
+        "text/plain",
+        "text/html",
+    ]
+)
 UNKNOWN_CODE = "default"
 """OpenAPI's key for every response that no other key describes."""
 _NO_PARAMETERS = frozenset(
@@ -161,6 +177,8 @@ class Knowledge(msgspec.Struct, array_like=True, omit_defaults=True):
             self.responses.setdefault(status, Response()).absorb(response)
         for scheme, count in other.auth.items():
             self.auth[scheme] = self.auth.get(scheme, 0) + count
+        if len(self.auth) > MAX_AUTH_SETS:
+            _keep_auth_sets(self.auth)
 
 
 def learn_messages(
@@ -227,8 +245,9 @@ def _learn_request(known: Knowledge, trace: Trace, place: str, detectors: Detect
     if cookies:
         Observer(_checks(detectors, cookies)).observe(known.cookies, cookies)
     scheme = schemes(trace.request_headers, query)
-    if scheme in known.auth or len(known.auth) < MAX_AUTH_SETS:
-        known.auth[scheme] = known.auth.get(scheme, 0) + 1
+    known.auth[scheme] = known.auth.get(scheme, 0) + 1
+    if len(known.auth) > MAX_AUTH_SETS:
+        _keep_auth_sets(known.auth)
     if trace.request_body:
         told = (trace.request_body, trace.request_whole, key, trace.path, "")
         _learn_body(known.bodies, content_type, *told, detectors)
@@ -258,13 +277,13 @@ def _learn_body(
     media = media_type(content_type) or sniffed(octets)
     body = bodies.get(media)
     if body is None:
-        if len(bodies) >= MAX_MEDIA_TYPES:
-            media = "*/*"
-        body = bodies.setdefault(media, Body())
+        body = bodies[media] = Body()
     if whole:
         observe_body(body, media, content_type, octets, detectors.checks_for(octets), key, path, request)
     else:
         body.seen += 1
+    if len(bodies) > MAX_MEDIA_TYPES:
+        _join_rare_bodies(bodies)
 
 
 def _query(text: str) -> dict[str, Text | list[Text]]:
@@ -298,3 +317,31 @@ def _checks(detectors: Detectors, fields: dict[str, Text]) -> Sequence[Check]:
 def _absorb_bodies(bodies: dict[str, Body], more: dict[str, Body]) -> None:
     for media, body in more.items():
         bodies.setdefault(media, Body()).absorb(body)
+    if len(bodies) > MAX_MEDIA_TYPES:
+        _join_rare_bodies(bodies)
+
+
+# What is kept must not depend on what came first: of all that there is, the first in a fixed order. What is
+# among the first of all is among the first of any part, so nothing of it was left out before.
+
+
+def _join_rare_bodies(bodies: dict[str, Body]) -> None:
+    named = sorted((media for media in bodies if media != OTHER_MEDIA), key=_media_rank)
+    for media in named[MAX_MEDIA_TYPES - 1 :]:
+        bodies.setdefault(OTHER_MEDIA, Body()).absorb(bodies.pop(media))
+
+
+def _keep_auth_sets(auth: dict[str, int]) -> None:
+    for scheme in sorted(auth, key=_auth_rank)[MAX_AUTH_SETS:]:
+        del auth[scheme]
+
+
+@lru_cache(maxsize=1024)
+def _media_rank(media: str) -> tuple[bool, int, str]:
+    return (media not in _COMMON_MEDIA, zlib.crc32(media.encode()), media)
+
+
+@lru_cache(maxsize=1024)
+def _auth_rank(scheme: str) -> tuple[int, int, str]:
+    """Schemes whose names a client cannot choose come first."""
+    return (sum(":" in part for part in scheme.split("+")), zlib.crc32(scheme.encode()), scheme)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from levo.satellite.learn.callers import Callers
 from levo.satellite.learn.knowledge import Knowledge, learn_messages
 from levo.satellite.learn.operations import parts_of
-from levo.satellite.learn.paths.state import PathState
+from levo.satellite.learn.paths.state import MOST_BODIES, PathState, body_counter
 from levo.satellite.learn.paths.statement import read_statement
 from levo.satellite.learn.paths.trie import path_keys
 from levo.satellite.learn.schema.hyperloglog import hash_key
@@ -80,7 +80,7 @@ class EndpointFacts:
 
     def add_trace(self, trace: Trace, caller_key: bytes) -> None:
         """Count one trace."""
-        weight, end_ns, status = trace.weight, trace.end_ns, trace.status
+        weight, end_ns, status = counted_weight(trace.weight), trace.end_ns, trace.status
         if not self.traces or end_ns < self.first_seen_ns:
             self.first_seen_ns = end_ns
         if end_ns > self.last_seen_ns:
@@ -94,6 +94,15 @@ class EndpointFacts:
             self.callers.add(caller_key, trace.client)
 
 
+WEIGHT_PARTS = 1024
+"""Weights are counted in this part of an exchange: sums are exact then, in whatever order."""
+
+
+def counted_weight(weight: float) -> float:
+    """Return *weight* as it is counted."""
+    return weight if weight == int(weight) else round(weight * WEIGHT_PARTS) / WEIGHT_PARTS
+
+
 MAX_THOROUGH_PLACES = 1_000
 """Places of one host of which all the first messages are looked into."""
 
@@ -101,31 +110,36 @@ MAX_THOROUGH_PLACES = 1_000
 class BodyBudget:
     """Chooses the exchanges whose messages are looked into: all at first, then fewer of what is known well.
 
-    Not part of the state: it bounds the work of a learner. What is not looked into is still counted.
+    It asks how many came before, which is part of what is known of the paths, and the identity of the
+    exchange, so that a restart and the time of a commit change nothing. What is not looked into is still
+    counted.
     """
 
     def __init__(self, thorough: int = 256, least_share: int = 16) -> None:
-        """Look into the first *thorough* of each endpoint and status, later into one in *least_share*."""
+        """Look into the first *thorough* of each place and status, later into one in *least_share*."""
         self._thorough = thorough
         self._least_share = least_share
-        self._counts: dict[tuple[EndpointKey, int], int] = {}
-        self._places: dict[Scope, int] = {}
+        self._known: Mapping[Scope, PathState] = {}
 
-    def wants(self, key: EndpointKey, trace: Trace) -> bool:
-        """Whether to look into *trace*."""
-        if len(self._counts) > 50_000:
-            self._counts.clear()
-            self._places.clear()
-        name = (key, trace.status)
-        count = self._counts.get(name, 0)
-        self._counts[name] = count + 1
-        places = self._places.get(key.scope, 0)
-        if not count:
-            self._places[key.scope] = places = places + 1
+    def counted(self, known: Mapping[Scope, PathState]) -> None:
+        """Count from *known*, which the states that are learned into will be merged with."""
+        self._known = known
+
+    def wants(self, key: EndpointKey, trace: Trace, paths: PathState) -> bool:
+        """Whether to look into *trace*, which is counted in *paths*."""
+        known = self._known.get(key.scope)
+        before = known.bodies if known is not None else {}
+        counter = body_counter(key.method, key.place, trace.status)
+        new = paths.bodies.get(counter, 0)
+        count = new + before.get(counter, 0)
+        paths.bodies[counter] = min(MOST_BODIES, new + 1)
         share = 1
         if count >= self._thorough:
             share = min(self._least_share, count // self._thorough + 1)
-        elif places > MAX_THOROUGH_PLACES:
+        elif (
+            len(before) + len(paths.bodies) > MAX_THOROUGH_PLACES
+            and len(before.keys() | paths.bodies.keys()) > MAX_THOROUGH_PLACES
+        ):
             # A host with so many places is being scanned, or has names for values: one is like another.
             share = self._least_share
         return share == 1 or zlib.crc32(trace.identity or count.to_bytes(8)) % share == 0
@@ -186,7 +200,7 @@ def learn(state: State, trace: Trace, settings: LearnSettings = DEFAULT_SETTINGS
     for part, keys in parts_of(trace) or ((trace, ()),):
         _learn_part(state, paths, scope, part, keys, settings)
     state.traces += 1
-    state.exchanges += trace.weight
+    state.exchanges += counted_weight(trace.weight)
     return state
 
 
@@ -203,7 +217,7 @@ def _learn_part(
     if facts is None:
         facts = state.endpoints[key] = EndpointFacts()
     facts.add_trace(trace, settings.caller_key)
-    if settings.budget is None or settings.budget.wants(key, trace):
+    if settings.budget is None or settings.budget.wants(key, trace, paths):
         learn_messages(facts.knowledge, trace, place, settings.detectors, hash_key(settings.caller_key))
         if found is not None and 200 <= trace.status < 300 and trace.response_whole:
             statement = read_statement(trace.path, trace.request_body, trace.response_body)

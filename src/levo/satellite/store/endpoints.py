@@ -1,178 +1,301 @@
-"""The rows of endpoints: figures, messages, rollups; and how they follow the templates."""
+"""The endpoints: the places that a decision puts together. A read model, made of places and decisions only.
+
+It can be thrown away and made again from the places. What can not is what has happened to it: numbers of
+endpoints, which links and alerts use, redirects from numbers that are gone, and the events.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
-
-import msgspec
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from levo.satellite.learn import (
     Assignment,
     Callers,
     EndpointFacts,
-    EndpointKey,
-    Knowledge,
     PathState,
     Scope,
     State,
     TemplateDecision,
     undecided,
 )
+from levo.satellite.learn.paths.state import Located
 from levo.satellite.learn.traffic import TrafficByMinute, merge_traffic
 from levo.satellite.store.changes import changes
-from levo.satellite.store.traffic import WHOLE_CATALOG, add_traffic, move_traffic, whole_of
+from levo.satellite.store.places import PlaceRow, PlaceTable, is_proven, read_knowledge
+from levo.satellite.store.traffic import WHOLE_CATALOG, add_traffic, count_traffic, whole_of
 
 MAX_EVENTS = 100_000
+_SIBLINGS = 8
+"""Places of an endpoint that are asked whether something is news, those with most traces."""
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode_knowledge = msgspec.msgpack.Decoder(Knowledge).decode
+Name = tuple[str, str]
+"""Method and template."""
 
 
-def unpack_knowledge(octets: bytes) -> Knowledge:
-    """Return what was stored of an endpoint's messages."""
-    return _decode_knowledge(octets)
+@dataclass(slots=True)
+class Added:
+    """What became of the exchanges of a delta."""
+
+    noise: float = 0.0
+    """Belong to no endpoint (as yet)."""
+    refused: float = 0.0
+    """Were left out, as there is no room for more places."""
+    unproven: float = 0.0
+    """Were left out, as there is no room for more places that nothing proves; they count as noise, too."""
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The endpoints of one host while a decision is applied."""
+
+    by_name: dict[Name, int]
+    shown: dict[int, tuple[str, float]]
+    taken: set[int] = field(default_factory=set)
+    moved: dict[int, Counter[int]] = field(default_factory=dict)
+    """By endpoint: where its exchanges went."""
+    changed: set[int] = field(default_factory=set)
+    noise: float = 0.0
+    """By how much the exchanges that belong to no endpoint grew."""
+
+    def successor(self, endpoint: int) -> int:
+        """Return the endpoint that got most of what *endpoint* had, 0 if none did."""
+        seen = {0}
+        while endpoint not in seen and endpoint not in self.taken:
+            seen.add(endpoint)
+            moved = self.moved.get(endpoint, Counter())
+            endpoint = max(moved, key=lambda each: (moved[each], -each), default=0)
+        return endpoint if endpoint in self.taken else 0
 
 
 class EndpointTable:
-    """Adds facts to rows, within the writer's transaction."""
+    """Keeps endpoints in step with places and decisions, within the writer's transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, max_endpoints: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, places: PlaceTable) -> None:
         self._connection = connection
-        self._max_endpoints = max_endpoints
-        self._count = 0
-        self.forget()
+        self._places = places
 
-    def forget(self) -> None:
-        """Count again, after a transaction that was taken back."""
-        (self._count,) = self._connection.execute("SELECT count(*) FROM endpoint").fetchone()
-
-    def add(self, delta: State, decisions: Mapping[Scope, TemplateDecision]) -> tuple[float, float]:
-        """Add the endpoints of *delta*; return the exchanges that the full catalog refused, and the noise."""
-        refused = noise = 0.0
+    def add(
+        self, delta: State, paths: Mapping[Scope, PathState], decisions: Mapping[Scope, TemplateDecision]
+    ) -> Added:
+        """Add the facts of *delta* to their places and endpoints."""
+        added = Added()
         whole: TrafficByMinute = {}
         by_organization: dict[str, TrafficByMinute] = {}
-        joined: dict[tuple[Scope, str, str], tuple[Assignment, str, EndpointFacts]] = {}
-        split: set[tuple[Scope, str, str]] = set()
-        """Those of which requests were counted before: a new template has taken them from another row."""
-        own: set[tuple[Scope, str, str]] = set()
-        """Those whose facts are not those of *delta*, which must not change."""
-        for key, facts in delta.endpoints.items():
-            scope = key.scope
-            assignment = _assign(key, facts, decisions.get(scope), delta.paths.get(scope))
-            if assignment is None:
-                noise += facts.exchanges
-                continue
-            name = (scope, key.method, assignment.template)
-            paths = delta.paths.get(scope)
-            if paths is not None and paths.requests(key.place, key.method) > facts.traces:
-                split.add(name)
-            known = joined.get(name)
-            if known is None:
-                place = key.place if paths is None else paths.canonical(key.place)
-                joined[name] = (assignment, place, facts)
-            elif name in own:
-                known[2].add(facts)
-            else:
-                own.add(name)
-                both = EndpointFacts()
-                both.add(known[2])
-                both.add(facts)
-                joined[name] = (assignment, known[1], both)
-        for name, (assignment, place, facts) in joined.items():
-            scope, method, _ = name
-            row = self._row(scope, method, assignment, place, facts, is_news=name not in split)
-            if row is None:
-                refused += facts.exchanges
-                continue
-            self._add_messages(row, facts)
-            add_traffic(self._connection, row, facts.traffic)
-            merge_traffic(whole, facts.traffic)
-            merge_traffic(by_organization.setdefault(scope.organization, {}), facts.traffic)
+        for (scope, method, _), (facts, at) in _by_place(delta, paths).items():
+            if self._add_place(scope, method, at, facts, decisions.get(scope), added):
+                merge_traffic(whole, facts.traffic)
+                merge_traffic(by_organization.setdefault(scope.organization, {}), facts.traffic)
         add_traffic(self._connection, WHOLE_CATALOG, whole)
         for organization, traffic in by_organization.items():
             add_traffic(self._connection, whole_of(self._connection, organization), traffic)
-        return refused, noise
+        return added
 
-    def follow(self, scope: Scope, decision: TemplateDecision, paths: PathState | None) -> None:
-        """Bring the rows of *scope* to the templates of *decision*: rename, or merge into another."""
-        rows = self._connection.execute(
-            "SELECT id, method, template, path_key, path, confidence FROM endpoint"
-            " WHERE organization = ? AND environment = ? AND application = ? AND host = ? ORDER BY id",
-            scope,
-        ).fetchall()
-        by_name = {(method, template): identity for identity, method, template, *_ in rows}
-        for identity, method, template, place, path, confidence in rows:
-            wanted = decision.assign(place, paths)
-            kept = place if paths is None else paths.canonical(place)
-            if kept != place:  # the text of values was forgotten
-                self._connection.execute("UPDATE endpoint SET path_key = ? WHERE id = ?", (kept, identity))
-            if wanted is None or (wanted.template, wanted.path, wanted.confidence) == (
-                template,
-                path,
-                confidence,
-            ):
-                continue
-            target = by_name.get((method, wanted.template), identity)
-            if target != identity:
-                self._merge(identity, target)
-                del by_name[method, template]
-                continue
-            self._connection.execute(
-                "UPDATE endpoint SET template = ?, path = ?, confidence = ? WHERE id = ?",
-                (wanted.template, wanted.path, wanted.confidence, identity),
-            )
-            self._connection.execute(
-                "UPDATE event SET detail = ? WHERE endpoint = ? AND kind = 'endpoint'",
-                (f"{method} {wanted.path}", identity),
-            )
-            del by_name[method, template]
-            by_name[method, wanted.template] = identity
-
-    def _row(
+    def _add_place(
         self,
         scope: Scope,
         method: str,
-        assignment: Assignment,
-        place: str,
+        at: Located,
         facts: EndpointFacts,
-        *,
-        is_news: bool,
-    ) -> int | None:
-        """Count *facts* in the row of an endpoint, made if need be; return its id, None without room.
+        decision: TemplateDecision | None,
+        added: Added,
+    ) -> bool:
+        """Return whether *facts* belong to an endpoint now."""
+        row = self._places.find(scope, method, at.key)
+        unproven = at.like != at.key
+        if row is None and unproven and not self._places.has_room_unproven(scope):
+            added.unproven += facts.exchanges
+            if at.like is None:
+                added.noise += facts.exchanges
+                return False
+            at, unproven = at._replace(key=at.like), False
+            row = self._places.find(scope, method, at.key)
+        proven = is_proven(facts.statuses) or (row is not None and row.proven)
+        wanted = _assign(method, at, decision, proven=proven)
+        if row is None and self._places.is_full:
+            added.refused += facts.exchanges
+            return False
+        endpoint = before = 0 if row is None else row.endpoint
+        if wanted is None:
+            added.noise += 0.0 if before else facts.exchanges
+        else:
+            endpoint = self._endpoint(scope, method, wanted, facts, is_news=before == 0)
+        if row is None:
+            self._places.insert(scope, method, at.key, endpoint, facts, unproven=unproven)
+        else:
+            if row.unproven and not unproven:
+                self._places.rename(row, at.key, unproven=False)
+            if endpoint and not before:
+                count_traffic(self._connection, row.id, scope.organization)
+                added.noise -= row.exchanges
+            self._add_known(row, endpoint, facts)
+            if endpoint != before:
+                self._places.assign(row, endpoint)
+                for each in {before, endpoint} - {0}:
+                    self._rebuild(each)
+                return endpoint != 0
+        if endpoint:
+            self._count(endpoint, facts)
+        return endpoint != 0
 
-        An id is never given twice: alerts, links and redirects name endpoints by it.
-        """
+    def _add_known(self, row: PlaceRow, endpoint: int, facts: EndpointFacts) -> None:
+        known = self._places.knowledge(row.id)
+        if endpoint:
+            news = list(changes(known, facts.knowledge))
+            if news and self._has_others(endpoint, row.id):
+                news = list(changes(read_knowledge(self._connection, endpoint, _SIBLINGS), facts.knowledge))
+            for kind, detail in news:
+                self._event(endpoint, facts.last_seen_ns, kind, detail)
+        self._places.add(row, facts, known)
+
+    def _has_others(self, endpoint: int, place: int) -> bool:
+        found = self._connection.execute(
+            "SELECT 1 FROM place WHERE endpoint = ? AND id != ? LIMIT 1", (endpoint, place)
+        ).fetchone()
+        return found is not None
+
+    def follow(self, scope: Scope, decision: TemplateDecision, paths: PathState) -> float:
+        """Bring places and endpoints of *scope* to *decision*; return by how much the noise grew."""
         execute = self._connection.execute
-        row = execute(
-            "SELECT id, callers FROM endpoint WHERE organization = ? AND environment = ? AND application = ?"
+        rows = _Rows({}, {})
+        for identity, method, template, path, confidence in execute(
+            "SELECT id, method, template, path, confidence FROM endpoint"
+            " WHERE organization = ? AND environment = ? AND application = ? AND host = ? ORDER BY id",
+            scope,
+        ).fetchall():
+            rows.by_name[method, template] = identity
+            rows.shown[identity] = (path, confidence)
+        wanted: dict[Name, tuple[Assignment, list[PlaceRow]]] = {}
+        for row, at in self._located(scope, paths, rows):
+            found = _assign(row.method, at, decision, row=row)
+            if found is not None:
+                wanted.setdefault((row.method, found.template), (found, []))[1].append(row)
+            elif row.endpoint:
+                rows.noise += row.exchanges
+                rows.changed.add(row.endpoint)
+                self._places.assign(row, 0)
+        rows.taken.update(rows.by_name[name] for name in wanted if name in rows.by_name)
+        for name, (assignment, group) in sorted(wanted.items(), key=lambda item: item[0]):
+            endpoint = self._place_together(scope, name, assignment, group, rows)
+            for row in group:
+                if not row.endpoint:
+                    count_traffic(self._connection, row.id, scope.organization)
+                    rows.noise -= row.exchanges
+                if row.endpoint != endpoint:
+                    rows.changed |= {row.endpoint, endpoint}
+                    rows.moved.setdefault(row.endpoint, Counter())[endpoint] += max(1, round(row.exchanges))
+                    self._places.assign(row, endpoint)
+        for endpoint in rows.shown.keys() - rows.taken:
+            self._remove(endpoint, rows.successor(endpoint))
+        for endpoint in sorted(rows.changed & rows.taken):
+            self._rebuild(endpoint)
+        return rows.noise
+
+    def _located(self, scope: Scope, paths: PathState, rows: _Rows) -> Iterable[tuple[PlaceRow, Located]]:
+        """Return the places of *scope* under the keys that they have by now."""
+        found: dict[tuple[str, str], tuple[PlaceRow, Located]] = {}
+        for row in self._places.of(scope):
+            at = paths.locate(row.place, row.method)
+            known = found.get((row.method, at.key))
+            if known is not None:
+                self._join(scope, row, known[0], rows)
+                continue
+            if at.key != row.place or row.unproven != (at.like != at.key):
+                self._places.rename(row, at.key, unproven=at.like != at.key)
+            found[row.method, at.key] = (row, at)
+        return found.values()
+
+    def _join(self, scope: Scope, row: PlaceRow, target: PlaceRow, rows: _Rows) -> None:
+        """Give everything of *row* to *target*, which has the same key by now."""
+        rows.changed |= {row.endpoint, target.endpoint}
+        if row.endpoint and not target.endpoint:
+            count_traffic(self._connection, target.id, scope.organization)
+            rows.noise -= target.exchanges
+            self._places.assign(target, row.endpoint)
+        elif target.endpoint and not row.endpoint:
+            count_traffic(self._connection, row.id, scope.organization)
+            rows.noise -= row.exchanges
+        elif row.endpoint != target.endpoint:
+            rows.moved.setdefault(row.endpoint, Counter())[target.endpoint] += max(1, round(row.exchanges))
+        self._places.merge(row, target)
+
+    def _place_together(
+        self, scope: Scope, name: Name, assignment: Assignment, group: list[PlaceRow], rows: _Rows
+    ) -> int:
+        """Return the endpoint of *group*: the one of that name, else one that becomes it, else a new one."""
+        method, template = name
+        endpoint = rows.by_name.get(name)
+        if endpoint is None:
+            free: Counter[int] = Counter()
+            for row in group:
+                if row.endpoint and row.endpoint not in rows.taken:
+                    free[row.endpoint] += max(1, round(row.exchanges))
+            if free:
+                endpoint = max(free, key=lambda each: (free[each], -each))
+                self._connection.execute(
+                    "UPDATE endpoint SET template = ? WHERE id = ?", (template, endpoint)
+                )
+            else:
+                facts = EndpointFacts()
+                endpoint = self._insert(scope, method, assignment, facts)
+                if not any(row.endpoint for row in group):
+                    rows.changed.add(endpoint)
+                    self._event(endpoint, 0, "endpoint", f"{method} {assignment.path}")
+            rows.taken.add(endpoint)
+        shown = (assignment.path, assignment.confidence)
+        if rows.shown.get(endpoint) != shown:
+            self._connection.execute(
+                "UPDATE endpoint SET path = ?, confidence = ? WHERE id = ?", (*shown, endpoint)
+            )
+            self._connection.execute(
+                "UPDATE event SET detail = ? WHERE endpoint = ? AND kind = 'endpoint'",
+                (f"{method} {assignment.path}", endpoint),
+            )
+        return endpoint
+
+    def _endpoint(
+        self, scope: Scope, method: str, assignment: Assignment, facts: EndpointFacts, *, is_news: bool
+    ) -> int:
+        """Return the endpoint of a template, made if need be."""
+        row = self._connection.execute(
+            "SELECT id FROM endpoint WHERE organization = ? AND environment = ? AND application = ?"
             " AND host = ? AND method = ? AND template = ?",
             (*scope, method, assignment.template),
         ).fetchone()
-        if row is None:
-            if self._count >= self._max_endpoints:
-                return None
-            self._count += 1
-            row = execute(
-                "INSERT INTO endpoint (id, traces, exchanges, first_seen_ns, last_seen_ns, organization,"
-                " environment, application, host, method, template, path, path_key, confidence)"
-                " VALUES (1 + max((SELECT ifnull(max(id), 0) FROM endpoint),"
-                " (SELECT ifnull(max(old_endpoint), 0) FROM endpoint_redirect)),0,0,?,?,?,?,?,?,?,?,?,?,?)"
-                " RETURNING id, callers",
-                (
-                    facts.first_seen_ns,
-                    facts.last_seen_ns,
-                    *scope,
-                    method,
-                    assignment.template,
-                    assignment.path,
-                    place,
-                    assignment.confidence,
-                ),
-            ).fetchone()
-            if is_news:
-                self._event(row[0], facts.first_seen_ns, "endpoint", f"{method} {assignment.path}")
-        callers = Callers(row[1])
+        if row is not None:
+            return int(row[0])
+        identity = self._insert(scope, method, assignment, facts)
+        if is_news:
+            self._event(identity, facts.first_seen_ns, "endpoint", f"{method} {assignment.path}")
+        return identity
+
+    def _insert(self, scope: Scope, method: str, assignment: Assignment, facts: EndpointFacts) -> int:
+        """An id is never given twice: alerts, links and redirects name endpoints by it."""
+        row = self._connection.execute(
+            "INSERT INTO endpoint (id, traces, exchanges, first_seen_ns, last_seen_ns, organization,"
+            " environment, application, host, method, template, path, confidence)"
+            " VALUES (1 + max((SELECT ifnull(max(id), 0) FROM endpoint),"
+            " (SELECT ifnull(max(old_endpoint), 0) FROM endpoint_redirect)),0,0,?,?,?,?,?,?,?,?,?,?)"
+            " RETURNING id",
+            (
+                facts.first_seen_ns,
+                facts.last_seen_ns,
+                *scope,
+                method,
+                assignment.template,
+                assignment.path,
+                assignment.confidence,
+            ),
+        ).fetchone()
+        return int(row[0])
+
+    def _count(self, endpoint: int, facts: EndpointFacts) -> None:
+        """Add *facts* to the figures of an endpoint."""
+        execute = self._connection.execute
+        (registers,) = execute("SELECT callers FROM endpoint WHERE id = ?", (endpoint,)).fetchone()
+        callers = Callers(registers)
         callers.absorb(facts.callers)
         execute(
             "UPDATE endpoint SET traces = traces + ?, exchanges = exchanges + ?, callers = ?,"
@@ -185,65 +308,40 @@ class EndpointTable:
                 facts.schemes,
                 facts.first_seen_ns,
                 facts.last_seen_ns,
-                row[0],
+                endpoint,
             ),
         )
         self._connection.executemany(
             "INSERT INTO endpoint_status VALUES (?, ?, ?)"
             " ON CONFLICT DO UPDATE SET exchanges = exchanges + excluded.exchanges",
-            [(row[0], status, exchanges) for status, exchanges in facts.statuses.items()],
+            [(endpoint, status, exchanges) for status, exchanges in facts.statuses.items()],
         )
-        return int(row[0])
 
-    def _add_messages(self, endpoint: int, facts: EndpointFacts) -> None:
-        row = self._connection.execute(
-            "SELECT state FROM knowledge WHERE endpoint = ?", (endpoint,)
-        ).fetchone()
-        if row is None:
-            known = facts.knowledge
-        else:
-            known = _decode_knowledge(row[0])
-            for kind, detail in changes(known, facts.knowledge):
-                self._event(endpoint, facts.last_seen_ns, kind, detail)
-            known.absorb(facts.knowledge)
-        self._connection.execute("INSERT OR REPLACE INTO knowledge VALUES (?, ?)", (endpoint, _encode(known)))
+    def _rebuild(self, endpoint: int) -> None:
+        """Work out the figures of an endpoint from its places."""
+        total = self._places.joined(endpoint)
+        if not total.traces:
+            self._remove(endpoint, 0)
+            return
+        self._connection.execute(
+            "UPDATE endpoint SET traces = 0, exchanges = 0, callers = x'', schemes = 0, first_seen_ns = ?,"
+            " last_seen_ns = ? WHERE id = ?",
+            (total.first_seen_ns, total.last_seen_ns, endpoint),
+        )
+        self._connection.execute("DELETE FROM endpoint_status WHERE endpoint = ?", (endpoint,))
+        self._count(endpoint, total)
+        self._connection.execute(
+            "UPDATE event SET time_ns = ? WHERE endpoint = ? AND kind = 'endpoint' AND time_ns = 0",
+            (total.first_seen_ns, endpoint),
+        )
 
-    def _merge(self, old: int, new: int) -> None:
-        """Give everything of the row *old* to the row *new*, and leave a redirect."""
+    def _remove(self, endpoint: int, new: int) -> None:
+        """Delete an endpoint that has no places any more, and lead its number to *new*, 0 for nowhere."""
         execute = self._connection.execute
-        for status, exchanges in execute(
-            "SELECT status, exchanges FROM endpoint_status WHERE endpoint = ?", (old,)
-        ).fetchall():
-            execute(
-                "INSERT INTO endpoint_status VALUES (?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET exchanges = exchanges + excluded.exchanges",
-                (new, status, exchanges),
-            )
-        states = dict(
-            execute("SELECT endpoint, state FROM knowledge WHERE endpoint IN (?, ?)", (old, new)).fetchall()
-        )
-        known = Knowledge()
-        for state in states.values():
-            known.absorb(_decode_knowledge(state))
-        execute("INSERT OR REPLACE INTO knowledge VALUES (?, ?)", (new, _encode(known)))
-        move_traffic(self._connection, old, new)
-        callers, schemes = Callers(), 0
-        for registers, seen in execute(
-            "SELECT callers, schemes FROM endpoint WHERE id IN (?, ?)", (old, new)
-        ).fetchall():
-            callers.absorb(Callers(registers))
-            schemes |= seen
-        execute(
-            "UPDATE endpoint SET (traces, exchanges, first_seen_ns, last_seen_ns) = (SELECT sum(traces),"
-            " sum(exchanges), min(first_seen_ns), max(last_seen_ns) FROM endpoint WHERE id IN (?, ?)),"
-            " callers = ?, schemes = ? WHERE id = ?",
-            (old, new, callers.registers, schemes, new),
-        )
-        execute("DELETE FROM event WHERE endpoint = ?", (old,))
-        execute("DELETE FROM endpoint WHERE id = ?", (old,))
-        execute("UPDATE endpoint_redirect SET new_endpoint = ? WHERE new_endpoint = ?", (new, old))
-        execute("INSERT OR REPLACE INTO endpoint_redirect VALUES (?, ?)", (old, new))
-        self._count -= 1
+        execute("DELETE FROM event WHERE endpoint = ?", (endpoint,))
+        execute("DELETE FROM endpoint WHERE id = ?", (endpoint,))
+        execute("UPDATE endpoint_redirect SET new_endpoint = ? WHERE new_endpoint = ?", (new, endpoint))
+        execute("INSERT OR REPLACE INTO endpoint_redirect VALUES (?, ?)", (endpoint, new))
 
     def _event(self, endpoint: int, time_ns: int, kind: str, detail: str) -> None:
         self._connection.execute(
@@ -258,14 +356,42 @@ class EndpointTable:
         )
 
 
+def _by_place(
+    delta: State, paths: Mapping[Scope, PathState]
+) -> dict[tuple[Scope, str, str], tuple[EndpointFacts, Located]]:
+    """Return the facts of *delta*, which is not changed, by the places where they are kept."""
+    found: dict[tuple[Scope, str, str], tuple[EndpointFacts, Located]] = {}
+    own: set[tuple[Scope, str, str]] = set()
+    for key, facts in delta.endpoints.items():
+        scope = key.scope
+        at = paths[scope].locate(key.place, key.method)
+        name = (scope, key.method, at.key)
+        known = found.get(name)
+        if known is None:
+            found[name] = (facts, at)
+        else:
+            if name not in own:
+                own.add(name)
+                both = EndpointFacts()
+                both.add(known[0])
+                known = found[name] = (both, at)
+            known[0].add(facts)
+    return found
+
+
 def _assign(
-    key: EndpointKey, facts: EndpointFacts, decision: TemplateDecision | None, paths: PathState | None
+    method: str,
+    at: Located,
+    decision: TemplateDecision | None,
+    *,
+    proven: bool = False,
+    row: PlaceRow | None = None,
 ) -> Assignment | None:
-    """Return where *key* belongs, None for noise: nothing has proven that the endpoint exists."""
-    found = None if decision is None else decision.assign(key.place, paths)
-    if found is not None and key.method in found.methods:
+    """Return where a place belongs, None for noise: nothing has proven that the endpoint exists.
+
+    Requests of methods that make no endpoint, such as TRACE, belong to a template that others made.
+    """
+    found = None if decision is None or at.like is None else decision.by_place.get(at.like)
+    if found is not None and (method in found.methods or proven or (row is not None and row.proven)):
         return found
-    proven = any(status not in (404, 405, 410, 501) for status in facts.statuses)
-    if paths is None or not proven:
-        return None
-    return found or undecided(key.place, key.method)
+    return (found or undecided(at.key, method)) if at.there else None

@@ -9,12 +9,9 @@ import msgspec
 
 from levo.satellite.learn.trace import schemes_of, status_name
 from levo.satellite.openapi import Operation
-from levo.satellite.store.endpoints import unpack_knowledge
+from levo.satellite.store.places import read_knowledge
 
-_COLUMNS = (
-    "id, method, path, host, exchanges, first_seen_ns, last_seen_ns, confidence, schemes,"
-    " (SELECT state FROM knowledge WHERE endpoint = endpoint.id)"
-)
+_COLUMNS = "id, method, path, host, exchanges, first_seen_ns, last_seen_ns, confidence, schemes"
 
 
 class EventRow(msgspec.Struct, frozen=True):
@@ -121,13 +118,11 @@ def read_description(connection: sqlite3.Connection, place: tuple[str, str, str]
 
 def _operations(
     connection: sqlite3.Connection,
-    rows: Sequence[tuple[int, str, str, str, float, int, int, float, int, bytes | None]],
+    rows: Sequence[tuple[int, str, str, str, float, int, int, float, int]],
 ) -> list[tuple[int, Operation]]:
     found: list[tuple[int, Operation]] = []
-    for identity, method, path, host, exchanges, first, last, confidence, schemes, state in rows:
-        operation = Operation(method, path, host)
-        if state is not None:
-            operation.knowledge = unpack_knowledge(state)
+    for identity, method, path, host, exchanges, first, last, confidence, schemes in rows:
+        operation = Operation(method, path, host, read_knowledge(connection, identity))
         operation.exchanges = exchanges
         operation.first_seen_ns, operation.last_seen_ns = first, last
         operation.confidence = confidence

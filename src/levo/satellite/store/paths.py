@@ -14,6 +14,87 @@ from levo.satellite.learn.paths.known import Kind as OverrideKind
 from levo.satellite.store.userdata.database import row_number
 from levo.satellite.store.userdata.decisions import read_path_decisions
 
+_SCOPE = "organization = ? AND environment = ? AND application = ? AND host = ?"
+LARGE_BYTES = 1 << 16
+"""A host whose paths take more is not written anew with each commit: what is new is put into a log …"""
+LONGEST_LOG = 32
+"""… of at most so many entries."""
+
+
+class PathTable:
+    """The paths of each host, in memory, and stored in the transaction of what else was learned.
+
+    *pending* are the hosts on whose templates nothing was decided since they last learned something.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, key: bytes) -> None:
+        self._connection = connection
+        self._key = key
+        self.known: dict[Scope, PathState] = {}
+        self.pending: set[Scope] = set()
+        self._logged: dict[Scope, int] = {}
+        """Entries in the log by host that has one."""
+        self._bytes: dict[Scope, int] = {}
+        for row in connection.execute("SELECT organization, environment, application, host FROM paths"):
+            self.reload(Scope(*row))
+
+    def reload(self, scope: Scope) -> None:
+        """Take what is stored of a host; what cannot be read any more is learned anew."""
+        self.known.pop(scope, None)
+        self._logged.pop(scope, None)
+        row = self._connection.execute(f"SELECT state, decided FROM paths WHERE {_SCOPE}", scope).fetchone()
+        if row is None:
+            return
+        try:
+            state = PathState.from_bytes(row[0], self._key)
+        except ValueError:
+            return
+        log = self._connection.execute(f"SELECT state FROM path_log WHERE {_SCOPE} ORDER BY id", scope)
+        for number, (octets,) in enumerate(log, start=1):
+            self._logged[scope] = number
+            state.absorb(PathState.from_bytes(octets, self._key))
+        self._bytes[scope] = len(row[0])
+        self.known[scope] = state
+        if not row[1]:
+            self.pending.add(scope)
+
+    def learn(self, scope: Scope, delta: PathState) -> None:
+        """Take in what was learned of the paths of a host, in memory."""
+        if scope not in self.known:
+            self.known[scope] = delta.empty()
+        self.known[scope].absorb(delta, fold=False)
+        self.pending.add(scope)
+
+    def of(self, scope: Scope) -> PathState:
+        """Return what is known of the paths of a host, nothing at first."""
+        return self.known.setdefault(scope, PathState(self._key))
+
+    def save(self, scope: Scope, delta: PathState | None, *, decided: bool) -> None:
+        """Store the paths of a host, of which *delta* is new (None: nothing is)."""
+        known = self.known[scope]
+        execute = self._connection.execute
+        if delta is not None and self._bytes.get(scope, 0) > LARGE_BYTES:
+            logged = self._logged.get(scope, 0)
+            if logged < LONGEST_LOG:
+                delta.conform(known)
+                execute(
+                    "INSERT INTO path_log (organization, environment, application, host, state)"
+                    " VALUES (?,?,?,?,?)",
+                    (*scope, delta.to_bytes()),
+                )
+                execute(f"UPDATE paths SET decided = ? WHERE {_SCOPE}", (decided, *scope))
+                self._logged[scope] = logged + 1
+                return
+        octets = known.to_bytes()
+        execute(
+            "INSERT OR REPLACE INTO paths (organization, environment, application, host, state, decided)"
+            " VALUES (?,?,?,?,?,?)",
+            (*scope, octets, decided),
+        )
+        if self._logged.pop(scope, 0):
+            execute(f"DELETE FROM path_log WHERE {_SCOPE}", scope)
+        self._bytes[scope] = len(octets)
+
 
 def read_overrides(connection: sqlite3.Connection, userdata: Path, scope: Scope) -> tuple[Override, ...]:
     """Return what descriptions and users (in *userdata*) say about the paths of *scope*; users come last."""

@@ -148,10 +148,65 @@ _STEPS = (
     ALTER TABLE endpoint_redirect RENAME COLUMN old TO old_endpoint;
     ALTER TABLE endpoint_redirect RENAME COLUMN new TO new_endpoint;
     """,
+    # 8: what was learned by place, of which endpoints are a read model; rollups by place, too. What earlier
+    # versions put together stays together: each endpoint becomes one place.
+    """
+    CREATE TABLE place (
+        id INTEGER PRIMARY KEY,
+        organization TEXT NOT NULL,
+        environment TEXT NOT NULL,
+        application TEXT NOT NULL,
+        host TEXT NOT NULL,
+        method TEXT NOT NULL,
+        path_key TEXT NOT NULL,
+        unproven INTEGER NOT NULL,
+        endpoint INTEGER NOT NULL,
+        traces INTEGER NOT NULL,
+        exchanges REAL NOT NULL,
+        schemes INTEGER NOT NULL,
+        first_seen_ns INTEGER NOT NULL,
+        last_seen_ns INTEGER NOT NULL,
+        statuses TEXT NOT NULL,
+        callers BLOB NOT NULL,
+        knowledge BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX place_key ON place (organization, environment, application, host, method, path_key);
+    CREATE INDEX place_endpoint ON place (endpoint);
+    INSERT INTO place
+        SELECT id, organization, environment, application, host, method, path_key, 0, id, traces,
+            exchanges,
+            schemes, first_seen_ns, last_seen_ns,
+            (SELECT json_group_object(CAST(status AS TEXT), exchanges) FROM endpoint_status
+                WHERE endpoint = endpoint.id),
+            callers, ifnull((SELECT state FROM knowledge WHERE endpoint = endpoint.id), x'90')
+        FROM endpoint;
+    DROP TABLE knowledge;
+    ALTER TABLE endpoint DROP COLUMN path_key;
+
+    DROP TRIGGER rollup_of_deleted_endpoint;
+    ALTER TABLE rollup RENAME COLUMN endpoint TO place;
+    CREATE TRIGGER rollup_of_deleted_place AFTER DELETE ON place BEGIN
+        DELETE FROM rollup WHERE place = old.id;
+    END;
+
+    ALTER TABLE paths ADD COLUMN decided INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE path_log (
+        id INTEGER PRIMARY KEY,
+        organization TEXT NOT NULL,
+        environment TEXT NOT NULL,
+        application TEXT NOT NULL,
+        host TEXT NOT NULL,
+        state BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX path_log_host ON path_log (organization, environment, application, host);
+
+    CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    """,
 )
 
 _ITS_ENDPOINTS = "(SELECT id FROM main.endpoint WHERE organization = {1})"
 _OF_ENDPOINT = f"SELECT * FROM main.{{0}} WHERE endpoint IN {_ITS_ENDPOINTS}"
+_OF_PLACE = "SELECT * FROM main.{0} WHERE place IN (SELECT id FROM main.place WHERE organization = {1})"
 _OF_ORGANIZATION = "SELECT * FROM main.{0} WHERE organization = {1}"
 _OF_NOBODY = "SELECT * FROM main.{0} WHERE 0"
 _SEEN_BY_ONE = {
@@ -159,10 +214,11 @@ _SEEN_BY_ONE = {
     "sensor": _OF_ORGANIZATION,
     "description": _OF_ORGANIZATION,
     "paths": _OF_ORGANIZATION,
+    "path_log": _OF_ORGANIZATION,
+    "place": _OF_ORGANIZATION,
     "endpoint_status": _OF_ENDPOINT,
-    "knowledge": _OF_ENDPOINT,
     "event": _OF_ENDPOINT,
-    "rollup": _OF_ENDPOINT + " UNION ALL SELECT * FROM main.{0} WHERE endpoint ="
+    "rollup": _OF_PLACE + " UNION ALL SELECT * FROM main.{0} WHERE place ="
     " (SELECT -id FROM main.organization WHERE name = {1})",
     "endpoint_redirect": f"SELECT * FROM main.{{0}} WHERE new_endpoint IN {_ITS_ENDPOINTS}",
     "organization": "SELECT * FROM main.{0} WHERE name = {1}",

@@ -13,7 +13,7 @@ HOUR_S, DAY_S = 3600, 86_400
 KEPT_S = {MINUTE_S: 3 * HOUR_S, HOUR_S: 8 * DAY_S, DAY_S: 400 * DAY_S}
 """How long rollups are kept, by their size in seconds."""
 WHOLE_CATALOG = 0
-"""Stands in the place of an endpoint's id for the sum over all."""
+"""Stands in for a place's id for the sum over all."""
 
 SCHEMA = """
     CREATE TABLE rollup (
@@ -41,18 +41,18 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Latency).decode
 
 
-def add_traffic(connection: sqlite3.Connection, endpoint: int, by_minute: Mapping[int, Traffic]) -> None:
-    """Add *by_minute* to the rollups of *endpoint*. Runs in the caller's transaction."""
+def add_traffic(connection: sqlite3.Connection, place: int, by_minute: Mapping[int, Traffic]) -> None:
+    """Add *by_minute* to the rollups of *place*. Runs in the caller's transaction."""
     for size in KEPT_S:
         sums: dict[int, Traffic] = {}
         for minute, traffic in by_minute.items():
             sums.setdefault(minute // size * size, Traffic()).add(traffic)
         for start, traffic in sums.items():
-            _add(connection, endpoint, size, start, traffic)
+            _add(connection, place, size, start, traffic)
 
 
 def whole_of(connection: sqlite3.Connection, organization: str) -> int:
-    """Return what stands in the place of an endpoint's id for the sum over all of *organization*."""
+    """Return what stands in for a place's id for the sum over all of *organization*."""
     row = connection.execute("SELECT id FROM organization WHERE name = ?", (organization,)).fetchone()
     if row is None:
         row = connection.execute(
@@ -62,12 +62,21 @@ def whole_of(connection: sqlite3.Connection, organization: str) -> int:
 
 
 def move_traffic(connection: sqlite3.Connection, source: int, target: int) -> None:
-    """Add the rollups of one endpoint to those of another, which takes its place."""
-    rows = connection.execute(f"SELECT size_s, {_COLUMNS} FROM rollup WHERE endpoint = ?", (source,))
+    """Add the rollups of one place to those of another."""
+    rows = connection.execute(f"SELECT size_s, {_COLUMNS} FROM rollup WHERE place = ?", (source,))
     for size, *row in rows.fetchall():
         start, traffic = _traffic(row)
         _add(connection, target, size, start, traffic)
-    connection.execute("DELETE FROM rollup WHERE endpoint = ?", (source,))
+    connection.execute("DELETE FROM rollup WHERE place = ?", (source,))
+
+
+def count_traffic(connection: sqlite3.Connection, place: int, organization: str) -> None:
+    """Add the rollups of a place that belongs to an endpoint from now on to the sums over all."""
+    rows = connection.execute(f"SELECT size_s, {_COLUMNS} FROM rollup WHERE place = ?", (place,)).fetchall()
+    for total in (WHOLE_CATALOG, whole_of(connection, organization)) if rows else ():
+        for size, *row in rows:
+            start, traffic = _traffic(row)
+            _add(connection, total, size, start, traffic)
 
 
 def prune_traffic(connection: sqlite3.Connection, now_s: int) -> int:
@@ -83,13 +92,27 @@ def prune_traffic(connection: sqlite3.Connection, now_s: int) -> int:
 def read_traffic(
     connection: sqlite3.Connection, endpoint: int, size_s: int, since_s: int
 ) -> Iterator[tuple[int, Traffic]]:
-    """Yield (start in seconds, traffic) of the rollups of one size from *since_s* on, in order."""
+    """Yield (start in seconds, traffic) of the rollups of one size from *since_s* on, in order.
+
+    *endpoint* may be :data:`WHOLE_CATALOG` or what :func:`whole_of` returned.
+    """
+    places = "?" if endpoint <= WHOLE_CATALOG else "SELECT id FROM place WHERE endpoint = ?"
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM rollup WHERE endpoint = ? AND size_s = ? AND start_s >= ? ORDER BY start_s",
+        f"SELECT {_COLUMNS} FROM rollup WHERE place IN ({places}) AND size_s = ? AND start_s >= ?"
+        " ORDER BY start_s",
         (endpoint, size_s, since_s),
     )
+    last: tuple[int, Traffic] | None = None
     for row in rows:
-        yield _traffic(row)
+        start, traffic = _traffic(row)
+        if last is not None and last[0] == start:
+            last[1].add(traffic)
+            continue
+        if last is not None:
+            yield last
+        last = start, traffic
+    if last is not None:
+        yield last
 
 
 def read_most_errors(
@@ -100,8 +123,9 @@ def read_most_errors(
     Only the rollups of endpoints that ever answered with 5xx are read, each by its key.
     """
     return connection.execute(
-        "SELECT endpoint, total(exchanges), total(client_errors), total(server_errors) FROM rollup"
-        " WHERE endpoint IN (SELECT endpoint FROM endpoint_status WHERE status >= 500)"
+        "SELECT place.endpoint, total(rollup.exchanges), total(client_errors), total(server_errors)"
+        " FROM place CROSS JOIN rollup ON rollup.place = place.id"
+        " WHERE place.endpoint IN (SELECT endpoint FROM endpoint_status WHERE status >= 500)"
         " AND size_s = ? AND start_s >= ?"
         " GROUP BY 1 HAVING total(server_errors) > 0 ORDER BY 4 DESC, 1 LIMIT ?",
         (size_s, since_s, limit),
@@ -119,10 +143,10 @@ def _traffic(row: tuple[int, float, float, float, bytes] | list[object]) -> tupl
     return start, Traffic(exchanges, client_errors, server_errors, _decode(latency).buckets)
 
 
-def _add(connection: sqlite3.Connection, endpoint: int, size: int, start: int, traffic: Traffic) -> None:
+def _add(connection: sqlite3.Connection, place: int, size: int, start: int, traffic: Traffic) -> None:
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM rollup WHERE endpoint = ? AND size_s = ? AND start_s = ?",
-        (endpoint, size, start),
+        f"SELECT {_COLUMNS} FROM rollup WHERE place = ? AND size_s = ? AND start_s = ?",
+        (place, size, start),
     ).fetchone()
     if row is not None:
         known = _traffic(row)[1]
@@ -131,12 +155,12 @@ def _add(connection: sqlite3.Connection, endpoint: int, size: int, start: int, t
     connection.execute(
         "INSERT OR REPLACE INTO rollup VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            endpoint,
+            place,
             size,
             start,
             traffic.exchanges,
             traffic.client_errors,
             traffic.server_errors,
-            _encode(_Latency(traffic.latency)),
+            _encode(_Latency(dict(sorted(traffic.latency.items())))),
         ),
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import math
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
@@ -25,9 +26,11 @@ from levo.satellite.learn import (
     merge_sensor,
     runs_before,
 )
+from levo.satellite.learn.decisions import rules_version
 from levo.satellite.queue import Position
 from levo.satellite.store.endpoints import EndpointTable
-from levo.satellite.store.paths import read_overrides
+from levo.satellite.store.paths import PathTable, read_overrides
+from levo.satellite.store.places import PlaceTable
 from levo.satellite.store.schema import open_for_writing
 from levo.satellite.store.traffic import prune_traffic
 from levo.satellite.store.userdata.database import USERDATA_NAME
@@ -38,6 +41,12 @@ MAX_RUNS = 64
 """Runs kept of one sensor id that overlap."""
 MAX_DELIVERIES = 20_000
 """Deliveries remembered, so that one that comes again changes nothing."""
+
+
+Decide = Callable[
+    [Mapping[Scope, PathState], Callable[[Scope], Sequence[Override]]], Mapping[Scope, TemplateDecision]
+]
+"""Given pending hosts with their paths, and what people say about each, decides on those that are due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,33 +75,55 @@ class CatalogWriter:
     is what makes sure of that over a crash.
     """
 
-    def __init__(self, path: Path, *, max_endpoints: int = MAX_ENDPOINTS) -> None:
-        """Open or make the database at *path*.
+    def __init__(self, path: Path, *, max_endpoints: int = MAX_ENDPOINTS, key: bytes = b"levo") -> None:
+        """Open or make the database at *path*; *key* hashes what the paths keep of values.
 
         Raises:
             LevoError: the file cannot be used.
         """
         self._path = path
         self._connection = open_for_writing(path)
-        self._endpoints = EndpointTable(self._connection, max_endpoints)
+        self._places = PlaceTable(self._connection, max_endpoints)
+        self._endpoints = EndpointTable(self._connection, self._places)
+        self._key = key
+        self._decisions: dict[Scope, TemplateDecision] = {}
         (self._sensors,) = self._connection.execute("SELECT count(*) FROM sensor").fetchone()
+
+    @cached_property
+    def _paths(self) -> PathTable:
+        """Read when first asked for: whoever only opens a catalog needs none of it."""
+        return PathTable(self._connection, self._key)
+
+    @property
+    def paths(self) -> Mapping[Scope, PathState]:
+        """What is known of the paths of each host."""
+        return self._paths.known
+
+    @property
+    def pending(self) -> Set[Scope]:
+        """Hosts that have learned something since the last decision on their templates."""
+        return self._paths.pending
+
+    def decide_again(self) -> str:
+        """Make all hosts pending if they were decided by other rules than those of this release.
+
+        Returns:
+            The rules that they were decided by, empty if nothing has to be decided anew.
+        """
+        row = self._connection.execute("SELECT value FROM fact WHERE name = 'rules'").fetchone()
+        if row is not None and row[0] == rules_version():
+            return ""
+        if row is None:
+            # Earlier versions stored the paths of busy hosts now and then only, and a crash lost some.
+            for scope, method, place, traces, statuses in self._places.proven():
+                self._paths.of(scope).restore(place, method, traces, statuses)
+        self._paths.pending.update(self._paths.known)
+        return (row[0] if row is not None else "an earlier version") if self._paths.known else ""
 
     def checkpoint(self) -> Commit:
         """Return the last commit."""
         row = self._connection.execute("SELECT revision, segment, offset FROM checkpoint").fetchone()
         return Commit(row[0], Position(row[1], row[2]))
-
-    def load_paths(self) -> dict[Scope, PathState]:
-        """Return what is stored of the paths of each host; what cannot be read any more is learned anew."""
-        found: dict[Scope, PathState] = {}
-        for *scope, state in self._connection.execute(
-            "SELECT organization, environment, application, host, state FROM paths"
-        ):
-            try:
-                found[Scope(*scope)] = PathState.from_bytes(state)
-            except ValueError:
-                continue
-        return found
 
     def overrides(self, scope: Scope) -> tuple[Override, ...]:
         """Return what uploaded descriptions and users say about the paths of *scope*; users come last."""
@@ -107,34 +138,35 @@ class CatalogWriter:
         self,
         delta: State,
         position: Position,
-        decisions: Mapping[Scope, TemplateDecision] | None = None,
         *,
-        moved: Iterable[Scope] | None = None,
-        save_paths: Iterable[Scope] | None = None,
+        decide: Decide | None = None,
         deliveries: Iterable[bytes] = (),
     ) -> Commit:
         """Add *delta* to the catalog and move the checkpoint to *position*, both or neither, durably.
 
-        *decisions* are those on the templates of each host in *delta* (made here if None), *moved* the hosts
-        whose decision is new, *save_paths* those whose paths are to be stored (both: all, if None), and
-        *deliveries* the digests of what was learned from.
+        *decide* chooses the hosts that are decided on now and decides (None: on all that are pending), and
+        *deliveries* are the digests of what was learned from. The places of *delta* are stored as they are;
+        what depends on decisions is worked out anew for the hosts that are decided on.
 
         Raises:
             LevoError: nothing was changed; the disk or the file refuses.
         """
-        if decisions is None:
-            decisions = {scope: decide_templates(paths) for scope, paths in delta.paths.items()}
         connection = self._connection
         sensors = self._sensors
+        touched = set(delta.paths)
         try:
+            for scope, paths in delta.paths.items():
+                self._paths.learn(scope, paths)
+            pending = {scope: self._paths.known[scope] for scope in sorted(self._paths.pending)}
+            decisions = (decide or self._decide_all)(pending, self.overrides)
+            self._decisions.update(decisions)
             connection.execute("BEGIN IMMEDIATE")
-            for scope in decisions if moved is None else moved:
-                self._endpoints.follow(scope, decisions[scope], delta.paths.get(scope))
-            refused, noise = self._endpoints.add(delta, decisions)
-            for scope in delta.paths if save_paths is None else save_paths:
-                connection.execute(
-                    "INSERT OR REPLACE INTO paths VALUES (?,?,?,?,?)", (*scope, delta.paths[scope].to_bytes())
-                )
+            noise = 0.0
+            for scope, decision in decisions.items():
+                noise += self._endpoints.follow(scope, decision, self._paths.known[scope])
+            added = self._endpoints.add(delta, self._paths.known, self._decisions)
+            for scope in sorted(touched | decisions.keys()):
+                self._paths.save(scope, delta.paths.get(scope), decided=scope in decisions)
             refused_sensors = self._add_sensors(delta.sensors.items())
             self._add_counters(
                 learned_traces=delta.traces,
@@ -143,30 +175,44 @@ class CatalogWriter:
                 unreadable_records=delta.unreadable_records,
                 duplicate_spans=delta.duplicate_spans,
                 duplicate_deliveries=delta.duplicate_deliveries,
-                endpoint_limit_exchanges=refused,
-                noise_exchanges=noise,
+                endpoint_limit_exchanges=added.refused,
+                absent_limit_exchanges=added.unproven,
+                noise_exchanges=noise + added.noise,
                 sensor_limit_reports=refused_sensors,
             )
             self._add_deliveries(deliveries)
+            if not self._paths.pending - decisions.keys():
+                connection.execute("INSERT OR REPLACE INTO fact VALUES ('rules', ?)", (rules_version(),))
+            changed = not delta.is_empty or bool(decisions)
             connection.execute(
                 "UPDATE checkpoint SET segment = ?, offset = ?, revision = revision + ?",
-                (position.segment, position.offset, not delta.is_empty),
+                (position.segment, position.offset, changed),
             )
-            self._tell_organizations(delta)
+            self._tell_organizations(delta, decisions)
             result = self.checkpoint()
             connection.execute("COMMIT")
         except BaseException as error:
             self._sensors = sensors
-            self._endpoints.forget()
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            self._places.forget()
+            for scope in touched:
+                self._paths.reload(scope)
             if isinstance(error, sqlite3.Error):
                 raise LevoError(f"{self._path}: cannot be written: {error}") from error
             raise
+        self._paths.pending.difference_update(decisions)
         return result
 
-    def _tell_organizations(self, delta: State) -> None:
-        changed = {key.scope.organization for key in delta.endpoints} | {name for name, *_ in delta.sensors}
+    @staticmethod
+    def _decide_all(
+        pending: Mapping[Scope, PathState], overrides: Callable[[Scope], Sequence[Override]]
+    ) -> dict[Scope, TemplateDecision]:
+        return {scope: decide_templates(paths, overrides(scope)) for scope, paths in pending.items()}
+
+    def _tell_organizations(self, delta: State, decided: Iterable[Scope]) -> None:
+        changed = {scope.organization for scope in (*delta.paths, *decided)}
+        changed |= {name for name, *_ in delta.sensors}
         self._connection.executemany(
             "INSERT INTO organization (name, revision) VALUES (?, (SELECT revision FROM checkpoint))"
             " ON CONFLICT DO UPDATE SET revision = excluded.revision",

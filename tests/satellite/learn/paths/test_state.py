@@ -206,26 +206,28 @@ def test_what_bodies_say_does_not_depend_on_order_or_partition_either(exchanges,
     assert states[0].to_bytes() == expected
 
 
-def test_values_given_out_are_not_stored_unless_they_are_asked_for():
+def test_of_values_given_out_only_hashes_are_stored_and_they_are_known_after_a_restart():
     state = hear([("GET", "/flows", {"id": "nightly", "name": "weekly"}), ("GET", "/flows/nightly", {})])
+    data = state.to_bytes()
+    again = PathState.from_bytes(data, b"key")
+    again.observe("GET", "/flows/weekly", 200)
 
-    assert b"weekly" not in state.to_bytes()
-    assert state.root.kids["flows"].kids["nightly"].given_out
-    assert not PathState.from_bytes(state.to_bytes()).root.kids["flows"].given_out
+    assert b"weekly" not in data
+    assert again.rules().is_given_out("nightly") and again.rules().is_given_out("weekly")
+    assert not PathState.from_bytes(data, b"other").rules().is_given_out("nightly")
 
 
-def test_more_values_than_the_filter_holds_are_recognized_before_it_is_cleared():
+def test_a_sample_of_the_values_given_out_is_kept_when_there_are_too_many():
     state = PathState()
-    for n in range(60):
-        state.observe("GET", f"/flows/name{chr(97 + n % 26)}{chr(97 + n // 26)}", 200)
     for start in range(0, 60_000, 500):
-        texts = [f"other{n}x" for n in range(start, start + 499)] + [f"name{chr(97 + start // 500 % 26)}a"]
+        texts = [f"other{n}x" for n in range(start, start + 500)]
         state.hear("GET", "/flows", Statement(None, frozenset(texts), 0))
-    state.fold()
-    flows = state.root.kids["flows"].kids
+    again = PathState.from_bytes(state.to_bytes())
 
-    assert sum(flows[f"name{chr(97 + n)}a"].given_out for n in range(26)) == 26
-    assert sum(flows[f"name{chr(97 + n)}b"].given_out for n in range(26)) < 3
+    for each in (state, again):
+        assert each.given_out.is_sample
+        assert sum(each.rules().is_given_out(f"other{n}x") for n in range(60_000)) == each.given_out.MOST
+        assert not any(each.rules().is_given_out(f"never{n}x") for n in range(10_000))
 
 
 def test_states_written_before_bodies_were_heard_are_read():
@@ -234,17 +236,39 @@ def test_states_written_before_bodies_were_heard_are_read():
     assert PathState.from_bytes(old).root.calls == {"GET": [1, 1000, 4, 1, 0, 0]}
 
 
-def test_requests_are_counted_by_method_at_a_place_that_is_told_apart():
+def test_a_place_is_located_as_it_is_kept():
     state = PathState()
-    for method, path in [
-        ("GET", "/users/me"),
-        ("GET", "/users/me"),
-        ("POST", "/users/me"),
-        ("GET", "/users/7"),
-    ]:
+    for method, path in [("GET", "/users/me"), ("GET", "/users/7"), ("GET", "/users/zxqb/files")]:
         state.observe(method, path, 200)
     state.observe("GET", "/users/me", 404)
 
-    assert state.requests("/users/me", "GET") == 2 and state.requests("/users/{integer}", "GET") == 1
-    assert state.requests("/users/me", "PUT") == state.requests("/users", "GET") == 0
-    assert state.requests("/nowhere/at/all", "GET") == state.requests("/users/{*}", "GET") == 0
+    assert state.locate("/users/me", "GET") == ("/users/me", "/users/me", True)
+    assert state.locate("/users/me", "PUT") == ("/users/me", "/users/me", False)
+    assert state.locate("/users", "GET") == ("/users", "/users", False)
+    assert state.locate("/orders/files", "GET") == ("/orders/files", None, False), "words are no secret"
+
+
+def test_of_a_name_that_nothing_has_proven_only_the_hash_is_kept_until_it_is_proven():
+    state = PathState()
+    state.observe("GET", "/users/7", 200)
+    unproven, like, there = state.locate("/users/zxqb.json", "GET")
+    state.observe("GET", "/users/zxqb.json", 200)
+
+    assert "zxqb" not in unproven and unproven.endswith(".json") and like is None and not there
+    assert state.locate(unproven, "GET") == ("/users/zxqb.json", "/users/zxqb.json", True)
+    assert state.locate(state.canonical("/zxqc/zxqd")).key == state.canonical("/zxqc/zxqd")
+
+
+def test_what_is_not_proven_beside_forgotten_names_is_like_them_but_stays_apart():
+    """A request may prove it later: the answer of absence that came first must not be a name's by then."""
+    state = PathState()
+    for letter in "abcdefgh":
+        place = state.observe("GET", f"/users/zxq{letter}", 200)
+        state.hear("GET", place, Statement((False, True), frozenset(), 0))
+    state.fold()
+    before = state.locate("/users/me", "GET")
+    state.observe("GET", "/users/me", 200)
+
+    assert state.locate("/users/zxqa", "GET") == ("/users/{*}", "/users/{*}", True)
+    assert before == ("/users/me", "/users/{*}", False)
+    assert state.locate(before.key, "GET") == ("/users/me", "/users/me", True)

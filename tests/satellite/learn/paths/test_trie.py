@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from levo.satellite.learn.paths.forget import Forgetting
 from levo.satellite.learn.paths.segments import OVERFLOW, REST
 from levo.satellite.learn.paths.trie import (
     DISTINCT_SAMPLE,
@@ -16,12 +17,14 @@ from levo.satellite.learn.paths.trie import (
     Node,
     add_call,
     path_keys,
-    rank,
     walk,
 )
 
 NAMES = st.lists(st.text("abcdxyz", min_size=1, max_size=5), unique=True, max_size=12)
 CALLS = st.lists(st.integers(0, 63), min_size=6, max_size=6)
+
+
+RULES = Forgetting(b"key")
 
 
 def trie(*paths: str) -> Node:
@@ -86,10 +89,10 @@ def test_a_copy_is_equal_and_apart() -> None:
 @given(NAMES, NAMES, st.integers(0, 40))
 def test_folding_a_part_first_changes_nothing(a: list[str], b: list[str], leaves: int) -> None:
     whole, part, rest = trie(*a, *b), trie(*a), trie(*b)
-    part.fold(leaves)
+    part.fold(leaves, RULES)
     part.absorb(rest)
-    part.fold(leaves)
-    whole.fold(leaves)
+    part.fold(leaves, RULES)
+    whole.fold(leaves, RULES)
 
     assert shape(part) == shape(whole)
     assert requests(whole) == len(a) + len(b)
@@ -98,14 +101,18 @@ def test_folding_a_part_first_changes_nothing(a: list[str], b: list[str], leaves
 def test_a_node_keeps_the_lowest_ranks_and_counts_the_others_together() -> None:
     names = [f"n{number}x" for number in range(LITERALS_PER_NODE + 50)]
     root = trie(*names)
-    root.fold(None)
+    root.fold(None, RULES)
 
-    assert {key for key in root.kids if key != OVERFLOW} == set(sorted(names, key=rank)[:LITERALS_PER_NODE])
+    assert {key for key in root.kids if key != OVERFLOW} == set(
+        sorted(names, key=RULES.rank)[:LITERALS_PER_NODE]
+    )
     assert root.kids[OVERFLOW].calls["GET"][REQUESTS] == 50
 
 
 def test_what_is_pinned_or_a_known_word_ranks_before_the_rest() -> None:
-    assert rank("zzqx", frozenset({"zzqx"})) < rank("users") < rank("zzqx")
+    pinned = Forgetting(b"key", frozenset({"zzqx"}))
+
+    assert pinned.rank("zzqx") < RULES.rank("users") < RULES.rank("zzqx")
 
 
 def test_nodes_are_walked_in_order_and_parents_first() -> None:

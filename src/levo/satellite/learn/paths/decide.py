@@ -29,6 +29,7 @@ from levo.satellite.learn.paths.features import (
     group_features,
     spelling,
 )
+from levo.satellite.learn.paths.forget import Forgetting
 from levo.satellite.learn.paths.known import KnownNode
 from levo.satellite.learn.paths.model import model
 from levo.satellite.learn.paths.segments import (
@@ -73,8 +74,9 @@ class Judge(Protocol):
 class _Totals:
     """Requests below each node and homes of each literal, computed once per decision run."""
 
-    def __init__(self, root: Node) -> None:
+    def __init__(self, root: Node, rules: Forgetting) -> None:
         self.visits: dict[int, int] = {}
+        self.rules = rules
         self._homes: dict[str, set[str]] = {}
         self._add(root, "/")
 
@@ -92,9 +94,17 @@ class _Totals:
         return len(self._homes.get(literal, ()))
 
 
-def decide(root: Node, known: KnownNode | None = None, judge: Judge | None = None) -> Branch:
-    """Return the decided tree of the trie under *root*, which is not changed."""
-    totals = _Totals(root)
+def decide(
+    root: Node,
+    known: KnownNode | None = None,
+    judge: Judge | None = None,
+    rules: Forgetting | None = None,
+) -> Branch:
+    """Return the decided tree of the trie under *root*, which is not changed.
+
+    *rules* knows which values were given out by responses.
+    """
+    totals = _Totals(root, rules if rules is not None else Forgetting())
     top = Branch((), [Place("", root)], known=(known,) if known is not None else ())
     judge = judge if judge is not None else judge_by_weights
     _grow(top, Context("root", "", 0), totals, judge)
@@ -181,7 +191,9 @@ def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> N
         stems: dict[str, list[str]] = {}
         for text in free:
             stems.setdefault(literal_stem(text), []).append(text)
-        siblings = _siblings(context, kids, stems, typed, totals)
+        siblings = _siblings(context, branch, kids, stems, typed, totals)
+        if any(totals.rules.were_given_out(node) for _, node in branch.places):
+            siblings.typed_signals.given_out = True
         judged = list(zip(stems.values(), weigh(siblings, judge(branch, siblings)), strict=True))
         clear = sum(reason.value_probability >= CERTAIN for _, reason in judged)
         likely = sum(reason.value_probability >= JOIN_FROM for _, reason in judged)
@@ -294,6 +306,7 @@ def _affix(name: str) -> Affix:
 
 def _siblings(
     context: Context,
+    branch: Branch,
     kids: dict[str, list[Place]],
     stems: dict[str, list[str]],
     typed: list[str],
@@ -310,10 +323,13 @@ def _siblings(
                 frozenset(_signature(nodes)),
                 totals.homes(stem),
                 len(texts) if texts != [stem] else 0,
-                _signals(nodes),
+                _signals(nodes, totals.rules),
             )
         )
-    recognized = [name for name in typed if name != OVERFLOW]
+    # What was forgotten are values as certain as those of recognized types; what was not kept is anything.
+    crowded = any(node.bar is not None or not node.gone for _, node in branch.places)
+    recognized = [name for name in typed if not (crowded and name.startswith(OVERFLOW))]
+    folded = [place for name in typed if name not in recognized for place in kids[name]]
     places = [place for name in recognized for place in kids[name]]
     return Siblings(
         context,
@@ -321,18 +337,19 @@ def _siblings(
         sum(totals.visits[id(node)] for _, node in places),
         frozenset(_signature(places)),
         frozenset(method for _, node in places for method in node.calls),
-        OVERFLOW in kids,
-        frozenset(_signature(kids.get(OVERFLOW, ()))),
-        _signals((*places, *kids.get(OVERFLOW, ()))),
+        bool(folded),
+        frozenset(_signature(folded)),
+        _signals((*places, *folded), totals.rules),
     )
 
 
-def _signals(places: Iterable[Place]) -> Signals:
+def _signals(places: Iterable[Place], rules: Forgetting) -> Signals:
     signals = Signals()
-    for _, node in places:
+    for key, node in places:
+        name = key.rpartition("/")[2]
         signals.looked += node.looked
         signals.came_back += node.came_back
-        signals.given_out |= node.given_out
+        signals.given_out |= "{" not in name and rules.is_given_out(name)
         for method, call in node.calls.items():
             if call[SHAPE]:
                 signals.shapes[method] = signals.shapes.get(method, 0) | call[SHAPE]

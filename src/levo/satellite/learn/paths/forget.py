@@ -1,65 +1,140 @@
-"""Forgetting the text of values. A name of a person in a path is needed until it is known to be a value."""
+"""Which literals are forgotten as values, and what is kept of them: a keyed hash.
+
+A name of a person in a path is text that must not stay. Once it is certain to be a value, its node is folded
+into ``{*}`` and its text goes; its hash stays, so that the same name goes to the same place when it comes
+again, in whatever part of the traffic.
+
+The rule must not depend on when it is asked. So it is monotone: what it says of some requests it also says of
+these and any others. It looks at things that only grow (requests with values of recognized types, literals
+that came back in a response, hashes of values given out) and at the literal itself, never at what else there
+is, at a rate or at a decision on templates. A state therefore has one normal form, in which everything
+certain is forgotten, whatever parts it was made of and however often they were asked in between.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import zlib
+from functools import lru_cache
+from hashlib import blake2b
 
-from levo.satellite.learn.paths.branch import Branch
-from levo.satellite.learn.paths.segments import OVERFLOW, literal_suffix
-from levo.satellite.learn.paths.trie import Node
+from levo.satellite.learn.paths.segments import (
+    OVERFLOW,
+    is_version,
+    known_rank,
+    known_share,
+    literal_base,
+)
+from levo.satellite.learn.paths.statement import GivenOut
+from levo.satellite.learn.paths.trie import UNKNOWN, Node, Rank
 
-LEAST_VALUES = 5
-"""Values of one parameter that must be heard of, or requests with typed values, before any is forgotten."""
-_LITERAL = frozenset({"text", "other"})
-
-
-def forget_values(top: Branch, kept: frozenset[str] = frozenset()) -> int:
-    """Fold the literals that *top* took for values, in its own trie, into ``{*}``; return how many.
-
-    That cannot be undone, so the shape of paths is not enough. Where bodies speak of most of them as of
-    somebody's or something's name, those that they speak of go; where they speak of none, all go if typed
-    values stand beside them or the place was folded before. Literals in *kept* and those of a catch-all stay.
-    """
-    gone = 0
-    for branch in _branches(top):
-        for parameter in branch.parameters.values():
-            if not parameter.catch_all:
-                names = sorted(_certain(parameter) - kept)
-                for _, node in branch.places:
-                    gone += _fold(node, names)
-    return gone
+LEAST_TYPED = 5
+"""Requests with values of recognized types after which a place has values."""
+LEAST_NAMES = 8
+"""Unknown words of one place that came back in responses after which it has values; also so many names beside
+values of recognized types are values."""
+HASH_BYTES = 5
+_LETTERS = re.compile(r"[^\W\d_]+")
 
 
-def _certain(parameter: Branch) -> set[str]:
-    heard: dict[str, bool] = {}
-    speaks = False
-    for key, node in parameter.places:
-        value = key.rpartition("/")[2]
-        speaks = speaks or node.came_back > 0 or node.given_out
-        if "{" not in value:
-            heard[value] = heard.get(value, False) or node.given_out or 0 < node.looked <= 2 * node.came_back
-    folded = parameter.kinds.get("other", 0) > 0
-    typed = sum(requests for kind, requests in parameter.kinds.items() if kind not in _LITERAL)
-    established = folded or typed >= LEAST_VALUES
-    if speaks:
-        certain = {value for value, is_heard in heard.items() if is_heard}
-        return certain if established or len(certain) >= max(LEAST_VALUES, len(heard) / 2) else set()
-    return set(heard) if established else set()
+@lru_cache(maxsize=1 << 16)
+def hash_literal(literal: str, key: bytes) -> int:
+    """Return the keyed hash of *literal*, without its extension or ``:verb``."""
+    base = literal_base(literal).encode(errors="replace")
+    return int.from_bytes(blake2b(base, digest_size=HASH_BYTES, key=key).digest())
 
 
-def _fold(node: Node, names: list[str]) -> int:
-    gone = 0
-    for name in names:
-        kid = node.kids.pop(name, None)
-        if kid is not None:
-            folded = node.kids.setdefault(OVERFLOW + literal_suffix(name), Node())
-            folded.absorb(kid)
-            gone += 1
-    return gone
+class Forgetting:
+    """The rule for one host, with what it looks at."""
+
+    __slots__ = ("_given_out", "_key", "_pinned")
+
+    def __init__(
+        self, key: bytes = b"", pinned: frozenset[str] = frozenset(), given_out: GivenOut | None = None
+    ) -> None:
+        """*key* hashes literals, *pinned* are named by people, *given_out* are values of responses."""
+        self._key = key
+        self._pinned = pinned
+        self._given_out = given_out
+
+    def hash(self, literal: str) -> int:
+        """Return the keyed hash of *literal*."""
+        return hash_literal(literal, self._key)
+
+    def is_pinned(self, literal: str) -> bool:
+        """Whether people named *literal*."""
+        return literal in self._pinned
+
+    def rank(self, literal: str) -> Rank:
+        """Return what orders literals: pinned ones and known words first, then a fixed order of this key."""
+        if literal in self._pinned:
+            return Rank(-1, 0, literal)
+        if known_rank(literal) >= 1:
+            return Rank(0, zlib.crc32(literal.encode()), literal)
+        return Rank(UNKNOWN, hash_literal(literal, self._key), "")
+
+    def is_given_out(self, literal: str) -> bool:
+        """Whether some other call gave out *literal* as the name or id of something."""
+        return bool(self._given_out) and self._given_out is not None and self.hash(literal) in self._given_out
+
+    def were_given_out(self, node: Node) -> bool:
+        """Whether a forgotten value of *node* was given out."""
+        given_out = self._given_out
+        return given_out is not None and any(hashed in given_out for hashed in node.gone)
+
+    def values(self, node: Node, above: str) -> list[str]:
+        """Return the literal children of *node* that are values for certain; each is an unknown word.
+
+        *above* is the key that leads to *node*.
+
+        It came back in a response or was given out by one, and the place is known to have values; or it is
+        one of several that read like none of the words of APIs and stand beside values of recognized types.
+        """
+        unknown = [key for key in node.kids if "{" not in key and self._may_be_forgotten(key)]
+        if not unknown:
+            return []
+        typed = sum(
+            kid.requests(LEAST_TYPED)
+            for key, kid in node.kids.items()
+            if "{" in key and not key.startswith(OVERFLOW)
+        )
+        has_values = (
+            typed >= LEAST_TYPED
+            or node.bar is not None
+            or bool(node.gone)
+            or any(key.startswith(OVERFLOW) for key in node.kids)
+        )
+        if not has_values:
+            has_values = sum(node.kids[key].came_back > 0 for key in unknown) >= LEAST_NAMES
+        if not has_values:
+            return []
+        beside = typed >= LEAST_TYPED and _is_collection(above)
+        aliens = [key for key in unknown if _is_alien(key)] if beside else []
+        if node.bar is None and len(aliens) + len(node.gone) < LEAST_NAMES:
+            aliens = []
+        return [
+            key for key in unknown if key in aliens or node.kids[key].came_back > 0 or self.is_given_out(key)
+        ]
+
+    def _may_be_forgotten(self, literal: str) -> bool:
+        return (
+            literal not in self._pinned
+            and literal[0] != "#"
+            and known_rank(literal_base(literal)) < 0
+            and not is_version(literal)
+        )
 
 
-def _branches(top: Branch) -> Iterator[Branch]:
-    """Yield *top* and all below, deepest first, so that what is folded was looked at before."""
-    for kid in (*top.literals.values(), *top.parameters.values()):
-        yield from _branches(kid)
-    yield top
+@lru_cache(maxsize=8192)
+def _is_collection(key: str) -> bool:
+    """Whether *key* is a word of APIs, below which values stand, or of several literals that may be."""
+    if "{" in key:
+        return key.startswith(OVERFLOW)
+    return known_rank(key) >= 0 and not is_version(key)
+
+
+@lru_cache(maxsize=8192)
+def _is_alien(literal: str) -> bool:
+    """Whether *literal* has several parts, and none is a word of APIs: ``anna.meyer``, ``lamp-17``."""
+    base = literal_base(literal)
+    return known_share(base) == 0.0 and _LETTERS.fullmatch(base) is None

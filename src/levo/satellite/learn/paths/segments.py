@@ -299,6 +299,25 @@ def literal_suffix(literal: str) -> str:
     return found["suffix"]
 
 
+@lru_cache(maxsize=8192)
+def folded_key(literal: str) -> str:
+    """Return the key of the child that *literal* shares with others once it is not kept.
+
+    An extension stays told apart, as does a ``:verb`` that is a word of APIs: of both there are only so many.
+    """
+    suffix = literal_suffix(literal)
+    if suffix.startswith(":") and known_rank(suffix[1:]) < 0:
+        suffix = ""
+    return OVERFLOW + suffix.lower() if suffix.startswith(".") else OVERFLOW + suffix
+
+
+@lru_cache(maxsize=8192)
+def literal_base(literal: str) -> str:
+    """Return *literal* without the extension or ``:verb`` behind it."""
+    suffix = literal_suffix(literal)
+    return literal[: -len(suffix)] if suffix else literal
+
+
 def literal_stem(literal: str) -> str:
     """Return *literal* without the ``:verb`` behind it, if there is one."""
     suffix = literal_suffix(literal)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from levo.satellite.learn.paths.branch import Branch
-from levo.satellite.learn.paths.forget import forget_values
-from levo.satellite.learn.paths.segments import OVERFLOW, literal_suffix
+from levo.satellite.learn.paths.forget import HASH_BYTES, Forgetting, hash_literal
+from levo.satellite.learn.paths.segments import OVERFLOW, folded_key, known_rank, literal_suffix
 from levo.satellite.learn.paths.statement import GivenOut, Statement
 from levo.satellite.learn.paths.trie import (
     BUDGETS,
     SHAPE,
+    UNKNOWN,
     WEIGHT_UNIT,
     DistinctSample,
     Node,
+    Rank,
+    add_call,
     path_keys,
-    rank,
 )
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
@@ -40,7 +42,13 @@ _NODES = 50_000
 """Nodes below which nothing is folded between two renderings."""
 _MEMORY = 8192
 """Paths whose place is remembered between requests."""
-FORMAT = 1
+FORMAT = 2
+OLD_FORMAT = 1
+"""Without hashes of values; literals that are no words were ordered otherwise."""
+HASHED = "%~"
+"""Starts the segment of a place that stands for a literal of which only the keyed hash is kept."""
+MOST_BODIES = 4_096
+"""Counters of looked-into messages, and what each counts to: beyond it, the share does not change."""
 
 Key = str
 """A place in the trie before any decision: the keys joined by ``/``, as ``/users/{integer}/orders``."""
@@ -67,6 +75,17 @@ class Noise:
         return self.absent + self.assets + self.probes + self.methods
 
 
+class Located(NamedTuple):
+    """Where facts are kept."""
+
+    key: Key
+    like: Key | None
+    """The key of the place whose template such a request would have; None if there is none. Other than *key*
+    where no request has proven some literal, but others share ``{*}`` there."""
+    there: bool
+    """Whether a request has proven that the place exists."""
+
+
 class PathState:
     """Everything learned of the paths of one (organization, environment, application, host).
 
@@ -74,13 +93,13 @@ class PathState:
     """
 
     __slots__ = (
-        "_fresh", "_given_out", "_places", "_threshold", "distinct", "key", "learned", "noise", "pinned",
-        "root",
+        "_fresh", "_places", "_threshold", "bodies", "distinct", "given_out", "key", "learned", "noise",
+        "pinned", "root",
     )  # fmt: skip
 
     def __init__(self, key: bytes = b"levo") -> None:
         self.key = key
-        """Of this installation, at most 64 octets: hashes the values that responses give out."""
+        """Of this installation, at most 64 octets: hashes literals and the values that responses give out."""
         self.root = Node()
         self.learned = 0
         """Requests in the trie."""
@@ -89,10 +108,13 @@ class PathState:
         """Of learned paths, values of recognized types taken out."""
         self.pinned: frozenset[str] = frozenset()
         """Literals that users or descriptions named: kept before all others, from when they were named."""
+        self.given_out = GivenOut()
+        """Values that responses gave out."""
+        self.bodies: dict[int, int] = {}
+        """Exchanges whose messages might be looked into, by ``body_counter``."""
         self._places: dict[str | tuple[str, ...], tuple[Node, Key, int]] = {}
         self._fresh = 0
         self._threshold = _NODES
-        self._given_out = GivenOut()
 
     @property
     def received(self) -> int:
@@ -138,9 +160,12 @@ class PathState:
         node = self.root
         came_back = statement.came_back or ()
         for position, key in enumerate(part for part in place.split("/") if part):
-            kid = node.kids.get(key) or node.kids.get(OVERFLOW)
+            kid = None if node.gone else node.kids.get(key)
             if kid is None:
-                break
+                step = node.step(key, self.rules())
+                if step is None:
+                    break
+                kid = step[1]
             node = kid
             if position < len(came_back):
                 node.looked += 1
@@ -150,20 +175,11 @@ class PathState:
             if call is not None:
                 call[SHAPE] |= statement.shape
         for text in statement.given_out:
-            self._given_out.add(text, self.key)
-        if self._given_out.is_full:
-            self._recall()
-            self._given_out.clear()
+            self.given_out.add(hash_literal(text, self.key))
 
-    def _recall(self) -> None:
-        """Mark the literals that were given out."""
-        stack = [self.root] if self._given_out else []
-        while stack:
-            node = stack.pop()
-            for key, kid in node.kids.items():
-                if not kid.given_out and "{" not in key and self._given_out.holds(key, self.key):
-                    kid.given_out = True
-                stack.append(kid)
+    def rules(self) -> Forgetting:
+        """Return the rule that says which literals are forgotten as values."""
+        return Forgetting(self.key, self.pinned, self.given_out)
 
     def _count_noise(self, method: str, path: str, status: int) -> None:
         noise = self.noise
@@ -195,13 +211,14 @@ class PathState:
         node = self.root
         keys = known or path_keys(path)
         for key in keys:
+            if (node.bar is not None or node.gone) and "{" not in key and key not in self.pinned:
+                rank = self.rules().rank(key)
+                above = node.bar is not None and rank > node.bar
+                if above or (rank.group == UNKNOWN and rank.hashed in node.gone):
+                    key = folded_key(key)
             kid = node.kids.get(key)
             if kid is None:
-                if node.bar is not None and "{" not in key and rank(key, self.pinned) > node.bar:
-                    key = OVERFLOW
-                    kid = node.kids.get(key)
-                if kid is None:
-                    kid = node.kids[key] = Node()
+                kid = node.kids[key] = Node()
             node = kid
         name = "/" + "/".join(keys)
         self.distinct.add(name)
@@ -225,28 +242,16 @@ class PathState:
         """Bring the trie into its normal form, which depends on the set of requests only."""
         self._places.clear()
         self._fresh = 0
-        self._recall()
-        self.root.fold(self.leaves_allowed(), self.pinned)
+        self.given_out.trim()
+        self.root.fold(self.leaves_allowed(), self.rules())
 
     def pin(self, literals: Iterable[str]) -> None:
         """Keep *literals* apart wherever they occur, as far as they are not folded already."""
         self.pinned |= frozenset(literals)
         self._places.clear()
 
-    def forget_values(self, top: Branch) -> int:
-        """Forget the text of what the decision *top* on this state took for values; return how many.
-
-        What users or descriptions did not name goes to ``{*}`` with its suffix, as does all below it. This
-        is no part of merging: it is done before storing, and the merge laws hold for what is left.
-        """
-        gone = forget_values(top, self.pinned)
-        if gone:
-            self._places.clear()
-            self.root.fold(self.leaves_allowed(), self.pinned)
-        return gone
-
-    def absorb(self, other: PathState) -> None:
-        """Take in *other*, which is not changed."""
+    def absorb(self, other: PathState, *, fold: bool = True) -> None:
+        """Take in *other*, which is not changed; *fold* brings the whole into its normal form."""
         self.pinned |= other.pinned
         self.root.absorb(other.root.copy())
         self.learned += other.learned
@@ -257,35 +262,126 @@ class PathState:
         mine.methods += theirs.methods
         mine.absent_paths.merge(theirs.absent_paths)
         self.distinct.merge(other.distinct)
-        self._given_out.merge(other._given_out)
-        self.fold()
-        if self._given_out.is_full:
-            self._given_out.clear()
+        self.given_out.merge(other.given_out)
+        for counter, count in other.bodies.items():
+            self.bodies[counter] = min(MOST_BODIES, self.bodies.get(counter, 0) + count)
+        self._fresh += len(other._places)
+        if fold or self._fresh >= _CHECK_EVERY:
+            self.fold()
 
-    def canonical(self, key: Key) -> Key:
-        """Return the key under which the facts of *key* are found now that some literals share ``{*}``."""
+    def conform(self, known: PathState) -> None:
+        """Forget what *known* has forgotten or does not keep, so that the rest of this may be stored."""
+        rules = known.rules()
+        stack = [(self.root, known.root)]
+        while stack:
+            node, other = stack.pop()
+            if other.gone or other.bar is not None:
+                node.fold_as(other, rules)
+            for key, kid in node.kids.items():
+                twin = other.kids.get(key)
+                if twin is not None:
+                    stack.append((kid, twin))
+
+    def locate(self, key: Key, method: str = "") -> Located:
+        """Return where the facts of *key* are kept; *key* may be such a place itself.
+
+        Literals that share ``{*}`` by now go there; of a literal that no request has proven to exist only the
+        keyed hash is kept, unless it is a word of APIs. Without *method*, a request of any proves it.
+        """
+        rules = self.rules()
         parts = [part for part in key.split("/") if part]
+        near: list[str] = []
         node: Node | None = self.root
+        like: Node | None = None
         for i, part in enumerate(parts):
-            if node is None:
-                break
-            if part not in node.kids:
-                folded = OVERFLOW + literal_suffix(part)
-                if folded in node.kids or OVERFLOW in node.kids:
-                    parts[i] = part = folded if folded in node.kids else OVERFLOW
-            node = node.kids.get(part)
+            if node is not None and part.startswith(HASHED):
+                part = self._literal_of(node, part)
+            step = None if node is None else self._step(node, part, rules)
+            if step is not None:
+                parts[i], node = step
+                near.append(parts[i])
+                continue
+            before = like if node is None else node
+            loose = None if before is None else before.step(part, rules)
+            parts[i], node = self._hashed(part), None
+            if loose is None:
+                return Located(self._key((*parts[:i], *map(self._hashed, parts[i:]))), None, False)
+            near.append(loose[0])
+            like = loose[1]
+        if node is None:
+            return Located(self._key(parts), self._key(near), False)
+        there = method in node.calls if method else bool(node.calls)
+        return Located(self._key(parts), self._key(parts), there)
+
+    @staticmethod
+    def _key(parts: Iterable[str]) -> Key:
         return "/" + "/".join(parts)
 
-    def requests(self, key: Key, method: str) -> int:
-        """Return how many requests ended at *key*, as far as it is told apart from other keys; else 0."""
-        node: Node | None = self.root
-        for part in key.split("/"):
-            if part.startswith(OVERFLOW):
-                return 0
-            if part and node is not None:
-                node = node.kids.get(part)
-        call = None if node is None else node.calls.get(method)
-        return 0 if call is None else call[0]
+    def _step(self, node: Node, part: str, rules: Forgetting) -> tuple[str, Node] | None:
+        """Return the child that a request with *part* goes to, as ``_find`` has it; None for a new one."""
+        hashed = int(part[2 : 2 + 2 * HASH_BYTES], 16) if part.startswith(HASHED) else None
+        if hashed is None and not node.is_gone(part, rules):
+            kid = node.kids.get(part)
+            if kid is not None:
+                return part, kid
+        if node.is_one:
+            return OVERFLOW, node.kids[OVERFLOW]
+        if "{" in part or rules.is_pinned(part):
+            return None
+        rank = rules.rank(part) if hashed is None else Rank(UNKNOWN, hashed, "")
+        above = node.bar is not None and rank > node.bar
+        if above or (rank.group == UNKNOWN and rank.hashed in node.gone):
+            folded = folded_key(part)
+            kid = node.kids.get(folded)
+            return None if kid is None else (folded, kid)
+        return None
+
+    def canonical(self, key: Key) -> Key:
+        """Return the key under which the facts of *key* are kept."""
+        return self.locate(key).key
+
+    def restart_hashes(self) -> bool:
+        """Drop every keyed hash, as the key is about to change; return whether there was one."""
+        self.fold()
+        found = bool(self.given_out)
+        self.given_out = GivenOut()
+        stack = [self.root]
+        while stack:
+            node = stack.pop()
+            found = found or bool(node.gone) or node.bar is not None
+            node.gone, node.bar = set(), None
+            stack.extend(node.kids.values())
+        return found
+
+    def restore(self, key: Key, method: str, requests: int, statuses: Mapping[int, float]) -> None:
+        """Put back a place that other records prove, if it is missing; what bodies said of it is lost."""
+        if method not in METHODS or self.locate(key, method).there:
+            return
+        parts = [part for part in key.split("/") if part]
+        node = self.root
+        for part in parts:
+            node = node.kids.setdefault(part, Node())
+        classes = 0
+        for status in statuses:
+            classes |= 1 << (status // 100 if 0 <= status < 1000 else 0)
+        succeeded = any(200 <= status < 400 for status in statuses)
+        weight = round(sum(statuses.values()) * WEIGHT_UNIT)
+        add_call(node.calls, method, [requests, weight, classes, requests * succeeded, 0, 0])
+        self.learned += requests
+        self.distinct.add("/" + "/".join(parts))
+        self._places.clear()
+
+    def _literal_of(self, node: Node, hashed: str) -> str:
+        """Return the literal child of *node* that *hashed* stands for, *hashed* if there is none."""
+        for key in node.kids:
+            if "{" not in key and self._hashed(key) == hashed:
+                return key
+        return hashed
+
+    def _hashed(self, part: str) -> str:
+        if part.startswith(HASHED) or "{" in part or part[0] == "#" or known_rank(part) >= 0:
+            return part
+        return f"{HASHED}{hash_literal(part, self.key):0{2 * HASH_BYTES}x}{literal_suffix(part)}"
 
     def to_bytes(self) -> bytes:
         """Return the normal form as MessagePack: equal states have equal bytes."""
@@ -299,23 +395,32 @@ class PathState:
                 self.distinct.hashes,
                 sorted(self.pinned),
                 _pack(self.root),
+                b"".join(hashed.to_bytes(HASH_BYTES) for hashed in self.given_out.sorted()),
+                sorted(self.bodies.items()),
             ]
         )
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> PathState:
-        """Read what ``to_bytes`` wrote. Raises ``ValueError`` for anything else."""
-        state = cls()
+    def from_bytes(cls, data: bytes, key: bytes = b"levo") -> PathState:
+        """Read what ``to_bytes`` wrote with *key*. Raises ``ValueError`` for anything else."""
+        state = cls(key)
         try:
-            version, learned, noise, distinct, pinned, root = msgspec.msgpack.decode(data)
-            if version != FORMAT:
+            version, learned, noise, distinct, pinned, root, *more = msgspec.msgpack.decode(data)
+            if version not in (FORMAT, OLD_FORMAT):
                 raise ValueError(f"path state has format {version}, not {FORMAT}")
             state.learned = learned
             absent, assets, probes, methods, hashes = noise
             state.noise = Noise(absent, assets, probes, methods, DistinctSample(hashes))
             state.distinct = DistinctSample(distinct)
             state.pinned = frozenset(pinned)
-            state.root = _unpack(root)
+            state.root = _unpack(root, version)
+            if version == FORMAT:
+                given_out, bodies = more
+                size = HASH_BYTES
+                state.given_out = GivenOut(
+                    int.from_bytes(given_out[at : at + size]) for at in range(0, len(given_out), size)
+                )
+                state.bodies = dict(bodies)
         except (msgspec.DecodeError, TypeError, IndexError) as error:
             raise ValueError(f"{len(data)} octets are no path state") from error
         return state
@@ -329,24 +434,31 @@ def merge(a: PathState, b: PathState) -> PathState:
     return state
 
 
+def body_counter(method: str, place: Key, status: int) -> int:
+    """Return the counter that an exchange at *place* is counted with: few of a host share one."""
+    return zlib.crc32(f"{method} {status} {place}".encode(errors="replace")) % MOST_BODIES
+
+
 def _pack(node: Node) -> list[Any]:
     packed: list[Any] = [
         sorted(node.calls.items()),
         [(key, _pack(kid)) for key, kid in sorted(node.kids.items())],
         node.bar,
     ]
-    if node.looked or node.given_out:
-        packed.append([node.looked, node.came_back, node.given_out])
+    if node.looked or node.gone:
+        packed.append([node.looked, node.came_back, sorted(node.gone)])
     return packed
 
 
-def _unpack(raw: list[Any]) -> Node:
+def _unpack(raw: list[Any], version: int = FORMAT) -> Node:
     node = Node()
     for method, call in raw[0]:
         numbers = node.calls[method] = list(map(int, call))
         numbers.extend([0] * (SHAPE + 1 - len(numbers)))  # states written before there were sketches
     if len(raw) > 3:
-        node.looked, node.came_back, node.given_out = raw[3]
-    node.kids = {key: _unpack(kid) for key, kid in raw[1]}
-    node.bar = tuple(raw[2]) if raw[2] is not None else None
+        node.looked, node.came_back, gone = raw[3]
+        node.gone = set(gone) if version == FORMAT else set()
+    node.kids = {key: _unpack(kid, version) for key, kid in raw[1]}
+    if version == FORMAT and raw[2] is not None:
+        node.bar = Rank(*raw[2])
     return node

@@ -3,14 +3,14 @@
 A segment that comes back as the ``name``, ``id`` or ``slug`` of what was asked for is a value, and so is one
 that another call gave out before. Nothing read here is kept as text: of an exchange remain which of its
 segments came back (counts in the trie), a 64-bit sketch of the names of its properties, and keyed hashes of
-the values given out, in memory only (:class:`GivenOut`).
+the values given out (:class:`GivenOut`).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 from zlib import crc32
@@ -120,59 +120,55 @@ def is_alike(a: int, b: int) -> bool:
 
 
 class GivenOut:
-    """A Bloom filter over keyed hashes of values given out. Merges by union; lives in memory only.
+    """Keyed hashes of values given out: all of them up to a number, then those with the least hashes.
 
-    It never says no to what was added; full (about 4,700 values, 8 KiB), it says yes to 0.4 % of the others.
+    Merges by union. Beyond :data:`MOST`, of the others nothing is known.
     """
 
-    BITS = 1 << 16
-    FULL = BITS // 4
-    __slots__ = ("_bits", "_set")
+    MOST = 16_384
+    __slots__ = ("_hashes", "_limit")
 
-    def __init__(self) -> None:
-        self._bits = bytearray()
-        """Empty until the first value comes."""
-        self._set = 0
+    def __init__(self, hashes: Iterable[int] = ()) -> None:
+        self._hashes: set[int] = set(hashes)
+        self._limit: int | None = None
+        """The greatest hash that is kept, once there may be others."""
+        if len(self._hashes) >= self.MOST:
+            self._keep_least()
 
     def __bool__(self) -> bool:
-        return self._set > 0
+        return bool(self._hashes)
+
+    def __contains__(self, hashed: int) -> bool:
+        return hashed in self._hashes
 
     @property
-    def is_full(self) -> bool:
-        """Whether it should be asked for the last time and cleared."""
-        return self._set >= self.FULL
+    def is_sample(self) -> bool:
+        """Whether more were given out than are kept."""
+        return self._limit is not None
 
-    def add(self, text: str, key: bytes) -> None:
-        """Add *text*, hashed with *key* (at most 64 octets)."""
-        if not self._bits:
-            self._bits = bytearray(self.BITS // 8)
-        for octet, bit in _places(text, key):
-            if not self._bits[octet] & bit:
-                self._bits[octet] |= bit
-                self._set += 1
-
-    def holds(self, text: str, key: bytes) -> bool:
-        """Whether *text* was added, as far as one can know."""
-        return self._set > 0 and all(self._bits[octet] & bit for octet, bit in _places(text, key))
+    def add(self, hashed: int) -> None:
+        """Add a value by its hash (``forget.hash_literal``)."""
+        if self._limit is None or hashed < self._limit:
+            self._hashes.add(hashed)
+            if len(self._hashes) >= self.MOST * 5 // 4:
+                self._keep_least()
 
     def merge(self, other: GivenOut) -> None:
         """Take in *other*, which is not changed and was made with the same key."""
-        if not other:
-            return
-        union = int.from_bytes(self._bits) | int.from_bytes(other._bits)
-        self._bits = bytearray(union.to_bytes(self.BITS // 8))
-        self._set = union.bit_count()
+        self._hashes |= other._hashes
+        self.trim()
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._bits = bytearray()
-        self._set = 0
+    def sorted(self) -> list[int]:
+        """Return the hashes in order: equal sets have equal lists."""
+        self.trim()
+        return sorted(self._hashes)
 
+    def trim(self) -> None:
+        """Keep the least hashes only. Between two calls a few more may be kept."""
+        if len(self._hashes) > self.MOST:
+            self._keep_least()
 
-def _places(text: str, key: bytes) -> list[tuple[int, int]]:
-    digest = blake2b(text.encode(errors="replace"), digest_size=12, key=key).digest()
-    places = []
-    for start in (0, 3, 6, 9):
-        at = int.from_bytes(digest[start : start + 3]) % GivenOut.BITS
-        places.append((at >> 3, 1 << (at & 7)))
-    return places
+    def _keep_least(self) -> None:
+        kept = sorted(self._hashes)[: self.MOST]
+        self._hashes = set(kept)
+        self._limit = kept[-1]

@@ -100,7 +100,7 @@ class Catalog:
         given = [override for override in overrides if override.kind not in ("rename", "ignore")]
         state.pin(s for override in given for s in re.split("[/#]", override.template) if s and "{" not in s)
         state.fold()
-        self.top = decide(state.root, compile_known(given) if given else None)
+        self.top = decide(state.root, compile_known(given) if given else None, rules=state.rules())
         ignored = {shown_path(anonymous_pattern(o.template)) for o in overrides if o.kind == "ignore"}
         names = parameter_names(overrides)
         self.matcher = Matcher(self.top)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from levo.satellite.learn.schema.body import MAX_BODY_BYTES, Body, media_kind, observe_body, read_body
-from levo.satellite.learn.schema.node import Check, Node, Variant, absorb, merge
+from levo.satellite.learn.schema.merging import absorb, merge
+from levo.satellite.learn.schema.node import Check, Node, Variant
 from levo.satellite.learn.schema.observe import Observer
 from levo.satellite.learn.schema.text import BINARY, MIXED, Text, is_name
 

@@ -13,7 +13,8 @@ from xml.parsers import expat
 import msgspec
 import orjson
 
-from levo.satellite.learn.schema.node import Check, Node, absorb
+from levo.satellite.learn.schema.merging import absorb
+from levo.satellite.learn.schema.node import Check, Node
 from levo.satellite.learn.schema.observe import Observer
 from levo.satellite.learn.schema.text import BINARY, Text, is_name
 

@@ -2,9 +2,9 @@
 
 A node never holds a value. It holds how many values of each JSON type were there, the lattice of their
 formats and sizes, and the nodes of what is inside. ``Observer`` (``observe.pyx``) adds a value, ``absorb``
-adds another node; both only add, take the greater, the lesser or the union, so any order and partition gives
-the same node.
-What it all means (required, map, enum, closed) is decided by ``levo.satellite.openapi``, never here.
+(``merging.pyx``) adds another node; both only add, take the greater, the lesser or the union, so any order
+and partition gives the same node. What it all means (required, map, enum, closed) is decided by
+``levo.satellite.openapi``, never here.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from levo.satellite.learn.schema.hyperloglog import estimate, joined
-from levo.satellite.learn.schema.text import MIXED
+from levo.satellite.learn.schema.hyperloglog import estimate
 
 MAX_DEPTH = 20
 """Deeper values are counted, not looked into."""
@@ -134,90 +133,3 @@ class Node(msgspec.Struct, array_like=True, omit_defaults=True):
                 stack.append(node.other)
             if node.items is not None:
                 stack.append(node.items)
-
-
-def fold(node: Node) -> None:
-    """Make a map of an object with too many properties."""
-    other = node.other if node.other is not None else Node(open=True)
-    for child in node.children.values():
-        absorb(other, child)
-    node.other = other
-    node.keyed = 0
-    node.children = {}
-    node.folded = True
-    node.many_variants = True
-    node.variants = {}
-
-
-def absorb(node: Node, other: Node) -> None:
-    """Add *other*, which is not changed, to *node*."""
-    node.nulls += other.nulls
-    node.booleans += other.booleans
-    node.integers += other.integers
-    node.numbers += other.numbers
-    node.strings += other.strings
-    node.objects += other.objects
-    node.arrays += other.arrays
-    node.scanned += other.scanned
-    node.negative = node.negative or other.negative
-    node.bits = max(node.bits, other.bits)
-    node.shortest = _least(node.shortest, other.shortest)
-    node.longest = max(node.longest, other.longest)
-    if node.format != other.format and other.format:
-        node.format = MIXED if node.format else other.format
-    node.private = node.private or other.private
-    node.open = node.open or other.open
-    if node.open:
-        node.labels = {}
-    else:
-        _add(node.labels, other.labels)
-        if len(node.labels) > MAX_LABELS:
-            node.open, node.labels = True, {}
-    node.fewest = _least(node.fewest, other.fewest)
-    node.most = max(node.most, other.most)
-    _add(node.finds, other.finds)
-    if other.items is not None:
-        if node.items is None:
-            node.items = Node(open=other.items.open)
-        absorb(node.items, other.items)
-    _absorb_object(node, other)
-
-
-def _absorb_object(node: Node, other: Node) -> None:
-    node.keyed += other.keyed
-    node.distinct = joined(node.distinct, other.distinct)
-    if other.other is not None:
-        if node.other is None:
-            node.other = Node(open=True)
-        absorb(node.other, other.other)
-    for key, child in other.children.items():
-        mine = node.children.get(key)
-        if mine is None:
-            mine = node.children[key] = Node(open=child.open)
-        absorb(mine, child)
-    node.many_variants = node.many_variants or other.many_variants
-    if not node.many_variants:
-        for key, variant in other.variants.items():
-            node.variants.setdefault(key, Variant()).absorb(variant)
-        node.many_variants = len(node.variants) > MAX_VARIANTS
-    if node.many_variants:
-        node.variants = {}
-    if node.folded or other.folded or len(node.children) > MAX_CHILDREN:
-        fold(node)
-
-
-def merge(a: Node, b: Node) -> Node:
-    """Return what *a* and *b* say together; neither is changed. Commutative and associative."""
-    merged = Node()
-    absorb(merged, a)
-    absorb(merged, b)
-    return merged
-
-
-def _least(a: int, b: int) -> int:
-    return b if a < 0 else a if b < 0 else min(a, b)
-
-
-def _add(counts: dict[str, int], more: dict[str, int]) -> None:
-    for key, count in more.items():
-        counts[key] = counts.get(key, 0) + count

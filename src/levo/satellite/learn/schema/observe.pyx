@@ -18,6 +18,7 @@ from libc.string cimport memcpy
 
 from levo.satellite.learn.schema.hyperloglog import RANKS, REGISTERS
 from levo.satellite.learn.schema.labels import is_label, may_have_labels
+from levo.satellite.learn.schema.merging import fold, make_private
 from levo.satellite.learn.schema.node import (
     DISCRIMINATORS,
     MAX_CHILDREN,
@@ -28,7 +29,6 @@ from levo.satellite.learn.schema.node import (
     SCANNED_ITEMS,
     Node,
     Variant,
-    fold,
 )
 from levo.satellite.learn.schema.text import MIXED, Binary, Text, is_name, rare_format, scalar
 
@@ -368,6 +368,8 @@ cdef class Observer:
                     other = node.other
                     if other is None:
                         other = node.other = _Node(open=True)
+                    if not other.private and not may_have_labels(key):
+                        make_private(other)
                     said += self._member(other, key, item, depth)
                     continue
                 private = not may_have_labels(key)

@@ -1,0 +1,248 @@
+"""The rows of places: what was learned, at the finest grain that may be kept. Nothing here is a decision."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from levo.satellite.learn import Callers, EndpointFacts, Knowledge, Scope
+from levo.satellite.learn.paths.state import ABSENT_STATUSES
+from levo.satellite.store.traffic import add_traffic, move_traffic
+
+MAX_UNPROVEN = 1_000
+"""Places of one host that are told apart although no answer has proven that they exist."""
+
+_pack = msgspec.msgpack.Encoder(order="deterministic").encode
+_unpack_knowledge = msgspec.msgpack.Decoder(Knowledge).decode
+_read_statuses = msgspec.json.Decoder(dict[int, float]).decode
+
+
+def _write_statuses(statuses: Mapping[int, float]) -> str:
+    return msgspec.json.encode(dict(sorted(statuses.items()))).decode()
+
+
+_ROW = "id, method, path_key, endpoint, exchanges, statuses, unproven"
+_SCOPE = "organization = ? AND environment = ? AND application = ? AND host = ?"
+
+
+def pack_knowledge(known: Knowledge) -> bytes:
+    """Return *known* as it is stored: equal knowledge has equal octets."""
+    return _pack(known)
+
+
+def unpack_knowledge(octets: bytes) -> Knowledge:
+    """Return what was stored of a place's messages."""
+    return _unpack_knowledge(octets)
+
+
+@dataclass(slots=True)
+class PlaceRow:
+    """A stored place, as decisions look at it."""
+
+    id: int
+    method: str
+    place: str
+    endpoint: int
+    """That it belongs to; 0 for none."""
+    exchanges: float
+    statuses: str
+    unproven: int
+    """Whether no request has proven some literal of the key."""
+
+    @property
+    def proven(self) -> bool:
+        """Whether some answer did not say that there is nothing."""
+        return is_proven(_read_statuses(self.statuses))
+
+
+def is_proven(statuses: Mapping[int, float]) -> bool:
+    """Whether some answer did not say that there is nothing."""
+    return any(status not in ABSENT_STATUSES for status in statuses)
+
+
+class PlaceTable:
+    """Reads and writes places, within the writer's transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, most: int) -> None:
+        self._connection = connection
+        self._most = most
+        self._unproven: dict[Scope, int] = {}
+        self.count = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Count again, after a transaction that was taken back."""
+        (self.count,) = self._connection.execute("SELECT count(*) FROM place").fetchone()
+        self._unproven.clear()
+
+    def of(self, scope: Scope) -> Iterator[PlaceRow]:
+        """Yield the places of a host, oldest first."""
+        for row in self._connection.execute(
+            f"SELECT {_ROW} FROM place WHERE {_SCOPE} ORDER BY id",
+            scope,
+        ).fetchall():
+            yield PlaceRow(*row)
+
+    def proven(self) -> Iterator[tuple[Scope, str, str, int, Mapping[int, float]]]:
+        """Yield host, method, key, traces and statuses of the places that exist."""
+        for *scope, method, place, traces, statuses in self._connection.execute(
+            "SELECT organization, environment, application, host, method, path_key, traces, statuses"
+            " FROM place"
+        ):
+            found = _read_statuses(statuses)
+            if is_proven(found):
+                yield Scope(*scope), method, place, traces, found
+
+    def find(self, scope: Scope, method: str, place: str) -> PlaceRow | None:
+        """Return a place, None if it is not stored."""
+        row = self._connection.execute(
+            f"SELECT {_ROW} FROM place WHERE {_SCOPE} AND method = ? AND path_key = ? ORDER BY id LIMIT 1",
+            (*scope, method, place),
+        ).fetchone()
+        return None if row is None else PlaceRow(*row)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more places can be stored."""
+        return self.count >= self._most
+
+    def has_room_unproven(self, scope: Scope) -> bool:
+        """Whether another place of a host can be stored that nothing proves."""
+        known = self._unproven.get(scope)
+        if known is None:
+            (known,) = self._connection.execute(
+                f"SELECT count(*) FROM place WHERE {_SCOPE} AND unproven", scope
+            ).fetchone()
+        self._unproven[scope] = known
+        return known < MAX_UNPROVEN
+
+    def insert(
+        self, scope: Scope, method: str, place: str, endpoint: int, facts: EndpointFacts, *, unproven: bool
+    ) -> int:
+        """Store a new place with *facts*; return its number."""
+        (identity,) = self._connection.execute(
+            "INSERT INTO place (organization, environment, application, host, method, path_key, unproven,"
+            " endpoint, traces, exchanges, schemes, first_seen_ns, last_seen_ns, statuses, callers,"
+            " knowledge)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id",
+            (
+                *scope,
+                method,
+                place,
+                unproven,
+                endpoint,
+                facts.traces,
+                facts.exchanges,
+                facts.schemes,
+                facts.first_seen_ns,
+                facts.last_seen_ns,
+                _write_statuses(facts.statuses),
+                facts.callers.registers,
+                _pack(facts.knowledge),
+            ),
+        ).fetchone()
+        self.count += 1
+        if unproven and scope in self._unproven:
+            self._unproven[scope] += 1
+        add_traffic(self._connection, identity, facts.traffic)
+        return int(identity)
+
+    def knowledge(self, identity: int) -> Knowledge:
+        """Return what is known of a place's messages."""
+        (octets,) = self._connection.execute(
+            "SELECT knowledge FROM place WHERE id = ?", (identity,)
+        ).fetchone()
+        return _unpack_knowledge(octets)
+
+    def add(self, row: PlaceRow, facts: EndpointFacts, known: Knowledge | None = None) -> None:
+        """Add *facts* to a stored place; *known* is what is stored of its messages, if that was read."""
+        registers, octets = self._connection.execute(
+            "SELECT callers, knowledge FROM place WHERE id = ?", (row.id,)
+        ).fetchone()
+        if known is None:
+            known = _unpack_knowledge(octets)
+        known.absorb(facts.knowledge)
+        callers = Callers(registers)
+        callers.absorb(facts.callers)
+        statuses = _read_statuses(row.statuses)
+        for status, exchanges in facts.statuses.items():
+            statuses[status] = statuses.get(status, 0.0) + exchanges
+        row.statuses = _write_statuses(statuses)
+        row.exchanges += facts.exchanges
+        self._connection.execute(
+            "UPDATE place SET traces = traces + ?, exchanges = exchanges + ?, schemes = schemes | ?,"
+            " first_seen_ns = min(first_seen_ns, ?), last_seen_ns = max(last_seen_ns, ?), statuses = ?,"
+            " callers = ?, knowledge = ? WHERE id = ?",
+            (
+                facts.traces,
+                facts.exchanges,
+                facts.schemes,
+                facts.first_seen_ns,
+                facts.last_seen_ns,
+                row.statuses,
+                callers.registers,
+                _pack(known),
+                row.id,
+            ),
+        )
+        add_traffic(self._connection, row.id, facts.traffic)
+
+    def rename(self, row: PlaceRow, place: str, *, unproven: bool) -> None:
+        """Store a place under another key."""
+        row.place, row.unproven = place, unproven
+        self._connection.execute(
+            "UPDATE place SET path_key = ?, unproven = ? WHERE id = ?", (place, unproven, row.id)
+        )
+        self._unproven.clear()
+
+    def assign(self, row: PlaceRow, endpoint: int) -> None:
+        """Note the endpoint that a place belongs to."""
+        row.endpoint = endpoint
+        self._connection.execute("UPDATE place SET endpoint = ? WHERE id = ?", (endpoint, row.id))
+        self._unproven.clear()
+
+    def merge(self, source: PlaceRow, target: PlaceRow) -> None:
+        """Give everything of one place to another, whose text it shares by now."""
+        self.add(target, self._facts(source.id))
+        move_traffic(self._connection, source.id, target.id)
+        self._connection.execute("DELETE FROM place WHERE id = ?", (source.id,))
+        self.count -= 1
+        self._unproven.clear()
+
+    def joined(self, endpoint: int) -> EndpointFacts:
+        """Return the figures of all places of an endpoint together, without messages and traffic."""
+        total = EndpointFacts()
+        for (identity,) in self._connection.execute(
+            "SELECT id FROM place WHERE endpoint = ?", (endpoint,)
+        ).fetchall():
+            total.add(self._facts(identity, messages=False))
+        return total
+
+    def _facts(self, identity: int, *, messages: bool = True) -> EndpointFacts:
+        row = self._connection.execute(
+            "SELECT traces, exchanges, statuses, schemes, first_seen_ns, last_seen_ns, callers"
+            f"{', knowledge' if messages else ''} FROM place WHERE id = ?",
+            (identity,),
+        ).fetchone()
+        traces, exchanges, statuses, schemes, first, last, callers = row[:7]
+        facts = EndpointFacts(traces, exchanges, _read_statuses(statuses), schemes, first, last)
+        facts.callers = Callers(callers)
+        if messages:
+            facts.knowledge = _unpack_knowledge(row[7])
+        return facts
+
+
+def read_knowledge(connection: sqlite3.Connection, endpoint: int, limit: int = -1) -> Knowledge:
+    """Return what is known of the messages of an endpoint: that of all its places, joined."""
+    known: Knowledge | None = None
+    for (octets,) in connection.execute(
+        "SELECT knowledge FROM place WHERE endpoint = ? ORDER BY traces DESC, id LIMIT ?", (endpoint, limit)
+    ):
+        if known is None:
+            known = _unpack_knowledge(octets)
+        else:
+            known.absorb(_unpack_knowledge(octets))
+    return Knowledge() if known is None else known

@@ -1,0 +1,96 @@
+"""A new key for the hashes of an installation: everything that was made with the old one starts anew."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from levo.errors import LevoError
+from levo.satellite.learn import Knowledge, Scope
+from levo.satellite.learn.schema import Node
+from levo.satellite.store.paths import PathTable
+from levo.satellite.store.places import pack_knowledge, unpack_knowledge
+from levo.satellite.store.schema import DATABASE_NAME, open_for_writing
+
+KEY_NAME = "learner.key"
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What a new key has made unusable."""
+
+    callers: int
+    """Places whose callers are counted anew."""
+    objects: int
+    """Places whose different objects are counted anew."""
+    hosts: int
+    """Hosts that no longer know which values responses gave out, and which names were forgotten."""
+    unproven: int
+    """Places that nothing had proven to exist, which were deleted."""
+
+
+def rotate_key(data_dir: Path) -> Rotation:
+    """Replace the key of the hashes in *data_dir*, which no Satellite may be using.
+
+    Raises:
+        LevoError: there is no Satellite's data there, or it cannot be written.
+    """
+    path, key = data_dir / DATABASE_NAME, data_dir / KEY_NAME
+    if not path.is_file() or not key.is_file():
+        raise LevoError(f"{data_dir}: has no data of a Satellite")
+    new = key.with_suffix(".new")
+    try:
+        old = key.read_bytes()[:64]
+        with contextlib.closing(open_for_writing(path)) as connection:
+            new.unlink(missing_ok=True)
+            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(os.urandom(KEY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            rotation = _restart(connection, old)
+            # What was hashed with the old key is gone by now; if this is not reached, it is used once more.
+            new.rename(key)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except (sqlite3.Error, OSError) as error:
+        raise LevoError(f"{data_dir}: the key cannot be replaced: {error}") from error
+    return rotation
+
+
+def _restart(connection: sqlite3.Connection, key: bytes) -> Rotation:
+    execute = connection.execute
+    execute("BEGIN IMMEDIATE")
+    callers = execute("UPDATE place SET callers = x'' WHERE callers != x''").rowcount
+    execute("UPDATE endpoint SET callers = x''")
+    unproven = execute("DELETE FROM place WHERE unproven").rowcount
+    objects = 0
+    for (identity,) in execute("SELECT id FROM place").fetchall():
+        (octets,) = execute("SELECT knowledge FROM place WHERE id = ?", (identity,)).fetchone()
+        known = unpack_knowledge(octets)
+        sketched = [node for node in _nodes(known) if node.distinct]
+        if sketched:
+            objects += 1
+            for node in sketched:
+                node.distinct = b""
+            execute("UPDATE place SET knowledge = ? WHERE id = ?", (pack_knowledge(known), identity))
+    table = PathTable(connection, key)
+    hosts = [scope for scope, paths in table.known.items() if paths.restart_hashes()]
+    for scope in hosts:
+        table.save(Scope(*scope), None, decided=False)
+    execute("COMMIT")
+    return Rotation(callers, objects, len(hosts), unproven)
+
+
+def _nodes(known: Knowledge) -> Iterator[Node]:
+    bodies = [*known.bodies.values()]
+    for response in known.responses.values():
+        bodies += response.bodies.values()
+        yield from response.headers.walk()
+    for body in bodies:
+        yield from body.schema.walk()
+    for node in (known.query, known.headers, known.cookies, *known.segments.values()):
+        yield from node.walk()
