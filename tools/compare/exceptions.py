@@ -42,10 +42,14 @@ EXEMPT: tuple[Exempt, ...] = (
     Exempt("ledger", r"fields_masked", _MASKED),
     Exempt("ledger", r"jupyter-websocket/.*/report/\d+/value: 2 -> 6", _MASKED),
     Exempt("rest", r"^api at /1/paths/~1api~1sensitive/", "one table of sensitive data instead of two"),
-    Exempt("rest", r"/sensitive/\d+/contained: absent -> false", "one table of sensitive data instead of two"),
+    Exempt(
+        "rest", r"/sensitive/\d+/contained: absent -> false", "one table of sensitive data instead of two"
+    ),
     Exempt("rest", r"kind of a finding", "finding is kept for security posture"),
     Exempt("rest", r"a recogni[sz]ed type", "American spelling"),
-    Exempt("rest", r"/alerts/\d+/(subject|text|page): ", "alerts of one time: the same ones in another order"),
+    Exempt(
+        "rest", r"/alerts/\d+/(subject|text|page): ", "alerts of one time: the same ones in another order"
+    ),
 )
 _FREED = "finding is kept for security posture"
 RENAMED: tuple[Renamed, ...] = (
