@@ -169,3 +169,29 @@ def test_a_connection_goes_on_over_26_hours():
         ("/x", None),
     ]
     assert engine.statistics()["connections_opened"] == 1
+
+
+# Whose connection it was.
+
+
+@pytest.mark.parametrize(
+    ("own", "direction"),
+    [
+        (["10.0.0.2", "127.0.0.1"], "inbound"),
+        (["10.0.0.1"], "outbound"),
+        (["10.0.0.1", "10.0.0.2", "fe80::1"], ""),
+        (["192.0.2.1"], ""),
+        ([], ""),
+    ],
+    ids=["the server is here", "the client is here", "both are", "none is", "not known"],
+)
+def test_an_exchange_is_inbound_or_outbound_by_who_opened_its_connection(own, direction):
+    engine = Engine()
+    engine.set_host_addresses(own)
+    talk = Conversation().handshake().client(REQUEST).server(ANSWER)
+    engine.feed([(SECOND, frame(each, Ends()), None) for each in talk.segments])
+    batch = engine.take()
+    (found,) = batch.exchanges()
+    assert found.direction == direction
+    assert (b'"direction":"%s"' % direction.encode() in batch.jsonl()) == bool(direction)
+    assert (b"levo.direction" in bytes(batch.otlp(b""))) == bool(direction)
