@@ -133,11 +133,11 @@ ctypedef struct Connection:
     int64_t placed_ns             # when it took its place in the order by activity
     int64_t reset_ns              # when a RST was seen; 0: none
     int64_t streaming_ns          # since when a stream of events or messages lasts; 0: none
+    uint32_t quiet_bytes          # its part of EngineState.quiet_bytes
     uint16_t pending_count
     uint16_t epoch_size           # requests sent with epoch_ack
     int64_t epoch_ack             # acknowledgment of the latest request
     int64_t paired_end            # end of the last response that was paired, 0 before the first
-    uint32_t quiet_bytes          # its part of EngineState.quiet_bytes
     uint8_t packets               # seen so far; from MANY_PACKETS on, it goes round in the upper half
     uint8_t aliases               # ALIAS_*: what is known by which other addresses (tcp/twins.pyx)
     uint8_t heading               # HEADING_* + 1; set with its first exchange
