@@ -60,7 +60,8 @@ def test_a_restart_is_the_same_sensor_and_another_run(key: str, tmp_path: Path) 
 
     assert first.run.sensor == second.run.sensor
     assert first.run.instance != second.run.instance
-    assert uuid.UUID(second.run.instance).version == 4
+    read = uuid.UUID(second.run.instance)
+    assert (read.version, read.variant, str(read)) == (4, uuid.RFC_4122, second.run.instance)
     second.release()
     assert not list(tmp_path.iterdir()), "a clean stop leaves no file"
 

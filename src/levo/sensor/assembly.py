@@ -87,6 +87,12 @@ class Sensor:
     claim: Claim
     """Which sensor this is; held as long as this object."""
 
+    def settle(self) -> None:
+        """Everything has started: give back what starting took."""
+        from levo.engine.core.allocator import return_pages
+
+        return_pages()
+
     def ledger(self) -> Ledger:
         return ledger_of(self.snapshot())
 

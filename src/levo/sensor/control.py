@@ -114,6 +114,7 @@ class Control:
         if self._live and sensor.runs_as:
             where += f"; runs as {sensor.runs_as}"
         self._log.info(f"levo-sensor {__version__}: {what}; output {', '.join(named)}; environment {where}")
+        sensor.settle()
         self._notifier.ready(what)
         if sensor.live is not None:
             for line in sensor.live.events():

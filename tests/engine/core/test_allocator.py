@@ -69,3 +69,27 @@ def test_memory_that_another_thread_gives_back_is_taken_again():
     argv = [sys.executable, "-c", ROUND_TRIP]
     grown = int(subprocess.run(argv, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
     assert grown < 4 << 20
+
+
+RETURNED = """
+from levo.engine.core.allocator import keep_pages, return_pages
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+
+keep_pages()
+blocks = [bytearray(100_000) for _ in range(100)]
+del blocks[:-1]
+before = resident()
+assert return_pages()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has the function")
+def test_free_pages_below_a_block_in_use_are_given_back():
+    returned = subprocess.run(
+        [sys.executable, "-c", RETURNED], check=True, capture_output=True, text=True
+    ).stdout
+
+    assert int(returned) > 8_000_000

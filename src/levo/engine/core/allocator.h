@@ -13,7 +13,9 @@ static levo_pool levo_the_pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static int levo_keep_pages(int octets) {
     return mallopt(M_MMAP_THRESHOLD, octets) && mallopt(M_TRIM_THRESHOLD, octets);
 }
+static int levo_return_pages(void) { return malloc_trim(0); }
 #else
 static int levo_keep_pages(int octets) { (void)octets; return 0; }
+static int levo_return_pages(void) { return 0; }
 #endif
 #endif

@@ -8,6 +8,7 @@ from levo.engine.core.types cimport Pool
 
 cdef extern from "levo/engine/core/allocator.h":
     int levo_keep_pages(int octets) nogil
+    int levo_return_pages() nogil
     Pool levo_the_pool
 
 KEPT_BYTES = 16 * 1024 * 1024      # batches with large bodies are some MiB; with 4 they were mapped again
@@ -22,3 +23,8 @@ cdef Pool* the_pool() noexcept nogil:
 def keep_pages() -> bool:
     """Set the whole process's allocator; False where the C library has no such setting. Legal twice."""
     return bool(levo_keep_pages(KEPT_BYTES))
+
+
+def return_pages() -> bool:
+    """Give back what is free now, as once the process has started; whether there was any."""
+    return bool(levo_return_pages())
