@@ -28,6 +28,7 @@ import fcntl
 import os
 import socket
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -59,7 +60,7 @@ class Claim:
         """*key* is what all sensors with the same settings on the same host have in common."""
         self._socket: int | None = None
         self._lock: tuple[Path, int] | None = None
-        instance = _random_uuid()
+        instance = str(uuid.uuid4())
         slot: int | str = instance
         for number in range(MOST_SLOTS):
             if self._take(f"levo-sensor.{key}.{number}", folders):
@@ -154,12 +155,3 @@ def _open(path: Path) -> int:
         with contextlib.suppress(OSError):
             os.fchmod(descriptor, 0o644)  # another user's sensor must be able to open it
         return descriptor
-
-
-def _random_uuid() -> str:
-    """A UUID of version 4 (RFC 9562 section 5.4). Importing ``uuid`` costs memory for good."""
-    octets = bytearray(os.urandom(16))
-    octets[6] = octets[6] & 0x0F | 0x40
-    octets[8] = octets[8] & 0x3F | 0x80
-    text = octets.hex()
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
