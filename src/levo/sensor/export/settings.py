@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,7 +36,7 @@ class OtlpSettings:
     request_timeout_s: float = 10.0
     """Longest wait for the answer to one request."""
 
-    instance: str = field(default_factory=lambda: secrets.token_hex(8))
+    instance: str = field(default_factory=lambda: os.urandom(8).hex())
     """Value of the mark: which sensor sends."""
 
     def headers(self) -> dict[str, str]:
