@@ -100,7 +100,7 @@ cdef enum:
     # Connection.aliases
     ALIAS_ANY = 1                 # its segments are also seen under other addresses, or in another network
     ALIAS_TRANSLATED = 2          # under other addresses: they were translated on the way
-    ALIAS_RENAMED = 4             # its own addresses are no longer those it was found by
+    ALIAS_RENAMED = 4             # its addresses differ from those it was found by
 
 
 ctypedef struct Order:

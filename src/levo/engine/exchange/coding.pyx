@@ -597,7 +597,7 @@ cdef bint narrow(Budget* budget, Message* message, size_t max_size) noexcept nog
             break
         size = encode(code, text) if code >= 0 else 0
         if size == 0 or not buffer_append(budget, &out, text, size):
-            buffer_free(budget, &out)             # it is no text
+            buffer_free(budget, &out)             # not text
             return False
     if message.missing_bytes or at < length:
         message.truncated = 1

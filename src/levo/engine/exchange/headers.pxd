@@ -24,7 +24,7 @@ cdef enum HeaderKind:
     HEADER_SCHEME = 2         # the authentication scheme
     HEADER_COOKIE = 3         # names
     HEADER_SET_COOKIE = 4     # name and attributes
-    HEADER_SUBPROTOCOLS = 5   # what is no token
+    HEADER_SUBPROTOCOLS = 5   # what is not a token
     HEADER_URL = 6            # all but users and parameters: ``mask_header`` leaves it
 
 

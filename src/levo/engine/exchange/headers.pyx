@@ -45,24 +45,32 @@ cdef void mask_scheme_value(uint8_t* data, uint32_t length) noexcept nogil:
     hide(data, start if at == length else at, length)
 
 
+cdef inline uint32_t next_pair(
+    const uint8_t* data, uint32_t length, uint32_t start, uint32_t* stop, uint32_t* equals
+) noexcept nogil:
+    """Where the pair begins that comes next from *start* on, where it stops, and its ``=``, or *length* without one."""
+    while start < length and is_blank(data[start]):
+        start += 1
+    stop[0] = start
+    equals[0] = length
+    while stop[0] < length and data[stop[0]] != c";":
+        if data[stop[0]] == c"=" and equals[0] == length:
+            equals[0] = stop[0]
+        stop[0] += 1
+    return start
+
+
 cdef void mask_cookie(uint8_t* data, uint32_t length) noexcept nogil:
     """Keep cookie names and separators of a Cookie field (RFC 6265 section 4.2.1), hide the values."""
     cdef uint32_t start = 0, stop, equals
     while start < length:
-        while start < length and is_blank(data[start]):
-            start += 1
-        stop = start
-        equals = length
-        while stop < length and data[stop] != c";":
-            if data[stop] == c"=" and equals == length:
-                equals = stop
-            stop += 1
+        start = next_pair(data, length, start, &stop, &equals)
         hide(data, start if equals == length else equals + 1, stop)
         start = stop + 1
 
 
 cdef bint public_attribute(const uint8_t* data, uint32_t length) noexcept nogil:
-    """True for cookie attributes whose values are no secrets, ``expires`` aside."""
+    """True for cookie attributes whose values are not secret, ``expires`` aside."""
     if length == 4:
         return equals_lower(data, <const uint8_t*>b"path", 4)
     if length == 6:
@@ -76,7 +84,7 @@ cdef bint public_attribute(const uint8_t* data, uint32_t length) noexcept nogil:
 
 
 cdef void mask_attribute(uint8_t* data, uint32_t length) noexcept nogil:
-    """One cookie attribute: known ones stay; behind a comma another, wrongly joined cookie may stand."""
+    """One cookie attribute: known ones stay; after a comma another cookie may follow, wrongly joined."""
     cdef uint32_t equals = 0, i, commas = 0
     cdef bint is_date
     while equals < length and data[equals] != c"=":
@@ -98,14 +106,7 @@ cdef void mask_set_cookie(uint8_t* data, uint32_t length) noexcept nogil:
     cdef uint32_t start = 0, stop, equals
     cdef bint first = True
     while start < length:
-        while start < length and is_blank(data[start]):
-            start += 1
-        stop = start
-        equals = length
-        while stop < length and data[stop] != c";":
-            if data[stop] == c"=" and equals == length:
-                equals = stop
-            stop += 1
+        start = next_pair(data, length, start, &stop, &equals)
         if first:
             hide(data, start if equals == length else equals + 1, stop)
         else:

@@ -341,9 +341,7 @@ cdef void free_proxy(EngineState* state, Connection* conn) noexcept nogil:
     cdef Proxy* proxy = <Proxy*>state_of(conn, PROTOCOL_PROXY)
     if proxy == NULL:
         return
-    if proxy.state == READING:
-        state.stats.payload_bytes_opaque += proxy.have
-        conn.streams[proxy.direction].offset += proxy.have
+    abandon(state, conn)
     forget_state(conn, PROTOCOL_PROXY)
     give_back(&state.budget, proxy, sizeof(Proxy))
 

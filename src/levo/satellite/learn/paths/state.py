@@ -44,7 +44,7 @@ _MEMORY = 8192
 """Paths whose place is remembered between requests."""
 FORMAT = 2
 OLD_FORMAT = 1
-"""Without hashes of values; literals that are no words were ordered otherwise."""
+"""Without hashes of values; literals that are not words were ordered otherwise."""
 HASHED = "%~"
 """Starts the segment of a place that stands for a literal of which only the keyed hash is kept."""
 MOST_BODIES = 4_096

@@ -82,7 +82,7 @@ class Rules(Protocol):
 
 
 UNKNOWN = 1
-"""Group of literals that are no words of APIs. Only they are ever forgotten."""
+"""Group of literals that are not words of APIs. Only they are ever forgotten."""
 
 
 class Node:

@@ -97,18 +97,14 @@ _NAMES = {"in.aadhaar": "in_.aadhaar", "in.pan": "in_.pan", "rs.jmbg": "si.emso"
 _OWN: dict[str, Callable[[str], bool]] = {"au.medicare": au_medicare, "lv.pk": lv_pk}
 
 
-def _validator(kind: str) -> Callable[[str], bool] | None:
+def validator(kind: str) -> Callable[[str], bool] | None:
+    """Return what tells numbers of *kind*, as ``br.cpf``, from others; None if nothing knows the kind."""
     return _OWN.get(kind) or _module(_NAMES.get(kind, kind))
-
-
-def has_validator(kind: str) -> bool:
-    """Whether numbers of *kind* can be told from others at all."""
-    return _validator(kind) is not None
 
 
 def national(kind: str, text: str) -> bool:
     """Whether *text* is a number of *kind*, as ``br.cpf``. False if nothing knows the kind."""
-    check = _validator(kind)
+    check = validator(kind)
     if check is None:
         return False
     try:
