@@ -2,8 +2,9 @@
 
 It runs beside the Satellite's main process, so that learning takes no turn from receiving. Its life hangs
 on its standard input: ``w`` says that the journal has grown, ``p`` that people have decided something about
-paths, ``d`` that it should learn what is there and end; the end of the input ends it at once, since what is not committed stays in the journal. After every
-commit it writes one line of JSON (:class:`Progress`) to its standard output.
+paths, ``d`` that it should learn what is there and end; the end of the input ends it at once, since what is
+not committed stays in the journal. After every commit it writes one line of JSON (:class:`Progress`) to its
+standard output.
 """
 
 from __future__ import annotations
