@@ -58,3 +58,10 @@ def test_tenants_with_the_same_addresses_keep_their_answers() -> None:
         "/tenant/alice": '{"secret":"alicealicealice"}',
         "/tenant/bob": '{"secret":"bobbobbob"}',
     }
+
+
+def test_vxlan_on_a_port_of_its_own_is_read_where_the_port_is_named() -> None:
+    path = CASES / "t_vxlan_odd.pcap"
+    if not path.exists():
+        pytest.skip(f"no {path}: set LEVO_CASES")
+    assert [summary(x) for x in run_file(path, vxlan_ports=[65330]).exchanges] == [("POST", "/w", 200)]

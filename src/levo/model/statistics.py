@@ -104,6 +104,15 @@ class PortUse(TypedDict):
     """Of "http/1", "http/2", "websocket", "tls", "other"; empty as long as none is known."""
 
 
+class UnnamedTunnel(TypedDict):
+    """One entry of ``Engine.unnamed_tunnels()``."""
+
+    port: int | None
+    """UDP, the destination's; None for all that found no room."""
+    frames: int
+    """Those that look like VXLAN."""
+
+
 class EncryptedEndpoint(TypedDict):
     """One entry of ``Engine.encrypted()``."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,6 +48,16 @@ CASES: dict[str, tuple[dict[str, Any], Watched, list[str]]] = {
     "some rules": ({}, watched(sight(HTTP, HTTP, rules=not_8081)), ["some-excluded"]),
     "rate limit": ({"rate_limit": "1"}, watched(sight(HTTP, limit=1.0)), ["rate-limit"]),
     "truncated packets": ({}, watched(sight(HTTP, snap=72)), ["heads-cut", "all-incomplete"]),
+    "VXLAN on a port of its own": (
+        {},
+        watched(sight(HTTP), replace(sight(HTTP), unnamed_tunnels=({"port": 6789, "frames": 3},))),
+        ["vxlan-port"],
+    ),
+    "VXLAN on many ports": (
+        {},
+        watched(sight(HTTP), replace(sight(HTTP), unnamed_tunnels=({"port": None, "frames": 3},))),
+        ["vxlan-port"],
+    ),
     "kernel drops": ({}, watched(sight(HTTP, dropped=7)), ["kernel-drops"]),
 }
 

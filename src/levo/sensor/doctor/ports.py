@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from levo.model.statistics import PortUse
+    from levo.model.statistics import PortUse, UnnamedTunnel
 
 _PROTOCOLS = {
     "http/1": "HTTP/1.1",
@@ -25,6 +25,15 @@ def describe(ports: Sequence[PortUse], packets: int) -> list[str]:
 def protocols(port: PortUse) -> str:
     """The protocols of one entry, for people."""
     return " and ".join(_PROTOCOLS.get(name, name) for name in port["protocols"]) or "protocol not recognized"
+
+
+def unnamed_tunnel(tunnel: UnnamedTunnel) -> str:
+    """One entry of ``Engine.unnamed_tunnels()``."""
+    frames = f"{tunnel['frames']:,} packet{'' if tunnel['frames'] == 1 else 's'}"
+    port = tunnel["port"]
+    if port is None:
+        return f"UDP to further ports looks like VXLAN ({frames})"
+    return f"UDP to port {port} looks like VXLAN ({frames}): to read it, set --vxlan-port {port}"
 
 
 def _sentence(port: PortUse, packets: int) -> str:
