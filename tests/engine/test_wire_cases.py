@@ -65,3 +65,12 @@ def test_vxlan_on_a_port_of_its_own_is_read_where_the_port_is_named() -> None:
     if not path.exists():
         pytest.skip(f"no {path}: set LEVO_CASES")
     assert [summary(x) for x in run_file(path, vxlan_ports=[65330]).exchanges] == [("POST", "/w", 200)]
+
+
+def test_a_call_of_grpc_web_has_its_service_its_method_and_its_status() -> None:
+    path = CASES / "w1_grpcweb_h1.pcap"
+    if not path.exists():
+        pytest.skip(f"no {path}: set LEVO_CASES")
+    (call,) = run_file(path).exchanges
+    assert (call["request"]["path"], call["grpc"]) == ("/shop.Cart/Add", True)
+    assert call["response"]["trailers"] == [["grpc-status", "0"]]
