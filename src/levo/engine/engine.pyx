@@ -395,7 +395,8 @@ cdef class Engine:
         """What came by, by server port: the *most* with the most packets, then all others under port None.
 
         Dicts of ``port``, ``packets``, ``bytes`` (TCP payload), ``connections``, ``exchanges`` (finished, kept or not),
-        and ``protocols`` (of "http/1", "http/2", "websocket", "tls", "other"; empty as long as none is known).
+        and ``protocols`` (of "http/1", "http/2", "websocket", "tls", "other", and names of what is not read, as "ssh"; empty
+        as long as none is known).
         """
         return ports_list(self.state.ports, most)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from levo.config import SensorConfig
 from levo.ledger import EXCHANGES, numbers_of
-from levo.sensor.doctor.ports import unnamed_tunnel
+from levo.sensor.doctor.ports import named, unnamed_tunnel
 from levo.sensor.doctor.reach import Reached
 from levo.sensor.doctor.watch import Sight, Watched
 
@@ -149,11 +149,13 @@ def _content(kept: Sight) -> list[Diagnosis]:
             ]
         if not seen["connections_http2"]:
             names = _listed([port["port"] for port in kept.ports if port["port"] is not None])
+            known = sorted({name for port in kept.ports for name in named(port)})
+            what = " and ".join(known) if known else "another protocol, such as that of a database"
             return [
                 Diagnosis(
                     "no-http",
                     Level.PROBLEM,
-                    f"the traffic on {names} is not HTTP: another protocol, such as that of a database",
+                    f"the traffic on {names} is not HTTP: {what}",
                     "widen --filter to the ports of the application",
                 )
             ]

@@ -13,13 +13,27 @@ _PROTOCOLS = {
     "http/2": "HTTP/2",
     "websocket": "WebSocket",
     "tls": "encrypted (TLS)",
+    "ssh": "SSH",
+    "ftp-smtp": "FTP or SMTP",
+    "imap": "IMAP",
+    "pop3": "POP3",
+    "mysql": "MySQL",
+    "redis": "Redis",
+    "postgresql": "PostgreSQL",
     "other": "not HTTP",
 }
+
+_UNREAD = {"ssh", "ftp-smtp", "imap", "pop3", "mysql", "redis", "postgresql"}
 
 
 def describe(ports: Sequence[PortUse], packets: int) -> list[str]:
     """One sentence for each entry of ``Engine.ports()``; *packets* is what the shares refer to."""
     return [_sentence(port, packets) for port in ports]
+
+
+def named(port: PortUse) -> list[str]:
+    """Protocols of one entry that are recognized and not read, for people."""
+    return [_PROTOCOLS[name] for name in port["protocols"] if name in _UNREAD]
 
 
 def protocols(port: PortUse) -> str:
