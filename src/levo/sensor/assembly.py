@@ -214,6 +214,7 @@ def _open_live(config: SensorConfig, environ: Mapping[str, str], shares: Shares)
         exclude=own_endpoints(config, environ),
         buffer_bytes=shares.ring_bytes,
         first_bytes=_FIRST_RING_BYTES,
+        vxlan_ports=config.vxlan_ports,
     )
 
 
@@ -312,6 +313,7 @@ def _engine(config: SensorConfig) -> Engine:
         idle_ns=config.connection_idle_timeout_ns,
         keep_bodies=config.max_http_length_bytes > 0,
         one_network=config.ignore_network_tags,
+        vxlan_ports=config.vxlan_ports,
         **policy(config),
     )
 
