@@ -266,8 +266,8 @@ def test_no_secret_leaves_by_any_way(capture: tuple[Path, Canaries], tmp_path: P
 
 
 REQUEST_HEADERS = r"""Authorization: {}|Authorization: Bearer {}|AUTHORIZATION: Bearer {}
-Authorization : Bearer {}|Authorization\t: Bearer {}|Authorization:\r\n Bearer {}|Authorization: Bearer\r\n\t{}
-Authorization: Bearer, {}
+Authorization : Bearer {}|Authorization\t: Bearer {}|Authorization:\r\n Bearer {}
+Authorization: Bearer\r\n\t{}|Authorization: Bearer, {}
 X: y\nAuthorization: Bearer {}
 Authorization: Digest username="u", response="{}"
 Proxy-Authorization: Basic {}
