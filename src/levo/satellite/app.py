@@ -35,6 +35,7 @@ from levo.satellite.connections import (
     connection_limit,
 )
 from levo.satellite.header_timeout import bounded_protocol
+from levo.satellite.keys import KeyWatch
 from levo.satellite.learner import JOURNAL_NAME, Progress
 from levo.satellite.log_rate import calm_log
 from levo.satellite.queue import Journal
@@ -101,6 +102,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             resources.enter_context(_bind(a, f, max_connections, tls=tls))
             for a, f in ((settings.listen, "--listen"), (settings.otlp_http, "--otlp-http"))
         ]
+        keys = KeyWatch(data_dir)
         with CatalogWriter(data_dir / DATABASE_NAME) as writer:
             checkpoint = writer.checkpoint()
         userdata = UserData(data_dir / USERDATA_NAME)
@@ -128,7 +130,12 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
 
         admission = _admission(settings, authenticator)
         supervisor = LearnerSupervisor(data_dir, on_progress, journal_end=lambda: journal.end)
-        readiness = Readiness(stopping=stop.is_set, refusal=journal.refusal, learner=supervisor.statistics)
+        readiness = Readiness(
+            stopping=stop.is_set,
+            refusal=journal.refusal,
+            learner=supervisor.statistics,
+            keys=keys.faults,
+        )
         ingester = Ingester(
             journal,
             max_request_bytes=settings.max_request_bytes,
@@ -150,7 +157,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
                 authenticator=authenticator,
                 live=live,
                 snapshot=lambda: (ingester.statistics(), journal.statistics(), supervisor.statistics()),
-                not_ready=readiness.causes,
+                readiness=readiness,
                 connections=lambda: {
                     name: each.connections.statistics()
                     for name, each in zip(("web", "otlp_http"), sockets, strict=True)
@@ -161,7 +168,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
                 loopback_only=settings.listen.is_loopback,
             )
         )
-        otlp = build_otlp_app(ingester=ingester, not_ready=readiness.causes)
+        otlp = build_otlp_app(ingester=ingester, readiness=readiness)
         servers = [
             _server(app, settings, listener.connections)
             for app, listener in zip((site, otlp), sockets, strict=True)
@@ -175,6 +182,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
         ]
         try:
             await supervisor.start()
+            keys.start()
             background.append(asyncio.create_task(readiness.watch(), name="readiness"))
             grpc_port = await grpc_receiver.start(
                 settings.otlp_grpc.host,

@@ -119,7 +119,8 @@ def test_readiness_names_its_causes_on_both_ports_and_in_the_metrics(tmp_path: P
                 answer = fetch("GET", base + "/readyz", None, {})
                 assert answer.status == 503
                 assert answer.body.decode().splitlines() == [
-                    "not ready: traces are refused: the learners are behind; the journal is full"
+                    "not ready: traces are refused: the learners are behind; the journal is full",
+                    "not ready: the learner was stopped by a signal; kill -CONT lets it go on",
                 ]
             assert running.metric("levo_satellite_ready") == 0
             assert running.metric('levo_satellite_not_ready{cause="refusing"}') == 1
@@ -128,7 +129,7 @@ def test_readiness_names_its_causes_on_both_ports_and_in_the_metrics(tmp_path: P
             os.kill(learner, signal.SIGCONT)
         until(lambda: running.get("/readyz").status == 200)
         until(lambda: "ready again" in running.errors)
-        assert running.errors.count("\n") == 2
+        assert running.errors.count("\n") == 3
         assert running.metric("levo_satellite_ready") == 1
 
 
