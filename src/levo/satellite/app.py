@@ -170,9 +170,12 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
                 satellite_url=web_url,
                 connect=_connect(settings, web_url, admission),
                 loopback_only=settings.listen.is_loopback,
+                webhook_link_local=settings.webhook_link_local,
             )
         )
-        otlp = build_otlp_app(ingester=ingester, readiness=readiness)
+        otlp = build_otlp_app(
+            ingester=ingester, readiness=readiness, loopback_only=settings.otlp_http.is_loopback
+        )
         servers = [
             _server(app, settings, listener.connections)
             for app, listener in zip((site, otlp), sockets, strict=True)
@@ -180,7 +183,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
         background = [
             asyncio.create_task(each, name=name)
             for each, name in (
-                (_alerts(reader, catalogs.whole, userdata, web_url).run(), "alerts"),
+                (_alerts(reader, catalogs.whole, userdata, web_url, settings).run(), "alerts"),
                 (_keep_fresh(catalogs.whole), "catalog"),
             )
         ]
@@ -241,9 +244,18 @@ async def _keep_fresh(derived: DerivedCatalog) -> None:
         await asyncio.sleep(_FRESH_EVERY_S if done else 0.2)
 
 
-def _alerts(reader: CatalogReader, derived: DerivedCatalog, userdata: UserData, web_url: str) -> AlertWatcher:
+def _alerts(
+    reader: CatalogReader,
+    derived: DerivedCatalog,
+    userdata: UserData,
+    web_url: str,
+    settings: SatelliteSettings,
+) -> AlertWatcher:
     detector = AlertDetector(reader, derived, userdata.alerts, userdata.settings)
-    return AlertWatcher(detector, WebhookSender(userdata.alerts, userdata.webhooks, web_url))
+    sender = WebhookSender(
+        userdata.alerts, userdata.webhooks, web_url, link_local=settings.webhook_link_local
+    )
+    return AlertWatcher(detector, sender)
 
 
 def _admission(settings: SatelliteSettings, authenticator: Authenticator) -> IngestionTokens | None:
@@ -289,6 +301,7 @@ def _server(app: ASGIApp, settings: SatelliteSettings, connections: Connections)
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(_GRACE_S),
         limit_concurrency=MAX_CONNECTIONS,

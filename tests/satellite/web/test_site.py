@@ -82,6 +82,19 @@ def test_a_foreign_host_name_is_misdirected(satellite: RunningSatellite) -> None
     assert satellite.get("/api/endpoints", {"host": "localhost:1"}).status == 200
 
 
+def test_the_otlp_port_answers_to_loopback_names_only_too(satellite: RunningSatellite) -> None:
+    body = traces([Call()], {"service.name": "rebound"}).SerializeToString()
+    named = {"content-type": PROTOBUF, "host": "attacker.example"}
+    assert fetch("POST", satellite.otlp_http + "/v1/traces", body, named).status == 421
+    assert fetch("GET", satellite.otlp_http + "/healthz", None, named).status == 421
+    assert fetch("GET", satellite.otlp_http + "/healthz", None, {"host": "localhost"}).status == 200
+
+
+def test_a_trailing_slash_leads_to_the_page_whatever_host_is_named(satellite: RunningSatellite) -> None:
+    answer = satellite.get("/catalog/", {"host": "evil.localhost"})
+    assert (answer.status, answer.headers["location"]) == (307, "/catalog")
+
+
 def test_a_change_is_told_to_open_pages(satellite: RunningSatellite) -> None:
     connection = http.client.HTTPConnection(urlsplit(satellite.web).netloc, timeout=30)
     connection.request("GET", "/live")

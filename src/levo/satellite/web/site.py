@@ -36,6 +36,7 @@ from levo.satellite.web.render import Renderer
 from levo.satellite.web.rest import derived_routes, moved_routes, rest_routes
 from levo.satellite.web.rest_decisions import decision_routes
 from levo.satellite.web.rest_description import description_route
+from levo.satellite.web.storage_faults import StorageFaults
 from levo.satellite.web.triage import Triage
 
 
@@ -58,6 +59,7 @@ class SiteParts:
     """What a sensor on this machine would be given as ``--satellite-url``."""
     connect: Connect
     loopback_only: bool
+    webhook_link_local: bool
 
 
 def build_site(parts: SiteParts) -> Starlette:
@@ -71,7 +73,9 @@ def build_site(parts: SiteParts) -> Starlette:
         *Pages(catalogs, decisions, views, renderer, parts.readiness).routes(),
         *LearnedPages(catalogs, renderer).routes(),
         *triage.routes(),
-        *AccountPages(parts.authenticator, userdata.webhooks, alerts, renderer).routes(),
+        *AccountPages(
+            parts.authenticator, userdata.webhooks, alerts, renderer, link_local=parts.webhook_link_local
+        ).routes(),
         *ConnectPage(parts.authenticator, renderer).routes(),
         *rest_routes(catalogs, renderer.clock_ns),
         *derived_routes(catalogs),
@@ -86,15 +90,17 @@ def build_site(parts: SiteParts) -> Starlette:
         assets.route(),
     ]
     middleware = [
+        Middleware(StorageFaults),
         Middleware(SecurityHeaders, loopback_only=parts.loopback_only),
         Middleware(AuthMiddleware, authenticator=parts.authenticator, problem=problem),
     ]
     return _application(routes, middleware, on_site_exception(renderer))
 
 
-def build_otlp_app(*, ingester: Ingester, readiness: Readiness) -> Starlette:
+def build_otlp_app(*, ingester: Ingester, readiness: Readiness, loopback_only: bool) -> Starlette:
     """Return the application of the OTLP/HTTP port."""
-    return _application([*otlp_routes(ingester), *_health_routes(readiness)], [], on_http_exception)
+    middleware = [Middleware(StorageFaults), Middleware(SecurityHeaders, loopback_only=loopback_only)]
+    return _application([*otlp_routes(ingester), *_health_routes(readiness)], middleware, on_http_exception)
 
 
 def _application(
