@@ -165,7 +165,7 @@ OPTIONS: tuple[Option, ...] = (
         "trusted-proxies", "Protection",
         "Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto count, or none.",
         _proxies, ("127.0.0.1", "::1"), _show_proxies, metavar="LIST",
-        note="Separated by commas. The client is the last address of X-Forwarded-For that is not one of them; "
+        note="Separated by commas. The client is the last address of X-Forwarded-For that is not listed; "
         "guesses of passwords are slowed down by it. Name no network from which clients come directly.",
     ),
     _option(
