@@ -17,6 +17,7 @@ from levo.engine.net.layer cimport (
     LAYER_MPLS,
     LAYER_PPP_FRAMED,
     LAYER_TYPE,
+    NETWORK_GENEVE,
     NETWORK_KEY,
     NETWORK_VNI,
     Cursor,
@@ -156,7 +157,7 @@ cdef int geneve(Cursor* cursor) noexcept nogil:
     if present(cursor) < length:
         return DONE_MALFORMED
     cursor.type = be16(cursor.at + 2)
-    enter_network(cursor, NETWORK_VNI, be32(cursor.at + 4) >> 8)
+    enter_network(cursor, NETWORK_GENEVE, be32(cursor.at + 4) >> 8)
     cursor.at += length
     return LAYER_TYPE
 
