@@ -223,6 +223,55 @@ def seed_proxy() -> Iterator[bytes]:
     yield turns([(True, headers[3]), (True, hello(1, b"\0\4\x13\1\xc0\x2f\1\0", b""))])
 
 
+def seed_networks() -> Iterator[bytes]:
+    """Conversations that move from path to path (``Path`` in harness.pyx), and copies of them."""
+    said = [(True, REQUESTS[1]), (False, RESPONSES[0])]
+    for path in range(1, 64):
+        yield b"\0" + mark(0, CONNECTION, path << 2 | 128) + turns(said * 2)[1:]
+        if path & 16:
+            yield b"\0" + b"".join(
+                mark(0, CONNECTION, way) + turns([turn])[1:]
+                for turn in said * 3
+                for way in (path << 2 & ~64, path << 2)
+            )
+    for path in (1, 3, 7, 17, 19, 23):
+        # Two connections with the same ends, in two networks, by turns; joined late, too.
+        for options in (0, 1):
+            talks = (path << 2 & 127, (path | 8) << 2 & 127)
+            yield bytes([options]) + b"".join(
+                mark(0, CONNECTION, talk | (number < 1) << 7) + turns([turn])[1:]
+                for number, turn in enumerate(said * 2)
+                for talk in talks
+            )
+    yield from (octets[:1] + mark(0, CONNECTION, 64 + 4 * 7) + octets[1:] for octets in seed_conversations())
+
+
+def seed_clocks() -> Iterator[bytes]:
+    """A clock that shows something else before each turn of a conversation (``CLOCKS`` in harness.pyx)."""
+    said = [(True, REQUESTS[1]), (False, RESPONSES[0]), (True, REQUESTS[0]), (False, RESPONSES[2])]
+    for clock in (*range(240, 256), 31, 220, 207):
+        for number in range(len(said)):
+            yield turns(said[:number]) + mark(0, TIME, clock) + turns(said[number:])[1:]
+            yield turns(said[:number]) + mark(0, TIME, clock) + turns(said[number:] * 2)[1:] + mark(1, TIME, 251)
+    yield from (octets[:1] + mark(0, TIME, 244) + octets[1:] for octets in seed_conversations())
+
+
+def seed_cut() -> Iterator[bytes]:
+    """Heads of which the snap length or a hole takes a part."""
+    request = b"POST /cut?a=b HTTP/1.1\r\nHost: a\r\nX-Long: " + b"v" * 90 + b"\r\nContent-Length: 2\r\n\r\nhi"
+    answer = b"HTTP/1.1 200 OK\r\nX-Long: " + b"w" * 90 + b"\r\nContent-Length: 2\r\n\r\nok"
+    for size in (2, 4, 6, 30, 60, 100, 130):
+        for event in (CUT, GAP):
+            for side, octets in ((0, request), (1, answer)):
+                cut = mark(side, event, size) + escaped(octets[: len(octets) - size * (event == GAP)])
+                first, last = (cut, mark(1) + answer) if side == 0 else (mark(0) + request, cut)
+                yield b"\0" + first + last + mark(0) + REQUESTS[0] + mark(1) + RESPONSES[0]
+                yield b"\1" + first * 2 + last * 2
+                yield b"\4" + first + last
+    yield turns([(True, request[:50])])
+    yield turns([(True, request), (False, answer[:40])]) + mark(1, FLAGS, 17)
+
+
 def seed_tls() -> Iterator[bytes]:
     name = b"\0\0\0\x11\0\x0f\0\0\x0capi.test.dev"
     asked = name + b"\0\x10\0\x0e\0\x0c\2h2\x08http/1.1" + b"\0\x2b\0\3\2\3\4"
@@ -352,6 +401,13 @@ def seed_redact() -> Iterator[bytes]:
     yield b"\0" + secret.decode().encode("utf-16")
 
 
+def seed_secrets() -> Iterator[bytes]:
+    for kind in range(6):
+        for charset in range(8):
+            yield bytes([kind, charset, kind & 1, charset % 5, 40, 200]) + b"text"
+            yield bytes([kind, charset, 0x42 | charset << 5 & 0xA0 | kind & 1, kind % 5, 7, 3]) + b'a"b\\c=&d'
+
+
 def seed_captures() -> Iterator[bytes]:
     for path in CASES[::6]:
         octets = path.read_bytes()[:4096]
@@ -439,6 +495,9 @@ def pcapng(frames: Iterable[tuple[int, bytes, int]], order: str) -> bytes:
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "frame": seed_frames,
     "tcp": seed_conversations,
+    "networks": seed_networks,
+    "clocks": seed_clocks,
+    "cut": seed_cut,
     "http1": seed_http1,
     "http2": seed_http2,
     "hpack": seed_hpack,
@@ -449,6 +508,7 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "coding": seed_coding,
     "encode": seed_encode,
     "redact": seed_redact,
+    "secrets": seed_secrets,
     "capture": seed_captures,
     "spans": seed_spans,
     "observe": seed_observe,
@@ -553,6 +613,9 @@ DICTIONARIES: dict[str, tuple[bytes, ...]] = {
 
 USES = {
     "tcp": ("marks", "http"),
+    "networks": ("marks", "http"),
+    "clocks": ("marks", "http"),
+    "cut": ("marks", "http"),
     "http1": ("marks", "http"),
     "http2": ("marks", "http2"),
     "proxy": ("marks", "http", "proxy"),

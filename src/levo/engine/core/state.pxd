@@ -49,7 +49,7 @@ ctypedef struct Parser:
     uint32_t line                 # octets of the chunk-size line or trailer line so far
     uint8_t state
     uint8_t chunk_flags
-    uint8_t gap_before            # octets were lost since the last message
+    uint8_t gap_before            # octets were lost since the last message; 2: fewer than a request has
     uint8_t optional              # the status allows no content, yet the head announces some
     uint8_t expects               # the request asked for 100 (Continue), and none of its content was read yet
 
