@@ -16,7 +16,7 @@ from fuzz.seeds import write_dictionary, write_seeds
 DEFAULT_SECONDS = 600.0
 LONGEST = 4_096
 """Octets of one input."""
-CONVERSATIONS = {"tcp", "http1", "http2", "proxy", "websocket", "tls", "sealed"}
+CONVERSATIONS = {"tcp", "fastcgi", "http1", "http2", "proxy", "websocket", "tls", "sealed"}
 LONGEST_CONVERSATION = 640
 """Octets of a conversation: short ones go through the engine several times as fast."""
 LIMITS = (

@@ -856,7 +856,7 @@ cdef int choose(str name) except -1:
         target = target_frame
     elif name == "tcp":
         target = target_tcp
-    elif name in ("http1", "http2", "proxy", "tls"):
+    elif name in ("fastcgi", "http1", "http2", "proxy", "tls"):
         target = target_talk
     elif name == "sealed":
         target = target_sealed

@@ -21,6 +21,7 @@ from levo.engine.core.source cimport FrameSource
 from levo.engine.core.state cimport EngineState
 from levo.engine.tls.records cimport TlsTable, tls_delete, tls_new, tls_protocol
 from levo.engine.websocket.parser cimport websocket_protocol
+from levo.engine.fastcgi.parser cimport fastcgi_protocol
 from levo.engine.http1.parser cimport http1_protocol
 from levo.engine.http2.parser cimport http2_protocol
 from levo.engine.proto.dispatch cimport add_protocol
@@ -45,6 +46,7 @@ from levo.engine.core.types cimport (
 # The protocols that are read. One that may look like another one comes before it.
 add_protocol(proxy_protocol())
 add_protocol(http2_protocol())
+add_protocol(fastcgi_protocol())
 add_protocol(http1_protocol())
 add_protocol(tls_protocol())
 add_protocol(websocket_protocol())
@@ -395,8 +397,8 @@ cdef class Engine:
         """What came by, by server port: the *most* with the most packets, then all others under port None.
 
         Dicts of ``port``, ``packets``, ``bytes`` (TCP payload), ``connections``, ``exchanges`` (finished, kept or not),
-        and ``protocols`` (of "http/1", "http/2", "websocket", "tls", "other", and names of what is not read, as "ssh"; empty
-        as long as none is known).
+        and ``protocols`` (of "http/1", "http/2", "websocket", "fastcgi", "tls", "other", and names of what is not read,
+        as "ssh"; empty as long as none is known).
         """
         return ports_list(self.state.ports, most)
 

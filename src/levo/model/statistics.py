@@ -101,9 +101,9 @@ class PortUse(TypedDict):
     exchanges: int
     """Finished, kept or not."""
     protocols: tuple[str, ...]
-    """Of "http/1", "http/2", "websocket", "tls", "other"; empty as long as none is known. Protocols that are
-    not read have a name where their first octets tell: "ssh", "ftp-smtp", "imap", "pop3", "mysql", "redis",
-    "postgresql"."""
+    """Of "http/1", "http/2", "websocket", "fastcgi", "tls", "other"; empty as long as none is known. Those
+    that are not read have a name where their first octets tell: "ssh", "ftp-smtp", "imap", "pop3", "mysql",
+    "redis", "postgresql"."""
 
 
 class UnnamedTunnel(TypedDict):

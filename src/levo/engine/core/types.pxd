@@ -151,7 +151,8 @@ cdef enum Protocol:
     PROTOCOL_WEBSOCKET = 4
     PROTOCOL_OPAQUE = 5
     PROTOCOL_PROXY = 6        # the header of the PROXY protocol, before anything else
-    PROTOCOL_COUNT = 7
+    PROTOCOL_FASTCGI = 7
+    PROTOCOL_COUNT = 8
 
 
 cdef enum Incomplete:
