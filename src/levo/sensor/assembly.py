@@ -82,7 +82,7 @@ class Sensor:
     listener: socket.socket | None
     """Bound to ``--listen``."""
     runs_as: str
-    """User and capabilities that root was given up for; empty where there was nothing to give up."""
+    """User, capabilities and system calls that are left; empty where nothing was given up."""
     warnings: tuple[str, ...]
     claim: Claim
     """Which sensor this is; held as long as this object."""
@@ -155,7 +155,7 @@ def open_sensor(merged: Merged, environ: Mapping[str, str], privileges: Plan | N
         if file is None:
             engine.set_host_addresses(_own_addresses())
         _give_keys(engine, config, file)
-        runs_as = str(privileges) if privileges is not None and os.geteuid() == 0 else ""
+        runs_as = "" if privileges is None else str(privileges)
         lost: list[str] = []
 
         def opened() -> None:

@@ -33,6 +33,7 @@ ctypedef struct PortTable:
     PortUse slots[1024]
     PortUse others              # ports that had their entry taken away
     uint32_t count
+    uint32_t last               # the slot that was asked for last
 
 
 cdef PortTable* ports_new() noexcept nogil

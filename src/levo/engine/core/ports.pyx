@@ -67,7 +67,13 @@ cdef void make_room(PortTable* table) noexcept nogil:
     free(old)
 
 
-cdef PortUse* entry(PortTable* table, uint16_t port) noexcept nogil:
+cdef inline PortUse* entry(PortTable* table, uint16_t port) noexcept nogil:
+    # Nearly always the port of the packet before.
+    cdef PortUse* last = &table.slots[table.last]
+    return last if last.port == port and last.used else find_entry(table, port)
+
+
+cdef PortUse* find_entry(PortTable* table, uint16_t port) noexcept nogil:
     cdef uint32_t at = place_of(table, port)
     if not table.slots[at].used:
         if table.count >= MOST_PORTS:
@@ -78,6 +84,7 @@ cdef PortUse* entry(PortTable* table, uint16_t port) noexcept nogil:
         table.slots[at].used = 1
         table.slots[at].port = port
         table.count += 1
+    table.last = at
     return &table.slots[at]
 
 
