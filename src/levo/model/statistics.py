@@ -20,6 +20,7 @@ class ExchangeDrops(TypedDict):
     url_filter: int
     ip_filter: int
     own_export: int
+    merged_hop: int
 
 
 class EngineStatistics(TypedDict):
@@ -72,6 +73,8 @@ class EngineStatistics(TypedDict):
     heads_rejected: int
     requests_seen: int
     responses_seen: int
+    hops_linked: int
+    hops_hurried: int
     memory_used_bytes: int
     memory_refused: int
 
