@@ -125,8 +125,8 @@ def test_a_relay_with_exchanges_is_a_finding_that_names_it_and_one_side() -> Non
 
     assert (found.code, found.level) == ("local-hop", Level.WARNING)
     assert found.text == (
-        "docker-proxy (process 5), Docker's userland proxy, listens on port 8080: 2 exchanges came to it, and "
-        "are captured again where it passes them on"
+        "docker-proxy (process 5), Docker's userland proxy, listens on port 8080: 2 exchanges came to it, "
+        "and are captured again where it passes them on"
     )
     assert found.fix.startswith("capture one side of it: --filter 'not port 8080'; --merge-hops")
 

@@ -134,7 +134,8 @@ def _passed_on(config: SensorConfig, kept: Sight, hops: Sequence[LocalHop]) -> l
                 "local-hop",
                 Level.WARNING if hop.copies else Level.NOTE,
                 f"{hop.name} (process {hop.pid}), {hop.what}, listens on {_listed(ports)}: {count:,} "
-                f"exchanges came to it, and {'are' if hop.copies else 'may be'} captured again where it passes them on",
+                f"exchanges came to it, and {'are' if hop.copies else 'may be'} captured again where it "
+                "passes them on",
                 _capture_one_side(ports, hop),
             )
         )

@@ -1,7 +1,7 @@
 """Processes of this host that pass connections on: what they carry is captured before and after them.
 
-Linux only: reads ``/proc``. Who listens where is told by the sockets of a process, which root may see, else by
-its command line, where that says a port.
+Linux only: reads ``/proc``. Who listens where is told by the sockets of a process, which root may see, else
+by its command line, where that says a port.
 """
 
 from __future__ import annotations
