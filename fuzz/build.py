@@ -29,6 +29,7 @@ TARGETS = (
     "http1",
     "http2",
     "proxy",
+    "fastcgi",
     "hpack",
     "websocket",
     "tls",

@@ -1078,7 +1078,7 @@ cdef int choose(str name) except -1:
         target = target_networks
     elif name == "secrets":
         target = target_secrets
-    elif name in ("http1", "cut", "clocks", "http2", "proxy", "tls"):
+    elif name in ("http1", "cut", "clocks", "fastcgi", "http2", "proxy", "tls"):
         target = target_talk
     elif name == "sealed":
         target = target_sealed
