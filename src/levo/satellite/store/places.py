@@ -10,13 +10,12 @@ import msgspec
 
 from levo.satellite.learn import Callers, EndpointFacts, Knowledge, Scope
 from levo.satellite.learn.paths.state import ABSENT_STATUSES
+from levo.satellite.learn.schema import pack_knowledge, unpack_knowledge
 from levo.satellite.store.traffic import add_traffic, move_traffic
 
 MAX_UNPROVEN = 1_000
 """Places of one host that are told apart although no answer has proven that they exist."""
 
-_pack = msgspec.msgpack.Encoder(order="deterministic").encode
-_unpack_knowledge = msgspec.msgpack.Decoder(Knowledge).decode
 _read_statuses = msgspec.json.Decoder(dict[int, float]).decode
 
 
@@ -26,16 +25,6 @@ def _write_statuses(statuses: Mapping[int, float]) -> str:
 
 _ROW = "id, method, path_key, endpoint, exchanges, statuses, unproven"
 _SCOPE = "organization = ? AND environment = ? AND application = ? AND host = ?"
-
-
-def pack_knowledge(known: Knowledge) -> bytes:
-    """Return *known* as it is stored: equal knowledge has equal octets."""
-    return _pack(known)
-
-
-def unpack_knowledge(octets: bytes) -> Knowledge:
-    """Return what was stored of a place's messages."""
-    return _unpack_knowledge(octets)
 
 
 @dataclass(slots=True)
@@ -141,7 +130,7 @@ class PlaceTable:
                 facts.last_seen_ns,
                 _write_statuses(facts.statuses),
                 facts.callers.registers,
-                _pack(facts.knowledge),
+                pack_knowledge(facts.knowledge),
             ),
         ).fetchone()
         self.count += 1
@@ -155,7 +144,7 @@ class PlaceTable:
         (octets,) = self._connection.execute(
             "SELECT knowledge FROM place WHERE id = ?", (identity,)
         ).fetchone()
-        return _unpack_knowledge(octets)
+        return unpack_knowledge(octets)
 
     def add(self, row: PlaceRow, facts: EndpointFacts, known: Knowledge | None = None) -> None:
         """Add *facts* to a stored place; *known* is what is stored of its messages, if that was read."""
@@ -163,7 +152,7 @@ class PlaceTable:
             "SELECT callers, knowledge FROM place WHERE id = ?", (row.id,)
         ).fetchone()
         if known is None:
-            known = _unpack_knowledge(octets)
+            known = unpack_knowledge(octets)
         known.absorb(facts.knowledge)
         callers = Callers(registers)
         callers.absorb(facts.callers)
@@ -184,7 +173,7 @@ class PlaceTable:
                 facts.last_seen_ns,
                 row.statuses,
                 callers.registers,
-                _pack(known),
+                pack_knowledge(known),
                 row.id,
             ),
         )
@@ -231,7 +220,7 @@ class PlaceTable:
         facts = EndpointFacts(traces, exchanges, _read_statuses(statuses), schemes, first, last)
         facts.callers = Callers(callers)
         if messages:
-            facts.knowledge = _unpack_knowledge(row[7])
+            facts.knowledge = unpack_knowledge(row[7])
         return facts
 
 
@@ -242,7 +231,7 @@ def read_knowledge(connection: sqlite3.Connection, endpoint: int, limit: int = -
         "SELECT knowledge FROM place WHERE endpoint = ? ORDER BY traces DESC, id LIMIT ?", (endpoint, limit)
     ):
         if known is None:
-            known = _unpack_knowledge(octets)
+            known = unpack_knowledge(octets)
         else:
-            known.absorb(_unpack_knowledge(octets))
+            known.absorb(unpack_knowledge(octets))
     return Knowledge() if known is None else known
