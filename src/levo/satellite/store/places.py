@@ -24,6 +24,7 @@ def _write_statuses(statuses: Mapping[int, float]) -> str:
 
 
 _ROW = "id, method, path_key, endpoint, exchanges, statuses, unproven"
+_CONTENTS = f"{_ROW}, callers, knowledge"
 _SCOPE = "organization = ? AND environment = ? AND application = ? AND host = ?"
 
 
@@ -45,6 +46,14 @@ class PlaceRow:
     def proven(self) -> bool:
         """Whether some answer did not say that there is nothing."""
         return is_proven(_read_statuses(self.statuses))
+
+
+@dataclass(slots=True)
+class PlaceContents(PlaceRow):
+    """A stored place with what is to be added to."""
+
+    callers: bytes
+    knowledge: bytes
 
 
 def is_proven(statuses: Mapping[int, float]) -> bool:
@@ -85,13 +94,13 @@ class PlaceTable:
             if is_proven(found):
                 yield Scope(*scope), method, place, traces, found
 
-    def find(self, scope: Scope, method: str, place: str) -> PlaceRow | None:
+    def find(self, scope: Scope, method: str, place: str) -> PlaceContents | None:
         """Return a place, None if it is not stored."""
         row = self._connection.execute(
-            f"SELECT {_ROW} FROM place WHERE {_SCOPE} AND method = ? AND path_key = ? ORDER BY id LIMIT 1",
+            f"SELECT {_CONTENTS} FROM place WHERE {_SCOPE} AND method = ? AND path_key = ? ORDER BY id LIMIT 1",
             (*scope, method, place),
         ).fetchone()
-        return None if row is None else PlaceRow(*row)
+        return None if row is None else PlaceContents(*row)
 
     @property
     def is_full(self) -> bool:
@@ -139,22 +148,12 @@ class PlaceTable:
         add_traffic(self._connection, identity, facts.traffic)
         return int(identity)
 
-    def knowledge(self, identity: int) -> Knowledge:
-        """Return what is known of a place's messages."""
-        (octets,) = self._connection.execute(
-            "SELECT knowledge FROM place WHERE id = ?", (identity,)
-        ).fetchone()
-        return unpack_knowledge(octets)
-
-    def add(self, row: PlaceRow, facts: EndpointFacts, known: Knowledge | None = None) -> None:
+    def add(self, row: PlaceContents, facts: EndpointFacts, known: Knowledge | None = None) -> None:
         """Add *facts* to a stored place; *known* is what is stored of its messages, if that was read."""
-        registers, octets = self._connection.execute(
-            "SELECT callers, knowledge FROM place WHERE id = ?", (row.id,)
-        ).fetchone()
         if known is None:
-            known = unpack_knowledge(octets)
+            known = unpack_knowledge(row.knowledge)
         known.absorb(facts.knowledge)
-        callers = Callers(registers)
+        callers = Callers(row.callers)
         callers.absorb(facts.callers)
         statuses = _read_statuses(row.statuses)
         for status, exchanges in facts.statuses.items():
@@ -195,7 +194,12 @@ class PlaceTable:
 
     def merge(self, source: PlaceRow, target: PlaceRow) -> None:
         """Give everything of one place to another, whose text it shares by now."""
-        self.add(target, self._facts(source.id))
+        contents = self._connection.execute(
+            f"SELECT {_CONTENTS} FROM place WHERE id = ?", (target.id,)
+        ).fetchone()
+        whole = PlaceContents(*contents)
+        self.add(whole, self._facts(source.id))
+        target.statuses, target.exchanges = whole.statuses, whole.exchanges
         move_traffic(self._connection, source.id, target.id)
         self._connection.execute("DELETE FROM place WHERE id = ?", (source.id,))
         self.count -= 1

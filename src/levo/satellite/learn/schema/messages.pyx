@@ -220,6 +220,15 @@ cdef class Knowledge:
         """Accepted requests whose header fields are all known."""
         return self.accepted - self.heads_cut
 
+    def names_all_of(self, Knowledge more not None):
+        """Whether all properties, media types, statuses and credentials of *more* are in this, too."""
+        return (
+            _has_names(self._auth, more._auth)
+            and _has_properties(self.query, more.query)
+            and _has_bodies(self._bodies, more._bodies)
+            and _has_responses(self._responses, more._responses)
+        )
+
     def absorb(self, Knowledge other not None):
         """Add *other*, which is not changed."""
         self.accepted = levo_sum(self.accepted, other.accepted)
@@ -272,6 +281,41 @@ cdef class Knowledge:
 
     def __reduce__(self):
         return _made, (Knowledge, _values(self, _KNOWLEDGE))
+
+
+cdef bint _has_names(dict known, dict more) except -1:
+    if more is not None:
+        for name in more:
+            if known is None or name not in known:
+                return False
+    return True
+
+
+cdef bint _has_properties(Node known, Node more) except -1:
+    if more._children is not None:
+        for name, child in more._children.items():
+            found = None if known._children is None else known._children.get(name)
+            if found is None or not _has_properties(<Node?>found, <Node?>child):
+                return False
+    return more.items is None or known.items is None or _has_properties(known.items, more.items)
+
+
+cdef bint _has_bodies(dict known, dict more) except -1:
+    if more is not None:
+        for media, body in more.items():
+            found = None if known is None else known.get(media)
+            if found is None or not _has_properties((<Body?>found).schema, (<Body?>body).schema):
+                return False
+    return True
+
+
+cdef bint _has_responses(dict known, dict more) except -1:
+    if more is not None:
+        for status, response in more.items():
+            found = None if known is None else known.get(status)
+            if found is None or not _has_bodies((<Response?>found)._bodies, (<Response?>response)._bodies):
+                return False
+    return True
 
 
 cdef int _absorb_bodies(dict bodies, dict more) except -1:
