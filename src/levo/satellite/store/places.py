@@ -97,7 +97,8 @@ class PlaceTable:
     def find(self, scope: Scope, method: str, place: str) -> PlaceContents | None:
         """Return a place, None if it is not stored."""
         row = self._connection.execute(
-            f"SELECT {_CONTENTS} FROM place WHERE {_SCOPE} AND method = ? AND path_key = ? ORDER BY id LIMIT 1",
+            f"SELECT {_CONTENTS} FROM place WHERE {_SCOPE} AND method = ? AND path_key = ?"
+            " ORDER BY id LIMIT 1",
             (*scope, method, place),
         ).fetchone()
         return None if row is None else PlaceContents(*row)
