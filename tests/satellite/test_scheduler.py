@@ -49,5 +49,7 @@ def test_more_of_the_same_is_decided_on_after_some_time_and_what_is_new_at_once(
     assert is_decided(113.0), "a place is new"
     assert not is_decided(114.0)
     said = (Override("rename", "/users/{name}"),)
+    scheduler.listen()
+    assert scheduler.due_s([scope]) == 113.0, "whoever speaks is heard without traffic"
     assert is_decided(115.0), "somebody said something"
     assert not is_decided(116.0) and is_decided(float("inf")), "at the end everything is decided on"

@@ -72,6 +72,10 @@ class DecisionScheduler:
             self._waits.pop(scope, None)
         return decisions
 
+    def listen(self) -> None:
+        """Look again, with the next commit, at what people say about the hosts that wait."""
+        self._waits.clear()
+
     def due_s(self, pending: Iterable[Scope]) -> float | None:
         """Return when the first of the *pending* hosts is due, None if there is none."""
         return min(
