@@ -41,15 +41,16 @@ def test_more_of_the_same_is_decided_on_after_some_time_and_what_is_new_at_once(
     learn_more("/users/77")
     assert not is_decided(101.0) and scheduler.due_s([scope]) == 100.0 + SETTLED_S
     assert is_decided(100.0 + SETTLED_S), "in the end it is"
-    learn_more("/users/78", times=9)
+    learn_more("/users/78", times=15)
     assert not is_decided(111.0)
-    learn_more("/users/79", times=9)
-    assert is_decided(112.0), "there is more than a quarter more"
+    learn_more("/users/79", times=15)
+    assert is_decided(112.0), "there is more than half more"
     learn_more("/orders")
     assert is_decided(113.0), "a place is new"
     assert not is_decided(114.0)
     said = (Override("rename", "/users/{name}"),)
     scheduler.listen()
     assert scheduler.due_s([scope]) == 113.0, "whoever speaks is heard without traffic"
-    assert is_decided(115.0), "somebody said something"
+    (decision,) = scheduler.decide(state.paths, lambda scope: said, 115.0).values()
+    assert [each.path for each in decision.by_template.values() if "{" in each.path] == ["/users/{name}"]
     assert not is_decided(116.0) and is_decided(float("inf")), "at the end everything is decided on"

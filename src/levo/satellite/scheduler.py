@@ -13,7 +13,7 @@ _SHARE = 10
 _AT_MOST_S = 60.0
 SETTLED_S = 10.0
 """A host of which nothing new is known, only more of the same, is decided on again after this time …"""
-_GROWTH = 4
+_GROWTH = 2
 """… or when the requests have become more by one in so many."""
 
 
@@ -23,14 +23,13 @@ class _Decided(NamedTuple):
     paths: int
     """Nodes in the tree of paths."""
     requests: int
-    overrides: tuple[Override, ...]
     settled_s: float
     """Until when more of the same is no reason to decide again."""
 
-    def covers(self, paths: int, requests: int, overrides: tuple[Override, ...]) -> bool:
+    def covers(self, paths: int, requests: int) -> bool:
         """Whether these are more of the same."""
         grown = requests - self.requests
-        return self.paths == paths and self.overrides == overrides and 0 <= grown * _GROWTH <= self.requests
+        return self.paths == paths and 0 <= grown * _GROWTH <= self.requests
 
 
 class DecisionScheduler:
@@ -59,21 +58,22 @@ class DecisionScheduler:
         for scope, paths in pending.items():
             if now_s < self._next_s.get(scope, 0.0):
                 continue
-            said, size = tuple(overrides(scope)), paths.root.size()
+            size = paths.root.size()
             last = self._decided.get(scope)
-            if last is not None and now_s < last.settled_s and last.covers(size, paths.learned, said):
+            if last is not None and now_s < last.settled_s and last.covers(size, paths.learned):
                 self._waits[scope] = last.settled_s
                 continue
             start = self._stopwatch()
-            decisions[scope] = decide_templates(paths, said)
+            decisions[scope] = decide_templates(paths, overrides(scope))
             took = self._stopwatch() - start
             self._next_s[scope] = now_s + min(_AT_MOST_S, took * _SHARE)
-            self._decided[scope] = _Decided(size, paths.learned, said, now_s + SETTLED_S)
+            self._decided[scope] = _Decided(size, paths.learned, now_s + SETTLED_S)
             self._waits.pop(scope, None)
         return decisions
 
     def listen(self) -> None:
-        """Look again, with the next commit, at what people say about the hosts that wait."""
+        """Make all that are pending due: people have said something about paths."""
+        self._decided.clear()
         self._waits.clear()
 
     def due_s(self, pending: Iterable[Scope]) -> float | None:

@@ -82,14 +82,12 @@ class EndpointTable:
     ) -> Added:
         """Add the facts of *delta* to their places and endpoints."""
         added = Added()
-        whole: TrafficByMinute = {}
         by_organization: dict[str, TrafficByMinute] = {}
         for (scope, method, _), (facts, at) in _by_place(delta, paths).items():
             if self._add_place(scope, method, at, facts, decisions.get(scope), added):
-                merge_traffic(whole, facts.traffic)
                 merge_traffic(by_organization.setdefault(scope.organization, {}), facts.traffic)
-        add_traffic(self._connection, WHOLE_CATALOG, whole)
         for organization, traffic in by_organization.items():
+            add_traffic(self._connection, WHOLE_CATALOG, traffic)
             add_traffic(self._connection, whole_of(self._connection, organization), traffic)
         return added
 

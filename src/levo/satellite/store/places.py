@@ -58,7 +58,7 @@ class PlaceContents(PlaceRow):
 
 def is_proven(statuses: Mapping[int, float]) -> bool:
     """Whether some answer did not say that there is nothing."""
-    return any(status not in ABSENT_STATUSES for status in statuses)
+    return not statuses.keys() <= ABSENT_STATUSES
 
 
 class PlaceTable:

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from levo.errors import LevoError
-from levo.satellite.learn import Callers
+from levo.satellite.learn.columns import joined_callers
 from levo.satellite.learn.paths.known import anonymous_pattern
 from levo.satellite.store import traffic
 
@@ -248,7 +248,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
             traffic.prepare(connection)
-            connection.create_function("joined_callers", 2, _joined_callers, deterministic=True)
+            connection.create_function("joined_callers", 2, joined_callers, deterministic=True)
             _migrate(connection, path)
         except BaseException:
             connection.close()  # with the transaction of a step that failed
@@ -256,13 +256,6 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     except (sqlite3.DatabaseError, OSError) as error:
         raise LevoError(f"{path}: cannot be used as the catalog: {error}") from error
     return connection
-
-
-def _joined_callers(known: bytes, more: bytes) -> bytes:
-    """Return the union of two columns ``callers``."""
-    callers = Callers(known)
-    callers.absorb(Callers(more))
-    return callers.registers
 
 
 def open_for_reading(path: Path, userdata: Path | None = None, organization: str = "") -> sqlite3.Connection:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from levo.satellite.learn.columns import joined_latency, pack_latency
 from levo.satellite.learn.traffic import MINUTE_S, Traffic
 
 HOUR_S, DAY_S = 3600, 86_400
@@ -37,13 +38,12 @@ class _Latency(msgspec.Struct, array_like=True):
     buckets: dict[int, float]
 
 
-_encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Latency).decode
 
 
 def prepare(connection: sqlite3.Connection) -> None:
     """Give *connection*, which is to be written to, what the statements of this module call."""
-    connection.create_function("joined_latency", 2, _joined_latency, deterministic=True)
+    connection.create_function("joined_latency", 2, joined_latency, deterministic=True)
 
 
 def add_traffic(connection: sqlite3.Connection, place: int, by_minute: Mapping[int, Traffic]) -> None:
@@ -166,13 +166,9 @@ _COPY = f"INSERT INTO rollup SELECT ?, size_s, {_COLUMNS} FROM rollup"
 
 
 def _columns_of(traffic: Traffic) -> tuple[float, float, float, bytes]:
-    latency = _encode(_Latency(dict(sorted(traffic.latency.items()))))
-    return (traffic.exchanges, traffic.client_errors, traffic.server_errors, latency)
-
-
-def _joined_latency(known: bytes, more: bytes) -> bytes:
-    """Return the sum of two columns ``latency``."""
-    buckets = _decode(known).buckets
-    for bucket, exchanges in _decode(more).buckets.items():
-        buckets[bucket] = buckets.get(bucket, 0.0) + exchanges
-    return _encode(_Latency(dict(sorted(buckets.items()))))
+    return (
+        traffic.exchanges,
+        traffic.client_errors,
+        traffic.server_errors,
+        pack_latency(traffic.latency),
+    )
