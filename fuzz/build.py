@@ -41,6 +41,7 @@ TARGETS = (
     "capture",
     "spans",
     "observe",
+    "stored",
 )
 """One name a target of ``harness.pyx``."""
 

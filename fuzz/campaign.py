@@ -52,6 +52,7 @@ EXECUTIONS = {
     "capture": 200_000,
     "spans": 120_000,
     "observe": 40_000,
+    "stored": 40_000,
 }
 """By target, what ``make test-long`` runs: five million together, most where one takes least."""
 LIMITS = (

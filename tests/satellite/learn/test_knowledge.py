@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import orjson
 
-from levo.satellite.learn.knowledge import Knowledge, learn_messages
+from levo.satellite.learn.knowledge import learn_messages
+from levo.satellite.learn.schema import Knowledge
 from levo.satellite.learn.sensitive.detectors import Detectors
 from levo.satellite.learn.trace import INVALID_STATUS, Origin, Trace
 
