@@ -9,20 +9,24 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.capture import CANARY, write_capture
+from tests.cli.capture import CANARY, PAIRS, write_capture
 from tests.cli.levo_command import environment, levo
+from tests.helpers.conversation import converse, exchanges_as_turns
+from tests.helpers.packets import Ends, capture_segments, ethernet, ipv4
+from tests.helpers.pcap import write_pcap
 from tests.satellite.running import RunningSatellite
 from tests.sensor.capture.network import private_network, veth
 
@@ -83,6 +87,34 @@ def test_the_log_is_json_without_a_terminal(capture: Path, bare: tuple[str, str]
     ledger = [entry for entry in entries if entry.get("event") == "ledger" and "stage" in entry]
     assert [entry["stage"] for entry in ledger][-1] == "output null"
     assert all(entry["balanced"] and entry["received"] == sum(entry["states"].values()) for entry in ledger)
+
+
+def test_vxlan_on_an_unusual_port_is_one_line_until_the_port_is_named(
+    bare: tuple[str, str], tmp_path: Path
+) -> None:
+    frames = capture_segments(converse(exchanges_as_turns(PAIRS)), Ends())
+    header = ip_over(struct.pack("!HHHH", 5, 6789, 0, 0) + b"\x08" + bytes(7))
+    path = write_pcap(
+        tmp_path / "mirror.pcap", [(at, header(octets), len(header(octets))) for at, octets, _ in frames]
+    )
+
+    unnamed = levo("apidump", *bare, "--read", str(path), "--output", "jsonl", "--log-format", "text")
+    named = levo("apidump", *bare, "--read", str(path), "--output", "jsonl", "--vxlan-port", "6789")
+
+    told = [line for line in unnamed.stderr.splitlines() if "VXLAN" in line]
+    assert (len(lines(unnamed.stdout)), len(told)) == (0, 1)
+    assert "UDP to port 6789 looks like VXLAN" in told[0]
+    assert told[0].endswith("set --vxlan-port 6789")
+    assert (len(lines(named.stdout)), "VXLAN" in named.stderr) == (2, False)
+
+
+def ip_over(front: bytes) -> Callable[[bytes], bytes]:
+    """Put *front* and an outer Ethernet and IP header in front of a frame."""
+
+    def wrapped(octets: bytes) -> bytes:
+        return ethernet(ipv4("203.0.113.1", "203.0.113.2", front + octets, protocol=17))
+
+    return wrapped
 
 
 def test_standard_input_gzip_and_several_outputs(

@@ -119,7 +119,11 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             Journal(data_dir / JOURNAL_NAME, max_bytes=settings.journal_max_bytes)
         )
         journal.skip_past(checkpoint.position)
-        catalogs = Catalogs(reader, userdata.decisions)
+
+        def on_decided() -> None:
+            loop.call_soon_threadsafe(supervisor.wake_for_decisions)
+
+        catalogs = Catalogs(reader, userdata.decisions, on_decided)
         live = LiveChannel(catalogs.revision)
 
         def on_progress(progress: Progress) -> None:

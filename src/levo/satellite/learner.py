@@ -1,9 +1,10 @@
 """The learner process: journal -> learn -> store.
 
 It runs beside the Satellite's main process, so that learning takes no turn from receiving. Its life hangs
-on its standard input: ``w`` says that the journal has grown, ``d`` that it should learn what is there and
-end; the end of the input ends it at once, since what is not committed stays in the journal. After every
-commit it writes one line of JSON (:class:`Progress`) to its standard output.
+on its standard input: ``w`` says that the journal has grown, ``p`` that people have decided something about
+paths, ``d`` that it should learn what is there and end; the end of the input ends it at once, since what is
+not committed stays in the journal. After every commit it writes one line of JSON (:class:`Progress`) to its
+standard output.
 """
 
 from __future__ import annotations
@@ -242,6 +243,7 @@ def run(data_dir: Path, mode: Mode, commands: int, answers: int) -> None:
                 len(writer.pending),
                 before,
             )
+        writer.listen()
         learner = Learner(reader, writer, mode, settings)
         _tell(answers, learner.progress())
         draining = False
@@ -258,6 +260,8 @@ def run(data_dir: Path, mode: Mode, commands: int, answers: int) -> None:
                 if not said:
                     return
                 draining = draining or b"d" in said
+                if b"p" in said:
+                    writer.listen()
 
 
 def load_settings(data_dir: Path) -> LearnSettings:

@@ -94,6 +94,10 @@ class LearnerSupervisor:
             self._wake_is_planned = True
             asyncio.get_running_loop().call_later(_WAKE_DELAY_S, self._send_wake)
 
+    def wake_for_decisions(self) -> None:
+        """Say that people have decided something about paths. A learner that starts later sees it itself."""
+        self._send(b"p")
+
     def statistics(self) -> SupervisorStatistics:
         """Return a snapshot."""
         running = self._process is not None and self._process.returncode is None
