@@ -163,7 +163,10 @@ cdef bint may_identify(
     if upper and lower:
         return False  # one "k" is the only lower-case letter beside which there may be others, and only digits
     if lower:
-        return digits >= 7 and lower <= 9
+        # One check letter at the end, another in front, or the letters of a name before everything else.
+        if digits < 7 or not CLASSES[at[size - 1]] & LOWER:
+            return False
+        return lower == 1 or CLASSES[at[0]] & LOWER and (lower == 2 or (lower == 9 and size == 16))
     if not upper:
         # Digits alone: the dash of a check digit, groups of a document, or numbers of these lengths.
         if not others:
