@@ -6,6 +6,7 @@ import codecs
 import csv
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.parsers import expat
@@ -21,6 +22,7 @@ MAX_BODY_BYTES = 1 << 20
 """Larger bodies are counted only."""
 MAX_ITEMS = 200
 """Rows, lines or form fields of one body that are looked at."""
+_LONGEST_TYPE = 121
 _TOKEN = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+*-]{1,60}")
 _BOUNDARY = re.compile(r'boundary="?([^";]{1,70})', re.IGNORECASE)
 _CHARSET = re.compile(r'charset="?([A-Za-z0-9_.:-]{1,30})', re.IGNORECASE)
@@ -36,9 +38,15 @@ class Unreadable(Exception):
 def media_type(content_type: str) -> str:
     """Return the media type without parameters, lower case; empty if there is none or it is none."""
     found = content_type.partition(";")[0].strip().lower()
+    return _media_type(found) if len(found) <= _LONGEST_TYPE else ""
+
+
+@lru_cache(maxsize=1024)
+def _media_type(found: str) -> str:
     return found if _TOKEN.fullmatch(found) and is_name(found.partition("/")[2].replace("+", "-")) else ""
 
 
+@lru_cache(maxsize=1024)
 def media_kind(media: str) -> str:
     """Return how bodies of *media* are read: ``json``, ``form``, ``xml``, ``lines``, ``text`` …"""
     if media in ("application/json", "text/json") or media.endswith("+json"):
