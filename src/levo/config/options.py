@@ -226,6 +226,13 @@ OPTIONS: tuple[Option, ...] = (
         "packets of a connection change their network, as over several VLANs in turn.",
     ),
     Option(
+        "vxlan-port", "Capture Settings",
+        "UDP port of VXLAN besides 4789, 4790 and 8472. Repeatable.",
+        values.port, (), metavar="PORT", many=True, commas=True, default_text="none", example="6789",
+        field_name="vxlan_ports",
+        note="At most 16. A port that looks like VXLAN and is not named is reported, also by `levo doctor`.",
+    ),
+    Option(
         "tls-keylog", "Capture Settings",
         "TLS key log (the format of SSLKEYLOGFILE) to read TLS 1.2 and 1.3 with; may still grow.",
         _key_log, metavar="FILE", example="/run/app/tls-keys.log",

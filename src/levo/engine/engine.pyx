@@ -11,6 +11,7 @@ from levo.engine.core.allocator cimport the_pool
 from levo.engine.exchange.batch cimport Batch, batch_adopt
 from levo.engine.tcp.connections cimport connections_finish, connections_tick, table_free, table_init, take_packet
 from levo.engine.core.exchange cimport Facts, address_text, client_family, exchange_facts, exchange_free, prefetch
+from levo.engine.net.layer cimport MOST_VXLAN_PORTS, Tunnels
 from levo.engine.net.frame cimport decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
 from levo.engine.core.memory cimport leave_spares
 from levo.engine.core.output cimport Text
@@ -139,6 +140,10 @@ cdef int ask_rules(void* context, const Exchange* exchange) noexcept with gil:
         return 0
 
 
+def _most_frames(entry):
+    return -entry["frames"], entry["port"]
+
+
 SECRET_LABELS = {
     b"CLIENT_RANDOM": 0,
     b"CLIENT_HANDSHAKE_TRAFFIC_SECRET": 1,
@@ -185,6 +190,8 @@ cdef class Engine:
 
     With *one_network*, addresses and ports alone make a connection; else VLAN tags, tunnel identifiers, GRE keys and
     MPLS labels tell networks apart that use the same addresses.
+
+    *vxlan_ports* are UDP ports of VXLAN besides 4789, 4790 and 8472, at most 16.
     """
 
     def __cinit__(
@@ -205,6 +212,7 @@ cdef class Engine:
         endpoint_traces_per_minute: float = -1.0,
         rules=None,
         one_network: bool = False,
+        vxlan_ports=(),
     ):
         memset(&self.state, 0, sizeof(EngineState))
         self.state.budget.limit = max_memory_bytes
@@ -225,6 +233,11 @@ cdef class Engine:
         self.intake.state = &self.state
         decoder_init(
             &self.intake.decoder, &self.state.budget, &self.state.stats, int.from_bytes(os.urandom(8), "little"))
+        if len(vxlan_ports) > MOST_VXLAN_PORTS:
+            raise ValueError(f"more than {MOST_VXLAN_PORTS} VXLAN ports")
+        for port in vxlan_ports:
+            self.intake.decoder.tunnels.vxlan_ports[self.intake.decoder.tunnels.vxlan_port_count] = port
+            self.intake.decoder.tunnels.vxlan_port_count += 1
         if not table_init(&self.state):
             raise MemoryError("connection table")
         self.state.ports = ports_new()
@@ -382,9 +395,24 @@ cdef class Engine:
         """What came by, by server port: the *most* with the most packets, then all others under port None.
 
         Dicts of ``port``, ``packets``, ``bytes`` (TCP payload), ``connections``, ``exchanges`` (finished, kept or not),
-        and ``protocols`` (of "http/1", "http/2", "websocket", "tls", "other"; empty as long as none is known).
+        and ``protocols`` (of "http/1", "http/2", "websocket", "tls", "other", and names of what is not read, as "ssh"; empty
+        as long as none is known).
         """
         return ports_list(self.state.ports, most)
+
+    def unnamed_tunnels(self) -> list:
+        """UDP ports whose datagrams look like VXLAN and are not opened, those with the most frames first.
+
+        Dicts of ``port`` and ``frames``; an entry with port None sums the ports that found no room.
+        """
+        cdef uint32_t i
+        cdef Tunnels* tunnels = &self.intake.decoder.tunnels
+        cdef list found = [
+            {"port": tunnels.guesses[i].port, "frames": tunnels.guesses[i].frames} for i in range(tunnels.guess_count)]
+        found.sort(key=_most_frames)
+        if tunnels.guesses_refused:
+            found.append({"port": None, "frames": tunnels.guesses_refused})
+        return found
 
     def encrypted(self) -> list:
         """What went by over TLS, by endpoint, most connections first: what stays hidden, and where.

@@ -101,7 +101,18 @@ class PortUse(TypedDict):
     exchanges: int
     """Finished, kept or not."""
     protocols: tuple[str, ...]
-    """Of "http/1", "http/2", "websocket", "tls", "other"; empty as long as none is known."""
+    """Of "http/1", "http/2", "websocket", "tls", "other"; empty as long as none is known. Protocols that are
+    not read have a name where their first octets tell: "ssh", "ftp-smtp", "imap", "pop3", "mysql", "redis",
+    "postgresql"."""
+
+
+class UnnamedTunnel(TypedDict):
+    """One entry of ``Engine.unnamed_tunnels()``."""
+
+    port: int | None
+    """UDP, the destination's; None for all that found no room."""
+    frames: int
+    """Those that look like VXLAN."""
 
 
 class EncryptedEndpoint(TypedDict):

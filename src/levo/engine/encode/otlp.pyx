@@ -68,6 +68,7 @@ from levo.engine.core.output cimport (
     TextKind,
     body_text_length,
     copy,
+    equals_lower,
     forget_wide_registers,
     output_need,
     text_kind,
@@ -288,6 +289,23 @@ cdef uint8_t* write_anomalies(uint8_t* at, uint16_t request, uint16_t response) 
     return at
 
 
+cdef inline void find_context(const Section* head, const Field** parent, const Field** state) noexcept nogil:
+    """The first field each of Trace Context (``traceparent``, ``tracestate``), in one walk; NULL stays."""
+    cdef const Field* field = head.fields
+    cdef const Field* end = field + head.field_count
+    cdef const Field** place
+    cdef Text name
+    while field != end:
+        if field.name.length - 10 <= 1:
+            place = parent if field.name.length == 11 else state
+            name = section_text(head, field.name)
+            if place[0] == NULL and name.length == field.name.length and equals_lower(
+                name.data, <const uint8_t*>(b"traceparent" if name.length == 11 else b"tracestate"), name.length
+            ):
+                place[0] = field
+        field += 1
+
+
 cdef uint8_t* write_ids(uint8_t* at, const Exchange* exchange, bint ascii) noexcept nogil:
     """trace_id, span_id, trace_state, parent_span_id, flags."""
     cdef uint8_t trace_id[16]
@@ -296,16 +314,17 @@ cdef uint8_t* write_ids(uint8_t* at, const Exchange* exchange, bint ascii) noexc
     cdef uint8_t parent_id[8]
     cdef uint8_t flags = 0
     cdef bint remote = False
-    cdef Field* field = NULL
+    cdef const Field* parent = NULL
+    cdef const Field* field = NULL
     cdef Text state
     cdef TextKind kind = TEXT_ASCII
     cdef uint64_t length
     cdef uint32_t bits
     derive_ids(exchange, trace_id, span_id)
     if exchange.request.present:
-        field = section_find(&exchange.request.head, b"traceparent", 11)
-    if field != NULL and read_traceparent(
-        section_text(&exchange.request.head, field.value), remote_trace, parent_id, &flags
+        find_context(&exchange.request.head, &parent, &field)
+    if parent != NULL and read_traceparent(
+        section_text(&exchange.request.head, parent.value), remote_trace, parent_id, &flags
     ):
         remote = True
         memcpy(trace_id, remote_trace, 16)
@@ -316,7 +335,6 @@ cdef uint8_t* write_ids(uint8_t* at, const Exchange* exchange, bint ascii) noexc
     at += 8
     if not remote:
         return at
-    field = section_find(&exchange.request.head, b"tracestate", 10)
     if field != NULL:
         state = section_text(&exchange.request.head, field.value)
         if not ascii:

@@ -24,6 +24,7 @@ import ipaddress
 from copy import copy
 
 from levo.engine.exchange.coding cimport Inflater, decode_message, inflater_free, inflater_new
+from levo.engine.exchange.grpc_web cimport may_be_grpc_web, read_grpc_web
 from levo.engine.core.exchange cimport (
     Facts,
     address_text,
@@ -117,6 +118,8 @@ cdef class Batch:
                 place += 1
                 cut += decode_message(&self.budget, inflater, &exchange.request, self._bound(limit, max_body_bytes))
                 cut += decode_message(&self.budget, inflater, &exchange.response, self._bound(limit, max_body_bytes))
+                if may_be_grpc_web(&exchange.response.body) or may_be_grpc_web(&exchange.request.body):
+                    read_grpc_web(&self.budget, exchange)
                 exchange.footprint = exchange_footprint(exchange)
                 exchange = exchange.next
             inflater_free(inflater)

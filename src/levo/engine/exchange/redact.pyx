@@ -957,7 +957,7 @@ cdef int compile_names(FieldNames* into, list found) except -1:
 
 
 cdef int compile_headers(HeaderNames* into, dict names) except -1:
-    """Fill *into* with names, sorted by length, that somebody else keeps alive: whether they hold URLs."""
+    """Fill *into* with names that somebody else keeps alive: whether they hold URLs."""
     cdef bytes name
     into.names = <HeaderName*>calloc(len(names) + 1, sizeof(HeaderName))
     if into.names == NULL:

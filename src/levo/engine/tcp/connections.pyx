@@ -522,8 +522,7 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
     cdef int side = 1 if swapped(packet) else 0
     cdef int crossed = 0
     cdef uint64_t network = 0 if state.one_network else packet.network
-    cdef uint64_t before
-    cdef bint known = False
+    cdef int64_t translated_before = -1
     if side:
         ends.a = <const uint8_t*>packet.destination
         ends.b = <const uint8_t*>packet.source
@@ -557,13 +556,12 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
                 state.stats.payload_bytes_evicted += packet.payload_length
                 return
             side = 1 if swapped(packet) else 0
-        else:
-            known = conn.aliases & ALIAS_TRANSLATED
-    before = state.stats.payload_bytes_duplicate
+        elif conn.aliases & ALIAS_TRANSLATED:
+            translated_before = <int64_t>state.stats.payload_bytes_duplicate
     take_segment(state, conn, side, &ends, packet)
-    if known:
-        state.stats.payload_bytes_duplicate_nat += state.stats.payload_bytes_duplicate - before
-        state.stats.payload_bytes_duplicate = before
+    if translated_before >= 0:
+        state.stats.payload_bytes_duplicate_nat += state.stats.payload_bytes_duplicate - <uint64_t>translated_before
+        state.stats.payload_bytes_duplicate = <uint64_t>translated_before
 
 
 cdef bint other_syn(const Connection* conn, int side, const Packet* packet) noexcept nogil:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from levo.config import SensorConfig
 from levo.ledger import EXCHANGES, numbers_of
+from levo.sensor.doctor.ports import named, unnamed_tunnel
 from levo.sensor.doctor.reach import Reached
 from levo.sensor.doctor.watch import Sight, Watched
+
+if TYPE_CHECKING:
+    from levo.model.statistics import UnnamedTunnel
 
 
 class Level(Enum):
@@ -52,6 +57,8 @@ def diagnose(config: SensorConfig, watched: Watched | None, reached: Reached | N
         if watched is None
         else [*_arrival(config, watched), *_content(watched.kept), *_rules(config, watched.kept)]
     )
+    if watched is not None:
+        found += [_tunnel(each) for each in watched.everything.unnamed_tunnels]
     if watched is not None and (watched.kept.dropped or watched.everything.dropped):
         found.append(
             Diagnosis(
@@ -106,6 +113,14 @@ def _arrival(config: SensorConfig, watched: Watched) -> list[Diagnosis]:
     ]
 
 
+def _tunnel(tunnel: UnnamedTunnel) -> Diagnosis:
+    """UDP that looks like VXLAN on a port that nobody named."""
+    text, _, _ = unnamed_tunnel(tunnel).partition(": to read it")
+    return Diagnosis(
+        "vxlan-port", Level.WARNING, text, f"to read it, set --vxlan-port {tunnel['port'] or 'PORT'}"
+    )
+
+
 def _content(kept: Sight) -> list[Diagnosis]:
     """Is there HTTP in what is kept?"""
     seen = kept.statistics
@@ -134,11 +149,13 @@ def _content(kept: Sight) -> list[Diagnosis]:
             ]
         if not seen["connections_http2"]:
             names = _listed([port["port"] for port in kept.ports if port["port"] is not None])
+            known = sorted({name for port in kept.ports for name in named(port)})
+            what = " and ".join(known) if known else "another protocol, such as that of a database"
             return [
                 Diagnosis(
                     "no-http",
                     Level.PROBLEM,
-                    f"the traffic on {names} is not HTTP: another protocol, such as that of a database",
+                    f"the traffic on {names} is not HTTP: {what}",
                     "widen --filter to the ports of the application",
                 )
             ]
