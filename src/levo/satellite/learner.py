@@ -47,7 +47,7 @@ from levo.satellite.queue import JournalReader, Position, Record, RecordKind
 from levo.satellite.queue.reader import DOUBT_S
 from levo.satellite.scheduler import DecisionScheduler
 from levo.satellite.store import DATABASE_NAME, CatalogWriter
-from levo.satellite.store.rotation import KEY_BYTES, KEY_NAME
+from levo.satellite.store.rotation import KEY_BYTES, KEY_NAME, read_key
 
 _LOG = logging.getLogger(__name__)
 JOURNAL_NAME = "journal"
@@ -299,7 +299,7 @@ def load_settings(data_dir: Path) -> LearnSettings:
         else:
             os.write(descriptor, os.urandom(KEY_BYTES))
             os.close(descriptor)
-        return LearnSettings(detectors, path.read_bytes()[:64], BodyBudget())
+        return LearnSettings(detectors, read_key(path), BodyBudget())
     except OSError as error:
         raise LevoError(f"{path}: {error.strerror}") from error
 

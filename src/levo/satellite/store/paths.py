@@ -6,7 +6,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 
@@ -50,21 +50,13 @@ class PathTable:
         """Take what is stored of a host; what cannot be read any more is learned anew."""
         self.known.pop(scope, None)
         self._logged.pop(scope, None)
-        row = self._connection.execute(f"SELECT state, decided FROM paths WHERE {_SCOPE}", scope).fetchone()
-        if row is None:
+        stored = read_paths(self._connection, scope, self._key)
+        if stored is None:
             return
-        try:
-            state = PathState.from_bytes(row[0], self._key)
-        except ValueError:
-            return
-        log = self._connection.execute(f"SELECT state FROM path_log WHERE {_SCOPE} ORDER BY id", scope)
-        for number, (octets,) in enumerate(log, start=1):
-            self._logged[scope] = number
-            state.absorb(PathState.from_bytes(octets, self._key))
-        self._bytes[scope] = len(row[0])
-        self.known[scope] = state
-        self._decided[scope] = row[1]
-        if row[1] == UNDECIDED:
+        self.known[scope], self._bytes[scope], self._decided[scope], logged = stored
+        if logged:
+            self._logged[scope] = logged
+        if self._decided[scope] == UNDECIDED:
             self.pending.add(scope)
 
     def listen(self, words: Mapping[Scope, int]) -> None:
@@ -115,6 +107,32 @@ class PathTable:
         self._bytes[scope] = len(octets)
 
 
+class StoredPaths(NamedTuple):
+    """The paths of a host as they are stored."""
+
+    paths: PathState
+    octets: int
+    """Without the log."""
+    decided: int
+    logged: int
+    """Entries of the log, which are in *paths*."""
+
+
+def read_paths(connection: sqlite3.Connection, scope: Scope, key: bytes) -> StoredPaths | None:
+    """Return what is stored of the paths of a host; None if that is nothing, or cannot be read any more."""
+    row = connection.execute(f"SELECT state, decided FROM paths WHERE {_SCOPE}", scope).fetchone()
+    if row is None:
+        return None
+    log = connection.execute(f"SELECT state FROM path_log WHERE {_SCOPE} ORDER BY id", scope).fetchall()
+    try:
+        paths = PathState.from_bytes(row[0], key)
+        for (octets,) in log:
+            paths.absorb(PathState.from_bytes(octets, key))
+    except ValueError:
+        return None
+    return StoredPaths(paths, len(row[0]), row[1], len(log))
+
+
 def read_overrides(connection: sqlite3.Connection, userdata: Path, scope: Scope) -> tuple[Override, ...]:
     """Return what descriptions and users (in *userdata*) say about the paths of *scope*; users come last."""
     rows = connection.execute(
@@ -158,7 +176,9 @@ def read_words(connection: sqlite3.Connection, userdata: Path, scopes: Iterable[
     return words
 
 
-def read_template(connection: sqlite3.Connection, userdata: Path, endpoint: int) -> Template | None:
+def read_template(
+    connection: sqlite3.Connection, userdata: Path, endpoint: int, key: bytes
+) -> Template | None:
     """Return the template of *endpoint* with its evidence, decided from what is stored; None if not yet."""
     row = connection.execute(
         "SELECT organization, environment, application, host, template FROM endpoint"
@@ -168,14 +188,8 @@ def read_template(connection: sqlite3.Connection, userdata: Path, endpoint: int)
     if row is None:
         return None
     scope = Scope(*row[:4])
-    state = connection.execute(
-        "SELECT state FROM paths WHERE organization = ? AND environment = ? AND application = ? AND host = ?",
-        scope,
-    ).fetchone()
-    if state is None:
+    stored = read_paths(connection, scope, key)
+    if stored is None:
         return None
-    try:
-        paths = PathState.from_bytes(state[0])
-    except ValueError:
-        return None
-    return decide_templates(paths, read_overrides(connection, userdata, scope)).by_template.get(row[4])
+    overrides = read_overrides(connection, userdata, scope)
+    return decide_templates(stored.paths, overrides).by_template.get(row[4])

@@ -19,6 +19,11 @@ KEY_NAME = "learner.key"
 KEY_BYTES = 32
 
 
+def read_key(path: Path) -> bytes:
+    """Return the key of an installation."""
+    return path.read_bytes()[:64]
+
+
 @dataclass(frozen=True, slots=True)
 class Rotation:
     """What a new key has made unusable."""
@@ -44,7 +49,7 @@ def rotate_key(data_dir: Path) -> Rotation:
         raise LevoError(f"{data_dir}: has no data of a Satellite")
     new = key.with_suffix(".new")
     try:
-        old = key.read_bytes()[:64]
+        old = read_key(key)
         with contextlib.closing(open_for_writing(path)) as connection:
             new.unlink(missing_ok=True)
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

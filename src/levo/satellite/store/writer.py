@@ -169,7 +169,7 @@ class CatalogWriter:
         """
         connection = self._connection
         sensors = self._sensors
-        touched = set(delta.paths)
+        touched, decided = set(delta.paths), set[Scope]()
         try:
             for scope, paths in delta.paths.items():
                 self._paths.learn(scope, paths)
@@ -178,14 +178,15 @@ class CatalogWriter:
             words = self._words(pending)
             decisions = (decide or self._decide_all)(pending, self.overrides)
             self._decisions.update(decisions)
+            decided.update(decisions)
             connection.execute("BEGIN IMMEDIATE")
             noise = 0.0
             for scope, decision in decisions.items():
                 noise += self._endpoints.follow(scope, decision, self._paths.known[scope])
             added = self._endpoints.add(delta, self._paths.known, self._decisions)
-            for scope in sorted(touched | decisions.keys()):
-                decided = words.get(scope, NOTHING_SAID) if scope in decisions else UNDECIDED
-                self._paths.save(scope, delta.paths.get(scope), decided=decided)
+            for scope in sorted(touched | decided):
+                word = words.get(scope, NOTHING_SAID) if scope in decided else UNDECIDED
+                self._paths.save(scope, delta.paths.get(scope), decided=word)
             refused_sensors = self._add_sensors(delta.sensors.items())
             self._add_counters(
                 learned_traces=delta.traces,
@@ -215,7 +216,7 @@ class CatalogWriter:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             self._places.forget()
-            for scope in touched:
+            for scope in touched | decided:
                 self._paths.reload(scope)
             if isinstance(error, sqlite3.Error):
                 raise LevoError(f"{self._path}: cannot be written: {error}") from error
