@@ -42,7 +42,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "levo.engine.encode": ("levo.engine.core", "levo.wire"),
     "levo.engine.exchange": ("levo.engine.core", "levo.engine.encode", "levo.model"),
     "levo.engine.proto": ("levo.engine.core", "levo.engine.exchange"),
-    **{f"levo.engine.{name}": READS for name in ("http1", "http2", "proxy", "tls", "websocket")},
+    **{f"levo.engine.{name}": READS for name in ("fastcgi", "http1", "http2", "proxy", "tls", "websocket")},
     "levo.engine.tcp": ("levo.engine.core", "levo.engine.exchange", "levo.engine.proto"),
     "levo.engine": SHARED,
     "levo.sensor.pipeline": (*HALVES, "levo.engine", "levo.sensor"),

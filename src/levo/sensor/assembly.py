@@ -314,6 +314,7 @@ def _engine(config: SensorConfig) -> Engine:
         keep_bodies=config.max_http_length_bytes > 0,
         one_network=config.ignore_network_tags,
         vxlan_ports=config.vxlan_ports,
+        hops="merge" if config.merge_hops else "link",
         **policy(config),
     )
 
