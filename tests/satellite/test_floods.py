@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import grpc
 import pytest
@@ -277,12 +277,12 @@ def yaml_bombs(unit: Unit) -> None:
     lines = ["openapi: 3.0.0", "a0: &a0 [x,x,x,x,x,x,x,x,x]"]
     lines += [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
     documents = ["\n".join(lines), "[" * 100_000, "a: " + "{b: " * 50_000, "- x\n" * 500_000]
-    target = "/api/description?organization=&environment=staging&application=shop"
+    place = {"organization": "acme", "environment": "staging", "application": "shop"}
+    forms = [urlencode({**place, "document": each}).encode() for each in documents]
 
     def work() -> None:
-        for each in documents:
-            kind = {"content-type": "application/yaml"}
-            fetch("PUT", unit.running.web + target, each.encode(), kind)
+        for form in forms:
+            unit.running.post("/reference/description", form, content_type=FORM)
 
     unit.flood(work)
 
