@@ -1,16 +1,16 @@
 from collections.abc import Callable, Sequence
 
-Check = Callable[[str], Sequence[str]]
+_Check = Callable[[str], Sequence[str]]
 
 class Prefilter:
     def __init__(
         self,
-        email: Check,
-        digits: Check,
-        iban: Check,
-        identifiers: Check,
-        secrets: Check,
-        network: Check,
-        coins: Check,
+        email: _Check,
+        digits: _Check,
+        iban: _Check,
+        identifiers: _Check,
+        secrets: _Check,
+        network: _Check,
+        coins: _Check,
     ) -> None: ...
-    def check(self, value: str, /) -> Sequence[str]: ...
+    def check(self, value: str) -> Sequence[str]: ...

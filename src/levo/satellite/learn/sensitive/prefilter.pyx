@@ -29,7 +29,7 @@ cdef enum:
     LOWER = 4
     SEPARATOR = 8  # of groups of digits: space ( ) . - /
     MARK = 16  # begins a secret
-    HEX = 32
+    BEYOND_HEX = 32  # letters after F
     COLON = 64
     OTHER = 128
     ALNUM = DIGIT | UPPER | LOWER
@@ -41,11 +41,11 @@ cdef void make_classes():
     cdef int c
     for c in range(256):
         if c"0" <= c <= c"9":
-            CLASSES[c] = DIGIT | HEX
+            CLASSES[c] = DIGIT
         elif c"A" <= c <= c"Z":
-            CLASSES[c] = UPPER | (HEX if c <= c"F" else 0)
+            CLASSES[c] = UPPER | (BEYOND_HEX if c > c"F" else 0)
         elif c"a" <= c <= c"z":
-            CLASSES[c] = LOWER | (HEX if c <= c"f" else 0)
+            CLASSES[c] = LOWER | (BEYOND_HEX if c > c"f" else 0)
         elif c == c" " or c == c"(" or c == c")" or c == c"." or c == c"-" or c == c"/":
             CLASSES[c] = SEPARATOR
         elif c == c":":
@@ -100,6 +100,19 @@ cdef bint begins_secret(const uint8_t* text, const uint8_t* at, const uint8_t* e
     return starts(at, end, b"PRIVATE KEY-----", 16)
 
 
+cdef bint is_plain_domain(const uint8_t* at, Py_ssize_t size) noexcept nogil:
+    """Whether this is a top-level domain, and surely no extension of a file and no name of a network at home."""
+    if size == 2:
+        return CLASSES[at[0]] & CLASSES[at[1]] & LOWER and memcmp(at, b"js", 2) != 0
+    return size == 3 and (
+        memcmp(at, b"com", 3) == 0
+        or memcmp(at, b"org", 3) == 0
+        or memcmp(at, b"net", 3) == 0
+        or memcmp(at, b"edu", 3) == 0
+        or memcmp(at, b"gov", 3) == 0
+    )
+
+
 cdef bint is_plain_email(const uint8_t* at, Py_ssize_t size) noexcept nogil:
     """Whether all of the text is an address that ``check_email`` takes; False says only that it is not obvious."""
     cdef Py_ssize_t i = 0, label, last
@@ -128,21 +141,7 @@ cdef bint is_plain_email(const uint8_t* at, Py_ssize_t size) noexcept nogil:
         elif not CLASSES[c] & ALNUM and (c != c"-" or i == label):
             return False
         i += 1
-    # The last label: two to five letters, which are no extension of a file and no name of a network at home.
-    if not last or not 2 <= size - last <= 3:
-        return False
-    for i in range(last, size):
-        if not c"a" <= at[i] <= c"z":
-            return False
-    if size - last == 2:
-        return not (at[last] == c"j" and at[last + 1] == c"s")
-    return (
-        memcmp(at + last, b"com", 3) == 0
-        or memcmp(at + last, b"org", 3) == 0
-        or memcmp(at + last, b"net", 3) == 0
-        or memcmp(at + last, b"edu", 3) == 0
-        or memcmp(at + last, b"gov", 3) == 0
-    )
+    return last and is_plain_domain(at + last, size - last)
 
 
 cdef bint is_date(const uint8_t* at, Py_ssize_t size) noexcept nogil:
@@ -164,7 +163,10 @@ cdef bint may_identify(
     if upper and lower:
         return False  # one "k" is the only lower-case letter beside which there may be others, and only digits
     if lower:
-        return digits >= 7 and lower <= 9
+        # One check letter at the end, another in front, or the letters of a name before everything else.
+        if digits < 7 or not CLASSES[at[size - 1]] & LOWER:
+            return False
+        return lower == 1 or CLASSES[at[0]] & LOWER and (lower == 2 or (lower == 9 and size == 16))
     if not upper:
         # Digits alone: the dash of a check digit, groups of a document, or numbers of these lengths.
         if not others:
@@ -183,68 +185,92 @@ cdef bint may_identify(
     return (digits == 4 and size == 10) or (size == 17 and digits) or ((size == 8 or size == 11) and upper >= 6)
 
 
-cdef int possible(const uint8_t* at, Py_ssize_t size, bint ascii) noexcept nogil:
-    """The checks that may find something in the UTF-8 text, as bits."""
-    cdef Py_ssize_t i, digits = 0, upper = 0, lower = 0, colons = 0, dots = 0, run = 0
-    cdef Py_ssize_t authority = size, last_at = 0
+cdef struct Census:
+    int found  # the checks that may find something inside the text
+    int classes  # of all its octets
+    Py_ssize_t digits
+    Py_ssize_t upper
+    Py_ssize_t lower
+    Py_ssize_t colons
+    Py_ssize_t dots
+
+
+cdef inline bint begins_iban(const uint8_t* at) noexcept nogil:
+    return CLASSES[at[0]] & CLASSES[at[1]] & UPPER and CLASSES[at[2]] & CLASSES[at[3]] & DIGIT
+
+
+cdef Census count(const uint8_t* at, Py_ssize_t size) noexcept nogil:
+    cdef Census all
+    cdef Py_ssize_t i, run = 0, authority = size, last_at = 0
     cdef const uint8_t* end = at + size
-    cdef int found = 0, all_of = 0
     cdef uint8_t c, kind
-    cdef bint hexadecimal = True
-    if size > 4 * LONGEST:
-        return 0
+    all.found = all.classes = 0
+    all.digits = all.upper = all.lower = all.colons = all.dots = 0
     for i in range(size):
         c = at[i]
         kind = CLASSES[c]
-        all_of |= kind
+        all.classes |= kind
         if kind & LOWER:
-            lower += 1
+            all.lower += 1
             run = 0
         elif kind & DIGIT:
-            digits += 1
+            all.digits += 1
             run += 1
             if run == 15:
-                found |= DIGITS
+                all.found |= DIGITS
         elif kind & UPPER:
-            upper += 1
+            all.upper += 1
             run = 0
-            if i + 12 < size and CLASSES[at[i + 1]] & UPPER and CLASSES[at[i + 2]] & CLASSES[at[i + 3]] & DIGIT:
-                found |= IBAN
+            if i + 12 < size and begins_iban(at + i):
+                all.found |= IBAN
         elif c != c" " and c != c"-":
             run = 0
+            all.dots += c == c"."
             if c == c"@":
                 last_at = i
-                if i and i + 1 < size and CLASSES[at[i + 1]] & ALNUM:
-                    found |= EMAIL
+                all.found |= EMAIL
             elif c == c":":
-                colons += 1
+                all.colons += 1
                 if authority == size and starts(at + i, end, b"://", 3):
                     authority = i
-            elif c == c".":
-                dots += 1
-        if kind & MARK and size >= 16 and not found & SECRETS and begins_secret(at, at + i, end):
-            found |= SECRETS
-        if not kind & (HEX | COLON | SEPARATOR):
-            hexadecimal = False
+        if kind & MARK and size >= 16 and not all.found & SECRETS and begins_secret(at, at + i, end):
+            all.found |= SECRETS
     if last_at > authority:
-        found |= SECRETS
+        all.found |= SECRETS
+    return all
+
+
+cdef inline bint may_be_number(const uint8_t* at, Py_ssize_t size, const Census* all) noexcept nogil:
+    """Digits and separators, but for a sign in front and a check character at the end."""
+    cdef uint8_t last = at[size - 1]
+    cdef Py_ssize_t letters = all.upper + all.lower
+    if all.digits < 7 or letters > 1 or (letters and last != c"X" and last != c"x"):
+        return False
+    return (not all.classes & OTHER or at[0] == c"+") and not is_date(at, size)
+
+
+cdef int possible(const uint8_t* at, Py_ssize_t size, bint ascii) noexcept nogil:
+    """The checks that may find something in the UTF-8 text, as bits."""
+    cdef Census all
+    cdef int found
+    if size > 4 * LONGEST:
+        return 0
+    all = count(at, size)
+    found = all.found
     if not ascii:
         return found
-    if 8 <= size <= 40 and digits >= 7 and upper + lower <= 1 and not all_of & COLON:
-        # Digits and separators, but for a sign in front and a check character at the end.
-        c = at[size - 1]
-        if (not upper + lower or c == c"X" or c == c"x") and (not all_of & OTHER or at[0] == c"+"):
-            if not is_date(at, size):
-                found |= DIGITS
-    if 8 <= size <= 20 and not all_of & COLON and may_identify(at, size, digits, upper, lower):
-        found |= IDENTIFIERS
-    if 7 <= size <= 45 and hexadecimal:
-        if (dots == 3 and digits + 3 == size) or colons >= 2 or (size == 17 and at[2] == c"-"):
+    if not all.classes & COLON:
+        if 8 <= size <= 40 and may_be_number(at, size, &all):
+            found |= DIGITS
+        if 8 <= size <= 20 and may_identify(at, size, all.digits, all.upper, all.lower):
+            found |= IDENTIFIERS
+    if 7 <= size <= 45 and not all.classes & (BEYOND_HEX | OTHER):
+        if (all.dots == 3 and all.digits + 3 == size) or all.colons >= 2 or (size == 17 and at[2] == c"-"):
             found |= NETWORK
-    if 26 <= size <= 74 and digits + upper + lower == size:
-        if (size <= 35 and (at[0] == c"1" or at[0] == c"3") and memchr(at, c"0", size) == NULL) or starts(
-            at, end, b"bc1", 3
-        ):
+    if 26 <= size <= 74 and all.digits + all.upper + all.lower == size:
+        if size <= 35 and (at[0] == c"1" or at[0] == c"3") and memchr(at, c"0", size) == NULL:
+            found |= COINS
+        if starts(at, at + size, b"bc1", 3):
             found |= COINS
     return found
 
