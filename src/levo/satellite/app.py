@@ -42,6 +42,7 @@ from levo.satellite.queue import Journal
 from levo.satellite.readiness import Readiness
 from levo.satellite.receive import GrpcReceiver, Ingester
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
+from levo.satellite.store.faults import opening
 from levo.satellite.store.userdata import USERDATA_NAME, UserData
 from levo.satellite.supervisor import LearnerSupervisor
 from levo.satellite.web import (
@@ -103,12 +104,14 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             for a, f in ((settings.listen, "--listen"), (settings.otlp_http, "--otlp-http"))
         ]
         keys = KeyWatch(data_dir)
-        with CatalogWriter(data_dir / DATABASE_NAME) as writer:
-            checkpoint = writer.checkpoint()
-        userdata = UserData(data_dir / USERDATA_NAME)
-        resources.callback(userdata.close)
-        reader = CatalogReader(data_dir / DATABASE_NAME, userdata.path)
-        resources.callback(reader.close)
+        with opening(data_dir):
+            with CatalogWriter(data_dir / DATABASE_NAME) as writer:
+                checkpoint = writer.checkpoint()
+            userdata = UserData(data_dir / USERDATA_NAME)
+            resources.callback(userdata.close)
+            reader = CatalogReader(data_dir / DATABASE_NAME, userdata.path)
+            resources.callback(reader.close)
+            userdata.accounts.exist()
         authenticator = Authenticator(
             userdata.accounts,
             userdata.sessions,

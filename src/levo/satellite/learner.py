@@ -47,6 +47,7 @@ from levo.satellite.queue import JournalReader, Position, Record, RecordKind
 from levo.satellite.queue.reader import DOUBT_S
 from levo.satellite.scheduler import DecisionScheduler
 from levo.satellite.store import DATABASE_NAME, CatalogWriter
+from levo.satellite.store.faults import described, fault_of
 from levo.satellite.store.rotation import KEY_BYTES, KEY_NAME, read_key
 
 _LOG = logging.getLogger(__name__)
@@ -328,6 +329,10 @@ def main() -> int:
     except LevoError as error:
         _LOG.error("%s", error)
         return error.exit_status
+    except Exception as error:
+        # A damaged catalog shows as it likes; a traceback would hold what was captured.
+        _LOG.error("learner: %s", fault_of(error) or f"failed: {described(error)}")
+        return 1
     return 0
 
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
+
+from levo.errors import LevoError
 
 
 class Fault(StrEnum):
@@ -44,3 +50,28 @@ def fault_of(error: BaseException) -> Fault | None:
     if "decode to UTF-8" in str(error) or "malformed" in str(error):
         return Fault.DAMAGED
     return _BY_CODE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+
+
+def described(error: BaseException) -> str:
+    """Return *error* in one line: its kind and where it was raised, not its text, which may be captured."""
+    places = [
+        f"{Path(each.filename).stem}:{each.lineno}" for each in traceback.extract_tb(error.__traceback__)
+    ]
+    return f"{type(error).__name__} at {' > '.join(places[-4:])}"
+
+
+@contextmanager
+def opening(folder: Path) -> Iterator[None]:
+    """Turn whatever damaged databases in *folder* lead to, while they are opened, into one line.
+
+    Raises:
+        LevoError: they cannot be used.
+    """
+    try:
+        yield
+    except LevoError:
+        raise
+    except Exception as error:
+        # Damage shows as it likes: as an error of SQLite, as text that is not UTF-8, as a missing row.
+        what = fault_of(error) or f"a database is damaged ({described(error)}); restore a backup"
+        raise LevoError(f"{folder}: cannot be used: {what}") from error

@@ -1,4 +1,4 @@
-"""Answers a disk or a database that refuses in one line."""
+"""Answers a disk or a database that refuses, and faults of our own, in one line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from levo.satellite.log_rate import RateLimited
-from levo.satellite.store.faults import Fault, fault_of
+from levo.satellite.store.faults import Fault, described, fault_of
 from levo.satellite.web.problems import problem
 
 _LOG = logging.getLogger(__name__)
@@ -15,7 +15,10 @@ _LOG.addFilter(RateLimited())
 
 
 class StorageFaults:
-    """ASGI middleware: what disk or database refuse is answered with 507 or 503, and logged in one line."""
+    """ASGI middleware: what disk or database refuse is answered with 507 or 503, what else fails with 500.
+
+    The log has one line for it, without a traceback: its text may be what was captured.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -32,10 +35,12 @@ class StorageFaults:
             await self._app(scope, receive, noting_send)
         except Exception as error:
             fault = fault_of(error)
-            if fault is None or begun or scope["type"] != "http":
+            if begun or scope["type"] != "http":
                 raise
-            _LOG.error("%s", fault)
-            if fault is Fault.FULL:
+            _LOG.error("%s", fault or f"{scope['method']} failed: {described(error)}")
+            if fault is None:
+                answer = problem(500, "the Satellite failed to answer; its log says why")
+            elif fault is Fault.FULL:
                 answer = problem(507, str(fault))
             else:
                 answer = problem(503, str(fault), {"retry-after": "10"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import cast
 from urllib.parse import urlencode
 
@@ -41,6 +42,8 @@ class Triage(CatalogPages):
         self._decisions = decisions
         self._views = views
         self._audit = audit
+        self._reading = threading.Lock()
+        """Reading a description takes the processor for seconds and hundreds of megabytes: one at a time."""
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -131,10 +134,14 @@ class Triage(CatalogPages):
             field(form, "environment", 200),
             field(form, "application", 200),
         )
+        if not self._reading.acquire(blocking=False):
+            raise HTTPException(503, "another description is being read; try again", {"retry-after": "5"})
         try:
             document = read_document(form.get("document", ""), aliases=False)
         except DocumentRefused as refused:
             raise HTTPException(400, f"document: {refused}") from None
+        finally:
+            self._reading.release()
         try:
             kept = orjson.dumps(document, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
         except (TypeError, orjson.JSONEncodeError):
