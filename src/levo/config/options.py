@@ -321,8 +321,9 @@ keep: [pin]""",
         f"Masked query parameters, form fields and JSON members: {_listed(credentials.FIELDS)}.\n\n"
         "Masked in URLs alone: `key`, and `code` in redirects (beside `state` or `grant_type`, or in "
         "one of the following). User information and parameters are masked in "
-        f"{_listed(credentials.URL_HEADERS)}. XML elements and arguments inside a GraphQL document are not "
-        "looked at.",
+        f"{_listed(credentials.URL_HEADERS)}. Values of parameters and form fields that hold JSON, a URL or "
+        "a GraphQL document, percent-encoded up to three times, are looked into, as are arguments of a "
+        "GraphQL document in the content.",
     ),
     Option(
         "no-redact", "Redaction Settings",
