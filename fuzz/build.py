@@ -29,6 +29,7 @@ TARGETS = (
     "http1",
     "http2",
     "proxy",
+    "fastcgi",
     "hpack",
     "websocket",
     "tls",
@@ -40,6 +41,7 @@ TARGETS = (
     "capture",
     "spans",
     "observe",
+    "stored",
 )
 """One name a target of ``harness.pyx``."""
 

@@ -16,16 +16,29 @@ from fuzz.seeds import write_dictionary, write_seeds
 DEFAULT_SECONDS = 600.0
 LONGEST = 4_096
 """Octets of one input."""
-CONVERSATIONS = {"tcp", "networks", "clocks", "cut", "http1", "http2", "proxy", "websocket", "tls", "sealed"}
+CONVERSATIONS = {
+    "tcp",
+    "networks",
+    "clocks",
+    "cut",
+    "fastcgi",
+    "http1",
+    "http2",
+    "proxy",
+    "websocket",
+    "tls",
+    "sealed",
+}
 LONGEST_CONVERSATION = 640
 """Octets of a conversation: short ones go through the engine several times as fast."""
 EXECUTIONS = {
-    "frame": 1_200_000,
+    "frame": 1_000_000,
     "tcp": 250_000,
     "networks": 250_000,
     "clocks": 200_000,
     "cut": 200_000,
     "http1": 200_000,
+    "fastcgi": 200_000,
     "http2": 150_000,
     "proxy": 200_000,
     "hpack": 800_000,
@@ -39,6 +52,7 @@ EXECUTIONS = {
     "capture": 200_000,
     "spans": 120_000,
     "observe": 40_000,
+    "stored": 40_000,
 }
 """By target, what ``make test-long`` runs: five million together, most where one takes least."""
 LIMITS = (

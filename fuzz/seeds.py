@@ -10,16 +10,19 @@ import gzip
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import brotli
 import hpack
+import orjson
 import wsproto.extensions
 import wsproto.frame_protocol as ws
 import zstandard
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tests.engine.frame_samples import samples
+from tests.helpers.fastcgi import answered, asked, parameters
 from tests.helpers.http2_peers import Peers, request_head, response_head, simple_exchanges
 from tests.helpers.packets import FIN, SYN
 from tests.helpers.pcap import read_pcap
@@ -202,6 +205,17 @@ def seed_websocket() -> Iterator[bytes]:
         ]
         yield turns(said)
         yield turns([(side, bytes([octet])) for side, octets in said for octet in octets][:90])
+
+
+def seed_fastcgi() -> Iterator[bytes]:
+    post = parameters("/v1/items?a=1", "POST", CONTENT_TYPE="text/plain", HTTP_X_LONG="x" * 200)
+    output = b"Status: 404 Not Found\r\nContent-Type: text/plain\r\n\r\nno"
+    said = [(True, asked(parameters("/"))), (False, answered(b"\r\nok", padding=3))]
+    said += [(True, asked(post, b"body" * 9, padding=7)), (False, answered(output))]
+    yield turns(said)
+    yield turns(said[2:], 1)
+    yield turns([(True, asked(post, b"b", n)) for n in (1, 2, 700)] + [(False, answered(output, 2))])
+    yield turns([(side, bytes([octet])) for side, octets in said for octet in octets][:90])
 
 
 def seed_proxy() -> Iterator[bytes]:
@@ -469,6 +483,22 @@ def seed_observe() -> Iterator[bytes]:
     yield b"\xff".join((bodies[0], bodies[0], b"2026-11-22", b"1.2.3.4", b"a@b.example"))
 
 
+def seed_stored() -> Iterator[bytes]:
+    from levo.satellite.learn.schema import Body, Knowledge, Node, Observer, Response, pack_knowledge
+
+    node, fields = Node(), Node()
+    for body in seed_observe():
+        with suppress(orjson.JSONDecodeError):
+            Observer(key=b"0123456789abcdef", path="/a").observe(node, orjson.loads(body))
+    Observer().observe(fields, {"x-page": 7})
+    bodies = {"application/json": Body(seen=2, learned=1, schema=node)}
+    yield pack_knowledge(Knowledge())
+    yield pack_knowledge(
+        Knowledge(accepted=300, query=fields, segments={"1": fields}, auth={"basic": 70_000})
+    )
+    yield pack_knowledge(Knowledge(bodies=bodies, responses={"200": Response(seen=1 << 40, bodies=bodies)}))
+
+
 def pcapng(frames: Iterable[tuple[int, bytes, int]], order: str) -> bytes:
     """A capture file of every kind of block that our reader knows."""
 
@@ -502,6 +532,7 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "http2": seed_http2,
     "hpack": seed_hpack,
     "proxy": seed_proxy,
+    "fastcgi": seed_fastcgi,
     "websocket": seed_websocket,
     "tls": seed_tls,
     "sealed": seed_sealed,
@@ -512,6 +543,7 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "capture": seed_captures,
     "spans": seed_spans,
     "observe": seed_observe,
+    "stored": seed_stored,
 }
 """Target -> what makes its seeds."""
 
@@ -576,6 +608,17 @@ DICTIONARIES: dict[str, tuple[bytes, ...]] = {
         b"\x20\0\0\0",
         b"::ffff:",
     ),
+    "fastcgi": (
+        b"\1\1\0\1\0\x08\0\0\0\1\1\0\0\0\0\0",
+        b"\1\4\0\1\0\0\0\0",
+        b"\1\5\0\1\0\0\0\0",
+        b"\1\6\0\1\0\4\0\0",
+        b"\1\3\0\1\0\x08\0\0",
+        b"\x0e\3REQUEST_METHODGET",
+        b"\x0b\1REQUEST_URI/",
+        b"\x06\1HTTP_Ax",
+        b"Status: 200\n\n",
+    ),
     "websocket": (
         b"\x81\x85",
         b"\x82\x7e",
@@ -619,6 +662,7 @@ USES = {
     "http1": ("marks", "http"),
     "http2": ("marks", "http2"),
     "proxy": ("marks", "http", "proxy"),
+    "fastcgi": ("marks", "fastcgi"),
     "websocket": ("marks", "websocket"),
     "tls": ("marks",),
     "sealed": ("marks", "http", "http2"),

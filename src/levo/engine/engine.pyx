@@ -11,15 +11,18 @@ from levo.engine.core.allocator cimport the_pool
 from levo.engine.exchange.batch cimport Batch, batch_adopt
 from levo.engine.tcp.connections cimport connections_finish, connections_tick, table_free, table_init, take_packet
 from levo.engine.core.exchange cimport Facts, address_text, client_family, exchange_facts, exchange_free, prefetch
+from levo.engine.net.layer cimport MOST_VXLAN_PORTS, Tunnels
 from levo.engine.net.frame cimport decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
 from levo.engine.core.memory cimport leave_spares
 from levo.engine.core.output cimport Text
 from levo.engine.core.ports cimport ports_list, ports_new
+from levo.engine.exchange.hops cimport hops_finish, hops_free, hops_init, hops_tick
 from levo.engine.exchange.sampling cimport sampler_free, sampler_init, sampler_set_rate
 from levo.engine.core.source cimport FrameSource
 from levo.engine.core.state cimport EngineState
 from levo.engine.tls.records cimport TlsTable, tls_delete, tls_new, tls_protocol
 from levo.engine.websocket.parser cimport websocket_protocol
+from levo.engine.fastcgi.parser cimport fastcgi_protocol
 from levo.engine.http1.parser cimport http1_protocol
 from levo.engine.http2.parser cimport http2_protocol
 from levo.engine.proto.dispatch cimport add_protocol
@@ -31,6 +34,7 @@ from levo.engine.core.types cimport (
     DROP_HOST_EXCLUDED,
     DROP_HOST_NOT_ALLOWED,
     DROP_IP_FILTER,
+    DROP_MERGED_HOP,
     DROP_OWN_EXPORT,
     DROP_PATH_EXCLUDED,
     DROP_PATH_NOT_ALLOWED,
@@ -44,6 +48,7 @@ from levo.engine.core.types cimport (
 # The protocols that are read. One that may look like another one comes before it.
 add_protocol(proxy_protocol())
 add_protocol(http2_protocol())
+add_protocol(fastcgi_protocol())
 add_protocol(http1_protocol())
 add_protocol(tls_protocol())
 add_protocol(websocket_protocol())
@@ -66,6 +71,7 @@ DROP_NAMES = {
     DROP_URL_FILTER: "url_filter",
     DROP_IP_FILTER: "ip_filter",
     DROP_OWN_EXPORT: "own_export",
+    DROP_MERGED_HOP: "merged_hop",
 }
 """Why an exchange never leaves the engine, by the number of the C enumeration ``Drop``."""
 
@@ -126,6 +132,8 @@ cdef void on_frame(void* context, const Frame* frame) noexcept nogil:
     if state.now_ns - state.last_tick_ns >= TICK_NS or state.now_ns < state.last_tick_ns:
         decoder_tick(&intake.decoder, state.now_ns)
         connections_tick(state, state.now_ns)
+        if state.hops != NULL:
+            hops_tick(state, state.now_ns)
 
 
 cdef inline bytes octets_of(Text text):
@@ -146,6 +154,10 @@ cdef int ask_rules(void* context, const Exchange* exchange) noexcept with gil:
             client.decode("ascii"), exchange.client_port, server.decode("ascii"), exchange.server_port)
     except Exception:
         return 0
+
+
+def _most_frames(entry):
+    return -entry["frames"], entry["port"]
 
 
 SECRET_LABELS = {
@@ -194,6 +206,10 @@ cdef class Engine:
 
     With *one_network*, addresses and ports alone make a connection; else VLAN tags, tunnel identifiers, GRE keys and
     MPLS labels tell networks apart that use the same addresses.
+
+    *hops*: ``"link"`` or ``"merge"`` exchanges that are one request on its way through a proxy; None: neither.
+
+    *vxlan_ports* are UDP ports of VXLAN besides 4789, 4790 and 8472, at most 16.
     """
 
     def __cinit__(
@@ -214,6 +230,8 @@ cdef class Engine:
         endpoint_traces_per_minute: float = -1.0,
         rules=None,
         one_network: bool = False,
+        vxlan_ports=(),
+        hops: str | None = None,
     ):
         memset(&self.state, 0, sizeof(EngineState))
         self.state.budget.limit = max_memory_bytes
@@ -234,6 +252,15 @@ cdef class Engine:
         self.intake.state = &self.state
         decoder_init(
             &self.intake.decoder, &self.state.budget, &self.state.stats, int.from_bytes(os.urandom(8), "little"))
+        if len(vxlan_ports) > MOST_VXLAN_PORTS:
+            raise ValueError(f"more than {MOST_VXLAN_PORTS} VXLAN ports")
+        for port in vxlan_ports:
+            self.intake.decoder.tunnels.vxlan_ports[self.intake.decoder.tunnels.vxlan_port_count] = port
+            self.intake.decoder.tunnels.vxlan_port_count += 1
+        if hops not in (None, "link", "merge"):
+            raise ValueError(f"hops: {hops!r} is neither link nor merge")
+        if hops is not None and not hops_init(&self.state, hops == "merge"):
+            raise MemoryError("table of hops")
         if not table_init(&self.state):
             raise MemoryError("connection table")
         self.state.ports = ports_new()
@@ -262,6 +289,7 @@ cdef class Engine:
         sampler_free(&self.sampler)
         free(self.state.ports)
         table_free(&self.state)
+        hops_free(&self.state)
         tls_delete(<TlsTable*>self.state.tls, &self.state.budget)
         decoder_free(&self.intake.decoder)
         exchange = self.state.ready_first
@@ -303,12 +331,15 @@ cdef class Engine:
                 self.state.now_ns = now_ns
             decoder_tick(&self.intake.decoder, now_ns)
             connections_tick(&self.state, now_ns)
+            if self.state.hops != NULL:
+                hops_tick(&self.state, now_ns)
 
     def finish(self):
         """The capture has ended: report every exchange that is still open. Legal twice."""
         with nogil:
             decoder_finish(&self.intake.decoder)
             connections_finish(&self.state)
+            hops_finish(&self.state)
 
     def set_host_addresses(self, addresses) -> None:
         """The addresses of this host, as text: exchanges say from then on whether they are inbound or outbound."""
@@ -391,9 +422,24 @@ cdef class Engine:
         """What came by, by server port: the *most* with the most packets, then all others under port None.
 
         Dicts of ``port``, ``packets``, ``bytes`` (TCP payload), ``connections``, ``exchanges`` (finished, kept or not),
-        and ``protocols`` (of "http/1", "http/2", "websocket", "tls", "other"; empty as long as none is known).
+        and ``protocols`` (of "http/1", "http/2", "websocket", "fastcgi", "tls", "other", and names of what is not read,
+        as "ssh"; empty as long as none is known).
         """
         return ports_list(self.state.ports, most)
+
+    def unnamed_tunnels(self) -> list:
+        """UDP ports whose datagrams look like VXLAN and are not opened, those with the most frames first.
+
+        Dicts of ``port`` and ``frames``; an entry with port None sums the ports that found no room.
+        """
+        cdef uint32_t i
+        cdef Tunnels* tunnels = &self.intake.decoder.tunnels
+        cdef list found = [
+            {"port": tunnels.guesses[i].port, "frames": tunnels.guesses[i].frames} for i in range(tunnels.guess_count)]
+        found.sort(key=_most_frames)
+        if tunnels.guesses_refused:
+            found.append({"port": None, "frames": tunnels.guesses_refused})
+        return found
 
     def encrypted(self) -> list:
         """What went by over TLS, by endpoint, most connections first: what stays hidden, and where.

@@ -180,6 +180,7 @@ ctypedef struct EngineState:
     void* sampler                 # consulted at each request head, or NULL
     PortTable* ports              # counts by server port, or NULL
     void* tls                     # TlsTable (tls.pxd), or NULL
+    void* hops                    # Hops (exchange/hops.pyx), or NULL
     void* twins                   # Twins (tcp/twins.pxd)
     void* ended                   # how far connections had come that are over (tcp/ended.pxd)
     const uint8_t* hosts          # this host's addresses, 16 octets each; NULL: not known

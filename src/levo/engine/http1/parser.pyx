@@ -81,6 +81,8 @@ from levo.engine.exchange.pairing cimport (
 )
 from levo.engine.exchange.sampling cimport sample_request, sample_response
 from levo.engine.core.state cimport Connection, EngineState, Parser
+from levo.engine.core.ports cimport NAMED_NOTHING
+from levo.engine.proto.banner cimport named_by, note_banner
 from levo.engine.proto.dispatch cimport agree_on, begin_protocol
 from levo.engine.proto.layers cimport doubt, learn_client, speak, speaks, start_anew, watch_stream, whole
 from levo.engine.proto.protocol cimport (
@@ -278,7 +280,8 @@ cdef uint32_t after_rejection(
         conn.streams[direction].syn
     ) or find_response(data, length) >= 0:
         return 0
-    if length >= 4 and memcmp(data, b"SSH-", 4) == 0:
+    if named_by(data, length) != NAMED_NOTHING:
+        note_banner(state, conn, direction, data, length)
         return 0                                  # another protocol's greeting, whatever the client took it for
     # The very first octets a server sends, and no status line anywhere: an HTTP/0.9 answer (RFC 1945
     # section 4.1), which is content up to the close.

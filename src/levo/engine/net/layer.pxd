@@ -2,6 +2,25 @@
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 
+cdef enum:
+    MOST_VXLAN_PORTS = 16
+    MOST_GUESSES = 8
+
+
+ctypedef struct PortGuess:
+    # A UDP port whose content looks like VXLAN, and how many frames did.
+    uint64_t frames
+    uint16_t port
+
+
+ctypedef struct Tunnels:
+    uint16_t vxlan_ports[MOST_VXLAN_PORTS]    # named by the user, besides the usual ones
+    uint32_t vxlan_port_count
+    uint32_t guess_count
+    PortGuess guesses[MOST_GUESSES]
+    uint64_t guesses_refused                  # frames to further ports
+
+
 ctypedef struct Cursor:
     const uint8_t* at         # next octet to read
     const uint8_t* end        # behind the last octet that is present
@@ -12,6 +31,7 @@ ctypedef struct Cursor:
     uint8_t inside_ip         # an IP header was read
     uint64_t network          # keyed hash of what encloses the packet; 0: nothing that tells networks apart
     uint64_t seed
+    Tunnels* tunnels
 
 
 cdef enum Network:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -19,12 +21,16 @@ LARGE_BYTES = 1 << 16
 """A host whose paths take more is not written anew with each commit: what is new is put into a log …"""
 LONGEST_LOG = 32
 """… of at most so many entries."""
+UNDECIDED, NOTHING_SAID = 0, 1
+"""Values of ``decided`` that stand for no decision and for one without a word from people; the others are
+checksums of what people said (``read_words``)."""
 
 
 class PathTable:
     """The paths of each host, in memory, and stored in the transaction of what else was learned.
 
-    *pending* are the hosts on whose templates nothing was decided since they last learned something.
+    *pending* are the hosts on whose templates nothing was decided since they last learned something, or since
+    people said something else about them.
     """
 
     def __init__(self, connection: sqlite3.Connection, key: bytes) -> None:
@@ -35,6 +41,8 @@ class PathTable:
         self._logged: dict[Scope, int] = {}
         """Entries in the log by host that has one."""
         self._bytes: dict[Scope, int] = {}
+        self._decided: dict[Scope, int] = {}
+        """What people had said about each host when it was decided on."""
         for row in connection.execute("SELECT organization, environment, application, host FROM paths"):
             self.reload(Scope(*row))
 
@@ -55,8 +63,15 @@ class PathTable:
             state.absorb(PathState.from_bytes(octets, self._key))
         self._bytes[scope] = len(row[0])
         self.known[scope] = state
-        if not row[1]:
+        self._decided[scope] = row[1]
+        if row[1] == UNDECIDED:
             self.pending.add(scope)
+
+    def listen(self, words: Mapping[Scope, int]) -> None:
+        """Make pending the hosts that were decided on while people said other than *words*."""
+        for scope in self.known.keys() - self.pending:
+            if self._decided.get(scope, NOTHING_SAID) != words.get(scope, NOTHING_SAID):
+                self.pending.add(scope)
 
     def learn(self, scope: Scope, delta: PathState) -> None:
         """Take in what was learned of the paths of a host, in memory."""
@@ -69,9 +84,13 @@ class PathTable:
         """Return what is known of the paths of a host, nothing at first."""
         return self.known.setdefault(scope, PathState(self._key))
 
-    def save(self, scope: Scope, delta: PathState | None, *, decided: bool) -> None:
-        """Store the paths of a host, of which *delta* is new (None: nothing is)."""
+    def save(self, scope: Scope, delta: PathState | None, *, decided: int) -> None:
+        """Store the paths of a host, of which *delta* is new (None: nothing is).
+
+        *decided*: what people had said when it was decided on, ``UNDECIDED`` if it was not.
+        """
         known = self.known[scope]
+        self._decided[scope] = decided
         execute = self._connection.execute
         if delta is not None and self._bytes.get(scope, 0) > LARGE_BYTES:
             logged = self._logged.get(scope, 0)
@@ -111,9 +130,32 @@ def read_overrides(connection: sqlite3.Connection, userdata: Path, scope: Scope)
     ]
     decided = [
         Override(cast(OverrideKind, kind), template)
-        for kind, template in read_path_decisions(userdata, scope)
+        for _, kind, template in read_path_decisions(userdata, scope)
     ]
     return (*imported, *decided)
+
+
+def read_words(connection: sqlite3.Connection, userdata: Path, scopes: Iterable[Scope]) -> dict[Scope, int]:
+    """Return a checksum of what ``read_overrides`` says of each of *scopes* that it says anything of."""
+    uploads: dict[tuple[str, str, str], int] = {
+        (organization, environment, application): uploaded_ns
+        for organization, environment, application, uploaded_ns in connection.execute(
+            "SELECT organization, environment, application, uploaded_ns FROM description"
+        )
+    }
+    decided: dict[tuple[str, str, str, str], list[tuple[str, str]]] = {}
+    for scope, kind, template in read_path_decisions(userdata):
+        decided.setdefault(scope, []).append((kind, template))
+    words = {}
+    for scope in scopes:
+        described = [
+            uploads.get((scope.organization, environment, scope.application), 0)
+            for environment in ("", scope.environment)
+        ]
+        said = (*described, decided.get(scope, []))
+        if any(said):
+            words[scope] = zlib.crc32(msgspec.msgpack.encode(said)) + NOTHING_SAID + 1
+    return words
 
 
 def read_template(connection: sqlite3.Connection, userdata: Path, endpoint: int) -> Template | None:

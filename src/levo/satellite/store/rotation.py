@@ -11,9 +11,8 @@ from pathlib import Path
 
 from levo.errors import LevoError
 from levo.satellite.learn import Knowledge, Scope
-from levo.satellite.learn.schema import Node
-from levo.satellite.store.paths import PathTable
-from levo.satellite.store.places import pack_knowledge, unpack_knowledge
+from levo.satellite.learn.schema import Node, pack_knowledge, unpack_knowledge
+from levo.satellite.store.paths import UNDECIDED, PathTable
 from levo.satellite.store.schema import DATABASE_NAME, open_for_writing
 
 KEY_NAME = "learner.key"
@@ -80,7 +79,7 @@ def _restart(connection: sqlite3.Connection, key: bytes) -> Rotation:
     table = PathTable(connection, key)
     hosts = [scope for scope, paths in table.known.items() if paths.restart_hashes()]
     for scope in hosts:
-        table.save(Scope(*scope), None, decided=False)
+        table.save(Scope(*scope), None, decided=UNDECIDED)
     execute("COMMIT")
     return Rotation(callers, objects, len(hosts), unproven)
 

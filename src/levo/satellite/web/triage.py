@@ -69,6 +69,7 @@ class Triage(CatalogPages):
                 cast(DecisionKind, kind), place_of(row), detail, identity.name, self._renderer.clock_ns()
             )
             self._record(identity, kind, f"{row.method} {row.path}", detail)
+        self._catalogs.on_decided()
         return made
 
     def undo(self, identity: Identity, number: int) -> int:
@@ -82,6 +83,7 @@ class Triage(CatalogPages):
             if taken is None:
                 raise HTTPException(404, "no such decision, or it was taken back already")
             self._record(identity, f"undo {taken.kind}", f"{taken.method} {taken.template}", taken.detail)
+        self._catalogs.on_decided()
         return taken.id
 
     def save_view(self, identity: Identity, form: Form) -> tuple[str, str]:
@@ -143,6 +145,7 @@ class Triage(CatalogPages):
         ):
             raise HTTPException(404, "no such application")
         store_description(reader.path, place, self._renderer.clock_ns(), kept)
+        self._catalogs.on_decided()
         self._record(identity, "upload description", "/".join(place))
         return back(form, f"/reference?{urlencode(dict(zip(_PLACE, place, strict=True)))}", "uploaded")
 
