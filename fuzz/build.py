@@ -47,6 +47,7 @@ TARGETS = (
 
 CHECKS = ["-fsanitize=address,undefined", "-fno-sanitize=pointer-overflow", "-fno-sanitize-recover=undefined"]
 COVERAGE = "-fsanitize=fuzzer-no-link"
+NATIVE = {".pyx", ".pxd", ".h", ".so", ".c", ".pyi", ".pyc"}
 CAPTURE = ("file", "window", "bpf")
 
 
@@ -90,9 +91,11 @@ def build() -> None:
 
 
 def _copy_python() -> None:
-    """The package's Python files, beside the instrumented modules."""
+    """The package's Python files and data, beside the instrumented modules."""
     source = ROOT / "src" / "levo"
-    for path in source.rglob("*.py"):
+    for path in source.rglob("*"):
+        if not path.is_file() or path.suffix in NATIVE:
+            continue
         copy = LIB / "levo" / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, copy)

@@ -225,3 +225,15 @@ def test_an_exchange_is_inbound_or_outbound_by_who_opened_its_connection(own, di
     assert found.direction == direction
     assert (b'"direction":"%s"' % direction.encode() in batch.jsonl()) == bool(direction)
     assert (b"levo.direction" in bytes(batch.otlp(b""))) == bool(direction)
+
+
+@pytest.mark.parametrize("time_ns", [-(2**63), -1, 2**63 - 1])
+@pytest.mark.parametrize("first", [0, 3, 4])
+def test_a_time_that_no_clock_shows_is_the_nearest_one_that_may_be(time_ns, first):
+    """pcapng counts in 64 bits from any offset; times are differences in the engine, and unsigned in OTLP."""
+    frames = keep_alive(2)
+    frames[first:] = [(time_ns, octets, size) for _, octets, size in frames[first:]]
+    run = run_frames(frames)
+
+    assert [x["incomplete"] for x in run.exchanges] == [None] * 8
+    assert all(0 <= x["start_ns"] <= x["end_ns"] < 2**63 - 10**9 for x in run.exchanges)

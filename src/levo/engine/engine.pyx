@@ -59,6 +59,9 @@ cdef enum:
     JUMP_NS = 1_000_000_000     # frames that are further from the clock move it only together
     ORDER_SHIFT = 5             # the order of connections by activity is exact to this part of quiet_ns
 
+cdef enum:
+    LATEST_NS = 0x7F00000000000000    # in the year 2259
+
 DROP_NAMES = {
     DROP_HOST_NOT_ALLOWED: "host_not_allowed",
     DROP_HOST_EXCLUDED: "host_excluded",
@@ -115,6 +118,12 @@ cdef void on_frame(void* context, const Frame* frame) noexcept nogil:
     cdef Intake* intake = <Intake*>context
     cdef EngineState* state = intake.state
     cdef Packet packet
+    cdef Frame placed
+    if frame.time_ns < 0 or frame.time_ns > <int64_t>LATEST_NS:
+        # So that no difference of two times overflows, whatever a capture file claims.
+        placed = frame[0]
+        placed.time_ns = 0 if frame.time_ns < 0 else <int64_t>LATEST_NS
+        frame = &placed
     # What the link, IP and TCP headers say takes long enough for the beginning of the content to arrive.
     if frame.captured_length > 256:
         prefetch(frame.data + 64, 256)
