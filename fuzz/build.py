@@ -36,13 +36,14 @@ TARGETS = (
     "capture",
     "spans",
     "observe",
+    "stored",
 )
 """One name a target of ``harness.pyx``."""
 
 CHECKS = ["-fsanitize=address,undefined", "-fno-sanitize=pointer-overflow", "-fno-sanitize-recover=undefined"]
 COVERAGE = "-fsanitize=fuzzer-no-link"
 CAPTURE = ("file", "window", "bpf")
-LEARN = ("spans", "schema.observe")
+LEARN = ("spans", *(f"schema.{name}" for name in ("node", "merging", "messages", "packing", "observe")))
 
 
 def modules() -> list[str]:

@@ -829,6 +829,25 @@ cdef int target_observe(const uint8_t* data, size_t size) except -1:
     return 0
 
 
+cdef int target_stored(const uint8_t* data, size_t size) except -1:
+    """What is stored of a place's messages. It is refused, or read and from then on the same."""
+    from levo.satellite.learn.schema import DamagedKnowledge, Knowledge, pack_knowledge, unpack_knowledge
+
+    cdef bytes row = data[:size]
+    try:
+        known = unpack_knowledge(row)
+    except DamagedKnowledge:
+        return 0
+    octets = pack_knowledge(known)
+    again = unpack_knowledge(octets)
+    check(again == known and pack_knowledge(again) == octets, "what is written is not what was read")
+    together = Knowledge()
+    together.absorb(known)
+    together.absorb(again)
+    pack_knowledge(together)
+    return 0
+
+
 ctypedef int (*Target)(const uint8_t*, size_t) except -1
 
 cdef Target target = NULL
@@ -876,6 +895,8 @@ cdef int choose(str name) except -1:
         target = target_spans
     elif name == "observe":
         target = target_observe
+    elif name == "stored":
+        target = target_stored
     else:
         raise ValueError(f"no target {name!r}")
     return 0

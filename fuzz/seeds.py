@@ -10,10 +10,12 @@ import gzip
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import brotli
 import hpack
+import orjson
 import wsproto.extensions
 import wsproto.frame_protocol as ws
 import zstandard
@@ -413,6 +415,22 @@ def seed_observe() -> Iterator[bytes]:
     yield b"\xff".join((bodies[0], bodies[0], b"2026-11-22", b"1.2.3.4", b"a@b.example"))
 
 
+def seed_stored() -> Iterator[bytes]:
+    from levo.satellite.learn.schema import Body, Knowledge, Node, Observer, Response, pack_knowledge
+
+    node, fields = Node(), Node()
+    for body in seed_observe():
+        with suppress(orjson.JSONDecodeError):
+            Observer(key=b"0123456789abcdef", path="/a").observe(node, orjson.loads(body))
+    Observer().observe(fields, {"x-page": 7})
+    bodies = {"application/json": Body(seen=2, learned=1, schema=node)}
+    yield pack_knowledge(Knowledge())
+    yield pack_knowledge(
+        Knowledge(accepted=300, query=fields, segments={"1": fields}, auth={"basic": 70_000})
+    )
+    yield pack_knowledge(Knowledge(bodies=bodies, responses={"200": Response(seen=1 << 40, bodies=bodies)}))
+
+
 def pcapng(frames: Iterable[tuple[int, bytes, int]], order: str) -> bytes:
     """A capture file of every kind of block that our reader knows."""
 
@@ -452,6 +470,7 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "capture": seed_captures,
     "spans": seed_spans,
     "observe": seed_observe,
+    "stored": seed_stored,
 }
 """Target -> what makes its seeds."""
 

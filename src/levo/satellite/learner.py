@@ -204,6 +204,15 @@ class Learner:
         self._last_commit_s = now_s
         return self.progress()
 
+    def listen(self) -> None:
+        """Notice what people have said about paths.
+
+        Raises:
+            LevoError: what they say cannot be read.
+        """
+        self._writer.listen()
+        self._scheduler.listen()
+
     def progress(self) -> Progress:
         """Return where the last commit got to."""
         damage = self._reader.statistics()
@@ -243,8 +252,8 @@ def run(data_dir: Path, mode: Mode, commands: int, answers: int) -> None:
                 len(writer.pending),
                 before,
             )
-        writer.listen()
         learner = Learner(reader, writer, mode, settings)
+        learner.listen()
         _tell(answers, learner.progress())
         draining = False
         while True:
@@ -261,7 +270,7 @@ def run(data_dir: Path, mode: Mode, commands: int, answers: int) -> None:
                     return
                 draining = draining or b"d" in said
                 if b"p" in said:
-                    writer.listen()
+                    learner.listen()
 
 
 def load_settings(data_dir: Path) -> LearnSettings:

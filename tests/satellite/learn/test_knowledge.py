@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levo.satellite.learn.knowledge import MAX_QUERY_FIELDS, Knowledge, learn_messages, read_query
+from levo.satellite.learn.knowledge import MAX_QUERY_FIELDS, learn_messages, read_query
+from levo.satellite.learn.schema import Knowledge
 from levo.satellite.learn.sensitive.detectors import Detectors
 from levo.satellite.learn.trace import INVALID_STATUS, Origin, Trace
 

@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from levo.satellite.learn import Detectors, LearnSettings, SensorReport, State, Trace, learn_all, learn_sensor
-from levo.satellite.learn.knowledge import MAX_AUTH_SETS, MAX_MEDIA_TYPES, OTHER_MEDIA
 from levo.satellite.learn.paths import PathState
 from levo.satellite.learn.paths.trie import LITERALS_PER_NODE
+from levo.satellite.learn.schema import pack_knowledge
+from levo.satellite.learn.schema.messages import MAX_AUTH_SETS, MAX_MEDIA_TYPES, OTHER_MEDIA
 from levo.satellite.learn.state import absorb, merge
 from levo.satellite.learn.trace import Origin
 from tests.helpers.effort import scaled
@@ -82,7 +83,7 @@ def octets(state: State) -> dict[str, bytes]:
         name = f"{key.method} {key.place}"
         found[f"figures of {name}"] = _pack(figures)
         found[f"callers of {name}"] = facts.callers.registers
-        found[f"messages of {name}"] = _pack(facts.knowledge)
+        found[f"messages of {name}"] = pack_knowledge(facts.knowledge)
     for scope, paths in state.paths.items():
         found[f"paths of {scope.host}"] = paths.to_bytes()
     for sensor, report in state.sensors.items():

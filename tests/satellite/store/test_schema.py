@@ -8,6 +8,7 @@ import pytest
 
 from levo.errors import LevoError
 from levo.satellite.learn import Knowledge, State, learn_all
+from levo.satellite.learn.schema import pack_knowledge
 from levo.satellite.openapi import render_document
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter, schema
@@ -135,7 +136,7 @@ def add_endpoint(connection: sqlite3.Connection, number: int, template: str, pla
         (number, template, template.replace("{}", "{userId}"), place),
     )
     connection.execute("INSERT INTO endpoint_status VALUES (?, 200, 1)", (number,))
-    connection.execute("INSERT INTO knowledge VALUES (?, ?)", (number, msgspec.msgpack.encode(known)))
+    connection.execute("INSERT INTO knowledge VALUES (?, ?)", (number, pack_knowledge(known)))
     connection.execute("INSERT INTO rollup VALUES (?, 60, 120, 1, 0, 0, x'9180')", (number,))
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 
 import msgspec
 
+from levo.satellite.learn.columns import joined_callers
+
 _SKETCH_BITS = 8
 SKETCH_SIZE = 1 << _SKETCH_BITS
-_OCCUPIED = re.compile(rb"[^\0]", re.DOTALL)
 
 
 class Callers(msgspec.Struct, array_like=True):
@@ -34,18 +34,7 @@ class Callers(msgspec.Struct, array_like=True):
 
     def absorb(self, other: Callers) -> None:
         """Add *other*, which is not changed."""
-        if not self.registers:
-            self.registers = other.registers
-        elif other.registers and other.registers != self.registers:
-            changed: bytearray | None = None
-            for register in _OCCUPIED.finditer(other.registers):
-                place, rank = register.start(), register[0][0]
-                if self.registers[place] < rank:
-                    if changed is None:
-                        changed = bytearray(self.registers)
-                    changed[place] = rank
-            if changed is not None:
-                self.registers = bytes(changed)
+        self.registers = joined_callers(self.registers, other.registers)
 
     def estimate(self) -> int:
         """Return about how many different ones were counted."""

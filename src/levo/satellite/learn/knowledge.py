@@ -1,4 +1,4 @@
-"""What is known of the messages of one endpoint: parameters, bodies, authentication. Mergeable.
+"""Learns from the messages of an exchange what is accepted and answered: parameters, bodies, credentials.
 
 Requests that failed (4xx, 5xx, or no response seen) say nothing about what the endpoint accepts: they teach
 their response only.
@@ -7,18 +7,23 @@ their response only.
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-import msgspec
-
 from levo.satellite.learn.auth import carries_key, schemes
 from levo.satellite.learn.paths.statement import Document, read_document
-from levo.satellite.learn.schema.body import Body, media_kind, media_type, observe_body, sniffed
-from levo.satellite.learn.schema.merging import absorb
+from levo.satellite.learn.schema.body import media_kind, media_type, observe_body, sniffed
+from levo.satellite.learn.schema.messages import (
+    MAX_AUTH_SETS,
+    MAX_MEDIA_TYPES,
+    Body,
+    Knowledge,
+    Response,
+    join_rare_bodies,
+    keep_auth_sets,
+)
 from levo.satellite.learn.schema.node import Node
 from levo.satellite.learn.schema.observe import Observer
 from levo.satellite.learn.schema.text import Text
@@ -30,21 +35,6 @@ UNREAD: Document = {}
 MAX_QUERY_FIELDS = 100
 _LONGEST_CACHED = 100
 """Characters of a Content-Type that is remembered."""
-MAX_MEDIA_TYPES = 8
-MAX_AUTH_SETS = 24
-OTHER_MEDIA = "*/*"
-"""Stands for the media types beyond :data:`MAX_MEDIA_TYPES`."""
-_COMMON_MEDIA = frozenset(
-    [
-        "application/json",
-        "application/problem+json",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data",
-        "application/xml",
-        "text/plain",
-        "text/html",
-    ]
-)
 UNKNOWN_CODE = "default"
 """OpenAPI's key for every response that no other key describes."""
 _NO_PARAMETERS = frozenset(
@@ -127,67 +117,6 @@ _RESPONSE_FIELDS = frozenset(
 _HEADER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,60}")
 
 
-class Response(msgspec.Struct, array_like=True, omit_defaults=True):
-    """Responses with one status code."""
-
-    seen: int = 0
-    headers: Node = msgspec.field(default_factory=Node)
-    bodies: dict[str, Body] = msgspec.field(default_factory=dict)
-
-    def absorb(self, other: Response) -> None:
-        """Add *other*, which is not changed."""
-        self.seen += other.seen
-        absorb(self.headers, other.headers)
-        _absorb_bodies(self.bodies, other.bodies)
-
-
-class Knowledge(msgspec.Struct, array_like=True, omit_defaults=True):
-    """Everything learned from an endpoint's messages. Fields are stored in order: add at the end only."""
-
-    accepted: int = 0
-    """Requests that succeeded, all of which taught the request's side."""
-    query: Node = msgspec.field(default_factory=Node)
-    headers: Node = msgspec.field(default_factory=Node)
-    cookies: Node = msgspec.field(default_factory=Node)
-    segments: dict[str, Node] = msgspec.field(default_factory=dict)
-    """Values of path parameters by position, from 0."""
-    bodies: dict[str, Body] = msgspec.field(default_factory=dict)
-    responses: dict[str, Response] = msgspec.field(default_factory=dict)
-    """By status code; :data:`UNKNOWN_CODE` for those that have none from 100 to 599."""
-    auth: dict[str, int] = msgspec.field(default_factory=dict)
-    """Successful requests by authentication (``auth.schemes``)."""
-    refused: int = 0
-    """Responses 401 and 403."""
-    skipped: int = 0
-    """Exchanges whose messages were counted but not looked into."""
-    heads_cut: int = 0
-    """Requests among ``accepted`` whose head was not captured whole: they taught path and query only."""
-
-    @property
-    def heads(self) -> int:
-        """Accepted requests whose header fields are all known."""
-        return self.accepted - self.heads_cut
-
-    def absorb(self, other: Knowledge) -> None:
-        """Add *other*, which is not changed."""
-        self.accepted += other.accepted
-        self.refused += other.refused
-        self.skipped += other.skipped
-        self.heads_cut += other.heads_cut
-        absorb(self.query, other.query)
-        absorb(self.headers, other.headers)
-        absorb(self.cookies, other.cookies)
-        for position, node in other.segments.items():
-            absorb(self.segments.setdefault(position, Node()), node)
-        _absorb_bodies(self.bodies, other.bodies)
-        for status, response in other.responses.items():
-            self.responses.setdefault(status, Response()).absorb(response)
-        for scheme, count in other.auth.items():
-            self.auth[scheme] = self.auth.get(scheme, 0) + count
-        if len(self.auth) > MAX_AUTH_SETS:
-            _keep_auth_sets(self.auth)
-
-
 class Documents(NamedTuple):
     """What the bodies of an exchange say, as far as they were read as JSON objects or arrays."""
 
@@ -265,7 +194,7 @@ def _learn_request(known: Knowledge, trace: Trace, place: str, detectors: Detect
     scheme = schemes(trace.request_headers, query)
     known.auth[scheme] = known.auth.get(scheme, 0) + 1
     if len(known.auth) > MAX_AUTH_SETS:
-        _keep_auth_sets(known.auth)
+        keep_auth_sets(known.auth)
     if trace.request_body:
         told = (trace.request_body, trace.request_whole, key, trace.path, "")
         return _learn_body(known.bodies, content_type, *told, detectors)
@@ -330,7 +259,7 @@ def _learn_body(
     else:
         body.seen += 1
     if len(bodies) > MAX_MEDIA_TYPES:
-        _join_rare_bodies(bodies)
+        join_rare_bodies(bodies)
     return document
 
 
@@ -375,36 +304,3 @@ def _texts(query: dict[str, Text] | dict[str, Text | list[Text]]) -> list[str]:
 
 def _checks(detectors: Detectors, fields: dict[str, Text] | dict[str, Text | list[Text]]) -> Sequence[Check]:
     return detectors.checks_for("\n".join(_texts(fields)) if detectors.rules else "")
-
-
-def _absorb_bodies(bodies: dict[str, Body], more: dict[str, Body]) -> None:
-    for media, body in more.items():
-        bodies.setdefault(media, Body()).absorb(body)
-    if len(bodies) > MAX_MEDIA_TYPES:
-        _join_rare_bodies(bodies)
-
-
-# What is kept must not depend on what came first: of all that there is, the first in a fixed order. What is
-# among the first of all is among the first of any part, so nothing of it was left out before.
-
-
-def _join_rare_bodies(bodies: dict[str, Body]) -> None:
-    named = sorted((media for media in bodies if media != OTHER_MEDIA), key=_media_rank)
-    for media in named[MAX_MEDIA_TYPES - 1 :]:
-        bodies.setdefault(OTHER_MEDIA, Body()).absorb(bodies.pop(media))
-
-
-def _keep_auth_sets(auth: dict[str, int]) -> None:
-    for scheme in sorted(auth, key=_auth_rank)[MAX_AUTH_SETS:]:
-        del auth[scheme]
-
-
-@lru_cache(maxsize=1024)
-def _media_rank(media: str) -> tuple[bool, int, str]:
-    return (media not in _COMMON_MEDIA, zlib.crc32(media.encode()), media)
-
-
-@lru_cache(maxsize=1024)
-def _auth_rank(scheme: str) -> tuple[int, int, str]:
-    """Schemes whose names a client cannot choose come first."""
-    return (sum(":" in part for part in scheme.split("+")), zlib.crc32(scheme.encode()), scheme)

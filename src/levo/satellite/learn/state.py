@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from levo.satellite.learn.callers import Callers
-from levo.satellite.learn.knowledge import UNREAD, Knowledge, learn_messages
+from levo.satellite.learn.knowledge import UNREAD, learn_messages
 from levo.satellite.learn.operations import parts_of
 from levo.satellite.learn.paths.state import MOST_BODIES, PathState, body_counter
 from levo.satellite.learn.paths.statement import read_document, statement_of
 from levo.satellite.learn.paths.trie import path_keys
 from levo.satellite.learn.schema.hyperloglog import hash_key
+from levo.satellite.learn.schema.messages import Knowledge
 from levo.satellite.learn.sensitive.detectors import Detectors
 from levo.satellite.learn.sensors import SensorReport, merge_sensor
 from levo.satellite.learn.trace import SCHEME_BITS, Trace

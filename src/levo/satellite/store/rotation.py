@@ -11,9 +11,8 @@ from pathlib import Path
 
 from levo.errors import LevoError
 from levo.satellite.learn import Knowledge, Scope
-from levo.satellite.learn.schema import Node
+from levo.satellite.learn.schema import Node, pack_knowledge, unpack_knowledge
 from levo.satellite.store.paths import UNDECIDED, PathTable
-from levo.satellite.store.places import pack_knowledge, unpack_knowledge
 from levo.satellite.store.schema import DATABASE_NAME, open_for_writing
 
 KEY_NAME = "learner.key"

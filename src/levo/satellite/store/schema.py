@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from levo.errors import LevoError
+from levo.satellite.learn.columns import joined_callers
 from levo.satellite.learn.paths.known import anonymous_pattern
 from levo.satellite.store import traffic
 
@@ -246,6 +247,8 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
+            traffic.prepare(connection)
+            connection.create_function("joined_callers", 2, joined_callers, deterministic=True)
             _migrate(connection, path)
         except BaseException:
             connection.close()  # with the transaction of a step that failed

@@ -27,6 +27,7 @@ from levo.satellite.learn import (
     runs_before,
 )
 from levo.satellite.learn.decisions import rules_version
+from levo.satellite.learn.schema import DamagedKnowledge
 from levo.satellite.queue import Position
 from levo.satellite.store.endpoints import EndpointTable
 from levo.satellite.store.paths import NOTHING_SAID, UNDECIDED, PathTable, read_overrides, read_words
@@ -218,6 +219,8 @@ class CatalogWriter:
                 self._paths.reload(scope)
             if isinstance(error, sqlite3.Error):
                 raise LevoError(f"{self._path}: cannot be written: {error}") from error
+            if isinstance(error, DamagedKnowledge):
+                raise LevoError(f"{self._path}: {error}") from error
             raise
         self._paths.pending.difference_update(decisions)
         return result

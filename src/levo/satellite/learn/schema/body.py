@@ -10,11 +10,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.parsers import expat
 
-import msgspec
 import orjson
 
-from levo.satellite.learn.schema.merging import absorb
-from levo.satellite.learn.schema.node import Check, Node
+from levo.satellite.learn.schema.messages import Body
+from levo.satellite.learn.schema.node import Check
 from levo.satellite.learn.schema.observe import Observer
 from levo.satellite.learn.schema.text import BINARY, Text, is_name
 
@@ -28,21 +27,6 @@ _CHARSET = re.compile(r'charset="?([A-Za-z0-9_.:-]{1,30})', re.IGNORECASE)
 _CHARSETS = ("utf-16", "utf-32", "iso-8859-", "windows-125", "gb", "big5", "shift_jis", "euc-", "koi8-")
 """How names of charsets begin (RFC 9110 section 8.3.2); other codecs of Python are not asked."""
 _PART_NAME = re.compile(r';\s*name="?([^";]{0,80})', re.IGNORECASE)
-
-
-class Body(msgspec.Struct, array_like=True, omit_defaults=True):
-    """What is known of the bodies of one media type in one place."""
-
-    seen: int = 0
-    learned: int = 0
-    """Of ``seen``: complete and readable, so that they are in ``schema``."""
-    schema: Node = msgspec.field(default_factory=Node)
-
-    def absorb(self, other: Body) -> None:
-        """Add *other*, which is not changed."""
-        self.seen += other.seen
-        self.learned += other.learned
-        absorb(self.schema, other.schema)
 
 
 class Unreadable(Exception):
