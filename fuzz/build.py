@@ -23,9 +23,13 @@ STAMP = "built"
 TARGETS = (
     "frame",
     "tcp",
+    "networks",
+    "clocks",
+    "cut",
     "http1",
     "http2",
     "proxy",
+    "fastcgi",
     "hpack",
     "websocket",
     "tls",
@@ -33,6 +37,7 @@ TARGETS = (
     "coding",
     "encode",
     "redact",
+    "secrets",
     "capture",
     "spans",
     "observe",
@@ -43,19 +48,17 @@ TARGETS = (
 CHECKS = ["-fsanitize=address,undefined", "-fno-sanitize=pointer-overflow", "-fno-sanitize-recover=undefined"]
 COVERAGE = "-fsanitize=fuzzer-no-link"
 CAPTURE = ("file", "window", "bpf")
-LEARN = ("spans", *(f"schema.{name}" for name in ("node", "merging", "messages", "packing", "observe")))
 
 
 def modules() -> list[str]:
-    """The compiled modules that the targets need: engine, codec, capture file reader, parts of learning."""
+    """The compiled modules that the targets need: engine, codec, capture file reader, learning."""
     source = ROOT / "src" / "levo"
     whole = [
         ".".join(("levo", *path.relative_to(source).with_suffix("").parts))
-        for folder in ("engine", "wire")
+        for folder in ("engine", "wire", "satellite/learn")
         for path in sorted((source / folder).rglob("*.pyx"))
     ]
-    capture = [f"levo.sensor.capture.{name}" for name in CAPTURE]
-    return [*whole, *capture, *(f"levo.satellite.learn.{name}" for name in LEARN)]
+    return [*whole, *(f"levo.sensor.capture.{name}" for name in CAPTURE)]
 
 
 def build() -> None:

@@ -409,3 +409,43 @@ def test_a_file_that_the_satellite_refuses_says_what_to_do(
             "apidump", *bare, "--read", str(capture), "--rate-limit=0", f"--satellite-url={url}", env=token
         )
         assert (again.returncode, "not delivered" in again.stderr) == (0, False), again.stderr
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: makes links of other users")
+@pytest.mark.parametrize("kind", ["jsonl", "har", "spool", "spool/inner"])
+def test_a_planted_link_is_one_line_and_status_2(capture: Path, tmp_path: Path, kind: str) -> None:
+    shared, victim = tmp_path / "shared", tmp_path / "victim"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    victim.mkdir() if kind.startswith("spool") else victim.write_bytes(b"precious")
+    (shared / "planted").symlink_to(victim)
+    os.chown(shared / "planted", 54321, 54321, follow_symlinks=False)
+    if kind.startswith("spool"):
+        folder = shared / "planted" / kind.partition("/")[2]
+        arguments = ["--satellite-url=http://127.0.0.1:9", f"--spool-dir={folder}"]
+    else:
+        arguments = [f"--output={kind}:{shared / 'planted'}"]
+    done = levo("apidump", f"--read={capture}", *arguments)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1 and "is a link of user 54321" in done.stderr
+    assert list(victim.iterdir()) == [] if victim.is_dir() else victim.read_bytes() == b"precious"
+
+
+def test_folders_and_files_that_everybody_can_write_are_warned_about(capture: Path, tmp_path: Path) -> None:
+    spool, config = tmp_path / "spool", tmp_path / "config.yaml"
+    spool.mkdir()
+    spool.chmod(0o777)
+    config.write_text("rate-limit: 0\n")
+    config.chmod(0o666)
+    done = levo(
+        "apidump",
+        f"--read={capture}",
+        f"--config={config}",
+        "--satellite-url=http://127.0.0.1:9",
+        f"--spool-dir={spool}",
+    )
+    assert f"spool-dir: every user may write {spool}" in done.stderr
+    assert (
+        f"{config} decides what is captured, and others can change it: every user may write it" in done.stderr
+    )

@@ -23,6 +23,7 @@ WHOLE = {
     "e1_retransmit_after_close": {("POST", "/pay", 200): 1},
     "e_pbb": POSTED,
     "e_vntag": POSTED,
+    "f2_fastcgi": {("GET", "/v1/items", 200): 1},
     "gso_partial_geneve": {("POST", "/g", 200): 1},
     "lead_crlf_first": {("GET", "/crlf", 200): 1},
     "longpoll_302": {("GET", "/other", 200): 61, ("GET", "/v1/kv/x?index=7&wait=10m", 200): 1},

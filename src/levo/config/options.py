@@ -226,6 +226,14 @@ OPTIONS: tuple[Option, ...] = (
         "packets of a connection change their network, as over several VLANs in turn.",
     ),
     Option(
+        "merge-hops", "Capture Settings",
+        "Report a request that went through a proxy on this host once, rather than once for each connection.",
+        values.flag, False, values.show_flag, metavar="BOOL", switch=True,
+        note="The exchanges before and after the proxy must carry the same `x-request-id` or `traceparent`, "
+        "method, target and status, and the inner one must lie within the outer one. Without it they are "
+        "linked. See docs/hops.md.",
+    ),
+    Option(
         "vxlan-port", "Capture Settings",
         "UDP port of VXLAN besides 4789, 4790 and 8472. Repeatable.",
         values.port, (), metavar="PORT", many=True, commas=True, default_text="none", example="6789",

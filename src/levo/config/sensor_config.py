@@ -63,6 +63,7 @@ class SensorConfig:
     stream_timeout_ns: int
     connection_idle_timeout_ns: int
     ignore_network_tags: bool
+    merge_hops: bool
     vxlan_ports: tuple[int, ...]
     """Besides the usual ones."""
     tls_keylog: str | None

@@ -30,6 +30,7 @@ class Engine:
         rules: _Rules | None = None,
         one_network: bool = False,
         vxlan_ports: Sequence[int] = (),
+        hops: str | None = None,
     ) -> Self: ...
     def feed(
         self, frames: Iterable[tuple[int, bytes | bytearray | memoryview, int | None]], link_type: int = 1

@@ -16,11 +16,13 @@ from levo.engine.net.frame cimport decode_frame, decoder_finish, decoder_free, d
 from levo.engine.core.memory cimport leave_spares
 from levo.engine.core.output cimport Text
 from levo.engine.core.ports cimport ports_list, ports_new
+from levo.engine.exchange.hops cimport hops_finish, hops_free, hops_init, hops_tick
 from levo.engine.exchange.sampling cimport sampler_free, sampler_init, sampler_set_rate
 from levo.engine.core.source cimport FrameSource
 from levo.engine.core.state cimport EngineState
 from levo.engine.tls.records cimport TlsTable, tls_delete, tls_new, tls_protocol
 from levo.engine.websocket.parser cimport websocket_protocol
+from levo.engine.fastcgi.parser cimport fastcgi_protocol
 from levo.engine.http1.parser cimport http1_protocol
 from levo.engine.http2.parser cimport http2_protocol
 from levo.engine.proto.dispatch cimport add_protocol
@@ -32,6 +34,7 @@ from levo.engine.core.types cimport (
     DROP_HOST_EXCLUDED,
     DROP_HOST_NOT_ALLOWED,
     DROP_IP_FILTER,
+    DROP_MERGED_HOP,
     DROP_OWN_EXPORT,
     DROP_PATH_EXCLUDED,
     DROP_PATH_NOT_ALLOWED,
@@ -45,6 +48,7 @@ from levo.engine.core.types cimport (
 # The protocols that are read. One that may look like another one comes before it.
 add_protocol(proxy_protocol())
 add_protocol(http2_protocol())
+add_protocol(fastcgi_protocol())
 add_protocol(http1_protocol())
 add_protocol(tls_protocol())
 add_protocol(websocket_protocol())
@@ -64,6 +68,7 @@ DROP_NAMES = {
     DROP_URL_FILTER: "url_filter",
     DROP_IP_FILTER: "ip_filter",
     DROP_OWN_EXPORT: "own_export",
+    DROP_MERGED_HOP: "merged_hop",
 }
 """Why an exchange never leaves the engine, by the number of the C enumeration ``Drop``."""
 
@@ -118,6 +123,8 @@ cdef void on_frame(void* context, const Frame* frame) noexcept nogil:
     if state.now_ns - state.last_tick_ns >= TICK_NS or state.now_ns < state.last_tick_ns:
         decoder_tick(&intake.decoder, state.now_ns)
         connections_tick(state, state.now_ns)
+        if state.hops != NULL:
+            hops_tick(state, state.now_ns)
 
 
 cdef inline bytes octets_of(Text text):
@@ -191,6 +198,8 @@ cdef class Engine:
     With *one_network*, addresses and ports alone make a connection; else VLAN tags, tunnel identifiers, GRE keys and
     MPLS labels tell networks apart that use the same addresses.
 
+    *hops*: ``"link"`` or ``"merge"`` exchanges that are one request on its way through a proxy; None: neither.
+
     *vxlan_ports* are UDP ports of VXLAN besides 4789, 4790 and 8472, at most 16.
     """
 
@@ -213,6 +222,7 @@ cdef class Engine:
         rules=None,
         one_network: bool = False,
         vxlan_ports=(),
+        hops: str | None = None,
     ):
         memset(&self.state, 0, sizeof(EngineState))
         self.state.budget.limit = max_memory_bytes
@@ -238,6 +248,10 @@ cdef class Engine:
         for port in vxlan_ports:
             self.intake.decoder.tunnels.vxlan_ports[self.intake.decoder.tunnels.vxlan_port_count] = port
             self.intake.decoder.tunnels.vxlan_port_count += 1
+        if hops not in (None, "link", "merge"):
+            raise ValueError(f"hops: {hops!r} is neither link nor merge")
+        if hops is not None and not hops_init(&self.state, hops == "merge"):
+            raise MemoryError("table of hops")
         if not table_init(&self.state):
             raise MemoryError("connection table")
         self.state.ports = ports_new()
@@ -266,6 +280,7 @@ cdef class Engine:
         sampler_free(&self.sampler)
         free(self.state.ports)
         table_free(&self.state)
+        hops_free(&self.state)
         tls_delete(<TlsTable*>self.state.tls, &self.state.budget)
         decoder_free(&self.intake.decoder)
         exchange = self.state.ready_first
@@ -307,12 +322,15 @@ cdef class Engine:
                 self.state.now_ns = now_ns
             decoder_tick(&self.intake.decoder, now_ns)
             connections_tick(&self.state, now_ns)
+            if self.state.hops != NULL:
+                hops_tick(&self.state, now_ns)
 
     def finish(self):
         """The capture has ended: report every exchange that is still open. Legal twice."""
         with nogil:
             decoder_finish(&self.intake.decoder)
             connections_finish(&self.state)
+            hops_finish(&self.state)
 
     def set_host_addresses(self, addresses) -> None:
         """The addresses of this host, as text: exchanges say from then on whether they are inbound or outbound."""
@@ -395,8 +413,8 @@ cdef class Engine:
         """What came by, by server port: the *most* with the most packets, then all others under port None.
 
         Dicts of ``port``, ``packets``, ``bytes`` (TCP payload), ``connections``, ``exchanges`` (finished, kept or not),
-        and ``protocols`` (of "http/1", "http/2", "websocket", "tls", "other", and names of what is not read, as "ssh"; empty
-        as long as none is known).
+        and ``protocols`` (of "http/1", "http/2", "websocket", "fastcgi", "tls", "other", and names of what is not read,
+        as "ssh"; empty as long as none is known).
         """
         return ports_list(self.state.ports, most)
 

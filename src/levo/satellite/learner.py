@@ -42,7 +42,9 @@ from levo.satellite.learn import (
     read_metrics,
     read_senders,
 )
+from levo.satellite.log_rate import RateLimited
 from levo.satellite.queue import JournalReader, Position, Record, RecordKind
+from levo.satellite.queue.reader import DOUBT_S
 from levo.satellite.scheduler import DecisionScheduler
 from levo.satellite.store import DATABASE_NAME, CatalogWriter
 from levo.satellite.store.rotation import KEY_BYTES, KEY_NAME
@@ -82,6 +84,8 @@ class Progress(msgspec.Struct, frozen=True):
     revision: int
     torn_bytes: int
     damaged_records: int
+    unreadable_records: int = 0
+    """Since this process started, like the two before."""
 
     @property
     def position(self) -> Position:
@@ -158,6 +162,7 @@ class Learner:
         self._committed = writer.checkpoint()
         self._last_commit_s = self._last_prune_s = float("-inf")
         self._first_uncommitted_s = 0.0
+        self._unreadable = 0
 
     def step(self, now_s: float) -> bool:
         """Learn the next records; return False if there were none."""
@@ -177,7 +182,9 @@ class Learner:
         """Return how long the commit may wait: 0 if it is due, None if there is nothing to do."""
         if self._reader.position == self._committed.position:
             due = self._scheduler.due_s(self._writer.pending)
-            return None if due is None else max(0.0, due - now_s, self._last_commit_s + GATHER_S - now_s)
+            if due is None:
+                return DOUBT_S if self._reader.in_doubt else None
+            return max(0.0, due - now_s, self._last_commit_s + GATHER_S - now_s)
         if self._careful_records or len(self._delta.endpoints) > MAX_DELTA_ENDPOINTS:
             return 0.0
         due = max(self._first_uncommitted_s + GATHER_S, self._last_commit_s + COMMIT_INTERVAL_S)
@@ -195,6 +202,7 @@ class Learner:
             decide=partial(self._scheduler.decide, now_s=float("inf") if decide_all else now_s),
             deliveries=self._recent.fresh,
         )
+        self._unreadable += self._delta.unreadable_records
         self._delta = State()
         self._recent.committed()
         if now_s - self._last_prune_s > PRUNE_INTERVAL_S:
@@ -223,6 +231,7 @@ class Learner:
             self._committed.revision,
             damage.torn_bytes,
             damage.damaged_total,
+            self._unreadable,
         )
 
 
@@ -311,6 +320,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, format="levo satellite: %(message)s")
+    _LOG.addFilter(RateLimited())
     try:
         run(Path(sys.argv[1]), Mode(sys.argv[2]), 0, 1)
     except BrokenPipeError:

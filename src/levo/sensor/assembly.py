@@ -164,9 +164,8 @@ def open_sensor(merged: Merged, environ: Mapping[str, str], privileges: Plan | N
                 lost.extend(lost_files(privileges, merged.path, config))
                 _refuse_foreign_spool(merged)
 
-        outputs = _open_outputs(
-            merged, resource, shares, None if privileges is None else privileges.owner, opened
-        )
+        owner = None if privileges is None else privileges.owner
+        outputs = _open_outputs(merged, resource, shares, owner, opened, lost)
         pipeline = Pipeline(
             engine,
             source,
@@ -315,6 +314,7 @@ def _engine(config: SensorConfig) -> Engine:
         keep_bodies=config.max_http_length_bytes > 0,
         one_network=config.ignore_network_tags,
         vxlan_ports=config.vxlan_ports,
+        hops="merge" if config.merge_hops else "link",
         **policy(config),
     )
 
@@ -351,6 +351,7 @@ def _open_outputs(
     shares: Shares,
     owner: tuple[int, int] | None,
     opened: Callable[[], None],
+    warnings: list[str],
 ) -> list[Output]:
     """The outputs, at work; *opened* is called when all they need is open and no thread has started."""
     from levo.sensor.export.opening import open_destination
@@ -366,7 +367,9 @@ def _open_outputs(
             destination = open_destination(spec, otlp_settings(config), owner=owner)
             found.append((spec, destination, None))
             if spec.kind == "otlp":
-                found[-1] = (spec, destination, _open_spool(merged, owner))
+                spool = _open_spool(merged, owner)
+                found[-1] = (spec, destination, spool)
+                warnings += [] if spool is None else [f"spool-dir: {each}" for each in spool.warnings]
         opened()
         for spec, destination, spool in found:
             outputs.append(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levo.errors import ConfigError, PrivilegeError, Problem
+from levo.files import sudo_caller
 
 if TYPE_CHECKING:
     from levo.config import SensorConfig
@@ -24,7 +25,6 @@ STAY_ROOT = "LEVO_USER"
 """``LEVO_USER=0`` keeps user 0, here and in the container image."""
 CALLS = "LEVO_SECCOMP"
 """``LEVO_SECCOMP=off`` leaves system calls unfiltered, ``=log`` lets the kernel log what would be refused."""
-_MOST_ID = 0xFFFF_FFFE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,10 @@ def plan(environ: Mapping[str, str], *, capture: bool) -> Plan:
         raise ConfigError(Problem(CALLS, f"{calls!r} is not one of on, log and off"))
     if os.geteuid() != 0 or environ.get(STAY_ROOT) == "0":
         return Plan(None, capture, calls=calls)
-    user = _caller(environ)
-    if user is None:
+    caller = sudo_caller(environ)
+    if caller is None:
         return Plan(None, capture, calls=calls)
+    user = User(*caller)
     from levo.sensor.capture.capabilities import SETGID, SETUID, permitted
 
     if permitted() & (SETUID | SETGID) != SETUID | SETGID:
@@ -133,16 +134,6 @@ def _filtered(calls: str) -> str:
     if reason:
         return f"system calls not filtered ({reason})"
     return "system calls filtered" if calls == "on" else f"system calls logged ({CALLS}=log)"
-
-
-def _caller(environ: Mapping[str, str]) -> User | None:
-    """The user who called sudo; None for root itself, or where the variables are no ids."""
-    uid, gid = environ.get("SUDO_UID", ""), environ.get("SUDO_GID", "")
-    if not all(each.isascii() and each.isdigit() and len(each) <= 10 for each in (uid, gid)):
-        return None
-    if not 0 < int(uid) <= _MOST_ID or not 0 <= int(gid) <= _MOST_ID:
-        return None
-    return User(int(uid), int(gid))
 
 
 def _folders() -> Iterator[str]:

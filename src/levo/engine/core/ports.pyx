@@ -10,6 +10,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from levo.engine.core.types cimport (
+    PROTOCOL_FASTCGI,
     PROTOCOL_HTTP1,
     PROTOCOL_HTTP2,
     PROTOCOL_OPAQUE,
@@ -109,9 +110,9 @@ cdef tuple names_of(uint32_t protocols):
     cdef list names = []
     for number, name in (
         (PROTOCOL_HTTP1, "http/1"), (PROTOCOL_HTTP2, "http/2"), (PROTOCOL_WEBSOCKET, "websocket"),
-        (PROTOCOL_TLS, "tls"), (NAMED_SSH, "ssh"), (NAMED_FTP_SMTP, "ftp-smtp"), (NAMED_IMAP, "imap"),
-        (NAMED_POP3, "pop3"), (NAMED_MYSQL, "mysql"), (NAMED_REDIS, "redis"), (NAMED_POSTGRESQL, "postgresql"),
-        (PROTOCOL_OPAQUE, "other"),
+        (PROTOCOL_FASTCGI, "fastcgi"), (PROTOCOL_TLS, "tls"), (NAMED_SSH, "ssh"), (NAMED_FTP_SMTP, "ftp-smtp"),
+        (NAMED_IMAP, "imap"), (NAMED_POP3, "pop3"), (NAMED_MYSQL, "mysql"), (NAMED_REDIS, "redis"),
+        (NAMED_POSTGRESQL, "postgresql"), (PROTOCOL_OPAQUE, "other"),
     ):
         if protocols >> number & 1:
             names.append(name)

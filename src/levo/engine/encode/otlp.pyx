@@ -29,6 +29,9 @@ Attributes beyond the OpenTelemetry semantic conventions (one form per message, 
 ``levo.rpc.streaming``                          gRPC: ``client``, ``server`` or ``bidirectional``, the sides that
                                                 sent more than one message; absent when neither did
 ``levo.rpc.compressed``                         true, only where a gRPC message was sent compressed
+``levo.hop.side``                               ``outer`` or ``inner``: which side of a proxy this is, of the
+                                                request that the span's link names on the other side
+``levo.hop.merged``                             exchanges behind proxies that were merged into this one
 ==============================================  ==========================================================
 """
 
@@ -84,6 +87,7 @@ from levo.engine.core.types cimport (
     GRPC_SERVER_STREAMS,
     HEADING_INBOUND,
     HEADING_OUTBOUND,
+    HOP_OUTER,
     NO_RESPONSE,
     PROTOCOL_WEBSOCKET,
     REQUEST_CUT,
@@ -91,6 +95,7 @@ from levo.engine.core.types cimport (
     RESPONSE_CUT,
     Exchange,
     Field,
+    Hop,
     Message,
     Section,
 )
@@ -102,6 +107,8 @@ from levo.wire.schema cimport (
     EXPORT_TRACE_SERVICE_REQUEST_RESOURCE_SPANS,
     INSTRUMENTATION_SCOPE_NAME,
     INSTRUMENTATION_SCOPE_VERSION,
+    LINK_SPAN_ID,
+    LINK_TRACE_ID,
     RESOURCE_SPANS_RESOURCE,
     RESOURCE_SPANS_SCOPE_SPANS,
     SCOPE_SPANS_SCOPE,
@@ -112,6 +119,7 @@ from levo.wire.schema cimport (
     SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK,
     SPAN_KIND,
     SPAN_KIND_SERVER,
+    SPAN_LINKS,
     SPAN_NAME,
     SPAN_PARENT_SPAN_ID,
     SPAN_SPAN_ID,
@@ -496,6 +504,21 @@ cdef size_t room_for_span(const Exchange* exchange) noexcept nogil:
             + exchange.request.body.length + exchange.response.body.length)
 
 
+cdef uint8_t* write_hop(uint8_t* at, const Hop* hop) noexcept nogil:
+    """How this request went through a proxy: what was merged, and a link to the exchange on the other side."""
+    if hop.merged:
+        at = write_int(at, b"levo.hop.merged", hop.merged)
+    if not hop.side:
+        return at
+    at = write_name(at, b"levo.hop.side", b"outer" if hop.side == HOP_OUTER else b"inner")
+    at = write_tag(at, SPAN_LINKS, 2 + 16 + 2 + 8)
+    at = write_tag(at, LINK_TRACE_ID, 16)
+    memcpy(at, hop.trace_id, 16)
+    at = write_tag(at + 16, LINK_SPAN_ID, 8)
+    memcpy(at, hop.span_id, 8)
+    return at + 8
+
+
 cdef uint8_t* write_span(Output* out, uint8_t* at, const Exchange* exchange) noexcept nogil:
     """What ``ScopeSpans.spans`` holds."""
     cdef Facts facts
@@ -537,6 +560,8 @@ cdef uint8_t* write_span(Output* out, uint8_t* at, const Exchange* exchange) noe
         at = write_int(at, b"levo.http.interim_responses", exchange.interim)
     if exchange.stream_id:
         at = write_int(at, b"levo.http2.stream_id", exchange.stream_id)
+    if exchange.hop != NULL:
+        at = write_hop(at, exchange.hop)
     return write_status(at, exchange, rpc_status)
 
 

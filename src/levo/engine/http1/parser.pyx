@@ -130,6 +130,9 @@ cdef enum:
     CHUNK_FIRST = 8             # the first line: it decides whether the content is chunked at all
 
 cdef enum:
+    SMALL_GAP = 2               # of Parser.gap_before
+
+cdef enum:
     MAX_TRAILERS = 65536
     FIRST_BODY_BLOCK = 16384
     FIRST_CHUNK_LINE = 1024
@@ -849,6 +852,12 @@ cdef void http1_gap(
             return
     elif parser.state != START and parser.state != LOST:
         lose_framing(state, conn, direction, time_ns, offset, 0)
+    elif parser.state == START and direction == conn.client and size < LEAST_REQUEST and not parser.gap_before:
+        # Too little for a request: line ends, if one begins where it resumes (``search_message``).
+        move(parser, HOLE)
+        parser.start_offset = offset + <int64_t>size
+        parser.gap_before = SMALL_GAP
+        return
     end_head(state, parser)
     if direction == conn.client and (parser.state != LOST or parser.gap_before):
         parser.start_offset = offset + <int64_t>size
@@ -891,6 +900,10 @@ cdef uint32_t search_message(
         else:
             found = find_response(data + first, length - first)
         found = found + first if found >= 0 else -1
+    if parser.gap_before == SMALL_GAP:
+        parser.gap_before = found != 0
+        if found:
+            lose_order(conn)                      # the hole took the beginning of a request
     if found < 0 or found >= <int64_t>length:
         state.stats.payload_bytes_skipped += length
         state.stats.payload_bytes_parsed -= length

@@ -37,10 +37,11 @@ ctypedef struct Cursor:
 cdef enum Network:
     # What tells networks apart: two of them may use the same addresses.
     NETWORK_VLAN = 1          # VLAN identifier
-    NETWORK_VNI = 2           # VXLAN and Geneve
+    NETWORK_VNI = 2           # VXLAN
     NETWORK_KEY = 3           # GRE
     NETWORK_LABEL = 4         # MPLS, the last label of the stack
     NETWORK_SERVICE = 5       # I-SID of provider backbone bridges
+    NETWORK_GENEVE = 6        # VNI of Geneve: another overlay may use the same number
 
 
 cdef enum Layer:

@@ -19,6 +19,7 @@ from levo.engine.net.layer cimport (
     LAYER_PPP_FRAMED,
     LAYER_TYPE,
     MOST_GUESSES,
+    NETWORK_GENEVE,
     NETWORK_KEY,
     NETWORK_VNI,
     Cursor,
@@ -200,7 +201,7 @@ cdef int geneve(Cursor* cursor) noexcept nogil:
     if present(cursor) < length:
         return DONE_MALFORMED
     cursor.type = be16(cursor.at + 2)
-    enter_network(cursor, NETWORK_VNI, be32(cursor.at + 4) >> 8)
+    enter_network(cursor, NETWORK_GENEVE, be32(cursor.at + 4) >> 8)
     cursor.at += length
     return LAYER_TYPE
 

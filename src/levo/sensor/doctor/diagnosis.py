@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from levo.config import SensorConfig
 from levo.ledger import EXCHANGES, numbers_of
+from levo.sensor.doctor.local_hops import LocalHop
 from levo.sensor.doctor.ports import named, unnamed_tunnel
 from levo.sensor.doctor.reach import Reached
 from levo.sensor.doctor.watch import Sight, Watched
@@ -50,7 +51,12 @@ _SETTINGS = {
 }
 
 
-def diagnose(config: SensorConfig, watched: Watched | None, reached: Reached | None) -> list[Diagnosis]:
+def diagnose(
+    config: SensorConfig,
+    watched: Watched | None,
+    reached: Reached | None,
+    hops: Sequence[LocalHop] = (),
+) -> list[Diagnosis]:
     """Every cause that the evidence shows, problems first, in the order of the data's way."""
     found = (
         []
@@ -58,6 +64,7 @@ def diagnose(config: SensorConfig, watched: Watched | None, reached: Reached | N
         else [*_arrival(config, watched), *_content(watched.kept), *_rules(config, watched.kept)]
     )
     if watched is not None:
+        found += _passed_on(config, watched.kept, hops)
         found += [_tunnel(each) for each in watched.everything.unnamed_tunnels]
     if watched is not None and (watched.kept.dropped or watched.everything.dropped):
         found.append(
@@ -111,6 +118,36 @@ def _arrival(config: SensorConfig, watched: Watched) -> list[Diagnosis]:
             f"the traffic is on {_some_ports(watched.everything)}; change --filter or leave it out",
         )
     ]
+
+
+def _passed_on(config: SensorConfig, kept: Sight, hops: Sequence[LocalHop]) -> list[Diagnosis]:
+    """Requests that a process of this host passes on are captured twice: to it, and from it."""
+    asked = {port["port"]: port["exchanges"] for port in kept.ports if port["exchanges"]}
+    found = []
+    for hop in hops:
+        ports = [port for port in hop.ports if port in asked]
+        if not ports or (config.merge_hops and not hop.copies):
+            continue
+        count = sum(asked[port] for port in ports)
+        found.append(
+            Diagnosis(
+                "local-hop",
+                Level.WARNING if hop.copies else Level.NOTE,
+                f"{hop.name} (process {hop.pid}), {hop.what}, listens on {_listed(ports)}: {count:,} "
+                f"exchanges came to it, and {'are' if hop.copies else 'may be'} captured again where it "
+                "passes them on",
+                _capture_one_side(ports, hop),
+            )
+        )
+    return found
+
+
+def _capture_one_side(ports: list[int], hop: LocalHop) -> str:
+    expression = " and ".join(f"not port {port}" for port in ports)
+    fix = f"capture one side of it: --filter '{expression}'"
+    if hop.copies:
+        return f"{fix}; --merge-hops does it where requests carry an x-request-id or a traceparent"
+    return f"--merge-hops, where it passes x-request-id or traceparent on; or {fix}"
 
 
 def _tunnel(tunnel: UnnamedTunnel) -> Diagnosis:

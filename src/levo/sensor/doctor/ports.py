@@ -13,6 +13,7 @@ _PROTOCOLS = {
     "http/2": "HTTP/2",
     "websocket": "WebSocket",
     "tls": "encrypted (TLS)",
+    "fastcgi": "FastCGI",
     "ssh": "SSH",
     "ftp-smtp": "FTP or SMTP",
     "imap": "IMAP",
