@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from functools import lru_cache
 
 import msgspec
 
@@ -11,6 +12,17 @@ from levo.satellite.learn.columns import joined_callers
 
 _SKETCH_BITS = 8
 SKETCH_SIZE = 1 << _SKETCH_BITS
+_LONGEST_CACHED = 45
+"""Characters of an IP address as text, at most; what is longer is none and not remembered."""
+
+
+@lru_cache(maxsize=1 << 13)
+def _hashed(address: str, key: bytes) -> tuple[int, int]:
+    """Return the register of *address*, and its rank. The latest callers are remembered: they come again."""
+    digest = hashlib.blake2b(address.encode(), key=key, digest_size=8).digest()
+    number = int.from_bytes(digest)
+    rest = number >> _SKETCH_BITS
+    return number & (SKETCH_SIZE - 1), 64 - _SKETCH_BITS - rest.bit_length() + 1
 
 
 class Callers(msgspec.Struct, array_like=True):
@@ -20,11 +32,8 @@ class Callers(msgspec.Struct, array_like=True):
 
     def add(self, key: bytes, address: str) -> None:
         """Count *address*; *key* makes the hashes of this installation its own."""
-        digest = hashlib.blake2b(address.encode(), key=key, digest_size=8).digest()
-        number = int.from_bytes(digest)
-        register = number & (SKETCH_SIZE - 1)
-        rest = number >> _SKETCH_BITS
-        rank = 64 - _SKETCH_BITS - rest.bit_length() + 1
+        hashed = _hashed if len(address) <= _LONGEST_CACHED else _hashed.__wrapped__
+        register, rank = hashed(address, key)
         if not self.registers:
             self.registers = bytes(SKETCH_SIZE)
         if self.registers[register] < rank:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levo.satellite.learn.paths.forms import value_key
-from levo.satellite.learn.paths.segments import pattern_key
+from levo.satellite.learn.paths.forms import keys_of, value_key
+from levo.satellite.learn.paths.segments import may_be_version, pattern_key, segment_key
 
 HEX = st.text("0123456789abcdefABCDEF", max_size=90)
 SEGMENTS = st.one_of(
@@ -51,3 +51,14 @@ def test_the_commonest_values_are_told_at_first_sight(segment: str, key: str | N
 def test_a_small_number_may_be_a_version() -> None:
     assert value_key("3", True) is None
     assert value_key("300", True) == "{integer}"
+
+
+@given(
+    st.lists(
+        st.one_of(SEGMENTS.filter(bool), st.sampled_from(("api", "orders", "aaaaaaaaaaaa", "v1"))), max_size=6
+    )
+)
+def test_the_keys_of_a_path_are_those_of_its_segments(segments: list[str]) -> None:
+    wanted = [segment_key(segment, may_be_version(segments, i)) for i, segment in enumerate(segments)]
+
+    assert keys_of(segments, may_be_version, pattern_key) == wanted

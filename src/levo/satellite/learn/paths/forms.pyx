@@ -11,6 +11,7 @@ cdef extern from "Python.h":
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
 
 cdef enum:
+    SHORT = 12  # words of fewer letters are literals
     LONGEST = 80  # longer segments are no literals, whatever their form
 
 cdef enum:
@@ -72,11 +73,7 @@ cdef bint is_email(const uint8_t* at, Py_ssize_t size) noexcept nogil:
     return False
 
 
-def value_key(str segment not None, bint first):
-    """Return the key of a segment that is a value beyond doubt, such as ``{integer}``; None: ask the patterns.
-
-    *first* as in ``segment_key``: a small number there may be a version.
-    """
+cdef str key_of(str segment, bint first):
     cdef Py_ssize_t size = PyUnicode_GET_LENGTH(segment), i
     cdef const uint8_t* at
     cdef int seen = 0
@@ -96,3 +93,42 @@ def value_key(str segment not None, bint first):
     if size == 36 and not seen & ~(DIGIT | HEX_LETTER | DASH) and is_uuid(at):
         return "{uuid}"
     return None
+
+
+def value_key(str segment not None, bint first):
+    """Return the key of a segment that is a value beyond doubt, such as ``{integer}``; None: ask the patterns.
+
+    *first* as in ``segment_key``: a small number there may be a version.
+    """
+    return key_of(segment, first)
+
+
+cdef bint is_word(str segment) noexcept:
+    """Whether *segment* is a short word, which is its own key."""
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(segment), i
+    cdef const uint8_t* at
+    if not 0 < size < SHORT or not PyUnicode_IS_ASCII(segment):
+        return False
+    at = <const uint8_t*>PyUnicode_DATA(segment)
+    for i in range(size):
+        if not CLASSES[at[i]] & (LETTER | HEX_LETTER):
+            return False
+    return True
+
+
+def keys_of(list segments not None, may_be_version, pattern_key):
+    """Return the keys of the segments of a path; *may_be_version* and *pattern_key* are asked where need be."""
+    cdef list keys = []
+    cdef Py_ssize_t i
+    cdef str segment, key
+    cdef bint first
+    for i in range(len(segments)):
+        segment = segments[i]
+        key = segment
+        if not is_word(segment):
+            first = may_be_version(segments, i)
+            key = key_of(segment, first)
+            if key is None:
+                key = pattern_key(segment, first)
+        keys.append(key)
+    return keys
