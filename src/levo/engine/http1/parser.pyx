@@ -803,46 +803,56 @@ cdef void lose_framing(
         finish_exchange(state, conn, exchange, RESPONSE_GAP)
 
 
+cdef void count_missing(Connection* conn, int direction, uint64_t size) noexcept nogil:
+    """*size* octets of the body at hand were never captured."""
+    cdef Exchange* exchange = conn.streams[direction].parser.current
+    cdef Message* message
+    if exchange == NULL:
+        return
+    message = message_of(conn, direction, exchange)
+    if message.missing_bytes == 0:
+        message.body_gap_at = message.body.length
+    message.missing_bytes += size
+    message.wire_body_size += size
+
+
+cdef bint passes_body(
+    EngineState* state, Connection* conn, int direction, uint64_t size, int64_t time_ns
+) noexcept nogil:
+    """Take a hole of *size* octets that begins in a body of known length; whether a message may be lost after it."""
+    cdef Parser* parser = &conn.streams[direction].parser
+    cdef int64_t offset = conn.streams[direction].offset
+    cdef uint64_t mine = size if size < parser.remaining else parser.remaining
+    count_missing(conn, direction, mine)
+    if parser.current != NULL:
+        message_of(conn, direction, parser.current).end_ns = time_ns
+    parser.remaining -= mine
+    if parser.remaining:
+        return False
+    if parser.state == CHUNK_DATA:
+        move(parser, CHUNK_ENDS)
+        return False
+    end_message(state, conn, direction, time_ns, offset + <int64_t>mine)
+    if size - mine >= LEAST_REQUEST:
+        return True
+    # Too little for a message: line ends, or the beginning of one that goes on behind the hole.
+    if mine < size:
+        move(parser, HOLE)
+        parser.start_offset = offset + <int64_t>size
+    return False
+
+
 cdef void http1_gap(
     EngineState* state, Connection* conn, int direction, uint64_t size, int64_t time_ns
 ) noexcept nogil:
     """*size* octets of this direction were never captured; the stream's offset is still before them."""
     cdef Parser* parser = &conn.streams[direction].parser
     cdef int64_t offset = conn.streams[direction].offset
-    cdef Exchange* exchange = parser.current
-    cdef Message* message
-    cdef uint64_t mine
-    if (parser.state == LENGTH or parser.state == CHUNK_DATA) and size <= parser.remaining or (
-        parser.state == LENGTH
-    ):
-        mine = size if size < parser.remaining else parser.remaining
-        if exchange != NULL:
-            message = message_of(conn, direction, exchange)
-            if message.missing_bytes == 0:
-                message.body_gap_at = message.body.length
-            message.missing_bytes += mine
-            message.wire_body_size += mine
-            message.end_ns = time_ns
-        parser.remaining -= mine
-        if parser.remaining:
-            return
-        if parser.state == CHUNK_DATA:
-            move(parser, CHUNK_ENDS)
-            return
-        end_message(state, conn, direction, time_ns, offset + <int64_t>mine)
-        if size - mine < LEAST_REQUEST:
-            # Too little for a message: line ends, or the beginning of one that goes on behind the hole.
-            if mine < size:
-                move(parser, HOLE)
-                parser.start_offset = offset + <int64_t>size
+    if parser.state == LENGTH or (parser.state == CHUNK_DATA and size <= parser.remaining):
+        if not passes_body(state, conn, direction, size, time_ns):
             return
     elif parser.state == CLOSE:
-        if exchange != NULL:
-            message = message_of(conn, direction, exchange)
-            if message.missing_bytes == 0:
-                message.body_gap_at = message.body.length
-            message.missing_bytes += size
-            message.wire_body_size += size
+        count_missing(conn, direction, size)
         return
     elif parser.state == HEAD:
         state.stats.heads_incomplete += 1
