@@ -266,13 +266,20 @@ def seed_clocks() -> Iterator[bytes]:
     for clock in (*range(240, 256), 31, 220, 207):
         for number in range(len(said)):
             yield turns(said[:number]) + mark(0, TIME, clock) + turns(said[number:])[1:]
-            yield turns(said[:number]) + mark(0, TIME, clock) + turns(said[number:] * 2)[1:] + mark(1, TIME, 251)
+            yield (
+                turns(said[:number])
+                + mark(0, TIME, clock)
+                + turns(said[number:] * 2)[1:]
+                + mark(1, TIME, 251)
+            )
     yield from (octets[:1] + mark(0, TIME, 244) + octets[1:] for octets in seed_conversations())
 
 
 def seed_cut() -> Iterator[bytes]:
     """Heads of which the snap length or a hole takes a part."""
-    request = b"POST /cut?a=b HTTP/1.1\r\nHost: a\r\nX-Long: " + b"v" * 90 + b"\r\nContent-Length: 2\r\n\r\nhi"
+    request = (
+        b"POST /cut?a=b HTTP/1.1\r\nHost: a\r\nX-Long: " + b"v" * 90 + b"\r\nContent-Length: 2\r\n\r\nhi"
+    )
     answer = b"HTTP/1.1 200 OK\r\nX-Long: " + b"w" * 90 + b"\r\nContent-Length: 2\r\n\r\nok"
     for size in (2, 4, 6, 30, 60, 100, 130):
         for event in (CUT, GAP):
