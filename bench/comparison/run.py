@@ -1,7 +1,7 @@
 """Compares eight public descriptions with seeded traffic: ``python -m bench.comparison.run FOLDER``.
 
-Traffic that obeys its description must contradict nothing; each mutation, of the description that traffic is made
-from or of the one that it is compared with, must be named.
+Traffic that obeys its description must contradict nothing; each mutation, of the description that traffic is
+made from or of the one that it is compared with, must be named.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from levo.satellite.learn import Detectors, LearnSettings, State, learn_all
 from levo.satellite.learn.paths.known import Override
 from levo.satellite.openapi import Answer, Coverage, compare
 from levo.satellite.openapi.catalog import operations_of
-from levo.satellite.openapi.comparison import Description
+from levo.satellite.openapi.comparison.description import Description, base_paths
 
 KINDS = ("type", "required", "enum", "status", "media type", "path", "auth", "bound", "header", "server")
 Document = dict[str, Any]
@@ -31,32 +31,32 @@ def measure(document: Document, described: Document, requests: int, seed: int) -
     """Compare *described* with traffic that obeys *document*."""
     state = State()
     learn_all(state, traffic(document, requests, seed), LearnSettings(Detectors(), b"key"))
-    given = {
-        f"{base}{each.path}"
-        for each in Description(document).operations.values()
-        for base in (*each.servers, *Description(described).operations.values().__iter__().__next__().servers)
-    }
+    bases = {base for side in (document, described) for base in base_paths(side.get("servers"))}
+    given = {f"{base}{path}" for base in bases for path in document["paths"]}
     return compare(described, operations_of(state, [Override("import", path) for path in sorted(given)]))
 
 
-def mutated(document: Document, kind: str, rng: Random) -> tuple[Document, str] | None:
-    """Return *document* with one statement changed, and where; None where there is no such statement."""
-    new = copy.deepcopy(document)
-    paths = [path for path, item in new["paths"].items() if isinstance(item, dict) and "get" in item]
-    rng.shuffle(paths)
+def mutated(document: Document, kind: str, rng: Random, in_traffic: bool) -> tuple[Document, str] | None:
+    """Return *document* with one statement changed, and where; None where there is no such statement.
+
+    *in_traffic*: traffic is made from it, and must break what *document* says; else the other way round.
+    """
     if kind == "server":
-        new["servers"] = [{"url": "https://elsewhere.example/other/base"}]
-        return new, "servers"
+        return {**document, "servers": [{"url": "https://elsewhere.example/other/base"}]}, "servers"
+    paths = [path for path, item in document["paths"].items() if isinstance(item, dict) and "get" in item]
+    rng.shuffle(paths)
     for path in paths:
-        operation = new["paths"][path]["get"]
-        if _mutate(Description(new), new, path, operation, kind, rng):
+        new = {**document, "paths": {**document["paths"], path: copy.deepcopy(document["paths"][path])}}
+        new["components"] = {**document.get("components", {})}
+        if _mutate(Description(new), new, path, kind, rng, in_traffic):
             return new, path
     return None
 
 
 def _mutate(
-    description: Description, new: Document, path: str, operation: Document, kind: str, rng: Random
+    description: Description, new: Document, path: str, kind: str, rng: Random, in_traffic: bool
 ) -> bool:
+    operation = new["paths"][path]["get"]
     responses = operation["responses"]
     status = next((s for s in responses if str(s).startswith("2")), None)
     if status is None or "parameters" in new["paths"][path]:
@@ -72,9 +72,13 @@ def _mutate(
         new["paths"][path + "/quite/other"] = new["paths"].pop(path)
         return len(new["paths"][path + "/quite/other"]) == 1
     if kind == "auth":
+        (described,) = [each for each in description.operations.values() if each.operation is operation]
+        if in_traffic and not all(described.security):
+            return False
         operation["security"] = [{"changed": []}]
-        schemes = new.setdefault("components", {}).setdefault("securitySchemes", {})
-        schemes["changed"] = {"type": "http", "scheme": "digest"}
+        known = new["components"].get("securitySchemes", {})
+        changed = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+        new["components"]["securitySchemes"] = {**known, "changed": changed}
         return True
     if kind == "header":
         response.setdefault("headers", {})["X-Quite-Other"] = {"required": True, "schema": {"type": "string"}}
@@ -84,10 +88,12 @@ def _mutate(
     if kind == "media type":
         content["application/vnd.other+json"] = content.pop(media)
         return len(content) == 1
-    return _mutate_schema(description, content[media], kind, rng)
+    return _mutate_schema(description, content[media], kind, rng, in_traffic)
 
 
-def _mutate_schema(description: Description, holder: Document, kind: str, rng: Random) -> bool:
+def _mutate_schema(
+    description: Description, holder: Document, kind: str, rng: Random, in_traffic: bool
+) -> bool:
     schema = holder["schema"] = copy.deepcopy(dict(description.resolve(holder["schema"])))
     if schema.get("type") == "array":
         schema["minItems"] = 1
@@ -100,14 +106,20 @@ def _mutate_schema(description: Description, holder: Document, kind: str, rng: R
     rng.shuffle(names)
     for name in names:
         child = description.resolve(properties[name])
-        plain = child.get("type") == "string" and not ({"enum", "const", "format", "nullable"} & child.keys())
-        if kind == "type" and plain and name in required:
+        if name not in required or child.get("type") != "string":
+            continue
+        plain = not ({"enum", "const", "format", "nullable", "maxLength"} & child.keys())
+        if kind == "type" and plain:
             properties[name] = {"type": "boolean"}
-        elif kind == "required" and plain and name in required:
-            required.remove(name)
-        elif kind == "enum" and plain and name in required:
+        elif kind == "required" and plain:
+            if in_traffic:
+                required.remove(name)
+            else:
+                properties["quite_other"] = {"type": "string"}
+                required.append("quite_other")
+        elif kind == "enum" and ("enum" in child if in_traffic else plain):
             properties[name] = {"type": "string", "enum": ["quite-another-value-than-any"]}
-        elif kind == "bound" and plain and name in required:
+        elif kind == "bound" and ("maxLength" in child if in_traffic else plain):
             properties[name] = {"type": "string", "minLength": 2000, "maxLength": 2004}
         else:
             continue
@@ -117,7 +129,9 @@ def _mutate_schema(description: Description, holder: Document, kind: str, rng: R
 
 def found(coverage: Coverage, kind: str) -> int:
     """Return how often the mutation is named."""
-    kinds = {"auth": "security", "bound": ("minLength", "maxLength"), "header": "required"}.get(kind, kind)
+    kinds = {"auth": ("security",), "bound": ("minLength", "maxLength"), "header": ("required",)}.get(
+        kind, (kind,)
+    )
     named = [
         each
         for each in coverage.drift
@@ -135,12 +149,11 @@ def main(folder: Path, requests: list[int]) -> None:
             answers = {answer: coverage.count(answer) for answer in Answer}
             seen = sum(each.observations > 0 for each in coverage.statements)
             agreed = 100 * answers[Answer.AGREES] / max(1, seen)
-            print(
-                f"{name:16} {count:6} contradicted {answers[Answer.CONTRADICTED]:4} agrees {answers[Answer.AGREES]:6}"
-                f" ({agreed:5.1f} % of exercised) unseen {answers[Answer.UNSEEN]:6} not described"
-                f" {len(coverage.undescribed):3} shadow {len(coverage.shadow):3} {time.process_time() - start:6.1f} s",
-                flush=True,
-            )
+            took = time.process_time() - start
+            print(f"{name:16} {count:6} requests, {took:.1f} s:", end=" ")
+            print(f"contradicted {answers[Answer.CONTRADICTED]}, agrees {answers[Answer.AGREES]}", end=" ")
+            print(f"({agreed:.1f} % of {seen} exercised), not yet seen {answers[Answer.UNSEEN]}", end=", ")
+            print(f"not described {len(coverage.undescribed)}, shadow {len(coverage.shadow)}", flush=True)
             wrong = Counter((each.kind, each.detail) for each in coverage.drift)
             for (kind, detail), times in wrong.most_common(5):
                 print(f"    {times} {kind} {detail[:90]}")
@@ -154,20 +167,29 @@ def mutations(documents: dict[str, Document]) -> None:
     for kind in KINDS:
         for seed in range(6):
             rng = Random(f"{kind} {seed}")
-            made = None
-            while made is None:
-                name = rng.choice(names)
-                made = mutated(documents[name], kind, rng)
+            # A bound, an enum or a header that no description has cannot be broken by its traffic.
+            in_traffic = seed % 2 == 0 and kind != "header"
+            for name in rng.sample(names, len(names)):
+                made = mutated(documents[name], kind, rng, in_traffic)
+                if made is not None:
+                    break
+            else:
+                in_traffic = False
+                name, made = next(
+                    (each, m)
+                    for each in names
+                    if (m := mutated(documents[each], kind, rng, False)) is not None
+                )
             new, where = made
-            pair = (documents[name], new) if seed % 2 else (new, documents[name])
+            pair = (new, documents[name]) if in_traffic else (documents[name], new)
             coverage = measure(*pair, 1500, seed)
             times = found(coverage, kind)
             total[times] += 1
             if times != 1:
-                side = "description" if seed % 2 else "traffic"
+                side = "traffic" if in_traffic else "description"
                 print(
                     f"    {kind} in the {side} of {name} {where}: named {times} times; "
-                    f"{[(d.where, d.kind) for d in coverage.drift][:4]}",
+                    f"{[(d.where, d.kind) for d in coverage.drift][:4]} {coverage.shadow[:5]}",
                     flush=True,
                 )
     print(f"mutations: {sum(total.values())}, named once {total[1]}, never {total[0]}", flush=True)

@@ -120,9 +120,15 @@ class Maker:
 
 
 def _join(found: dict[str, Any], more: Mapping[str, Any]) -> None:
-    properties = {**found.get("properties", {}), **(more.get("properties") or {})}
+    properties = dict(found.get("properties", {}))
+    for name, child in (more.get("properties") or {}).items():
+        known = properties.get(name)
+        properties[name] = child if known in (None, child) else {"allOf": [known, child]}
     required = [*found.get("required", ()), *(more.get("required") or ())]
+    listed = found.get("enum")
     found.update(more)
+    if listed is not None:
+        found["enum"] = [each for each in listed if each in more.get("enum", listed)]
     if properties:
         found["properties"] = properties
     if required:
@@ -141,7 +147,9 @@ def traffic(document: Mapping[str, Any], requests: int, seed: int) -> Iterator[T
         responses = description.responses(described)
         success = [s for s in responses if s[:1] in "23"] or ["200"]
         failed = [s for s in responses if s[:1] in "45"]
-        status = maker.rng.choice(failed if failed and maker.rng.random() < 0.2 else success)
+        if failed and (maker.rng.random() < 0.2 or success[0] not in responses):
+            success = failed
+        status = maker.rng.choice(success)
         path, query, fields = _parameters(description, maker, described)
         for requirement in described.security[:1]:
             for name in requirement:
@@ -227,4 +235,10 @@ def _body(
         if "json" in media and "schema" in described:
             fields.append(("content-type", media))
             return orjson.dumps(maker.value(described["schema"], skip))
+    for media, described in list(content.items())[:1]:
+        fields.append(("content-type", media))
+        if media == "application/x-www-form-urlencoded":
+            value = maker.value(described.get("schema", {"type": "object"}), skip)
+            return urlencode({name: _text(each) for name, each in value.items()}).encode()
+        return b"content"
     return b""
