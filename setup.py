@@ -22,6 +22,7 @@ LIBRARIES = {
     "levo.sensor.capture.live": ["pcap"],
     "levo.engine.exchange.coding": ["z"],
     "levo.engine.tls.keys": ["crypto"],
+    "levo.sensor.export.sealing": ["crypto"],
 }
 
 

@@ -23,9 +23,13 @@ STAMP = "built"
 TARGETS = (
     "frame",
     "tcp",
+    "networks",
+    "clocks",
+    "cut",
     "http1",
     "http2",
     "proxy",
+    "fastcgi",
     "hpack",
     "websocket",
     "tls",
@@ -33,28 +37,29 @@ TARGETS = (
     "coding",
     "encode",
     "redact",
+    "secrets",
     "capture",
     "spans",
     "observe",
+    "stored",
 )
 """One name a target of ``harness.pyx``."""
 
 CHECKS = ["-fsanitize=address,undefined", "-fno-sanitize=pointer-overflow", "-fno-sanitize-recover=undefined"]
 COVERAGE = "-fsanitize=fuzzer-no-link"
+NATIVE = {".pyx", ".pxd", ".h", ".so", ".c", ".pyi", ".pyc"}
 CAPTURE = ("file", "window", "bpf")
-LEARN = ("spans", "schema.observe")
 
 
 def modules() -> list[str]:
-    """The compiled modules that the targets need: engine, codec, capture file reader, parts of learning."""
+    """The compiled modules that the targets need: engine, codec, capture file reader, learning."""
     source = ROOT / "src" / "levo"
     whole = [
         ".".join(("levo", *path.relative_to(source).with_suffix("").parts))
-        for folder in ("engine", "wire")
+        for folder in ("engine", "wire", "satellite/learn")
         for path in sorted((source / folder).rglob("*.pyx"))
     ]
-    capture = [f"levo.sensor.capture.{name}" for name in CAPTURE]
-    return [*whole, *capture, *(f"levo.satellite.learn.{name}" for name in LEARN)]
+    return [*whole, *(f"levo.sensor.capture.{name}" for name in CAPTURE)]
 
 
 def build() -> None:
@@ -86,9 +91,11 @@ def build() -> None:
 
 
 def _copy_python() -> None:
-    """The package's Python files, beside the instrumented modules."""
+    """The package's Python files and data, beside the instrumented modules."""
     source = ROOT / "src" / "levo"
-    for path in source.rglob("*.py"):
+    for path in source.rglob("*"):
+        if not path.is_file() or path.suffix in NATIVE:
+            continue
         copy = LIB / "levo" / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, copy)

@@ -16,9 +16,45 @@ from fuzz.seeds import write_dictionary, write_seeds
 DEFAULT_SECONDS = 600.0
 LONGEST = 4_096
 """Octets of one input."""
-CONVERSATIONS = {"tcp", "http1", "http2", "proxy", "websocket", "tls", "sealed"}
+CONVERSATIONS = {
+    "tcp",
+    "networks",
+    "clocks",
+    "cut",
+    "fastcgi",
+    "http1",
+    "http2",
+    "proxy",
+    "websocket",
+    "tls",
+    "sealed",
+}
 LONGEST_CONVERSATION = 640
 """Octets of a conversation: short ones go through the engine several times as fast."""
+EXECUTIONS = {
+    "frame": 1_000_000,
+    "tcp": 250_000,
+    "networks": 250_000,
+    "clocks": 200_000,
+    "cut": 200_000,
+    "http1": 200_000,
+    "fastcgi": 200_000,
+    "http2": 150_000,
+    "proxy": 200_000,
+    "hpack": 800_000,
+    "websocket": 120_000,
+    "tls": 120_000,
+    "sealed": 40_000,
+    "coding": 700_000,
+    "encode": 120_000,
+    "redact": 300_000,
+    "secrets": 60_000,
+    "capture": 200_000,
+    "spans": 120_000,
+    "observe": 40_000,
+    "stored": 40_000,
+}
+"""By target, what ``make test-long`` runs: five million together, most where one takes least."""
 LIMITS = (
     "-timeout=10",
     "-rss_limit_mb=2048",

@@ -13,9 +13,13 @@ from libc.stdlib cimport abort, free, malloc
 from libc.string cimport memcpy, memset
 from posix.unistd cimport ftruncate, pwrite
 
+import gzip
+import json
 import os
 import sys
 import traceback
+import zlib
+from urllib.parse import urlencode
 
 from levo.engine.exchange.batch cimport Batch, batch_add
 from levo.engine.engine cimport Engine
@@ -35,6 +39,7 @@ from levo.engine.http2.hpack cimport (
 from levo.engine.core.memory cimport buffer_append
 from levo.engine.core.source cimport FrameSource
 from levo.engine.core.state cimport Connection
+from levo.engine.tcp.twins cimport Alias, Twins
 from levo.engine.tls.records cimport TlsTable
 from levo.engine.tls.endpoints cimport ENDPOINT_SLOTS, Endpoint
 from levo.engine.tls.keys cimport Secrets
@@ -43,8 +48,10 @@ from levo.engine.core.types cimport (
     Budget, Exchange, Frame, FrameSink, Message, Packet, Section, Span, Stats,
 )
 
+import brotli
 import orjson
 import re2
+import zstandard
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -88,10 +95,36 @@ cdef enum Event:
     EVENT_CUT = 7             # the snap length cuts the next segment
 
 
+cdef enum Path:
+    # Where the following segments are seen: bits 2 to 4 of the value of EVENT_CONNECTION, in the target networks.
+    PATH_PLAIN = 0
+    PATH_VLAN = 1
+    PATH_STACKED = 2          # two VLAN tags
+    PATH_VXLAN = 3
+    PATH_GENEVE = 4
+    PATH_KEY = 5              # GRE
+    PATH_LABEL = 6            # MPLS
+    PATH_TRANSLATED = 7       # under other addresses and ports
+    PATH_KIND = 28
+    PATH_OTHER = 32           # another number of that kind
+    PATH_COPY = 64            # and on the plain path, too
+
+
 cdef enum:
     CONNECTIONS = 4
     SEGMENT = 16384
     HEADERS = 54              # Ethernet, IPv4, TCP
+    MOST_WRAPPING = 64        # octets that a path adds
+    FIRST_CLOCK = 240         # of the values of EVENT_TIME: from here on a time of CLOCKS
+
+
+# What clocks show at strange moments: none, one before 1970, those of 32 bits, pcap's and pcapng's last ones.
+cdef int64_t[16] CLOCKS
+CLOCKS[:] = [
+    0, 1, -1, 1_000_000_000, 0x7FFFFFFF * 1_000_000_000, 0x80000000 * 1_000_000_000, 0xFFFFFFFF * 1_000_000_000,
+    0x100000000 * 1_000_000_000, 0x7FFFFFFFFFFFFFFF, -0x8000000000000000, 0x7FFFFFFFFFFFFFFF - 10_000_000_000,
+    1_700_000_000_000_000_000, 1_600_000_000_000_000_000, 1_800_000_000_000_000_000, 2_000_000_000, 5,
+]
 
 
 cdef inline void put16(uint8_t* at, uint32_t value) noexcept nogil:
@@ -120,6 +153,8 @@ cdef class Talk(FrameSource):
     cdef uint32_t held_wire
     cdef bint hold
     cdef bint many                # several connections
+    cdef bint paths               # ... in several networks, and copies
+    cdef uint8_t path
     cdef bint handshake
     cdef int connection
     cdef int side
@@ -185,7 +220,15 @@ cdef class Talk(FrameSource):
             memcpy(block + HEADERS, self.segment, kept)
         self.last_seq[self.connection][self.side] = seq[self.side]
         seq[self.side] += advance
-        if self.hold and self.held == NULL:
+        if self.path:
+            self.wrap(sink, context, block, HEADERS + kept, HEADERS + self.length)
+            if not self.path & PATH_COPY:
+                free(block)
+                self.release(sink, context)
+                block = NULL
+        if block == NULL:
+            pass
+        elif self.hold and self.held == NULL:
             self.held = block
             self.held_length = HEADERS + kept
             self.held_wire = HEADERS + self.length
@@ -196,6 +239,65 @@ cdef class Talk(FrameSource):
         self.length = 0
         self.cut = 0
         self.flags = -1
+
+    cdef void wrap(
+        self, FrameSink sink, void* context, const uint8_t* plain, uint32_t length, uint32_t wire
+    ) noexcept nogil:
+        """Pass the frame *plain* as it is seen on the current path."""
+        cdef uint8_t outer[MOST_WRAPPING]
+        cdef uint8_t* block
+        cdef int kind = (self.path & PATH_KIND) >> 2
+        cdef uint32_t number = 5 + (self.path & PATH_OTHER)
+        cdef uint32_t front = 12, more = 0          # octets of *plain* before what is put in, and how many that is
+        memset(outer, 0, MOST_WRAPPING)
+        if kind == PATH_VLAN or kind == PATH_STACKED:
+            put16(outer, 0x8100)
+            put16(outer + 2, number)
+            put16(outer + 4, 0x88A8)
+            put16(outer + 6, 7)
+            more = 4 if kind == PATH_VLAN else 8
+        elif kind == PATH_LABEL:
+            # The label stands after the EtherType, which changes.
+            put16(outer, 0x8847)
+            put32(outer + 2, number << 12 | 0x140)
+            more = 6
+        elif kind >= PATH_VXLAN and kind <= PATH_KEY:
+            front = 0
+            more = 42 if kind == PATH_KEY else 50
+            outer[12] = 8
+            outer[14] = 0x45
+            put16(outer + 16, more - 14 + wire)
+            outer[22] = 64
+            outer[23] = 47 if kind == PATH_KEY else 17
+            outer[26] = outer[30] = 192
+            outer[29] = 1 + self.side
+            outer[33] = 2 - self.side
+            if kind == PATH_KEY:
+                put32(outer + 34, 0x20006558)
+                put32(outer + 38, number)
+            else:
+                put16(outer + 34, 50000)
+                put16(outer + 36, 4789 if kind == PATH_VXLAN else 6081)
+                put16(outer + 38, 16 + wire)
+                put32(outer + 42, 0x08000000 if kind == PATH_VXLAN else 0x00006558)
+                put32(outer + 46, number << 8)
+        block = <uint8_t*>malloc(length + more)
+        if block == NULL:
+            return
+        memcpy(block, plain, front)
+        memcpy(block + front, outer, more)
+        if kind == PATH_LABEL:
+            memcpy(block + front + more, plain + 14, length - 14)
+            more -= 2
+        else:
+            memcpy(block + front + more, plain + front, length - front)
+        if kind == PATH_TRANSLATED:
+            block[26] ^= self.path & PATH_OTHER
+            block[30] ^= self.path & PATH_OTHER
+            block[27] ^= self.side == 0
+            block[31] ^= self.side
+            block[34 if self.side == 0 else 36] ^= 3
+        self.give(sink, context, block, length + more, wire + more)
 
     cdef void give(self, FrameSink sink, void* context, uint8_t* block, uint32_t length, uint32_t wire) noexcept nogil:
         cdef Frame frame
@@ -252,10 +354,14 @@ cdef class Talk(FrameSource):
             self.hold = True
         elif event == EVENT_FLAGS:
             self.flags = value
+        elif event == EVENT_TIME and value >= FIRST_CLOCK:
+            self.time_ns = CLOCKS[value - FIRST_CLOCK]
         elif event == EVENT_TIME:
             self.time_ns += <int64_t>1_000_000 << (value & 31) if value < 200 else -<int64_t>1_000_000 << (value & 15)
         elif event == EVENT_CONNECTION and self.many:
             self.connection = value % CONNECTIONS
+            if self.paths:
+                self.path = value & (PATH_KIND | PATH_OTHER | PATH_COPY)
             if value & 128:
                 self.begin(sink, context)
         elif event == EVENT_CUT:
@@ -340,7 +446,8 @@ cdef int balanced(const Stats* s, uint64_t drained) except -1:
         dropped += s.exchanges_dropped[i]
     check(s.frames_received == s.frames_tcp + s.frames_not_ip + s.frames_not_tcp + s.frames_malformed
           + s.frames_unsupported_link + s.frames_fragment_joined + s.frames_fragment_lost, "frames do not balance")
-    check(s.payload_bytes_received == s.payload_bytes_parsed + s.payload_bytes_duplicate + s.payload_bytes_opaque
+    check(s.payload_bytes_received == s.payload_bytes_parsed + s.payload_bytes_duplicate
+          + s.payload_bytes_duplicate_nat + s.payload_bytes_opaque
           + s.payload_bytes_skipped + s.payload_bytes_evicted + s.payload_bytes_closed
           + s.payload_bytes_out_of_window + s.payload_bytes_held, "payload octets do not balance")
     check(s.exchanges_begun == s.exchanges_emitted + s.exchanges_open + dropped, "exchanges do not balance")
@@ -366,17 +473,20 @@ cdef Engine engine_of(uint8_t options):
 
 
 cdef int64_t kept_memory(Engine engine) noexcept:
-    """What an engine may hold behind its end: closed connections, secrets and encrypted endpoints."""
+    """What an engine may hold behind its end: closed connections and their other ends, secrets, encrypted endpoints."""
     cdef const TlsTable* tls = <const TlsTable*>engine.state.tls
     cdef int64_t kept = <int64_t>sizeof(Connection) * engine.state.connection_count
     cdef int i
+    kept += <int64_t>sizeof(Alias) * (<const Twins*>engine.state.twins).count
     for i in range(ENDPOINT_SLOTS):
         if tls.endpoints.slots[i] != NULL:
             kept += <int64_t>sizeof(Endpoint)
     return kept + <int64_t>sizeof(Secrets) * tls.keys.count
 
 
-cdef int converse(const uint8_t* data, size_t size, bint many, bytes front=b"", sealer=None, bint late=False) except -1:
+cdef int converse(
+    const uint8_t* data, size_t size, bint many, bytes front=b"", sealer=None, bint late=False, bint paths=False
+) except -1:
     """Run the conversation of *data* through an engine, behind the turns of *front*, sealed by *sealer*.
 
     *late*: the key log is there only when it is asked for the third time.
@@ -409,6 +519,7 @@ cdef int converse(const uint8_t* data, size_t size, bint many, bytes front=b"", 
         talk.data = whole
         talk.size = size - 1 + front_size
         talk.many = many
+        talk.paths = paths
         talk.handshake = not options & OPTION_MID_STREAM
         talk.sealer = sealer
         talk.sealing = sealer is not None
@@ -437,6 +548,11 @@ cdef bytes UPGRADE = (
 
 cdef int target_tcp(const uint8_t* data, size_t size) except -1:
     return converse(data, size, True)
+
+
+cdef int target_networks(const uint8_t* data, size_t size) except -1:
+    """The same in VLANs and tunnels, under other addresses, and captured twice."""
+    return converse(data, size, True, b"", None, False, True)
 
 
 cdef int target_talk(const uint8_t* data, size_t size) except -1:
@@ -742,6 +858,108 @@ cdef int target_redact(const uint8_t* data, size_t size) except -1:
     return 0
 
 
+# What must be masked, however it is coded
+
+cdef bytes CANARY = b"kanarienvogel"
+CONTENT_CODINGS = (b"gzip", b"deflate", b"br", b"zstd")
+TRANSFER_CODINGS = ((), (b"chunked",), (b"gzip", b"chunked"), (b"deflate", b"gzip", b"chunked"), (b"chunked", b"gzip"))
+CHARSETS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
+cdef object MESSAGE = (
+    b"POST /i?access_token=%s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nCookie: s=%s\r\n\r\n"
+    % (CANARY, CANARY, CANARY))
+
+
+cdef bytes coded(bytes octets, bytes coding, int step):
+    if coding == b"gzip":
+        return gzip.compress(octets, 1)
+    if coding == b"deflate":
+        return zlib.compress(octets, 1)
+    if coding == b"br":
+        return brotli.compress(octets, quality=1)
+    if coding == b"zstd":
+        return zstandard.ZstdCompressor(1).compress(octets)
+    pieces = [octets[at:at + step] for at in range(0, len(octets), step)]
+    return b"".join([b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces]) + b"0\r\n\r\n"
+
+
+cdef tuple secret_body(int kind, str charset, str filler):
+    """(Content-Type, body) with CANARY where it must be masked, between text that an input chose."""
+    secret = CANARY.decode()
+    if kind == 0 or kind == 1:
+        value = {"a": filler, "password": secret, filler: [{"client_secret": secret}, filler], "b": 1}
+        text = orjson.dumps(value).decode() if kind == 0 else json.dumps(value, indent=1)
+        return b"application/json; charset=" + charset.encode(), text.encode(charset)
+    if kind == 2:
+        text = urlencode({"a": filler, "password": secret, "b" + filler: "1", "client_secret": secret})
+        return b"application/x-www-form-urlencoded; charset=" + charset.encode(), text.encode(charset)
+    if kind == 3:
+        return b"message/http", MESSAGE.decode().encode(charset)
+    if kind == 4:
+        return b"application/http; msgtype=request", MESSAGE + filler.encode()
+    part = orjson.dumps({"k": filler, "password": secret})
+    return b"multipart/mixed; boundary=X", (
+        b"--X\r\nContent-Type: application/http\r\n\r\n" + MESSAGE + b"\r\n--X\r\n"
+        b"Content-Type: application/json\r\n\r\n" + part + b"\r\n--X--\r\n")
+
+
+cdef int target_secrets(const uint8_t* data, size_t size) except -1:
+    """Kind and charset, codings, side, lengths of chunks and segments; then text around the secrets."""
+    cdef Engine engine
+    cdef Talk talk
+    cdef Batch batch
+    cdef bytes whole, body, head, kind
+    cdef int step, side
+    if size < 6:
+        return 0
+    filler = (<bytes>data[6:min(size, 300)]).decode("latin-1").replace(CANARY.decode(), "")
+    filler = "".join([c for c in filler if c.isprintable()])
+    kind, body = secret_body(data[0] % 6, CHARSETS[data[1] & 7], filler)
+    side = data[2] & 1
+    step = 1 + data[4]
+    contents = [CONTENT_CODINGS[data[2] >> 2 & 3]] * bool(data[2] & 2) + [CONTENT_CODINGS[data[2] >> 5 & 3]] * (data[2] >> 7)
+    transfers = TRANSFER_CODINGS[data[3] % 5]
+    if side == 0 and transfers and transfers[len(transfers) - 1] == b"gzip":
+        transfers = ()                            # a request ends with chunked (RFC 9112 section 6.1)
+    head = b"Content-Type: " + kind + b"\r\n"
+    for coding in contents:
+        body = coded(body, coding, step)
+    for coding in transfers:
+        body = coded(body, coding, step)
+    if contents:
+        head += b"Content-Encoding: " + b", ".join(contents) + b"\r\n"
+    if transfers:
+        head += b"Transfer-Encoding: " + b", ".join(transfers) + b"\r\n"
+        if transfers[len(transfers) - 1] != b"chunked":
+            head += b"Connection: close\r\n"
+    else:
+        head += b"Content-Length: %d\r\n" % len(body)
+    if side:
+        turns = ((0, b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"), (1, b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + body))
+    else:
+        turns = ((0, b"POST /a HTTP/1.1\r\nHost: a\r\n" + head + b"\r\n" + body), (1, b"HTTP/1.1 204 No\r\n\r\n"))
+    step = 16 + 8 * data[5]
+    whole = b"".join([
+        bytes((255, number)) + octets[at:at + step].replace(b"\xff", b"\xff\xff")
+        for number, octets in turns for at in range(0, len(octets), step)
+    ]) + b"\xff\x09\x11\xff\x08\x11\xff\x00"   # both ends: FIN, ACK
+    engine = Engine()
+    engine.state.hash_seed = 1
+    talk = Talk()
+    talk.data = whole
+    talk.size = len(whole)
+    talk.handshake = True
+    while engine.pump(talk, 4096, 0) >= 0:
+        pass
+    engine.finish()
+    batch = engine.take()
+    batch.decode(1 << 20, 1 << 24)
+    BY_DEFAULT.redact(batch)
+    lines = batch.jsonl()
+    check(CANARY not in lines and CANARY not in bytes(batch.otlp(RESOURCE)), "a secret leaves")
+    check(not [1 for part in (b"FuYXJpZW52b2dl", b"bmFyaWVudm9nZW", b"YW5hcmllbnZvZ2") if part in lines], "a secret leaves in base64")
+    return check(batch.count == 1, "another number of exchanges than one")
+
+
 # Capture files
 
 cdef int FILE = os.memfd_create("capture", 0)
@@ -829,6 +1047,25 @@ cdef int target_observe(const uint8_t* data, size_t size) except -1:
     return 0
 
 
+cdef int target_stored(const uint8_t* data, size_t size) except -1:
+    """What is stored of a place's messages. It is refused, or read and from then on the same."""
+    from levo.satellite.learn.schema import DamagedKnowledge, Knowledge, pack_knowledge, unpack_knowledge
+
+    cdef bytes row = data[:size]
+    try:
+        known = unpack_knowledge(row)
+    except DamagedKnowledge:
+        return 0
+    octets = pack_knowledge(known)
+    again = unpack_knowledge(octets)
+    check(again == known and pack_knowledge(again) == octets, "what is written is not what was read")
+    together = Knowledge()
+    together.absorb(known)
+    together.absorb(again)
+    pack_knowledge(together)
+    return 0
+
+
 ctypedef int (*Target)(const uint8_t*, size_t) except -1
 
 cdef Target target = NULL
@@ -856,7 +1093,11 @@ cdef int choose(str name) except -1:
         target = target_frame
     elif name == "tcp":
         target = target_tcp
-    elif name in ("http1", "http2", "proxy", "tls"):
+    elif name == "networks":
+        target = target_networks
+    elif name == "secrets":
+        target = target_secrets
+    elif name in ("http1", "cut", "clocks", "fastcgi", "http2", "proxy", "tls"):
         target = target_talk
     elif name == "sealed":
         target = target_sealed
@@ -876,6 +1117,8 @@ cdef int choose(str name) except -1:
         target = target_spans
     elif name == "observe":
         target = target_observe
+    elif name == "stored":
+        target = target_stored
     else:
         raise ValueError(f"no target {name!r}")
     return 0

@@ -10,16 +10,19 @@ import gzip
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import brotli
 import hpack
+import orjson
 import wsproto.extensions
 import wsproto.frame_protocol as ws
 import zstandard
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tests.engine.frame_samples import samples
+from tests.helpers.fastcgi import answered, asked, parameters
 from tests.helpers.http2_peers import Peers, request_head, response_head, simple_exchanges
 from tests.helpers.packets import FIN, SYN
 from tests.helpers.pcap import read_pcap
@@ -204,6 +207,17 @@ def seed_websocket() -> Iterator[bytes]:
         yield turns([(side, bytes([octet])) for side, octets in said for octet in octets][:90])
 
 
+def seed_fastcgi() -> Iterator[bytes]:
+    post = parameters("/v1/items?a=1", "POST", CONTENT_TYPE="text/plain", HTTP_X_LONG="x" * 200)
+    output = b"Status: 404 Not Found\r\nContent-Type: text/plain\r\n\r\nno"
+    said = [(True, asked(parameters("/"))), (False, answered(b"\r\nok", padding=3))]
+    said += [(True, asked(post, b"body" * 9, padding=7)), (False, answered(output))]
+    yield turns(said)
+    yield turns(said[2:], 1)
+    yield turns([(True, asked(post, b"b", n)) for n in (1, 2, 700)] + [(False, answered(output, 2))])
+    yield turns([(side, bytes([octet])) for side, octets in said for octet in octets][:90])
+
+
 def seed_proxy() -> Iterator[bytes]:
     four = bytes((203, 0, 113, 9, 10, 0, 0, 2)) + struct.pack("!HH", 56324, 443)
     start = b"\r\n\r\n\0\r\nQUIT\n"
@@ -221,6 +235,62 @@ def seed_proxy() -> Iterator[bytes]:
         yield turns([(True, header + request), (False, answer), (True, request), (False, answer)])
         yield turns([(True, header[:9]), (True, header[9:]), (True, request), (False, answer)])
     yield turns([(True, headers[3]), (True, hello(1, b"\0\4\x13\1\xc0\x2f\1\0", b""))])
+
+
+def seed_networks() -> Iterator[bytes]:
+    """Conversations that move from path to path (``Path`` in harness.pyx), and copies of them."""
+    said = [(True, REQUESTS[1]), (False, RESPONSES[0])]
+    for path in range(1, 64):
+        yield b"\0" + mark(0, CONNECTION, path << 2 | 128) + turns(said * 2)[1:]
+        if path & 16:
+            yield b"\0" + b"".join(
+                mark(0, CONNECTION, way) + turns([turn])[1:]
+                for turn in said * 3
+                for way in (path << 2 & ~64, path << 2)
+            )
+    for path in (1, 3, 7, 17, 19, 23):
+        # Two connections with the same ends, in two networks, by turns; joined late, too.
+        for options in (0, 1):
+            talks = (path << 2 & 127, (path | 8) << 2 & 127)
+            yield bytes([options]) + b"".join(
+                mark(0, CONNECTION, talk | (number < 1) << 7) + turns([turn])[1:]
+                for number, turn in enumerate(said * 2)
+                for talk in talks
+            )
+    yield from (octets[:1] + mark(0, CONNECTION, 64 + 4 * 7) + octets[1:] for octets in seed_conversations())
+
+
+def seed_clocks() -> Iterator[bytes]:
+    """A clock that shows something else before each turn of a conversation (``CLOCKS`` in harness.pyx)."""
+    said = [(True, REQUESTS[1]), (False, RESPONSES[0]), (True, REQUESTS[0]), (False, RESPONSES[2])]
+    for clock in (*range(240, 256), 31, 220, 207):
+        for number in range(len(said)):
+            yield turns(said[:number]) + mark(0, TIME, clock) + turns(said[number:])[1:]
+            yield (
+                turns(said[:number])
+                + mark(0, TIME, clock)
+                + turns(said[number:] * 2)[1:]
+                + mark(1, TIME, 251)
+            )
+    yield from (octets[:1] + mark(0, TIME, 244) + octets[1:] for octets in seed_conversations())
+
+
+def seed_cut() -> Iterator[bytes]:
+    """Heads of which the snap length or a hole takes a part."""
+    request = (
+        b"POST /cut?a=b HTTP/1.1\r\nHost: a\r\nX-Long: " + b"v" * 90 + b"\r\nContent-Length: 2\r\n\r\nhi"
+    )
+    answer = b"HTTP/1.1 200 OK\r\nX-Long: " + b"w" * 90 + b"\r\nContent-Length: 2\r\n\r\nok"
+    for size in (2, 4, 6, 30, 60, 100, 130):
+        for event in (CUT, GAP):
+            for side, octets in ((0, request), (1, answer)):
+                cut = mark(side, event, size) + escaped(octets[: len(octets) - size * (event == GAP)])
+                first, last = (cut, mark(1) + answer) if side == 0 else (mark(0) + request, cut)
+                yield b"\0" + first + last + mark(0) + REQUESTS[0] + mark(1) + RESPONSES[0]
+                yield b"\1" + first * 2 + last * 2
+                yield b"\4" + first + last
+    yield turns([(True, request[:50])])
+    yield turns([(True, request), (False, answer[:40])]) + mark(1, FLAGS, 17)
 
 
 def seed_tls() -> Iterator[bytes]:
@@ -352,6 +422,13 @@ def seed_redact() -> Iterator[bytes]:
     yield b"\0" + secret.decode().encode("utf-16")
 
 
+def seed_secrets() -> Iterator[bytes]:
+    for kind in range(6):
+        for charset in range(8):
+            yield bytes([kind, charset, kind & 1, charset % 5, 40, 200]) + b"text"
+            yield bytes([kind, charset, 0x42 | charset << 5 & 0xA0 | kind & 1, kind % 5, 7, 3]) + b'a"b\\c=&d'
+
+
 def seed_captures() -> Iterator[bytes]:
     for path in CASES[::6]:
         octets = path.read_bytes()[:4096]
@@ -413,6 +490,22 @@ def seed_observe() -> Iterator[bytes]:
     yield b"\xff".join((bodies[0], bodies[0], b"2026-11-22", b"1.2.3.4", b"a@b.example"))
 
 
+def seed_stored() -> Iterator[bytes]:
+    from levo.satellite.learn.schema import Body, Knowledge, Node, Observer, Response, pack_knowledge
+
+    node, fields = Node(), Node()
+    for body in seed_observe():
+        with suppress(orjson.JSONDecodeError):
+            Observer(key=b"0123456789abcdef", path="/a").observe(node, orjson.loads(body))
+    Observer().observe(fields, {"x-page": 7})
+    bodies = {"application/json": Body(seen=2, learned=1, schema=node)}
+    yield pack_knowledge(Knowledge())
+    yield pack_knowledge(
+        Knowledge(accepted=300, query=fields, segments={"1": fields}, auth={"basic": 70_000})
+    )
+    yield pack_knowledge(Knowledge(bodies=bodies, responses={"200": Response(seen=1 << 40, bodies=bodies)}))
+
+
 def pcapng(frames: Iterable[tuple[int, bytes, int]], order: str) -> bytes:
     """A capture file of every kind of block that our reader knows."""
 
@@ -439,19 +532,25 @@ def pcapng(frames: Iterable[tuple[int, bytes, int]], order: str) -> bytes:
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "frame": seed_frames,
     "tcp": seed_conversations,
+    "networks": seed_networks,
+    "clocks": seed_clocks,
+    "cut": seed_cut,
     "http1": seed_http1,
     "http2": seed_http2,
     "hpack": seed_hpack,
     "proxy": seed_proxy,
+    "fastcgi": seed_fastcgi,
     "websocket": seed_websocket,
     "tls": seed_tls,
     "sealed": seed_sealed,
     "coding": seed_coding,
     "encode": seed_encode,
     "redact": seed_redact,
+    "secrets": seed_secrets,
     "capture": seed_captures,
     "spans": seed_spans,
     "observe": seed_observe,
+    "stored": seed_stored,
 }
 """Target -> what makes its seeds."""
 
@@ -516,6 +615,17 @@ DICTIONARIES: dict[str, tuple[bytes, ...]] = {
         b"\x20\0\0\0",
         b"::ffff:",
     ),
+    "fastcgi": (
+        b"\1\1\0\1\0\x08\0\0\0\1\1\0\0\0\0\0",
+        b"\1\4\0\1\0\0\0\0",
+        b"\1\5\0\1\0\0\0\0",
+        b"\1\6\0\1\0\4\0\0",
+        b"\1\3\0\1\0\x08\0\0",
+        b"\x0e\3REQUEST_METHODGET",
+        b"\x0b\1REQUEST_URI/",
+        b"\x06\1HTTP_Ax",
+        b"Status: 200\n\n",
+    ),
     "websocket": (
         b"\x81\x85",
         b"\x82\x7e",
@@ -553,9 +663,13 @@ DICTIONARIES: dict[str, tuple[bytes, ...]] = {
 
 USES = {
     "tcp": ("marks", "http"),
+    "networks": ("marks", "http"),
+    "clocks": ("marks", "http"),
+    "cut": ("marks", "http"),
     "http1": ("marks", "http"),
     "http2": ("marks", "http2"),
     "proxy": ("marks", "http", "proxy"),
+    "fastcgi": ("marks", "fastcgi"),
     "websocket": ("marks", "websocket"),
     "tls": ("marks",),
     "sealed": ("marks", "http", "http2"),

@@ -34,6 +34,7 @@ ROWS = {
     "tests/system/test_live_exact": ALONE,
     "tests/system/test_http2_live": ALONE,
     "tests/system/test_memory_attack": ALONE,
+    "tests/satellite/test_floods": ALONE,
     "tests/packaging/test_deb": "machine",
     "tests/packaging/": "image",
     "tests/system/test_outage": "outage",

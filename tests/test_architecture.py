@@ -14,7 +14,7 @@ TESTS = ROOT / "tests"
 ENTRY_POINTS = {SOURCE / "__main__.py", SOURCE / "cli" / "__init__.py"}
 """Each calls one function; every test that runs a command tests it."""
 
-SHARED = ("levo.model", "levo.errors", "levo.ledger", "levo.config")
+SHARED = ("levo.model", "levo.errors", "levo.files", "levo.ledger", "levo.config")
 HALVES = (*SHARED, "levo.wire")
 """What the sensor and the Satellite both build on."""
 READS = ("levo.engine.core", "levo.engine.exchange", "levo.engine.proto")
@@ -35,13 +35,14 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "levo.errors": (),
     "levo.ledger": ("levo.model",),
     "levo.wire": ("levo.model",),
-    "levo.config": ("levo.model", "levo.errors", "levo.ledger"),
+    "levo.files": (),
+    "levo.config": ("levo.model", "levo.errors", "levo.files", "levo.ledger"),
     "levo.engine.core": ("levo.model",),
     "levo.engine.net": ("levo.engine.core",),
     "levo.engine.encode": ("levo.engine.core", "levo.wire"),
     "levo.engine.exchange": ("levo.engine.core", "levo.engine.encode", "levo.model"),
     "levo.engine.proto": ("levo.engine.core", "levo.engine.exchange"),
-    **{f"levo.engine.{name}": READS for name in ("http1", "http2", "proxy", "tls", "websocket")},
+    **{f"levo.engine.{name}": READS for name in ("fastcgi", "http1", "http2", "proxy", "tls", "websocket")},
     "levo.engine.tcp": ("levo.engine.core", "levo.engine.exchange", "levo.engine.proto"),
     "levo.engine": SHARED,
     "levo.sensor.pipeline": (*HALVES, "levo.engine", "levo.sensor"),
@@ -56,7 +57,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     **{f"levo.satellite.{name}": rooms for name, rooms in SATELLITE.items()},
     "levo.satellite": HALVES,
     "levo.ecs": SHARED,
-    "levo.demo": ("levo.errors", "levo.ledger"),
+    "levo.demo": ("levo.errors", "levo.files", "levo.ledger"),
     "levo.cli": ("levo",),
     "levo.__main__": ("levo.cli",),
     "levo": (),

@@ -32,7 +32,7 @@ BEYOND = {
     "streams.take_response": "what a section can be after a loss: interim, final, trailers, repeated",
     "records.read_records": "one loop over the states of a TLS record: header, keys, content, end",
     "tunnel.gre": "one branch for each optional field of a GRE header (RFC 1701, RFC 2784) and each payload",
-    "observe._observe": "one branch for each type of JSON",
+    "packing.read_node": "one branch for each field of the stored form",
     "pairing.find_by_causality": "one list of rules, each of which excludes what the next one assumes",
     "utf8.utf8_run": "one branch for each length of a UTF-8 sequence and its bounds (RFC 3629, section 4)",
     "frame.decode_layers": "one branch for each kind of layer",

@@ -96,7 +96,7 @@ def test_what_the_kernel_dropped_is_named() -> None:
 def test_each_exchange_drop_is_a_state_of_its_own() -> None:
     dropped = {name: number for number, name in DROP_NAMES.items()}
     counters = engine_counters(
-        exchanges_begun=109, exchanges_emitted=60, exchanges_open=4, exchanges_dropped=dropped
+        exchanges_begun=119, exchanges_emitted=60, exchanges_open=4, exchanges_dropped=dropped
     )
 
     balance = Ledger.from_statistics(counters).stages[2]

@@ -1,8 +1,12 @@
 # ruff: noqa: E402 - src is put on the path first
-"""Watch a loopback port with the real sensor: ``levo apidump``, live, to traces as the learner takes them."""
+"""Watch a loopback port with the real sensor: ``levo apidump``, live, to traces as the learner takes them.
+
+``BENCH_SATELLITE_URL`` names a receiver of OTLP that gets the same traces as well.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -33,6 +37,9 @@ class Watch:
             "--rate-limit", "0", "--output", f"jsonl:{self._file}", "--trace-export-interval", "1s",
             "--listen", f"127.0.0.1:{health_port}", "--log-format", "json",
         ]  # fmt: skip
+        satellite = os.environ.get("BENCH_SATELLITE_URL")
+        if satellite:
+            self._command += ["--output", "otlp", "--satellite-url", satellite]
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Watch:

@@ -112,6 +112,7 @@ EXCHANGES = Stage(
         LedgerState("ip_filter", Fate.INTENDED, "dropped by ip-filter-list"),
         LedgerState("rate_limited", Fate.INTENDED, "over --rate-limit"),
         LedgerState("own_export", Fate.INTENDED, "what a sensor sent to its Satellite"),
+        LedgerState("merged_hop", Fate.INTENDED, "merged into the exchange on the other side of a proxy"),
         LedgerState("evicted", Fate.LOST, "given up for memory"),
     ),
 )
@@ -155,6 +156,8 @@ NOTES: dict[str, str] = {
     "segments_out_of_order": "segments out of order",
     "segments_overlap_conflict": "segments that repeat octets with other content",
     "connections_evicted": "connections given up for memory",
+    "hops_linked": "traces name another trace of the same request, on the other side of a proxy",
+    "hops_hurried": "exchanges were not compared for as long as others: too many carry a request id",
 }
 """Counters of the engine outside the balances that are worth a line when they are not zero."""
 

@@ -9,20 +9,24 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.capture import CANARY, write_capture
+from tests.cli.capture import CANARY, PAIRS, write_capture
 from tests.cli.levo_command import environment, levo
+from tests.helpers.conversation import converse, exchanges_as_turns
+from tests.helpers.packets import Ends, capture_segments, ethernet, ipv4
+from tests.helpers.pcap import write_pcap
 from tests.satellite.running import RunningSatellite
 from tests.sensor.capture.network import private_network, veth
 
@@ -83,6 +87,34 @@ def test_the_log_is_json_without_a_terminal(capture: Path, bare: tuple[str, str]
     ledger = [entry for entry in entries if entry.get("event") == "ledger" and "stage" in entry]
     assert [entry["stage"] for entry in ledger][-1] == "output null"
     assert all(entry["balanced"] and entry["received"] == sum(entry["states"].values()) for entry in ledger)
+
+
+def test_vxlan_on_an_unusual_port_is_one_line_until_the_port_is_named(
+    bare: tuple[str, str], tmp_path: Path
+) -> None:
+    frames = capture_segments(converse(exchanges_as_turns(PAIRS)), Ends())
+    header = ip_over(struct.pack("!HHHH", 5, 6789, 0, 0) + b"\x08" + bytes(7))
+    path = write_pcap(
+        tmp_path / "mirror.pcap", [(at, header(octets), len(header(octets))) for at, octets, _ in frames]
+    )
+
+    unnamed = levo("apidump", *bare, "--read", str(path), "--output", "jsonl", "--log-format", "text")
+    named = levo("apidump", *bare, "--read", str(path), "--output", "jsonl", "--vxlan-port", "6789")
+
+    told = [line for line in unnamed.stderr.splitlines() if "VXLAN" in line]
+    assert (len(lines(unnamed.stdout)), len(told)) == (0, 1)
+    assert "UDP to port 6789 looks like VXLAN" in told[0]
+    assert told[0].endswith("set --vxlan-port 6789")
+    assert (len(lines(named.stdout)), "VXLAN" in named.stderr) == (2, False)
+
+
+def ip_over(front: bytes) -> Callable[[bytes], bytes]:
+    """Put *front* and an outer Ethernet and IP header in front of a frame."""
+
+    def wrapped(octets: bytes) -> bytes:
+        return ethernet(ipv4("203.0.113.1", "203.0.113.2", front + octets, protocol=17))
+
+    return wrapped
 
 
 def test_standard_input_gzip_and_several_outputs(
@@ -377,3 +409,43 @@ def test_a_file_that_the_satellite_refuses_says_what_to_do(
             "apidump", *bare, "--read", str(capture), "--rate-limit=0", f"--satellite-url={url}", env=token
         )
         assert (again.returncode, "not delivered" in again.stderr) == (0, False), again.stderr
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: makes links of other users")
+@pytest.mark.parametrize("kind", ["jsonl", "har", "spool", "spool/inner"])
+def test_a_planted_link_is_one_line_and_status_2(capture: Path, tmp_path: Path, kind: str) -> None:
+    shared, victim = tmp_path / "shared", tmp_path / "victim"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    victim.mkdir() if kind.startswith("spool") else victim.write_bytes(b"precious")
+    (shared / "planted").symlink_to(victim)
+    os.chown(shared / "planted", 54321, 54321, follow_symlinks=False)
+    if kind.startswith("spool"):
+        folder = shared / "planted" / kind.partition("/")[2]
+        arguments = ["--satellite-url=http://127.0.0.1:9", f"--spool-dir={folder}"]
+    else:
+        arguments = [f"--output={kind}:{shared / 'planted'}"]
+    done = levo("apidump", f"--read={capture}", *arguments)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1 and "is a link of user 54321" in done.stderr
+    assert list(victim.iterdir()) == [] if victim.is_dir() else victim.read_bytes() == b"precious"
+
+
+def test_folders_and_files_that_everybody_can_write_are_warned_about(capture: Path, tmp_path: Path) -> None:
+    spool, config = tmp_path / "spool", tmp_path / "config.yaml"
+    spool.mkdir()
+    spool.chmod(0o777)
+    config.write_text("rate-limit: 0\n")
+    config.chmod(0o666)
+    done = levo(
+        "apidump",
+        f"--read={capture}",
+        f"--config={config}",
+        "--satellite-url=http://127.0.0.1:9",
+        f"--spool-dir={spool}",
+    )
+    assert f"spool-dir: every user may write {spool}" in done.stderr
+    assert (
+        f"{config} decides what is captured, and others can change it: every user may write it" in done.stderr
+    )

@@ -265,3 +265,12 @@ def test_the_satellites_files_of_an_earlier_commit_mean_what_they_meant() -> Non
     for name, value in meant.items():
         found = getattr(loaded.config, SATELLITE.by_name[name].field)
         assert (found if isinstance(found, int) or found is None else str(found)) == value
+
+
+def test_a_file_that_others_can_change_is_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("rate-limit: 5\n")
+    assert load({}, {}, path=str(file)).warnings == ()
+    file.chmod(0o666)
+    (warning,) = load({}, {}, path=str(file)).warnings
+    assert warning.startswith(f"{file} decides what is captured") and warning.endswith("may write it")

@@ -163,6 +163,12 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
         [("1 week", "not a time"), ("32d", "at most 31d"), ("0", "above zero")],
     ),
     "ignore-network-tags": (False, [("true", True)], [("x", "neither true nor false")]),
+    "merge-hops": (False, [("true", True)], [("x", "neither true nor false")]),
+    "vxlan-port": (
+        (),
+        [("6789", (6789,)), ("1, 65535", (1, 65535))],
+        [("0", "not a port"), ("x", "not a port")],
+    ),
     "tls-keylog": (
         None,
         [("k.log", "k.log"), ("/tmp/k", "/tmp/k"), ("a b", "a b")],

@@ -64,6 +64,16 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
         [("required", "required"), ("off", "off"), ("auto", "auto")],
         [("maybe", "auto, required or off")],
     ),
+    "trusted-proxies": (
+        ("127.0.0.1", "::1"),
+        [
+            ("none", ()),
+            ("10.0.0.1, 192.0.2.0/24", ("10.0.0.1", "192.0.2.0/24")),
+            ("2001:db8::/64", ("2001:db8::/64",)),
+        ],
+        [("proxy.example", "is not an IP address or network"), ("*", "is not an IP address")],
+    ),
+    "webhook-link-local": (False, [("true", True)], [("maybe", "neither true nor false")]),
     "max-request-bytes": (
         64 << 20,
         [("65536", 65536), ("1.5MiB", 3 << 19), ("64MB", 64_000_000)],

@@ -1,4 +1,5 @@
 import io
+import os
 import shutil
 import struct
 import subprocess
@@ -9,7 +10,8 @@ from pathlib import Path
 import h11
 import pytest
 
-from levo.demo.capture_file import SERVER, checksum, frames, write_capture
+from levo.demo.capture_file import SERVER, checksum, frames, save_capture, write_capture
+from levo.demo.children import DemoError
 from levo.demo.sample_api import SampleApi
 from levo.demo.traffic import Traffic
 
@@ -110,3 +112,14 @@ def test_the_file_says_what_it_is() -> None:
     magic, major, minor = struct.unpack("<IHH", file.getvalue()[:8])
     assert (magic, major, minor) == (0xA1B23C4D, 2, 4)
     assert last_ns > START_NS
+
+
+def test_it_is_not_written_through_a_second_name_in_a_shared_folder(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_bytes(b"precious")
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    os.link(tmp_path / "victim", shared / "out.pcap")
+    with pytest.raises(DemoError, match="it has a second name"):
+        save_capture(shared / "out.pcap", 1, 1, 0, 10.0)
+    assert (tmp_path / "victim").read_bytes() == b"precious"

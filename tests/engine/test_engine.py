@@ -8,7 +8,7 @@ from levo.engine.engine import DROP_NAMES, Engine
 from levo.sensor.capture.memory import MemorySource
 from tests.helpers.conversation import Conversation
 from tests.helpers.engine_runs import run_frames
-from tests.helpers.packets import CapturedFrame, Ends, ethernet, frame, ipv4
+from tests.helpers.packets import CapturedFrame, Ends, capture_segments, ethernet, frame, ipv4
 from tests.helpers.websocket import conversation_frames
 
 REQUEST = b"GET /x HTTP/1.1\r\nHost: a.example\r\n\r\n"
@@ -35,6 +35,36 @@ def test_drain_hands_over_at_most_what_was_asked_for_in_order():
     first, rest = engine.take(2), engine.take()
     assert (len(first), len(rest), engine.ready, len(engine.take())) == (2, 3, 0, 0)
     assert [x.start_ns for x in first.exchanges()] < [x.start_ns for x in rest.exchanges()]
+
+
+def pipelined(connections: int, rounds: int, depth: int = 64) -> list[CapturedFrame]:
+    """Tiny requests in one segment, tiny answers in the next: a frame finishes *depth* exchanges."""
+    ask, answer = b"GET / HTTP/1.1\r\n\r\n" * depth, b"HTTP/1.1 204 N\r\n\r\n" * depth
+    found = []
+    for number in range(connections):
+        talk = Conversation(
+            client_isn=number * 7_777_777, server_isn=number * 5_555_555, mss=2000
+        ).handshake()
+        for _ in range(rounds):
+            talk.send(True, ask).send(False, answer)
+        found += capture_segments(talk.segments, Ends(client_port=2000 + number))
+    return found
+
+
+@pytest.mark.parametrize("frames_at_once", [1, 100, 8192])
+def test_what_tiny_exchanges_cost_is_within_the_budget(frames_at_once: int):
+    """A pump returns in time for what it finished to be taken: nothing is given up to make room for it."""
+    limit = 4 << 20
+    frames = pipelined(20, 40)
+    engine = Engine(max_memory_bytes=limit)
+    source = MemorySource([(time_ns, octets, len(octets)) for time_ns, octets, _ in frames])
+    taken = 0
+    while engine.pump(source, frames_at_once, 0) >= 0:
+        assert engine.memory_used_bytes <= limit
+        taken += len(engine.take())
+    statistics = engine.statistics()
+    assert taken == 20 * 40 * 64
+    assert statistics["connections_evicted"] == statistics["exchanges_emitted_incomplete"] == 0
 
 
 def test_memory_is_given_back():
@@ -195,3 +225,15 @@ def test_an_exchange_is_inbound_or_outbound_by_who_opened_its_connection(own, di
     assert found.direction == direction
     assert (b'"direction":"%s"' % direction.encode() in batch.jsonl()) == bool(direction)
     assert (b"levo.direction" in bytes(batch.otlp(b""))) == bool(direction)
+
+
+@pytest.mark.parametrize("time_ns", [-(2**63), -1, 2**63 - 1])
+@pytest.mark.parametrize("first", [0, 3, 4])
+def test_a_time_that_no_clock_shows_is_the_nearest_one_that_may_be(time_ns, first):
+    """pcapng counts in 64 bits from any offset; times are differences in the engine, and unsigned in OTLP."""
+    frames = keep_alive(2)
+    frames[first:] = [(time_ns, octets, size) for _, octets, size in frames[first:]]
+    run = run_frames(frames)
+
+    assert [x["incomplete"] for x in run.exchanges] == [None] * 8
+    assert all(0 <= x["start_ns"] <= x["end_ns"] < 2**63 - 10**9 for x in run.exchanges)

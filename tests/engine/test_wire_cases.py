@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from levo.engine.engine import Engine
+from levo.sensor.capture.file import FileSource
 from tests.helpers.engine_runs import run_file
 from tests.helpers.lines import summary
 
@@ -21,6 +23,7 @@ WHOLE = {
     "e1_retransmit_after_close": {("POST", "/pay", 200): 1},
     "e_pbb": POSTED,
     "e_vntag": POSTED,
+    "f2_fastcgi": {("GET", "/v1/items", 200): 1},
     "gso_partial_geneve": {("POST", "/g", 200): 1},
     "lead_crlf_first": {("GET", "/crlf", 200): 1},
     "longpoll_302": {("GET", "/other", 200): 61, ("GET", "/v1/kv/x?index=7&wait=10m", 200): 1},
@@ -58,3 +61,29 @@ def test_tenants_with_the_same_addresses_keep_their_answers() -> None:
         "/tenant/alice": '{"secret":"alicealicealice"}',
         "/tenant/bob": '{"secret":"bobbobbob"}',
     }
+
+
+def test_vxlan_on_a_port_of_its_own_is_read_where_the_port_is_named() -> None:
+    path = CASES / "t_vxlan_odd.pcap"
+    if not path.exists():
+        pytest.skip(f"no {path}: set LEVO_CASES")
+    assert [summary(x) for x in run_file(path, vxlan_ports=[65330]).exchanges] == [("POST", "/w", 200)]
+
+
+def test_a_call_of_grpc_web_has_its_service_its_method_and_its_status() -> None:
+    path = CASES / "w1_grpcweb_h1.pcap"
+    if not path.exists():
+        pytest.skip(f"no {path}: set LEVO_CASES")
+    (call,) = run_file(path).exchanges
+    assert (call["request"]["path"], call["grpc"]) == ("/shop.Cart/Add", True)
+    assert call["response"]["trailers"] == [["grpc-status", "0"]]
+
+
+def test_the_protocol_of_a_server_that_does_not_speak_http_is_named() -> None:
+    path = CASES / "h1_http_to_ssh.pcap"
+    if not path.exists():
+        pytest.skip(f"no {path}: set LEVO_CASES")
+    engine = Engine()
+    with FileSource(str(path)) as source:
+        engine.pump(source, 100, 0)
+    assert [(each["port"], each["protocols"]) for each in engine.ports()] == [(22, ("http/1", "ssh"))]

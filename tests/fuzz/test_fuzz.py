@@ -90,13 +90,19 @@ def test_under_the_sanitizers(target: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 @pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
 @pytest.mark.parametrize("target", build.TARGETS)
-def test_a_minute_under_the_sanitizers(target: str) -> None:
+def test_its_share_of_five_million_executions_under_the_sanitizers_finds_nothing(target: str) -> None:
     build.build()
-    outcome = campaign.run_target(target, 60)
+    outcome = campaign.run_target(target, 6000, executions=campaign.EXECUTIONS[target])
     assert not outcome.failed, str(outcome)
+    assert outcome.executions >= campaign.EXECUTIONS[target]
+
+
+def test_the_shares_are_five_million_executions_together() -> None:
+    assert set(campaign.EXECUTIONS) == set(build.TARGETS)
+    assert sum(campaign.EXECUTIONS.values()) >= 5_000_000
 
 
 def test_seeds_exist_for_every_target_and_are_small() -> None:

@@ -82,7 +82,9 @@ def _absorb_object(node: Node, other: Node) -> None:
     node.many_variants = node.many_variants or other.many_variants
     if not node.many_variants:
         for key, variant in other.variants.items():
-            node.variants.setdefault(key, Variant()).absorb(variant)
+            mine_too = node.variants.setdefault(key, Variant())
+            mine_too.objects += variant.objects
+            _add(mine_too.present, variant.present)
         node.many_variants = len(node.variants) > MAX_VARIANTS
     if node.many_variants:
         node.variants = {}

@@ -103,6 +103,9 @@ def test_runs_without_privileges(machine: Machine) -> None:
     user = machine.run("id -u levo-sensor").strip()
     assert status["Uid"].split() == [user] * 4 and user != "0"
     assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 1 << 13, "CAP_NET_RAW alone"
+    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+    journal = f"journalctl -u {SENSOR}.service -b --no-pager"
+    machine.wait_for(f"{journal} | grep -q 'with CAP_NET_RAW alone, system calls filtered'")
 
 
 def test_default_configuration_finds_a_local_satellite(machine: Machine) -> None:

@@ -206,6 +206,12 @@ def test_init_holds_no_capability_and_passes_other_signals_on(
         status = Path(f"/proc/{init}/status").read_text()
         assert re.search(r"(?m)^CapEff:\t0+$", status) and re.search(r"(?m)^CapPrm:\t0+$", status)
         assert re.search(r"(?m)^NoNewPrivs:\t1$", status)
+        sensor = next(each for each in found.processes() if is_levo(each) and each != init)
+        for each in Path(f"/proc/{sensor}/task").iterdir():
+            status = (each / "status").read_text()
+            assert re.search(r"(?m)^CapEff:\t0+2000$", status) and re.search(r"(?m)^CapPrm:\t0+2000$", status)
+            assert re.search(r"(?m)^NoNewPrivs:\t1$", status) and re.search(r"(?m)^Seccomp:\t2$", status)
+        assert "system calls filtered" in found.text
         found.signal("HUP")
         until("reload", lambda: "configuration reread" in found.text)
         found.signal("INT")

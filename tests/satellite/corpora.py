@@ -30,10 +30,12 @@ class Corpus:
     everything, and names of persons stand where identifiers stand.
     """
 
-    def __init__(self, traces: int, seed: int, *, hard: bool) -> None:
+    def __init__(self, traces: int, seed: int, *, hard: bool, excess: int = 0) -> None:
+        """*excess*: so many paths that nothing proves, and a hundred times as many names in responses."""
         self.traces = traces
         self._seed = seed
         self._hard = hard
+        self._excess = excess
 
     def records(self) -> list[Record]:
         """Return the deliveries in order; the same each time."""
@@ -90,6 +92,12 @@ class Corpus:
     def _exchange(
         self, rng: Random, application: int
     ) -> tuple[str, str, str, int, dict[str, object] | None, object]:
+        if self._excess and rng.random() < 0.4:
+            if rng.random() < 0.7:
+                word = f"{rng.choice(FIRST)}x{rng.randrange(self._excess)}"
+                return "GET", f"/v1/{word}/{rng.choice(TAILS)}", "", 404, None, {"error": "nothing"}
+            names = [f"{rng.choice(LAST)}z{rng.randrange(100 * self._excess)}" for _ in range(60)]
+            return "GET", "/v1/directory", "", 200, None, {"data": [{"name": name} for name in names]}
         mine = COLLECTIONS[application : application + 7]
         weights = [1 / (at + 1) for at in range(len(mine))]
         collection = rng.choices(mine, weights)[0]
@@ -162,3 +170,8 @@ def corpora(traces: int) -> Iterator[tuple[str, Corpus]]:
     """Yield the ordinary and the hard corpus by name."""
     yield "ordinary", Corpus(traces, 1, hard=False)
     yield "hard", Corpus(traces, 2, hard=True)
+
+
+def excessive(traces: int) -> Corpus:
+    """Return a corpus beyond bounds: unproven places of a host, and values that responses give out."""
+    return Corpus(traces, 3, hard=True, excess=8_000)

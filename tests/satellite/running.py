@@ -117,9 +117,9 @@ class RunningSatellite:
             self._errors.append(line)
 
 
-def until(true: Callable[[], bool]) -> None:
+def until(true: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
     """Wait until *true*; fail when that takes too long."""
-    end = time.monotonic() + DEADLINE_S
+    end = time.monotonic() + deadline_s
     while not true():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)

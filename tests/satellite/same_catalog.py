@@ -1,17 +1,23 @@
-"""Does the same traffic give the same catalog? ``python -m tests.satellite.same_catalog [TRACES]``.
+"""Does the same traffic give the same catalog? Learns each corpus in many ways and compares what users get.
 
-Learns each corpus in many ways and compares, octet for octet, the OpenAPI documents and the list of endpoints
-with their counts. Ends with status 1 if any differ.
+Compared octet for octet: the OpenAPI documents (3.0 and 3.1) and the list of endpoints with their counts. The
+corpora: an ordinary one and a hard one, both made up; the traffic of ``levo demo``, recorded by the sensor;
+recordings of other applications. Ends with status 1 if one corpus gave two catalogs, or reached a bound that
+keeps something out. A last corpus is beyond the bounds on purpose: for it, the endpoints in common and the
+bounds are printed.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import random
+import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,16 +25,24 @@ import msgspec
 import orjson
 
 from levo.satellite.learn import BodyBudget, Detectors, LearnSettings, State
+from levo.satellite.learn.paths.state import PathState
+from levo.satellite.learn.paths.statement import GivenOut
 from levo.satellite.learn.state import absorb
 from levo.satellite.learner import learn_record
 from levo.satellite.openapi import render_document
 from levo.satellite.queue import Position, Record
-from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
-from tests.satellite.corpora import corpora
+from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter, EndpointFilter
+from levo.satellite.store.rotation import KEY_NAME
+from tests.satellite.corpora import corpora, excessive
+from tests.satellite.recorded import Recording, demo, prefect
+from tests.satellite.running import RunningSatellite
 
 KEY = b"k" * 32
 CAPS = ("endpoint_limit_exchanges", "absent_limit_exchanges")
 """Counters of what was left out for lack of room."""
+GIVEN_OUT = "values given out"
+"""The other bound that is not a function of the set of exchanges (docs/decisions/0009)."""
+SLOWER = 25
 
 
 class Shown(NamedTuple):
@@ -37,6 +51,19 @@ class Shown(NamedTuple):
     documents: dict[str, bytes]
     endpoints: list[tuple[object, ...]]
     counters: dict[str, float]
+    given_out: int
+    """Values of responses that are remembered of a host, the greatest number."""
+
+    @property
+    def caps(self) -> list[str]:
+        """Bounds that were reached and can make the order show."""
+        reached = [name for name in CAPS if self.counters.get(name)]
+        return [*reached, GIVEN_OUT] if self.given_out >= GivenOut.MOST else reached
+
+    @property
+    def names(self) -> set[tuple[object, ...]]:
+        """The endpoints without their figures."""
+        return {row[:6] for row in self.endpoints}
 
     def digest(self) -> str:
         octets = b"".join(v for _, v in sorted(self.documents.items())) + repr(self.endpoints).encode()
@@ -58,7 +85,12 @@ def shown(path: Path) -> Shown:
     )
     counters = {name: value for name, value in reader.summary().counters.items() if value}
     reader.close()
-    return Shown(documents, endpoints, counters)
+    given_out = [0]
+    with sqlite3.connect(path) as connection:
+        for table in ("paths", "path_log"):
+            for (octets,) in connection.execute(f"SELECT state FROM {table}"):
+                given_out.append(len(PathState.from_bytes(octets, KEY).given_out.sorted()))
+    return Shown(documents, endpoints, counters, max(given_out))
 
 
 class Catalog:
@@ -175,32 +207,116 @@ def learn(records: Sequence[Record], way: Way) -> Shown:
         return catalog.finish()
 
 
-def main(traces: int) -> int:
-    """Compare, and print a line for each way."""
-    different = 0
-    for name, corpus in corpora(traces):
-        records = corpus.records()
-        expected: Shown | None = None
-        for how, way in ways(long=True).items():
-            start = time.process_time()
-            found = learn(records, way)
-            took = time.process_time() - start
-            expected = expected or found
-            same = found[:2] == expected[:2]
-            different += not same
-            caps = [cap for cap in CAPS if found.counters.get(cap)]
-            print(
-                f"{name}: {how}: {len(found.endpoints)} endpoints, {found.digest()},"
-                f" {'same' if same else 'DIFFERENT'}, caps {caps or 'none'},"
-                f" {took / traces * 1e6:.0f} us a trace",
-                flush=True,
-            )
-        first, second = (learn(records, in_commits(size, sample=True)) for size in (1, 100))
-        same = first[:2] == second[:2]
-        different += not same
-        print(f"{name}: sampled messages, 1 and 100 a commit: {'same' if same else 'DIFFERENT'}", flush=True)
-    return int(different > 0)
+def sent(records: Sequence[Record], *, seconds: float = 0.0, kills: int = 0) -> tuple[Shown, float]:
+    """Send *records* to a real Satellite within *seconds* or more, ended by SIGKILL *kills* times on the way.
+
+    Return the catalog and how long sending took.
+    """
+    parts = [records[at * len(records) // (kills + 1) :] for at in range(kills + 1)]
+    parts = [part[: len(part) - len(after)] for part, after in zip(parts, [*parts[1:], ()], strict=True)]
+    start = time.monotonic()
+    done = 0
+    with tempfile.TemporaryDirectory() as folder:
+        data_dir = Path(folder)
+        (data_dir / KEY_NAME).write_bytes(KEY)
+        for number, part in enumerate(parts):
+            with RunningSatellite(data_dir) as satellite:
+                for record in part:
+                    answer = satellite.post(
+                        "/v1/traces",
+                        record.payload,
+                        content_type="application/x-protobuf",
+                        x_levo_organization_id=record.organization,
+                    )
+                    if answer.status != 200:
+                        raise AssertionError(f"answered {answer.status}")
+                    done += 1
+                    time.sleep(max(0.0, start + seconds * done / len(records) - time.monotonic()))
+                took = time.monotonic() - start
+                if number < kills:
+                    satellite.kill()
+                else:
+                    satellite.until_idle()
+                    if satellite.terminate() != 0:
+                        raise AssertionError(satellite.errors)
+        return shown(data_dir / DATABASE_NAME), took
+
+
+def in_satellites(records: Sequence[Record]) -> Iterator[tuple[str, Shown]]:
+    """Learn with sampled messages, as Satellites do: in their processes and as in them."""
+    yield "sampled, everything at once", learn(records, in_commits(0, sample=True))
+    yield "sampled, 1 a commit, restarts", learn(records, in_commits(1, restart_every=40, sample=True))
+    fast, took = sent(records)
+    yield f"Satellite, full speed ({took:.1f} s)", fast
+    killed, _ = sent(records, kills=4)
+    yield "Satellite, killed four times", killed
+    slow, took = sent(records, seconds=took * SLOWER)
+    yield f"Satellite, 1/{SLOWER} of it ({took:.1f} s)", slow
+
+
+def in_process(records: Sequence[Record]) -> Iterator[tuple[str, Shown]]:
+    """Learn from all messages."""
+    for how, way in ways(long=True).items():
+        yield how, learn(records, way)
+
+
+def compare(name: str, found: Iterable[tuple[str, Shown]], *, capped: bool = False) -> bool:
+    """Print a line for each catalog; return whether they are one within the bounds, or *capped*."""
+    first: Shown | None = None
+    digests: Counter[str] = Counter()
+    caps: set[str] = set()
+    for how, each in found:
+        first = first or each
+        digests[each.digest()] += 1
+        caps.update(each.caps)
+        common = len(first.names & each.names)
+        print(
+            f"{name}: {how}: {len(each.endpoints)} endpoints, {common} in common, {each.digest()},"
+            f" bounds reached: {', '.join(each.caps) or 'none'}",
+            flush=True,
+        )
+    print(f"{name}: {digests.total()} learnings, {len(digests)} distinct\n", flush=True)
+    return capped or (len(digests) == 1 and not caps)
+
+
+def main() -> int:
+    """Compare all that the command line asks for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.satellite.same_catalog",
+        description=(__doc__ or "").strip(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("traces", type=int, nargs="?", default=12_000, help="of each corpus (%(default)s)")
+    parser.add_argument(
+        "--recording", type=Path, action="append", default=[], metavar="FILE",
+        help="of python -m tests.satellite.recorded, all of it; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--prefect", type=Path, metavar="VENV", help="record a Prefect server now, which VENV holds (root)"
+    )
+    parser.add_argument("--only", metavar="NAME", help="only the corpus of this name")
+    parser.add_argument("--no-satellite", action="store_true", help="leave out the real Satellites")
+    options = parser.parse_args()
+    found: dict[str, Callable[[], list[Record]]] = {
+        name: corpus.records for name, corpus in corpora(options.traces)
+    }
+    found["demo"] = lambda: demo(options.traces).records()
+    for path in options.recording:
+        found[path.stem] = Recording.read(path).records
+    if options.prefect:
+        found["Prefect"] = lambda: prefect(options.prefect).records()
+    same = True
+    for name, records_of in found.items():
+        if options.only in (None, name):
+            records = records_of()
+            same &= compare(name, in_process(records))
+            if not options.no_satellite:
+                same &= compare(name, in_satellites(records))
+    if options.only in (None, "excessive"):
+        records = excessive(max(options.traces, 6_000)).records()
+        compare("excessive", in_process(records), capped=True)
+    return int(not same)
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 12_000))
+    sys.exit(main())

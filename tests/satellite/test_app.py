@@ -12,7 +12,7 @@ from pathlib import Path
 import grpc
 
 from tests.satellite.requests import RESOURCE, Call, metrics, traces
-from tests.satellite.running import RunningSatellite, until
+from tests.satellite.running import RunningSatellite, fetch, until
 from tests.satellite.store.earlier import restore_earlier
 
 PROTOBUF = {"content_type": "application/x-protobuf"}
@@ -239,3 +239,33 @@ def test_it_starts_on_the_data_of_the_version_before_twice(tmp_path: Path) -> No
             assert satellite.get("/login").status == 200, "there is an account"
             assert satellite.terminate() == 0
     assert sorted(path.name for path in tmp_path.glob("*.sqlite3")) == ["catalog.sqlite3", "userdata.sqlite3"]
+
+
+def test_what_people_say_about_paths_is_applied_without_traffic_and_after_a_crash(tmp_path: Path) -> None:
+    def shown(satellite: RunningSatellite) -> set[str]:
+        return {row["path"] for row in satellite.endpoints()}
+
+    calls = [Call(path=path) for path in ("/rooms/1", "/rooms/2", "/rooms/main")]
+    with RunningSatellite(tmp_path) as satellite:
+        satellite.post("/v1/traces", traces(calls).SerializeToString(), **PROTOBUF)
+        satellite.until_learned(3)
+        until(lambda: shown(satellite) == {"/rooms/{roomId}", "/rooms/main"})
+        (row,) = [row for row in satellite.endpoints() if row["path"] == "/rooms/main"]
+        decided = satellite.post(
+            f"/api/endpoints/{row['id']}/decisions",
+            b'{"kind": "merge", "detail": "/rooms/{place}"}',
+            content_type="application/json",
+        )
+        until(lambda: shown(satellite) == {"/rooms/{place}"})
+        learner = learner_of(satellite)
+        os.kill(learner, signal.SIGSTOP)
+        number = decided.json()["decision"]
+        assert fetch("DELETE", f"{satellite.web}/api/decisions/{number}", None, {}).status == 204
+        os.kill(learner, signal.SIGKILL)  # it has not heard of it
+        until(lambda: shown(satellite) == {"/rooms/{roomId}", "/rooms/main"})
+        description = b'{"openapi": "3.1.0", "paths": {"/rooms/{name}": {}}}'
+        uploaded = fetch(
+            "PUT", f"{satellite.web}/api/description", description, {"content-type": "application/json"}
+        )
+        assert uploaded.status == 204
+        until(lambda: shown(satellite) == {"/rooms/{name}"})

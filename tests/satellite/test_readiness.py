@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from levo.satellite.learner import JOURNAL_NAME
 from levo.satellite.queue import Journal, JournalFull, Record, RecordKind
-from levo.satellite.readiness import Cause, Readiness
+from levo.satellite.readiness import RECENT_S, Cause, Readiness
 from levo.satellite.supervisor import LearnerSupervisor, SupervisorStatistics
 from tests.satellite.requests import Call, traces
 from tests.satellite.test_supervisor import eventually, learner_of
@@ -39,10 +40,7 @@ def test_a_learner_that_hangs_or_is_gone_is_reported_until_it_works(tmp_path: Pa
             assert readiness.causes() == {}
             learner, _ = learner_of(tmp_path)
             os.kill(learner, signal.SIGSTOP)
-            assert readiness.causes() == {}  # it has nothing to learn
-            journal.append(record()).result(10)
-            supervisor.wake()
-            await eventually(lambda: set(readiness.causes()) == {Cause.LEARNER_STUCK})
+            await eventually(lambda: "stopped by a signal" in readiness.causes().get(Cause.LEARNER_STUCK, ""))
             os.kill(learner, signal.SIGCONT)
             await eventually(lambda: readiness.causes() == {})
             os.kill(learner, signal.SIGKILL)
@@ -51,6 +49,35 @@ def test_a_learner_that_hangs_or_is_gone_is_reported_until_it_works(tmp_path: Pa
             assert await supervisor.stop(30)
 
     asyncio.run(run())
+
+
+def test_a_learner_that_does_not_work_on_what_waits_is_reported_sooner_than_one_that_does() -> None:
+    seen = [WELL]
+    readiness = Readiness(stopping=lambda: False, refusal=lambda: "", learner=lambda: seen[0])
+    for seen[0], stuck in (
+        (replace(WELL, stuck_s=7.0), False),
+        (replace(WELL, stuck_s=7.0, idle_s=7.0), True),
+        (replace(WELL, stuck_s=30.0), True),
+    ):
+        assert (Cause.LEARNER_STUCK in readiness.causes()) is stuck
+
+
+def test_lost_records_are_a_cause_for_a_minute_and_a_note_for_good() -> None:
+    now, seen = [100.0], [WELL]
+    readiness = Readiness(
+        stopping=lambda: False, refusal=lambda: "", learner=lambda: seen[0], clock_s=lambda: now[0]
+    )
+    assert (readiness.causes(), readiness.notes()) == ({}, [])
+    seen[0] = replace(WELL, damaged_total=1, unreadable_total=2)
+    lines = [
+        "1 record of the journal could not be read back since the start",
+        "2 records of the journal could not be learned from since the start",
+    ]
+    assert readiness.causes() == {Cause.RECORDS_LOST: "; ".join(lines)}
+    now[0] += RECENT_S
+    assert (readiness.causes(), readiness.notes()) == ({}, lines)
+    seen[0] = replace(WELL, damaged_total=1, unreadable_total=3)
+    assert Cause.RECORDS_LOST in readiness.causes()
 
 
 def test_what_a_learner_commits_while_more_comes_in_is_no_end_of_being_behind(tmp_path: Path) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
-from levo.satellite.store import DATABASE_NAME
-from levo.satellite.store.rotation import KEY_NAME
 from tests.helpers.effort import long
-from tests.satellite.corpora import Corpus
-from tests.satellite.running import RunningSatellite
-from tests.satellite.same_catalog import CAPS, KEY, Shown, in_commits, learn, shown, ways
+from tests.satellite.corpora import Corpus, excessive
+from tests.satellite.recorded import Recording, demo
+from tests.satellite.same_catalog import GIVEN_OUT, in_commits, learn, sent, ways
 
 
 @pytest.mark.parametrize("hard", [False, True])
@@ -24,7 +21,7 @@ def test_commits_order_partition_and_restarts_do_not_show(hard: bool, traces: in
     expected = found["everything at once"]
 
     assert len(expected.endpoints) > 60
-    assert not any(expected.counters.get(cap) for cap in CAPS), "nothing was left out"
+    assert not expected.caps, "nothing was left out"
     different = [how for how, each in found.items() if each[:2] != expected[:2]]
     assert not different
     assert {each.counters.get("noise_exchanges", 0.0) for each in found.values()} == {
@@ -41,36 +38,43 @@ def test_which_messages_are_looked_into_does_not_depend_on_commits_and_restarts(
 
 
 @pytest.mark.parametrize("hard", [False, True])
-def test_a_running_satellite_shows_the_same_at_any_speed(tmp_path: Path, hard: bool) -> None:
-    """With sampled messages, many commits of its own timing, and a kill on the way."""
-    corpus = Corpus(1200, 9, hard=hard)
+def test_a_running_satellite_shows_the_same_at_any_speed_and_after_kills(hard: bool) -> None:
+    """With sampled messages and many commits of its own timing."""
+    records = Corpus(1200, 9, hard=hard).records()
+    fast, _ = sent(records)
+    slow, _ = sent(records, seconds=3.0)
+    killed, _ = sent(records, seconds=0.5, kills=2)
 
-    def sent(folder: Path, pause_s: float, *, killed: bool) -> Shown:
-        folder.mkdir()
-        (folder / KEY_NAME).write_bytes(KEY)
-        records = corpus.records()
-        parts = (records[:30], records[30:]) if killed else (records,)
-        for number, part in enumerate(parts):
-            with RunningSatellite(folder) as satellite:
-                for record in part:
-                    answer = satellite.post(
-                        "/v1/traces",
-                        record.payload,
-                        content_type="application/x-protobuf",
-                        x_levo_organization_id="acme",
-                    )
-                    assert answer.status == 200
-                    time.sleep(pause_s)
-                if number + 1 < len(parts):
-                    satellite.kill()
-                else:
-                    satellite.until_learned(corpus.traces)
-                    assert satellite.terminate() == 0
-        return shown(folder / DATABASE_NAME)
-
-    fast = sent(tmp_path / "fast", 0.0, killed=False)
-    slow = sent(tmp_path / "slow", 0.05, killed=False)
-    killed = sent(tmp_path / "killed", 0.01, killed=True)
-
-    assert fast.counters["learned_traces"] == corpus.traces
+    assert fast.counters["learned_traces"] == 1200 and not fast.caps
     assert slow[:2] == fast[:2] == killed[:2]
+    assert learn(records, in_commits(0, sample=True))[:2] == fast[:2]
+
+
+def test_the_traffic_of_the_demo_gives_one_catalog_as_the_sensor_sends_it() -> None:
+    recording = demo(700)
+    records = recording.records()
+    found = {how: learn(records, way) for how, way in ways(long=False).items()}
+    found["Satellite"], _ = sent(records, kills=1)
+    expected = found["everything at once"]
+
+    assert recording.traces == 700 and len(expected.endpoints) > 20 and not expected.caps
+    assert [how for how, each in found.items() if each[:2] != expected[:2]] == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_beyond_the_bounds_most_endpoints_are_still_the_same() -> None:
+    records = excessive(8_000).records()
+    found = {how: learn(records, way) for how, way in ways(long=False).items()}
+    expected = found["everything at once"]
+
+    assert set(expected.caps) == {"absent_limit_exchanges", GIVEN_OUT}
+    for each in found.values():
+        assert len(each.names & expected.names) >= 0.95 * len(expected.names)
+
+
+def test_a_recording_is_read_back_as_it_was(tmp_path: Path) -> None:
+    recording = demo(30)
+    recording.save(tmp_path / "recording")
+
+    assert Recording.read(tmp_path / "recording").records() == recording.records()

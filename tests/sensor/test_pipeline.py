@@ -82,6 +82,9 @@ class ScriptedEngine:
     def encrypted(self) -> list[dict[str, Any]]:
         return []
 
+    def unnamed_tunnels(self) -> list[dict[str, Any]]:
+        return []
+
     def pump(self, source: Any, limit: int, timeout_ms: int) -> int:
         self.threads.add(threading.current_thread().name)
         if not self.script:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from levo.sensor.capture.seccomp import missing
 from levo.sensor.privileges import Plan, User, plan
 from tests.cli.levo_command import SOURCE, environment
 from tests.packaging.sidecar import until
@@ -23,7 +25,9 @@ from tests.system.network import Namespace, loopback_namespace, missing_reason
 UID, GID = 54321, 54322
 ROOT = SOURCE.parent
 REASON = missing_reason()
+UNFILTERED = missing()
 root = [pytest.mark.root, pytest.mark.skipif(REASON is not None, reason=REASON or "")]
+filtered = [*root, pytest.mark.skipif(bool(UNFILTERED), reason=f"no filter of system calls: {UNFILTERED}")]
 
 
 def python() -> list[str] | None:
@@ -64,11 +68,19 @@ def folder() -> Iterator[Path]:
 
 @contextmanager
 def sensor(
-    namespace: Namespace, interpreter: list[str], folder: Path, *arguments: str, sudo: bool = True
+    namespace: Namespace,
+    interpreter: list[str],
+    folder: Path,
+    *arguments: str,
+    sudo: bool = True,
+    path: str = "",
+    **more: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
     variables = {"SUDO_UID": str(UID), "SUDO_GID": str(GID), "SUDO_USER": "someone"} if sudo else {}
-    env = environment({"PYTHONPATH": interpreter[1], **variables})
-    argv = [interpreter[0], "-m", "levo", "apidump", "--interfaces=lo", "--rate-limit=0", *arguments]
+    """*interpreter*: with its path last, or its path is *path* and the rest a command."""
+    command = interpreter if path else interpreter[:1]
+    env = environment({"PYTHONPATH": path or interpreter[1], **variables, **more})
+    argv = [*command, "-m", "levo", "apidump", "--interfaces=lo", "--rate-limit=0", *arguments]
     with (folder / "log").open("wb") as log:
         process = namespace.popen(argv, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd="/")
     try:
@@ -96,7 +108,7 @@ def assert_kept(process: int, uid: int, gid: int, *, at_least: int = 4) -> None:
     for each in found:
         kept = [int(each[name], 16) for name in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb")]
         assert kept == [1 << 13, 1 << 13, 1 << 13, 0, 0], each
-        assert each["NoNewPrivs"] == "1", each
+        assert each["NoNewPrivs"] == "1" and each["Seccomp"] == "2", each
         assert each["Uid"].split() == [str(uid)] * 4 and each["Gid"].split() == [str(gid)] * 4, each
         if uid:
             assert each["Groups"].split() == [str(gid)], each
@@ -164,7 +176,10 @@ class TestUnderSudo:
                 "--trace-export-interval=200ms",
             ) as process,
         ):
-            assert f"runs as user {UID}, who called sudo, with CAP_NET_RAW alone" in text(folder)
+            assert (
+                f"runs as user {UID}, who called sudo, with CAP_NET_RAW alone, system calls filtered"
+                in text(folder)
+            )
             assert f"{keys} cannot be read as user {UID}" in text(folder), (
                 "said that it is read on while it is not replaced"
             )
@@ -279,6 +294,96 @@ class TestRootItself:
                 argv = [sys.executable, "-m", "levo", *arguments]
                 done = subprocess.run(alone.command(argv), env=environment(), capture_output=True, text=True)
                 assert "as user 0, with CAP_NET_RAW alone" in done.stdout, done.stderr
+
+
+class TestFilterOfSystemCalls:
+    pytestmark = filtered
+
+    @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+    def test_nothing_that_a_sensor_does_is_refused(self, interpreter: list[str], folder: Path) -> None:
+        """Read from strace: a call that fails quietly is found, too."""
+        trace, lines, spool = folder / "trace", folder / "out.jsonl", folder / "spool"
+        config, keys = folder / "config.yaml", folder / "keys"
+        config.write_text("rate-limit: 0\n")
+        keys.write_text("")
+        strace = ["strace", "-D", "-f", "-o", str(trace), "-e", "status=failed"]
+        arguments = [
+            f"--output=jsonl:{lines}",
+            "--output=otlp",
+            "--satellite-url=grpc://localhost:4317",
+            f"--spool-dir={spool}",
+            f"--config={config}",
+            f"--tls-keylog={keys}",
+            "--listen=127.0.0.1:8888",
+            "--trace-export-interval=200ms",
+        ]
+        with (
+            loopback_namespace() as alone,
+            server(alone),
+            sensor(alone, [*strace, interpreter[0]], folder, *arguments, path=interpreter[1]) as process,
+        ):
+            fetch(alone, "/before")
+            until("spool", lambda: any(each.stat().st_size for each in spool.glob("*.spool")))
+            with alone.popen([sys.executable, "-c", COLLECT], cwd=ROOT, stdout=subprocess.PIPE) as collector:
+                assert collector.stdout is not None and collector.stdout.readline() == b"traces\n"
+                keys.unlink()
+                keys.write_text("# another\n")
+                config.write_text("rate-limit: 0\npath-exclusions: [^/gone]\n")
+                process.send_signal(signal.SIGHUP)
+                until("reload", lambda: "changed: path-exclusions" in text(folder))
+                fetch(alone, "/large", 64 << 20)  # its ring is replaced
+                assert fetch(alone, "/metrics", port=8888)
+                fetch(alone, "/after")
+                until("exchange", lambda: "/after" in lines.read_text())
+                process.send_signal(signal.SIGTERM)
+                process.wait(60)
+                collector.kill()
+        refused = set(
+            re.findall(r"(?m)(\w+)(?:\(| resumed).* = -1 (EPERM|ENOSYS|EAFNOSUPPORT)", trace.read_text())
+        )
+        # The lock that root made in a sticky folder is not its successor's to remove.
+        assert refused <= {("clone3", "ENOSYS"), ("unlink", "EPERM")}
+        assert '"balanced": false' not in text(folder)
+
+    def test_it_can_be_left_out(self, interpreter: list[str], folder: Path) -> None:
+        for value, state, told in (
+            ("off", "0", "system calls not filtered (LEVO_SECCOMP=off)"),
+            ("log", "2", "system calls logged (LEVO_SECCOMP=log)"),
+        ):
+            with (
+                loopback_namespace() as alone,
+                sensor(alone, interpreter, folder, "--output=null", LEVO_SECCOMP=value) as process,
+            ):
+                assert {each["Seccomp"] for each in threads(process.pid)} == {state}
+                assert told in text(folder)
+
+    def test_a_file_is_read_under_it(self, folder: Path) -> None:
+        """A pipe is read for as long as somebody writes into it."""
+        os.mkfifo(folder / "pipe")
+        argv = [sys.executable, "-m", "levo", "apidump", f"--read={folder / 'pipe'}", "--output=null"]
+        with subprocess.Popen(argv, env=environment(), stderr=subprocess.DEVNULL) as process:
+            with (folder / "pipe").open("wb") as pipe:
+                pipe.write(bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"))
+                pipe.flush()
+                until("filter", lambda: {each["Seccomp"] for each in threads(process.pid)} == {"2"})
+                assert {each["CapPrm"].strip("0") for each in threads(process.pid)} == {""}
+            assert process.wait(60) == 0
+
+    def test_a_value_that_is_none_is_refused(self) -> None:
+        argv = [sys.executable, "-m", "levo", "apidump", "--dry-run"]
+        done = subprocess.run(argv, env=environment({"LEVO_SECCOMP": "no"}), capture_output=True, text=True)
+        assert done.returncode == 2
+        assert done.stderr == "levo: LEVO_SECCOMP: 'no' is not one of on, log and off\n"
+
+
+COLLECT = """
+import time
+from tests.system.grpc_collector import GrpcCollector
+collector = GrpcCollector(port=4317)
+while not collector.bodies["traces"]: time.sleep(0.05)
+print("traces", flush=True)
+time.sleep(60)
+"""
 
 
 def test_a_user_who_is_not_root_is_not_changed(monkeypatch: pytest.MonkeyPatch) -> None:

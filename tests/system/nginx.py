@@ -41,7 +41,7 @@ http {{
             return 200 '{{"id":"$http_x_id","pad":"$http_x_pad"}}';
         }}
         location /files {{ alias {folder}/files; }}
-    }}
+{locations}    }}
 }}
 """
 
@@ -68,11 +68,11 @@ class Nginx:
 
 
 @contextmanager
-def serving(namespace: Namespace, folder: Path) -> Iterator[Nginx]:
+def serving(namespace: Namespace, folder: Path, *, locations: str = "") -> Iterator[Nginx]:
     """Serve until the block ends; quits gracefully, so that the log is flushed."""
     (folder / "files").mkdir(parents=True)
     (folder / "files" / "100k.json").write_text('{"data":"' + "x" * (100_000 - 11) + '"}')
-    text = CONFIGURATION.format(folder=folder, address=namespace.address, port=PORT)
+    text = CONFIGURATION.format(folder=folder, address=namespace.address, port=PORT, locations=locations)
     (folder / "nginx.conf").write_text(text)
     process = namespace.popen(
         ["nginx", "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")],

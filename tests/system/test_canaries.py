@@ -24,6 +24,7 @@ import brotli
 import pytest
 import zstandard
 
+from levo.sensor.export.spool import Spool
 from tests.cli.levo_command import environment, levo
 from tests.helpers.collector import Collector
 from tests.helpers.conversation import converse, exchanges_as_turns
@@ -198,15 +199,25 @@ def capture(tmp_path: Path) -> tuple[Path, Canaries]:
     return write_pcap(tmp_path / "secrets.pcap", capture_segments(segments, Ends())), canaries
 
 
-def test_no_secret_leaves_by_any_way(capture: tuple[Path, Canaries], tmp_path: Path) -> None:
-    path, canaries = capture
-    settings = tmp_path / "config.yaml"
-    settings.write_text(SETTINGS)
+@dataclass(frozen=True, slots=True)
+class Written:
+    """All that a sensor wrote, sent and said of one capture."""
+
+    octets: dict[str, bytes]
+    """By destination."""
+    disk: bytes
+    """The files of the spool as they lie on the disk."""
+    log: str
+
+
+def written_of(path: Path, settings: str, tmp_path: Path) -> Written:
+    config = tmp_path / "config.yaml"
+    config.write_text(settings)
     lines, har, spool = tmp_path / "out.jsonl", tmp_path / "out.har", tmp_path / "spool"
     base = (
         "apidump",
         "--config",
-        str(settings),
+        str(config),
         "--read",
         str(path),
         "--log-level",
@@ -218,24 +229,106 @@ def test_no_secret_leaves_by_any_way(capture: tuple[Path, Canaries], tmp_path: P
         sent = levo(*base, url, "--output=otlp", f"--output=jsonl:{lines}", f"--output=har:{har}")
     spooling_log = stopped_once_spooled(base, spool)
 
-    spooled = [gunzipped(each.read_bytes()) for each in spool.rglob("*") if each.is_file()]
+    disk = b"".join(each.read_bytes() for each in spool.rglob("*") if each.is_file())
     written = {
         "otlp": b"".join(collector.bodies["traces"]),
         "metrics": b"".join(collector.bodies["metrics"]),
         "jsonl": lines.read_bytes() + base64_text_undone(lines.read_bytes()),
         "har": har.read_bytes(),
-        "spool": b"".join(spooled),
+        "spool": b"".join(map(gunzipped, waiting(spool))),
         "logs": (sent.stdout + sent.stderr + spooling_log).encode(),
     }
     assert sent.returncode == 0, sent.stderr
     assert all(len(octets) > 1000 for octets in written.values()), {k: len(v) for k, v in written.items()}
+    return Written(written, disk, sent.stderr)
+
+
+def waiting(spool: Path) -> list[bytes]:
+    """What a stopped sensor left in its spool, unsealed."""
+    opened, found = Spool(spool), []
+    while (lease := opened.lease()) is not None:
+        found.append(bytes(lease.request.body))
+        opened.settle(lease)
+    opened.close()
+    return found
+
+
+def test_no_secret_leaves_by_any_way(capture: tuple[Path, Canaries], tmp_path: Path) -> None:
+    path, canaries = capture
+    written = written_of(path, SETTINGS, tmp_path)
     assert len(canaries.made) > 60
-    assert leaks(canaries, written) == []
-    ledger = [json.loads(line) for line in sent.stderr.splitlines()]
+    assert leaks(canaries, written.octets) == []
+    ledger = [json.loads(line) for line in written.log.splitlines()]
     counted = {entry["counter"]: entry["value"] for entry in ledger if "counter" in entry}
     assert counted["fields_masked"] > 40 and counted["patterns_masked"] > 20
     assert counted["credentials_masked"] >= 10 and counted["bodies_withheld"] >= 2
-    assert b"levo.sensor.fields_masked" in written["metrics"]
+    assert b"levo.sensor.fields_masked" in written.octets["metrics"]
+
+
+REQUEST_HEADERS = r"""Authorization: {}|Authorization: Bearer {}|AUTHORIZATION: Bearer {}
+Authorization : Bearer {}|Authorization\t: Bearer {}|Authorization:\r\n Bearer {}
+Authorization: Bearer\r\n\t{}|Authorization: Bearer, {}
+X: y\nAuthorization: Bearer {}
+Authorization: Digest username="u", response="{}"
+Proxy-Authorization: Basic {}
+Cookie: {}|Cookie: a={}|Cookie: a=b; {}|Cookie: a="x; y={}"|Cookie: ={}|Cookie: a=={}|Cookie2: a={}
+X-Api-Key: {}|X-Auth-Token: {}|X-Amz-Security-Token: {}|X-Access-Token: {}|Api-Key: {}|X-CSRF-Token: {}
+X-Session-Id: {}|Authentication: {}|X-Vault-Token: {}|Private-Token: {}|X-Goog-Iap-Jwt-Assertion: {}
+X-Forwarded-Access-Token: {}|apikey: {}|token: {}|X-Token: {}|Ocp-Apim-Subscription-Key: {}
+X-Gitlab-Token: {}|X-Shopify-Access-Token: {}|X-Hub-Signature: sha1={}|DPoP: {}
+Sec-WebSocket-Protocol: bearer, {}|Sec-WebSocket-Protocol: chat, base64url.bearer.authorization.k8s.io.{}
+Referer: http://h/?access_token={}|X-Original-Url: /?token={}|Origin: http://u:{}@h"""
+RESPONSE_HEADERS = r"""Set-Cookie: {}|Set-Cookie: a={}; Path=/|Set-Cookie: ={}|Set-Cookie : a={}
+Set-Cookie:\r\n a={}
+X-Auth-Token: {}|X-Subject-Token: {}|Refresh-Token: {}|Location: http://u:{}@h/|Location: /cb?code={}
+Location: /cb?state=x&code={}|Location: /cb#access_token={}|Content-Location: /a?sig={}"""
+TARGETS = (
+    "http://user:{}@h/p|/p?access_token={}|/p?api_key={}|/p?password={}|/cb?state=x&code={}|"
+    "/p?X-Amz-Signature={}"
+)
+MEMBERS = "password client_secret refresh_token api_key otp"
+
+
+def credentials(new: Canaries) -> list[tuple[bytes, bytes]]:
+    """Exchanges with a credential where the systems of the world put one; no setting names any."""
+    answer = message("HTTP/1.1 200 OK", [], b"ok")
+    found = []
+    for line in REQUEST_HEADERS.replace("\n", "|").split("|"):
+        line = line.replace("\\r", "\r").replace("\\n", "\n").replace("\\t", "\t")
+        found.append(
+            (f"GET /m HTTP/1.1\r\nHost: h\r\n{line.format(new(line))}\r\nZ: 1\r\n\r\n".encode(), answer)
+        )
+    for line in RESPONSE_HEADERS.replace("\n", "|").split("|"):
+        line = line.replace("\\r", "\r").replace("\\n", "\n").replace("\\t", "\t")
+        head = f"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n{line.format(new('response: ' + line))}\r\n\r\n"
+        found.append((message("GET /m HTTP/1.1", [("Host", "h")]), head.encode()))
+    for target in TARGETS.split("|"):
+        found.append((message(f"GET {target.format(new(target))} HTTP/1.1", [("Host", "h")]), answer))
+    found.append((message("GET /p HTTP/1.1", [("Host", f"user:{new('host')}@h")]), answer))
+    for name in MEMBERS.split():
+        for kind, body in (
+            ("application/json", json.dumps({"a": [{name: new(f"json {name}")}]})),
+            ("application/x-www-form-urlencoded", f"a=1&{name}={new(f'form {name}')}"),
+        ):
+            found.append(
+                (message("POST /p HTTP/1.1", [("Host", "h"), ("Content-Type", kind)], body.encode()), answer)
+            )
+    twice = [("Host", "h"), ("Authorization", f"Bearer {new('first')}"), ("Authorization", new("second"))]
+    found.append((message("GET /p HTTP/1.1", twice), answer))
+    return found
+
+
+def test_no_credential_of_common_systems_leaves_unless_it_is_kept(tmp_path: Path) -> None:
+    """In JSON lines, HAR, OTLP and the spool, which holds nothing readable on the disk besides."""
+    canaries = Canaries()
+    segments = converse(exchanges_as_turns(credentials(canaries)))
+    path = write_pcap(tmp_path / "credentials.pcap", capture_segments(segments, Ends()))
+
+    written = written_of(path, "rate-limit: 0\n", tmp_path)
+
+    assert len(canaries.made) > 70
+    assert leaks(canaries, written.octets) == []
+    assert b"/m" not in written.disk and b"\x1f\x8b\x08" not in written.disk, "sealed"
 
 
 def stopped_once_spooled(base: tuple[str, ...], spool: Path) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.effort import long
-from tests.system.network import Namespace, needs, veth_pair
+from tests.system.network import Namespace, namespaces, needs, veth_pair
 from tests.system.sensor import capturing
 
 SERVICE = "10.96.0.20"
@@ -128,3 +128,64 @@ def test_exports_behind_address_translation_are_not_captured_again(
         sensor.assert_ledger()
         left_out = sensor.ledger()["exchanges"]["states"]["own_export"]
         assert left_out >= traces
+
+
+def link(one: Namespace, name: str, gateway: str, other: Namespace, address: str) -> None:
+    """A veth pair: *name* with the address *gateway* in *one*, ``eth0`` with *address* in *other*."""
+    one.run(["ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", other.name])
+    one.run(["ip", "addr", "add", f"{gateway}/24", "dev", name])
+    one.run(["ip", "link", "set", name, "up"])
+    other.run(["ip", "addr", "add", f"{address}/24", "dev", "eth0"])
+    other.run(["ip", "link", "set", "eth0", "up"])
+    other.run(["ip", "route", "add", "default", "via", gateway])
+
+
+@pytest.mark.parametrize("transport", ["http", "grpc"])
+def test_exports_of_another_node_to_a_published_port_are_not_captured_on_the_way(
+    transport: str, tmp_path: Path
+):
+    """A sensor on one node exports to a port that another node publishes for a Satellite's container.
+
+    The node between them captures with a sensor of its own, which sees exports before and after translation.
+    """
+    published = f"""
+    table ip levo {{
+      chain prerouting {{
+        type nat hook prerouting priority -100;
+        ip daddr 10.1.0.1 tcp dport {RECEIVER + 1} dnat to 10.2.0.2:{RECEIVER}
+      }}
+    }}
+    """
+    with namespaces(3) as (middle, away, satellite):
+        link(middle, "away", "10.1.0.1", away, "10.1.0.2")
+        link(middle, "inside", "10.2.0.1", satellite, "10.2.0.2")
+        middle.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"])
+        subprocess.run(middle.command(["nft", "-f", "-"]), input=published.encode(), check=True)
+        received, here = tmp_path / "received", f"http://127.0.0.1:{APPLICATION}"
+        with (
+            running(satellite, RECEIVERS[transport] + RECEIVE, received),
+            running(away, SERVE, tmp_path / "served"),
+            running(middle, SERVE, tmp_path / "also-served"),
+        ):
+            wait_for(away, "10.1.0.1", RECEIVER + 1)
+            wait_for(away, "127.0.0.1", APPLICATION)
+            wait_for(middle, "127.0.0.1", APPLICATION)
+            folders = [tmp_path / "middle", tmp_path / "away"]
+            for folder in folders:
+                folder.mkdir()
+            more = ("--output=otlp", f"--satellite-url={transport}://10.1.0.1:{RECEIVER + 1}")
+            everywhere = Namespace(middle.name, interface="away,inside,lo")
+            with (
+                capturing(everywhere, folders[0], here, "--log-format=json") as between,
+                capturing(away, folders[1], here, *more) as exporting,
+            ):
+                asking = ASK.format(host="127.0.0.1", port=APPLICATION)
+                sent = int(away.run([sys.executable, "-c", asking, "3"], timeout=60))
+                exporting.catch_up()
+                between.catch_up()
+        traces, _ = map(int, received.read_text().splitlines()[-1].split())
+        assert traces >= 5, "the sensor exports, through the published port"
+        assert len(list(exporting.exchanges())) == sent
+        assert list(between.exchanges()) == []
+        between.assert_ledger()
+        assert between.ledger()["exchanges"]["states"]["own_export"] >= traces

@@ -60,7 +60,7 @@ def _dry_run(found: Merged) -> str:
         excluded = ", ".join(f"{end.host}:{end.port}" for end in own) or "nothing"
         lines.append(f"left out of the capture (own traffic): {excluded}")
     lines.append(f"would run as {plan(os.environ, capture=config.read is None)}")
-    lines += _compiled(config.filter, own)
+    lines += _compiled(config.filter, own, config.vxlan_ports)
     return "\n".join(lines)
 
 
@@ -86,14 +86,14 @@ def _unknown_interface(name: str, known: list[str]) -> Problem:
     return Problem("--interfaces", f"{name!r} is not an interface here; there are {', '.join(known)}")
 
 
-def _compiled(expression: str | None, own: tuple[Endpoint, ...]) -> list[str]:
+def _compiled(expression: str | None, own: tuple[Endpoint, ...], vxlan_ports: tuple[int, ...]) -> list[str]:
     from levo.sensor.capture.bpf import compile_expression
     from levo.sensor.capture.filters import describe, live_program, resolve
 
     addresses = resolve(own).addresses
-    program = live_program(expression, addresses, compile_expression)
+    program = live_program(expression, addresses, compile_expression, vxlan_ports)
     lines = [
-        f"filter: {describe(expression, addresses)}",
+        f"filter: {describe(expression, addresses, vxlan_ports)}",
         f"compiled filter ({len(program)} instructions, Ethernet):",
     ]
     return lines + [f"  {code:#06x} {yes:3d} {no:3d} {value:#010x}" for code, yes, no, value in program]

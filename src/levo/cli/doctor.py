@@ -12,6 +12,7 @@ from levo.cli.sensor_options import merged, sensor_options
 from levo.config import SensorConfig
 from levo.errors import CaptureError, ConfigError, PrivilegeError
 from levo.sensor.doctor.diagnosis import Diagnosis, Level, diagnose
+from levo.sensor.doctor.local_hops import LocalHop, find_local_hops
 from levo.sensor.doctor.page import render
 from levo.sensor.doctor.reach import reach
 from levo.sensor.doctor.watch import Watched, watch
@@ -35,6 +36,7 @@ def command(seconds: float, **given: Any) -> int:
     """
     config = merged(given).config
     failures: list[Diagnosis] = []
+    hops: tuple[LocalHop, ...] = ()
     watched: Watched | None = None
     privilege = (
         f"CAP_NET_RAW is there: capturing works; runs as {plan(os.environ, capture=True)}"
@@ -45,6 +47,7 @@ def command(seconds: float, **given: Any) -> int:
         click.echo(f"levo doctor: looking at the traffic for {seconds:g} s ...", err=True)
     try:
         privileges = plan(os.environ, capture=config.read is None)
+        hops = find_local_hops() if config.read is None else ()  # before root is given up
         watched = watch(config, os.environ, seconds, opened=lambda: give_up(privileges))
     except PrivilegeError as error:
         privilege = "CAP_NET_RAW is missing"
@@ -60,7 +63,7 @@ def command(seconds: float, **given: Any) -> int:
         privilege = "capturing failed"
         failures.append(Diagnosis("capture-failed", Level.PROBLEM, str(error), "see the reason above"))
     reached = reach(config)
-    findings = [*failures, *diagnose(config, watched, reached)]
+    findings = [*failures, *diagnose(config, watched, reached, hops)]
     click.echo(render(config, _interfaces(config), privilege, watched, reached, findings))
     return 1 if any(finding.level is Level.PROBLEM for finding in findings) else 0
 

@@ -12,6 +12,7 @@ from levo.config.sensor_config import SensorConfig
 from levo.config.table import C, Option, Origins, Remarks, SettingOrigin, Surroundings, Table
 from levo.config.values import BadValue
 from levo.errors import ConfigError, Problem
+from levo.files import sudo_caller, writable_by_others
 
 Flags = Mapping[str, str | Sequence[str] | bool | None]
 """Text as given, by option name; None, () and False are not given."""
@@ -138,7 +139,14 @@ def merge(
     idle = [
         f"{origins[name]}: {name} has no effect: {why}" for name, why in table.without_effect(config, origins)
     ]
-    return Loaded(config, origins, file, (*_misspelled(table, environ), *idle))
+    return Loaded(config, origins, file, (*_misspelled(table, environ), *idle, *_exposed(file, environ)))
+
+
+def _exposed(file: str | None, environ: Mapping[str, str]) -> list[str]:
+    if file is None:
+        return []
+    reason = writable_by_others(file, sudo_caller(environ))
+    return [f"{file} decides what is captured, and others can change it: {reason}"] if reason else []
 
 
 def _misspelled(table: Table[Any], environ: Mapping[str, str]) -> list[str]:

@@ -226,6 +226,21 @@ OPTIONS: tuple[Option, ...] = (
         "packets of a connection change their network, as over several VLANs in turn.",
     ),
     Option(
+        "merge-hops", "Capture Settings",
+        "Report a request that went through a proxy on this host once, rather than once for each connection.",
+        values.flag, False, values.show_flag, metavar="BOOL", switch=True,
+        note="The exchanges before and after the proxy must carry the same `x-request-id` or `traceparent`, "
+        "method, target and status, and the inner one must lie within the outer one. Without it they are "
+        "linked. See docs/hops.md.",
+    ),
+    Option(
+        "vxlan-port", "Capture Settings",
+        "UDP port of VXLAN besides 4789, 4790 and 8472. Repeatable.",
+        values.port, (), metavar="PORT", many=True, commas=True, default_text="none", example="6789",
+        field_name="vxlan_ports",
+        note="At most 16. A port that looks like VXLAN and is not named is reported, also by `levo doctor`.",
+    ),
+    Option(
         "tls-keylog", "Capture Settings",
         "TLS key log (the format of SSLKEYLOGFILE) to read TLS 1.2 and 1.3 with; may still grow.",
         _key_log, metavar="FILE", example="/run/app/tls-keys.log",
@@ -306,8 +321,9 @@ keep: [pin]""",
         f"Masked query parameters, form fields and JSON members: {_listed(credentials.FIELDS)}.\n\n"
         "Masked in URLs alone: `key`, and `code` in redirects (beside `state` or `grant_type`, or in "
         "one of the following). User information and parameters are masked in "
-        f"{_listed(credentials.URL_HEADERS)}. XML elements and arguments inside a GraphQL document are not "
-        "looked at.",
+        f"{_listed(credentials.URL_HEADERS)}. Values of parameters and form fields that hold JSON, a URL or "
+        "a GraphQL document, percent-encoded up to three times, are looked into, as are arguments of a "
+        "GraphQL document in the content.",
     ),
     Option(
         "no-redact", "Redaction Settings",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +34,9 @@ class SatelliteSettings:
     """With :attr:`tls_certificate` all three ports speak TLS."""
     tls_ca_certificate: Path | None
     ingest_tokens: Literal["auto", "required", "off"]
+    trusted_proxies: tuple[str, ...]
+    """Addresses and networks whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` count."""
+    webhook_link_local: bool
     max_request_bytes: int
     max_in_flight_bytes: int
     journal_max_bytes: int
@@ -66,6 +70,25 @@ def _file(value: str) -> Path:
 
 def _folder(value: str) -> Path:
     return Path(values.path(value))
+
+
+def _proxies(value: str) -> tuple[str, ...]:
+    if value.strip().lower() == "none":
+        return ()
+    found = []
+    for each in value.split(","):
+        try:
+            network = ipaddress.ip_network(each.strip())
+        except ValueError:
+            raise values.BadValue(
+                f"{values.shown(each.strip())} is not an IP address or network; none means no proxy"
+            ) from None
+        found.append(str(network if network.num_addresses > 1 else network.network_address))
+    return tuple(found)
+
+
+def _show_proxies(proxies: tuple[str, ...]) -> str:
+    return ",".join(proxies) or "none"
 
 
 def _data_dir(around: Surroundings) -> tuple[Path, str]:
@@ -137,6 +160,20 @@ OPTIONS: tuple[Option, ...] = (
         values.choice("auto", "required", "off"), "auto", metavar="WHEN",
         note="`auto`: on addresses that other machines reach, and everywhere once there is a token. Tokens "
         "are made under Settings; a sensor sends one with `--satellite-token` or `LEVO_SATELLITE_TOKEN`.",
+    ),
+    _option(
+        "trusted-proxies", "Protection",
+        "Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto count, or none.",
+        _proxies, ("127.0.0.1", "::1"), _show_proxies, metavar="LIST",
+        note="Separated by commas. The client is the last address of X-Forwarded-For that is not listed; "
+        "guesses of passwords are slowed down by it. Name no network from which clients come directly.",
+    ),
+    _option(
+        "webhook-link-local", "Protection",
+        "Let webhooks ask link-local addresses and the metadata services of clouds.",
+        values.flag, False, values.show_flag, metavar="BOOL", switch=True,
+        note="They answer with credentials of this machine. Without it, alerts are not sent there, whatever "
+        "name or DNS answer leads there.",
     ),
     _option(
         "max-request-bytes", "Limits",

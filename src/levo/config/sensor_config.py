@@ -9,6 +9,9 @@ from levo.config.rules import IpFilter, Redaction, UrlFilter
 from levo.config.table import Origins, Remarks
 from levo.config.values import HostPort, OutputSpec, Pattern, ProxyUrl, SatelliteUrl
 
+MOST_VXLAN_PORTS = 16
+"""The engine's bound (``engine/net/layer.pxd``)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensorConfig:
@@ -60,6 +63,9 @@ class SensorConfig:
     stream_timeout_ns: int
     connection_idle_timeout_ns: int
     ignore_network_tags: bool
+    merge_hops: bool
+    vxlan_ports: tuple[int, ...]
+    """Besides the usual ones."""
     tls_keylog: str | None
     """A key log file to read TLS with; it may not exist yet."""
     max_memory_bytes: int
@@ -98,6 +104,8 @@ def contradictions(config: SensorConfig, origins: Origins) -> Remarks:
         )
     if config.tls_client_key_path and not config.tls_client_cert_path:
         found.append(("tls-client-key-path", "needs tls-client-cert-path beside it"))
+    if len(config.vxlan_ports) > MOST_VXLAN_PORTS:
+        found.append(("vxlan-port", f"{len(config.vxlan_ports)} ports; write at most {MOST_VXLAN_PORTS}"))
     if config.read is not None and config.interfaces:
         found.append(("interfaces", "cannot go with --read: capture, or read a file"))
     if (

@@ -385,6 +385,11 @@ def choice(*allowed: str) -> Any:
     return parse
 
 
+def port(value: str) -> int:
+    """A port from 1 to 65535."""
+    return _port(value.strip())
+
+
 def port_range(value: str) -> PortRange:
     """``53`` or ``2379-2380``."""
     first, dash, last = value.strip().partition("-")

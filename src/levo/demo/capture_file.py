@@ -16,6 +16,7 @@ from typing import BinaryIO
 from levo.demo.children import DemoError
 from levo.demo.sample_api import SampleApi
 from levo.demo.traffic import Traffic
+from levo.files import open_for_writing
 
 MAGIC_NANOSECONDS = 0xA1B23C4D
 LINKTYPE_ETHERNET = 1
@@ -134,7 +135,7 @@ def save_capture(path: Path, seed: int, exchanges: int, start_ns: int, rate: flo
         DemoError: it cannot be written.
     """
     try:
-        with path.open("wb") as file:
+        with open(open_for_writing(path), "wb") as file:
             write_capture(file, seed, exchanges, start_ns, rate)
     except OSError as error:
         raise DemoError(f"--write-capture {path}: {error.strerror}") from None

@@ -17,6 +17,7 @@ ctypedef struct Intake:
 cdef class Engine:
     cdef EngineState state
     cdef Intake intake
+    cdef int stride           # frames that are asked for at once
     cdef Sampler sampler
     cdef object rules
     cdef object key_source

@@ -1,9 +1,9 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Self
 
 from levo.engine.core.source import FrameSource
 from levo.engine.exchange.batch import Batch
-from levo.model.statistics import EncryptedEndpoint, EngineStatistics, PortUse
+from levo.model.statistics import EncryptedEndpoint, EngineStatistics, PortUse, UnnamedTunnel
 
 DROP_NAMES: dict[int, str]
 SECRET_LABELS: dict[bytes, int]
@@ -29,6 +29,8 @@ class Engine:
         endpoint_traces_per_minute: float = -1.0,
         rules: _Rules | None = None,
         one_network: bool = False,
+        vxlan_ports: Sequence[int] = (),
+        hops: str | None = None,
     ) -> Self: ...
     def feed(
         self, frames: Iterable[tuple[int, bytes | bytearray | memoryview, int | None]], link_type: int = 1
@@ -55,6 +57,7 @@ class Engine:
     ) -> None: ...
     def take(self, limit: int = 0, limit_bytes: int = 0) -> Batch: ...
     def ports(self, most: int = 16) -> list[PortUse]: ...
+    def unnamed_tunnels(self) -> list[UnnamedTunnel]: ...
     def encrypted(self) -> list[EncryptedEndpoint]: ...
     def add_secrets(self, text: bytes) -> tuple[int, int]: ...
     def set_key_source(self, source: Callable[[], bytes] | None, *, wait: bool = False) -> None: ...

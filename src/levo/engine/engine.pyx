@@ -1,6 +1,6 @@
 """The engine: frames in, finished exchanges out. It opens nothing and reads no clock."""
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
@@ -11,15 +11,18 @@ from levo.engine.core.allocator cimport the_pool
 from levo.engine.exchange.batch cimport Batch, batch_adopt
 from levo.engine.tcp.connections cimport connections_finish, connections_tick, table_free, table_init, take_packet
 from levo.engine.core.exchange cimport Facts, address_text, client_family, exchange_facts, exchange_free, prefetch
+from levo.engine.net.layer cimport MOST_VXLAN_PORTS, Tunnels
 from levo.engine.net.frame cimport decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
 from levo.engine.core.memory cimport leave_spares
 from levo.engine.core.output cimport Text
 from levo.engine.core.ports cimport ports_list, ports_new
+from levo.engine.exchange.hops cimport hops_finish, hops_free, hops_init, hops_tick
 from levo.engine.exchange.sampling cimport sampler_free, sampler_init, sampler_set_rate
 from levo.engine.core.source cimport FrameSource
 from levo.engine.core.state cimport EngineState
 from levo.engine.tls.records cimport TlsTable, tls_delete, tls_new, tls_protocol
 from levo.engine.websocket.parser cimport websocket_protocol
+from levo.engine.fastcgi.parser cimport fastcgi_protocol
 from levo.engine.http1.parser cimport http1_protocol
 from levo.engine.http2.parser cimport http2_protocol
 from levo.engine.proto.dispatch cimport add_protocol
@@ -31,6 +34,7 @@ from levo.engine.core.types cimport (
     DROP_HOST_EXCLUDED,
     DROP_HOST_NOT_ALLOWED,
     DROP_IP_FILTER,
+    DROP_MERGED_HOP,
     DROP_OWN_EXPORT,
     DROP_PATH_EXCLUDED,
     DROP_PATH_NOT_ALLOWED,
@@ -44,14 +48,19 @@ from levo.engine.core.types cimport (
 # The protocols that are read. One that may look like another one comes before it.
 add_protocol(proxy_protocol())
 add_protocol(http2_protocol())
+add_protocol(fastcgi_protocol())
 add_protocol(http1_protocol())
 add_protocol(tls_protocol())
 add_protocol(websocket_protocol())
 
 cdef enum:
     TICK_NS = 10_000_000
+    MOST_FRAMES = 512           # asked for at once: what they finish is in memory until it is taken
     JUMP_NS = 1_000_000_000     # frames that are further from the clock move it only together
     ORDER_SHIFT = 5             # the order of connections by activity is exact to this part of quiet_ns
+
+cdef enum:
+    LATEST_NS = 0x7F00000000000000    # in the year 2259
 
 DROP_NAMES = {
     DROP_HOST_NOT_ALLOWED: "host_not_allowed",
@@ -63,6 +72,7 @@ DROP_NAMES = {
     DROP_URL_FILTER: "url_filter",
     DROP_IP_FILTER: "ip_filter",
     DROP_OWN_EXPORT: "own_export",
+    DROP_MERGED_HOP: "merged_hop",
 }
 """Why an exchange never leaves the engine, by the number of the C enumeration ``Drop``."""
 
@@ -108,6 +118,12 @@ cdef void on_frame(void* context, const Frame* frame) noexcept nogil:
     cdef Intake* intake = <Intake*>context
     cdef EngineState* state = intake.state
     cdef Packet packet
+    cdef Frame placed
+    if frame.time_ns < 0 or frame.time_ns > <int64_t>LATEST_NS:
+        # So that no difference of two times overflows, whatever a capture file claims.
+        placed = frame[0]
+        placed.time_ns = 0 if frame.time_ns < 0 else <int64_t>LATEST_NS
+        frame = &placed
     # What the link, IP and TCP headers say takes long enough for the beginning of the content to arrive.
     if frame.captured_length > 256:
         prefetch(frame.data + 64, 256)
@@ -117,6 +133,8 @@ cdef void on_frame(void* context, const Frame* frame) noexcept nogil:
     if state.now_ns - state.last_tick_ns >= TICK_NS or state.now_ns < state.last_tick_ns:
         decoder_tick(&intake.decoder, state.now_ns)
         connections_tick(state, state.now_ns)
+        if state.hops != NULL:
+            hops_tick(state, state.now_ns)
 
 
 cdef inline bytes octets_of(Text text):
@@ -137,6 +155,10 @@ cdef int ask_rules(void* context, const Exchange* exchange) noexcept with gil:
             client.decode("ascii"), exchange.client_port, server.decode("ascii"), exchange.server_port)
     except Exception:
         return 0
+
+
+def _most_frames(entry):
+    return -entry["frames"], entry["port"]
 
 
 SECRET_LABELS = {
@@ -185,6 +207,10 @@ cdef class Engine:
 
     With *one_network*, addresses and ports alone make a connection; else VLAN tags, tunnel identifiers, GRE keys and
     MPLS labels tell networks apart that use the same addresses.
+
+    *hops*: ``"link"`` or ``"merge"`` exchanges that are one request on its way through a proxy; None: neither.
+
+    *vxlan_ports* are UDP ports of VXLAN besides 4789, 4790 and 8472, at most 16.
     """
 
     def __cinit__(
@@ -205,6 +231,8 @@ cdef class Engine:
         endpoint_traces_per_minute: float = -1.0,
         rules=None,
         one_network: bool = False,
+        vxlan_ports=(),
+        hops: str | None = None,
     ):
         memset(&self.state, 0, sizeof(EngineState))
         self.state.budget.limit = max_memory_bytes
@@ -223,8 +251,18 @@ cdef class Engine:
         self.state.hash_seed = int.from_bytes(os.urandom(8), "little")
         self.state.one_network = one_network
         self.intake.state = &self.state
+        self.stride = 64
         decoder_init(
             &self.intake.decoder, &self.state.budget, &self.state.stats, int.from_bytes(os.urandom(8), "little"))
+        if len(vxlan_ports) > MOST_VXLAN_PORTS:
+            raise ValueError(f"more than {MOST_VXLAN_PORTS} VXLAN ports")
+        for port in vxlan_ports:
+            self.intake.decoder.tunnels.vxlan_ports[self.intake.decoder.tunnels.vxlan_port_count] = port
+            self.intake.decoder.tunnels.vxlan_port_count += 1
+        if hops not in (None, "link", "merge"):
+            raise ValueError(f"hops: {hops!r} is neither link nor merge")
+        if hops is not None and not hops_init(&self.state, hops == "merge"):
+            raise MemoryError("table of hops")
         if not table_init(&self.state):
             raise MemoryError("connection table")
         self.state.ports = ports_new()
@@ -253,6 +291,7 @@ cdef class Engine:
         sampler_free(&self.sampler)
         free(self.state.ports)
         table_free(&self.state)
+        hops_free(&self.state)
         tls_delete(<TlsTable*>self.state.tls, &self.state.budget)
         decoder_free(&self.intake.decoder)
         exchange = self.state.ready_first
@@ -280,11 +319,31 @@ cdef class Engine:
             on_frame(&self.intake, &frame)
 
     def pump(self, FrameSource source not None, int limit=4096, int timeout_ms=100) -> int:
-        """Read at most *limit* frames from *source*; see ``FrameSource.pump`` for the result."""
-        cdef int count
+        """Read at most *limit* frames from *source*; see ``FrameSource.pump`` for the result.
+
+        Returns early when finished exchanges take an eighth of the budget: only ``take`` makes room then.
+        """
+        cdef int64_t most = self.state.budget.limit // 8 if self.state.budget.limit else INT64_MAX
+        cdef int passed = 0
+        cdef int count = 0
+        cdef int asked
+        cdef int64_t before
         with nogil:
-            count = source.pump(on_frame, &self.intake, limit, timeout_ms)
-        return count
+            while passed < limit and (passed == 0 or self.state.ready_bytes < most):
+                asked = self.stride if self.stride < limit - passed else limit - passed
+                before = self.state.ready_bytes
+                count = source.pump(on_frame, &self.intake, asked, 0 if passed else timeout_ms)
+                if count < 0:
+                    break
+                passed += count
+                # A frame of tiny messages finishes hundreds of exchanges: fewer such frames at a time.
+                if self.state.ready_bytes - before > most // 2:
+                    self.stride = self.stride // 2 if self.stride > 1 else 1
+                elif self.stride < MOST_FRAMES:
+                    self.stride *= 2
+                if count < asked:
+                    break
+        return count if passed == 0 else passed
 
     def tick(self, int64_t now_ns):
         """Tell the time: gives up holes, connections and fragments that were waited for long enough."""
@@ -294,12 +353,15 @@ cdef class Engine:
                 self.state.now_ns = now_ns
             decoder_tick(&self.intake.decoder, now_ns)
             connections_tick(&self.state, now_ns)
+            if self.state.hops != NULL:
+                hops_tick(&self.state, now_ns)
 
     def finish(self):
         """The capture has ended: report every exchange that is still open. Legal twice."""
         with nogil:
             decoder_finish(&self.intake.decoder)
             connections_finish(&self.state)
+            hops_finish(&self.state)
 
     def set_host_addresses(self, addresses) -> None:
         """The addresses of this host, as text: exchanges say from then on whether they are inbound or outbound."""
@@ -382,9 +444,24 @@ cdef class Engine:
         """What came by, by server port: the *most* with the most packets, then all others under port None.
 
         Dicts of ``port``, ``packets``, ``bytes`` (TCP payload), ``connections``, ``exchanges`` (finished, kept or not),
-        and ``protocols`` (of "http/1", "http/2", "websocket", "tls", "other"; empty as long as none is known).
+        and ``protocols`` (of "http/1", "http/2", "websocket", "fastcgi", "tls", "other", and names of what is not read,
+        as "ssh"; empty as long as none is known).
         """
         return ports_list(self.state.ports, most)
+
+    def unnamed_tunnels(self) -> list:
+        """UDP ports whose datagrams look like VXLAN and are not opened, those with the most frames first.
+
+        Dicts of ``port`` and ``frames``; an entry with port None sums the ports that found no room.
+        """
+        cdef uint32_t i
+        cdef Tunnels* tunnels = &self.intake.decoder.tunnels
+        cdef list found = [
+            {"port": tunnels.guesses[i].port, "frames": tunnels.guesses[i].frames} for i in range(tunnels.guess_count)]
+        found.sort(key=_most_frames)
+        if tunnels.guesses_refused:
+            found.append({"port": None, "frames": tunnels.guesses_refused})
+        return found
 
     def encrypted(self) -> list:
         """What went by over TLS, by endpoint, most connections first: what stays hidden, and where.

@@ -52,6 +52,9 @@ The position is the bit in the engine (``Anomaly`` in ``types.pxd``)."""
 GRPC_STREAMING = ("", "client", "server", "bidirectional")
 """Sides of a gRPC call that sent more than one message; the position is the engine's two bits for it."""
 
+HOPS = ("", "inner", "outer")
+"""Which side of a proxy an exchange is; the position is the engine's number (``HopSide``)."""
+
 DIRECTIONS = ("", "inbound", "outbound", "")
 """Who opened the connection, seen from the sensor's host; the position is the engine's number (``Heading``).
 Both ends on that host are neither."""
@@ -230,13 +233,18 @@ class Exchange:
     """Who sent the packets for ``client``, where a PROXY header named that one: a load balancer."""
     direction: str = ""
     """``inbound`` or ``outbound``, seen from the sensor's host; empty when that is not known."""
+    hop: str = ""
+    """``outer`` or ``inner``, where the same request was seen on the other side of a proxy; else empty."""
+    hops_merged: int = 0
+    """Exchanges on the other side of proxies that were merged into this one."""
 
     def to_json(self) -> dict[str, object]:
         """The object of one line of ``--output jsonl``.
 
         Members beyond the specification stand only where they say something: ``peer``, ``direction``,
-        ``stream_id``, ``interim``, ``grpc`` with ``grpc_streaming`` and ``grpc_compressed``, and per message
-        ``trailers``, ``data_messages`` with ``data_message_bytes``, ``anomalies``.
+        ``hop``, ``hops_merged``, ``stream_id``, ``interim``, ``grpc`` with ``grpc_streaming`` and
+        ``grpc_compressed``, and per message ``trailers``, ``data_messages`` with ``data_message_bytes``,
+        ``anomalies``.
         """
         request = response = None
         if self.request is not None:
@@ -268,6 +276,10 @@ class Exchange:
             out["peer"] = {"address": self.peer.address, "port": self.peer.port}
         if self.direction:
             out["direction"] = self.direction
+        if self.hop:
+            out["hop"] = self.hop
+        if self.hops_merged:
+            out["hops_merged"] = self.hops_merged
         if self.stream_id:
             out["stream_id"] = self.stream_id
         if self.interim:
@@ -319,6 +331,8 @@ class Exchange:
             protocol=str(line["protocol"]),
             weight=float(line["weight"]),
             incomplete=line["incomplete"],
+            hop=str(line.get("hop", "")),
+            hops_merged=int(line.get("hops_merged", 0)),
             stream_id=int(line.get("stream_id", 0)),
             interim=int(line.get("interim", 0)),
             grpc=bool(line.get("grpc", False)),

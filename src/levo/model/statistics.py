@@ -20,6 +20,7 @@ class ExchangeDrops(TypedDict):
     url_filter: int
     ip_filter: int
     own_export: int
+    merged_hop: int
 
 
 class EngineStatistics(TypedDict):
@@ -72,6 +73,8 @@ class EngineStatistics(TypedDict):
     heads_rejected: int
     requests_seen: int
     responses_seen: int
+    hops_linked: int
+    hops_hurried: int
     memory_used_bytes: int
     memory_refused: int
 
@@ -101,7 +104,18 @@ class PortUse(TypedDict):
     exchanges: int
     """Finished, kept or not."""
     protocols: tuple[str, ...]
-    """Of "http/1", "http/2", "websocket", "tls", "other"; empty as long as none is known."""
+    """Of "http/1", "http/2", "websocket", "fastcgi", "tls", "other"; empty as long as none is known. Those
+    that are not read have a name where their first octets tell: "ssh", "ftp-smtp", "imap", "pop3", "mysql",
+    "redis", "postgresql"."""
+
+
+class UnnamedTunnel(TypedDict):
+    """One entry of ``Engine.unnamed_tunnels()``."""
+
+    port: int | None
+    """UDP, the destination's; None for all that found no room."""
+    frames: int
+    """Those that look like VXLAN."""
 
 
 class EncryptedEndpoint(TypedDict):

@@ -35,12 +35,14 @@ from levo.satellite.connections import (
     connection_limit,
 )
 from levo.satellite.header_timeout import bounded_protocol
+from levo.satellite.keys import KeyWatch
 from levo.satellite.learner import JOURNAL_NAME, Progress
 from levo.satellite.log_rate import calm_log
 from levo.satellite.queue import Journal
 from levo.satellite.readiness import Readiness
 from levo.satellite.receive import GrpcReceiver, Ingester
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
+from levo.satellite.store.faults import opening
 from levo.satellite.store.userdata import USERDATA_NAME, UserData
 from levo.satellite.supervisor import LearnerSupervisor
 from levo.satellite.web import (
@@ -101,12 +103,15 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             resources.enter_context(_bind(a, f, max_connections, tls=tls))
             for a, f in ((settings.listen, "--listen"), (settings.otlp_http, "--otlp-http"))
         ]
-        with CatalogWriter(data_dir / DATABASE_NAME) as writer:
-            checkpoint = writer.checkpoint()
-        userdata = UserData(data_dir / USERDATA_NAME)
-        resources.callback(userdata.close)
-        reader = CatalogReader(data_dir / DATABASE_NAME, userdata.path)
-        resources.callback(reader.close)
+        keys = KeyWatch(data_dir)
+        with opening(data_dir):
+            with CatalogWriter(data_dir / DATABASE_NAME) as writer:
+                checkpoint = writer.checkpoint()
+            userdata = UserData(data_dir / USERDATA_NAME)
+            resources.callback(userdata.close)
+            reader = CatalogReader(data_dir / DATABASE_NAME, userdata.path)
+            resources.callback(reader.close)
+            userdata.accounts.exist()
         authenticator = Authenticator(
             userdata.accounts,
             userdata.sessions,
@@ -119,7 +124,11 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             Journal(data_dir / JOURNAL_NAME, max_bytes=settings.journal_max_bytes)
         )
         journal.skip_past(checkpoint.position)
-        catalogs = Catalogs(reader, userdata.decisions)
+
+        def on_decided() -> None:
+            loop.call_soon_threadsafe(supervisor.wake_for_decisions)
+
+        catalogs = Catalogs(reader, userdata.decisions, on_decided)
         live = LiveChannel(catalogs.revision)
 
         def on_progress(progress: Progress) -> None:
@@ -128,7 +137,12 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
 
         admission = _admission(settings, authenticator)
         supervisor = LearnerSupervisor(data_dir, on_progress, journal_end=lambda: journal.end)
-        readiness = Readiness(stopping=stop.is_set, refusal=journal.refusal, learner=supervisor.statistics)
+        readiness = Readiness(
+            stopping=stop.is_set,
+            refusal=journal.refusal,
+            learner=supervisor.statistics,
+            keys=keys.faults,
+        )
         ingester = Ingester(
             journal,
             max_request_bytes=settings.max_request_bytes,
@@ -150,7 +164,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
                 authenticator=authenticator,
                 live=live,
                 snapshot=lambda: (ingester.statistics(), journal.statistics(), supervisor.statistics()),
-                not_ready=readiness.causes,
+                readiness=readiness,
                 connections=lambda: {
                     name: each.connections.statistics()
                     for name, each in zip(("web", "otlp_http"), sockets, strict=True)
@@ -159,9 +173,12 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
                 satellite_url=web_url,
                 connect=_connect(settings, web_url, admission),
                 loopback_only=settings.listen.is_loopback,
+                webhook_link_local=settings.webhook_link_local,
             )
         )
-        otlp = build_otlp_app(ingester=ingester, not_ready=readiness.causes)
+        otlp = build_otlp_app(
+            ingester=ingester, readiness=readiness, loopback_only=settings.otlp_http.is_loopback
+        )
         servers = [
             _server(app, settings, listener.connections)
             for app, listener in zip((site, otlp), sockets, strict=True)
@@ -169,12 +186,13 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
         background = [
             asyncio.create_task(each, name=name)
             for each, name in (
-                (_alerts(reader, catalogs.whole, userdata, web_url).run(), "alerts"),
+                (_alerts(reader, catalogs.whole, userdata, web_url, settings).run(), "alerts"),
                 (_keep_fresh(catalogs.whole), "catalog"),
             )
         ]
         try:
             await supervisor.start()
+            keys.start()
             background.append(asyncio.create_task(readiness.watch(), name="readiness"))
             grpc_port = await grpc_receiver.start(
                 settings.otlp_grpc.host,
@@ -229,9 +247,18 @@ async def _keep_fresh(derived: DerivedCatalog) -> None:
         await asyncio.sleep(_FRESH_EVERY_S if done else 0.2)
 
 
-def _alerts(reader: CatalogReader, derived: DerivedCatalog, userdata: UserData, web_url: str) -> AlertWatcher:
+def _alerts(
+    reader: CatalogReader,
+    derived: DerivedCatalog,
+    userdata: UserData,
+    web_url: str,
+    settings: SatelliteSettings,
+) -> AlertWatcher:
     detector = AlertDetector(reader, derived, userdata.alerts, userdata.settings)
-    return AlertWatcher(detector, WebhookSender(userdata.alerts, userdata.webhooks, web_url))
+    sender = WebhookSender(
+        userdata.alerts, userdata.webhooks, web_url, link_local=settings.webhook_link_local
+    )
+    return AlertWatcher(detector, sender)
 
 
 def _admission(settings: SatelliteSettings, authenticator: Authenticator) -> IngestionTokens | None:
@@ -277,6 +304,7 @@ def _server(app: ASGIApp, settings: SatelliteSettings, connections: Connections)
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_keep_alive=75,
         timeout_graceful_shutdown=int(_GRACE_S),
         limit_concurrency=MAX_CONNECTIONS,

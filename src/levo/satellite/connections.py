@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
-import ipaddress
 import resource
 import socket
 from collections import Counter, OrderedDict
@@ -13,6 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+from levo.satellite.access.client_network import network_of
 
 MAX_CONNECTIONS = 1000
 """Of one port, however many files may be open."""
@@ -86,7 +87,7 @@ class Connections:
 
     def admit(self, connection: socket.socket, host: str) -> bool:
         """Count *connection* from now on; return False if there is no room for it."""
-        network = _network(host)
+        network = network_of(host)
         alone = self._by_network[network] >= self._of_one
         if (alone and not self._evict(network)) or (len(self._entries) >= self._limit and not self._evict()):
             self._refused += 1
@@ -199,14 +200,3 @@ class Listener(socket.socket):
             return True
         self._room_was_made = self.connections.make_room()
         return self._room_was_made
-
-
-def _network(host: str) -> str:
-    """Return what belongs to one client: an IPv4 address, or the /64 network of an IPv6 address."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if address.version == 4 or address.ipv4_mapped is not None:
-        return str(address)
-    return f"{int(address) >> 64:x}/64"

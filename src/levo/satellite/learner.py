@@ -1,9 +1,10 @@
 """The learner process: journal -> learn -> store.
 
 It runs beside the Satellite's main process, so that learning takes no turn from receiving. Its life hangs
-on its standard input: ``w`` says that the journal has grown, ``d`` that it should learn what is there and
-end; the end of the input ends it at once, since what is not committed stays in the journal. After every
-commit it writes one line of JSON (:class:`Progress`) to its standard output.
+on its standard input: ``w`` says that the journal has grown, ``p`` that people have decided something about
+paths, ``d`` that it should learn what is there and end; the end of the input ends it at once, since what is
+not committed stays in the journal. After every commit it writes one line of JSON (:class:`Progress`) to its
+standard output.
 """
 
 from __future__ import annotations
@@ -41,10 +42,13 @@ from levo.satellite.learn import (
     read_metrics,
     read_senders,
 )
+from levo.satellite.log_rate import RateLimited
 from levo.satellite.queue import JournalReader, Position, Record, RecordKind
+from levo.satellite.queue.reader import DOUBT_S
 from levo.satellite.scheduler import DecisionScheduler
 from levo.satellite.store import DATABASE_NAME, CatalogWriter
-from levo.satellite.store.rotation import KEY_BYTES, KEY_NAME
+from levo.satellite.store.faults import described, fault_of
+from levo.satellite.store.rotation import KEY_BYTES, KEY_NAME, read_key
 
 _LOG = logging.getLogger(__name__)
 JOURNAL_NAME = "journal"
@@ -81,6 +85,8 @@ class Progress(msgspec.Struct, frozen=True):
     revision: int
     torn_bytes: int
     damaged_records: int
+    unreadable_records: int = 0
+    """Since this process started, like the two before."""
 
     @property
     def position(self) -> Position:
@@ -157,6 +163,7 @@ class Learner:
         self._committed = writer.checkpoint()
         self._last_commit_s = self._last_prune_s = float("-inf")
         self._first_uncommitted_s = 0.0
+        self._unreadable = 0
 
     def step(self, now_s: float) -> bool:
         """Learn the next records; return False if there were none."""
@@ -176,7 +183,9 @@ class Learner:
         """Return how long the commit may wait: 0 if it is due, None if there is nothing to do."""
         if self._reader.position == self._committed.position:
             due = self._scheduler.due_s(self._writer.pending)
-            return None if due is None else max(0.0, due - now_s, self._last_commit_s + GATHER_S - now_s)
+            if due is None:
+                return DOUBT_S if self._reader.in_doubt else None
+            return max(0.0, due - now_s, self._last_commit_s + GATHER_S - now_s)
         if self._careful_records or len(self._delta.endpoints) > MAX_DELTA_ENDPOINTS:
             return 0.0
         due = max(self._first_uncommitted_s + GATHER_S, self._last_commit_s + COMMIT_INTERVAL_S)
@@ -194,6 +203,7 @@ class Learner:
             decide=partial(self._scheduler.decide, now_s=float("inf") if decide_all else now_s),
             deliveries=self._recent.fresh,
         )
+        self._unreadable += self._delta.unreadable_records
         self._delta = State()
         self._recent.committed()
         if now_s - self._last_prune_s > PRUNE_INTERVAL_S:
@@ -202,6 +212,15 @@ class Learner:
         self._careful_records = max(0, self._careful_records - 1)
         self._last_commit_s = now_s
         return self.progress()
+
+    def listen(self) -> None:
+        """Notice what people have said about paths.
+
+        Raises:
+            LevoError: what they say cannot be read.
+        """
+        self._writer.listen()
+        self._scheduler.listen()
 
     def progress(self) -> Progress:
         """Return where the last commit got to."""
@@ -213,6 +232,7 @@ class Learner:
             self._committed.revision,
             damage.torn_bytes,
             damage.damaged_total,
+            self._unreadable,
         )
 
 
@@ -243,6 +263,7 @@ def run(data_dir: Path, mode: Mode, commands: int, answers: int) -> None:
                 before,
             )
         learner = Learner(reader, writer, mode, settings)
+        learner.listen()
         _tell(answers, learner.progress())
         draining = False
         while True:
@@ -258,6 +279,8 @@ def run(data_dir: Path, mode: Mode, commands: int, answers: int) -> None:
                 if not said:
                     return
                 draining = draining or b"d" in said
+                if b"p" in said:
+                    learner.listen()
 
 
 def load_settings(data_dir: Path) -> LearnSettings:
@@ -277,7 +300,7 @@ def load_settings(data_dir: Path) -> LearnSettings:
         else:
             os.write(descriptor, os.urandom(KEY_BYTES))
             os.close(descriptor)
-        return LearnSettings(detectors, path.read_bytes()[:64], BodyBudget())
+        return LearnSettings(detectors, read_key(path), BodyBudget())
     except OSError as error:
         raise LevoError(f"{path}: {error.strerror}") from error
 
@@ -298,6 +321,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, format="levo satellite: %(message)s")
+    _LOG.addFilter(RateLimited())
     try:
         run(Path(sys.argv[1]), Mode(sys.argv[2]), 0, 1)
     except BrokenPipeError:
@@ -305,6 +329,10 @@ def main() -> int:
     except LevoError as error:
         _LOG.error("%s", error)
         return error.exit_status
+    except Exception as error:
+        # A damaged catalog shows as it likes; a traceback would hold what was captured.
+        _LOG.error("learner: %s", fault_of(error) or f"failed: {described(error)}")
+        return 1
     return 0
 
 

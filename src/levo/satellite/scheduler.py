@@ -4,24 +4,48 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from levo.satellite.learn import Override, PathState, Scope, TemplateDecision, decide_templates
 
 _SHARE = 10
 """A decision on a host is not made again before so many times the time that it took."""
 _AT_MOST_S = 60.0
+SETTLED_S = 10.0
+"""A host of which nothing new is known, only more of the same, is decided on again after this time …"""
+_GROWTH = 2
+"""… or when the requests have become more by one in so many."""
+
+
+class _Decided(NamedTuple):
+    """What the last decision on a host was made from."""
+
+    paths: int
+    """Nodes in the tree of paths."""
+    requests: int
+    settled_s: float
+    """Until when more of the same is no reason to decide again."""
+
+    def covers(self, paths: int, requests: int) -> bool:
+        """Whether these are more of the same."""
+        grown = requests - self.requests
+        return self.paths == paths and 0 <= grown * _GROWTH <= self.requests
 
 
 class DecisionScheduler:
     """Chooses when to decide on the templates of which host. Told the time; one thread uses it.
 
     What is decided depends on what was learned, never on when. A host that is not due keeps its last
-    decision, and its new places are shown as they are, until it is.
+    decision, and its new places are shown as they are, until it is. New places, and what users and
+    descriptions say, make a host due at once, as far as its cost allows.
     """
 
     def __init__(self, stopwatch: Callable[[], float] = time.perf_counter) -> None:
         self._stopwatch = stopwatch
         self._next_s: dict[Scope, float] = {}
+        self._decided: dict[Scope, _Decided] = {}
+        self._waits: dict[Scope, float] = {}
+        """Until when those wait that have learned more of the same."""
 
     def decide(
         self,
@@ -34,12 +58,27 @@ class DecisionScheduler:
         for scope, paths in pending.items():
             if now_s < self._next_s.get(scope, 0.0):
                 continue
+            size = paths.root.size()
+            last = self._decided.get(scope)
+            if last is not None and now_s < last.settled_s and last.covers(size, paths.learned):
+                self._waits[scope] = last.settled_s
+                continue
             start = self._stopwatch()
             decisions[scope] = decide_templates(paths, overrides(scope))
             took = self._stopwatch() - start
             self._next_s[scope] = now_s + min(_AT_MOST_S, took * _SHARE)
+            self._decided[scope] = _Decided(size, paths.learned, now_s + SETTLED_S)
+            self._waits.pop(scope, None)
         return decisions
+
+    def listen(self) -> None:
+        """Make all that are pending due: people have said something about paths."""
+        self._decided.clear()
+        self._waits.clear()
 
     def due_s(self, pending: Iterable[Scope]) -> float | None:
         """Return when the first of the *pending* hosts is due, None if there is none."""
-        return min((self._next_s.get(scope, 0.0) for scope in pending), default=None)
+        return min(
+            (max(self._next_s.get(scope, 0.0), self._waits.get(scope, 0.0)) for scope in pending),
+            default=None,
+        )

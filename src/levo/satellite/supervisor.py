@@ -20,6 +20,8 @@ from levo.satellite.queue import Position
 _LOG = logging.getLogger(__name__)
 _WAKE_DELAY_S = 0.02
 _LAST_BACKOFF_S = 30.0
+_STOPPED = ("T", "t")
+"""States of proc(5) in which a process does nothing until a signal or a debugger lets it go on."""
 _CAREFUL_AFTER, _SKIP_AFTER = 3, 5
 """Crashes without progress after which the learner goes record by record, and leaves one out."""
 
@@ -35,6 +37,14 @@ class SupervisorStatistics:
     """What the learner last told."""
     stuck_s: float
     """For how long there has been something to learn without a commit."""
+    damaged_total: int = 0
+    """Records of the journal that could not be read back, by any learner since the Satellite started."""
+    unreadable_total: int = 0
+    """Records that were read back and could not be learned from, likewise."""
+    stopped: bool = False
+    """Whether the learner was stopped by a signal."""
+    idle_s: float = 0.0
+    """For how long of :attr:`stuck_s` it has used no processor time, as when it waits for a disk."""
 
 
 class LearnerSupervisor:
@@ -69,6 +79,8 @@ class LearnerSupervisor:
         self._wake_is_planned = False
         self._stopping = False
         self._progress: Progress | None = None
+        self._damaged = self._unreadable = 0
+        self._used, self._used_changed_s = -1, 0.0
         self._restarts = 0
         self._crashes_in_place = 0
 
@@ -94,11 +106,30 @@ class LearnerSupervisor:
             self._wake_is_planned = True
             asyncio.get_running_loop().call_later(_WAKE_DELAY_S, self._send_wake)
 
+    def wake_for_decisions(self) -> None:
+        """Say that people have decided something about paths. A learner that starts later sees it itself."""
+        self._send(b"p")
+
     def statistics(self) -> SupervisorStatistics:
         """Return a snapshot."""
-        running = self._process is not None and self._process.returncode is None
-        stuck_s = 0.0 if self._behind_since_s is None else self._clock_s() - self._behind_since_s
-        return SupervisorStatistics(self._restarts, running, self._progress, stuck_s)
+        process = self._process
+        running = process is not None and process.returncode is None
+        now_s = self._clock_s()
+        state, used = process_state(process.pid) if process is not None and running else ("", -1)
+        if used != self._used:
+            self._used, self._used_changed_s = used, now_s
+        behind_since_s = self._behind_since_s
+        stuck_s = 0.0 if behind_since_s is None else now_s - behind_since_s
+        return SupervisorStatistics(
+            self._restarts,
+            running,
+            self._progress,
+            stuck_s,
+            self._damaged,
+            self._unreadable,
+            state in _STOPPED,
+            min(stuck_s, now_s - self._used_changed_s) if used >= 0 else 0.0,
+        )
 
     async def stop(self, timeout_s: float) -> bool:
         """Let the learner finish the journal and end; return whether it did so in time."""
@@ -168,13 +199,22 @@ class LearnerSupervisor:
     async def _follow(self) -> int:
         process = self._process
         assert process is not None and process.stdout is not None
+        damaged, unreadable = self._damaged, self._unreadable
         async for line in process.stdout:
-            before, self._progress = self._progress, msgspec.json.decode(line, type=Progress)
+            self._progress = msgspec.json.decode(line, type=Progress)
             behind = self._journal_end() > self._progress.position
             self._behind_since_s = self._clock_s() if behind else None
-            lost = self._progress.damaged_records - (before.damaged_records if before else 0)
-            if lost > 0:
-                _LOG.error("%d records of the journal could not be read back", lost)
+            self._damaged = damaged + self._progress.damaged_records
+            self._unreadable = unreadable + self._progress.unreadable_records
             self._ready.set()
             self._on_progress(self._progress)
         return await process.wait()
+
+
+def process_state(pid: int) -> tuple[str, int]:
+    """Return state and used processor time (clock ticks) of a process by proc(5); ``("", -1)`` if unknown."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return fields[0].decode(), int(fields[11]) + int(fields[12])
+    except (OSError, ValueError, IndexError):
+        return "", -1

@@ -82,7 +82,7 @@ class Sensor:
     listener: socket.socket | None
     """Bound to ``--listen``."""
     runs_as: str
-    """User and capabilities that root was given up for; empty where there was nothing to give up."""
+    """User, capabilities and system calls that are left; empty where nothing was given up."""
     warnings: tuple[str, ...]
     claim: Claim
     """Which sensor this is; held as long as this object."""
@@ -155,7 +155,7 @@ def open_sensor(merged: Merged, environ: Mapping[str, str], privileges: Plan | N
         if file is None:
             engine.set_host_addresses(_own_addresses())
         _give_keys(engine, config, file)
-        runs_as = str(privileges) if privileges is not None and os.geteuid() == 0 else ""
+        runs_as = "" if privileges is None else str(privileges)
         lost: list[str] = []
 
         def opened() -> None:
@@ -164,9 +164,8 @@ def open_sensor(merged: Merged, environ: Mapping[str, str], privileges: Plan | N
                 lost.extend(lost_files(privileges, merged.path, config))
                 _refuse_foreign_spool(merged)
 
-        outputs = _open_outputs(
-            merged, resource, shares, None if privileges is None else privileges.owner, opened
-        )
+        owner = None if privileges is None else privileges.owner
+        outputs = _open_outputs(merged, resource, shares, owner, opened, lost)
         pipeline = Pipeline(
             engine,
             source,
@@ -215,6 +214,7 @@ def _open_live(config: SensorConfig, environ: Mapping[str, str], shares: Shares)
         exclude=own_endpoints(config, environ),
         buffer_bytes=shares.ring_bytes,
         first_bytes=_FIRST_RING_BYTES,
+        vxlan_ports=config.vxlan_ports,
     )
 
 
@@ -313,6 +313,8 @@ def _engine(config: SensorConfig) -> Engine:
         idle_ns=config.connection_idle_timeout_ns,
         keep_bodies=config.max_http_length_bytes > 0,
         one_network=config.ignore_network_tags,
+        vxlan_ports=config.vxlan_ports,
+        hops="merge" if config.merge_hops else "link",
         **policy(config),
     )
 
@@ -349,6 +351,7 @@ def _open_outputs(
     shares: Shares,
     owner: tuple[int, int] | None,
     opened: Callable[[], None],
+    warnings: list[str],
 ) -> list[Output]:
     """The outputs, at work; *opened* is called when all they need is open and no thread has started."""
     from levo.sensor.export.opening import open_destination
@@ -364,7 +367,9 @@ def _open_outputs(
             destination = open_destination(spec, otlp_settings(config), owner=owner)
             found.append((spec, destination, None))
             if spec.kind == "otlp":
-                found[-1] = (spec, destination, _open_spool(merged, owner))
+                spool = _open_spool(merged, owner)
+                found[-1] = (spec, destination, spool)
+                warnings += [] if spool is None else [f"spool-dir: {each}" for each in spool.warnings]
         opened()
         for spec, destination, spool in found:
             outputs.append(

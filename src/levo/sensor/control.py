@@ -17,7 +17,7 @@ from levo.config.reload import changes
 from levo.errors import ConfigError
 from levo.ledger import Fate, Ledger
 from levo.sensor.assembly import Sensor
-from levo.sensor.doctor.ports import describe
+from levo.sensor.doctor.ports import describe, unnamed_tunnel
 from levo.sensor.health import HealthServer
 from levo.sensor.log import Log
 from levo.sensor.metrics import SCOPE, report_marks
@@ -68,6 +68,7 @@ class Control:
         self._ended = threading.Event()
         self._live = merged.config.read is None
         self._complaints: dict[str, _Complaint] = {}
+        self._named_tunnels: set[int | None] = set()
         self._said_stopping = False
         self._started_ns = sensor.claim.run.started_ns
         self._reports = 0
@@ -181,6 +182,7 @@ class Control:
             self._said_stopping = True
             self._log.info(f"stopping: delivering what is left, for at most {STOP_AFTER_S:g} s")
         if self._live:
+            self._report_tunnels()
             sent = ", ".join(f"{output.exported:,} traces to {output.name}" for output in seen.outputs)
             self._log.status(
                 f"{seen.engine['frames_received']:,} frames, {seen.engine['exchanges_emitted']:,} exchanges, "
@@ -261,6 +263,7 @@ class Control:
         self._report_undelivered()
         self._report_ports()
         self._report_encrypted()
+        self._report_tunnels()
         if self._log.structured:
             for balance in ledger.stages:
                 self._log.info(
@@ -295,6 +298,13 @@ class Control:
                 self._log.info(sentence, event="port", **port)
             elif port["packets"] * 200 >= total:
                 self._log.plain(f"  {sentence}")
+
+    def _report_tunnels(self) -> None:
+        """UDP that would be read if its port were named; each port once."""
+        for tunnel in self._sensor.snapshot().unnamed_tunnels:
+            if tunnel["port"] not in self._named_tunnels:
+                self._named_tunnels.add(tunnel["port"])
+                self._log.warning(unnamed_tunnel(tunnel), event="unnamed_tunnel", **tunnel)
 
     def _report_encrypted(self) -> None:
         """Endpoints over TLS, those with the most connections; how many others there were."""

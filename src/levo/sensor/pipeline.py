@@ -23,7 +23,7 @@ from levo.sensor.export.statistics import OutputStatistics
 if TYPE_CHECKING:
     from levo.engine.engine import Engine
     from levo.engine.exchange.batch import Batch
-    from levo.model.statistics import EncryptedEndpoint, EngineStatistics, PortUse
+    from levo.model.statistics import EncryptedEndpoint, EngineStatistics, PortUse, UnnamedTunnel
     from levo.sensor.capture.file import FileSource
     from levo.sensor.capture.live import LiveSource
     from levo.sensor.capture.statistics import FileStatistics, LiveStatistics
@@ -100,6 +100,8 @@ class Snapshot:
     """``Engine.ports()``: the busiest server ports."""
     encrypted: tuple[EncryptedEndpoint, ...] = ()
     """``Engine.encrypted()``: endpoints that are talked to over TLS."""
+    unnamed_tunnels: tuple[UnnamedTunnel, ...] = ()
+    """``Engine.unnamed_tunnels()``: UDP ports that look like VXLAN and are not opened."""
 
 
 class _Seen(TypedDict):
@@ -110,6 +112,7 @@ class _Seen(TypedDict):
     capture: FileStatistics | LiveStatistics
     ports: tuple[PortUse, ...]
     encrypted: tuple[EncryptedEndpoint, ...]
+    unnamed_tunnels: tuple[UnnamedTunnel, ...]
 
 
 class Handover:
@@ -363,6 +366,7 @@ class Pipeline:
             "capture": self._source.statistics(),
             "ports": tuple(engine.ports()),
             "encrypted": tuple(engine.encrypted()),
+            "unnamed_tunnels": tuple(engine.unnamed_tunnels()),
         }
 
     # The finishing thread.

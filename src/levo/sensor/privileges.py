@@ -1,4 +1,5 @@
-"""What the process may do while it reads packets of strangers: CAP_NET_RAW, as the user who called sudo.
+"""What the process may do while it reads packets of strangers: CAP_NET_RAW, as the user who called sudo,
+and the system calls that a sensor needs.
 
 Files, sockets and folders are opened before. CAP_NET_RAW stays because interfaces appear later and rings
 grow. Root that was not reached through sudo (a container, a unit without ``User=``) stays user 0 without
@@ -14,14 +15,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from levo.errors import PrivilegeError
+from levo.errors import ConfigError, PrivilegeError, Problem
+from levo.files import sudo_caller
 
 if TYPE_CHECKING:
     from levo.config import SensorConfig
 
 STAY_ROOT = "LEVO_USER"
 """``LEVO_USER=0`` keeps user 0, here and in the container image."""
-_MOST_ID = 0xFFFF_FFFE
+CALLS = "LEVO_SECCOMP"
+"""``LEVO_SECCOMP=off`` leaves system calls unfiltered, ``=log`` lets the kernel log what would be refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Plan:
     """CAP_NET_RAW is needed."""
     note: str = ""
     """Why the user stays although sudo was used; empty otherwise."""
+    calls: str = "on"
+    """``on``, ``log`` or ``off``: what becomes of system calls that a sensor does not need."""
 
     @property
     def owner(self) -> tuple[int, int] | None:
@@ -50,25 +55,35 @@ class Plan:
 
     def __str__(self) -> str:
         who = f"user {os.geteuid()}" if self.user is None else f"user {self.user.uid}, who called sudo"
-        return f"{who}, with {'CAP_NET_RAW alone' if self.capture else 'no capability'}{self.note}"
+        kept = "CAP_NET_RAW alone" if self.capture else "no capability"
+        return f"{who}, with {kept}{self.note}, {_filtered(self.calls)}"
 
 
 def plan(environ: Mapping[str, str], *, capture: bool) -> Plan:
-    """What :func:`give_up` will do for a process with this *environ*. Changes nothing in the end."""
+    """What :func:`give_up` will do for a process with this *environ*. Changes nothing in the end.
+
+    Raises:
+        ConfigError: a variable has a value that is none of its values.
+    """
+    calls = environ.get(CALLS) or "on"
+    if calls not in ("on", "log", "off"):
+        raise ConfigError(Problem(CALLS, f"{calls!r} is not one of on, log and off"))
     if os.geteuid() != 0 or environ.get(STAY_ROOT) == "0":
-        return Plan(None, capture)
-    user = _caller(environ)
-    if user is None:
-        return Plan(None, capture)
+        return Plan(None, capture, calls=calls)
+    caller = sudo_caller(environ)
+    if caller is None:
+        return Plan(None, capture, calls=calls)
+    user = User(*caller)
     from levo.sensor.capture.capabilities import SETGID, SETUID, permitted
 
     if permitted() & (SETUID | SETGID) != SETUID | SETGID:
-        return Plan(None, capture, f" (user {user.uid}, who called sudo, takes CAP_SETUID and CAP_SETGID)")
+        note = f" (user {user.uid}, who called sudo, takes CAP_SETUID and CAP_SETGID)"
+        return Plan(None, capture, note, calls)
     # Modules are imported later, too.
     missing = _unreadable(user, [os.path.dirname(__file__), os.path.dirname(os.__file__), *_folders()])
     if missing is not None:
-        return Plan(None, capture, f" (user {user.uid}, who called sudo, cannot read {missing})")
-    return Plan(user, capture)
+        return Plan(None, capture, f" (user {user.uid}, who called sudo, cannot read {missing})", calls)
+    return Plan(user, capture, calls=calls)
 
 
 def give_up(planned: Plan) -> None:
@@ -101,16 +116,24 @@ def _give_up(planned: Plan) -> None:
         capabilities.keep_only(kept)
     capabilities.no_new_privileges()
     capabilities.no_core_dumps()
+    if planned.calls != "off":
+        from levo.sensor.capture import seccomp
+
+        # A kernel without filters is told of by the plan.
+        if not seccomp.missing():
+            seccomp.confine(log_only=planned.calls == "log")
 
 
-def _caller(environ: Mapping[str, str]) -> User | None:
-    """The user who called sudo; None for root itself, or where the variables are no ids."""
-    uid, gid = environ.get("SUDO_UID", ""), environ.get("SUDO_GID", "")
-    if not all(each.isascii() and each.isdigit() and len(each) <= 10 for each in (uid, gid)):
-        return None
-    if not 0 < int(uid) <= _MOST_ID or not 0 <= int(gid) <= _MOST_ID:
-        return None
-    return User(int(uid), int(gid))
+def _filtered(calls: str) -> str:
+    """What becomes of system calls, in words."""
+    if calls == "off":
+        return f"system calls not filtered ({CALLS}=off)"
+    from levo.sensor.capture.seccomp import missing
+
+    reason = missing()
+    if reason:
+        return f"system calls not filtered ({reason})"
+    return "system calls filtered" if calls == "on" else f"system calls logged ({CALLS}=log)"
 
 
 def _folders() -> Iterator[str]:

@@ -380,4 +380,11 @@ def test_wide_text_that_is_cut_or_bounded_says_so():
     cut = as_text("\ufeff[1]".encode("utf-16-le")[:-1])
     assert (cut.body, cut.truncated) == (b"[1", True)
     bounded = as_text(("\ufeff" + "a" * 100).encode("utf-16-be"), max_size=10)
-    assert bounded.truncated and len(bounded.body) <= 13
+    assert bounded.truncated and len(bounded.body) == 10
+
+
+@pytest.mark.parametrize("octets", [10, 11, 12])
+def test_wide_text_never_passes_its_bound(octets):
+    """Not even by what is left of the last character."""
+    bounded = as_text(("\ufeff" + "\u4e2d" * 9).encode("utf-16-le"), max_size=octets)
+    assert (bounded.body.decode(), bounded.truncated) == ("\u4e2d" * (octets // 3), True)

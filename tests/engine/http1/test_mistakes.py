@@ -66,6 +66,26 @@ def test_a_few_octets_lost_with_the_end_of_a_body_do_not_unpair_it(size):
     assert rows(talk.segments) == [("/login", 200, "request_gap"), ("/next", 200, None)]
 
 
+@pytest.mark.parametrize("size", [1, 2, 6])
+def test_line_ends_lost_between_requests_do_not_unpair_the_next_one(size):
+    talk = Conversation().handshake().client(POST + b"Content-Length: 2\r\n\r\nhi").skip(True, size)
+
+    assert rows(talk.server(OK).client(GET).server(OK).close().segments) == [
+        ("/login", 200, None),
+        ("/next", 200, None),
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 2, 6])
+def test_a_request_whose_first_octets_were_lost_is_not_made_up(size):
+    """The rest of its request line looks like one: its response is reported alone, the next one is paired."""
+    talk = Conversation().handshake().client(POST + b"Content-Length: 2\r\n\r\nhi").server(OK)
+    talk.skip(True, size).client(GET[size:]).server(BAD.replace(b"Connection: close\r\n", b""))
+    found = rows(talk.client(GET.replace(b"next", b"last")).server(OK).close().segments)
+
+    assert [(target, status) for target, status, _ in found] == [("/login", 200), (None, 400), ("/last", 200)]
+
+
 EXPECT = POST + b"Content-Length: 20\r\nExpect: 100-continue\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, UDP
-from scapy.layers.l2 import ARP
+from scapy.layers.l2 import ARP, Dot1Q
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet
 
+from levo.engine.engine import Engine
 from levo.engine.net.frame import decode
+from levo.model.statistics import UnnamedTunnel
 from tests.engine.frame_samples import ether, ip4, ip6, outer4, outer6, outer_udp, samples
 from tests.helpers.effort import scaled
 
@@ -150,3 +153,54 @@ def test_any_nesting_of_tunnels_yields_the_segment(
     assert isinstance(front, dict) and isinstance(expected, dict)
     assert front["payload"] == expected["payload"][: len(expected["payload"]) - cut]
     assert front["missing_length"] == cut
+
+
+def read_by(*frames: Packet | bytes, ports: Sequence[int] = ()) -> tuple[int, list[UnnamedTunnel]]:
+    """TCP segments found, and the tunnels that nobody named."""
+    engine = Engine(vxlan_ports=ports)
+    engine.feed([(1, bytes(frame), None) for frame in frames])
+    return engine.statistics()["frames_tcp"], engine.unnamed_tunnels()
+
+
+@pytest.mark.parametrize("outer", [outer4, outer6], ids=["ip4", "ip6"])
+@pytest.mark.parametrize("inner", ["eth4", "eth6", "vlan"])
+def test_vxlan_on_another_port_is_counted_until_the_port_is_named(outer, inner):
+    frame = {"eth4": ether() / ip4(), "eth6": ether() / ip6(), "vlan": ether() / Dot1Q(vlan=5) / ip4()}[inner]
+    carried = ether() / outer(17) / UDP(sport=5, dport=6789) / VXLAN(vni=7) / frame
+
+    assert read_by(carried, carried) == (0, [{"port": 6789, "frames": 2}])
+    assert read_by(carried, carried, ports=[1, 6789]) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\x08" + bytes(7), id="no frame"),
+        pytest.param(bytes(VXLAN() / ether() / ARP()) + bytes(40), id="no IP"),
+        pytest.param(b"\x08\0\0\0\0\0\1\1" + bytes(ether() / ip4()), id="reserved octet"),
+        pytest.param(b"\x18\0\0\0\0\0\1\0" + bytes(ether() / ip4()), id="reserved flag"),
+        pytest.param(bytes(VXLAN() / ether()) + b"\x08\0\x60" + bytes(40), id="another version of IP"),
+        pytest.param(bytes(VXLAN() / ether() / Dot1Q(vlan=1))[:26] + bytes(20), id="cut after a tag"),
+    ],
+)
+def test_other_udp_is_not_taken_for_vxlan(content):
+    assert read_by(ether() / outer4(17) / UDP(dport=6789) / content) == (0, [])
+
+
+def test_ports_that_look_like_vxlan_have_a_bound_and_the_rest_is_summed():
+    sent = [ether() / outer4() / UDP(dport=7000 + n) / VXLAN() / ether() / ip4() for n in range(11)]
+
+    assert read_by(*sent, sent[1]) == (
+        0,
+        [
+            {"port": 7001, "frames": 2},
+            *({"port": port, "frames": 1} for port in (7000, *range(7002, 7008))),
+            {"port": None, "frames": 3},
+        ],
+    )
+
+
+def test_more_ports_than_the_engine_has_room_for_are_refused():
+    with pytest.raises(ValueError, match="more than 16"):
+        Engine(vxlan_ports=range(1, 18))

@@ -53,6 +53,30 @@ def test_a_syn_with_other_numbers_opens_a_new_connection_on_the_same_ports():
     assert engine.statistics()["connections_opened"] == 2
 
 
+@pytest.mark.parametrize("end", ["fin", "reset"])
+@pytest.mark.parametrize("ahead", [200_000_000, -200_000_000])
+def test_other_numbers_after_the_end_are_another_connection_even_without_a_syn(end, ahead):
+    """Its handshake was not captured; nothing of it belongs to the one that has ended."""
+    engine = Engine()
+    client_end, server_end = 1 + len(REQUEST), 1 + len(ANSWER)
+    feed(engine, *exchange(1))
+    if end == "fin":
+        feed(
+            engine,
+            packet(1, False, server_end, client_end, b"", 0x11),
+            packet(1, True, client_end, server_end + 1, b"", 0x11),
+        )
+    else:
+        feed(engine, packet(1, True, client_end, server_end, b"", 0x14))
+    feed(engine, *exchange(1, isn=1_000_000_000 + ahead)[2:], at=START + 40 * SECOND)
+    engine.finish()
+
+    assert [x.response.body for x in engine.take().exchanges()] == [b"ok", b"ok"]
+    statistics = engine.statistics()
+    assert (statistics["connections_opened"], statistics["payload_bytes_closed"]) == (2, 0)
+    assert_balanced(statistics)
+
+
 def test_late_duplicates_of_a_closed_connection_open_nothing():
     """What is retransmitted behind the FINs is a duplicate, not a connection joined in its middle."""
     engine = Engine()

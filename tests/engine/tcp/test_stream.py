@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from levo.engine.engine import Engine
+from tests.helpers.conversation import Conversation
+from tests.helpers.effort import long
 from tests.helpers.engine_runs import assert_balanced
+from tests.helpers.packets import Ends, capture_segments
 from tests.helpers.websocket import frame
 
 SECOND = 1_000_000_000
@@ -128,6 +133,34 @@ def test_segments_that_are_held_are_bounded_by_number():
     line.engine.finish()
     (exchange,) = line.exchanges()
     assert exchange.request.missing_bytes == line.engine.statistics()["gap_bytes"] >= 50_000
+    assert_balanced(line.engine.statistics())
+
+
+@pytest.mark.parametrize("order", ["scattered", "upwards", "downwards"])
+@pytest.mark.parametrize("count", [100_000, long(1_000_000)])
+def test_a_flood_of_held_segments_costs_each_the_same_and_its_neighbors_nothing(order: str, count: int):
+    """What is searched never grows past the bound, so the work is linear; exchanges beside it are whole."""
+    line = Line()
+    head = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (2 * count)
+    line.give(True, 1, 1, head)
+    places = list(range(1, 2 * count, 2))
+    if order == "scattered":
+        random.Random(7).shuffle(places)
+    elif order == "downwards":
+        places.reverse()
+    step = count // 50
+    for part in range(50):
+        some = places[part * step : (part + 1) * step]
+        line.engine.feed([(line.now, frame(True, 1 + len(head) + at, 1, b"a"), None) for at in some])
+        talk = Conversation(client_isn=part * 7_777_777, server_isn=part * 5_555_555).handshake()
+        talk.send(True, b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n").send(False, ANSWER)
+        honest = capture_segments(talk.segments, Ends(client_port=1000 + part))
+        line.engine.feed([(line.now, octets, None) for _, octets, _ in honest])
+        assert line.held() <= 8192
+        assert line.engine.memory_used_bytes < 4 << 20
+    found = line.exchanges()
+    assert len(found) == 50 and all(each.incomplete is None for each in found)
+    line.engine.finish()
     assert_balanced(line.engine.statistics())
 
 

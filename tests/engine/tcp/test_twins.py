@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
@@ -24,11 +24,19 @@ OUTSIDE = Ends("192.168.77.2", 51000, "192.168.77.1", 30080)
 MASQUERADED = Ends("192.168.77.1", 62001, "10.244.0.3", 8080)
 
 
-def vxlan(packet: bytes, vni: int) -> bytes:
-    """An IP packet in an Ethernet frame in VXLAN, between two hosts of its own."""
-    inner = b"\x08\0\0\0" + struct.pack("!I", vni << 8) + ethernet(packet)
-    udp = struct.pack("!HHHH", 50000, 4789, 8 + len(inner), 0) + inner
+def tunneled(header: bytes, port: int, packet: bytes) -> bytes:
+    """An IP packet in an Ethernet frame in a tunnel over UDP, between two hosts of its own."""
+    inner = header + ethernet(packet)
+    udp = struct.pack("!HHHH", 50000, port, 8 + len(inner), 0) + inner
     return ethernet(ipv4("192.0.2.1", "192.0.2.2", udp, protocol=17))
+
+
+def vxlan(packet: bytes, vni: int) -> bytes:
+    return tunneled(b"\x08\0\0\0" + struct.pack("!I", vni << 8), 4789, packet)
+
+
+def geneve(packet: bytes, vni: int) -> bytes:
+    return tunneled(b"\0\0\x65\x58" + struct.pack("!I", vni << 8), 6081, packet)
 
 
 @dataclass(frozen=True)
@@ -39,12 +47,14 @@ class Place:
     delay_us: int = 0
     vlans: tuple[int, ...] = ()
     vni: int | None = None
+    geneve: bool = False
+    """The tunnel of the VNI: Geneve instead of VXLAN."""
     shows: tuple[bool, ...] = (True, False)
     """Segments of which sides: the client's (True), the server's."""
 
     def frame_of(self, segment: Segment) -> bytes:
         if self.vni is not None:
-            return vxlan(ip(segment, self.ends), self.vni)
+            return (geneve if self.geneve else vxlan)(ip(segment, self.ends), self.vni)
         return frame(segment, self.ends, vlans=self.vlans)
 
 
@@ -214,6 +224,7 @@ NETWORKS = {
     "two stacks of VLANs": [Place(ENDS, vlans=(5, 7)), Place(ENDS, vlans=(7, 5))],
     "untagged beside tagged": [Place(ENDS), Place(ENDS, vlans=(6,))],
     "plain beside a VNI": [Place(ENDS), Place(ENDS, vni=1)],
+    "one VNI of VXLAN and Geneve": [Place(ENDS, vni=5), Place(ENDS, vni=5, geneve=True)],
 }
 
 
@@ -230,7 +241,7 @@ def test_two_networks_with_the_same_addresses_are_never_mixed(networks, late):
             segments = requests(
                 5, name, client_isn=chance.randrange(1, 2**32), server_isn=chance.randrange(1, 2**32)
             )
-            moved = Place(place.ends.with_client_port(20_000 + pair), 0, place.vlans, place.vni)
+            moved = replace(place, ends=place.ends.with_client_port(20_000 + pair))
             start = START + pair * 20_000 + tenant * 30 * MICROSECOND
             frames += seen(segments[3:] if late else segments, [moved], start_ns=start)
             expected += owned([name], 5)
@@ -246,7 +257,7 @@ def test_copies_of_a_connection_in_two_networks_are_read_once(networks, late):
     """As on a trunk and on the interface of one VLAN, or inside and outside of a tunnel."""
     segments = requests(20)[4 if late else 0 :]
     first, second = NETWORKS[networks]
-    run = run_frames(seen(segments, [first, Place(second.ends, 10, second.vlans, second.vni)]))
+    run = run_frames(seen(segments, [first, replace(second, delay_us=10)]))
     found = [x for x in run.exchanges if x["request"] is not None]
     assert len(found) == len({x["request"]["path"] for x in found}) >= 19
     assert run.statistics["payload_bytes_duplicate"] >= payload(segments) - 100
@@ -259,8 +270,8 @@ def test_requests_in_one_network_and_responses_in_another_are_put_together(netwo
     """As with a port mirror that tags one direction, or labels that each end of a path chooses."""
     first, second = NETWORKS[networks]
     places = [
-        Place(first.ends, 0, first.vlans, first.vni, shows=(True,)),
-        Place(second.ends, 0, second.vlans, second.vni, shows=(False,)),
+        replace(first, shows=(True,)),
+        replace(second, shows=(False,)),
     ]
     run = run_frames(seen(requests(20)[3 if late else 0 :], places))
     assert contents(run) == owned(["a"], 20) and len(run.exchanges) == 20

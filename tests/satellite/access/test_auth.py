@@ -71,6 +71,41 @@ def test_a_login_is_asked_for_once_there_is_an_account(authenticator: Authentica
         authenticator.login("nobody", PASSWORD, "127.0.0.1")
 
 
+def refused(authenticator: Authenticator, name: str, password: str, client: str) -> LoginRefused:
+    with pytest.raises(LoginRefused) as raised:
+        authenticator.login(name, password, client)
+    return raised.value
+
+
+def test_guesses_from_elsewhere_do_not_keep_the_owner_waiting(authenticator: Authenticator) -> None:
+    authenticator.put_account("anna", "admin", PASSWORD, "local")
+    authenticator.put_account("vera", "viewer", PASSWORD, "anna")
+    authenticator.login("anna", PASSWORD, "192.0.2.7")
+    waits = [refused(authenticator, "anna", f"guess {n}", f"198.51.100.{n}").retry_after_s for n in range(9)]
+
+    assert waits[:5] == [0.0] * 5 and all(waits[5:]), "many addresses together have the guesses of one"
+    authenticator.login("anna", PASSWORD, "192.0.2.7")
+    authenticator.login("vera", PASSWORD, "192.0.2.7")
+    assert refused(authenticator, "anna", PASSWORD, "198.51.100.99").retry_after_s
+
+
+def test_guesses_from_the_owners_address_are_slowed_down_too(authenticator: Authenticator) -> None:
+    authenticator.put_account("anna", "admin", PASSWORD, "local")
+    authenticator.login("anna", PASSWORD, "192.0.2.7")
+    waits = [refused(authenticator, "anna", f"guess {n}", "192.0.2.7").retry_after_s for n in range(6)]
+
+    assert waits[:5] == [0.0] * 5 and waits[5]
+
+
+def test_a_network_of_ipv6_is_one_address(authenticator: Authenticator) -> None:
+    authenticator.put_account("anna", "admin", PASSWORD, "local")
+    waits = [
+        refused(authenticator, f"nobody{n}", "guess", f"2001:db8::{n + 1:x}").retry_after_s for n in range(6)
+    ]
+
+    assert waits[:5] == [0.0] * 5 and waits[5]
+
+
 def test_tokens_of_organizations(authenticator: Authenticator) -> None:
     admission = IngestionTokens(authenticator, required=False, clock_s=iter(range(0, 1000, 10)).__next__)
     assert admission.admit("", "any") == "any"

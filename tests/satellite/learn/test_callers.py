@@ -24,3 +24,13 @@ def test_merging_is_counting_together() -> None:
     both.absorb(counted(range(40, 100)))
 
     assert both == counted(range(100))
+
+
+def test_an_address_of_any_length_is_counted() -> None:
+    """What is longer than an address of IP is not remembered between calls, and counted all the same."""
+    callers = Callers()
+    for _ in range(2):
+        for length in (0, 45, 46, 10_000):
+            callers.add(b"key", "a" * length)
+
+    assert callers.estimate() == 4

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import orjson
+from urllib.parse import parse_qsl
 
-from levo.satellite.learn.knowledge import Knowledge, learn_messages
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from levo.satellite.learn.knowledge import MAX_QUERY_FIELDS, learn_messages, read_query
+from levo.satellite.learn.schema import Knowledge
 from levo.satellite.learn.sensitive.detectors import Detectors
 from levo.satellite.learn.trace import INVALID_STATUS, Origin, Trace
 
@@ -94,3 +100,20 @@ def test_a_response_head_that_was_cut_counts_only() -> None:
 
     assert (knowledge.responses["200"].seen, knowledge.responses["200"].bodies) == (1, {})
     assert not knowledge.responses["200"].headers.children
+
+
+@given(st.text("ab=&+%4;é", max_size=30))
+def test_a_query_is_read_as_by_the_standard_library(text: str) -> None:
+    wanted: dict[str, list[str]] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        wanted.setdefault(name, []).append(value)
+
+    found = {name: value if isinstance(value, list) else [value] for name, value in read_query(text).items()}
+
+    assert found == wanted
+
+
+@pytest.mark.parametrize("mark", ["", "%20"])
+def test_a_query_of_too_many_parameters_teaches_nothing(mark: str) -> None:
+    assert len(read_query(mark + "&".join(f"p{number}=1" for number in range(MAX_QUERY_FIELDS)))) == 100
+    assert not read_query(mark + "&".join(f"p{number}=1" for number in range(MAX_QUERY_FIELDS + 1)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -138,3 +140,25 @@ def test_a_response_without_a_status_code_is_no_error() -> None:
 
     assert facts.statuses == {INVALID_STATUS: 2.0}
     assert (traffic.client_errors, traffic.server_errors, sum(traffic.latency.values())) == (0, 0, 2.0)
+
+
+def test_each_body_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The schema and what the path is told by the bodies need the same documents."""
+    json = (("content-type", "application/json"),)
+    trace = Trace(
+        Origin("acme", "production", "shop", "s"), "shop.example", "POST", "/users/anna", 201, 1.0, 1, 2,
+        request_headers=json, response_headers=json,
+        request_body=b'{"name": "anna"}', response_body=b'{"id": "anna", "name": "bela"}',
+    )  # fmt: skip
+    parsed: list[bytes] = []
+    loads = orjson.loads
+
+    def count(octets: bytes) -> object:
+        parsed.append(octets)
+        return loads(octets)
+
+    monkeypatch.setattr(orjson, "loads", count)
+    (paths,) = learn(State(), trace).paths.values()
+
+    assert parsed == [trace.request_body, trace.response_body]
+    assert paths.given_out

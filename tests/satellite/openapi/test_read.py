@@ -7,6 +7,7 @@ import json
 import pytest
 
 from levo.satellite.openapi import DocumentRefused, read_document
+from levo.satellite.openapi.read import MAX_UPLOADED_YAML_NODES
 
 HEAD = "openapi: 3.1.0\n"
 LEVELS = [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)]
@@ -75,3 +76,13 @@ def test_what_is_too_deep_too_much_or_nothing_is_one_line(text: str, aliases: bo
 def test_json_alone_may_be_asked_for(text: str) -> None:
     with pytest.raises(DocumentRefused):
         read_document(text, aliases=False, as_yaml=False)
+
+
+def test_uploaded_yaml_may_have_fewer_values_than_json() -> None:
+    values = MAX_UPLOADED_YAML_NODES
+    text = "openapi: 3.1.0\nx:\n" + "- 1\n" * values
+
+    with pytest.raises(DocumentRefused, match=f"more than {values} values in YAML; JSON may have more"):
+        read_document(text, aliases=False)
+    text = '{"openapi": "3.1.0", "x": [' + "1," * values + "1]}"
+    assert len(read_document(text, aliases=False)["x"]) == values + 1

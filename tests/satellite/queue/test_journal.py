@@ -194,7 +194,7 @@ def test_closing_writes_what_waits_and_takes_no_more(tmp_path: Path) -> None:
 
 
 def test_what_is_learned_after_closing_is_tidied_away(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, max_bytes=1 << 20, segment_bytes=500)
+    journal = Journal(tmp_path, max_bytes=1 << 20, segment_bytes=600)
     positions = [journal.append(record(number=number)).result(10) for number in range(12)]
     journal.close()
     journal.release(positions[5])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from levo.errors import LevoError
+from levo.errors import ConfigError, LevoError
 from levo.satellite.store import DATABASE_NAME, CatalogReader, EndpointFilter
 from levo.satellite.store.backup import FORMAT_NAME, restore_backup, write_backup
 from levo.satellite.store.userdata import USERDATA_NAME, UserData
@@ -141,3 +142,19 @@ def test_a_directory_that_the_version_before_uses_is_backed_up_and_moved_aside_w
     assert [account.name for account in userdata.accounts.all()] == ["anna"]
     assert {path.name for path in earlier.glob("replaced-*/*.sqlite3")} == {CATALOG, USERDATA}
     userdata.close()
+
+
+def test_a_backup_is_not_written_through_a_second_name_in_a_shared_folder(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "victim").write_bytes(b"precious")
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    os.link(tmp_path / "victim", shared / "backup.tar")
+    with pytest.raises(ConfigError, match=r"backup\.tar: cannot be written: it has a second name"):
+        write_backup(data, shared / "backup.tar")
+    assert (tmp_path / "victim").read_bytes() == b"precious"
+
+
+def test_a_backup_that_cannot_be_written_is_one_line(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(LevoError, match="cannot be written: No such file or directory"):
+        write_backup(data, tmp_path / "absent" / "backup.tar")

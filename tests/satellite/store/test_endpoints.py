@@ -6,9 +6,9 @@ import sqlite3
 from pathlib import Path
 
 from levo.satellite.learn import Scope, State, learn_all
+from levo.satellite.learn.schema import unpack_knowledge
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
-from levo.satellite.store.places import unpack_knowledge
 from levo.satellite.store.userdata import EndpointPlace, UserData
 from tests.satellite.store.catalogs import trace
 

@@ -6,9 +6,10 @@ import sqlite3
 from pathlib import Path
 
 from levo.satellite.learn import Knowledge, State, learn_all
+from levo.satellite.learn.schema import pack_knowledge, unpack_knowledge
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
-from levo.satellite.store.places import MAX_UNPROVEN, is_proven, pack_knowledge, unpack_knowledge
+from levo.satellite.store.places import MAX_UNPROVEN, is_proven
 from levo.satellite.store.traffic import DAY_S
 from levo.satellite.store.userdata import EndpointPlace, UserData
 from tests.satellite.store.catalogs import trace

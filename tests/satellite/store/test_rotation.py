@@ -9,9 +9,9 @@ import pytest
 
 from levo.errors import LevoError
 from levo.satellite.learn.paths import PathState
+from levo.satellite.learn.schema import unpack_knowledge
 from levo.satellite.queue import Position
 from levo.satellite.store import DATABASE_NAME, CatalogWriter
-from levo.satellite.store.places import unpack_knowledge
 from levo.satellite.store.rotation import KEY_NAME, rotate_key
 from tests.cli.levo_command import levo
 from tests.satellite.corpora import Corpus

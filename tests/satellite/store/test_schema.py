@@ -8,6 +8,7 @@ import pytest
 
 from levo.errors import LevoError
 from levo.satellite.learn import Knowledge, State, learn_all
+from levo.satellite.learn.schema import pack_knowledge
 from levo.satellite.openapi import render_document
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter, schema
@@ -135,7 +136,7 @@ def add_endpoint(connection: sqlite3.Connection, number: int, template: str, pla
         (number, template, template.replace("{}", "{userId}"), place),
     )
     connection.execute("INSERT INTO endpoint_status VALUES (?, 200, 1)", (number,))
-    connection.execute("INSERT INTO knowledge VALUES (?, ?)", (number, msgspec.msgpack.encode(known)))
+    connection.execute("INSERT INTO knowledge VALUES (?, ?)", (number, pack_knowledge(known)))
     connection.execute("INSERT INTO rollup VALUES (?, 60, 120, 1, 0, 0, x'9180')", (number,))
 
 
@@ -205,3 +206,25 @@ def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.undo()
     open_for_writing(path).close()
     assert "endpoint_redirect" in rows_of(path)
+
+
+def test_weights_of_an_earlier_catalog_become_parts_that_add_up_exactly_in_any_order(tmp_path: Path) -> None:
+    connection = older_catalog(tmp_path / "catalog", 7)
+    connection.execute(
+        "INSERT INTO endpoint (id, organization, environment, application, host, method, template, traces,"
+        " exchanges, first_seen_ns, last_seen_ns) VALUES (1, 'a', 'p', 's', 'h', 'GET', '/b', 9, 1e6, 1, 2)"
+    )
+    weights = {200: 28.200000000000003, 404: 1_000_000.7999999999, 500: 7.1}
+    connection.executemany("INSERT INTO endpoint_status VALUES (1, ?, ?)", weights.items())
+    connection.execute("INSERT INTO counter VALUES ('noise_exchanges', 14.6)")
+    connection.close()
+    open_for_writing(tmp_path / "catalog").close()
+
+    expected = {status: round(weight * 1024) / 1024 for status, weight in weights.items()}
+    with sqlite3.connect(tmp_path / "catalog") as connection:
+        (statuses, exchanges) = connection.execute("SELECT statuses, exchanges FROM place").fetchone()
+        assert msgspec.json.decode(statuses, type=dict[int, float]) == expected
+        assert exchanges == sum(expected.values())
+        assert dict(connection.execute("SELECT status, exchanges FROM endpoint_status")) == expected
+        assert connection.execute("SELECT exchanges FROM endpoint").fetchone() == (exchanges,)
+        assert connection.execute("SELECT value FROM counter").fetchone() == (14.599609375,)

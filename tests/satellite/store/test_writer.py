@@ -116,6 +116,20 @@ def test_a_catalog_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert stored(tmp_path / "catalog") == {}
 
 
+def test_a_damaged_row_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
+    with CatalogWriter(tmp_path / "catalog") as writer:
+        writer.commit(learn_all(State(), [trace()]), Position(1, 1))
+        with sqlite3.connect(tmp_path / "catalog") as other:
+            other.execute("UPDATE place SET knowledge = x'9bff'")
+        before = stored(tmp_path / "catalog")
+        with pytest.raises(
+            LevoError, match=r"catalog: what is stored .* is damaged at octet \d+: it ends too"
+        ):
+            writer.commit(learn_all(State(), [trace()]), Position(1, 2))
+
+        assert (stored(tmp_path / "catalog"), writer.checkpoint().position) == (before, Position(1, 1))
+
+
 def test_the_revision_grows_only_with_news(tmp_path: Path) -> None:
     with CatalogWriter(tmp_path / "catalog") as writer:
         first = writer.commit(learn_all(State(), [trace()]), Position(1, 1)).revision

@@ -48,3 +48,23 @@ def test_headers_are_added_and_stricter_ones_of_a_route_kept() -> None:
 
     assert answer.headers["x-frame-options"] == "SAMEORIGIN"
     assert answer.headers["referrer-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("location", "sent"),
+    [
+        ("/catalog", "/catalog"),
+        ("?said=saved", "?said=saved"),
+        ("http://attacker.example/catalog?q=1", "/catalog?q=1"),
+        ("https://attacker.example", "/"),
+        ("//attacker.example/x", "/x"),
+        ("http://a//attacker.example/x", "/attacker.example/x"),
+    ],
+)
+def test_a_redirect_stays_in_the_site_and_repeats_no_host(location: str, sent: str) -> None:
+    async def redirect(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"location", location.encode())]
+        await send({"type": "http.response.start", "status": 307, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    assert call(SecurityHeaders(redirect, loopback_only=False), "GET", "/").headers["location"] == sent

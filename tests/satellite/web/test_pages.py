@@ -12,14 +12,21 @@ from starlette.applications import Starlette
 
 from levo.satellite.catalog.place import place_of
 from levo.satellite.learn import Trace
+from levo.satellite.readiness import Readiness
 from levo.satellite.store import CatalogReader, EndpointFilter
 from levo.satellite.store.userdata import UserData
+from levo.satellite.supervisor import SupervisorStatistics
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.learned_pages import LearnedPages
 from levo.satellite.web.pages import PAGE_ROWS, Pages
 from levo.satellite.web.render import Renderer
 from tests.satellite.asgi import call
 from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
+
+
+def ready() -> Readiness:
+    well = SupervisorStatistics(0, True, None, 0.0)
+    return Readiness(stopping=lambda: False, refusal=lambda: "", learner=lambda: well)
 
 
 class Site:
@@ -34,7 +41,7 @@ class Site:
         catalogs.whole.refresh()
         self._now_ns = NOW + SECOND
         renderer = Renderer("http://127.0.0.1:9999", lambda: self._now_ns)
-        pages = Pages(catalogs, self.userdata.decisions, self.userdata.views, renderer)
+        pages = Pages(catalogs, self.userdata.decisions, self.userdata.views, renderer, ready())
         more = LearnedPages(catalogs, renderer)
         self.app = Starlette(routes=[*pages.routes(), *more.routes()])
 

@@ -82,6 +82,19 @@ def test_a_foreign_host_name_is_misdirected(satellite: RunningSatellite) -> None
     assert satellite.get("/api/endpoints", {"host": "localhost:1"}).status == 200
 
 
+def test_the_otlp_port_answers_to_loopback_names_only_too(satellite: RunningSatellite) -> None:
+    body = traces([Call()], {"service.name": "rebound"}).SerializeToString()
+    named = {"content-type": PROTOBUF, "host": "attacker.example"}
+    assert fetch("POST", satellite.otlp_http + "/v1/traces", body, named).status == 421
+    assert fetch("GET", satellite.otlp_http + "/healthz", None, named).status == 421
+    assert fetch("GET", satellite.otlp_http + "/healthz", None, {"host": "localhost"}).status == 200
+
+
+def test_a_trailing_slash_leads_to_the_page_whatever_host_is_named(satellite: RunningSatellite) -> None:
+    answer = satellite.get("/catalog/", {"host": "evil.localhost"})
+    assert (answer.status, answer.headers["location"]) == (307, "/catalog")
+
+
 def test_a_change_is_told_to_open_pages(satellite: RunningSatellite) -> None:
     connection = http.client.HTTPConnection(urlsplit(satellite.web).netloc, timeout=30)
     connection.request("GET", "/live")
@@ -119,7 +132,8 @@ def test_readiness_names_its_causes_on_both_ports_and_in_the_metrics(tmp_path: P
                 answer = fetch("GET", base + "/readyz", None, {})
                 assert answer.status == 503
                 assert answer.body.decode().splitlines() == [
-                    "not ready: traces are refused: the learners are behind; the journal is full"
+                    "not ready: traces are refused: the learners are behind; the journal is full",
+                    "not ready: the learner was stopped by a signal; kill -CONT lets it go on",
                 ]
             assert running.metric("levo_satellite_ready") == 0
             assert running.metric('levo_satellite_not_ready{cause="refusing"}') == 1
@@ -128,7 +142,7 @@ def test_readiness_names_its_causes_on_both_ports_and_in_the_metrics(tmp_path: P
             os.kill(learner, signal.SIGCONT)
         until(lambda: running.get("/readyz").status == 200)
         until(lambda: "ready again" in running.errors)
-        assert running.errors.count("\n") == 2
+        assert running.errors.count("\n") == 3
         assert running.metric("levo_satellite_ready") == 1
 
 

@@ -9,7 +9,11 @@ import subprocess
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scapy.layers.inet import UDP
+from scapy.layers.vxlan import VXLAN
+from scapy.packet import Packet
 
+from levo.engine.net.frame import decode
 from levo.errors import ConfigError
 from levo.sensor.capture.bpf import Program, compile_expression
 from levo.sensor.capture.filters import (
@@ -25,6 +29,7 @@ from levo.sensor.capture.filters import (
     through_tags,
     without,
 )
+from tests.engine.frame_samples import ether, ip4, outer4, outer6, samples
 from tests.helpers.effort import scaled
 from tests.sensor.capture.files import pcap, tcp_frame
 
@@ -133,6 +138,37 @@ def ipv6(next_header: int) -> bytes:
 )
 def test_what_may_hold_tcp_passes(frame, passes):
     assert Program(readable_program((), compiled)).match(frame) is passes
+
+
+UNFILTERED = {"802.3-snap", "three-tags-6"}
+"""Too rare for what each further test costs the kernel with every frame."""
+ON_ETHERNET = {
+    name: octets for name, (link, octets) in samples().items() if link == 1 and name not in UNFILTERED
+}
+
+
+@pytest.mark.parametrize("name", ON_ETHERNET)
+def test_what_the_engine_opens_the_kernel_passes(name):
+    frame = bytes(ON_ETHERNET[name])
+    assert isinstance(decode(1, frame), dict)
+
+    assert Program(readable_program((), compiled)).match(frame)
+
+
+def over_udp(port: int, content: bytes, outer: Packet) -> bytes:
+    return bytes(ether() / outer / UDP(sport=5, dport=port) / content)
+
+
+@pytest.mark.parametrize("outer", [outer4(17), outer6(17)], ids=["ip4", "ip6"])
+def test_udp_passes_on_named_ports_and_where_it_looks_like_vxlan(outer):
+    vxlan, other = bytes(VXLAN() / ether() / ip4()), bytes(60)
+    plain, named = (Program(readable_program((), compiled, ports)) for ports in ((), (6789,)))
+
+    assert plain.match(over_udp(6789, vxlan, outer))
+    assert not plain.match(over_udp(6789, other, outer))
+    assert named.match(over_udp(6789, other, outer))
+    assert not named.match(over_udp(6788, other, outer))
+    assert "udp port 6789" in describe(None, (), (6789,))
 
 
 @given(

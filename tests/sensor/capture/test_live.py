@@ -151,8 +151,10 @@ def test_what_the_engine_cannot_read_is_left_in_the_kernel():
     gre[23] = 47
     pppoe = frame[:12] + b"\x88\x64" + bytes(60)
     hop_by_hop = frame[:12] + b"\x86\xdd\x60\0\0\0\0\x10\0\x40" + bytes(60)
-    wanted = [frame, bytes(vxlan), bytes(later_fragment), bytes(gre), pppoe, hop_by_hop]
-    with LiveSource(["left0"]) as source, Wire("right0") as wire:
+    named = bytearray(udp)
+    named[36:38] = (6789).to_bytes(2, "big")
+    wanted = [frame, bytes(vxlan), bytes(named), bytes(later_fragment), bytes(gre), pppoe, hop_by_hop]
+    with LiveSource(["left0"], vxlan_ports=[6789]) as source, Wire("right0") as wire:
         source_warm(source)
         wire.send(bytes(udp), arp, *wanted, arp, bytes(udp))
         assert [each[1] for each in record(source, idle_ms=IDLE_MS)] == wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from levo.sensor.doctor.diagnosis import Level, diagnose, removed_by_rules
 from levo.sensor.doctor.reach import Reached
 from levo.sensor.doctor.watch import Watched
+from tests.helpers.conversation import Conversation
 from tests.sensor.doctor.evidence import EMPTY, HTTP, ONE_SIDED, OTHER, TLS, config, sight, watched
 
 NOTHING = sight()
@@ -47,6 +49,16 @@ CASES: dict[str, tuple[dict[str, Any], Watched, list[str]]] = {
     "some rules": ({}, watched(sight(HTTP, HTTP, rules=not_8081)), ["some-excluded"]),
     "rate limit": ({"rate_limit": "1"}, watched(sight(HTTP, limit=1.0)), ["rate-limit"]),
     "truncated packets": ({}, watched(sight(HTTP, snap=72)), ["heads-cut", "all-incomplete"]),
+    "VXLAN on a port of its own": (
+        {},
+        watched(sight(HTTP), replace(sight(HTTP), unnamed_tunnels=({"port": 6789, "frames": 3},))),
+        ["vxlan-port"],
+    ),
+    "VXLAN on many ports": (
+        {},
+        watched(sight(HTTP), replace(sight(HTTP), unnamed_tunnels=({"port": None, "frames": 3},))),
+        ["vxlan-port"],
+    ),
     "kernel drops": ({}, watched(sight(HTTP, dropped=7)), ["kernel-drops"]),
 }
 
@@ -76,3 +88,13 @@ def test_the_satellite() -> None:
 
 def test_what_rules_removed_in_words() -> None:
     assert removed_by_rules(sight(HTTP, rules=lambda *_: 4)) == ["2 exchanges matched by --path-exclusions"]
+
+
+def test_traffic_that_is_not_http_is_named_where_it_is_recognized() -> None:
+    ssh = Conversation().handshake().server(b"SSH-2.0-x\r\n").segments
+    texts = [diagnose(config(), watched(sight(seen)), None)[0].text for seen in (ssh, OTHER)]
+
+    assert texts == [
+        "the traffic on port 8080 is not HTTP: SSH",
+        "the traffic on port 8080 is not HTTP: another protocol, such as that of a database",
+    ]

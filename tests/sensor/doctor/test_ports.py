@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from levo.sensor.doctor.ports import describe
+from levo.sensor.doctor.ports import describe, unnamed_tunnel
 
 
 def port(number: int | None, packets: int, exchanges: int, *protocols: str) -> dict[str, Any]:
@@ -36,3 +36,12 @@ def port(number: int | None, packets: int, exchanges: int, *protocols: str) -> d
 )
 def test_sentences(given: dict[str, Any], packets: int, sentence: str) -> None:
     assert describe([given], packets) == [sentence]
+
+
+def test_a_tunnel_that_nobody_named_is_named_with_the_option_that_reads_it() -> None:
+    assert unnamed_tunnel({"port": 6789, "frames": 1}) == (
+        "UDP to port 6789 looks like VXLAN (1 packet): to read it, set --vxlan-port 6789"
+    )
+    assert unnamed_tunnel({"port": None, "frames": 1200}) == (
+        "UDP to further ports looks like VXLAN (1,200 packets)"
+    )

@@ -56,3 +56,19 @@ def test_a_reader_that_left_is_an_error(tmp_path: Path) -> None:
         with pytest.raises(PermanentExportError, match="standard output: Broken pipe"):
             sink.write(b"x" * 10)
         stream.raw.close()
+
+
+def test_nothing_is_written_through_a_second_name_in_a_shared_folder(tmp_path: Path) -> None:
+    """One line that names the path; ``tests/test_files.py`` has every kind of link."""
+    (tmp_path / "victim").write_bytes(b"precious")
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    os.link(tmp_path / "victim", shared / "out")
+    with pytest.raises(ConfigError) as caught:
+        FileSink(shared / "out")
+    assert str(caught.value) == (
+        f"--output: {shared}/out cannot be written: it has a second name (hard link), "
+        "in a folder that others can write; name another"
+    )
+    assert (tmp_path / "victim").read_bytes() == b"precious"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import random
+import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
+import zlib
 from pathlib import Path
 
 import pytest
@@ -47,7 +50,7 @@ def test_requests_come_back_whole_oldest_first_and_leave_nothing_on_disk(tmp_pat
     assert spool.statistics().bytes_on_disk == 0
     spool.close()
     spool.close()
-    assert [path.name for path in (tmp_path / "spool").iterdir()] == ["lock"]
+    assert sorted(path.name for path in (tmp_path / "spool").iterdir()) == ["key", "lock"]
 
 
 def test_a_released_request_is_the_next_one_again(tmp_path: Path) -> None:
@@ -179,6 +182,7 @@ def test_a_torn_tail_is_counted_at_any_length(tmp_path: Path) -> None:
         folder = tmp_path / f"cut{cut}"
         folder.mkdir()
         (folder / segment.name).write_bytes(octets[: 2 * record + cut])
+        shutil.copy(segment.with_name("key"), folder)
         spool = Spool(folder)
         seen = spool.statistics()
         assert (seen.torn_records, seen.torn_bytes) == (1, cut)
@@ -330,3 +334,228 @@ def test_a_slow_disk_holds_up_nobody_who_only_looks(tmp_path: Path, monkeypatch:
     assert drain(spool) == [request(1), request(2)]
     assert not spool.has_waiting()
     spool.close()
+
+
+def kept_apart(folder: Path, count: int) -> tuple[Path, list[EncodedRequest], list[int]]:
+    """A segment of *count* requests, and where each begins."""
+    spool = Spool(folder)
+    sent, begins = [request(number, 60) for number in range(count)], []
+    for one in sent:
+        begins.append(spool.bytes_on_disk)
+        spool.append(one)
+    spool.close()
+    (segment,) = folder.glob("*.spool")
+    return segment, sent, begins
+
+
+@pytest.mark.parametrize("opened", [False, True], ids=["before it is opened", "while it is open"])
+def test_one_flipped_octet_costs_one_record(tmp_path: Path, opened: bool) -> None:
+    """Whichever it is: of the head, the body or the tag."""
+    segment, sent, begins = kept_apart(tmp_path / "whole", 4)
+    octets = segment.read_bytes()
+    state = begins[2] - begins[1] - 60 - 16 - 1
+    for at in range(begins[1], begins[2]):
+        folder = tmp_path / str(at)
+        shutil.copytree(segment.parent, folder)
+        damaged = bytearray(octets)
+        damaged[at] ^= 0x10
+        if not opened:
+            (folder / segment.name).write_bytes(damaged)
+        spool = Spool(folder)
+        if opened:
+            (folder / segment.name).write_bytes(damaged)
+        recovered = spool.statistics().recovered_traces
+        got = drain(spool)
+        lost = spool.take_losses().damaged_traces
+        spool.close()
+        if at == begins[1] + state:
+            assert got == sent, "an octet that is not the one for settled"
+            continue
+        assert got == [sent[0], *sent[2:]], at
+        assert recovered == sum(one.traces for one in got) + lost
+        assert lost == sent[1].traces or (spool.statistics().torn_records == 1 and not opened)
+
+
+@given(
+    damage=st.lists(st.tuples(st.integers(0, 10_000), st.integers(1, 255)), min_size=1, max_size=4),
+    cut=st.integers(0, 60),
+)
+@settings(max_examples=scaled(40), deadline=None)
+def test_damage_costs_the_records_that_it_lies_in(damage: list[tuple[int, int]], cut: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        segment, sent, begins = kept_apart(Path(folder), 10)
+        octets = bytearray(segment.read_bytes())
+        size = len(octets)
+        hit = set()
+        for at, change in damage:
+            octets[at % size] ^= change
+            hit.add(max(i for i, begin in enumerate(begins) if begin <= at % size))
+        if cut:
+            octets = octets[:-cut]
+            hit.add(9)
+        segment.write_bytes(octets)
+        spool = Spool(Path(folder))
+        recovered = spool.statistics().recovered_traces
+        got = drain(spool)
+        lost = spool.take_losses().damaged_traces
+        spool.close()
+    untouched = [one for i, one in enumerate(sent) if i not in hit]
+    assert [one for one in got if one in untouched] == untouched
+    assert all(one in sent for one in got)
+    assert recovered == sum(one.traces for one in got) + lost
+
+
+def test_nothing_of_a_request_is_readable_on_disk(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    secret = b"S3cr3t-canary-" * 20
+    spool.append(EncodedRequest(1, secret))
+    files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert set(files) == {"0000000000000001.spool", "key", "lock"}
+    assert not any(b"S3cr3t" in octets for octets in files.values())
+    assert drain(spool) == [EncodedRequest(1, secret)]
+    spool.close()
+
+
+def test_the_key_is_renewed_whenever_the_spool_is_found_empty(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    first = (tmp_path / "key").read_bytes()
+    spool.append(request(1))
+    spool.close()
+    spool = Spool(tmp_path)
+    assert (tmp_path / "key").read_bytes() == first, "something waits"
+    drain(spool)
+    spool.close()
+    Spool(tmp_path).close()
+    assert (tmp_path / "key").read_bytes() != first
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("key", [None, b"", b"short", bytes(32), bytes(33)])
+def test_what_was_sealed_under_a_lost_key_is_counted(tmp_path: Path, key: bytes | None) -> None:
+    segment, sent, _ = kept_apart(tmp_path, 3)
+    if key is None:
+        segment.with_name("key").unlink()
+    else:
+        segment.with_name("key").write_bytes(key)
+    spool = Spool(tmp_path)
+    spool.append(request(7))
+    assert drain(spool) == [request(7)]
+    assert spool.take_losses().damaged_traces == sum(one.traces for one in sent)
+    spool.close()
+
+
+def test_a_record_counts_only_where_it_was_written(tmp_path: Path) -> None:
+    segment, sent, begins = kept_apart(tmp_path, 3)
+    octets = segment.read_bytes()
+    size = begins[1]
+    segment.write_bytes(octets[size : 2 * size] + octets[:size] + octets[2 * size :])
+    segment.with_name("0000000000000009.spool").write_bytes(octets)
+    spool = Spool(tmp_path)
+    assert drain(spool) == sent[2:]
+    assert spool.take_losses().damaged_traces == 2 * (sent[0].traces + sent[1].traces) + sent[2].traces
+    spool.close()
+
+
+def test_records_of_an_earlier_version_are_delivered(tmp_path: Path) -> None:
+    """In clear, as versions before the seal wrote them; what is settled there is not delivered again."""
+    sent = [request(number) for number in range(4)]
+    records = []
+    for one in sent:
+        body = bytes(one.body)
+        fields = struct.pack("<4s4I", b"LvR1", len(body), one.traces, one.gzipped, zlib.crc32(body))
+        records.append(fields + struct.pack("<I", zlib.crc32(fields)) + b"\0" + body)
+    records[1] = records[1][:24] + b"\1" + records[1][25:]
+    (tmp_path / "0000000000000003.spool").write_bytes(b"".join(records))
+    spool = Spool(tmp_path)
+    lease = spool.lease()
+    assert lease is not None and lease.request == sent[0]
+    spool.settle(lease)
+    spool.close()
+    spool = Spool(tmp_path)
+    assert drain(spool) == sent[2:]
+    spool.close()
+
+
+def test_a_body_in_clear_cannot_pretend_to_contain_a_record(tmp_path: Path) -> None:
+    """A stretch after a damaged head is searched; what traffic wrote there is believed only with a tag."""
+    segment, _, _ = kept_apart(tmp_path / "other", 1)
+    planted = segment.read_bytes()
+    fields = struct.pack("<4s4I", b"LvR1", len(planted), 1, 0, zlib.crc32(planted))
+    (tmp_path / "0000000000000001.spool").write_bytes(fields + b"bad!" + b"\0" + planted)
+    spool = Spool(tmp_path)
+    assert drain(spool) == [] and spool.statistics().recovered_traces == 0
+    assert spool.statistics().torn_records == 1
+    spool.close()
+
+
+root = [
+    pytest.mark.root,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root: makes files of other users"),
+]
+
+
+class TestFilesOfStrangers:
+    pytestmark = root
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        made = tmp_path / "spool"
+        made.mkdir()
+        made.chmod(0o777)
+        return made
+
+    @pytest.mark.parametrize("name", ["key", "0000000000000001.spool", "lock"])
+    def test_no_link_is_followed(self, folder: Path, tmp_path: Path, name: str) -> None:
+        victim = tmp_path / "victim"
+        victim.write_bytes(b"x" * 32)
+        (folder / name).symlink_to(victim)
+        if name == "lock":
+            with pytest.raises(SpoolError, match="symbolic links"):
+                Spool(folder)
+        else:
+            spool = Spool(folder)
+            spool.append(request(1))
+            assert drain(spool) == [request(1)]
+            spool.close()
+        assert victim.read_bytes() == b"x" * 32
+
+    @pytest.mark.parametrize("kind", ["owner", "hard link", "pipe"])
+    def test_records_that_somebody_else_put_there_are_not_delivered(
+        self, folder: Path, tmp_path: Path, kind: str
+    ) -> None:
+        body = b"forged"
+        fields = struct.pack("<4s4I", b"LvR1", len(body), 1, 0, zlib.crc32(body))
+        segment = folder / "0000000000000001.spool"
+        if kind == "pipe":
+            os.mkfifo(segment)
+        else:
+            segment.write_bytes(fields + struct.pack("<I", zlib.crc32(fields)) + b"\0" + body)
+        if kind == "owner":
+            os.chown(segment, 54321, 54321)
+        if kind == "hard link":
+            os.link(segment, tmp_path / "second")
+        spool = Spool(folder)
+        assert spool.statistics().recovered_traces == 0 and spool.statistics().torn_records == 1
+        assert drain(spool) == []
+        spool.close()
+
+    def test_a_key_of_somebody_else_is_replaced(self, folder: Path) -> None:
+        (folder / "key").write_bytes(bytes(32))
+        os.chown(folder / "key", 54321, 54321)
+        Spool(folder).close()
+        assert (folder / "key").stat().st_uid == 0 and (folder / "key").read_bytes() != bytes(32)
+
+    def test_folders_that_others_can_write_are_named(self, folder: Path) -> None:
+        inner = folder / "inner"
+        spool = Spool(inner)
+        assert spool.warnings == (f"every user may write {folder}",)
+        spool.close()
+        os.chown(inner, 54321, 54321)
+        spool = Spool(inner)
+        assert spool.warnings == (f"every user may write {folder}", f"{inner} belongs to user 54321")
+        spool.close()
+        folder.chmod(0o1777)
+        os.chown(inner, 0, 0)
+        spool = Spool(inner)
+        assert spool.warnings == (), "the sticky bit protects what is ours"
+        spool.close()

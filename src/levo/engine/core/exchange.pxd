@@ -4,7 +4,7 @@ from libc.stdlib cimport free
 
 from levo.engine.core.memory cimport buffer_free, clear, give_back, section_free, take
 from levo.engine.core.output cimport Text, lower
-from levo.engine.core.types cimport Budget, Exchange, Field, Message, Section, Span
+from levo.engine.core.types cimport Budget, Exchange, Field, Hop, Message, Section, Span
 
 
 cdef extern from "levo/engine/core/exchange.h":
@@ -50,12 +50,14 @@ cdef inline void exchange_free(Budget* budget, Exchange* exchange) noexcept nogi
     if exchange != NULL:
         message_free(budget, &exchange.request)
         message_free(budget, &exchange.response)
+        if exchange.hop != NULL:
+            give_back(budget, exchange.hop, sizeof(Hop))
         give_back(budget, exchange, sizeof(Exchange))
 
 
 cdef inline int64_t exchange_footprint(const Exchange* exchange) noexcept nogil:
     """Octets that the exchange has taken from its budget, counted afresh."""
-    return (<int64_t>sizeof(Exchange)
+    return (<int64_t>sizeof(Exchange) + (<int64_t>sizeof(Hop) if exchange.hop != NULL else 0)
             + exchange.request.head.allocated + exchange.request.trailers.allocated
             + exchange.request.body.capacity
             + exchange.response.head.allocated + exchange.response.trailers.allocated

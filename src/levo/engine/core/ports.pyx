@@ -10,6 +10,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from levo.engine.core.types cimport (
+    PROTOCOL_FASTCGI,
     PROTOCOL_HTTP1,
     PROTOCOL_HTTP2,
     PROTOCOL_OPAQUE,
@@ -66,7 +67,13 @@ cdef void make_room(PortTable* table) noexcept nogil:
     free(old)
 
 
-cdef PortUse* entry(PortTable* table, uint16_t port) noexcept nogil:
+cdef inline PortUse* entry(PortTable* table, uint16_t port) noexcept nogil:
+    # Nearly always the port of the packet before.
+    cdef PortUse* last = &table.slots[table.last]
+    return last if last.port == port and last.used else find_entry(table, port)
+
+
+cdef PortUse* find_entry(PortTable* table, uint16_t port) noexcept nogil:
     cdef uint32_t at = place_of(table, port)
     if not table.slots[at].used:
         if table.count >= MOST_PORTS:
@@ -77,6 +84,7 @@ cdef PortUse* entry(PortTable* table, uint16_t port) noexcept nogil:
         table.slots[at].used = 1
         table.slots[at].port = port
         table.count += 1
+    table.last = at
     return &table.slots[at]
 
 
@@ -89,6 +97,11 @@ cdef void ports_packet(PortTable* table, uint16_t port, uint8_t protocol, uint32
     use.protocols |= <uint32_t>1 << protocol
 
 
+cdef void ports_named(PortTable* table, uint16_t port, int name) noexcept nogil:
+    """A connection to *port* began as protocol *name* does, one of ``Named``."""
+    entry(table, port).protocols |= <uint32_t>1 << name
+
+
 cdef void ports_exchange(PortTable* table, uint16_t port) noexcept nogil:
     entry(table, port).exchanges += 1
 
@@ -97,7 +110,9 @@ cdef tuple names_of(uint32_t protocols):
     cdef list names = []
     for number, name in (
         (PROTOCOL_HTTP1, "http/1"), (PROTOCOL_HTTP2, "http/2"), (PROTOCOL_WEBSOCKET, "websocket"),
-        (PROTOCOL_TLS, "tls"), (PROTOCOL_OPAQUE, "other"),
+        (PROTOCOL_FASTCGI, "fastcgi"), (PROTOCOL_TLS, "tls"), (NAMED_SSH, "ssh"), (NAMED_FTP_SMTP, "ftp-smtp"),
+        (NAMED_IMAP, "imap"), (NAMED_POP3, "pop3"), (NAMED_MYSQL, "mysql"), (NAMED_REDIS, "redis"),
+        (NAMED_POSTGRESQL, "postgresql"), (PROTOCOL_OPAQUE, "other"),
     ):
         if protocols >> number & 1:
             names.append(name)

@@ -49,7 +49,7 @@ ctypedef struct Parser:
     uint32_t line                 # octets of the chunk-size line or trailer line so far
     uint8_t state
     uint8_t chunk_flags
-    uint8_t gap_before            # octets were lost since the last message
+    uint8_t gap_before            # octets were lost since the last message; 2: fewer than a request has
     uint8_t optional              # the status allows no content, yet the head announces some
     uint8_t expects               # the request asked for 100 (Continue), and none of its content was read yet
 
@@ -180,6 +180,7 @@ ctypedef struct EngineState:
     void* sampler                 # consulted at each request head, or NULL
     PortTable* ports              # counts by server port, or NULL
     void* tls                     # TlsTable (tls.pxd), or NULL
+    void* hops                    # Hops (exchange/hops.pyx), or NULL
     void* twins                   # Twins (tcp/twins.pxd)
     void* ended                   # how far connections had come that are over (tcp/ended.pxd)
     const uint8_t* hosts          # this host's addresses, 16 octets each; NULL: not known

@@ -151,7 +151,8 @@ cdef enum Protocol:
     PROTOCOL_WEBSOCKET = 4
     PROTOCOL_OPAQUE = 5
     PROTOCOL_PROXY = 6        # the header of the PROXY protocol, before anything else
-    PROTOCOL_COUNT = 7
+    PROTOCOL_FASTCGI = 7
+    PROTOCOL_COUNT = 8
 
 
 cdef enum Incomplete:
@@ -169,6 +170,19 @@ cdef enum Incomplete:
     MID_STREAM = 10           # HTTP/2 joined late: fields unknown
     RESET_STREAM = 11         # HTTP/2 RST_STREAM
     STILL_OPEN = 12           # capture ended, or a stream is reported while it lasts
+
+
+ctypedef struct Hop:
+    # What an exchange says of others that are the same request on its way through a proxy (exchange/hops.pyx).
+    uint8_t trace_id[16]      # of the one that it is linked with
+    uint8_t span_id[8]
+    uint8_t side              # HOP_*; 0: no link
+    uint8_t merged            # inner exchanges that were merged into this one
+
+
+cdef enum HopSide:
+    HOP_INNER = 1             # the linked one is the outer exchange
+    HOP_OUTER = 2
 
 
 ctypedef struct Exchange:
@@ -195,6 +209,7 @@ ctypedef struct Exchange:
     double weight             # exchanges this one stands for
     int64_t footprint         # octets taken from the budget
     uint64_t endpoint_key
+    Hop* hop                  # or NULL
     void* owner               # Connection that it hangs on, or NULL
     Exchange* previous
     Exchange* next
@@ -228,6 +243,7 @@ cdef enum Drop:
     DROP_URL_FILTER = 7
     DROP_IP_FILTER = 8
     DROP_OWN_EXPORT = 9
+    DROP_MERGED_HOP = 10
 
 
 ctypedef struct Stats:
@@ -276,3 +292,5 @@ ctypedef struct Stats:
     uint64_t heads_rejected           # a head that is none, or passes a bound
     uint64_t requests_seen
     uint64_t responses_seen
+    uint64_t hops_linked              # exchanges that name another hop of the same request
+    uint64_t hops_hurried             # forgotten early, for the bound on what is remembered

@@ -39,6 +39,7 @@ from levo.engine.core.types cimport (
     GRPC_SERVER_STREAMS,
     HEADING_INBOUND,
     HEADING_OUTBOUND,
+    HOP_OUTER,
     PROTOCOL_WEBSOCKET,
     Exchange,
     Message,
@@ -349,6 +350,11 @@ cdef void put_exchange(Output* out, const Exchange* exchange) noexcept nogil:
         put_raw(out, b',"direction":"inbound"')
     elif exchange.heading == HEADING_OUTBOUND:
         put_raw(out, b',"direction":"outbound"')
+    if exchange.hop != NULL and exchange.hop.side:
+        put_raw(out, b',"hop":"outer"' if exchange.hop.side == HOP_OUTER else b',"hop":"inner"')
+    if exchange.hop != NULL and exchange.hop.merged:
+        put_raw(out, b',"hops_merged":')
+        put_number(out, exchange.hop.merged)
     if exchange.stream_id:
         put_raw(out, b',"stream_id":')
         put_number(out, exchange.stream_id)

@@ -29,6 +29,9 @@ Attributes beyond the OpenTelemetry semantic conventions (one form per message, 
 ``levo.rpc.streaming``                          gRPC: ``client``, ``server`` or ``bidirectional``, the sides that
                                                 sent more than one message; absent when neither did
 ``levo.rpc.compressed``                         true, only where a gRPC message was sent compressed
+``levo.hop.side``                               ``outer`` or ``inner``: which side of a proxy this is, of the
+                                                request that the span's link names on the other side
+``levo.hop.merged``                             exchanges behind proxies that were merged into this one
 ==============================================  ==========================================================
 """
 
@@ -68,6 +71,7 @@ from levo.engine.core.output cimport (
     TextKind,
     body_text_length,
     copy,
+    equals_lower,
     forget_wide_registers,
     output_need,
     text_kind,
@@ -83,6 +87,7 @@ from levo.engine.core.types cimport (
     GRPC_SERVER_STREAMS,
     HEADING_INBOUND,
     HEADING_OUTBOUND,
+    HOP_OUTER,
     NO_RESPONSE,
     PROTOCOL_WEBSOCKET,
     REQUEST_CUT,
@@ -90,6 +95,7 @@ from levo.engine.core.types cimport (
     RESPONSE_CUT,
     Exchange,
     Field,
+    Hop,
     Message,
     Section,
 )
@@ -101,6 +107,8 @@ from levo.wire.schema cimport (
     EXPORT_TRACE_SERVICE_REQUEST_RESOURCE_SPANS,
     INSTRUMENTATION_SCOPE_NAME,
     INSTRUMENTATION_SCOPE_VERSION,
+    LINK_SPAN_ID,
+    LINK_TRACE_ID,
     RESOURCE_SPANS_RESOURCE,
     RESOURCE_SPANS_SCOPE_SPANS,
     SCOPE_SPANS_SCOPE,
@@ -111,6 +119,7 @@ from levo.wire.schema cimport (
     SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK,
     SPAN_KIND,
     SPAN_KIND_SERVER,
+    SPAN_LINKS,
     SPAN_NAME,
     SPAN_PARENT_SPAN_ID,
     SPAN_SPAN_ID,
@@ -288,6 +297,23 @@ cdef uint8_t* write_anomalies(uint8_t* at, uint16_t request, uint16_t response) 
     return at
 
 
+cdef inline void find_context(const Section* head, const Field** parent, const Field** state) noexcept nogil:
+    """The first field each of Trace Context (``traceparent``, ``tracestate``), in one walk; NULL stays."""
+    cdef const Field* field = head.fields
+    cdef const Field* end = field + head.field_count
+    cdef const Field** place
+    cdef Text name
+    while field != end:
+        if field.name.length - 10 <= 1:
+            place = parent if field.name.length == 11 else state
+            name = section_text(head, field.name)
+            if place[0] == NULL and name.length == field.name.length and equals_lower(
+                name.data, <const uint8_t*>(b"traceparent" if name.length == 11 else b"tracestate"), name.length
+            ):
+                place[0] = field
+        field += 1
+
+
 cdef uint8_t* write_ids(uint8_t* at, const Exchange* exchange, bint ascii) noexcept nogil:
     """trace_id, span_id, trace_state, parent_span_id, flags."""
     cdef uint8_t trace_id[16]
@@ -296,16 +322,17 @@ cdef uint8_t* write_ids(uint8_t* at, const Exchange* exchange, bint ascii) noexc
     cdef uint8_t parent_id[8]
     cdef uint8_t flags = 0
     cdef bint remote = False
-    cdef Field* field = NULL
+    cdef const Field* parent = NULL
+    cdef const Field* field = NULL
     cdef Text state
     cdef TextKind kind = TEXT_ASCII
     cdef uint64_t length
     cdef uint32_t bits
     derive_ids(exchange, trace_id, span_id)
     if exchange.request.present:
-        field = section_find(&exchange.request.head, b"traceparent", 11)
-    if field != NULL and read_traceparent(
-        section_text(&exchange.request.head, field.value), remote_trace, parent_id, &flags
+        find_context(&exchange.request.head, &parent, &field)
+    if parent != NULL and read_traceparent(
+        section_text(&exchange.request.head, parent.value), remote_trace, parent_id, &flags
     ):
         remote = True
         memcpy(trace_id, remote_trace, 16)
@@ -316,7 +343,6 @@ cdef uint8_t* write_ids(uint8_t* at, const Exchange* exchange, bint ascii) noexc
     at += 8
     if not remote:
         return at
-    field = section_find(&exchange.request.head, b"tracestate", 10)
     if field != NULL:
         state = section_text(&exchange.request.head, field.value)
         if not ascii:
@@ -478,6 +504,21 @@ cdef size_t room_for_span(const Exchange* exchange) noexcept nogil:
             + exchange.request.body.length + exchange.response.body.length)
 
 
+cdef uint8_t* write_hop(uint8_t* at, const Hop* hop) noexcept nogil:
+    """How this request went through a proxy: what was merged, and a link to the exchange on the other side."""
+    if hop.merged:
+        at = write_int(at, b"levo.hop.merged", hop.merged)
+    if not hop.side:
+        return at
+    at = write_name(at, b"levo.hop.side", b"outer" if hop.side == HOP_OUTER else b"inner")
+    at = write_tag(at, SPAN_LINKS, 2 + 16 + 2 + 8)
+    at = write_tag(at, LINK_TRACE_ID, 16)
+    memcpy(at, hop.trace_id, 16)
+    at = write_tag(at + 16, LINK_SPAN_ID, 8)
+    memcpy(at, hop.span_id, 8)
+    return at + 8
+
+
 cdef uint8_t* write_span(Output* out, uint8_t* at, const Exchange* exchange) noexcept nogil:
     """What ``ScopeSpans.spans`` holds."""
     cdef Facts facts
@@ -519,6 +560,8 @@ cdef uint8_t* write_span(Output* out, uint8_t* at, const Exchange* exchange) noe
         at = write_int(at, b"levo.http.interim_responses", exchange.interim)
     if exchange.stream_id:
         at = write_int(at, b"levo.http2.stream_id", exchange.stream_id)
+    if exchange.hop != NULL:
+        at = write_hop(at, exchange.hop)
     return write_status(at, exchange, rpc_status)
 
 

@@ -24,6 +24,7 @@ import ipaddress
 from copy import copy
 
 from levo.engine.exchange.coding cimport Inflater, decode_message, inflater_free, inflater_new
+from levo.engine.exchange.grpc_web cimport may_be_grpc_web, read_grpc_web
 from levo.engine.core.exchange cimport (
     Facts,
     address_text,
@@ -38,7 +39,7 @@ from levo.engine.core.exchange cimport (
     section_text,
 )
 from levo.engine.encode.jsonl cimport jsonl_encode
-from levo.engine.core.memory cimport buffer_append, leave_spares
+from levo.engine.core.memory cimport buffer_append, leave_spares, take
 from levo.engine.encode.otlp cimport otlp_encode
 from levo.engine.core.output cimport Output, Text, output_free
 from levo.engine.core.types cimport (
@@ -50,13 +51,14 @@ from levo.engine.core.types cimport (
     PROTOCOL_HTTP2,
     PROTOCOL_WEBSOCKET,
     Exchange,
+    Hop,
     Message,
     Pool,
     Section,
     Span,
 )
 
-from levo.model.exchange import ANOMALIES, DIRECTIONS, GRPC_STREAMING, INCOMPLETE_REASONS
+from levo.model.exchange import ANOMALIES, DIRECTIONS, GRPC_STREAMING, HOPS, INCOMPLETE_REASONS
 from levo.model.exchange import Address as _Address
 from levo.model.exchange import Exchange as _Exchange
 from levo.model.exchange import Request as _Request
@@ -117,6 +119,8 @@ cdef class Batch:
                 place += 1
                 cut += decode_message(&self.budget, inflater, &exchange.request, self._bound(limit, max_body_bytes))
                 cut += decode_message(&self.budget, inflater, &exchange.response, self._bound(limit, max_body_bytes))
+                if may_be_grpc_web(&exchange.response.body) or may_be_grpc_web(&exchange.request.body):
+                    read_grpc_web(&self.budget, exchange)
                 exchange.footprint = exchange_footprint(exchange)
                 exchange = exchange.next
             inflater_free(inflater)
@@ -442,6 +446,8 @@ cdef object _value(const Exchange* exchange):
         incomplete=INCOMPLETE_REASONS[exchange.incomplete - 1] if 1 <= exchange.incomplete <= 12 else None,
         stream_id=exchange.stream_id,
         interim=exchange.interim,
+        hop=HOPS[exchange.hop.side] if exchange.hop != NULL else "",
+        hops_merged=exchange.hop.merged if exchange.hop != NULL else 0,
         grpc=exchange.grpc != 0,
         grpc_streaming=GRPC_STREAMING[exchange.grpc >> 1 & 3],
         grpc_compressed=exchange.grpc & (GRPC_ASKED_COMPRESSED | GRPC_ANSWERED_COMPRESSED) != 0,
@@ -563,6 +569,13 @@ cdef int _fill(Budget* budget, Exchange* exchange, value) except -1:
     exchange.client_port = value.client.port
     exchange.server_port = value.server.port
     exchange.weight = value.weight
+    if value.hop or value.hops_merged:
+        exchange.hop = <Hop*>take(budget, sizeof(Hop))
+        if exchange.hop == NULL:
+            raise MemoryError
+        memset(exchange.hop, 0, sizeof(Hop))
+        exchange.hop.side = <uint8_t>HOPS.index(value.hop)
+        exchange.hop.merged = value.hops_merged
     exchange.stream_id = value.stream_id
     exchange.interim = value.interim
     if value.grpc:

@@ -568,7 +568,7 @@ cdef bint narrow(Budget* budget, Message* message, size_t max_size) noexcept nog
     cdef const uint8_t* data = message.body.data
     cdef uint32_t at = 0, width, size = 0
     cdef uint32_t length = message.body.length
-    cdef bint big
+    cdef bint big, bounded = False
     cdef uint8_t text[4]
     cdef int64_t code
     cdef Buffer out
@@ -591,20 +591,23 @@ cdef bint narrow(Budget* budget, Message* message, size_t max_size) noexcept nog
         width, big = 2, False
     if at == 0 and not is_text_type(message):
         return False                              # without a mark, zeros alone say little
-    while length - at >= width and out.length < max_size:
+    while length - at >= width:
         code = next_character(data, length, &at, width, big)
         if code == CUT:
             break
         size = encode(code, text) if code >= 0 else 0
+        if out.length + size > max_size:
+            bounded = True
+            break
         if size == 0 or not buffer_append(budget, &out, text, size):
             buffer_free(budget, &out)             # not text
             return False
-    if message.missing_bytes or at < length:
+    if message.missing_bytes or at < length or bounded:
         message.truncated = 1
     buffer_free(budget, &message.body)
     message.body = out
     message.content_decoded = 1
-    return out.length >= max_size and at < length
+    return bounded
 
 
 cdef bint is_text_type(const Message* message) noexcept nogil:

@@ -14,7 +14,7 @@ cdef extern from "levo/engine/exchange/names.h" nogil:
 
 
 cdef enum:
-    LONG_NAME = 63
+    HEADER_ROWS = 256         # a power of two
 
 
 cdef enum HeaderKind:
@@ -32,16 +32,16 @@ ctypedef struct HeaderName:
     const uint8_t* data       # lower-case
     uint32_t length
     unsigned int key          # ``header_key``
+    uint32_t next             # the next one of its row, counted from 1; 0: none
     HeaderKind kind
 
 
 ctypedef struct HeaderNames:
-    # Names of header fields to look for, compiled once, sorted by length.
+    # Names of header fields to look for, compiled once.
     HeaderName* names
     size_t count
     uint64_t keys[KEY_WORDS]  # a bit for each ``header_key``
-    uint32_t begin[64]        # by length (63: that or longer): names from this place on ...
-    uint32_t stop[64]         # ... to before this one; 0: none
+    uint32_t rows[256]        # HEADER_ROWS: by the low bits of the key, the first name counted from 1; 0: none
 
 
 cdef inline bint header_may_be(const HeaderNames* names, const uint8_t* name, uint32_t length) noexcept nogil:

@@ -168,19 +168,18 @@ cdef HeaderKind kind_of(const uint8_t* data, uint32_t length) noexcept nogil:
 cdef void header_names_add(
     HeaderNames* names, const uint8_t* data, uint32_t length, bint holds_urls
 ) noexcept nogil:
-    """Add a name (lower-case, not empty) that is not shorter than those before it; there must be room."""
-    cdef uint32_t row = length if length < LONG_NAME else LONG_NAME
+    """Add a name (lower-case, not empty); there must be room."""
     cdef HeaderName* name = &names.names[names.count]
     cdef unsigned int key = header_key(data, length)
+    cdef uint32_t* row = &names.rows[key & (HEADER_ROWS - 1)]
     name.data = data
     name.length = length
     name.key = key
     name.kind = HEADER_URL if holds_urls else kind_of(data, length)
     names.keys[key >> 6] |= <uint64_t>1 << (key & 63)
-    if not names.stop[row]:
-        names.begin[row] = <uint32_t>names.count
     names.count += 1
-    names.stop[row] = <uint32_t>names.count
+    name.next = row[0]
+    row[0] = <uint32_t>names.count
 
 
 cdef inline bint is_folded(const uint8_t* data, const uint8_t* lower_name, uint32_t length) noexcept nogil:
@@ -198,19 +197,20 @@ cdef inline bint is_folded(const uint8_t* data, const uint8_t* lower_name, uint3
 cdef HeaderKind header_kind(const HeaderNames* names, const Section* section, const Field* field) noexcept nogil:
     """What the one of *names* that *field* has says; HEADER_OTHER for none of them."""
     cdef Text name = section_text(section, field.name)
-    cdef uint32_t k, row
+    cdef const HeaderName* known
     cdef unsigned int key
+    cdef uint32_t place
     while name.length and is_blank(name.data[name.length - 1]):
         name.length -= 1                          # a blank before the colon
     if not name.length:
         return HEADER_OTHER
-    row = name.length if name.length < LONG_NAME else LONG_NAME
     key = header_key(name.data, name.length)
-    for k in range(names.begin[row], names.stop[row]):
-        if names.names[k].key != key or names.names[k].length != name.length:
-            continue
-        if is_folded(name.data, names.names[k].data, name.length):
-            return names.names[k].kind
+    place = names.rows[key & (HEADER_ROWS - 1)]
+    while place:
+        known = &names.names[place - 1]
+        if known.key == key and known.length == name.length and is_folded(name.data, known.data, name.length):
+            return known.kind
+        place = known.next
     return HEADER_OTHER
 
 

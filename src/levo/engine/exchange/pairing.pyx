@@ -21,10 +21,12 @@ acknowledges nothing behind the last answer.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp, memcpy
 
-from levo.engine.core.exchange cimport exchange_footprint, exchange_free, exchange_new
+from levo.engine.core.exchange cimport exchange_free, exchange_new
 from levo.engine.core.memory cimport buffer_free
 from levo.engine.core.ports cimport ports_exchange
 from levo.engine.core.state cimport ALIAS_RENAMED, Connection, EngineState, Parser
+from levo.engine.exchange.hops cimport hops_take
+from levo.engine.exchange.ready cimport put_ready
 from levo.engine.core.types cimport (
     COMPLETE,
     DROP_NONE,
@@ -406,19 +408,12 @@ cdef void finish_exchange(
         state.stats.exchanges_dropped[exchange.drop_state] += 1
         exchange_free(&state.budget, exchange)
         return
-    state.stats.exchanges_emitted += 1
-    if exchange.incomplete != COMPLETE:
-        state.stats.exchanges_emitted_incomplete += 1
-    exchange.footprint = exchange_footprint(exchange)
-    state.ready_bytes += exchange.footprint
-    state.ready_count += 1
-    exchange.next = NULL
-    exchange.previous = NULL
-    if state.ready_last == NULL:
-        state.ready_first = exchange
-    else:
-        state.ready_last.next = exchange
-    state.ready_last = exchange
+    if state.hops != NULL:
+        state.stats.exchanges_open += 1
+        if hops_take(state, exchange):
+            return
+        state.stats.exchanges_open -= 1
+    put_ready(state, exchange)
 
 
 cdef void show_interim(Exchange* exchange) noexcept nogil:

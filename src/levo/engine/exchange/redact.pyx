@@ -12,7 +12,7 @@ is left has the shape it had. Object members inside a hidden member are hidden w
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from levo.engine.exchange.batch cimport Batch
@@ -41,7 +41,11 @@ cdef extern from "<string.h>" nogil:
 cdef enum:
     NOT_HEX = 255
     REACH = 6 * LONGEST_NAME + 8                  # octets of the longest name, all of them escaped
+    MOST_LEVELS = 3                               # of percent-encoding inside of percent-encoding
     BESIDE = 512                                  # octets to either side in which a member tells what another one is
+
+
+cdef const char* DIGITS = b"0123456789ABCDEF"
 
 
 cdef enum Place:
@@ -550,6 +554,180 @@ cdef bint has_type(const Message* message, const char* part, size_t size) noexce
     return False
 
 
+# GraphQL documents, and what parameters hold in percent-encoding.
+
+cdef inline bint in_word(uint8_t c) noexcept nogil:
+    return c"a" <= lower(c) <= c"z" or c"0" <= c <= c"9" or c == c"_"
+
+
+cdef size_t hide_argument(uint8_t* data, size_t at, size_t length, uint64_t* count) noexcept nogil:
+    """Hide the value of a GraphQL argument at *at*: a string, a number, a list or an object; the place behind it.
+
+    Names stay: an enumeration's value, or the field behind an alias; so do variables, which are JSON elsewhere.
+    """
+    cdef const uint8_t* found
+    cdef size_t depth, quote = at
+    while quote < length and data[quote] == c"\\":
+        quote += 1
+    if quote == length:
+        return length
+    depth = quote - at
+    if data[quote] == c'"':
+        quote = at + 3 * (depth + 1)
+        if quote > length or data[quote - 1] != c'"' or data[quote - depth - 2] != c'"':
+            return hide_value(data, at, length, depth, False, count)
+        # A block string, up to three more quotes.
+        found = <const uint8_t*>memmem(data + quote, length - quote, data + at, quote - at)
+        at = length if found == NULL else <size_t>(found - data)
+        memset(data + quote, c"*", at - quote)
+        count[0] += 1
+        return length if found == NULL else at + 3 * (depth + 1)
+    if data[at] == c"{" or data[at] == c"[":
+        return hide_value(data, at, length, 0, False, count)
+    if data[at] == c"-" or c"0" <= data[at] <= c"9":
+        count[0] += 1
+        while at < length and (c"0" <= data[at] <= c"9" or data[at] in b".-+eE"):
+            if c"0" <= data[at] <= c"9":
+                data[at] = c"1"
+            at += 1
+    return at
+
+
+cdef void mask_arguments(const FieldNames* names, uint8_t* data, size_t length, uint64_t* count) noexcept nogil:
+    """Hide the values of named arguments, ``name: value``, of a GraphQL document (October 2021, section 2.6).
+
+    The document may be a JSON string, whose quotes have backslashes before them.
+    """
+    cdef const uint8_t* found
+    cdef size_t at = 0, start, end
+    cdef NameKind kind
+    while at < length:
+        found = <const uint8_t*>memchr(data + at, c":", length - at)
+        if found == NULL:
+            return
+        start = end = found - data
+        at = end + 1
+        while end and is_space(data[end - 1]):
+            end -= 1
+        start = end
+        while start and end - start < LONGEST_NAME and in_word(data[start - 1]):
+            start -= 1
+        if start == end or start and (data[start - 1] == c"$" or data[start - 1] == c'"'):
+            continue                              # a variable's type, or a member of JSON
+        kind = is_named(names, data + start, end - start)
+        if kind != NAMED_BY_USER and kind != NAMED_BY_DEFAULT:
+            continue
+        while at < length and is_space(data[at]):
+            at += 1
+        at = hide_argument(data, at, length, count)
+
+
+cdef inline bint begins(const uint8_t* data, size_t length, const char* text, size_t size) noexcept nogil:
+    return length >= size and memcmp(data, text, size) == 0
+
+
+cdef bint is_graphql(const Exchange* exchange) noexcept nogil:
+    """Whether the request's content holds a GraphQL document: by its first member, the target or the type."""
+    cdef const uint8_t* data = exchange.request.body.data
+    cdef size_t length = exchange.request.body.length, at = 0
+    cdef const uint8_t* found
+    cdef Text target
+    while at < length and (is_space(data[at]) or data[at] == c"[" or data[at] == c"{"):
+        at += 1
+    data += at
+    length -= at
+    if length == 0 or data[0] != c'"':
+        return length and has_type(&exchange.request, b"graphql", 7)
+    if length > 6 and data[1] in b"qove" and (
+        begins(data, length, b'"query"', 7) or begins(data, length, b'"operationName"', 15)
+        or begins(data, length, b'"variables"', 11) or begins(data, length, b'"extensions"', 12)
+    ):
+        return True
+    target = section_text(&exchange.request.head, exchange.request.target)
+    found = <const uint8_t*>memchr(target.data, c"q", target.length) if target.length else NULL
+    return found != NULL and memmem(target.data, target.length, b"graphql", 7) != NULL
+
+
+cdef inline bint may_nest(const uint8_t* data, size_t length) noexcept nogil:
+    """Whether values of parameters may hold JSON, a URL or a document: nearly none has such an octet."""
+    return (memchr(data, c"%", length) != NULL or memchr(data, c"{", length) != NULL
+            or memchr(data, c"@", length) != NULL)
+
+
+cdef size_t undo_once(uint8_t* data, uint32_t* places, size_t length) noexcept nogil:
+    """Undo one level of percent-encoding in place; *places*: where each octet came from. The octets left."""
+    cdef size_t i = 0, size = 0
+    while i < length:
+        places[size] = places[i]
+        if data[i] == c"%" and i + 2 < length and hex_value(data[i + 1]) != NOT_HEX and hex_value(data[i + 2]) != NOT_HEX:  # no-cython-lint
+            data[size] = hex_value(data[i + 1]) << 4 | hex_value(data[i + 2])
+            i += 3
+        else:
+            data[size] = data[i]
+            i += 1
+        size += 1
+    places[size] = places[length]
+    return size
+
+
+cdef void put_back(uint8_t* data, uint32_t start, uint32_t stop, uint8_t octet) noexcept nogil:
+    """Write *octet* for the encoded one between *start* and *stop*, encoded as that was."""
+    cdef uint32_t i
+    if stop - start == 1:
+        data[start] = octet
+        return
+    for i in range(start, stop):                  # %2A; %252A where it was encoded twice
+        data[i] = c"%" if i == start else c"2" if (i - start) & 1 else c"5"
+    data[stop - 2] = DIGITS[octet >> 4]
+    data[stop - 1] = DIGITS[octet & 15]
+
+
+cdef uint64_t mask_nested(const FieldNames* names, uint8_t* data, size_t length, Place place) noexcept nogil:
+    """Hide what is named in values that hold JSON, a URL or a GraphQL document, encoded MOST_LEVELS times at most.
+
+    All values are looked at together: an encoded ``&`` ends one, too. Doubt hides more.
+    """
+    cdef uint8_t* plain
+    cdef uint8_t* seen
+    cdef uint32_t* places
+    cdef size_t size = length, i, before
+    cdef uint64_t count = 0
+    cdef int level
+    if length > 0x7FFFFFF:
+        return 0
+    places = <uint32_t*>malloc((length + 1) * (sizeof(uint32_t) + 2))
+    if places == NULL:
+        memset(data, c"*", length)                # what cannot be looked at must not leave
+        return 1
+    plain = <uint8_t*>(places + length + 1)
+    seen = plain + length + 1
+    for i in range(length):
+        plain[i] = c" " if data[i] == c"+" else data[i]
+        places[i] = <uint32_t>i
+    places[length] = <uint32_t>length
+    for level in range(MOST_LEVELS + 1):
+        if level:
+            before = size
+            size = undo_once(plain, places, before)
+            if size == before:
+                break
+            for i in range(size):                 # those of the pairs around it are no part of a value
+                if (plain[i] == c"=" or plain[i] == c"&") and places[i + 1] - places[i] == 1:
+                    plain[i] = c"\n"
+        memcpy(seen, plain, size)
+        mask_json(names, plain, size, &count)
+        if level:
+            count += mask_pairs(names, plain, size, place, False)
+        mask_url_users(plain, size, &count)
+        if memchr(plain, c"{", size) != NULL:
+            mask_arguments(names, plain, size, &count)
+        for i in range(size):
+            if plain[i] != seen[i]:
+                put_back(data, places[i], places[i + 1], plain[i])
+    free(places)
+    return count
+
+
 cdef inline void mask_field(
     const Selection* chosen, Section* section, const Field* field, Hidden* hidden
 ) noexcept nogil:
@@ -564,6 +742,8 @@ cdef inline void mask_field(
         hidden.fields += mask_users(data, value.length)
         if memchr(data, c"=", value.length) != NULL:
             hidden.fields += mask_pairs(&chosen.names, data, value.length, IN_URL, False)
+        if may_nest(data, value.length):
+            hidden.fields += mask_nested(&chosen.names, data, value.length, IN_URL)
     elif mask_header(kind, value):
         hidden.headers += 1
     if not chosen.everywhere:
@@ -745,6 +925,7 @@ cdef void mask_body(const Selection* chosen, Message* message, Hidden* hidden) n
     cdef uint64_t* count = &hidden.fields
     cdef uint8_t* data = message.body.data
     cdef size_t length = message.body.length
+    cdef bint form
     if length > 3 and (data[0] == 0 or data[1] == 0 or data[0] >= 0xFE) and (
         has_type(message, b"json", 4) or has_type(message, b"form", 4) or has_type(message, b"xml", 3)
     ):
@@ -765,7 +946,10 @@ cdef void mask_body(const Selection* chosen, Message* message, Hidden* hidden) n
         return                                    # neither a pair nor a part's ``name=``
     if has_type(message, b"multipart/", 10) or (length > 2 and data[0] == c"-" and data[1] == c"-"):
         count[0] += mask_parts(names, data, length)
-    count[0] += mask_pairs(names, data, length, IN_BODY, has_type(message, b"urlencoded", 10))
+    form = has_type(message, b"urlencoded", 10)
+    count[0] += mask_pairs(names, data, length, IN_BODY, form)
+    if form and may_nest(data, length):
+        count[0] += mask_nested(names, data, length, IN_BODY)
 
 
 cdef void mask_message(const Selection* chosen, Message* message, Hidden* hidden) noexcept nogil:
@@ -783,6 +967,10 @@ cdef void mask_exchange(const Selection* chosen, Exchange* exchange, Hidden* hid
         hidden.headers += mask_target_users(exchange)
     if target.length and memchr(target.data, c"=", target.length) != NULL:
         hidden.fields += mask_pairs(&chosen.names, <uint8_t*>target.data, target.length, IN_TARGET, False)
+        if may_nest(target.data, target.length):
+            hidden.fields += mask_nested(&chosen.names, <uint8_t*>target.data, target.length, IN_TARGET)
+    if exchange.request.body.length and chosen.names.members and is_graphql(exchange):
+        mask_arguments(&chosen.names, exchange.request.body.data, exchange.request.body.length, &hidden.fields)
     mask_message(chosen, &exchange.request, hidden)
     mask_message(chosen, &exchange.response, hidden)
 
@@ -957,7 +1145,7 @@ cdef int compile_names(FieldNames* into, list found) except -1:
 
 
 cdef int compile_headers(HeaderNames* into, dict names) except -1:
-    """Fill *into* with names, sorted by length, that somebody else keeps alive: whether they hold URLs."""
+    """Fill *into* with names that somebody else keeps alive: whether they hold URLs."""
     cdef bytes name
     into.names = <HeaderName*>calloc(len(names) + 1, sizeof(HeaderName))
     if into.names == NULL:

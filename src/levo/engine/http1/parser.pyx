@@ -81,6 +81,8 @@ from levo.engine.exchange.pairing cimport (
 )
 from levo.engine.exchange.sampling cimport sample_request, sample_response
 from levo.engine.core.state cimport Connection, EngineState, Parser
+from levo.engine.core.ports cimport NAMED_NOTHING
+from levo.engine.proto.banner cimport named_by, note_banner
 from levo.engine.proto.dispatch cimport agree_on, begin_protocol
 from levo.engine.proto.layers cimport doubt, learn_client, speak, speaks, start_anew, watch_stream, whole
 from levo.engine.proto.protocol cimport (
@@ -126,6 +128,9 @@ cdef enum:
     CHUNK_EXTENSION = 2
     CHUNK_BAD = 4
     CHUNK_FIRST = 8             # the first line: it decides whether the content is chunked at all
+
+cdef enum:
+    SMALL_GAP = 2               # of Parser.gap_before
 
 cdef enum:
     MAX_TRAILERS = 65536
@@ -275,7 +280,8 @@ cdef uint32_t after_rejection(
         conn.streams[direction].syn
     ) or find_response(data, length) >= 0:
         return 0
-    if length >= 4 and memcmp(data, b"SSH-", 4) == 0:
+    if named_by(data, length) != NAMED_NOTHING:
+        note_banner(state, conn, direction, data, length)
         return 0                                  # another protocol's greeting, whatever the client took it for
     # The very first octets a server sends, and no status line anywhere: an HTTP/0.9 answer (RFC 1945
     # section 4.1), which is content up to the close.
@@ -846,6 +852,12 @@ cdef void http1_gap(
             return
     elif parser.state != START and parser.state != LOST:
         lose_framing(state, conn, direction, time_ns, offset, 0)
+    elif parser.state == START and direction == conn.client and size < LEAST_REQUEST and not parser.gap_before:
+        # Too little for a request: line ends, if one begins where it resumes (``search_message``).
+        move(parser, HOLE)
+        parser.start_offset = offset + <int64_t>size
+        parser.gap_before = SMALL_GAP
+        return
     end_head(state, parser)
     if direction == conn.client and (parser.state != LOST or parser.gap_before):
         parser.start_offset = offset + <int64_t>size
@@ -888,6 +900,10 @@ cdef uint32_t search_message(
         else:
             found = find_response(data + first, length - first)
         found = found + first if found >= 0 else -1
+    if parser.gap_before == SMALL_GAP:
+        parser.gap_before = found != 0
+        if found:
+            lose_order(conn)                      # the hole took the beginning of a request
     if found < 0 or found >= <int64_t>length:
         state.stats.payload_bytes_skipped += length
         state.stats.payload_bytes_parsed -= length

@@ -2,6 +2,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from levo.engine.net.fragments cimport FragmentTable
+from levo.engine.net.layer cimport Tunnels
 from levo.engine.core.types cimport Budget, Frame, Packet, Stats
 
 
@@ -10,6 +11,7 @@ ctypedef struct Decoder:
     Budget* budget
     Stats* stats
     uint64_t seed             # of the hashes that tell networks apart
+    Tunnels tunnels
     int outcome               # Layer outcome of the last frame
 
 

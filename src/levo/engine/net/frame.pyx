@@ -41,6 +41,7 @@ from levo.engine.net.layer cimport (
     LAYER_PROTOCOL,
     MOST_LAYERS,
     Cursor,
+    Tunnels,
     narrow,
     present,
     understated,
@@ -57,6 +58,7 @@ cdef void decoder_init(Decoder* decoder, Budget* budget, Stats* stats, uint64_t 
     decoder.budget = budget
     decoder.stats = stats
     decoder.seed = seed
+    memset(&decoder.tunnels, 0, sizeof(Tunnels))
     decoder.outcome = DONE_NOT_IP
 
 
@@ -160,6 +162,7 @@ cdef int decode_layers(Decoder* decoder, const Frame* frame, Packet* packet) noe
     cursor.inside_ip = 0
     cursor.network = 0
     cursor.seed = decoder.seed
+    cursor.tunnels = &decoder.tunnels
     packet.time_ns = frame.time_ns
     layer = link_enter(frame.link_type, &cursor)
     while layer >= LAYER_IPV4:

@@ -2,6 +2,25 @@
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 
+cdef enum:
+    MOST_VXLAN_PORTS = 16
+    MOST_GUESSES = 8
+
+
+ctypedef struct PortGuess:
+    # A UDP port whose content looks like VXLAN, and how many frames did.
+    uint64_t frames
+    uint16_t port
+
+
+ctypedef struct Tunnels:
+    uint16_t vxlan_ports[MOST_VXLAN_PORTS]    # named by the user, besides the usual ones
+    uint32_t vxlan_port_count
+    uint32_t guess_count
+    PortGuess guesses[MOST_GUESSES]
+    uint64_t guesses_refused                  # frames to further ports
+
+
 ctypedef struct Cursor:
     const uint8_t* at         # next octet to read
     const uint8_t* end        # behind the last octet that is present
@@ -12,15 +31,17 @@ ctypedef struct Cursor:
     uint8_t inside_ip         # an IP header was read
     uint64_t network          # keyed hash of what encloses the packet; 0: nothing that tells networks apart
     uint64_t seed
+    Tunnels* tunnels
 
 
 cdef enum Network:
     # What tells networks apart: two of them may use the same addresses.
     NETWORK_VLAN = 1          # VLAN identifier
-    NETWORK_VNI = 2           # VXLAN and Geneve
+    NETWORK_VNI = 2           # VXLAN
     NETWORK_KEY = 3           # GRE
     NETWORK_LABEL = 4         # MPLS, the last label of the stack
     NETWORK_SERVICE = 5       # I-SID of provider backbone bridges
+    NETWORK_GENEVE = 6        # VNI of Geneve: another overlay may use the same number
 
 
 cdef enum Layer:

@@ -2,10 +2,11 @@
 
 GRE (RFC 2784, 2890; version 1 of RFC 2637; ERSPAN), VXLAN (RFC 7348), Geneve (RFC 8926), GRE over UDP
 (RFC 8086), MPLS in IP and in UDP (RFC 4023, 7510), EtherIP (RFC 3378), GTP-U, TZSP. UDP tunnels are told by the
-destination port. What does not look like its tunnel is simply not TCP.
+destination port; VXLAN on other ports is opened where the user names them, and counted by port where not. What does
+not look like its tunnel is simply not TCP.
 """
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from levo.engine.net.layer cimport (
     DONE_MALFORMED,
@@ -17,9 +18,12 @@ from levo.engine.net.layer cimport (
     LAYER_MPLS,
     LAYER_PPP_FRAMED,
     LAYER_TYPE,
+    MOST_GUESSES,
+    NETWORK_GENEVE,
     NETWORK_KEY,
     NETWORK_VNI,
     Cursor,
+    Tunnels,
     enter_network,
     narrow,
     present,
@@ -77,7 +81,48 @@ cdef int udp(Cursor* cursor) noexcept nogil:
     if port == 6635:
         cursor.at += 8
         return LAYER_MPLS
+    if is_named(cursor.tunnels, port):
+        cursor.at += 8
+        return vxlan(cursor, False)
+    if looks_like_vxlan(cursor):
+        guess(cursor.tunnels, <uint16_t>port)
     return DONE_NOT_TCP
+
+
+cdef bint is_named(const Tunnels* tunnels, uint32_t port) noexcept nogil:
+    cdef uint32_t i
+    for i in range(tunnels.vxlan_port_count):
+        if tunnels.vxlan_ports[i] == port:
+            return True
+    return False
+
+
+cdef bint looks_like_vxlan(const Cursor* cursor) noexcept nogil:
+    """Whether a UDP datagram holds a VXLAN header (RFC 7348, with group policy or GPE), and a frame with IP in it."""
+    cdef const uint8_t* at = cursor.at + 8
+    cdef uint32_t kind
+    if present(cursor) < 8 + 8 + 14 + 20 or at[0] & 0x7B != 0x08 or at[1] & 0xB7 or at[7]:
+        return False
+    at += 8 + 12
+    kind = be16(at)
+    if kind == 0x8100 and present(cursor) >= 8 + 8 + 18 + 20:
+        at += 4
+        kind = be16(at)
+    return kind == 0x0800 and at[2] >> 4 == 4 or kind == 0x86DD and at[2] >> 4 == 6
+
+
+cdef void guess(Tunnels* tunnels, uint16_t port) noexcept nogil:
+    cdef uint32_t i
+    for i in range(tunnels.guess_count):
+        if tunnels.guesses[i].port == port:
+            tunnels.guesses[i].frames += 1
+            return
+    if tunnels.guess_count == MOST_GUESSES:
+        tunnels.guesses_refused += 1
+        return
+    tunnels.guesses[tunnels.guess_count].port = port
+    tunnels.guesses[tunnels.guess_count].frames = 1
+    tunnels.guess_count += 1
 
 
 cdef int vxlan(Cursor* cursor, bint generic) noexcept nogil:
@@ -156,7 +201,7 @@ cdef int geneve(Cursor* cursor) noexcept nogil:
     if present(cursor) < length:
         return DONE_MALFORMED
     cursor.type = be16(cursor.at + 2)
-    enter_network(cursor, NETWORK_VNI, be32(cursor.at + 4) >> 8)
+    enter_network(cursor, NETWORK_GENEVE, be32(cursor.at + 4) >> 8)
     cursor.at += length
     return LAYER_TYPE
 

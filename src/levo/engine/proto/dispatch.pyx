@@ -25,6 +25,7 @@ from levo.engine.exchange.pairing cimport (
     lose_order,
     pending_footprint,
 )
+from levo.engine.proto.banner cimport note_banner
 from levo.engine.proto.layers cimport doubt, keep_layers, level_of, speak
 from levo.engine.proto.protocol cimport LOOKS_NO, LOOKS_REQUEST, Protocol
 
@@ -100,6 +101,8 @@ cdef uint32_t unknown_data(
         # Before the first request (RFC 9112 section 2.2).
         state.stats.payload_bytes_parsed += empty
         return empty
+    if conn.streams[direction].offset == 0 and conn.streams[direction].syn:
+        note_banner(state, conn, direction, data, length)
     doubt(conn, length if length > 512 else 512)
     if conn.layers[conn.top].unrecognized >= OPAQUE_AFTER:
         return become_opaque(state, conn, length)

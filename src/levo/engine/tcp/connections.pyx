@@ -86,6 +86,7 @@ cdef enum:
     EVICT_LOOKS = 32            # connections looked at for one that is worth least
     MOST_ROUNDS = 4096          # of giving up for one packet: it may have made a body some MiB larger
     SMALL = 2048                # below this, giving up a connection's messages frees too little
+    ANOTHER = 1 << 26           # sequence numbers further away belong to another connection
     RESET_WINDOW = 1 << 20      # how far behind the last octet seen a RST is believed
     HALF_OPEN_SHARE = 8         # half-open connections that hold more than this part of the budget go first
     QUIET_SHARE = 4             # ... and quiet ones next
@@ -522,8 +523,7 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
     cdef int side = 1 if swapped(packet) else 0
     cdef int crossed = 0
     cdef uint64_t network = 0 if state.one_network else packet.network
-    cdef uint64_t before
-    cdef bint known = False
+    cdef int64_t translated_before = -1
     if side:
         ends.a = <const uint8_t*>packet.destination
         ends.b = <const uint8_t*>packet.source
@@ -557,13 +557,12 @@ cdef void take_packet(EngineState* state, const Packet* packet) noexcept nogil:
                 state.stats.payload_bytes_evicted += packet.payload_length
                 return
             side = 1 if swapped(packet) else 0
-        else:
-            known = conn.aliases & ALIAS_TRANSLATED
-    before = state.stats.payload_bytes_duplicate
+        elif conn.aliases & ALIAS_TRANSLATED:
+            translated_before = <int64_t>state.stats.payload_bytes_duplicate
     take_segment(state, conn, side, &ends, packet)
-    if known:
-        state.stats.payload_bytes_duplicate_nat += state.stats.payload_bytes_duplicate - before
-        state.stats.payload_bytes_duplicate = before
+    if translated_before >= 0:
+        state.stats.payload_bytes_duplicate_nat += state.stats.payload_bytes_duplicate - <uint64_t>translated_before
+        state.stats.payload_bytes_duplicate = <uint64_t>translated_before
 
 
 cdef bint other_syn(const Connection* conn, int side, const Packet* packet) noexcept nogil:
@@ -600,6 +599,12 @@ cdef inline void take_segment(
             twins_note(state, conn, side, seq, packet)
         elif conn.packets & 7 < 2:
             twins_note(state, conn, side, seq, packet)
+    if (conn.closed or conn.reset_ns) and another_began(conn, side, seq, packet):
+        conn = renew(state, conn, packet, ends)
+        if conn == NULL:
+            state.stats.payload_bytes_evicted += packet.payload_length
+            return
+        side = 1 if swapped(packet) else 0
     if conn.closed:
         if state.ports != NULL:
             ports_packet(state.ports, server_port(conn), speaks(conn), packet.payload_length, False)
@@ -676,6 +681,15 @@ cdef void take_urgent(
     stream_segment(
         state, conn, side, seq + before + 1, packet.payload + before + 1,
         packet.payload_length - before - 1, packet.missing_length, has_ack, packet.ack, packet.time_ns)
+
+
+cdef bint another_began(const Connection* conn, int side, uint32_t seq, const Packet* packet) noexcept nogil:
+    # Does a payload after the end or the reset of *conn* belong to another connection, whose SYN was not captured?
+    cdef const Stream* stream = &conn.streams[side]
+    cdef int32_t ahead = seq_diff(seq, stream.rcv_nxt)
+    if packet.payload_length == 0 or not stream.seen:
+        return False
+    return ahead > (RESET_WINDOW if stream.ended and stream.fin else ANOTHER) or ahead < -ANOTHER
 
 
 cdef void late_packet(EngineState* state, Connection* conn, int side, const Packet* packet) noexcept nogil:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from enum import IntEnum
 
+from levo.satellite.access.client_network import network_of
 from levo.satellite.access.passwords import (
     PasswordPool,
     PasswordRefused,
@@ -109,8 +110,9 @@ class Authenticator:
         Raises:
             LoginRefused: wrong, too many tries, or too many at this moment.
         """
-        keys = (f"account {name[:64]}", f"client {client}")
+        network = network_of(client)
         with self._lock:
+            keys = self._throttle.keys(name[:64], network)
             wait_s = self._throttle.begin(keys, self._clock_s())
         if wait_s:
             raise LoginRefused("too many failed tries; wait and try again", wait_s)
@@ -124,6 +126,8 @@ class Authenticator:
         finally:
             with self._lock:
                 self._throttle.end(keys, self._clock_s(), good=good)
+                if good:
+                    self._throttle.remember(name[:64], network)
         if account is None or not good:
             self.audit.record(name if account else "", "login refused", client, "", self._clock_ns())
             raise LoginRefused("name or password is wrong")

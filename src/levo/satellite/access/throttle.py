@@ -1,5 +1,8 @@
 """Slows down guessing: after a few failures each further try has to wait, longer every time.
 
+The failures of an account are counted for each address from which it was logged in to, and for all others
+together: who guesses from elsewhere does not keep its owner waiting.
+
 Tries that are being checked count as failures until they are over, so that guesses made at the same time are
 no more than guesses made one after the other.
 """
@@ -30,6 +33,21 @@ class Throttle:
     def __init__(self) -> None:
         self._failures: OrderedDict[str, _Failures] = OrderedDict()
         self._checking: Counter[str] = Counter()
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """(account, client) of logins that were good."""
+
+    def keys(self, account: str, client: str) -> tuple[str, ...]:
+        """Return the keys of a try for *account* from *client*."""
+        if (account, client) in self._known:
+            return (f"account {account} from {client}", f"client {client}")
+        return (f"account {account}", f"client {client}")
+
+    def remember(self, account: str, client: str) -> None:
+        """Note that somebody logged in to *account* from *client*."""
+        self._known.pop((account, client), None)
+        self._known[account, client] = None
+        while len(self._known) > _MAX_KEYS:
+            self._known.popitem(last=False)
 
     def begin(self, keys: Iterable[str], now_s: float) -> float:
         """Begin a try for all of *keys*, to be ended by :meth:`end`; or return how long it has to wait."""

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from http.client import HTTPException as HttpError
 from urllib.error import URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
+from urllib.request import BaseHandler, HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
 import orjson
 
+from levo.satellite.alerts.guarded import AddressRefused, GuardedHttp, GuardedHttps, refusal
 from levo.satellite.alerts.kinds import page_of
 from levo.satellite.rfc3339 import timestamp
 from levo.satellite.store.userdata import Alert, Alerts, Webhook, Webhooks
@@ -26,11 +27,12 @@ class WebhookRefused(Exception):
     """The address cannot be used. The text says why."""
 
 
-def checked_url(url: str) -> str:
-    """Return *url* if alerts can be sent there.
+def checked_url(url: str, *, link_local: bool = False) -> str:
+    """Return *url* if alerts can be sent there. What its name resolves to is checked at each delivery.
 
     Raises:
-        WebhookRefused: it is no http(s) address, or has credentials in it.
+        WebhookRefused: it is no http(s) address, has credentials in it, or is an address that is refused
+            without *link_local*.
     """
     try:
         parts = urlsplit(url)
@@ -47,7 +49,19 @@ def checked_url(url: str) -> str:
         raise WebhookRefused("a webhook has an address such as https://chat.example/hooks/1")
     if parts.username or parts.password:
         raise WebhookRefused("a webhook's address must hold no password")
+    reason = "" if link_local else _refusal(parts.hostname)
+    if reason:
+        raise WebhookRefused(
+            f"{parts.hostname} is {reason}; webhook-link-local of the Satellite's settings allows it"
+        )
     return url
+
+
+def _refusal(host: str) -> str:
+    try:
+        return refusal(host)
+    except ValueError:
+        return ""  # a name
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -64,12 +78,16 @@ class WebhookSender:
         webhooks: Webhooks,
         satellite_url: str,
         clock_ns: Callable[[], int] = time.time_ns,
+        *,
+        link_local: bool = False,
     ) -> None:
+        """*link_local*: whether link-local addresses and metadata services may be asked."""
         self._alerts = alerts
         self._webhooks = webhooks
         self._satellite_url = satellite_url.rstrip("/")
         self._clock_ns = clock_ns
-        self._opener: OpenerDirector = build_opener(_NoRedirects)
+        guarded: tuple[BaseHandler, ...] = () if link_local else (GuardedHttp(), GuardedHttps())
+        self._opener: OpenerDirector = build_opener(_NoRedirects, *guarded)
         self._not_before_s: dict[int, tuple[float, float]] = {}
 
     def receivers(self) -> list[Webhook]:
@@ -125,5 +143,8 @@ class WebhookSender:
                 answer.read(1 << 16)
             return "delivered"
         except (URLError, HttpError, OSError, ValueError) as error:
+            reason = getattr(error, "reason", None)
+            if isinstance(reason, AddressRefused):
+                return f"not sent: this is {reason}"
             code = getattr(error, "code", None)
             return f"answered {code}" if code else "cannot be reached"

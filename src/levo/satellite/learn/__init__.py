@@ -9,9 +9,9 @@ from __future__ import annotations
 from levo.satellite.learn.callers import Callers
 from levo.satellite.learn.decisions import Assignment, TemplateDecision, decide_templates, undecided
 from levo.satellite.learn.deliveries import RecentDeliveries
-from levo.satellite.learn.knowledge import Knowledge
 from levo.satellite.learn.paths.known import Override
 from levo.satellite.learn.paths.state import PathState
+from levo.satellite.learn.schema import Knowledge
 from levo.satellite.learn.sensitive import Detectors, load_rules
 from levo.satellite.learn.sensors import (
     Run,

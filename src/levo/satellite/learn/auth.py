@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 import orjson
 
@@ -84,14 +85,27 @@ def schemes(headers: Iterable[tuple[str, str]], query_names: Iterable[str]) -> s
                 if is_name(cookie) and _SESSION_COOKIE.fullmatch(cookie):
                     found.add(f"cookie:{cookie}")
         elif "-" in name or name == "apikey":
-            if _KEY_HEADER.fullmatch(name):
-                found.add(f"header:{name}")
-            elif name in ("x-client-cert", "x-forwarded-client-cert", "x-ssl-client-cert"):
-                found.add("mutual-tls")
+            scheme = _field_scheme(name)
+            if scheme:
+                found.add(scheme)
     for name in query_names:
-        if _KEY_PARAMETER.fullmatch(name):
+        if _is_key_parameter(name):
             found.add(f"query:{name}")
     return "+".join(sorted(found)) or "none"
+
+
+@lru_cache(maxsize=1 << 12)
+def _field_scheme(name: str) -> str:
+    """Return the scheme that a field of this name is, empty if none."""
+    if _KEY_HEADER.fullmatch(name):
+        return f"header:{name}"
+    certificates = ("x-client-cert", "x-forwarded-client-cert", "x-ssl-client-cert")
+    return "mutual-tls" if name in certificates else ""
+
+
+@lru_cache(maxsize=1 << 12)
+def _is_key_parameter(name: str) -> bool:
+    return _KEY_PARAMETER.fullmatch(name) is not None
 
 
 def carries_key(name: str) -> bool:

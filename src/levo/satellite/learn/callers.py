@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
+from functools import lru_cache
 
 import msgspec
 
+from levo.satellite.learn.columns import joined_callers
+
 _SKETCH_BITS = 8
 SKETCH_SIZE = 1 << _SKETCH_BITS
-_OCCUPIED = re.compile(rb"[^\0]", re.DOTALL)
+_LONGEST_CACHED = 45
+"""Characters of an IP address as text, at most; what is longer is none and not remembered."""
+
+
+@lru_cache(maxsize=1 << 13)
+def _hashed(address: str, key: bytes) -> tuple[int, int]:
+    """Return the register of *address*, and its rank. The latest callers are remembered: they come again."""
+    digest = hashlib.blake2b(address.encode(), key=key, digest_size=8).digest()
+    number = int.from_bytes(digest)
+    rest = number >> _SKETCH_BITS
+    return number & (SKETCH_SIZE - 1), 64 - _SKETCH_BITS - rest.bit_length() + 1
 
 
 class Callers(msgspec.Struct, array_like=True):
@@ -20,11 +32,8 @@ class Callers(msgspec.Struct, array_like=True):
 
     def add(self, key: bytes, address: str) -> None:
         """Count *address*; *key* makes the hashes of this installation its own."""
-        digest = hashlib.blake2b(address.encode(), key=key, digest_size=8).digest()
-        number = int.from_bytes(digest)
-        register = number & (SKETCH_SIZE - 1)
-        rest = number >> _SKETCH_BITS
-        rank = 64 - _SKETCH_BITS - rest.bit_length() + 1
+        hashed = _hashed if len(address) <= _LONGEST_CACHED else _hashed.__wrapped__
+        register, rank = hashed(address, key)
         if not self.registers:
             self.registers = bytes(SKETCH_SIZE)
         if self.registers[register] < rank:
@@ -34,18 +43,7 @@ class Callers(msgspec.Struct, array_like=True):
 
     def absorb(self, other: Callers) -> None:
         """Add *other*, which is not changed."""
-        if not self.registers:
-            self.registers = other.registers
-        elif other.registers and other.registers != self.registers:
-            changed: bytearray | None = None
-            for register in _OCCUPIED.finditer(other.registers):
-                place, rank = register.start(), register[0][0]
-                if self.registers[place] < rank:
-                    if changed is None:
-                        changed = bytearray(self.registers)
-                    changed[place] = rank
-            if changed is not None:
-                self.registers = bytes(changed)
+        self.registers = joined_callers(self.registers, other.registers)
 
     def estimate(self) -> int:
         """Return about how many different ones were counted."""

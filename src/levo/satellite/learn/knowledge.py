@@ -1,4 +1,4 @@
-"""What is known of the messages of one endpoint: parameters, bodies, authentication. Mergeable.
+"""Learns from the messages of an exchange what is accepted and answered: parameters, bodies, credentials.
 
 Requests that failed (4xx, 5xx, or no response seen) say nothing about what the endpoint accepts: they teach
 their response only.
@@ -7,37 +7,34 @@ their response only.
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-import msgspec
-
 from levo.satellite.learn.auth import carries_key, schemes
-from levo.satellite.learn.schema.body import Body, media_type, observe_body, sniffed
-from levo.satellite.learn.schema.merging import absorb
+from levo.satellite.learn.paths.statement import Document, read_document
+from levo.satellite.learn.schema.body import media_kind, media_type, observe_body, sniffed
+from levo.satellite.learn.schema.messages import (
+    MAX_AUTH_SETS,
+    MAX_MEDIA_TYPES,
+    Body,
+    Knowledge,
+    Response,
+    join_rare_bodies,
+    keep_auth_sets,
+)
 from levo.satellite.learn.schema.node import Node
 from levo.satellite.learn.schema.observe import Observer
 from levo.satellite.learn.schema.text import Text
 from levo.satellite.learn.sensitive.detectors import Check, Detectors
 from levo.satellite.learn.trace import INVALID_STATUS, Trace
 
-MAX_MEDIA_TYPES = 8
-MAX_AUTH_SETS = 24
-OTHER_MEDIA = "*/*"
-"""Stands for the media types beyond :data:`MAX_MEDIA_TYPES`."""
-_COMMON_MEDIA = frozenset(
-    [
-        "application/json",
-        "application/problem+json",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data",
-        "application/xml",
-        "text/plain",
-        "text/html",
-    ]
-)
+UNREAD: Document = {}
+"""This object stands for a body that was not read as a JSON object or array."""
+MAX_QUERY_FIELDS = 100
+_LONGEST_CACHED = 100
+"""Characters of a Content-Type that is remembered."""
 UNKNOWN_CODE = "default"
 """OpenAPI's key for every response that no other key describes."""
 _NO_PARAMETERS = frozenset(
@@ -120,77 +117,25 @@ _RESPONSE_FIELDS = frozenset(
 _HEADER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,60}")
 
 
-class Response(msgspec.Struct, array_like=True, omit_defaults=True):
-    """Responses with one status code."""
+class Documents(NamedTuple):
+    """What the bodies of an exchange say, as far as they were read as JSON objects or arrays."""
 
-    seen: int = 0
-    headers: Node = msgspec.field(default_factory=Node)
-    bodies: dict[str, Body] = msgspec.field(default_factory=dict)
-
-    def absorb(self, other: Response) -> None:
-        """Add *other*, which is not changed."""
-        self.seen += other.seen
-        absorb(self.headers, other.headers)
-        _absorb_bodies(self.bodies, other.bodies)
-
-
-class Knowledge(msgspec.Struct, array_like=True, omit_defaults=True):
-    """Everything learned from an endpoint's messages. Fields are stored in order: add at the end only."""
-
-    accepted: int = 0
-    """Requests that succeeded, all of which taught the request's side."""
-    query: Node = msgspec.field(default_factory=Node)
-    headers: Node = msgspec.field(default_factory=Node)
-    cookies: Node = msgspec.field(default_factory=Node)
-    segments: dict[str, Node] = msgspec.field(default_factory=dict)
-    """Values of path parameters by position, from 0."""
-    bodies: dict[str, Body] = msgspec.field(default_factory=dict)
-    responses: dict[str, Response] = msgspec.field(default_factory=dict)
-    """By status code; :data:`UNKNOWN_CODE` for those that have none from 100 to 599."""
-    auth: dict[str, int] = msgspec.field(default_factory=dict)
-    """Successful requests by authentication (``auth.schemes``)."""
-    refused: int = 0
-    """Responses 401 and 403."""
-    skipped: int = 0
-    """Exchanges whose messages were counted but not looked into."""
-    heads_cut: int = 0
-    """Requests among ``accepted`` whose head was not captured whole: they taught path and query only."""
-
-    @property
-    def heads(self) -> int:
-        """Accepted requests whose header fields are all known."""
-        return self.accepted - self.heads_cut
-
-    def absorb(self, other: Knowledge) -> None:
-        """Add *other*, which is not changed."""
-        self.accepted += other.accepted
-        self.refused += other.refused
-        self.skipped += other.skipped
-        self.heads_cut += other.heads_cut
-        absorb(self.query, other.query)
-        absorb(self.headers, other.headers)
-        absorb(self.cookies, other.cookies)
-        for position, node in other.segments.items():
-            absorb(self.segments.setdefault(position, Node()), node)
-        _absorb_bodies(self.bodies, other.bodies)
-        for status, response in other.responses.items():
-            self.responses.setdefault(status, Response()).absorb(response)
-        for scheme, count in other.auth.items():
-            self.auth[scheme] = self.auth.get(scheme, 0) + count
-        if len(self.auth) > MAX_AUTH_SETS:
-            _keep_auth_sets(self.auth)
+    request: Document = UNREAD
+    response: Document = UNREAD
 
 
 def learn_messages(
     known: Knowledge, trace: Trace, place: str, detectors: Detectors, key: bytes = b""
-) -> None:
+) -> Documents:
     """Add the messages of *trace*, which is at *place* in the tree of paths, to *known*.
 
-    *key* hashes objects (``schema.hyperloglog.hash_key``); without it they are not told apart.
+    *key* hashes objects (``schema.hyperloglog.hash_key``); without it they are not told apart. Return what
+    was read, so that nothing needs to be read twice.
     """
     status = trace.status
+    request = answer = UNREAD
     if 200 <= status < 400 or status == 101:
-        _learn_request(known, trace, place, detectors, key)
+        request = _learn_request(known, trace, place, detectors, key)
     elif status in (401, 403):
         known.refused += 1
     if status:
@@ -200,34 +145,36 @@ def learn_messages(
             response = known.responses[code] = Response()
         response.seen += 1
         if not trace.response_head_whole:
-            return
+            return Documents(request)
         fields: dict[str, Text] = {}
         content_type = ""
         for name, value in trace.response_headers:
             if name == "content-type":
                 content_type = value
-            elif name in _RESPONSE_FIELDS or (name.startswith("x-") and _HEADER_NAME.fullmatch(name)):
+            elif _describes_response(name):
                 fields[name] = Text(value)
         if fields:
             Observer(_checks(detectors, fields)).observe(response.headers, fields)
         if trace.response_body:
-            asked = trace.query + trace.request_body.decode("latin-1")
+            asked = trace.query
+            if trace.request_body:
+                asked += trace.request_body.decode("latin-1")
             told = (trace.response_body, trace.response_whole, key, trace.path, asked)
-            _learn_body(response.bodies, content_type, *told, detectors)
+            answer = _learn_body(response.bodies, content_type, *told, detectors)
+    return Documents(request, answer)
 
 
-def _learn_request(known: Knowledge, trace: Trace, place: str, detectors: Detectors, key: bytes) -> None:
+def _learn_request(known: Knowledge, trace: Trace, place: str, detectors: Detectors, key: bytes) -> Document:
     known.accepted += 1
     query: dict[str, Text | list[Text]] = {}
     if trace.query:
-        query = _query(trace.query)
-        checks = detectors.checks_for(" ".join(_texts(query)))
-        Observer(checks).observe(known.query, query)
+        query = read_query(trace.query)
+        Observer(_checks(detectors, query)).observe(known.query, query)
     if "{" in place:
         _learn_segments(known, trace.path, place, detectors)
     if not trace.request_head_whole:
         known.heads_cut += 1
-        return
+        return UNREAD
     fields: dict[str, Text] = {}
     cookies: dict[str, Text] = {}
     content_type = ""
@@ -238,7 +185,7 @@ def _learn_request(known: Knowledge, trace: Trace, place: str, detectors: Detect
             for pair in value.split(";")[:50]:
                 cookie, _, content = pair.strip().partition("=")
                 cookies[cookie] = Text(content)
-        elif name not in _NO_PARAMETERS and _HEADER_NAME.fullmatch(name) and not carries_key(name):
+        elif _is_parameter(name):
             fields[name] = Text(value)
     if fields:
         Observer(_checks(detectors, fields)).observe(known.headers, fields)
@@ -247,17 +194,32 @@ def _learn_request(known: Knowledge, trace: Trace, place: str, detectors: Detect
     scheme = schemes(trace.request_headers, query)
     known.auth[scheme] = known.auth.get(scheme, 0) + 1
     if len(known.auth) > MAX_AUTH_SETS:
-        _keep_auth_sets(known.auth)
+        keep_auth_sets(known.auth)
     if trace.request_body:
         told = (trace.request_body, trace.request_whole, key, trace.path, "")
-        _learn_body(known.bodies, content_type, *told, detectors)
+        return _learn_body(known.bodies, content_type, *told, detectors)
+    return UNREAD
+
+
+@lru_cache(maxsize=1 << 12)
+def _is_parameter(name: str) -> bool:
+    """Whether a field of this name of a request is a parameter of the API."""
+    return name not in _NO_PARAMETERS and bool(_HEADER_NAME.fullmatch(name)) and not carries_key(name)
+
+
+@lru_cache(maxsize=1 << 12)
+def _describes_response(name: str) -> bool:
+    """Whether a field of this name of a response is part of the API."""
+    return name in _RESPONSE_FIELDS or (name.startswith("x-") and bool(_HEADER_NAME.fullmatch(name)))
 
 
 def _learn_segments(known: Knowledge, path: str, place: str, detectors: Detectors) -> None:
     values = [part for part in path.split("/") if part]
     for position, part in enumerate(part for part in place.split("/") if part):
         if "{" in part and position < len(values):
-            value = unquote(values[position], errors="replace")
+            value = values[position]
+            if "%" in value:
+                value = unquote(value, errors="replace")
             node = known.segments.get(str(position))
             if node is None:
                 node = known.segments[str(position)] = Node(open=True)
@@ -273,25 +235,55 @@ def _learn_body(
     path: str,
     request: str,
     detectors: Detectors,
-) -> None:
-    media = media_type(content_type) or sniffed(octets)
+) -> Document:
+    media, kind = (
+        _media(content_type) if len(content_type) <= _LONGEST_CACHED else _media.__wrapped__(content_type)
+    )
+    if not media:
+        media = sniffed(octets)
+        kind = media_kind(media)
     body = bodies.get(media)
     if body is None:
         body = bodies[media] = Body()
-    if whole:
+    document = UNREAD
+    if whole and kind == "json" and octets[:1] in (b"{", b"["):
+        document = read_document(octets)
+    if document is not UNREAD and document is not None:
+        body.seen += 1
+        Observer(detectors.checks_for(octets), key=key, path=path, request=request).observe(
+            body.schema, document
+        )
+        body.learned += 1
+    elif whole:
         observe_body(body, media, content_type, octets, detectors.checks_for(octets), key, path, request)
     else:
         body.seen += 1
     if len(bodies) > MAX_MEDIA_TYPES:
-        _join_rare_bodies(bodies)
+        join_rare_bodies(bodies)
+    return document
 
 
-def _query(text: str) -> dict[str, Text | list[Text]]:
+@lru_cache(maxsize=1 << 10)
+def _media(content_type: str) -> tuple[str, str]:
+    """Return the media type, empty if there is none, and how it is read."""
+    media = media_type(content_type)
+    return media, media_kind(media) if media else ""
+
+
+def read_query(text: str) -> dict[str, Text | list[Text]]:
+    """Return the parameters of a query; none if there are more than :data:`MAX_QUERY_FIELDS` of them."""
     found: dict[str, Text | list[Text]] = {}
-    try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=100)
-    except ValueError:
+    if "%" in text or "+" in text:
+        try:
+            pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
+        except ValueError:
+            return found
+    elif text.count("&") >= MAX_QUERY_FIELDS:
         return found
+    else:
+        pairs = [
+            (name, value) for name, _, value in [pair.partition("=") for pair in text.split("&") if pair]
+        ]
     for name, value in pairs:
         known = found.get(name)
         if known is None:
@@ -303,45 +295,12 @@ def _query(text: str) -> dict[str, Text | list[Text]]:
     return found
 
 
-def _texts(query: dict[str, Text | list[Text]]) -> list[str]:
+def _texts(query: dict[str, Text] | dict[str, Text | list[Text]]) -> list[str]:
     texts: list[str] = []
     for value in query.values():
         texts.extend(value if isinstance(value, list) else [value])
     return texts
 
 
-def _checks(detectors: Detectors, fields: dict[str, Text]) -> Sequence[Check]:
-    return detectors.checks_for("\n".join(fields.values()))
-
-
-def _absorb_bodies(bodies: dict[str, Body], more: dict[str, Body]) -> None:
-    for media, body in more.items():
-        bodies.setdefault(media, Body()).absorb(body)
-    if len(bodies) > MAX_MEDIA_TYPES:
-        _join_rare_bodies(bodies)
-
-
-# What is kept must not depend on what came first: of all that there is, the first in a fixed order. What is
-# among the first of all is among the first of any part, so nothing of it was left out before.
-
-
-def _join_rare_bodies(bodies: dict[str, Body]) -> None:
-    named = sorted((media for media in bodies if media != OTHER_MEDIA), key=_media_rank)
-    for media in named[MAX_MEDIA_TYPES - 1 :]:
-        bodies.setdefault(OTHER_MEDIA, Body()).absorb(bodies.pop(media))
-
-
-def _keep_auth_sets(auth: dict[str, int]) -> None:
-    for scheme in sorted(auth, key=_auth_rank)[MAX_AUTH_SETS:]:
-        del auth[scheme]
-
-
-@lru_cache(maxsize=1024)
-def _media_rank(media: str) -> tuple[bool, int, str]:
-    return (media not in _COMMON_MEDIA, zlib.crc32(media.encode()), media)
-
-
-@lru_cache(maxsize=1024)
-def _auth_rank(scheme: str) -> tuple[int, int, str]:
-    """Schemes whose names a client cannot choose come first."""
-    return (sum(":" in part for part in scheme.split("+")), zlib.crc32(scheme.encode()), scheme)
+def _checks(detectors: Detectors, fields: dict[str, Text] | dict[str, Text | list[Text]]) -> Sequence[Check]:
+    return detectors.checks_for("\n".join(_texts(fields)) if detectors.rules else "")

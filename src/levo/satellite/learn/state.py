@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from levo.satellite.learn.callers import Callers
-from levo.satellite.learn.knowledge import Knowledge, learn_messages
+from levo.satellite.learn.knowledge import UNREAD, learn_messages
 from levo.satellite.learn.operations import parts_of
 from levo.satellite.learn.paths.state import MOST_BODIES, PathState, body_counter
-from levo.satellite.learn.paths.statement import read_statement
+from levo.satellite.learn.paths.statement import read_document, statement_of
 from levo.satellite.learn.paths.trie import path_keys
 from levo.satellite.learn.schema.hyperloglog import hash_key
+from levo.satellite.learn.schema.messages import Knowledge
 from levo.satellite.learn.sensitive.detectors import Detectors
 from levo.satellite.learn.sensors import SensorReport, merge_sensor
 from levo.satellite.learn.trace import SCHEME_BITS, Trace
@@ -218,9 +219,15 @@ def _learn_part(
         facts = state.endpoints[key] = EndpointFacts()
     facts.add_trace(trace, settings.caller_key)
     if settings.budget is None or settings.budget.wants(key, trace, paths):
-        learn_messages(facts.knowledge, trace, place, settings.detectors, hash_key(settings.caller_key))
+        request, answer = learn_messages(
+            facts.knowledge, trace, place, settings.detectors, hash_key(settings.caller_key)
+        )
         if found is not None and 200 <= trace.status < 300 and trace.response_whole:
-            statement = read_statement(trace.path, trace.request_body, trace.response_body)
+            if request is UNREAD:
+                request = read_document(trace.request_body)
+            if answer is UNREAD:
+                answer = read_document(trace.response_body)
+            statement = statement_of(trace.path, request, answer)
             if statement is not None:
                 paths.hear(trace.method, found, statement)
     else:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from levo.satellite.learn.knowledge import UNKNOWN_CODE, Knowledge
-from levo.satellite.learn.knowledge import Response as LearnedResponse
-from levo.satellite.learn.schema import Body, Node, media_kind
+from levo.satellite.learn.knowledge import UNKNOWN_CODE
+from levo.satellite.learn.schema import Body, Knowledge, Node, media_kind
+from levo.satellite.learn.schema import Response as LearnedResponse
 from levo.satellite.learn.sensitive import Detection, Rule
 from levo.satellite.learn.trace import DEFAULT_PORTS
 from levo.satellite.openapi.examples import example_of

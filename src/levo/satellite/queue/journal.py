@@ -16,11 +16,12 @@ from types import TracebackType
 from levo.errors import LevoError
 from levo.satellite.queue.record import Position, Record
 from levo.satellite.queue.segment import (
-    FRAME_HEAD,
+    FRAME_HEAD_BYTES,
     HEAD_BYTES,
     TAG_BYTES,
     Sealer,
     load_key,
+    make_key,
     new_head,
     segment_numbers,
     segment_path,
@@ -112,7 +113,10 @@ class Journal:
         self._failed_s = float("-inf")
         self._end = Position(0, 0)
         numbers = segment_numbers(folder)
-        self._key = load_key(folder / KEY_NAME, renew=not numbers)
+        path = folder / KEY_NAME
+        # A new key makes whatever is left on the disk of earlier segments unreadable, so one is made whenever
+        # the journal is found empty.
+        self._key = load_key(path) if numbers and path.exists() else make_key(path)
         self._sizes = {number: segment_path(folder, number).stat().st_size for number in numbers}
         self._stored_bytes = sum(self._sizes.values())
         self._last_number = numbers[-1] if numbers else 0
@@ -149,7 +153,7 @@ class Journal:
             JournalUnavailable: the journal is closing.
         """
         octets = record.encode()
-        size = len(octets) + FRAME_HEAD.size + TAG_BYTES
+        size = len(octets) + FRAME_HEAD_BYTES + TAG_BYTES
         entry = _Entry(octets, Future())
         free = self._free_bytes()
         with self._wake:
@@ -298,7 +302,7 @@ class Journal:
                 _LOG.error("journal: cannot write to %s: %s", self._folder, error.strerror)
             self._truncate_segment(start)
         self._refusing = failure is not None
-        taken = sum(len(entry.octets) + FRAME_HEAD.size + TAG_BYTES for entry in group)
+        taken = sum(len(entry.octets) + FRAME_HEAD_BYTES + TAG_BYTES for entry in group)
         with self._wake:
             self._in_group = 0
             self._pending_bytes -= taken

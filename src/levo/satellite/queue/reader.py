@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import os
+import time
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from levo.satellite.queue.journal import KEY_NAME
 from levo.satellite.queue.record import Position, Record
 from levo.satellite.queue.segment import (
-    FRAME_HEAD,
     HEAD_BYTES,
+    MARK,
+    FrameHead,
     Sealer,
-    head_is_sound,
     load_key,
+    read_form,
     segment_numbers,
     segment_path,
 )
 
 _READ_BYTES = 4 << 20
+_SEARCH_BYTES = 1 << 20
+DOUBT_S = 1.0
+"""What cannot be read at the end of the newest segment may be in the middle of being written for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,8 @@ class ReadStatistics:
     torn_bytes: int
     """Octets at the end of closed segments that a crash or a failed write cut short; never acknowledged."""
     damaged_total: int
-    """Complete frames whose content is not what was written, or that this version cannot read."""
+    """Frames that are not what was written, or that this version cannot read. Neighbors whose frame heads are
+    both damaged count as one, and so does a segment without a sound head."""
 
 
 class JournalReader:
@@ -39,19 +46,35 @@ class JournalReader:
     writer never returns to a segment once the next one exists.
     """
 
-    def __init__(self, folder: Path, position: Position) -> None:
+    def __init__(
+        self, folder: Path, position: Position, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        """*clock_s* is a clock that is never set back.
+
+        Raises:
+            LevoError: the key of the journal is missing.
+        """
         self._folder = folder
         self._position = position
+        self._clock_s = clock_s
         self._key = load_key(folder / KEY_NAME)
         self._descriptor = -1
         self._number = 0
         self._sealer: Sealer | None = None
         self._torn_bytes = self._damaged = 0
+        self._doubtful: Position | None = None
+        self._doubtful_since_s = 0.0
 
     @property
     def position(self) -> Position:
         """After the last record that :meth:`read` returned."""
         return self._position
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the end of the newest segment cannot be read: to be tried again after ``DOUBT_S``, even if
+        nothing is appended."""
+        return self._doubtful is not None
 
     def statistics(self) -> ReadStatistics:
         """Return a snapshot."""
@@ -66,9 +89,16 @@ class JournalReader:
             newest = max(segment_numbers(self._folder), default=0)
             if not self._enter_segment(newest):
                 return []
+            before = self._position
             records = self._read_segment(limit_bytes, closed=self._number < newest)
-            if records or self._number >= newest:
+            if self._doubtful is not None and self._doubtful < self._position:
+                self._doubtful = None
+            if records:
                 return records
+            if self._position != before:
+                continue  # past damage
+            if self._number >= newest:
+                return []
             self._leave_segment()
             self._position = Position(self._position.segment + 1, 0)
 
@@ -89,17 +119,22 @@ class JournalReader:
             except FileNotFoundError:
                 continue
             head = os.pread(descriptor, HEAD_BYTES, 0)
-            if head_is_sound(head):
+            form = read_form(head)
+            if form is not None:
                 break
+            size = os.fstat(descriptor).st_size
             os.close(descriptor)
-            if number >= newest:
+            if number >= newest and (size <= HEAD_BYTES or self._is_doubtful(Position(number, 0))):
                 return False
-            self._torn_bytes += len(head)
+            if size <= HEAD_BYTES:
+                self._torn_bytes += len(head)
+            else:
+                self._damaged += 1
             self._position = Position(number + 1, 0)
         self._descriptor, self._number = descriptor, number
         self._sealer = Sealer(self._key, number, head)
-        if self._position.segment != number or self._position.offset < HEAD_BYTES:
-            self._position = Position(number, HEAD_BYTES)
+        if self._position.segment != number or self._position.offset < form.head_bytes:
+            self._position = Position(number, form.head_bytes)
         return True
 
     def _leave_segment(self) -> None:
@@ -109,14 +144,21 @@ class JournalReader:
 
     def _read_segment(self, limit_bytes: int, *, closed: bool) -> list[Record]:
         assert self._sealer is not None
+        form = self._sealer.form
         records: list[Record] = []
         offset = self._position.offset
         size = os.fstat(self._descriptor).st_size
-        octets = os.pread(self._descriptor, max(limit_bytes, FRAME_HEAD.size), offset)
+        octets = os.pread(self._descriptor, max(limit_bytes, form.frame_head_bytes), offset)
         used = 0
-        while used + FRAME_HEAD.size <= len(octets):
-            length, crc = FRAME_HEAD.unpack_from(octets, used)
-            end = used + FRAME_HEAD.size + length
+        while used + form.frame_head_bytes <= len(octets):
+            head = form.frame_head(octets, used, offset + used)
+            if head is None:
+                if not used:
+                    self._pass_damage(offset, size, closed=closed)
+                    return []
+                break
+            start = used + head.size
+            end = start + head.length
             if offset + end > size:
                 break
             if end > len(octets):
@@ -125,24 +167,70 @@ class JournalReader:
                 octets = os.pread(self._descriptor, end, offset)
                 if len(octets) < end:
                     break
-            record = self._open_frame(offset + used, octets[used + FRAME_HEAD.size : end], crc)
+            record = self._open_frame(offset + used, octets[start:end], head)
             if record is not None:
                 records.append(record)
-            elif not closed and offset + end == size:
-                break  # the writer may be in the middle of it
+            elif (
+                not closed
+                and offset + end == size
+                and self._is_doubtful(Position(self._number, offset + used))
+            ):
+                break
             else:
                 self._damaged += 1
             used = end
         self._position = Position(self._number, offset + used)
         if closed and not records and used == 0:
             self._torn_bytes += max(0, size - offset)
-        elif not records and used:
-            return self._read_segment(limit_bytes, closed=closed)
         return records
 
-    def _open_frame(self, offset: int, sealed: bytes, crc: int) -> Record | None:
+    def _pass_damage(self, offset: int, size: int, *, closed: bool) -> None:
+        """Go on with the next frame after the one at *offset*, whose head is damaged."""
+        following = self._next_frame(offset + 1, size)
+        if following is None:
+            if not closed and self._is_doubtful(Position(self._number, offset)):
+                return
+            following = size
+        if following == size and self._is_empty(offset, size):
+            self._torn_bytes += size - offset  # a crash left room that was never written to
+        else:
+            self._damaged += 1
+        self._position = Position(self._number, following)
+
+    def _next_frame(self, start: int, size: int) -> int | None:
         assert self._sealer is not None
-        if zlib.crc32(sealed) != crc:
+        form = self._sealer.form
+        while start < size:
+            octets = os.pread(self._descriptor, _SEARCH_BYTES + form.frame_head_bytes, start)
+            at = octets.find(MARK)
+            while at >= 0 and at + form.frame_head_bytes <= len(octets):
+                head = form.frame_head(octets, at, start + at)
+                if head is not None and start + at + head.size + head.length <= size:
+                    return start + at
+                at = octets.find(MARK, at + 1)
+            start += _SEARCH_BYTES
+        return None
+
+    def _is_empty(self, start: int, size: int) -> bool:
+        while start < size:
+            octets = os.pread(self._descriptor, min(_SEARCH_BYTES, size - start), start)
+            if octets.count(0) != len(octets) or not octets:
+                return not octets
+            start += len(octets)
+        return True
+
+    def _is_doubtful(self, position: Position) -> bool:
+        """Whether what cannot be read at *position* was first seen too little ago to be called damaged."""
+        if self._doubtful != position:
+            self._doubtful, self._doubtful_since_s = position, self._clock_s()
+        if self._clock_s() - self._doubtful_since_s < DOUBT_S:
+            return True
+        self._doubtful = None
+        return False
+
+    def _open_frame(self, offset: int, sealed: bytes, head: FrameHead) -> Record | None:
+        assert self._sealer is not None
+        if zlib.crc32(sealed) != head.crc:
             return None
         plain = self._sealer.open(offset, sealed)
         if plain is None:

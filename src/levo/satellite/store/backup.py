@@ -13,7 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from levo.errors import LevoError
+from levo.errors import ConfigError, LevoError, Problem
+from levo.files import UnsafePathError, open_for_writing
 from levo.satellite.store.schema import DATABASE_NAME
 from levo.satellite.store.userdata.database import EARLIER_NAME, USERDATA_NAME
 
@@ -29,7 +30,7 @@ def write_backup(data_dir: Path, target: Path) -> None:
     What was received but not learned yet stays in the journal and is not part of it.
 
     Raises:
-        LevoError: there is no Satellite's data there, or it cannot be copied.
+        LevoError: there is no Satellite's data there, it cannot be copied, or *target* cannot be written.
     """
     if not (data_dir / DATABASE_NAME).is_file():
         raise LevoError(f"{data_dir}: holds no data of a Satellite")
@@ -42,13 +43,17 @@ def write_backup(data_dir: Path, target: Path) -> None:
                     _copy(data_dir / name, copies[-1])
         except sqlite3.Error as error:
             raise LevoError(f"{data_dir}: cannot be copied: {error}") from error
-        old = os.umask(0o077)
         try:
-            with tarfile.open(target, "w") as archive:
+            with (
+                open(open_for_writing(target), "wb") as file,
+                tarfile.open(fileobj=file, mode="w") as archive,
+            ):
                 for copy in copies:
                     archive.add(copy, f"{FORMAT_NAME}/{copy.name}")
-        finally:
-            os.umask(old)
+        except UnsafePathError as error:
+            raise ConfigError(Problem(str(target), f"cannot be written: {error.strerror}")) from None
+        except OSError as error:
+            raise LevoError(f"{target}: cannot be written: {error.strerror}") from None
 
 
 def restore_backup(source: Path, data_dir: Path, *, replace: bool) -> None:

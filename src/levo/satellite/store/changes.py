@@ -15,6 +15,8 @@ MAX_CHANGES = 20
 
 def changes(known: Knowledge, more: Knowledge) -> Iterator[tuple[str, str]]:
     """Yield (kind, detail) for what *more* adds to *known*; details are names, never values."""
+    if known.names_all_of(more):  # nearly always
+        return
     for number, found in enumerate(_all(known, more)):
         if number >= MAX_CHANGES:
             return

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 from levo.satellite.learn import (
     Assignment,
-    Callers,
     EndpointFacts,
     PathState,
     Scope,
@@ -22,9 +21,10 @@ from levo.satellite.learn import (
     undecided,
 )
 from levo.satellite.learn.paths.state import Located
+from levo.satellite.learn.schema import unpack_knowledge
 from levo.satellite.learn.traffic import TrafficByMinute, merge_traffic
 from levo.satellite.store.changes import changes
-from levo.satellite.store.places import PlaceRow, PlaceTable, is_proven, read_knowledge
+from levo.satellite.store.places import PlaceContents, PlaceRow, PlaceTable, is_proven, read_knowledge
 from levo.satellite.store.traffic import WHOLE_CATALOG, add_traffic, count_traffic, whole_of
 
 MAX_EVENTS = 100_000
@@ -82,14 +82,12 @@ class EndpointTable:
     ) -> Added:
         """Add the facts of *delta* to their places and endpoints."""
         added = Added()
-        whole: TrafficByMinute = {}
         by_organization: dict[str, TrafficByMinute] = {}
         for (scope, method, _), (facts, at) in _by_place(delta, paths).items():
             if self._add_place(scope, method, at, facts, decisions.get(scope), added):
-                merge_traffic(whole, facts.traffic)
                 merge_traffic(by_organization.setdefault(scope.organization, {}), facts.traffic)
-        add_traffic(self._connection, WHOLE_CATALOG, whole)
         for organization, traffic in by_organization.items():
+            add_traffic(self._connection, WHOLE_CATALOG, traffic)
             add_traffic(self._connection, whole_of(self._connection, organization), traffic)
         return added
 
@@ -140,8 +138,8 @@ class EndpointTable:
             self._count(endpoint, facts)
         return endpoint != 0
 
-    def _add_known(self, row: PlaceRow, endpoint: int, facts: EndpointFacts) -> None:
-        known = self._places.knowledge(row.id)
+    def _add_known(self, row: PlaceContents, endpoint: int, facts: EndpointFacts) -> None:
+        known = unpack_knowledge(row.knowledge)
         if endpoint:
             news = list(changes(known, facts.knowledge))
             if news and self._has_others(endpoint, row.id):
@@ -294,17 +292,15 @@ class EndpointTable:
     def _count(self, endpoint: int, facts: EndpointFacts) -> None:
         """Add *facts* to the figures of an endpoint."""
         execute = self._connection.execute
-        (registers,) = execute("SELECT callers FROM endpoint WHERE id = ?", (endpoint,)).fetchone()
-        callers = Callers(registers)
-        callers.absorb(facts.callers)
         execute(
-            "UPDATE endpoint SET traces = traces + ?, exchanges = exchanges + ?, callers = ?,"
+            "UPDATE endpoint SET traces = traces + ?, exchanges = exchanges + ?,"
+            " callers = joined_callers(callers, ?),"
             " schemes = schemes | ?, first_seen_ns = min(first_seen_ns, ?),"
             " last_seen_ns = max(last_seen_ns, ?) WHERE id = ?",
             (
                 facts.traces,
                 facts.exchanges,
-                callers.registers,
+                facts.callers.registers,
                 facts.schemes,
                 facts.first_seen_ns,
                 facts.last_seen_ns,

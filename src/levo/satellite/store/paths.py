@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 
@@ -19,12 +21,16 @@ LARGE_BYTES = 1 << 16
 """A host whose paths take more is not written anew with each commit: what is new is put into a log …"""
 LONGEST_LOG = 32
 """… of at most so many entries."""
+UNDECIDED, NOTHING_SAID = 0, 1
+"""Values of ``decided`` that stand for no decision and for one without a word from people; the others are
+checksums of what people said (``read_words``)."""
 
 
 class PathTable:
     """The paths of each host, in memory, and stored in the transaction of what else was learned.
 
-    *pending* are the hosts on whose templates nothing was decided since they last learned something.
+    *pending* are the hosts on whose templates nothing was decided since they last learned something, or since
+    people said something else about them.
     """
 
     def __init__(self, connection: sqlite3.Connection, key: bytes) -> None:
@@ -35,6 +41,8 @@ class PathTable:
         self._logged: dict[Scope, int] = {}
         """Entries in the log by host that has one."""
         self._bytes: dict[Scope, int] = {}
+        self._decided: dict[Scope, int] = {}
+        """What people had said about each host when it was decided on."""
         for row in connection.execute("SELECT organization, environment, application, host FROM paths"):
             self.reload(Scope(*row))
 
@@ -42,21 +50,20 @@ class PathTable:
         """Take what is stored of a host; what cannot be read any more is learned anew."""
         self.known.pop(scope, None)
         self._logged.pop(scope, None)
-        row = self._connection.execute(f"SELECT state, decided FROM paths WHERE {_SCOPE}", scope).fetchone()
-        if row is None:
+        stored = read_paths(self._connection, scope, self._key)
+        if stored is None:
             return
-        try:
-            state = PathState.from_bytes(row[0], self._key)
-        except ValueError:
-            return
-        log = self._connection.execute(f"SELECT state FROM path_log WHERE {_SCOPE} ORDER BY id", scope)
-        for number, (octets,) in enumerate(log, start=1):
-            self._logged[scope] = number
-            state.absorb(PathState.from_bytes(octets, self._key))
-        self._bytes[scope] = len(row[0])
-        self.known[scope] = state
-        if not row[1]:
+        self.known[scope], self._bytes[scope], self._decided[scope], logged = stored
+        if logged:
+            self._logged[scope] = logged
+        if self._decided[scope] == UNDECIDED:
             self.pending.add(scope)
+
+    def listen(self, words: Mapping[Scope, int]) -> None:
+        """Make pending the hosts that were decided on while people said other than *words*."""
+        for scope in self.known.keys() - self.pending:
+            if self._decided.get(scope, NOTHING_SAID) != words.get(scope, NOTHING_SAID):
+                self.pending.add(scope)
 
     def learn(self, scope: Scope, delta: PathState) -> None:
         """Take in what was learned of the paths of a host, in memory."""
@@ -69,9 +76,13 @@ class PathTable:
         """Return what is known of the paths of a host, nothing at first."""
         return self.known.setdefault(scope, PathState(self._key))
 
-    def save(self, scope: Scope, delta: PathState | None, *, decided: bool) -> None:
-        """Store the paths of a host, of which *delta* is new (None: nothing is)."""
+    def save(self, scope: Scope, delta: PathState | None, *, decided: int) -> None:
+        """Store the paths of a host, of which *delta* is new (None: nothing is).
+
+        *decided*: what people had said when it was decided on, ``UNDECIDED`` if it was not.
+        """
         known = self.known[scope]
+        self._decided[scope] = decided
         execute = self._connection.execute
         if delta is not None and self._bytes.get(scope, 0) > LARGE_BYTES:
             logged = self._logged.get(scope, 0)
@@ -96,6 +107,32 @@ class PathTable:
         self._bytes[scope] = len(octets)
 
 
+class StoredPaths(NamedTuple):
+    """The paths of a host as they are stored."""
+
+    paths: PathState
+    octets: int
+    """Without the log."""
+    decided: int
+    logged: int
+    """Entries of the log, which are in *paths*."""
+
+
+def read_paths(connection: sqlite3.Connection, scope: Scope, key: bytes) -> StoredPaths | None:
+    """Return what is stored of the paths of a host; None if that is nothing, or cannot be read any more."""
+    row = connection.execute(f"SELECT state, decided FROM paths WHERE {_SCOPE}", scope).fetchone()
+    if row is None:
+        return None
+    log = connection.execute(f"SELECT state FROM path_log WHERE {_SCOPE} ORDER BY id", scope).fetchall()
+    try:
+        paths = PathState.from_bytes(row[0], key)
+        for (octets,) in log:
+            paths.absorb(PathState.from_bytes(octets, key))
+    except ValueError:
+        return None
+    return StoredPaths(paths, len(row[0]), row[1], len(log))
+
+
 def read_overrides(connection: sqlite3.Connection, userdata: Path, scope: Scope) -> tuple[Override, ...]:
     """Return what descriptions and users (in *userdata*) say about the paths of *scope*; users come last."""
     rows = connection.execute(
@@ -111,12 +148,37 @@ def read_overrides(connection: sqlite3.Connection, userdata: Path, scope: Scope)
     ]
     decided = [
         Override(cast(OverrideKind, kind), template)
-        for kind, template in read_path_decisions(userdata, scope)
+        for _, kind, template in read_path_decisions(userdata, scope)
     ]
     return (*imported, *decided)
 
 
-def read_template(connection: sqlite3.Connection, userdata: Path, endpoint: int) -> Template | None:
+def read_words(connection: sqlite3.Connection, userdata: Path, scopes: Iterable[Scope]) -> dict[Scope, int]:
+    """Return a checksum of what ``read_overrides`` says of each of *scopes* that it says anything of."""
+    uploads: dict[tuple[str, str, str], int] = {
+        (organization, environment, application): uploaded_ns
+        for organization, environment, application, uploaded_ns in connection.execute(
+            "SELECT organization, environment, application, uploaded_ns FROM description"
+        )
+    }
+    decided: dict[tuple[str, str, str, str], list[tuple[str, str]]] = {}
+    for scope, kind, template in read_path_decisions(userdata):
+        decided.setdefault(scope, []).append((kind, template))
+    words = {}
+    for scope in scopes:
+        described = [
+            uploads.get((scope.organization, environment, scope.application), 0)
+            for environment in ("", scope.environment)
+        ]
+        said = (*described, decided.get(scope, []))
+        if any(said):
+            words[scope] = zlib.crc32(msgspec.msgpack.encode(said)) + NOTHING_SAID + 1
+    return words
+
+
+def read_template(
+    connection: sqlite3.Connection, userdata: Path, endpoint: int, key: bytes
+) -> Template | None:
     """Return the template of *endpoint* with its evidence, decided from what is stored; None if not yet."""
     row = connection.execute(
         "SELECT organization, environment, application, host, template FROM endpoint"
@@ -126,14 +188,8 @@ def read_template(connection: sqlite3.Connection, userdata: Path, endpoint: int)
     if row is None:
         return None
     scope = Scope(*row[:4])
-    state = connection.execute(
-        "SELECT state FROM paths WHERE organization = ? AND environment = ? AND application = ? AND host = ?",
-        scope,
-    ).fetchone()
-    if state is None:
+    stored = read_paths(connection, scope, key)
+    if stored is None:
         return None
-    try:
-        paths = PathState.from_bytes(state[0])
-    except ValueError:
-        return None
-    return decide_templates(paths, read_overrides(connection, userdata, scope)).by_template.get(row[4])
+    overrides = read_overrides(connection, userdata, scope)
+    return decide_templates(stored.paths, overrides).by_template.get(row[4])

@@ -10,13 +10,12 @@ import msgspec
 
 from levo.satellite.learn import Callers, EndpointFacts, Knowledge, Scope
 from levo.satellite.learn.paths.state import ABSENT_STATUSES
+from levo.satellite.learn.schema import pack_knowledge, unpack_knowledge
 from levo.satellite.store.traffic import add_traffic, move_traffic
 
 MAX_UNPROVEN = 1_000
 """Places of one host that are told apart although no answer has proven that they exist."""
 
-_pack = msgspec.msgpack.Encoder(order="deterministic").encode
-_unpack_knowledge = msgspec.msgpack.Decoder(Knowledge).decode
 _read_statuses = msgspec.json.Decoder(dict[int, float]).decode
 
 
@@ -25,17 +24,8 @@ def _write_statuses(statuses: Mapping[int, float]) -> str:
 
 
 _ROW = "id, method, path_key, endpoint, exchanges, statuses, unproven"
+_CONTENTS = f"{_ROW}, callers, knowledge"
 _SCOPE = "organization = ? AND environment = ? AND application = ? AND host = ?"
-
-
-def pack_knowledge(known: Knowledge) -> bytes:
-    """Return *known* as it is stored: equal knowledge has equal octets."""
-    return _pack(known)
-
-
-def unpack_knowledge(octets: bytes) -> Knowledge:
-    """Return what was stored of a place's messages."""
-    return _unpack_knowledge(octets)
 
 
 @dataclass(slots=True)
@@ -58,9 +48,17 @@ class PlaceRow:
         return is_proven(_read_statuses(self.statuses))
 
 
+@dataclass(slots=True)
+class PlaceContents(PlaceRow):
+    """A stored place with what is to be added to."""
+
+    callers: bytes
+    knowledge: bytes
+
+
 def is_proven(statuses: Mapping[int, float]) -> bool:
     """Whether some answer did not say that there is nothing."""
-    return any(status not in ABSENT_STATUSES for status in statuses)
+    return not statuses.keys() <= ABSENT_STATUSES
 
 
 class PlaceTable:
@@ -96,13 +94,14 @@ class PlaceTable:
             if is_proven(found):
                 yield Scope(*scope), method, place, traces, found
 
-    def find(self, scope: Scope, method: str, place: str) -> PlaceRow | None:
+    def find(self, scope: Scope, method: str, place: str) -> PlaceContents | None:
         """Return a place, None if it is not stored."""
         row = self._connection.execute(
-            f"SELECT {_ROW} FROM place WHERE {_SCOPE} AND method = ? AND path_key = ? ORDER BY id LIMIT 1",
+            f"SELECT {_CONTENTS} FROM place WHERE {_SCOPE} AND method = ? AND path_key = ?"
+            " ORDER BY id LIMIT 1",
             (*scope, method, place),
         ).fetchone()
-        return None if row is None else PlaceRow(*row)
+        return None if row is None else PlaceContents(*row)
 
     @property
     def is_full(self) -> bool:
@@ -141,7 +140,7 @@ class PlaceTable:
                 facts.last_seen_ns,
                 _write_statuses(facts.statuses),
                 facts.callers.registers,
-                _pack(facts.knowledge),
+                pack_knowledge(facts.knowledge),
             ),
         ).fetchone()
         self.count += 1
@@ -150,22 +149,12 @@ class PlaceTable:
         add_traffic(self._connection, identity, facts.traffic)
         return int(identity)
 
-    def knowledge(self, identity: int) -> Knowledge:
-        """Return what is known of a place's messages."""
-        (octets,) = self._connection.execute(
-            "SELECT knowledge FROM place WHERE id = ?", (identity,)
-        ).fetchone()
-        return _unpack_knowledge(octets)
-
-    def add(self, row: PlaceRow, facts: EndpointFacts, known: Knowledge | None = None) -> None:
+    def add(self, row: PlaceContents, facts: EndpointFacts, known: Knowledge | None = None) -> None:
         """Add *facts* to a stored place; *known* is what is stored of its messages, if that was read."""
-        registers, octets = self._connection.execute(
-            "SELECT callers, knowledge FROM place WHERE id = ?", (row.id,)
-        ).fetchone()
         if known is None:
-            known = _unpack_knowledge(octets)
+            known = unpack_knowledge(row.knowledge)
         known.absorb(facts.knowledge)
-        callers = Callers(registers)
+        callers = Callers(row.callers)
         callers.absorb(facts.callers)
         statuses = _read_statuses(row.statuses)
         for status, exchanges in facts.statuses.items():
@@ -184,7 +173,7 @@ class PlaceTable:
                 facts.last_seen_ns,
                 row.statuses,
                 callers.registers,
-                _pack(known),
+                pack_knowledge(known),
                 row.id,
             ),
         )
@@ -206,7 +195,12 @@ class PlaceTable:
 
     def merge(self, source: PlaceRow, target: PlaceRow) -> None:
         """Give everything of one place to another, whose text it shares by now."""
-        self.add(target, self._facts(source.id))
+        contents = self._connection.execute(
+            f"SELECT {_CONTENTS} FROM place WHERE id = ?", (target.id,)
+        ).fetchone()
+        whole = PlaceContents(*contents)
+        self.add(whole, self._facts(source.id))
+        target.statuses, target.exchanges = whole.statuses, whole.exchanges
         move_traffic(self._connection, source.id, target.id)
         self._connection.execute("DELETE FROM place WHERE id = ?", (source.id,))
         self.count -= 1
@@ -231,7 +225,7 @@ class PlaceTable:
         facts = EndpointFacts(traces, exchanges, _read_statuses(statuses), schemes, first, last)
         facts.callers = Callers(callers)
         if messages:
-            facts.knowledge = _unpack_knowledge(row[7])
+            facts.knowledge = unpack_knowledge(row[7])
         return facts
 
 
@@ -242,7 +236,7 @@ def read_knowledge(connection: sqlite3.Connection, endpoint: int, limit: int = -
         "SELECT knowledge FROM place WHERE endpoint = ? ORDER BY traces DESC, id LIMIT ?", (endpoint, limit)
     ):
         if known is None:
-            known = _unpack_knowledge(octets)
+            known = unpack_knowledge(octets)
         else:
-            known.absorb(_unpack_knowledge(octets))
+            known.absorb(unpack_knowledge(octets))
     return Knowledge() if known is None else known

@@ -29,6 +29,7 @@ from levo.satellite.store.learned import (
     read_operations_of,
 )
 from levo.satellite.store.paths import read_template
+from levo.satellite.store.rotation import KEY_NAME, read_key
 from levo.satellite.store.schema import open_for_reading
 from levo.satellite.store.traffic import WHOLE_CATALOG, read_most_errors, read_traffic
 from levo.satellite.store.userdata.database import USERDATA_NAME, row_number
@@ -347,7 +348,14 @@ class CatalogReader:
     def template(self, identity: int) -> Template | None:
         """Return the template of an endpoint with its evidence, None if its paths are not stored (yet)."""
         with self._connection() as connection:
-            return read_template(connection, self._path.with_name(USERDATA_NAME), identity)
+            return read_template(connection, self._path.with_name(USERDATA_NAME), identity, self._key())
+
+    def _key(self) -> bytes:
+        """Return the key of the installation, without which hashed values are not recognized."""
+        try:
+            return read_key(self._path.with_name(KEY_NAME))
+        except OSError:
+            return b"levo"
 
     def endpoints_by_id(self, identities: Sequence[int]) -> list[EndpointRow]:
         """Return those of *identities* that there are."""

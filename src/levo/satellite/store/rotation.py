@@ -11,13 +11,17 @@ from pathlib import Path
 
 from levo.errors import LevoError
 from levo.satellite.learn import Knowledge, Scope
-from levo.satellite.learn.schema import Node
-from levo.satellite.store.paths import PathTable
-from levo.satellite.store.places import pack_knowledge, unpack_knowledge
+from levo.satellite.learn.schema import Node, pack_knowledge, unpack_knowledge
+from levo.satellite.store.paths import UNDECIDED, PathTable
 from levo.satellite.store.schema import DATABASE_NAME, open_for_writing
 
 KEY_NAME = "learner.key"
 KEY_BYTES = 32
+
+
+def read_key(path: Path) -> bytes:
+    """Return the key of an installation."""
+    return path.read_bytes()[:64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ def rotate_key(data_dir: Path) -> Rotation:
         raise LevoError(f"{data_dir}: has no data of a Satellite")
     new = key.with_suffix(".new")
     try:
-        old = key.read_bytes()[:64]
+        old = read_key(key)
         with contextlib.closing(open_for_writing(path)) as connection:
             new.unlink(missing_ok=True)
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -80,7 +84,7 @@ def _restart(connection: sqlite3.Connection, key: bytes) -> Rotation:
     table = PathTable(connection, key)
     hosts = [scope for scope, paths in table.known.items() if paths.restart_hashes()]
     for scope in hosts:
-        table.save(Scope(*scope), None, decided=False)
+        table.save(Scope(*scope), None, decided=UNDECIDED)
     execute("COMMIT")
     return Rotation(callers, objects, len(hosts), unproven)
 

@@ -6,8 +6,12 @@ import os
 import sqlite3
 from pathlib import Path
 
+import msgspec
+
 from levo.errors import LevoError
+from levo.satellite.learn.columns import joined_callers
 from levo.satellite.learn.paths.known import anonymous_pattern
+from levo.satellite.learn.state import counted_weight
 from levo.satellite.store import traffic
 
 DATABASE_NAME = "catalog.sqlite3"
@@ -202,6 +206,17 @@ _STEPS = (
 
     CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     """,
+    # 9: weights in the parts that they are counted in now: what is added to them is exact in any order
+    """
+    UPDATE place SET exchanges = counted(exchanges), statuses = counted_statuses(statuses);
+    UPDATE place SET exchanges = counted((SELECT total(value) FROM json_each(statuses)))
+        WHERE statuses != '{}';
+    UPDATE endpoint_status SET exchanges = counted(exchanges);
+    UPDATE endpoint SET exchanges = counted(
+        (SELECT total(exchanges) FROM endpoint_status WHERE endpoint = endpoint.id)
+    ) WHERE id IN (SELECT endpoint FROM endpoint_status);
+    UPDATE counter SET value = counted(value);
+    """,
 )
 
 _ITS_ENDPOINTS = "(SELECT id FROM main.endpoint WHERE organization = {1})"
@@ -246,6 +261,8 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
+            traffic.prepare(connection)
+            connection.create_function("joined_callers", 2, joined_callers, deterministic=True)
             _migrate(connection, path)
         except BaseException:
             connection.close()  # with the transaction of a step that failed
@@ -292,7 +309,16 @@ def anonymous_template(template: str) -> str:
     return "/" + "/".join(anonymous_pattern(template))
 
 
+def _counted_statuses(statuses: str) -> str:
+    # In Python: SQLite writes numbers into JSON with 15 digits.
+    found = msgspec.json.decode(statuses, type=dict[int, float])
+    counted = {status: counted_weight(exchanges) for status, exchanges in sorted(found.items())}
+    return msgspec.json.encode(counted).decode()
+
+
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    connection.create_function("counted", 1, counted_weight, deterministic=True)
+    connection.create_function("counted_statuses", 1, _counted_statuses, deterministic=True)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(_STEPS):
         raise LevoError(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from levo.satellite.learn.columns import joined_latency, pack_latency
 from levo.satellite.learn.traffic import MINUTE_S, Traffic
 
 HOUR_S, DAY_S = 3600, 86_400
@@ -37,18 +38,35 @@ class _Latency(msgspec.Struct, array_like=True):
     buckets: dict[int, float]
 
 
-_encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Latency).decode
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Give *connection*, which is to be written to, what the statements of this module call."""
+    connection.create_function("joined_latency", 2, joined_latency, deterministic=True)
 
 
 def add_traffic(connection: sqlite3.Connection, place: int, by_minute: Mapping[int, Traffic]) -> None:
     """Add *by_minute* to the rollups of *place*. Runs in the caller's transaction."""
-    for size in KEPT_S:
-        sums: dict[int, Traffic] = {}
-        for minute, traffic in by_minute.items():
-            sums.setdefault(minute // size * size, Traffic()).add(traffic)
-        for start, traffic in sums.items():
-            _add(connection, place, size, start, traffic)
+    if len(by_minute) == 1:
+        ((minute, traffic),) = by_minute.items()
+        columns = _columns_of(traffic)
+        rows = [(place, size, minute // size * size, *columns) for size in KEPT_S]
+    else:
+        rows = [
+            (place, size, start, *_columns_of(traffic))
+            for size in KEPT_S
+            for start, traffic in _sums_of(by_minute, size).items()
+        ]
+    connection.executemany(_ADD, rows)
+
+
+def _sums_of(by_minute: Mapping[int, Traffic], size: int) -> dict[int, Traffic]:
+    """Return *by_minute* summed up in spans of *size* seconds."""
+    sums: dict[int, Traffic] = {}
+    for minute, traffic in by_minute.items():
+        sums.setdefault(minute // size * size, Traffic()).add(traffic)
+    return sums
 
 
 def whole_of(connection: sqlite3.Connection, organization: str) -> int:
@@ -63,20 +81,14 @@ def whole_of(connection: sqlite3.Connection, organization: str) -> int:
 
 def move_traffic(connection: sqlite3.Connection, source: int, target: int) -> None:
     """Add the rollups of one place to those of another."""
-    rows = connection.execute(f"SELECT size_s, {_COLUMNS} FROM rollup WHERE place = ?", (source,))
-    for size, *row in rows.fetchall():
-        start, traffic = _traffic(row)
-        _add(connection, target, size, start, traffic)
+    connection.execute(f"{_COPY} WHERE place = ? {_ADDED}", (target, source))
     connection.execute("DELETE FROM rollup WHERE place = ?", (source,))
 
 
 def count_traffic(connection: sqlite3.Connection, place: int, organization: str) -> None:
     """Add the rollups of a place that belongs to an endpoint from now on to the sums over all."""
-    rows = connection.execute(f"SELECT size_s, {_COLUMNS} FROM rollup WHERE place = ?", (place,)).fetchall()
-    for total in (WHOLE_CATALOG, whole_of(connection, organization)) if rows else ():
-        for size, *row in rows:
-            start, traffic = _traffic(row)
-            _add(connection, total, size, start, traffic)
+    for total in (WHOLE_CATALOG, whole_of(connection, organization)):
+        connection.execute(f"{_COPY} WHERE place = ? {_ADDED}", (total, place))
 
 
 def prune_traffic(connection: sqlite3.Connection, now_s: int) -> int:
@@ -143,24 +155,20 @@ def _traffic(row: tuple[int, float, float, float, bytes] | list[object]) -> tupl
     return start, Traffic(exchanges, client_errors, server_errors, _decode(latency).buckets)
 
 
-def _add(connection: sqlite3.Connection, place: int, size: int, start: int, traffic: Traffic) -> None:
-    row = connection.execute(
-        f"SELECT {_COLUMNS} FROM rollup WHERE place = ? AND size_s = ? AND start_s = ?",
-        (place, size, start),
-    ).fetchone()
-    if row is not None:
-        known = _traffic(row)[1]
-        known.add(traffic)
-        traffic = known
-    connection.execute(
-        "INSERT OR REPLACE INTO rollup VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            place,
-            size,
-            start,
-            traffic.exchanges,
-            traffic.client_errors,
-            traffic.server_errors,
-            _encode(_Latency(dict(sorted(traffic.latency.items())))),
-        ),
+_ADDED = (
+    "ON CONFLICT DO UPDATE SET exchanges = exchanges + excluded.exchanges,"
+    " client_errors = client_errors + excluded.client_errors,"
+    " server_errors = server_errors + excluded.server_errors,"
+    " latency = joined_latency(latency, excluded.latency)"
+)
+_ADD = f"INSERT INTO rollup VALUES (?, ?, ?, ?, ?, ?, ?) {_ADDED}"
+_COPY = f"INSERT INTO rollup SELECT ?, size_s, {_COLUMNS} FROM rollup"
+
+
+def _columns_of(traffic: Traffic) -> tuple[float, float, float, bytes]:
+    return (
+        traffic.exchanges,
+        traffic.client_errors,
+        traffic.server_errors,
+        pack_latency(traffic.latency),
     )

@@ -27,9 +27,10 @@ from levo.satellite.learn import (
     runs_before,
 )
 from levo.satellite.learn.decisions import rules_version
+from levo.satellite.learn.schema import DamagedKnowledge
 from levo.satellite.queue import Position
 from levo.satellite.store.endpoints import EndpointTable
-from levo.satellite.store.paths import PathTable, read_overrides
+from levo.satellite.store.paths import NOTHING_SAID, UNDECIDED, PathTable, read_overrides, read_words
 from levo.satellite.store.places import PlaceTable
 from levo.satellite.store.schema import open_for_writing
 from levo.satellite.store.traffic import prune_traffic
@@ -82,6 +83,7 @@ class CatalogWriter:
             LevoError: the file cannot be used.
         """
         self._path = path
+        self._userdata = path.with_name(USERDATA_NAME)
         self._connection = open_for_writing(path)
         self._places = PlaceTable(self._connection, max_endpoints)
         self._endpoints = EndpointTable(self._connection, self._places)
@@ -120,6 +122,20 @@ class CatalogWriter:
         self._paths.pending.update(self._paths.known)
         return (row[0] if row is not None else "an earlier version") if self._paths.known else ""
 
+    def listen(self) -> None:
+        """Make pending the hosts about which people say something else than when they were decided on.
+
+        Raises:
+            LevoError: what they say cannot be read.
+        """
+        try:
+            self._paths.listen(self._words(self._paths.known))
+        except sqlite3.Error as error:
+            raise LevoError(f"{self._userdata}: cannot be read: {error}") from error
+
+    def _words(self, scopes: Iterable[Scope]) -> dict[Scope, int]:
+        return read_words(self._connection, self._userdata, scopes)
+
     def checkpoint(self) -> Commit:
         """Return the last commit."""
         row = self._connection.execute("SELECT revision, segment, offset FROM checkpoint").fetchone()
@@ -127,7 +143,7 @@ class CatalogWriter:
 
     def overrides(self, scope: Scope) -> tuple[Override, ...]:
         """Return what uploaded descriptions and users say about the paths of *scope*; users come last."""
-        return read_overrides(self._connection, self._path.with_name(USERDATA_NAME), scope)
+        return read_overrides(self._connection, self._userdata, scope)
 
     def is_known(self, digest: bytes) -> bool:
         """Whether a delivery of this digest was committed before."""
@@ -153,20 +169,24 @@ class CatalogWriter:
         """
         connection = self._connection
         sensors = self._sensors
-        touched = set(delta.paths)
+        touched, decided = set(delta.paths), set[Scope]()
         try:
             for scope, paths in delta.paths.items():
                 self._paths.learn(scope, paths)
             pending = {scope: self._paths.known[scope] for scope in sorted(self._paths.pending)}
+            # Read before what is decided by: a word that comes in between is noticed later.
+            words = self._words(pending)
             decisions = (decide or self._decide_all)(pending, self.overrides)
             self._decisions.update(decisions)
+            decided.update(decisions)
             connection.execute("BEGIN IMMEDIATE")
             noise = 0.0
             for scope, decision in decisions.items():
                 noise += self._endpoints.follow(scope, decision, self._paths.known[scope])
             added = self._endpoints.add(delta, self._paths.known, self._decisions)
-            for scope in sorted(touched | decisions.keys()):
-                self._paths.save(scope, delta.paths.get(scope), decided=scope in decisions)
+            for scope in sorted(touched | decided):
+                word = words.get(scope, NOTHING_SAID) if scope in decided else UNDECIDED
+                self._paths.save(scope, delta.paths.get(scope), decided=word)
             refused_sensors = self._add_sensors(delta.sensors.items())
             self._add_counters(
                 learned_traces=delta.traces,
@@ -196,10 +216,12 @@ class CatalogWriter:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             self._places.forget()
-            for scope in touched:
+            for scope in touched | decided:
                 self._paths.reload(scope)
             if isinstance(error, sqlite3.Error):
                 raise LevoError(f"{self._path}: cannot be written: {error}") from error
+            if isinstance(error, DamagedKnowledge):
+                raise LevoError(f"{self._path}: {error}") from error
             raise
         self._paths.pending.difference_update(decisions)
         return result

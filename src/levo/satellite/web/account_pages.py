@@ -33,11 +33,19 @@ class AccountPages:
     """Pages about who may do what."""
 
     def __init__(
-        self, authenticator: Authenticator, webhooks: Webhooks, alerts: Alerts, renderer: Renderer
+        self,
+        authenticator: Authenticator,
+        webhooks: Webhooks,
+        alerts: Alerts,
+        renderer: Renderer,
+        *,
+        link_local: bool = False,
     ) -> None:
+        """*link_local*: whether webhooks may have link-local addresses."""
         self._authenticator = authenticator
         self._webhooks = webhooks
         self._alerts = alerts
+        self._link_local = link_local
         self._renderer = renderer
 
     def routes(self) -> list[Route]:
@@ -231,7 +239,7 @@ class AccountPages:
     def _add_webhook(self, request: Request, identity: Identity, form: Form) -> Response:
         kinds = [kind for kind in KINDS if form.get(kind)] or list(KINDS)
         try:
-            url = checked_url(field(form, "url", 1000))
+            url = checked_url(field(form, "url", 1000), link_local=self._link_local)
         except WebhookRefused as refused:
             return self._settings_page(request, error=str(refused), status=400)
         self._webhooks.add(url, ",".join(kinds), identity.name, self._now())

@@ -18,8 +18,12 @@ from levo.satellite.web.render import Renderer
 class Catalogs:
     """Gives each request the reader of its organization, or of everything to those who may see it."""
 
-    def __init__(self, reader: CatalogReader, decisions: Decisions) -> None:
+    def __init__(
+        self, reader: CatalogReader, decisions: Decisions, on_decided: Callable[[], None] = lambda: None
+    ) -> None:
+        """*on_decided* is to be called, from any thread, after people said something about paths."""
         self._reader = reader
+        self.on_decided = on_decided
         self.whole = DerivedCatalog(reader, decisions)
         """Of all organizations; for what works behind the pages."""
 

@@ -65,6 +65,7 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
         place = await run_in_threadpool(_place, reader, request.query_params)
         text = orjson.dumps(document).decode()  # what is up to MAX_DEPTH deep can be written
         await run_in_threadpool(store_description, reader.path, place, time.time_ns(), text)
+        catalogs.on_decided()
         return Response(status_code=204)
 
     def remove(request: Request) -> Response:
@@ -72,6 +73,7 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
         reader = catalogs.reader(request)
         if not remove_description(reader.path, _place(reader, request.query_params)):
             raise HTTPException(404, "no description was uploaded for this application")
+        catalogs.on_decided()
         return Response(status_code=204)
 
     def comparison(request: Request) -> Response:

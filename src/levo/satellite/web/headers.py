@@ -5,6 +5,8 @@ Headers keep browsers strict; the Host header is checked while there is no login
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -45,6 +47,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                if "location" in headers:
+                    headers["location"] = _within_site(headers["location"])
             await send(message)
 
         if self._loopback_only and not names_loopback(Headers(scope=scope).get("host", "")):
@@ -52,3 +56,11 @@ class SecurityHeaders:
             await problem(421, text)(scope, receive, send_with_headers)
             return
         await self._app(scope, receive, send_with_headers)
+
+
+def _within_site(location: str) -> str:
+    """Return *location* without scheme and host: a redirect stays here, and repeats no Host header."""
+    parts = urlsplit(location)
+    if not parts.scheme and not parts.netloc:
+        return location
+    return "/" + parts.path.lstrip("/") + (f"?{parts.query}" if parts.query else "")

@@ -88,7 +88,6 @@ def _ingest_metrics(seen: IngestStatistics) -> list[Metric]:
 
 
 def _journal(seen: JournalStatistics, learner: SupervisorStatistics) -> list[Metric]:
-    damaged = learner.progress.damaged_records if learner.progress else 0
     return [
         _counter("journal_records", "Records written to the journal.", seen.durable_total),
         _counter("journal_failed", "Records that could not be written.", seen.failed_total),
@@ -98,7 +97,7 @@ def _journal(seen: JournalStatistics, learner: SupervisorStatistics) -> list[Met
             "journal", "Octets in the journal that are not yet learned and deleted.", seen.stored_bytes, "By"
         ),
         _gauge("journal_pending", "Octets waiting to be written to the journal.", seen.pending_bytes, "By"),
-        _counter("journal_damaged", "Journal records that could not be read back.", damaged),
+        _counter("journal_damaged", "Journal records that could not be read back.", learner.damaged_total),
     ]
 
 

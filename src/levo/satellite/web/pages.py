@@ -14,6 +14,7 @@ from levo.satellite.catalog.sensors import sensor_view
 from levo.satellite.catalog.series import RANGES, range_start, read_series
 from levo.satellite.catalog.ttl_cache import TtlCache
 from levo.satellite.learn.paths.explain import explain
+from levo.satellite.readiness import Cause, Readiness
 from levo.satellite.store import CatalogReader, EndpointFilter
 from levo.satellite.store.traffic import WHOLE_CATALOG
 from levo.satellite.store.userdata import Decisions, Views
@@ -32,8 +33,16 @@ _YOUNG_S = 3 * 3600
 class Pages(CatalogPages):
     """Overview, catalog, endpoints, sensors."""
 
-    def __init__(self, catalogs: Catalogs, decisions: Decisions, views: Views, renderer: Renderer) -> None:
+    def __init__(
+        self,
+        catalogs: Catalogs,
+        decisions: Decisions,
+        views: Views,
+        renderer: Renderer,
+        readiness: Readiness,
+    ) -> None:
         super().__init__(catalogs, renderer)
+        self._readiness = readiness
         self._decisions = decisions
         self._views = views
         self._fleets: TtlCache[Fleet] = TtlCache()
@@ -173,7 +182,16 @@ class Pages(CatalogPages):
             offset=offset,
             step=PAGE_ROWS,
             link=lambda **changes: link({}, **changes),
+            troubles=self._troubles(identity_of(request).organization),
         )
+
+    def _troubles(self, organization: str) -> list[str]:
+        """What keeps this Satellite from learning, or did; who sees one organization gets no numbers."""
+        causes, notes = self._readiness.causes(), self._readiness.notes()
+        if organization:
+            return ["This Satellite is not ready; its admin sees why."] if causes else []
+        lines = [text for cause, text in causes.items() if cause is not Cause.RECORDS_LOST]
+        return [f"not ready: {text}" for text in lines] + notes
 
     def _range(self, request: Request, first_seen_ns: int) -> str:
         now_s = self._renderer.clock_ns() // SECOND_NS

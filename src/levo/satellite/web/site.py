@@ -16,7 +16,7 @@ from starlette.types import ExceptionHandler
 
 from levo.satellite.access import Authenticator, AuthMiddleware
 from levo.satellite.connections import ConnectionStatistics
-from levo.satellite.readiness import Cause
+from levo.satellite.readiness import Readiness
 from levo.satellite.receive import Ingester, otlp_routes
 from levo.satellite.store import CatalogReader
 from levo.satellite.store.userdata import UserData
@@ -36,6 +36,7 @@ from levo.satellite.web.render import Renderer
 from levo.satellite.web.rest import derived_routes, moved_routes, rest_routes
 from levo.satellite.web.rest_decisions import decision_routes
 from levo.satellite.web.rest_description import description_route
+from levo.satellite.web.storage_faults import StorageFaults
 from levo.satellite.web.triage import Triage
 
 
@@ -50,7 +51,7 @@ class SiteParts:
     authenticator: Authenticator
     live: LiveChannel
     snapshot: Callable[[], Snapshot]
-    not_ready: Callable[[], dict[Cause, str]]
+    readiness: Readiness
     connections: Callable[[], dict[str, ConnectionStatistics]]
     """By the name of the port."""
     backup: Backup
@@ -58,6 +59,7 @@ class SiteParts:
     """What a sensor on this machine would be given as ``--satellite-url``."""
     connect: Connect
     loopback_only: bool
+    webhook_link_local: bool
 
 
 def build_site(parts: SiteParts) -> Starlette:
@@ -68,10 +70,12 @@ def build_site(parts: SiteParts) -> Starlette:
     renderer = Renderer(parts.satellite_url, assets=assets, connect=parts.connect)
     triage = Triage(catalogs, decisions, views, userdata.audit, renderer)
     routes: list[BaseRoute] = [
-        *Pages(catalogs, decisions, views, renderer).routes(),
+        *Pages(catalogs, decisions, views, renderer, parts.readiness).routes(),
         *LearnedPages(catalogs, renderer).routes(),
         *triage.routes(),
-        *AccountPages(parts.authenticator, userdata.webhooks, alerts, renderer).routes(),
+        *AccountPages(
+            parts.authenticator, userdata.webhooks, alerts, renderer, link_local=parts.webhook_link_local
+        ).routes(),
         *ConnectPage(parts.authenticator, renderer).routes(),
         *rest_routes(catalogs, renderer.clock_ns),
         *derived_routes(catalogs),
@@ -80,21 +84,23 @@ def build_site(parts: SiteParts) -> Starlette:
         description_route(),
         parts.backup.route(),
         parts.live.route(),
-        metrics_route(parts.reader, parts.snapshot, parts.not_ready, parts.connections),
-        *_health_routes(parts.not_ready),
+        metrics_route(parts.reader, parts.snapshot, parts.readiness.causes, parts.connections),
+        *_health_routes(parts.readiness),
         *otlp_routes(parts.ingester),
         assets.route(),
     ]
     middleware = [
+        Middleware(StorageFaults),
         Middleware(SecurityHeaders, loopback_only=parts.loopback_only),
         Middleware(AuthMiddleware, authenticator=parts.authenticator, problem=problem),
     ]
     return _application(routes, middleware, on_site_exception(renderer))
 
 
-def build_otlp_app(*, ingester: Ingester, not_ready: Callable[[], dict[Cause, str]]) -> Starlette:
+def build_otlp_app(*, ingester: Ingester, readiness: Readiness, loopback_only: bool) -> Starlette:
     """Return the application of the OTLP/HTTP port."""
-    return _application([*otlp_routes(ingester), *_health_routes(not_ready)], [], on_http_exception)
+    middleware = [Middleware(StorageFaults), Middleware(SecurityHeaders, loopback_only=loopback_only)]
+    return _application([*otlp_routes(ingester), *_health_routes(readiness)], middleware, on_http_exception)
 
 
 def _application(
@@ -104,14 +110,14 @@ def _application(
     return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
 
 
-def _health_routes(not_ready: Callable[[], dict[Cause, str]]) -> list[Route]:
+def _health_routes(readiness: Readiness) -> list[Route]:
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def readyz(_request: Request) -> Response:
-        causes = not_ready()
+        causes = readiness.causes()
         if not causes:
-            return PlainTextResponse("ready\n")
+            return PlainTextResponse("".join(f"{line}\n" for line in ("ready", *readiness.notes())))
         return PlainTextResponse("".join(f"not ready: {text}\n" for text in causes.values()), 503)
 
     return [Route("/healthz", healthz), Route("/readyz", readyz)]

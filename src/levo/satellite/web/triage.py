@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import cast
 from urllib.parse import urlencode
 
@@ -41,6 +42,8 @@ class Triage(CatalogPages):
         self._decisions = decisions
         self._views = views
         self._audit = audit
+        self._reading = threading.Lock()
+        """Reading a description takes the processor for seconds and hundreds of megabytes: one at a time."""
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -69,6 +72,7 @@ class Triage(CatalogPages):
                 cast(DecisionKind, kind), place_of(row), detail, identity.name, self._renderer.clock_ns()
             )
             self._record(identity, kind, f"{row.method} {row.path}", detail)
+        self._catalogs.on_decided()
         return made
 
     def undo(self, identity: Identity, number: int) -> int:
@@ -82,6 +86,7 @@ class Triage(CatalogPages):
             if taken is None:
                 raise HTTPException(404, "no such decision, or it was taken back already")
             self._record(identity, f"undo {taken.kind}", f"{taken.method} {taken.template}", taken.detail)
+        self._catalogs.on_decided()
         return taken.id
 
     def save_view(self, identity: Identity, form: Form) -> tuple[str, str]:
@@ -129,10 +134,14 @@ class Triage(CatalogPages):
             field(form, "environment", 200),
             field(form, "application", 200),
         )
+        if not self._reading.acquire(blocking=False):
+            raise HTTPException(503, "another description is being read; try again", {"retry-after": "5"})
         try:
             document = read_document(form.get("document", ""), aliases=False)
         except DocumentRefused as refused:
             raise HTTPException(400, f"document: {refused}") from None
+        finally:
+            self._reading.release()
         try:
             kept = orjson.dumps(document, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
         except (TypeError, orjson.JSONEncodeError):
@@ -143,6 +152,7 @@ class Triage(CatalogPages):
         ):
             raise HTTPException(404, "no such application")
         store_description(reader.path, place, self._renderer.clock_ns(), kept)
+        self._catalogs.on_decided()
         self._record(identity, "upload description", "/".join(place))
         return back(form, f"/reference?{urlencode(dict(zip(_PLACE, place, strict=True)))}", "uploaded")
 

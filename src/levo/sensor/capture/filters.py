@@ -26,18 +26,30 @@ _RETURN = 0x06
 _ANCILLARY = 0xFFFFF000
 """SKF_AD_OFF: loads from here on read what the kernel knows of a frame; a capture file does not hold it."""
 
+_ROOM = 3072
+"""Instructions, of the 4,096 that the kernel takes: the rest is for the user's expression."""
+
 _MOVES_OFFSETS = re.compile(r"\b(?:vlan|mpls|pppoed|pppoes|geneve)\b")
 
 READABLE = (
     "tcp"
     " or (ip[6:2] & 0x1fff != 0)"
     " or (ip6 and (ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 44 or ip6[6] = 51 or ip6[6] = 60))"
-    " or ip proto 4 or ip proto 41 or ip proto 47 or ip proto 51"
-    " or ip6 proto 4 or ip6 proto 41 or ip6 proto 47"
-    " or udp port 4754 or udp port 4789 or udp port 4790 or udp port 6081 or udp port 8472"
+    " or ip proto 4 or ip proto 41 or ip proto 47 or ip proto 51 or ip proto 97 or ip proto 137"
+    " or ip6 proto 4 or ip6 proto 41 or ip6 proto 47 or ip6 proto 97 or ip6 proto 137"
+    " or udp port 2152 or udp port 4754 or udp port 4789 or udp port 4790 or udp port 6081 or udp port 6635"
+    " or udp port 8472 or udp port 37008"
 )
 """TCP, whatever may hide it (fragments, IPv6 extension headers), and the tunnels it may come in: IP in IP,
-GRE, GRE in UDP, VXLAN, VXLAN-GPE, Geneve."""
+GRE, EtherIP, MPLS, GTP-U, GRE in UDP, VXLAN, VXLAN-GPE, Geneve, MPLS in UDP, TZSP."""
+
+LIKE_VXLAN = (
+    "(udp[8:2] & 0x7bb7 = 0x0800 and udp[15] = 0"
+    " and (udp[28:2] = 0x0800 or udp[28:2] = 0x86dd or udp[28:2] = 0x8100))"
+    " or (ip6 proto 17 and ip6[48:2] & 0x7bb7 = 0x0800 and ip6[55] = 0"
+    " and (ip6[68:2] = 0x0800 or ip6[68:2] = 0x86dd or ip6[68:2] = 0x8100))"
+)
+"""UDP on any port with the header of VXLAN and a frame with IP: it is counted, so that it can be named."""
 
 LABELED = "ether proto 0x8847 or ether proto 0x8848 or ether proto 0x8864"
 """MPLS and PPPoE sessions, where the link layer can carry them."""
@@ -140,14 +152,31 @@ def _or_nothing(expression: str, compile: Compile) -> Sequence[Instruction]:
         raise
 
 
-def readable_program(addresses: Iterable[tuple[str, int]], compile: Compile) -> list[Instruction]:
+def readable(vxlan_ports: Iterable[int]) -> str:
+    """Expression for what the engine can read, or count where it is not told the port."""
+    return f"{_opened(vxlan_ports)} or {LIKE_VXLAN}"
+
+
+def _opened(vxlan_ports: Iterable[int]) -> str:
+    return READABLE + "".join(f" or udp port {port}" for port in vxlan_ports)
+
+
+def readable_program(
+    addresses: Iterable[tuple[str, int]], compile: Compile, vxlan_ports: Iterable[int] = ()
+) -> list[Instruction]:
     """What the engine can read, without TCP of *addresses*."""
     exclusion = without(addresses)
     suffix = f" and {exclusion}" if exclusion else ""
-    try:
-        return through_tags(f"({READABLE} or {LABELED}){suffix}", compile)
-    except ExpressionError:
-        return through_tags(f"({READABLE}){suffix}", compile)
+    ports = tuple(vxlan_ports)
+    # On 802.11, whose headers vary in length, the longest is more than fits.
+    for expression in (readable(ports), _opened(ports)):
+        try:
+            program = through_tags(f"({expression} or {LABELED}){suffix}", compile)
+        except ExpressionError:  # a link layer without labels
+            program = through_tags(f"({expression}){suffix}", compile)
+        if len(program) <= _ROOM:
+            break
+    return program
 
 
 def user_program(expression: str, compile: Compile, where: str = "--filter") -> list[Instruction]:
@@ -166,18 +195,23 @@ def filter_error(expression: str, message: str, where: str = "--filter") -> Conf
 
 
 def live_program(
-    expression: str | None, addresses: Iterable[tuple[str, int]], compile: Compile
+    expression: str | None,
+    addresses: Iterable[tuple[str, int]],
+    compile: Compile,
+    vxlan_ports: Iterable[int] = (),
 ) -> list[Instruction]:
     """The kernel's filter for one interface. Raises ``ConfigError``."""
-    readable = readable_program(addresses, compile)
+    program = readable_program(addresses, compile, vxlan_ports)
     if not expression or not expression.strip():
-        return readable
-    return both(user_program(expression, compile), readable)
+        return program
+    return both(user_program(expression, compile), program)
 
 
-def describe(expression: str | None, addresses: Iterable[tuple[str, int]]) -> str:
+def describe(
+    expression: str | None, addresses: Iterable[tuple[str, int]], vxlan_ports: Iterable[int] = ()
+) -> str:
     """The kernel's filter as one expression to read (``--dry-run``); tags are looked through besides."""
-    terms = [f"({READABLE} or {LABELED})", without(addresses)]
+    terms = [f"({readable(vxlan_ports)} or {LABELED})", without(addresses)]
     if expression and expression.strip():
         terms.insert(0, f"({expression.strip()})")
     return " and ".join(term for term in terms if term)

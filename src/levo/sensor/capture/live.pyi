@@ -23,6 +23,7 @@ class LiveSource(FrameSource):
         first_bytes: int = 0,
         exclude: Sequence[Endpoint] = (),
         promiscuous: bool = False,
+        vxlan_ports: Sequence[int] = (),
     ) -> Self: ...
     @property
     def interfaces(self) -> list[str]: ...

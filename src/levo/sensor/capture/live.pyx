@@ -193,6 +193,7 @@ cdef class LiveSource(FrameSource):
     cdef bint _moving               # some handle's frames go to a larger ring
     cdef bint _promiscuous
     cdef tuple _exclude
+    cdef tuple _vxlan_ports
     cdef object _addresses
     cdef double _resolved_at
     cdef bint _unresolved
@@ -209,11 +210,12 @@ cdef class LiveSource(FrameSource):
         int first_bytes=0,
         exclude=(),
         bint promiscuous=False,
+        vxlan_ports=(),
     ):
         """Open *interfaces* (none named: all that are up, and those that come up later; many of them as one).
 
         *filter* is a pcap-filter(7) expression; *exclude* holds ``filters.Endpoint`` whose TCP traffic is not
-        captured. *buffer_bytes* is the ring of one interface, less where many are captured unnamed. With
+        captured; *vxlan_ports* are UDP ports of VXLAN besides the usual ones. *buffer_bytes* is the ring of one interface, less where many are captured unnamed. With
         *first_bytes*, a ring begins that small and is replaced by the whole one when it fills up. All that can be
         wrong with the arguments is found before any interface is opened.
 
@@ -235,13 +237,14 @@ cdef class LiveSource(FrameSource):
         self._first_bytes = first_bytes
         self._promiscuous = promiscuous
         self._exclude = tuple(exclude)
+        self._vxlan_ports = tuple(vxlan_ports)
         self._addresses = frozenset()
         if self._filter is not None:
             check_expression(self._filter)
         listed = self._list()
         self._check_names(listed)
         self._resolve()
-        Program(live_program(self._filter, self._addresses, compile_expression))
+        Program(live_program(self._filter, self._addresses, compile_expression, self._vxlan_ports))
         try:
             self._open_missing(listed, True)
         except BaseException:
@@ -435,7 +438,7 @@ cdef class LiveSource(FrameSource):
                     pcap_close(pcap)
                     pcap = NULL
                     pcap = self._activate(name, loopback, ring_bytes, 0)
-            set_filter(pcap, name, self._filter, self._addresses)
+            set_filter(pcap, name, self._filter, self._addresses, self._vxlan_ports)
             handle = self._slot(name, slot)
         except BaseException:
             if pcap != NULL:
@@ -537,7 +540,7 @@ cdef class LiveSource(FrameSource):
                 if self._closed or handle.pcap == NULL or handle.failed or handle.larger != NULL:
                     pcap_close(pcap)
                     return
-                set_filter(pcap, name, self._filter, self._addresses)
+                set_filter(pcap, name, self._filter, self._addresses, self._vxlan_ports)
                 if fanout_steer(pcap_fileno(pcap), 1) != 0:
                     raise CaptureError(f"cannot replace the ring of {name!r}")
                 handle.larger = pcap
@@ -646,9 +649,9 @@ cdef class LiveSource(FrameSource):
                 self._acquire()
             try:
                 if handle.pcap != NULL and not handle.failed:
-                    set_filter(handle.pcap, self._names[index], self._filter, self._addresses)
+                    set_filter(handle.pcap, self._names[index], self._filter, self._addresses, self._vxlan_ports)
                     if handle.larger != NULL:
-                        set_filter(handle.larger, self._names[index], self._filter, self._addresses)
+                        set_filter(handle.larger, self._names[index], self._filter, self._addresses, self._vxlan_ports)
             except (CaptureError, ConfigError) as error:
                 self._events.append(str(error))
             finally:
@@ -764,12 +767,12 @@ cdef class _Compiler:
         return compile_live(self._pcap, text)
 
 
-cdef set_filter(pcap_t* pcap, str name, expression, addresses):
+cdef set_filter(pcap_t* pcap, str name, expression, addresses, vxlan_ports):
     cdef _Compiler compiler = _Compiler()
     cdef Program program
     cdef int code
     compiler._pcap = pcap
-    program = Program(live_program(expression, addresses, compiler))
+    program = Program(live_program(expression, addresses, compiler, vxlan_ports))
     with nogil:
         code = pcap_setfilter(pcap, &program.code)
     if code != 0:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from levo.config import SensorConfig
 from levo.ledger import EXCHANGES, numbers_of
+from levo.sensor.doctor.local_hops import LocalHop
+from levo.sensor.doctor.ports import named, unnamed_tunnel
 from levo.sensor.doctor.reach import Reached
 from levo.sensor.doctor.watch import Sight, Watched
+
+if TYPE_CHECKING:
+    from levo.model.statistics import UnnamedTunnel
 
 
 class Level(Enum):
@@ -45,13 +51,21 @@ _SETTINGS = {
 }
 
 
-def diagnose(config: SensorConfig, watched: Watched | None, reached: Reached | None) -> list[Diagnosis]:
+def diagnose(
+    config: SensorConfig,
+    watched: Watched | None,
+    reached: Reached | None,
+    hops: Sequence[LocalHop] = (),
+) -> list[Diagnosis]:
     """Every cause that the evidence shows, problems first, in the order of the data's way."""
     found = (
         []
         if watched is None
         else [*_arrival(config, watched), *_content(watched.kept), *_rules(config, watched.kept)]
     )
+    if watched is not None:
+        found += _passed_on(config, watched.kept, hops)
+        found += [_tunnel(each) for each in watched.everything.unnamed_tunnels]
     if watched is not None and (watched.kept.dropped or watched.everything.dropped):
         found.append(
             Diagnosis(
@@ -106,6 +120,44 @@ def _arrival(config: SensorConfig, watched: Watched) -> list[Diagnosis]:
     ]
 
 
+def _passed_on(config: SensorConfig, kept: Sight, hops: Sequence[LocalHop]) -> list[Diagnosis]:
+    """Requests that a process of this host passes on are captured twice: to it, and from it."""
+    asked = {port["port"]: port["exchanges"] for port in kept.ports if port["exchanges"]}
+    found = []
+    for hop in hops:
+        ports = [port for port in hop.ports if port in asked]
+        if not ports or (config.merge_hops and not hop.copies):
+            continue
+        count = sum(asked[port] for port in ports)
+        found.append(
+            Diagnosis(
+                "local-hop",
+                Level.WARNING if hop.copies else Level.NOTE,
+                f"{hop.name} (process {hop.pid}), {hop.what}, listens on {_listed(ports)}: {count:,} "
+                f"exchanges came to it, and {'are' if hop.copies else 'may be'} captured again where it "
+                "passes them on",
+                _capture_one_side(ports, hop),
+            )
+        )
+    return found
+
+
+def _capture_one_side(ports: list[int], hop: LocalHop) -> str:
+    expression = " and ".join(f"not port {port}" for port in ports)
+    fix = f"capture one side of it: --filter '{expression}'"
+    if hop.copies:
+        return f"{fix}; --merge-hops does it where requests carry an x-request-id or a traceparent"
+    return f"--merge-hops, where it passes x-request-id or traceparent on; or {fix}"
+
+
+def _tunnel(tunnel: UnnamedTunnel) -> Diagnosis:
+    """UDP that looks like VXLAN on a port that nobody named."""
+    text, _, _ = unnamed_tunnel(tunnel).partition(": to read it")
+    return Diagnosis(
+        "vxlan-port", Level.WARNING, text, f"to read it, set --vxlan-port {tunnel['port'] or 'PORT'}"
+    )
+
+
 def _content(kept: Sight) -> list[Diagnosis]:
     """Is there HTTP in what is kept?"""
     seen = kept.statistics
@@ -134,11 +186,13 @@ def _content(kept: Sight) -> list[Diagnosis]:
             ]
         if not seen["connections_http2"]:
             names = _listed([port["port"] for port in kept.ports if port["port"] is not None])
+            known = sorted({name for port in kept.ports for name in named(port)})
+            what = " and ".join(known) if known else "another protocol, such as that of a database"
             return [
                 Diagnosis(
                     "no-http",
                     Level.PROBLEM,
-                    f"the traffic on {names} is not HTTP: another protocol, such as that of a database",
+                    f"the traffic on {names} is not HTTP: {what}",
                     "widen --filter to the ports of the application",
                 )
             ]

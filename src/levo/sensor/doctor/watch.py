@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from levo.config import SensorConfig
 from levo.sensor.assembly import Policy, Shares, open_source, policy
 
 if TYPE_CHECKING:
-    from levo.model.statistics import EngineStatistics, PortUse
+    from levo.model.statistics import EngineStatistics, PortUse, UnnamedTunnel
     from levo.sensor.capture.file import FileSource
     from levo.sensor.capture.live import LiveSource
 
@@ -33,6 +33,8 @@ class Sight:
     """TCP packets; frames that turned out to carry none are not among them."""
     dropped: int
     """Frames that the kernel dropped."""
+    unnamed_tunnels: tuple[UnnamedTunnel, ...] = ()
+    """``Engine.unnamed_tunnels()``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,13 @@ class Watched:
 class _Eye:
     """One source with its engine."""
 
-    def __init__(self, source: FileSource | LiveSource, rules: Policy) -> None:
+    def __init__(self, source: FileSource | LiveSource, rules: Policy, vxlan_ports: Sequence[int]) -> None:
         from levo.engine.engine import Engine
 
         self.source = source
-        self._engine = Engine(max_memory_bytes=_MEMORY_BYTES, keep_bodies=False, **rules)
+        self._engine = Engine(
+            max_memory_bytes=_MEMORY_BYTES, keep_bodies=False, vxlan_ports=vxlan_ports, **rules
+        )
 
     def look(self, wait_ms: int, live: bool) -> bool:
         """Read some frames; False at the end of the source."""
@@ -71,7 +75,13 @@ class _Eye:
         seen = self.source.statistics()
         self.source.close()
         numbers = self._engine.statistics()
-        return Sight(numbers, tuple(self._engine.ports()), numbers["frames_tcp"], getattr(seen, "dropped", 0))
+        return Sight(
+            numbers,
+            tuple(self._engine.ports()),
+            numbers["frames_tcp"],
+            getattr(seen, "dropped", 0),
+            tuple(self._engine.unnamed_tunnels()),
+        )
 
 
 def watch(
@@ -91,10 +101,12 @@ def watch(
     """
     live = config.read is None
     shares = replace(Shares.of(config.max_memory_bytes, 1), ring_bytes=4 << 20)
-    kept = _Eye(open_source(config, environ, shares), policy(config))
+    kept = _Eye(open_source(config, environ, shares), policy(config), config.vxlan_ports)
     try:
         everything = _Eye(
-            open_source(replace(config, filter=None, interfaces=()), environ, shares), _KEEP_ALL
+            open_source(replace(config, filter=None, interfaces=()), environ, shares),
+            _KEEP_ALL,
+            config.vxlan_ports,
         )
     except BaseException:
         kept.source.close()

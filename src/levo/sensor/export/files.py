@@ -1,4 +1,7 @@
-"""Writing to a file or to standard output, whole deliveries at a time."""
+"""Writing to a file or to standard output, whole deliveries at a time.
+
+Which links are followed, and which files replaced: ``levo.files``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from levo.errors import ConfigError, Problem
+from levo.files import open_for_writing
 from levo.sensor.export.failure import PermanentExportError
 
 
@@ -37,7 +41,7 @@ class FileSink:
             self._stream = stdout or sys.stdout.buffer
             return
         try:
-            self._fd = _open(path, owner)
+            self._fd = open_for_writing(path, owner)
         except OSError as exc:
             reason = exc.strerror or type(exc).__name__
             raise ConfigError(Problem(where, f"{path} cannot be written: {reason}")) from None
@@ -67,15 +71,3 @@ class FileSink:
         if self._fd >= 0 and not self._closed:
             os.close(self._fd)
         self._closed = True
-
-
-def _open(path: Path, owner: tuple[int, int] | None) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-    if owner is None:
-        return os.open(path, flags, 0o600)
-    try:
-        made = os.open(path, flags | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return os.open(path, flags, 0o600)
-    os.fchown(made, *owner)
-    return made

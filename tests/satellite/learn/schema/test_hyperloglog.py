@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from levo.satellite.learn.schema import Node, Observer, merge
+from levo.satellite.learn.schema import Node, Observer, merge, pack_node, unpack_node
 from levo.satellite.learn.schema.hyperloglog import REGISTERS, estimate, hash_key, joined
 from tests.helpers.effort import scaled
 from tests.satellite.learn.schema.test_node import VALUES
@@ -66,7 +65,7 @@ def test_merging_is_learning_together_and_repeating_adds_no_evidence(
     twice = merge(together, together)
     sketches = zip(together.walk(), twice.walk(), strict=True)
     assert all(node.distinct == again.distinct for node, again in sketches)
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(together), type=Node) == together
+    assert unpack_node(pack_node(together)) == together
 
 
 @given(st.lists(st.binary(min_size=REGISTERS, max_size=REGISTERS) | st.just(b""), min_size=3, max_size=3))

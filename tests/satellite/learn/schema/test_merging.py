@@ -5,11 +5,10 @@ from __future__ import annotations
 import copy
 from random import Random
 
-import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levo.satellite.learn.schema import Node, absorb, merge
+from levo.satellite.learn.schema import Node, absorb, merge, pack_node
 from levo.satellite.learn.schema.merging import make_private
 from levo.satellite.learn.schema.node import MAX_CHILDREN, MAX_LABELS, MAX_VARIANTS
 from levo.satellite.learn.schema.observe import Observer
@@ -17,7 +16,6 @@ from tests.helpers import schema_merging
 
 WORDS = ("active", "closed", "pending", "red", "green", "daily", "weekly", "GET", "EUR", "zxq", "2026-05-17")
 NAMES = ("id", "type", "name", "password", "items", "a", "b", "17")
-_pack = msgspec.msgpack.Encoder(order="deterministic").encode
 VALUES = st.recursive(
     st.none()
     | st.booleans()
@@ -42,8 +40,8 @@ def test_merging_agrees_with_the_plain_rules_and_with_seeing_it_all(a: list[obje
     expected = copy.deepcopy(one)
     schema_merging.absorb(expected, other)
 
-    assert _pack(merge(one, other)) == _pack(merge(other, one)) == _pack(expected)
-    assert _pack(expected) == _pack(observed([*a, *b]))
+    assert pack_node(merge(one, other)) == pack_node(merge(other, one)) == pack_node(expected)
+    assert pack_node(expected) == pack_node(observed([*a, *b]))
 
 
 def test_beyond_the_bounds_it_agrees_too() -> None:
@@ -61,7 +59,7 @@ def test_beyond_the_bounds_it_agrees_too() -> None:
     schema_merging.absorb(expected, other)
     absorb(one, other)
 
-    assert one.folded and _pack(one) == _pack(expected)
+    assert one.folded and pack_node(one) == pack_node(expected)
 
 
 def test_what_is_private_is_so_in_its_arrays() -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from levo.satellite.learn.schema import Node, Observer, merge
+from levo.satellite.learn.schema import Node, Observer, merge, pack_node, unpack_node
 from levo.satellite.learn.schema.node import MAX_CHILDREN
 from tests.helpers.effort import scaled
 
@@ -51,7 +50,7 @@ def test_merging_is_learning_together_in_any_order_and_grouping(
 def test_a_node_survives_storage(values: list[Any]) -> None:
     node = learned(values)
 
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(node), type=Node) == node
+    assert unpack_node(pack_node(node)) == node
     assert merge(node, Node()) == node
 
 
@@ -70,7 +69,7 @@ def test_objects_with_too_many_properties_are_folded_alike_wherever_they_were_le
 def test_no_value_is_in_the_stored_form() -> None:
     secrets = ["Ottilie Kvarnström", "correct horse battery", "4929123412341234", "kx93-aa-17"]
     node = learned([{"name": s, "n": 4929123412341234, s: s, "list": [s]} for s in secrets] * 3)
-    stored = msgspec.msgpack.encode(node)
+    stored = pack_node(node)
 
     assert not [s for s in secrets if s.encode() in stored]
     assert (4929123412341234).to_bytes(8) not in stored

@@ -7,6 +7,7 @@ from faker import Faker
 from hypothesis import given
 from hypothesis import strategies as st
 
+from levo.satellite.learn.schema import Body, observe_body
 from levo.satellite.learn.sensitive.detectors import Detectors
 from levo.satellite.learn.sensitive.kinds import Category, Kind, Proof
 from levo.satellite.learn.sensitive.rules import Rule
@@ -83,6 +84,20 @@ def test_look_alikes_are_not_found(value: str) -> None:
 def test_any_text_is_scanned_without_an_exception(text: str) -> None:
     for check in DETECTORS.all_checks:
         check(text)
+
+
+@pytest.mark.parametrize(
+    ("media", "octets"),
+    [
+        ("application/x-www-form-urlencoded", b"to=user7%40example.com"),
+        ("application/json", b'{"to": "user7\\u0040example.com"}'),
+    ],
+)
+def test_an_address_is_found_however_it_is_escaped(media: str, octets: bytes) -> None:
+    body = Body()
+    observe_body(body, media, media, octets, DETECTORS.checks_for(octets))
+
+    assert body.schema.children["to"].finds == {"email": 1}
 
 
 def test_a_rule_of_the_user_is_applied() -> None:

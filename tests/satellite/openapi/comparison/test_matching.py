@@ -40,7 +40,7 @@ def test_another_server_path_is_named_once() -> None:
 
     assert (found.shadow, found.unused) == ((), ())
     assert [(each.kind, each.detail, each.observations) for each in found.drift] == [
-        ("server path", "called under /v2, described under /v1", 15)
+        ("server path", "called under /v2 (shop.example), described under /v1", 15)
     ]
 
 

@@ -16,10 +16,9 @@ def test_decisions_stand_until_they_are_taken_back(tmp_path: Path) -> None:
     second = userdata.decisions.decide("rename", PLACE, "/users/{member}", "anna", 2)
     assert userdata.decisions.triage(PLACE) == ("accepted", "/users/{member}")
     scope = ("acme", "prod", "shop", "a.example")
-    assert read_path_decisions(userdata.path, scope) == [
-        ("accept", "/users/{}"),
-        ("rename", "/users/{member}"),
-    ]
+    expected = [(scope, "accept", "/users/{}"), (scope, "rename", "/users/{member}")]
+    assert read_path_decisions(userdata.path, scope) == read_path_decisions(userdata.path) == expected
+    assert read_path_decisions(userdata.path, (*scope[:3], "b.example")) == []
     assert userdata.decisions.undo(second, 3) is not None and userdata.decisions.undo(second, 4) is None
     assert userdata.decisions.triage(PLACE) == ("accepted", "")
     userdata.decisions.undo(first, 5)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import unquote
 
+from levo.satellite.learn.paths.forms import value_key
 from levo.satellite.learn.paths.vocabulary import vocabulary
 
 MAX_LITERAL_CHARACTERS = 80
@@ -158,7 +159,6 @@ def may_be_version(segments: Sequence[str], index: int) -> bool:
     return not index or (index <= 3 and segments[index - 1].lower() in _BEFORE_VERSIONS)
 
 
-@lru_cache(maxsize=8192)
 def segment_key(segment: str, first: bool) -> str:
     """Return the key of *segment* (as sent, not empty); *first* if it may be a version (``may_be_version``).
 
@@ -168,6 +168,12 @@ def segment_key(segment: str, first: bool) -> str:
     """
     if segment.isalpha() and len(segment) < 12 and segment.isascii():
         return segment
+    return value_key(segment, first) or pattern_key(segment, first)
+
+
+@lru_cache(maxsize=8192)
+def pattern_key(segment: str, first: bool) -> str:
+    """Return the key of *segment* as the patterns have it, without ``value_key``."""
     if ";" in segment:
         segment = segment.partition(";")[0] or ";"
     if "%" in segment:

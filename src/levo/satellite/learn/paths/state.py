@@ -41,7 +41,7 @@ _CHECK_EVERY = 4096
 _NODES = 50_000
 """Nodes below which nothing is folded between two renderings."""
 _MEMORY = 8192
-"""Paths whose place is remembered between requests."""
+"""Paths whose place is remembered between requests, and places; then both are forgotten."""
 FORMAT = 2
 OLD_FORMAT = 1
 """Without hashes of values; literals that are not words were ordered otherwise."""
@@ -93,8 +93,8 @@ class PathState:
     """
 
     __slots__ = (
-        "_fresh", "_places", "_threshold", "bodies", "distinct", "given_out", "key", "learned", "noise",
-        "pinned", "root",
+        "_counted", "_fresh", "_places", "_threshold", "bodies", "distinct", "given_out", "key", "learned",
+        "noise", "pinned", "root",
     )  # fmt: skip
 
     def __init__(self, key: bytes = b"levo") -> None:
@@ -113,6 +113,8 @@ class PathState:
         self.bodies: dict[int, int] = {}
         """Exchanges whose messages might be looked into, by ``body_counter``."""
         self._places: dict[str | tuple[str, ...], tuple[Node, Key, int]] = {}
+        self._counted: set[Key] = set()
+        """Keys that are in ``distinct``, or too great for it, and need not be hashed again."""
         self._fresh = 0
         self._threshold = _NODES
 
@@ -159,7 +161,7 @@ class PathState:
         """Learn what the bodies of one successful exchange say; ``observe`` returned *place* for it."""
         node = self.root
         came_back = statement.came_back or ()
-        for position, key in enumerate(part for part in place.split("/") if part):
+        for position, key in enumerate([part for part in place.split("/") if part]):
             kid = None if node.gone else node.kids.get(key)
             if kid is None:
                 step = node.step(key, self.rules())
@@ -221,7 +223,11 @@ class PathState:
                 kid = node.kids[key] = Node()
             node = kid
         name = "/" + "/".join(keys)
-        self.distinct.add(name)
+        if name not in self._counted:
+            if len(self._counted) >= _MEMORY:
+                self._counted.clear()
+            self._counted.add(name)
+            self.distinct.add(name)
         self._fresh += 1
         place = (node, name, int(len(path) > 1 and path.endswith("/")))
         if len(self._places) >= _MEMORY:

@@ -13,21 +13,16 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
-from zlib import crc32
 
 import orjson
 
-from levo.satellite.learn.paths.segments import segment_key, split_path
+from levo.satellite.learn.paths.properties import Identifying, Sketcher, literals
+from levo.satellite.learn.paths.segments import split_path
 
 MAX_BODY_BYTES = 1 << 18
 """Larger bodies are not looked into here."""
-MAX_VALUES = 1_000
-"""Members of the objects and arrays of one body that are looked at."""
-MAX_VALUE_CHARACTERS = 80
-MAX_NAMES = 24
-"""Properties of one object that make its sketch."""
-_CONTAINERS = (dict, list)
-_SCALARS = (str, int)
+Document = dict[str, Any] | list[Any] | None
+"""What JSON says; None: nothing that says something here."""
 _LAST_WORD = re.compile(r"[A-Z]?[a-z]+$|[A-Z]+$")
 _IDENTIFYING = frozenset(
     [
@@ -51,47 +46,35 @@ class Statement(NamedTuple):
 
 def read_statement(path: str, request_body: bytes, response_body: bytes) -> Statement | None:
     """Read the bodies of one successful exchange with *path* (as sent); None if they say nothing."""
-    response = _json(response_body)
+    return statement_of(path, read_document(request_body), read_document(response_body))
+
+
+def statement_of(path: str, request: Document, response: Document) -> Statement | None:
+    """Read the documents of one successful exchange with *path* (as sent); None if they say nothing."""
     if response is None:
         return None
-    texts = _identifying(response)
-    segments = [unquote(s.partition(";")[0], errors="replace") for s in split_path(path)]
-    keys = (segment_key(text, False) for text in texts.difference(segments))
-    given_out = frozenset(key for key in keys if "{" not in key)
-    shape = _shape("response", response) | _shape("request", _json(request_body))
-    return Statement(tuple(s in texts for s in segments) if texts else None, given_out, shape)
+    texts = _IDENTIFIERS.texts(response)
+    segments = [_value(segment) for segment in split_path(path)]
+    came_back = tuple([segment in texts for segment in segments]) if texts else None
+    shape = _RESPONSE.sketch(response) | _REQUEST.sketch(request)
+    return Statement(came_back, literals(texts, segments), shape)
 
 
-def _json(body: bytes) -> Any:
+def read_document(body: bytes) -> Document:
+    """Return *body* if it is a JSON object or array that is looked into here, else None."""
     if not 2 <= len(body) <= MAX_BODY_BYTES or body[:1] not in (b"{", b"["):
         return None
     try:
-        return orjson.loads(body)
+        found: Document = orjson.loads(body)
     except ValueError:
         return None
+    return found
 
 
-def _identifying(document: Any) -> set[str]:
-    """Return the texts and integers that stand at properties whose name says that they identify."""
-    found: set[str] = set()
-    stack = [document]
-    left = MAX_VALUES
-    while stack and left > 0:
-        value = stack.pop()
-        left -= len(value)
-        if type(value) is list:
-            stack.extend([kid for kid in value[:MAX_VALUES] if type(kid) in _CONTAINERS and kid])
-            continue
-        for name, kid in value.items():
-            kind = type(kid)
-            if kind in _CONTAINERS:
-                if kid:
-                    stack.append(kid)
-                    if kind is list and type(kid[0]) in _SCALARS and is_identifying(name):
-                        found.update(str(one) for one in kid[:MAX_VALUES] if type(one) in _SCALARS)
-            elif kind in _SCALARS and is_identifying(name):
-                found.add(kid if kind is str else str(kid))
-    return {text for text in found if 0 < len(text) <= MAX_VALUE_CHARACTERS}
+def _value(segment: str) -> str:
+    if ";" in segment:
+        segment = segment.partition(";")[0]
+    return unquote(segment, errors="replace") if "%" in segment else segment
 
 
 @lru_cache(maxsize=4096)
@@ -101,17 +84,9 @@ def is_identifying(name: str) -> bool:
     return found is not None and found[0].lower() in _IDENTIFYING
 
 
-def _shape(side: str, document: Any) -> int:
-    if isinstance(document, list):
-        side += "[]"
-        document = document[0] if document else None
-    if document is None:
-        return 0
-    sketch = 1 << (crc32(side.encode()) & 63)
-    if isinstance(document, dict):
-        for name in sorted(document)[:MAX_NAMES]:
-            sketch |= 1 << (crc32(f"{side}.{name}".encode(errors="replace")) & 63)
-    return sketch
+_IDENTIFIERS = Identifying(is_identifying)
+_REQUEST = Sketcher("request")
+_RESPONSE = Sketcher("response")
 
 
 def is_alike(a: int, b: int) -> bool:

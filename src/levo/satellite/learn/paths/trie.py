@@ -23,12 +23,13 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
+from levo.satellite.learn.paths.forms import keys_of
 from levo.satellite.learn.paths.segments import (
     OVERFLOW,
     REST,
     folded_key,
     may_be_version,
-    segment_key,
+    pattern_key,
     split_path,
 )
 
@@ -260,7 +261,7 @@ def path_keys(path: str) -> list[str]:
     """Return the keys of the trie children that *path* (as sent, without query) leads through."""
     segments = split_path(path)
     told = segments[:MAX_DEPTH]
-    keys = [segment_key(segment, may_be_version(told, i)) for i, segment in enumerate(told)]
+    keys = keys_of(told, may_be_version, pattern_key)
     if len(segments) > MAX_DEPTH:
         keys.append(REST)
     return keys

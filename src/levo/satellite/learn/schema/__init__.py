@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from levo.satellite.learn.schema.body import MAX_BODY_BYTES, Body, media_kind, observe_body, read_body
+from levo.satellite.learn.schema.body import MAX_BODY_BYTES, media_kind, observe_body, read_body
 from levo.satellite.learn.schema.merging import absorb, merge
+from levo.satellite.learn.schema.messages import Body, Knowledge, Response
 from levo.satellite.learn.schema.node import Check, Node, Variant
 from levo.satellite.learn.schema.observe import Observer
+from levo.satellite.learn.schema.packing import (
+    DamagedKnowledge,
+    pack_knowledge,
+    pack_node,
+    unpack_knowledge,
+    unpack_node,
+)
 from levo.satellite.learn.schema.text import BINARY, MIXED, Text, is_name
 
 __all__ = [
@@ -14,8 +22,11 @@ __all__ = [
     "MIXED",
     "Body",
     "Check",
+    "DamagedKnowledge",
+    "Knowledge",
     "Node",
     "Observer",
+    "Response",
     "Text",
     "Variant",
     "absorb",
@@ -23,5 +34,9 @@ __all__ = [
     "media_kind",
     "merge",
     "observe_body",
+    "pack_knowledge",
+    "pack_node",
     "read_body",
+    "unpack_knowledge",
+    "unpack_node",
 ]

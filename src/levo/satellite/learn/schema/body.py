@@ -6,15 +6,15 @@ import codecs
 import csv
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.parsers import expat
 
-import msgspec
 import orjson
 
-from levo.satellite.learn.schema.merging import absorb
-from levo.satellite.learn.schema.node import Check, Node
+from levo.satellite.learn.schema.messages import Body
+from levo.satellite.learn.schema.node import Check
 from levo.satellite.learn.schema.observe import Observer
 from levo.satellite.learn.schema.text import BINARY, Text, is_name
 
@@ -22,27 +22,13 @@ MAX_BODY_BYTES = 1 << 20
 """Larger bodies are counted only."""
 MAX_ITEMS = 200
 """Rows, lines or form fields of one body that are looked at."""
+_LONGEST_TYPE = 121
 _TOKEN = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+*-]{1,60}")
 _BOUNDARY = re.compile(r'boundary="?([^";]{1,70})', re.IGNORECASE)
 _CHARSET = re.compile(r'charset="?([A-Za-z0-9_.:-]{1,30})', re.IGNORECASE)
 _CHARSETS = ("utf-16", "utf-32", "iso-8859-", "windows-125", "gb", "big5", "shift_jis", "euc-", "koi8-")
 """How names of charsets begin (RFC 9110 section 8.3.2); other codecs of Python are not asked."""
 _PART_NAME = re.compile(r';\s*name="?([^";]{0,80})', re.IGNORECASE)
-
-
-class Body(msgspec.Struct, array_like=True, omit_defaults=True):
-    """What is known of the bodies of one media type in one place."""
-
-    seen: int = 0
-    learned: int = 0
-    """Of ``seen``: complete and readable, so that they are in ``schema``."""
-    schema: Node = msgspec.field(default_factory=Node)
-
-    def absorb(self, other: Body) -> None:
-        """Add *other*, which is not changed."""
-        self.seen += other.seen
-        self.learned += other.learned
-        absorb(self.schema, other.schema)
 
 
 class Unreadable(Exception):
@@ -52,9 +38,15 @@ class Unreadable(Exception):
 def media_type(content_type: str) -> str:
     """Return the media type without parameters, lower case; empty if there is none or it is none."""
     found = content_type.partition(";")[0].strip().lower()
+    return _media_type(found) if len(found) <= _LONGEST_TYPE else ""
+
+
+@lru_cache(maxsize=1024)
+def _media_type(found: str) -> str:
     return found if _TOKEN.fullmatch(found) and is_name(found.partition("/")[2].replace("+", "-")) else ""
 
 
+@lru_cache(maxsize=1024)
 def media_kind(media: str) -> str:
     """Return how bodies of *media* are read: ``json``, ``form``, ``xml``, ``lines``, ``text`` …"""
     if media in ("application/json", "text/json") or media.endswith("+json"):

@@ -1,185 +1,197 @@
 """Adds schema nodes to each other: what runs for every node of every place that learned something.
 
-The nodes and their meaning are in ``node.py``. Most fields of most nodes are as they were made, so what is not set
+The nodes and their meaning are in ``node.pyx``. Most fields of most nodes are as they were made, so what is not set
 is not touched.
 """
 
-from levo.satellite.learn.schema.hyperloglog import joined
-from levo.satellite.learn.schema.node import MAX_CHILDREN, MAX_LABELS, MAX_VARIANTS, Node, Variant
+from libc.stdint cimport uint64_t
+from libc.string cimport memcpy
+
+from levo.satellite.learn.schema.node cimport PLACES, Node, Variant, add_counts, levo_sum, new_node
+
+from levo.satellite.learn.schema.node import MAX_CHILDREN, MAX_LABELS, MAX_VARIANTS
 from levo.satellite.learn.schema.text import MIXED
 
-cdef object _Node = Node, _Variant = Variant, _joined = joined
 cdef str _MIXED = MIXED
 cdef Py_ssize_t _MOST_CHILDREN = MAX_CHILDREN, _MOST_LABELS = MAX_LABELS, _MOST_VARIANTS = MAX_VARIANTS
 
 
-def absorb(node, other):
+def absorb(Node node not None, Node other not None):
     """Add *other*, which is not changed, to *node*."""
-    _absorb(node, other)
+    absorb_node(node, other)
 
 
-def merge(a, b):
+def merge(Node a not None, Node b not None):
     """Return what *a* and *b* say together; neither is changed. Commutative and associative."""
-    merged = _Node()
-    _absorb(merged, a)
-    _absorb(merged, b)
+    cdef Node merged = new_node(False)
+    absorb_node(merged, a)
+    absorb_node(merged, b)
     return merged
 
 
-def make_private(node):
+def make_private(Node node not None):
     """Note that strings here, and in arrays here, must not be labels."""
-    while True:
-        node.private = node.open = True
-        node.labels = {}
-        if node.items is None:
-            return
-        node = node.items
+    hide_labels(node)
 
 
-def fold(node):
+def fold(Node node not None):
     """Make a map of an object with too many properties."""
-    other = node.other
+    fold_node(node)
+
+
+cdef int hide_labels(Node node) noexcept:
+    while node is not None:
+        node.private = node.open = True
+        node._labels = None
+        node = node.items
+    return 0
+
+
+cdef int fold_node(Node node) except -1:
+    cdef Node other = node.other
     if other is None:
-        other = _Node(open=True)
-    for child in node.children.values():
-        _absorb(other, child)
+        other = new_node(True)
+    if node._children is not None:
+        for child in node._children.values():
+            absorb_node(other, <Node?>child)
     node.other = other
     node.keyed = 0
-    node.children = {}
+    node._children = None
     node.folded = True
     node.many_variants = True
-    node.variants = {}
+    node._variants = None
+    return 0
 
 
-cdef int _absorb(object node, object other) except -1:
-    cdef object more = other.strings
-    if more:
-        node.strings += more
+cdef int absorb_node(Node node, Node other) except -1:
+    if node is None or other is None:
+        raise TypeError("no node")
+    if other.strings:
+        node.strings = levo_sum(node.strings, other.strings)
         _absorb_strings(node, other)
     _absorb_scalars(node, other)
     if other.private and not node.private:
-        make_private(node)
+        hide_labels(node)
     if other.open and not node.open:
         node.open = True
-        node.labels = {}
-    more = other.finds
-    if more:
-        _add(node.finds, more)
+        node._labels = None
+    if other._finds is not None:
+        if node._finds is None:
+            node._finds = {}
+        add_counts(node._finds, other._finds)
     if other.arrays or other.items is not None:
         _absorb_array(node, other)
-    more = other.objects
-    if more:
-        node.objects += more
-        node.distinct = _joined(node.distinct, other.distinct)
+    if other.objects:
+        node.objects = levo_sum(node.objects, other.objects)
+        if other.sketch != NULL:
+            _join(node, other)
     _absorb_object(node, other)
     return 0
 
 
-cdef int _absorb_scalars(object node, object other) except -1:
-    cdef object more = other.integers
-    if more:
-        node.integers += more
-        if other.bits > node.bits:
-            node.bits = other.bits
-    more = other.scanned
-    if more:
-        node.scanned += more
-    more = other.nulls
-    if more:
-        node.nulls += more
-    more = other.booleans
-    if more:
-        node.booleans += more
-    more = other.numbers
-    if more:
-        node.numbers += more
-    if other.negative:
-        node.negative = True
+cdef inline void _absorb_scalars(Node node, Node other) noexcept:
+    if other.integers:
+        node.integers = levo_sum(node.integers, other.integers)
+        node.bits = max(node.bits, other.bits)
+    node.scanned = levo_sum(node.scanned, other.scanned)
+    node.nulls = levo_sum(node.nulls, other.nulls)
+    node.booleans = levo_sum(node.booleans, other.booleans)
+    node.numbers = levo_sum(node.numbers, other.numbers)
+    node.negative |= other.negative
+
+
+cdef int _join(Node node, Node other) except -1:
+    """Add the sketch of *other*."""
+    cdef uint64_t mine, more
+    cdef int place
+    node.count_in()
+    for place in range(0, PLACES, sizeof(uint64_t)):
+        memcpy(&mine, node.sketch + place, sizeof(uint64_t))
+        memcpy(&more, other.sketch + place, sizeof(uint64_t))
+        mine |= more
+        memcpy(node.sketch + place, &mine, sizeof(uint64_t))
     return 0
 
 
-cdef int _absorb_array(object node, object other) except -1:
-    cdef object more = other.arrays
-    if more:
-        node.arrays += more
+cdef int _absorb_array(Node node, Node other) except -1:
+    cdef Node items = node.items, more = other.items
+    if other.arrays:
+        node.arrays = levo_sum(node.arrays, other.arrays)
         if node.fewest < 0 or 0 <= other.fewest < node.fewest:
             node.fewest = other.fewest
-        if other.most > node.most:
-            node.most = other.most
-    more = other.items
+        node.most = max(node.most, other.most)
     if more is not None:
-        items = node.items
         if items is None:
-            items = node.items = _Node(open=more.open)
-        _absorb(items, more)
+            items = node.items = new_node(more.open)
+        absorb_node(items, more)
         if node.private and not items.private:
-            make_private(items)
+            hide_labels(items)
     return 0
 
 
-cdef int _absorb_strings(object node, object other) except -1:
-    cdef dict labels
-    cdef object known
+cdef int _absorb_strings(Node node, Node other) except -1:
     if node.shortest < 0 or 0 <= other.shortest < node.shortest:
         node.shortest = other.shortest
-    if other.longest > node.longest:
-        node.longest = other.longest
-    more = other.format
-    if more:
-        known = node.format
-        if known != more:
-            node.format = _MIXED if known else more
-    if not node.open and other.labels:
-        labels = node.labels
-        _add(labels, other.labels)
-        if len(labels) > _MOST_LABELS:
+    node.longest = max(node.longest, other.longest)
+    if other._format is not node._format and other._format and node._format != other._format:
+        node._format = _MIXED if node._format else other._format
+    if not node.open and other._labels is not None:
+        if node._labels is None:
+            node._labels = {}
+        add_counts(node._labels, other._labels)
+        if len(node._labels) > _MOST_LABELS:
             node.open = True
-            node.labels = {}
+            node._labels = None
     return 0
 
 
-cdef int _absorb_object(object node, object other) except -1:
-    cdef dict children
-    cdef bint many
-    more = other.keyed
-    if more:
-        node.keyed += more
-    more = other.other
-    if more is not None:
+cdef int _absorb_object(Node node, Node other) except -1:
+    cdef Node mine, child
+    node.keyed = levo_sum(node.keyed, other.keyed)
+    if other.other is not None:
         if node.other is None:
-            node.other = _Node(open=True)
-        _absorb(node.other, more)
-    children = node.children
-    for key, child in (<dict>other.children).items():
-        mine = children.get(key)
-        if mine is None:
-            mine = children[key] = _Node(open=child.open)
-        _absorb(mine, child)
-    many = node.many_variants
+            node.other = new_node(True)
+        absorb_node(node.other, other.other)
+    if other._children is not None:
+        if node._children is None:
+            node._children = {}
+        for key, value in other._children.items():
+            child = <Node?>value
+            found = node._children.get(key)
+            if found is None:
+                mine = node._children[key] = new_node(child.open)
+            else:
+                mine = <Node?>found
+            absorb_node(mine, child)
     if other.many_variants:
-        if not many:
-            node.many_variants = many = True
-            node.variants = {}
-    elif not many:
-        more = other.variants
-        if more:
-            variants = node.variants
-            for key, variant in (<dict>more).items():
-                mine = variants.get(key)
-                if mine is None:
-                    mine = variants[key] = _Variant()
-                mine.objects += variant.objects
-                _add(mine.present, variant.present)
-            if len(variants) > _MOST_VARIANTS:
-                node.many_variants = True
-                node.variants = {}
-    if node.folded or other.folded or len(children) > _MOST_CHILDREN:
-        fold(node)
+        node.many_variants = True
+        node._variants = None
+    elif not node.many_variants and other._variants is not None:
+        _absorb_variants(node, other._variants)
+    if node.folded or other.folded or (
+        node._children is not None and len(node._children) > _MOST_CHILDREN
+    ):
+        fold_node(node)
     return 0
 
 
-cdef int _add(dict counts, dict more) except -1:
-    for key, count in more.items():
-        known = counts.get(key)
-        counts[key] = count if known is None else known + count
+cdef int _absorb_variants(Node node, dict more) except -1:
+    cdef Variant mine, variant
+    if node._variants is None:
+        node._variants = {}
+    for key, value in more.items():
+        variant = <Variant?>value
+        found = node._variants.get(key)
+        if found is None:
+            mine = node._variants[key] = Variant.__new__(Variant)
+        else:
+            mine = <Variant?>found
+        mine.objects = levo_sum(mine.objects, variant.objects)
+        if variant._present is not None:
+            if mine._present is None:
+                mine._present = {}
+            add_counts(mine._present, variant._present)
+    if len(node._variants) > _MOST_VARIANTS:
+        node.many_variants = True
+        node._variants = None
     return 0

@@ -1,6 +1,6 @@
 """Adds values to nodes, and tells the format of a string: what runs for every scalar of every body.
 
-The nodes themselves, their meaning and how they merge are in ``node.py``.
+The nodes themselves, their meaning and how they merge are in ``node.pyx``.
 
 Objects are told apart (``hyperloglog.py``) by what identifies them, the first that there is:
 
@@ -12,13 +12,15 @@ Objects are told apart (``hyperloglog.py``) by what identifies them, the first t
 *What they say* leaves out fractions and times, which a server makes anew for each answer.
 """
 
+from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_GET_LENGTH
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
-from levo.satellite.learn.schema.hyperloglog import RANKS, REGISTERS
+from levo.satellite.learn.schema.merging cimport fold_node, hide_labels
+from levo.satellite.learn.schema.node cimport HIGHEST, PLACES, Node, Variant, new_node
+
 from levo.satellite.learn.schema.labels import is_label, may_have_labels
-from levo.satellite.learn.schema.merging import fold, make_private
 from levo.satellite.learn.schema.node import (
     DISCRIMINATORS,
     MAX_CHILDREN,
@@ -27,14 +29,15 @@ from levo.satellite.learn.schema.node import (
     MAX_NODES,
     MAX_VARIANTS,
     SCANNED_ITEMS,
-    Node,
-    Variant,
 )
 from levo.satellite.learn.schema.text import MIXED, Binary, Text, is_name, rare_format, scalar
 
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
     void* PyUnicode_DATA(object text)
+
+cdef extern from *:
+    int __builtin_clzll(unsigned long long number) noexcept nogil
 
 cdef extern from "levo/satellite/learn/schema/fold.h":
     uint64_t levo_fold(uint64_t a, uint64_t b) noexcept nogil
@@ -44,16 +47,13 @@ cdef enum:
     MOST_LABELS = 24
     SCANNED = 3
     DEEPEST = 20
-    PLACES = 64
-    HIGHEST = 8
 
-cdef object _Node = Node, _Text = Text, _Binary = Binary
+cdef object _Text = Text, _Binary = Binary
 cdef str _MIXED = MIXED
 cdef tuple _DISCRIMINATORS = DISCRIMINATORS
 cdef tuple _IDENTITIES = ("id", "_id", "uuid", "guid", "uid")
-cdef bytes _NONE_SEEN = bytes(REGISTERS)
 assert (MOST_LABELS, SCANNED, DEEPEST) == (MAX_LABELS, SCANNED_ITEMS, MAX_DEPTH)
-assert (PLACES, HIGHEST) == (REGISTERS, RANKS)
+cdef Py_ssize_t _MOST_CHILDREN = MAX_CHILDREN, _MOST_VARIANTS = MAX_VARIANTS
 
 
 cdef inline bint is_digit(char c) noexcept nogil:
@@ -246,7 +246,7 @@ cdef class Observer:
             self._path = self._text_hash(path)
             self._within = levo_fold(self._path ^ self._text_hash(request), self._factor)
 
-    def observe(self, node, value):
+    def observe(self, Node node not None, value):
         """Add *value*, as ``orjson`` returns it (or :class:`Text`, :class:`Binary`), to *node*."""
         self._observe(node, value, 0)
 
@@ -274,25 +274,13 @@ cdef class Observer:
             found = levo_fold(found ^ word, self._factor)
         return self._mixed(found) | 1
 
-    cdef uint64_t _observe(self, object node, object value, int depth) except? 0:
+    cdef uint64_t _observe(self, Node node, object value, int depth) except? 0:
         """Add *value* and return the hash of what it says; 0 where nothing is hashed."""
         cdef object kind = type(value)
-        cdef int bits
         if kind is str:
             return self._string(node, <str>value)
         elif kind is int:
-            node.integers += 1
-            bits = value.bit_length()
-            if bits > node.bits:
-                node.bits = bits
-            if value < 0:
-                node.negative = True
-            if self._scan:
-                node.scanned += 1
-                if bits > 19 and self._checks:
-                    self._check(node, str(value))
-            if self._hashed:
-                return self._mixed(self._mixed(3) ^ <uint64_t>(value & 0xFFFFFFFFFFFFFFFF))
+            return self._integer(node, value)
         elif kind is dict:
             node.objects += 1
             if depth < DEEPEST:
@@ -317,23 +305,44 @@ cdef class Observer:
         elif kind is _Binary:
             node.strings += 1
             node.open = True
-            node.format = "binary" if node.format in ("", "binary") else _MIXED
+            node._format = "binary" if node._format in ("", "binary") else _MIXED
         return 7
 
-    cdef uint64_t _array(self, object node, list value, int depth) except? 0:
+    cdef uint64_t _integer(self, Node node, object value) except? 0:
+        cdef int overflow = 0
+        cdef int64_t number = PyLong_AsLongLongAndOverflow(value, &overflow)
+        cdef uint64_t said = <uint64_t>number, magnitude = <uint64_t>(-said if number < 0 else said)
+        cdef int bits = 0
+        if overflow:
+            bits = value.bit_length()
+            said = value & <uint64_t>0xFFFFFFFFFFFFFFFF
+        elif magnitude:
+            bits = 64 - __builtin_clzll(magnitude)
+        node.integers += 1
+        if bits > node.bits:
+            node.bits = bits
+        if overflow < 0 or (number < 0 and not overflow):
+            node.negative = True
+        if self._scan:
+            node.scanned += 1
+            if bits > 19 and self._checks:
+                self._check(node, str(value))
+        return self._mixed(self._mixed(3) ^ said) if self._hashed else 7
+
+    cdef uint64_t _array(self, Node node, list value, int depth) except? 0:
         cdef Py_ssize_t count = len(value), index
-        cdef Py_ssize_t fewest = node.fewest
         cdef uint64_t said = 8, within = self._within
+        cdef Node items = node.items
         cdef bint scan
-        if fewest < 0 or count < fewest:
+        if node.fewest < 0 or count < node.fewest:
             node.fewest = count
-        if count > <Py_ssize_t>node.most:
+        if count > node.most:
             node.most = count
         if not count or depth >= DEEPEST:
             return said
-        items = node.items
         if items is None:
-            items = node.items = _Node(open=node.private, private=node.private)
+            items = node.items = new_node(node.private)
+            items.private = node.private
             self._budget -= 1
         scan = self._scan
         if not self._named:
@@ -346,10 +355,10 @@ cdef class Observer:
         self._within = within
         return said
 
-    cdef uint64_t _object(self, object node, dict value, int depth) except? 0:
+    cdef uint64_t _object(self, Node node, dict value, int depth) except? 0:
         cdef dict children = node.children
         cdef bint folded = node.folded, keyed = False, known = False, named = self._named
-        cdef object child, other
+        cdef Node child, other
         cdef str name
         cdef uint64_t said = 9, within = self._within
         depth += 1
@@ -361,26 +370,28 @@ cdef class Observer:
                     self._named = known = True
                     break
         for key, item in value.items():
-            child = children.get(key)
-            if child is None:
+            found = children.get(key)
+            if found is None:
                 if folded or self._budget <= 0 or not is_name(key):
                     keyed = True
                     other = node.other
                     if other is None:
-                        other = node.other = _Node(open=True)
+                        other = node.other = new_node(True)
                     if not other.private and not may_have_labels(key):
-                        make_private(other)
+                        hide_labels(other)
                     said += self._member(other, key, item, depth)
                     continue
-                private = not may_have_labels(key)
-                child = children[key] = _Node(open=private, private=private)
+                child = children[key] = new_node(not may_have_labels(key))
+                child.private = child.open
                 self._budget -= 1
-                if len(children) > <Py_ssize_t>MAX_CHILDREN:
+                if len(children) > _MOST_CHILDREN:
                     said += self._member(child, key, item, depth)
-                    fold(node)
+                    fold_node(node)
                     children = node.children
                     folded = keyed = True
                     continue
+            else:
+                child = <Node?>found
             said += self._member(child, key, item, depth)
         if keyed and not folded:
             node.keyed += 1
@@ -395,75 +406,71 @@ cdef class Observer:
             self._named = named
         return said
 
-    cdef inline uint64_t _member(self, object node, str name, object value, int depth) except? 0:
+    cdef inline uint64_t _member(self, Node node, str name, object value, int depth) except? 0:
         """Add the property *name*; the hashes of an object's properties are added up, in whatever order."""
         cdef uint64_t said = self._observe(node, value, depth)
         return levo_fold(self._text_hash(name) ^ said, self._factor) if self._hashed else said
 
-    cdef int _count(self, object node, uint64_t identity) except -1:
+    cdef int _count(self, Node node, uint64_t identity) except -1:
         """Note in the sketch of *node* that an object of this *identity* was seen."""
-        cdef bytes sketch = node.distinct
         cdef uint64_t spread = self._mixed(identity)
         cdef int place = spread & (PLACES - 1), rank = 0
-        cdef char* registers
         spread >>= 6
         while rank < HIGHEST - 1 and not spread & 1:
             spread >>= 1
             rank += 1
-        registers = sketch if sketch else _NONE_SEEN
-        if not registers[place] & (1 << rank):
-            sketch = registers[:PLACES]
-            registers = sketch  # a copy that nobody else has yet
-            registers[place] |= <char>(1 << rank)
-            node.distinct = sketch
+        node.count_in()
+        node.sketch[place] |= <uint8_t>(1 << rank)
         return 0
 
-    cdef int _variant(self, object node, str name, dict value) except -1:
-        cdef dict children, present
+    cdef int _variant(self, Node node, str name, dict value) except -1:
+        cdef dict children = node.children, present, variants
+        cdef Variant variant
         label = value[name]
         if type(label) is not str or not is_label(label) or node.folded:
             node.many_variants = True
-            node.variants = {}
+            node._variants = None
             return 0
         key = f"{name}={label}"
-        variant = node.variants.get(key)
-        if variant is None:
-            variant = node.variants[key] = Variant()
+        variants = node.variants
+        found = variants.get(key)
+        if found is None:
+            variant = variants[key] = Variant.__new__(Variant)
+        else:
+            variant = <Variant?>found
         variant.objects += 1
-        present, children = variant.present, node.children
+        present = variant.present
         for each in value:
             if each in children:
                 present[each] = present.get(each, 0) + 1
-        if len(node.variants) > <Py_ssize_t>MAX_VARIANTS:
+        if len(variants) > _MOST_VARIANTS:
             node.many_variants = True
-            node.variants = {}
+            node._variants = None
         return 0
 
-    cdef uint64_t _string(self, object node, str value) except? 0:
+    cdef uint64_t _string(self, Node node, str value) except? 0:
         cdef Py_ssize_t size = PyUnicode_GET_LENGTH(value)
-        cdef Py_ssize_t shortest = node.shortest
-        cdef str known, name
+        cdef str known = node._format, name
         cdef dict labels
         node.strings += 1
-        if size > <Py_ssize_t>node.longest:
+        if size > node.longest:
             node.longest = size
-        if size < shortest or shortest < 0:
+        if size < node.shortest or node.shortest < 0:
             node.shortest = size
-        known = node.format
-        if known != _MIXED:
+        if known is not _MIXED and known != _MIXED:
             name = text_format(value)
-            if name != known:
-                node.format = _MIXED if known else name
+            if name is not known and name != known:
+                node._format = _MIXED if known else name
         if not node.open:
             if is_label(value):
                 labels = node.labels
                 labels[value] = labels.get(value, 0) + 1
                 if len(labels) > MOST_LABELS:
                     node.open = True
-                    node.labels = {}
+                    node._labels = None
             else:
                 node.open = True
-                node.labels = {}
+                node._labels = None
         if self._scan:
             node.scanned += 1
             if self._checks and size > 6:
@@ -472,13 +479,13 @@ cdef class Observer:
             return 10
         return self._text_hash(value)
 
-    cdef uint64_t _text(self, object node, object value) except? 0:
+    cdef uint64_t _text(self, Node node, object value) except? 0:
         plain = scalar(value)
         if type(plain) is str:
             return self._string(node, <str>plain)
         return self._observe(node, plain, 0)
 
-    cdef int _check(self, object node, str value) except -1:
+    cdef int _check(self, Node node, str value) except -1:
         cdef object found, more
         cdef dict finds
         found = ()

@@ -1,8 +1,8 @@
-# ruff: noqa: E501 (tables of patterns read better unbroken)
-"""Finds sensitive values. A body is scanned once, whole, in linear time; its scalars only after a hit.
+"""Finds sensitive values: checks, each of which is exact, and which of them are worth asking.
 
-A check takes one scalar as text and returns the kinds it is (``email``), or contains (``email~``). It is
-exact: the scan of the body only decides which checks can matter.
+A check takes one scalar as text and returns the kinds it is (``email``), or contains (``email~``). Which of
+the built-in ones can find something in a scalar, ``prefilter.pyx`` says in one pass over it; the rules of the
+user are asked about the scalars of a body in which their pattern occurs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import re2  # type: ignore[import-untyped,unused-ignore]
 
 from levo.satellite.learn.sensitive.checksums import aba_routing, iban, luhn, national, payment_card
+from levo.satellite.learn.sensitive.prefilter import Prefilter
 from levo.satellite.learn.sensitive.rules import Rule
 
 Check = Callable[[str], Sequence[str]]
@@ -315,23 +316,14 @@ def check_coins(value: str) -> Sequence[str]:
     return ("crypto-address",) if national("bitcoin", value) else NOTHING
 
 
-_SCAN: tuple[tuple[str, Check], ...] = (
-    (r"[A-Za-z0-9]@[A-Za-z0-9]", check_email),
-    (r"\d[\d ().\-/]{6}[\dXx]", check_digits),
-    (r"[A-Z]{2}\d\d ?[A-Z0-9]{4}", check_iban),
-    (
-        r"[A-Z]{6}\d\d|\d{7}[A-Z]|\d{6}[-+/A-Y]\d{3}|[A-Z]{5}\d{4}[A-Z]|[A-Z]{4}\d{6}|[STFGXYZ]-?\d{7}|\d{3}-[\dkK]\b|\d{8}-[A-Z]|[A-Z]{2} ?\d\d ?\d\d ?\d\d ?[A-D]\b|\b[A-HJ-NPR-Z0-9]{17}\b|\b[A-Z]{6}[A-Z0-9]{2,5}\b|\d{8} ?\d ?[A-Z0-9]{2}\d|\b(?:BE|BG|CL|EE|HR|LT|PT|RO) ?\d[\d .-]{6}|[xyz]-?\d{7}-?[a-z]\b|\b\d{8}-?[a-z]\b|[a-z]{6}\d\d[a-z]\d\d[a-z]\d{3}[a-z]",
-        check_identifiers,
-    ),
-    (
-        r"eyJ[A-Za-z0-9_-]{8}|PRIVATE KEY-----|\b(?:AKIA|ASIA)[A-Z2-7]{16}|gh[pousr]_[A-Za-z0-9]{36}|github_pat_|glpat-|xox[abeoprs]-|[rs]k_(?:live|test)_|AIza[A-Za-z0-9_-]{35}|\bsk-|SG\.[A-Za-z0-9_-]{22}|npm_[A-Za-z0-9]{36}|pypi-AgE|AccountKey=|://[^\s/:@?#\"]{1,64}:[^\s/:@?#\"]{1,128}@|0x[0-9a-fA-F]{40}",
-        check_secrets,
-    ),
-    (
-        r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}|[0-9A-Fa-f]{2}[:-][0-9A-Fa-f]{2}[:-]|:[0-9A-Fa-f]{0,4}:",
-        check_network,
-    ),
-    (r"\b[13][1-9A-HJ-NP-Za-km-z]{25}|bc1[02-9ac-hj-np-z]{11}", check_coins),
+_CHECKS: tuple[Check, ...] = (
+    check_email,
+    check_digits,
+    check_iban,
+    check_identifiers,
+    check_secrets,
+    check_network,
+    check_coins,
 )
 
 
@@ -340,29 +332,30 @@ class Detectors:
 
     def __init__(self, rules: Sequence[Rule] = ()) -> None:
         self.rules = tuple(rules)
+        self._built_in = (Prefilter(*_CHECKS).check,)
+        with_pattern = [rule for rule in self.rules if rule.pattern]
+        self._rule_checks: list[Check] = [rule.check for rule in with_pattern]
         options = re2.Options()
         options.log_errors = False
         options.encoding = re2.Options.Encoding.UTF8
         self._set = re2.Set.SearchSet(options)
-        self._checks: list[Check] = []
-        for pattern, check in _SCAN:
-            self._set.Add(pattern)
-            self._checks.append(check)
-        for rule in self.rules:
-            if rule.pattern:
-                self._set.Add(rule.pattern)
-                self._checks.append(rule.check)
+        for rule in with_pattern:
+            self._set.Add(rule.pattern)
         self._set.Compile()
 
     def checks_for(self, octets: bytes | str) -> tuple[Check, ...]:
-        """Return the checks that can find something in *octets*; scan time is linear in their length."""
+        """Return the checks that can find something in what *octets* say, in time linear in their length.
+
+        The built-in ones are one, which looks at each scalar by itself. Rules are asked where their pattern
+        occurs in *octets* as they are.
+        """
+        if not self._rule_checks:
+            return self._built_in
         hits = self._set.Match(octets)
-        if not hits:
-            return ()
         hits.sort()
-        return tuple(self._checks[hit] for hit in hits)
+        return (*self._built_in, *(self._rule_checks[hit] for hit in hits))
 
     @property
     def all_checks(self) -> tuple[Check, ...]:
-        """Every check: for single values, where a scan does not pay."""
-        return tuple(self._checks)
+        """Every check by itself, whatever it may cost."""
+        return (*_CHECKS, *self._rule_checks)

@@ -94,7 +94,9 @@ class Matching:
         rest = [each for each in left if not self._take(each, [best], found)]
         called = sum(each.count for each in found.values())
         described = ", ".join(sorted(base or "/" for base in bases))
-        self.servers.append(("server path", f"called under {best}, described under {described}", called))
+        hosts = ", ".join(sorted({each.host for each in left if each.host})[:3])
+        detail = f"called under {best} ({hosts or 'any host'}), described under {described}"
+        self.servers.append(("server path", detail, called))
         return rest
 
     def _hosts(self, description: Description, learned: list[Operation]) -> None:
@@ -109,6 +111,8 @@ class Matching:
         for operation in learned:
             if operation.host:
                 called[operation.host.lower()] += round(operation.exchanges) or operation.knowledge.accepted
+        if any(kind == "server path" for kind, _, _ in self.servers):
+            return  # it was named with its path
         for host, count in sorted(called.items()):
             if host not in described and host.partition(":")[0] not in {
                 d.partition(":")[0] for d in described

@@ -140,10 +140,13 @@ _DECISION = (
 _SAME_ENDPOINT = (
     "organization = ? AND environment = ? AND application = ? AND host = ? AND method = ? AND template = ?"
 )
+_AND_HOST = "AND organization = ? AND environment = ? AND application = ? AND host = ?"
+Host = tuple[str, str, str, str]
+"""Organization, environment, application and host."""
 
 
-def read_path_decisions(path: Path, scope: tuple[str, str, str, str]) -> list[tuple[str, str]]:
-    """Return (kind, template) of the decisions in force on the paths of a host, oldest first.
+def read_path_decisions(path: Path, host: Host | None = None) -> list[tuple[Host, str, str]]:
+    """Return (host, kind, template) of the decisions in force on the paths of *host*, or all; oldest first.
 
     For the learner, which has its own process: *path* is opened for this call and may be absent.
     """
@@ -151,9 +154,10 @@ def read_path_decisions(path: Path, scope: tuple[str, str, str, str]) -> list[tu
         return []
     with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         rows = connection.execute(
-            "SELECT kind, CASE detail WHEN '' THEN template ELSE detail END FROM decision WHERE undone_ns = 0"
+            "SELECT organization, environment, application, host, kind,"
+            " CASE detail WHEN '' THEN template ELSE detail END FROM decision WHERE undone_ns = 0"
             " AND kind IN ('accept', 'rename', 'split', 'merge')"
-            " AND organization = ? AND environment = ? AND application = ? AND host = ? ORDER BY id",
-            scope,
+            f" {'' if host is None else _AND_HOST} ORDER BY id",
+            host or (),
         )
-        return [(str(kind), str(template)) for kind, template in rows]
+        return [(row[:4], str(row[4]), str(row[5])) for row in rows]

@@ -1,0 +1,1 @@
+"""FastCGI: the HTTP requests that a web server hands to an application."""

@@ -1,0 +1,7 @@
+"""Adding schema nodes to each other, for other compiled modules."""
+
+from levo.satellite.learn.schema.node cimport Node
+
+cdef int absorb_node(Node node, Node other) except -1
+cdef int fold_node(Node node) except -1
+cdef int hide_labels(Node node) noexcept

@@ -1,0 +1,358 @@
+"""What is known of the messages of one place: parameters, bodies, authentication. Mergeable.
+
+How messages are learned from is in ``learn/knowledge.py``, how this is stored in ``packing.pyx``.
+"""
+
+cimport cython
+import zlib
+from functools import lru_cache
+
+from levo.satellite.learn.schema.merging cimport absorb_node
+from levo.satellite.learn.schema.node cimport add_counts, levo_sum, new_node
+
+MAX_MEDIA_TYPES = 8
+MAX_AUTH_SETS = 24
+OTHER_MEDIA = "*/*"
+"""Stands for the media types beyond :data:`MAX_MEDIA_TYPES`."""
+_COMMON_MEDIA = frozenset(
+    [
+        "application/json",
+        "application/problem+json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/xml",
+        "text/plain",
+        "text/html",
+    ]
+)
+cdef Py_ssize_t _MOST_MEDIA = MAX_MEDIA_TYPES, _MOST_AUTH = MAX_AUTH_SETS
+
+_BODY = ("seen", "learned", "schema")
+_RESPONSE = ("seen", "headers", "bodies")
+_KNOWLEDGE = (
+    "accepted", "query", "headers", "cookies", "segments", "bodies", "responses", "auth", "refused", "skipped",
+    "heads_cut",
+)
+"""The fields in the order of the stored form (``packing.pyx``): add at the end only."""
+
+
+cdef dict _values(object self, tuple names):
+    return {name: getattr(self, name) for name in names}
+
+
+def _made(kind, values):
+    return kind(**values)
+
+
+cdef str _shown(object self, tuple names):
+    return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+
+
+@cython.final
+@cython.no_gc
+@cython.freelist(32)
+cdef class Body:
+    """What is known of the bodies of one media type in one place: ``schema``, of ``learned`` of ``seen``."""
+
+    def __init__(self, int64_t seen=0, int64_t learned=0, Node schema=None):
+        self.seen = seen
+        self.learned = learned
+        if schema is not None:
+            self.schema = schema
+
+    def __cinit__(self):
+        self.schema = new_node(False)
+
+    def absorb(self, Body other not None):
+        """Add *other*, which is not changed."""
+        self.take_in(other)
+
+    cdef int take_in(self, Body other) except -1:
+        self.seen = levo_sum(self.seen, other.seen)
+        self.learned = levo_sum(self.learned, other.learned)
+        return absorb_node(self.schema, other.schema)
+
+    def __eq__(self, other):
+        return isinstance(other, Body) and _values(self, _BODY) == _values(other, _BODY)
+
+    def __repr__(self):
+        return _shown(self, _BODY)
+
+    def __reduce__(self):
+        return _made, (Body, _values(self, _BODY))
+
+
+@cython.final
+@cython.no_gc
+@cython.freelist(32)
+cdef class Response:
+    """Responses with one status code."""
+
+    def __init__(self, int64_t seen=0, Node headers=None, dict bodies=None):
+        self.seen = seen
+        self._bodies = bodies
+        if headers is not None:
+            self.headers = headers
+
+    def __cinit__(self):
+        self.headers = new_node(False)
+
+    @property
+    def bodies(self):
+        """By media type."""
+        if self._bodies is None:
+            self._bodies = {}
+        return self._bodies
+
+    @bodies.setter
+    def bodies(self, dict value):
+        self._bodies = value
+
+    def absorb(self, Response other not None):
+        """Add *other*, which is not changed."""
+        self.take_in(other)
+
+    cdef int take_in(self, Response other) except -1:
+        self.seen = levo_sum(self.seen, other.seen)
+        absorb_node(self.headers, other.headers)
+        if other._bodies is not None:
+            if self._bodies is None:
+                self._bodies = {}
+            _absorb_bodies(self._bodies, other._bodies)
+        return 0
+
+    def __eq__(self, other):
+        return isinstance(other, Response) and _values(self, _RESPONSE) == _values(other, _RESPONSE)
+
+    def __repr__(self):
+        return _shown(self, _RESPONSE)
+
+    def __reduce__(self):
+        return _made, (Response, _values(self, _RESPONSE))
+
+
+@cython.final
+@cython.no_gc
+@cython.freelist(32)
+cdef class Knowledge:
+    """Everything learned from the messages of a place."""
+
+    def __init__(
+        self,
+        int64_t accepted=0,
+        Node query=None,
+        Node headers=None,
+        Node cookies=None,
+        dict segments=None,
+        dict bodies=None,
+        dict responses=None,
+        dict auth=None,
+        int64_t refused=0,
+        int64_t skipped=0,
+        int64_t heads_cut=0,
+    ):
+        self.accepted = accepted
+        self.refused = refused
+        self.skipped = skipped
+        self.heads_cut = heads_cut
+        self._segments = segments
+        self._bodies = bodies
+        self._responses = responses
+        self._auth = auth
+        if query is not None:
+            self.query = query
+        if headers is not None:
+            self.headers = headers
+        if cookies is not None:
+            self.cookies = cookies
+
+    def __cinit__(self):
+        self.query = new_node(False)
+        self.headers = new_node(False)
+        self.cookies = new_node(False)
+
+    @property
+    def segments(self):
+        """Values of path parameters by position, from 0."""
+        if self._segments is None:
+            self._segments = {}
+        return self._segments
+
+    @segments.setter
+    def segments(self, dict value):
+        self._segments = value
+
+    @property
+    def bodies(self):
+        """Of requests, by media type."""
+        if self._bodies is None:
+            self._bodies = {}
+        return self._bodies
+
+    @bodies.setter
+    def bodies(self, dict value):
+        self._bodies = value
+
+    @property
+    def responses(self):
+        """By status code; ``UNKNOWN_CODE`` for those that have none from 100 to 599."""
+        if self._responses is None:
+            self._responses = {}
+        return self._responses
+
+    @responses.setter
+    def responses(self, dict value):
+        self._responses = value
+
+    @property
+    def auth(self):
+        """Successful requests by authentication (``auth.schemes``)."""
+        if self._auth is None:
+            self._auth = {}
+        return self._auth
+
+    @auth.setter
+    def auth(self, dict value):
+        self._auth = value
+
+    @property
+    def heads(self):
+        """Accepted requests whose header fields are all known."""
+        return self.accepted - self.heads_cut
+
+    def names_all_of(self, Knowledge more not None):
+        """Whether all properties, media types, statuses and credentials of *more* are in this, too."""
+        return (
+            _has_names(self._auth, more._auth)
+            and _has_properties(self.query, more.query)
+            and _has_bodies(self._bodies, more._bodies)
+            and _has_responses(self._responses, more._responses)
+        )
+
+    def absorb(self, Knowledge other not None):
+        """Add *other*, which is not changed."""
+        self.accepted = levo_sum(self.accepted, other.accepted)
+        self.refused = levo_sum(self.refused, other.refused)
+        self.skipped = levo_sum(self.skipped, other.skipped)
+        self.heads_cut = levo_sum(self.heads_cut, other.heads_cut)
+        absorb_node(self.query, other.query)
+        absorb_node(self.headers, other.headers)
+        absorb_node(self.cookies, other.cookies)
+        if other._segments is not None:
+            self._absorb_segments(other._segments)
+        if other._bodies is not None:
+            if self._bodies is None:
+                self._bodies = {}
+            _absorb_bodies(self._bodies, other._bodies)
+        if other._responses is not None:
+            self._absorb_responses(other._responses)
+        if other._auth is not None:
+            if self._auth is None:
+                self._auth = {}
+            add_counts(self._auth, other._auth)
+            if len(self._auth) > _MOST_AUTH:
+                keep_auth_sets(self._auth)
+
+    cdef int _absorb_segments(self, dict more) except -1:
+        if self._segments is None:
+            self._segments = {}
+        for position, node in more.items():
+            mine = self._segments.get(position)
+            if mine is None:
+                mine = self._segments[position] = new_node(False)
+            absorb_node(<Node?>mine, <Node?>node)
+        return 0
+
+    cdef int _absorb_responses(self, dict more) except -1:
+        if self._responses is None:
+            self._responses = {}
+        for status, response in more.items():
+            mine = self._responses.get(status)
+            if mine is None:
+                mine = self._responses[status] = Response.__new__(Response)
+            (<Response?>mine).take_in(<Response?>response)
+        return 0
+
+    def __eq__(self, other):
+        return isinstance(other, Knowledge) and _values(self, _KNOWLEDGE) == _values(other, _KNOWLEDGE)
+
+    def __repr__(self):
+        return _shown(self, _KNOWLEDGE)
+
+    def __reduce__(self):
+        return _made, (Knowledge, _values(self, _KNOWLEDGE))
+
+
+cdef bint _has_names(dict known, dict more) except -1:
+    if more is not None:
+        for name in more:
+            if known is None or name not in known:
+                return False
+    return True
+
+
+cdef bint _has_properties(Node known, Node more) except -1:
+    if more._children is not None:
+        for name, child in more._children.items():
+            found = None if known._children is None else known._children.get(name)
+            if found is None or not _has_properties(<Node?>found, <Node?>child):
+                return False
+    return more.items is None or known.items is None or _has_properties(known.items, more.items)
+
+
+cdef bint _has_bodies(dict known, dict more) except -1:
+    if more is not None:
+        for media, body in more.items():
+            found = None if known is None else known.get(media)
+            if found is None or not _has_properties((<Body?>found).schema, (<Body?>body).schema):
+                return False
+    return True
+
+
+cdef bint _has_responses(dict known, dict more) except -1:
+    if more is not None:
+        for status, response in more.items():
+            found = None if known is None else known.get(status)
+            if found is None or not _has_bodies((<Response?>found)._bodies, (<Response?>response)._bodies):
+                return False
+    return True
+
+
+cdef int _absorb_bodies(dict bodies, dict more) except -1:
+    for media, body in more.items():
+        mine = bodies.get(media)
+        if mine is None:
+            mine = bodies[media] = Body.__new__(Body)
+        (<Body?>mine).take_in(<Body?>body)
+    if len(bodies) > _MOST_MEDIA:
+        join_rare_bodies(bodies)
+    return 0
+
+
+# What is kept must not depend on what came first: of all that there is, the first in a fixed order. What is
+# among the first of all is among the first of any part, so nothing of it was left out before.
+
+
+def join_rare_bodies(dict bodies not None):
+    """Keep the bodies of :data:`MAX_MEDIA_TYPES`, the others as one."""
+    named = sorted([media for media in bodies if media != OTHER_MEDIA], key=_media_rank)
+    for media in named[MAX_MEDIA_TYPES - 1 :]:
+        rare = bodies.pop(media)
+        bodies.setdefault(OTHER_MEDIA, Body()).absorb(rare)
+
+
+def keep_auth_sets(dict auth not None):
+    """Keep :data:`MAX_AUTH_SETS`."""
+    for scheme in sorted(auth, key=_auth_rank)[MAX_AUTH_SETS:]:
+        del auth[scheme]
+
+
+@lru_cache(maxsize=1024)
+def _media_rank(media):
+    return (media not in _COMMON_MEDIA, zlib.crc32(media.encode()), media)
+
+
+@lru_cache(maxsize=1024)
+def _auth_rank(scheme):
+    """Schemes whose names a client cannot choose come first."""
+    return (sum([":" in part for part in scheme.split("+")]), zlib.crc32(scheme.encode()), scheme)
