@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from levo.satellite.learn.knowledge import Knowledge, Response
+from levo.satellite.learn.schema import Knowledge, Response
 from levo.satellite.openapi.comparison.credentials import unauthorized
 from levo.satellite.openapi.comparison.description import Description
 

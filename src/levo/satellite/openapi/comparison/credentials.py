@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from levo.satellite.learn.auth import carries_key
-from levo.satellite.learn.knowledge import Knowledge
+from levo.satellite.learn.schema import Knowledge
 from levo.satellite.openapi.comparison.description import Described, Description
 
 _ANY_HEADER = "header:authorization"

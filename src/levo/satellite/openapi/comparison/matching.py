@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from levo.satellite.learn.knowledge import Knowledge
-from levo.satellite.learn.schema import Node
+from levo.satellite.learn.schema import Knowledge, Node
 from levo.satellite.learn.schema.merging import absorb
 from levo.satellite.openapi.comparison.description import Described, Description, server_urls
 from levo.satellite.openapi.document import Operation, anonymous

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from levo.satellite.learn.knowledge import UNKNOWN_CODE, Knowledge
+from levo.satellite.learn.knowledge import UNKNOWN_CODE
+from levo.satellite.learn.schema import Knowledge
 from levo.satellite.openapi.comparison.credentials import unauthorized
 from levo.satellite.openapi.comparison.description import (
     Described,
