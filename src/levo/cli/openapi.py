@@ -12,7 +12,9 @@ import click
 from levo.cli.learn import formatted
 from levo.cli.satellite_client import client_options, satellite_client
 from levo.errors import LevoError
-from levo.satellite.openapi import DocumentRefused, diff, read_document
+from levo.satellite.openapi import DocumentRefused, Level, diff, read_document
+
+_FIELDS = ("path", "method", "where", "pointer", "kind", "level", "breaking", "detail")
 
 
 class DocumentError(LevoError):
@@ -46,20 +48,25 @@ def export(application: str, version: str, plain: bool, form: str, **given: Any)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--fail-on-breaking", is_flag=True, help="Exit with status 1 if anything breaks clients.")
 def diff_command(old: Path, new: Path, only_breaking: bool, form: str, fail_on_breaking: bool) -> int:
-    """Print what changed for clients from OLD to NEW: two OpenAPI documents, JSON or YAML."""
+    """Print what changed for clients from OLD to NEW: two OpenAPI documents, JSON or YAML.
+
+    A change is BREAKING (a request that a client of OLD may send is refused, or a response comes that it does
+    not expect), a warning (it depends on the client), or ok. Exit status: 0, 1 with --fail-on-breaking if
+    anything breaks clients, 2 if a document cannot be read. With --format json: a list of objects with path,
+    method, where, pointer, kind, level (breaking, warning, compatible), breaking and detail; path and method
+    are * for what holds for the whole document.
+    """
     changes = diff(_read(old), _read(new))
     shown = [change for change in changes if change.breaking or not only_breaking]
     if form == "json":
-        documents = [
-            {name: getattr(each, name) for name in ("path", "method", "where", "kind", "breaking", "detail")}
-            for each in shown
-        ]
+        documents = [{name: getattr(each, name) for name in _FIELDS} for each in shown]
         click.echo(json.dumps(documents, indent=2))
     else:
         for change in shown:
             click.echo(str(change))
         breaking = sum(change.breaking for change in changes)
-        click.echo(f"{len(changes)} changes, {breaking} breaking", err=True)
+        warnings = sum(change.level is Level.WARNING for change in changes)
+        click.echo(f"{len(changes)} changes, {breaking} breaking, {warnings} warnings", err=True)
     return 1 if fail_on_breaking and any(change.breaking for change in changes) else 0
 
 

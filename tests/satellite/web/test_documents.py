@@ -52,6 +52,22 @@ def test_an_uploaded_description_is_compared(app: Starlette) -> None:
         {"method": "POST", "path": "/users"},
     ]
     assert found["unused"] == []
+    assert found["answers"] == {"contradicted": 0, "unseen": 0, "agrees": 1} and found["unseen"] == []
+
+
+def test_each_statement_is_answered_with_what_was_seen(app: Starlette) -> None:
+    content = {"application/json": {"schema": {"type": "array", "minItems": 1, "items": {"type": "string"}}}}
+    responses = {"200": {"description": "", "content": content}, "404": {"description": ""}}
+    description = {"openapi": "3.1.0", "paths": {"/events": {"get": {"responses": responses}}}}
+    assert call(app, "PUT", "/api/description", json.dumps(description).encode()).status == 204
+    found = call(app, "GET", "/api/comparison").json()
+
+    assert [(each["where"], each["kind"], each["answer"], each["breaking"]) for each in found["drift"]] == [
+        ("response 200 application/json/*", "type", "contradicted", True)
+    ]
+    assert found["drift"][0]["observations"] > 0 and found["drift"][0]["pointer"] == "/*"
+    assert [(each["where"], each["observations"]) for each in found["unseen"]] == [("response 404", 0)]
+    assert found["answers"]["agrees"] == 5
 
 
 def test_events(app: Starlette) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from levo.satellite.openapi.coverage import Coverage, compare
-from levo.satellite.openapi.diff import Change, diff
+from levo.satellite.openapi.comparison import Answer, Change, Coverage, Level, Statement, compare, diff
 from levo.satellite.openapi.document import Operation, render_document
 from levo.satellite.openapi.read import DocumentRefused, read_document
 from levo.satellite.openapi.schema import FieldDetection, SchemaWriter
 
 __all__ = [
+    "Answer",
     "Change",
     "Coverage",
     "DocumentRefused",
     "FieldDetection",
+    "Level",
     "Operation",
     "SchemaWriter",
+    "Statement",
     "compare",
     "diff",
     "read_document",

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from levo.satellite.learn import EndpointFacts, State, decide_templates
+from levo.satellite.learn.paths.known import Override
 from levo.satellite.learn.trace import schemes_of, status_name
 from levo.satellite.openapi.document import Operation
 
 
-def operations_of(state: State) -> list[Operation]:
-    """Return the operations that *state* teaches; what nothing has proven to exist is left out."""
-    decisions = {scope: decide_templates(paths) for scope, paths in state.paths.items()}
+def operations_of(state: State, overrides: Sequence[Override] = ()) -> list[Operation]:
+    """Return the operations that *state* teaches; what nothing has proven to exist is left out.
+
+    *overrides*: templates that are given, as those of a description.
+    """
+    decisions = {scope: decide_templates(paths, overrides) for scope, paths in state.paths.items()}
     joined: dict[tuple[str, str, str], tuple[float, EndpointFacts]] = {}
     for key, facts in state.endpoints.items():
         assignment = decisions[key.scope].assign(key.place, state.paths[key.scope])

@@ -15,8 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.openapi import (
+    Answer,
     Coverage,
     DocumentRefused,
+    Statement,
     compare,
     read_document,
     render_document,
@@ -92,17 +94,9 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
                 "shadow": _endpoints(covered.shadow),
                 "unused": _endpoints(covered.unused),
                 "deprecated_but_called": _endpoints(covered.deprecated_but_called),
-                "drift": [
-                    {
-                        "method": change.method,
-                        "path": change.path,
-                        "where": change.where,
-                        "kind": change.kind,
-                        "breaking": change.breaking,
-                        "detail": change.detail,
-                    }
-                    for change in covered.drift
-                ],
+                "drift": [_statement(each) for each in covered.drift],
+                "answers": {answer.name.lower(): covered.count(answer) for answer in Answer},
+                "unseen": [_statement(each) for each in covered.statements if each.answer is Answer.UNSEEN],
             },
         )
 
@@ -178,17 +172,24 @@ def _differences(covered: Coverage) -> Iterator[dict[str, Any]]:
                 "method": method,
                 "path": path,
                 "breaking": None,
+                "observations": None,
             }
-    for change in covered.drift:
-        yield {
-            "category": "drift",
-            "method": change.method,
-            "path": change.path,
-            "where": change.where,
-            "kind": change.kind,
-            "breaking": change.breaking,
-            "detail": change.detail,
-        }
+    for each in covered.drift:
+        yield {"category": "drift", **_statement(each)}
+
+
+def _statement(each: Statement) -> dict[str, Any]:
+    return {
+        "method": each.method,
+        "path": each.path,
+        "where": each.where,
+        "kind": each.kind,
+        "breaking": each.breaking,
+        "detail": each.detail,
+        "answer": "not described" if each.undescribed else each.answer,
+        "observations": each.observations,
+        "pointer": each.pointer,
+    }
 
 
 def _event(row: EventRow) -> dict[str, Any]:
@@ -202,6 +203,11 @@ def _event(row: EventRow) -> dict[str, Any]:
 
 
 COMPARISON: Table[dict[str, Any]] = Table(
-    "comparison", ("category", "method", "path", "where", "kind", "breaking", "detail"), dict
+    "comparison",
+    (
+        *("category", "method", "path", "where", "kind", "breaking", "detail"),
+        *("answer", "observations", "pointer"),
+    ),
+    dict,
 )
 EVENTS = Table("events", ("id", "time", "endpoint", "kind", "detail"), _event)

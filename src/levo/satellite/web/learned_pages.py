@@ -13,7 +13,7 @@ from starlette.routing import Route
 from levo.satellite.catalog.encrypted import encrypted_traffic
 from levo.satellite.catalog.operation import shown_operation
 from levo.satellite.catalog.sensitive import table_of
-from levo.satellite.openapi.diff import operations as described_operations
+from levo.satellite.openapi.comparison import Answer, Description
 from levo.satellite.store import ApplicationRow, EndpointFilter
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import CatalogPages
@@ -159,6 +159,7 @@ class LearnedPages(CatalogPages):
             groups=groups,
             uploaded=uploaded,
             coverage=coverage,
+            answers={each.name.lower(): coverage.count(each) for each in Answer} if coverage else {},
         )
 
 
@@ -173,14 +174,15 @@ def _chosen(applications: list[ApplicationRow], asked: tuple[str, ...]) -> Appli
 def _groups(document: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
     """Return the operations by their first tag, as the page shows them."""
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for (method, _), (path, _, operation) in sorted(
-        described_operations(document).items(), key=lambda each: (each[1][0], each[0][0])
+    for described in sorted(
+        Description(document).operations.values(), key=lambda each: (each.path, each.method)
     ):
+        operation = described.operation
         shown = shown_operation(operation)
         groups[next(iter(operation.get("tags") or ()), "other")].append(
             {
-                "method": method.upper(),
-                "path": path,
+                "method": described.method,
+                "path": described.path,
                 "id": operation.get("operationId", ""),
                 "parameters": shown.parameters,
                 "messages": shown.messages,

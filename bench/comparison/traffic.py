@@ -1,0 +1,244 @@
+"""Traffic that obeys a description by construction: seeded requests and responses from its schemas."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterator, Mapping
+from random import Random
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import orjson
+
+from levo.satellite.learn import Origin, Trace
+from levo.satellite.openapi.comparison.description import Description, server_urls
+
+_ORIGIN = Origin("acme", "production", "bench", "sensor")
+_TEXTS = {
+    "date": "2024-05-{:02d}",
+    "date-time": "2024-05-{:02d}T10:00:00Z",
+    "email": "user{}@example.org",
+    "uri": "https://example.org/{}",
+    "ipv4": "192.0.2.{}",
+    "ipv6": "2001:db8::{}",
+    "uuid": "3f2504e0-4f89-41d3-9a0c-0305e82c33{:02d}",
+    "time": "10:00:{:02d}Z",
+}
+
+
+class Maker:
+    """Makes values of the schemas of one description."""
+
+    def __init__(self, description: Description, seed: int) -> None:
+        self._description = description
+        self.rng = Random(seed)
+
+    def value(self, schema: Any, skip: str, depth: int = 0) -> Any:
+        """Return a value that *schema* allows; properties marked *skip* are left out."""
+        schema = self.merged(schema)
+        if "const" in schema:
+            return schema["const"]
+        if isinstance(schema.get("enum"), list) and schema["enum"]:
+            return self.rng.choice(schema["enum"])
+        kind = schema.get("type")
+        if isinstance(kind, list):
+            kind = self.rng.choice(kind)
+        if schema.get("nullable") and self.rng.random() < 0.1:
+            return None
+        if kind is None:
+            kind = "object" if "properties" in schema else "array" if "items" in schema else "string"
+        return getattr(self, f"_{kind}")(schema, skip, depth)
+
+    def merged(self, schema: Any, depth: int = 0) -> dict[str, Any]:
+        """Return *schema* with its references, ``allOf`` and one of its alternatives in one."""
+        if not isinstance(schema, Mapping) or depth > 12:
+            return {}
+        found: dict[str, Any] = {}
+        own = dict(self._description.resolve(schema))
+        for each in (*own.pop("allOf", ()), *self._chosen(own)):
+            _join(found, self.merged(each, depth + 1))
+        _join(found, own)
+        return found
+
+    def _chosen(self, schema: dict[str, Any]) -> Iterator[Any]:
+        for keyword in ("oneOf", "anyOf"):
+            options = schema.pop(keyword, None)
+            if options:
+                yield self.rng.choice(options)
+
+    def _object(self, schema: Mapping[str, Any], skip: str, depth: int) -> dict[str, Any]:
+        required = set(schema.get("required") or ())
+        found = {}
+        for name, child in (schema.get("properties") or {}).items():
+            wanted = name in required or (depth < 4 and self.rng.random() < 0.7)
+            if wanted and depth < 9 and not self._description.resolve(child).get(skip):
+                found[name] = self.value(child, skip, depth + 1)
+        other = schema.get("additionalProperties")
+        if isinstance(other, Mapping) and other and not found and depth < 5:
+            for key in self.rng.sample("abcdefgh", self.rng.randint(0, 3)):
+                found[f"key-{key}"] = self.value(other, skip, depth + 1)
+        return found
+
+    def _array(self, schema: Mapping[str, Any], skip: str, depth: int) -> list[Any]:
+        fewest = int(schema.get("minItems", 0))
+        most = min(int(schema.get("maxItems", fewest + 3)), fewest + 3)
+        count = fewest if depth > 4 else self.rng.randint(fewest, most)
+        return [self.value(schema.get("items") or {}, skip, depth + 1) for _ in range(count)]
+
+    def _string(self, schema: Mapping[str, Any], skip: str, depth: int) -> str:
+        shown = _TEXTS.get(str(schema.get("format")))
+        if shown is not None:
+            return shown.format(self.rng.randint(10, 28))
+        fewest = int(schema.get("minLength", 1))
+        most = min(int(schema.get("maxLength", fewest + 12)), fewest + 12)
+        letters = string.ascii_lowercase
+        return "".join(self.rng.choice(letters) for _ in range(self.rng.randint(fewest, max(fewest, most))))
+
+    def _integer(self, schema: Mapping[str, Any], skip: str, depth: int) -> int:
+        low, high = schema.get("minimum"), schema.get("maximum")
+        exclusive, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+        low = exclusive if isinstance(exclusive, int) and not isinstance(exclusive, bool) else low
+        high = below if isinstance(below, int) and not isinstance(below, bool) else high
+        if low is None:
+            low = min(0, int(high) - 100) if high is not None else 0
+        if high is None:
+            high = low + 1000
+        low, high = int(low) + bool(exclusive), int(high) - bool(below)
+        step = int(schema.get("multipleOf") or 1) or 1
+        return self.rng.randint(-(-low // step), max(-(-low // step), high // step)) * step
+
+    def _number(self, schema: Mapping[str, Any], skip: str, depth: int) -> float:
+        number = self._integer(schema, skip, depth)
+        return number if "maximum" in schema or "multipleOf" in schema else number + self.rng.choice((0, 0.5))
+
+    def _boolean(self, schema: Mapping[str, Any], skip: str, depth: int) -> bool:
+        return self.rng.random() < 0.5
+
+    def _null(self, schema: Mapping[str, Any], skip: str, depth: int) -> None:
+        return None
+
+
+def _join(found: dict[str, Any], more: Mapping[str, Any]) -> None:
+    properties = dict(found.get("properties", {}))
+    for name, child in (more.get("properties") or {}).items():
+        known = properties.get(name)
+        properties[name] = child if known in (None, child) else {"allOf": [known, child]}
+    required = [*found.get("required", ()), *(more.get("required") or ())]
+    listed = found.get("enum")
+    found.update(more)
+    if listed is not None:
+        found["enum"] = [each for each in listed if each in more.get("enum", listed)]
+    if properties:
+        found["properties"] = properties
+    if required:
+        found["required"] = required
+
+
+def traffic(document: Mapping[str, Any], requests: int, seed: int) -> Iterator[Trace]:
+    """Yield *requests* exchanges that obey *document*."""
+    description = Description(document)
+    maker = Maker(description, seed)
+    server = (server_urls(document.get("servers")) or [""])[0]
+    host = urlsplit(server).netloc or "api.example"
+    operations = [each for _, each in sorted(description.operations.items())]
+    for number in range(requests):
+        described = maker.rng.choice(operations)
+        responses = description.responses(described)
+        success = [s for s in responses if s[:1] in "23"] or ["200"]
+        failed = [s for s in responses if s[:1] in "45"]
+        if failed and (maker.rng.random() < 0.2 or success[0] not in responses):
+            success = failed
+        status = maker.rng.choice(success)
+        path, query, fields = _parameters(description, maker, described)
+        for requirement in described.security[:1]:
+            for name in requirement:
+                query += _credential(description.scheme(name), fields)
+        body = description.resolve(described.operation.get("requestBody"))
+        sent = b""
+        if body and (body.get("required") or maker.rng.random() < 0.8):
+            sent = _body(description.content(body), maker, fields, "readOnly")
+        answered: list[tuple[str, str]] = []
+        response = responses.get(status, {})
+        for name, header in description.headers(response).items():
+            if header.get("required") or maker.rng.random() < 0.7:
+                answered.append((name, _text(maker.value(header.get("schema", {}), "writeOnly"))))
+        received = _body(description.content(response), maker, answered, "writeOnly")
+        time = 10**18 + number * 10**9
+        yield Trace(
+            *(_ORIGIN, host, described.method, f"{described.servers[0]}{path}"),
+            *(int(re.sub("[Xx]", "0", status)) if status[:1].isdigit() else 500, 1.0, time, time + 10**7),
+            *(urlencode(query), "", tuple(fields), tuple(answered), sent, received),
+            scheme="https",
+        )
+
+
+def _parameters(
+    description: Description, maker: Maker, described: Any
+) -> tuple[str, list[tuple[str, str]], list[tuple[str, str]]]:
+    path, query, fields, cookies = described.path, [], [], []
+    for (place, _), parameter in described.parameters.items():
+        if "schema" not in parameter or not (parameter.get("required") or maker.rng.random() < 0.5):
+            continue
+        value = maker.value(parameter["schema"], "readOnly")
+        name = parameter["name"]
+        if place == "path":
+            path = path.replace("{" + name + "}", quote(_text(value) or "x", safe=""))
+        elif place == "query":
+            query += _spread(parameter, name, value)
+        elif place == "header":
+            fields.append((name.lower(), _text(value)))
+        elif place == "cookie":
+            cookies.append(f"{name}={_text(value)}")
+    if cookies:
+        fields.append(("cookie", "; ".join(cookies)))
+    path = re.sub(r"\{[^{}]*\}", lambda _: f"x{maker.rng.randint(1, 999)}", path)
+    return path, query, fields
+
+
+def _spread(parameter: Mapping[str, Any], name: str, value: Any) -> list[tuple[str, str]]:
+    apart = parameter.get("explode", parameter.get("style", "form") == "form")
+    if isinstance(value, dict):
+        if parameter.get("style") == "deepObject":
+            return [(f"{name}[{key}]", _text(each)) for key, each in value.items()]
+        return [(key, _text(each)) for key, each in value.items()] if apart else [(name, _text(value))]
+    if isinstance(value, list):
+        return [(name, _text(each)) for each in value] if apart else [(name, _text(value))]
+    return [(name, _text(value))]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(_text, value))
+    if isinstance(value, str):
+        return value
+    return orjson.dumps(value).decode()
+
+
+def _credential(scheme: Mapping[str, Any], fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    kind, name = scheme.get("type"), str(scheme.get("name", ""))
+    if kind == "apiKey":
+        if scheme.get("in") == "query":
+            return [(name, "k")]
+        fields.append(("cookie", f"{name}=k") if scheme.get("in") == "cookie" else (name.lower(), "k"))
+    elif kind == "http" and str(scheme.get("scheme")).lower() == "basic":
+        fields.append(("authorization", "Basic ***"))
+    else:
+        fields.append(("authorization", "Bearer ***"))
+    return []
+
+
+def _body(
+    content: Mapping[str, Mapping[str, Any]], maker: Maker, fields: list[tuple[str, str]], skip: str
+) -> bytes:
+    for media, described in content.items():
+        if "json" in media and "schema" in described:
+            fields.append(("content-type", media))
+            return orjson.dumps(maker.value(described["schema"], skip))
+    for media, described in list(content.items())[:1]:
+        fields.append(("content-type", media))
+        if media == "application/x-www-form-urlencoded":
+            value = maker.value(described.get("schema", {"type": "object"}), skip)
+            return urlencode({name: _text(each) for name, each in value.items()}).encode()
+        return b"content"
+    return b""

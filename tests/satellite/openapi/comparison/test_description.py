@@ -1,0 +1,65 @@
+"""A document, read for the comparison."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from levo.satellite.openapi.comparison.description import Description, base_paths
+
+RESPONSES: dict[str, Any] = {"200": {"description": ""}}
+
+
+def test_an_operation_has_everything_that_holds_for_it() -> None:
+    description = Description(
+        {
+            "openapi": "3.1.0",
+            "servers": [
+                {"url": "https://{region}.example/{base}/", "variables": {"base": {"default": "v1"}}}
+            ],
+            "security": [{"key": ["read"]}],
+            "paths": {"/a/{id}/": {"$ref": "#/components/pathItems/A"}},
+            "components": {
+                "pathItems": {
+                    "A": {
+                        "parameters": [
+                            {"name": "id", "in": "path"},
+                            {"name": "X-A", "in": "header"},
+                            {"name": "Accept", "in": "header"},
+                        ],
+                        "get": {
+                            "parameters": [{"name": "x-a", "in": "header", "required": True}],
+                            "responses": RESPONSES,
+                        },
+                    }
+                }
+            },
+        }
+    )
+    ((key, described),) = description.operations.items()
+
+    assert key == ("get", "/a/{}")
+    assert described.servers == ("/v1",) and described.security == ({"key": frozenset({"read"})},)
+    assert set(described.parameters) == {("path", "0"), ("header", "x-a")}
+    assert described.parameters["header", "x-a"]["required"]
+
+
+@pytest.mark.parametrize(
+    ("servers", "paths"),
+    [
+        (None, ("",)),
+        ([{"url": "/"}], ("",)),
+        ([{"url": "https://a.example"}, {"url": "https://b.example/v2/"}], ("", "/v2")),
+        ([{"url": "v1"}, 5, {"url": 7}], ("/v1",)),
+    ],
+)
+def test_the_paths_of_servers(servers: Any, paths: tuple[str, ...]) -> None:
+    assert base_paths(servers) == paths
+
+
+@pytest.mark.parametrize(
+    "paths", [None, [], {"/a": None}, {"/a": {"get": []}}, {"/a": {"$ref": "#/paths/~1a"}}]
+)
+def test_what_is_not_as_openapi_says_is_passed_over(paths: Any) -> None:
+    assert Description({"openapi": "3.0.0", "paths": paths}).operations == {}
