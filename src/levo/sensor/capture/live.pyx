@@ -215,9 +215,10 @@ cdef class LiveSource(FrameSource):
         """Open *interfaces* (none named: all that are up, and those that come up later; many of them as one).
 
         *filter* is a pcap-filter(7) expression; *exclude* holds ``filters.Endpoint`` whose TCP traffic is not
-        captured; *vxlan_ports* are UDP ports of VXLAN besides the usual ones. *buffer_bytes* is the ring of one interface, less where many are captured unnamed. With
-        *first_bytes*, a ring begins that small and is replaced by the whole one when it fills up. All that can be
-        wrong with the arguments is found before any interface is opened.
+        captured; *vxlan_ports* are UDP ports of VXLAN besides the usual ones. *buffer_bytes* is the ring of one
+        interface, less where many are captured unnamed. With *first_bytes*, a ring begins that small and is replaced
+        by the whole one when it fills up. All that can be wrong with the arguments is found before any interface is
+        opened.
 
         Raises ``ConfigError`` (filter, unknown interface), ``PrivilegeError`` (CAP_NET_RAW), ``CaptureError``
         (no interface can be opened).

@@ -104,7 +104,8 @@ cdef class Sketcher:
         if found is None:
             if len(bits) >= MOST_KNOWN:
                 bits.clear()
-            found = bits[name] = 1 << (crc32((prefix if name is None else f"{prefix}.{name}").encode(errors="replace")) & 63)
+            path = prefix if name is None else f"{prefix}.{name}"
+            found = bits[name] = 1 << (crc32(path.encode(errors="replace")) & 63)
         return found
 
     def sketch(self, document):
