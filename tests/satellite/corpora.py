@@ -73,7 +73,7 @@ class Corpus:
             "http.request.method": method,
             "url.scheme": "https",
             "url.path": path,
-            "server.address": f"{application}{rng.randrange(2)}.example",
+            "server.address": f"{application}{0 if self._excess else rng.randrange(2)}.example",
             "client.address": f"10.0.{rng.randrange(4)}.{rng.randrange(250)}",
             "http.response.status_code": status,
             "http.response.header.content-type": "application/json",
@@ -92,11 +92,11 @@ class Corpus:
     def _exchange(
         self, rng: Random, application: int
     ) -> tuple[str, str, str, int, dict[str, object] | None, object]:
-        if self._excess and rng.random() < 0.4:
+        if self._excess and rng.random() < 0.8:
             if rng.random() < 0.7:
                 word = f"{rng.choice(FIRST)}x{rng.randrange(self._excess)}"
                 return "GET", f"/v1/{word}/{rng.choice(TAILS)}", "", 404, None, {"error": "nothing"}
-            names = [f"{rng.choice(LAST)}z{rng.randrange(100 * self._excess)}" for _ in range(60)]
+            names = [f"{rng.choice(LAST)}z{rng.randrange(100 * self._excess)}" for _ in range(400)]
             return "GET", "/v1/directory", "", 200, None, {"data": [{"name": name} for name in names]}
         mine = COLLECTIONS[application : application + 7]
         weights = [1 / (at + 1) for at in range(len(mine))]

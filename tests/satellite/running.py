@@ -117,9 +117,9 @@ class RunningSatellite:
             self._errors.append(line)
 
 
-def until(true: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
+def until(true: Callable[[], bool]) -> None:
     """Wait until *true*; fail when that takes too long."""
-    end = time.monotonic() + deadline_s
+    end = time.monotonic() + DEADLINE_S
     while not true():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)

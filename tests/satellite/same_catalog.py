@@ -313,7 +313,7 @@ def main() -> int:
             if not options.no_satellite:
                 same &= compare(name, in_satellites(records))
     if options.only in (None, "excessive"):
-        records = excessive(max(options.traces, 6_000)).records()
+        records = excessive(max(options.traces, 12_000)).records()
         compare("excessive", in_process(records), capped=True)
     return int(not same)
 
