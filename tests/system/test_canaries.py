@@ -328,7 +328,7 @@ def test_no_credential_of_common_systems_leaves_unless_it_is_kept(tmp_path: Path
 
     assert len(canaries.made) > 70
     assert leaks(canaries, written.octets) == []
-    assert b"/m" not in written.disk and b"\x1f\x8b\x08" not in written.disk, "sealed"
+    assert b"service.name" not in written.disk and b"\x1f\x8b\x08\x00" not in written.disk, "sealed"
 
 
 def stopped_once_spooled(base: tuple[str, ...], spool: Path) -> str:

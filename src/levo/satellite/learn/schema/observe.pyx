@@ -36,10 +36,8 @@ cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
     void* PyUnicode_DATA(object text)
 
-cdef extern from *:
-    int __builtin_clzll(unsigned long long number) noexcept nogil
-
 cdef extern from "levo/satellite/learn/schema/fold.h":
+    int __builtin_clzll(unsigned long long number) noexcept nogil
     uint64_t levo_fold(uint64_t a, uint64_t b) noexcept nogil
 
 cdef enum:
