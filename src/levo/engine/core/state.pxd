@@ -1,5 +1,6 @@
 # What one engine knows: its connections, their two byte streams and their parsers.
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcmp
 
 from levo.engine.core.ports cimport PortTable
 from levo.engine.core.slab cimport Slab
@@ -191,6 +192,15 @@ ctypedef struct EngineState:
 cdef inline int32_t seq_diff(uint32_t a, uint32_t b) noexcept nogil:
     """How far *a* is ahead of *b*, modulo 2**32 (RFC 9293 section 3.4)."""
     return <int32_t>(a - b)
+
+
+cdef inline bint is_host(const EngineState* state, const uint8_t* address) noexcept nogil:
+    """Whether *address*, of 16 octets, is one of this host's; never where they are not known."""
+    cdef uint32_t i
+    for i in range(state.host_count):
+        if memcmp(state.hosts + 16 * i, address, 16) == 0:
+            return True
+    return False
 
 
 cdef inline int64_t by_clock(const EngineState* state, int64_t time_ns) noexcept nogil:

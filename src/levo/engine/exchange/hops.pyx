@@ -22,7 +22,7 @@ from libc.string cimport memcmp, memcpy, memset
 from levo.engine.core.exchange cimport exchange_footprint, exchange_free, section_text
 from levo.engine.core.memory cimport take
 from levo.engine.core.output cimport Text, equals_lower
-from levo.engine.core.state cimport EngineState
+from levo.engine.core.state cimport EngineState, is_host
 from levo.engine.core.types cimport COMPLETE, DROP_MERGED_HOP, HOP_INNER, HOP_OUTER, Exchange, Hop, Message
 from levo.engine.encode.span_identity cimport derive_ids, mix, read_traceparent
 from levo.engine.exchange.ready cimport put_ready
@@ -171,15 +171,9 @@ cdef bint is_loopback(const uint8_t* address) noexcept nogil:
     return memcmp(address, b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 16) == 0
 
 
-cdef bint is_own(const EngineState* state, const uint8_t* address) noexcept nogil:
-    """Whether *address* is this host's; where the host is not known (a file), nobody can say."""
-    cdef uint32_t i
-    if is_loopback(address):
-        return True
-    for i in range(state.host_count):
-        if memcmp(state.hosts + 16 * i, address, 16) == 0:
-            return True
-    return False
+cdef inline bint is_own(const EngineState* state, const uint8_t* address) noexcept nogil:
+    """Whether *address* is this host's, loopback included."""
+    return is_loopback(address) or is_host(state, address)
 
 
 cdef bint same_host(const EngineState* state, const uint8_t* opened_by, const uint8_t* answered_by) noexcept nogil:

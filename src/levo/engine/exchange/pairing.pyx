@@ -18,13 +18,13 @@ the same acknowledgment, of which one may be lost: then octets are missing in fr
 acknowledges nothing behind the last answer.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
-from libc.string cimport memcmp, memcpy
+from libc.stdint cimport int64_t, uint16_t
+from libc.string cimport memcpy
 
 from levo.engine.core.exchange cimport exchange_free, exchange_new
 from levo.engine.core.memory cimport buffer_free
 from levo.engine.core.ports cimport ports_exchange
-from levo.engine.core.state cimport ALIAS_RENAMED, Connection, EngineState, Parser
+from levo.engine.core.state cimport ALIAS_RENAMED, Connection, EngineState, Parser, is_host
 from levo.engine.exchange.hops cimport hops_take
 from levo.engine.exchange.ready cimport put_ready
 from levo.engine.core.types cimport (
@@ -73,14 +73,6 @@ cdef void put_client(Exchange* exchange, const Proxied* proxied) noexcept nogil:
     memcpy(exchange.client, proxied.client, 16)
     exchange.client_port = proxied.port
     exchange.proxied = proxied.family
-
-
-cdef bint is_host(const EngineState* state, const uint8_t* address) noexcept nogil:
-    cdef uint32_t i
-    for i in range(state.host_count):
-        if memcmp(state.hosts + 16 * i, address, 16) == 0:
-            return True
-    return False
 
 
 cdef void find_heading(const EngineState* state, Connection* conn) noexcept nogil:
