@@ -7,6 +7,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from levo.satellite.learn.network_order cimport big_endian
+
 cdef enum:
     BUCKETS = 256
     LONGEST = 4 + BUCKETS * 11  # head of the map, and for each bucket two octets and nine
@@ -15,14 +17,6 @@ cdef enum:
 cdef struct Latency:
     double[BUCKETS] exchanges
     bint[BUCKETS] known
-
-
-cdef inline uint64_t big_endian(const uint8_t* at, int size) noexcept nogil:
-    cdef uint64_t value = 0
-    cdef int i
-    for i in range(size):
-        value = value << 8 | at[i]
-    return value
 
 
 cdef int number_size(const uint8_t* at, const uint8_t* end) noexcept nogil:

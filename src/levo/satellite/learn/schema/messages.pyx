@@ -7,8 +7,10 @@ cimport cython
 import zlib
 from functools import lru_cache
 
+from levo.satellite.learn.schema.node import made
+
 from levo.satellite.learn.schema.merging cimport absorb_node
-from levo.satellite.learn.schema.node cimport add_counts, levo_sum, new_node
+from levo.satellite.learn.schema.node cimport add_counts, levo_sum, new_node, shown, values_of
 
 MAX_MEDIA_TYPES = 8
 MAX_AUTH_SETS = 24
@@ -27,25 +29,22 @@ _COMMON_MEDIA = frozenset(
 )
 cdef Py_ssize_t _MOST_MEDIA = MAX_MEDIA_TYPES, _MOST_AUTH = MAX_AUTH_SETS
 
-_BODY = ("seen", "learned", "schema")
-_RESPONSE = ("seen", "headers", "bodies")
-_KNOWLEDGE = (
-    "accepted", "query", "headers", "cookies", "segments", "bodies", "responses", "auth", "refused", "skipped",
-    "heads_cut",
-)
-"""The fields in the order of the stored form (``packing.pyx``): add at the end only."""
-
-
-cdef dict _values(object self, tuple names):
-    return {name: getattr(self, name) for name in names}
-
-
-def _made(kind, values):
-    return kind(**values)
-
-
-cdef str _shown(object self, tuple names):
-    return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+_BODY = {"seen": 0, "learned": 0, "schema": Node()}
+_RESPONSE = {"seen": 0, "headers": Node(), "bodies": {}}
+_KNOWLEDGE = {
+    "accepted": 0,
+    "query": Node(),
+    "headers": Node(),
+    "cookies": Node(),
+    "segments": {},
+    "bodies": {},
+    "responses": {},
+    "auth": {},
+    "refused": 0,
+    "skipped": 0,
+    "heads_cut": 0,
+}
+"""The fields in the order of the stored form (``packing.pyx``: add at the end only), with their defaults."""
 
 
 @cython.final
@@ -73,13 +72,13 @@ cdef class Body:
         return absorb_node(self.schema, other.schema)
 
     def __eq__(self, other):
-        return isinstance(other, Body) and _values(self, _BODY) == _values(other, _BODY)
+        return isinstance(other, Body) and values_of(self, _BODY) == values_of(other, _BODY)
 
     def __repr__(self):
-        return _shown(self, _BODY)
+        return shown(self, _BODY)
 
     def __reduce__(self):
-        return _made, (Body, _values(self, _BODY))
+        return made, (Body, values_of(self, _BODY))
 
 
 @cython.final
@@ -116,19 +115,17 @@ cdef class Response:
         self.seen = levo_sum(self.seen, other.seen)
         absorb_node(self.headers, other.headers)
         if other._bodies is not None:
-            if self._bodies is None:
-                self._bodies = {}
-            _absorb_bodies(self._bodies, other._bodies)
+            self._bodies = joined_bodies(self._bodies, other._bodies)
         return 0
 
     def __eq__(self, other):
-        return isinstance(other, Response) and _values(self, _RESPONSE) == _values(other, _RESPONSE)
+        return isinstance(other, Response) and values_of(self, _RESPONSE) == values_of(other, _RESPONSE)
 
     def __repr__(self):
-        return _shown(self, _RESPONSE)
+        return shown(self, _RESPONSE)
 
     def __reduce__(self):
-        return _made, (Response, _values(self, _RESPONSE))
+        return made, (Response, values_of(self, _RESPONSE))
 
 
 @cython.final
@@ -241,9 +238,7 @@ cdef class Knowledge:
         if other._segments is not None:
             self._absorb_segments(other._segments)
         if other._bodies is not None:
-            if self._bodies is None:
-                self._bodies = {}
-            _absorb_bodies(self._bodies, other._bodies)
+            self._bodies = joined_bodies(self._bodies, other._bodies)
         if other._responses is not None:
             self._absorb_responses(other._responses)
         if other._auth is not None:
@@ -274,13 +269,13 @@ cdef class Knowledge:
         return 0
 
     def __eq__(self, other):
-        return isinstance(other, Knowledge) and _values(self, _KNOWLEDGE) == _values(other, _KNOWLEDGE)
+        return isinstance(other, Knowledge) and values_of(self, _KNOWLEDGE) == values_of(other, _KNOWLEDGE)
 
     def __repr__(self):
-        return _shown(self, _KNOWLEDGE)
+        return shown(self, _KNOWLEDGE)
 
     def __reduce__(self):
-        return _made, (Knowledge, _values(self, _KNOWLEDGE))
+        return made, (Knowledge, values_of(self, _KNOWLEDGE))
 
 
 cdef bint _has_names(dict known, dict more) except -1:
@@ -318,7 +313,10 @@ cdef bint _has_responses(dict known, dict more) except -1:
     return True
 
 
-cdef int _absorb_bodies(dict bodies, dict more) except -1:
+cdef dict joined_bodies(dict bodies, dict more):
+    """Add *more* to *bodies*, None while there are none, and return them."""
+    if bodies is None:
+        bodies = {}
     for media, body in more.items():
         mine = bodies.get(media)
         if mine is None:
@@ -326,7 +324,7 @@ cdef int _absorb_bodies(dict bodies, dict more) except -1:
         (<Body?>mine).take_in(<Body?>body)
     if len(bodies) > _MOST_MEDIA:
         join_rare_bodies(bodies)
-    return 0
+    return bodies
 
 
 # What is kept must not depend on what came first: of all that there is, the first in a fixed order. What is

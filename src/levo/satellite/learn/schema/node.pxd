@@ -36,3 +36,5 @@ cdef inline Node new_node(bint is_open):
 
 
 cdef int add_counts(dict counts, dict more) except -1
+cdef dict values_of(object self, dict fields)
+cdef str shown(object self, dict fields)

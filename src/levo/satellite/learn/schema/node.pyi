@@ -11,6 +11,8 @@ DISCRIMINATORS: tuple[str, ...]
 
 Check = Callable[[str], Sequence[str]]
 
+def made(kind: type, values: dict[str, object]) -> object: ...
+
 @final
 class Variant:
     objects: int

@@ -76,17 +76,19 @@ _NODE = {
 """The fields in the order of the stored form (``packing.pyx``: add at the end only), with their defaults."""
 
 
-cdef dict _values(object self, dict fields):
-    """Return what differs from the defaults."""
+cdef dict values_of(object self, dict fields):
+    """Return the values of *fields*, given with their defaults, that differ from these."""
     return {name: getattr(self, name) for name, default in fields.items() if getattr(self, name) != default}
 
 
-cdef str _shown(object self, dict fields):
-    values = ", ".join(f"{name}={value!r}" for name, value in _values(self, fields).items())
+cdef str shown(object self, dict fields):
+    """Return *self* as ``repr`` shows it."""
+    values = ", ".join(f"{name}={value!r}" for name, value in values_of(self, fields).items())
     return f"{type(self).__name__}({values})"
 
 
-def _made(kind, values):
+def made(kind, values):
+    """Return what :func:`values_of` took apart, as unpickling does."""
     return kind(**values)
 
 
@@ -120,13 +122,13 @@ cdef class Variant:
         self._present = value
 
     def __eq__(self, other):
-        return isinstance(other, Variant) and _values(self, _VARIANT) == _values(other, _VARIANT)
+        return isinstance(other, Variant) and values_of(self, _VARIANT) == values_of(other, _VARIANT)
 
     def __repr__(self):
-        return _shown(self, _VARIANT)
+        return shown(self, _VARIANT)
 
     def __reduce__(self):
-        return _made, (Variant, _values(self, _VARIANT))
+        return made, (Variant, values_of(self, _VARIANT))
 
 
 @cython.final
@@ -326,10 +328,10 @@ cdef class Node:
             return False
         if one.sketch != NULL and memcmp(one.sketch, two.sketch, PLACES) != 0:
             return False
-        return _values(one, _NODE) == _values(two, _NODE)
+        return values_of(one, _NODE) == values_of(two, _NODE)
 
     def __repr__(self):
-        return _shown(self, _NODE)
+        return shown(self, _NODE)
 
     def __reduce__(self):
-        return _made, (Node, _values(self, _NODE))
+        return made, (Node, values_of(self, _NODE))

@@ -15,6 +15,7 @@ from libc.stdint cimport INT64_MAX, int8_t, int16_t, int32_t, int64_t, uint8_t, 
 from libc.stdlib cimport free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy
 
+from levo.satellite.learn.network_order cimport big_endian
 from levo.satellite.learn.schema.messages cimport Body, Knowledge, Response
 from levo.satellite.learn.schema.node cimport PLACES, Node, Variant
 
@@ -56,14 +57,6 @@ cdef inline int need(Reader* reader, Py_ssize_t size) except -1:
     if reader.end - reader.at < size:
         refuse(reader, "it ends too early")
     return 0
-
-
-cdef inline uint64_t big_endian(const uint8_t* at, int size) noexcept nogil:
-    cdef uint64_t value = 0
-    cdef int i
-    for i in range(size):
-        value = value << 8 | at[i]
-    return value
 
 
 cdef int read_int(Reader* reader, int64_t* value) except -1:
@@ -184,18 +177,26 @@ cdef str read_text(Reader* reader):
     return text
 
 
-cdef dict read_counts(Reader* reader):
+ctypedef object (*ReadValue)(Reader* reader)
+
+
+cdef dict read_values(Reader* reader, ReadValue read):
+    """Read a map from texts to what *read* reads; None where it is empty."""
     cdef Py_ssize_t size = read_map(reader), _i
-    cdef int64_t count = 0
     cdef dict found
     if not size:
         return None
     found = {}
     for _i in range(size):
         text = read_text(reader)
-        read_int(reader, &count)
-        PyDict_SetItem(found, text, count)
+        PyDict_SetItem(found, text, read(reader))
     return found
+
+
+cdef object read_count(Reader* reader):
+    cdef int64_t count = 0
+    read_int(reader, &count)
+    return count
 
 
 cdef int skip(Reader* reader, Py_ssize_t left) except -1:
@@ -234,39 +235,15 @@ cdef int skip(Reader* reader, Py_ssize_t left) except -1:
     return 0
 
 
-cdef Variant read_variant(Reader* reader):
+cdef object read_variant(Reader* reader):
     cdef Py_ssize_t size = read_array(reader)
     cdef Variant variant = Variant.__new__(Variant)
     if size > 0:
         read_int(reader, &variant.objects)
     if size > 1:
-        variant._present = read_counts(reader)
+        variant._present = read_values(reader, read_count)
         skip(reader, size - 2)
     return variant
-
-
-cdef dict read_variants(Reader* reader):
-    cdef Py_ssize_t size = read_map(reader), _i
-    cdef dict found
-    if not size:
-        return None
-    found = {}
-    for _i in range(size):
-        text = read_text(reader)
-        PyDict_SetItem(found, text, read_variant(reader))
-    return found
-
-
-cdef dict read_nodes(Reader* reader):
-    cdef Py_ssize_t size = read_map(reader), _i
-    cdef dict found
-    if not size:
-        return None
-    found = {}
-    for _i in range(size):
-        text = read_text(reader)
-        PyDict_SetItem(found, text, read_node(reader))
-    return found
 
 
 cdef Node read_maybe_node(Reader* reader):
@@ -274,7 +251,7 @@ cdef Node read_maybe_node(Reader* reader):
     if reader.at[0] == 0xC0:
         reader.at += 1
         return None
-    return read_node(reader)
+    return <Node>read_node(reader)
 
 
 cdef int read_sketch(Reader* reader, Node node) except -1:
@@ -288,7 +265,7 @@ cdef int read_sketch(Reader* reader, Node node) except -1:
     return 0
 
 
-cdef Node read_node(Reader* reader):
+cdef object read_node(Reader* reader):
     cdef Py_ssize_t size = read_array(reader), field
     cdef Node node = Node.__new__(Node)
     reader.levels += 1
@@ -322,9 +299,9 @@ cdef Node read_node(Reader* reader):
         elif field == 12:
             read_flag(reader, &node.open)
         elif field == 13:
-            node._labels = read_counts(reader)
+            node._labels = read_values(reader, read_count)
         elif field == 14:
-            node._children = read_nodes(reader)
+            node._children = read_values(reader, read_node)
         elif field == 15:
             node.other = read_maybe_node(reader)
         elif field == 16:
@@ -338,9 +315,9 @@ cdef Node read_node(Reader* reader):
         elif field == 20:
             read_int(reader, &node.most)
         elif field == 21:
-            node._finds = read_counts(reader)
+            node._finds = read_values(reader, read_count)
         elif field == 22:
-            node._variants = read_variants(reader)
+            node._variants = read_values(reader, read_variant)
         elif field == 23:
             read_flag(reader, &node.many_variants)
         elif field == 24:
@@ -356,7 +333,7 @@ cdef Node read_node(Reader* reader):
     return node
 
 
-cdef Body read_body(Reader* reader):
+cdef object read_body(Reader* reader):
     cdef Py_ssize_t size = read_array(reader)
     cdef Body body = Body.__new__(Body)
     if size > 0:
@@ -364,46 +341,22 @@ cdef Body read_body(Reader* reader):
     if size > 1:
         read_int(reader, &body.learned)
     if size > 2:
-        body.schema = read_node(reader)
+        body.schema = <Node>read_node(reader)
         skip(reader, size - 3)
     return body
 
 
-cdef dict read_bodies(Reader* reader):
-    cdef Py_ssize_t size = read_map(reader), _i
-    cdef dict found
-    if not size:
-        return None
-    found = {}
-    for _i in range(size):
-        text = read_text(reader)
-        PyDict_SetItem(found, text, read_body(reader))
-    return found
-
-
-cdef Response read_response(Reader* reader):
+cdef object read_response(Reader* reader):
     cdef Py_ssize_t size = read_array(reader)
     cdef Response response = Response.__new__(Response)
     if size > 0:
         read_int(reader, &response.seen)
     if size > 1:
-        response.headers = read_node(reader)
+        response.headers = <Node>read_node(reader)
     if size > 2:
-        response._bodies = read_bodies(reader)
+        response._bodies = read_values(reader, read_body)
         skip(reader, size - 3)
     return response
-
-
-cdef dict read_responses(Reader* reader):
-    cdef Py_ssize_t size = read_map(reader), _i
-    cdef dict found
-    if not size:
-        return None
-    found = {}
-    for _i in range(size):
-        text = read_text(reader)
-        PyDict_SetItem(found, text, read_response(reader))
-    return found
 
 
 cdef Knowledge read_knowledge(Reader* reader):
@@ -413,19 +366,19 @@ cdef Knowledge read_knowledge(Reader* reader):
         if field == 0:
             read_int(reader, &known.accepted)
         elif field == 1:
-            known.query = read_node(reader)
+            known.query = <Node>read_node(reader)
         elif field == 2:
-            known.headers = read_node(reader)
+            known.headers = <Node>read_node(reader)
         elif field == 3:
-            known.cookies = read_node(reader)
+            known.cookies = <Node>read_node(reader)
         elif field == 4:
-            known._segments = read_nodes(reader)
+            known._segments = read_values(reader, read_node)
         elif field == 5:
-            known._bodies = read_bodies(reader)
+            known._bodies = read_values(reader, read_body)
         elif field == 6:
-            known._responses = read_responses(reader)
+            known._responses = read_values(reader, read_response)
         elif field == 7:
-            known._auth = read_counts(reader)
+            known._auth = read_values(reader, read_count)
         elif field == 8:
             read_int(reader, &known.refused)
         elif field == 9:
@@ -466,7 +419,7 @@ def unpack_node(bytes octets not None):
         DamagedKnowledge: they are something else.
     """
     cdef Reader reader = reader_of(octets)
-    cdef Node node = read_node(&reader)
+    cdef Node node = <Node>read_node(&reader)
     if reader.at != reader.end:
         refuse(&reader, "more octets than it has")
     return node
