@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from levo.satellite.readiness import Cause
 from tests.satellite.receive.test_http_routes import PROTOBUF
 from tests.satellite.requests import Call, traces
 from tests.satellite.running import RunningSatellite, until
+from tests.satellite.small_disk import mounted_disk
 from tests.satellite.test_app import learner_of
 
 pytestmark = pytest.mark.slow
@@ -50,17 +50,8 @@ def is_ready(satellite: RunningSatellite) -> bool:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 128 MiB."""
-    if os.geteuid():
-        pytest.skip("mounting a file system needs root")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=128m,mode=700", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("no tmpfs can be mounted here")
-    try:
+    with mounted_disk(tmp_path / "disk", 128) as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.root

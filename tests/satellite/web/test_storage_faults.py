@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,31 +12,22 @@ import pytest
 from tests.satellite.receive.test_http_routes import PROTOBUF
 from tests.satellite.requests import Call, traces
 from tests.satellite.running import RunningSatellite, until
+from tests.satellite.small_disk import mounted_disk
 
 FORM = {"content_type": "application/x-www-form-urlencoded"}
 
 
 @pytest.fixture
 def full(tmp_path: Path) -> Iterator[RunningSatellite]:
-    if os.geteuid():
-        pytest.skip("mounting a file system needs root")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=80m,mode=700", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("no tmpfs can be mounted here")
-    try:
-        with RunningSatellite(folder / "data") as running:
-            body = traces([Call()]).SerializeToString()
-            assert running.post("/v1/traces", body, content_type=PROTOBUF).status == 200
-            running.until_learned(1)
-            running.until_idle()
-            with suppress(OSError), (folder / "filler").open("wb", buffering=0) as filler:
-                while True:
-                    filler.write(bytes(4096))
-            yield running
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted_disk(tmp_path / "disk", 80) as folder, RunningSatellite(folder / "data") as running:
+        body = traces([Call()]).SerializeToString()
+        assert running.post("/v1/traces", body, content_type=PROTOBUF).status == 200
+        running.until_learned(1)
+        running.until_idle()
+        with suppress(OSError), (folder / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(bytes(4096))
+        yield running
 
 
 @pytest.mark.root
