@@ -561,9 +561,9 @@ cdef inline bint in_word(uint8_t c) noexcept nogil:
 
 
 cdef size_t hide_argument(uint8_t* data, size_t at, size_t length, uint64_t* count) noexcept nogil:
-    """Hide the value of a GraphQL argument at *at*: a string, a number, a list or an object; the place behind it.
+    """Hide the value of a GraphQL argument at *at*: a string, a number, a list or an object. Return where it ends.
 
-    Names stay: an enumeration's value, or the field behind an alias; so do variables, which are JSON elsewhere.
+    Names stay: an enumeration's value, the field that an alias stands for, variables (which are JSON elsewhere).
     """
     cdef const uint8_t* found
     cdef size_t depth, quote = at
@@ -711,7 +711,7 @@ cdef uint64_t mask_nested(const FieldNames* names, uint8_t* data, size_t length,
             size = undo_once(plain, places, before)
             if size == before:
                 break
-            for i in range(size):                 # those of the pairs around it are no part of a value
+            for i in range(size):                 # those of the pairs around it do not belong to a value
                 if (plain[i] == c"=" or plain[i] == c"&") and places[i + 1] - places[i] == 1:
                     plain[i] = c"\n"
         memcpy(seen, plain, size)

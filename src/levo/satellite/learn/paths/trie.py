@@ -1,17 +1,15 @@
 """Paths of one host as mergeable, bounded state: a trie that decides nothing.
 
 Laws (property-tested). ``learn(A)`` merged with ``learn(B)`` has the same bytes as ``learn(A + B)`` in any
-order
-and partition, although the trie is bounded, because every bound is a function of the *set* of paths:
+order and partition, although the trie is bounded, because every bound is a function of the *set* of paths:
 
 * a node keeps the literals that rank lowest (known words first, then by keyed hash); the rest share the child
   ``{*}``. What ranks lowest among all ranks lowest among any part, so it was never thrown away on the way;
 * a literal that is certain to be a value goes to ``{*}``, too, and only its keyed hash stays (``forget``).
   That rule only ever gains from more requests, so a part forgets nothing that the whole would keep;
 * the greatest number of leaves below a node is its parent's divided by the parent's number of children. It
-  only
-  shrinks as paths are added. It is without limit until the *estimated number of distinct paths* (the k least
-  hashes: a function of the set, too) passes a threshold.
+  only shrinks as paths are added. It is without limit until the *estimated number of distinct paths* (the k
+  least hashes: a function of the set, too) passes a threshold.
 
 Counts are integers (weights in thousandths), so that adding them is associative.
 """
