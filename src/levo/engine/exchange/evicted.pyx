@@ -21,7 +21,7 @@ cdef enum:
 
 
 cdef bint keep_evicted(EngineState* state, Exchange* exchange) noexcept nogil:
-    """Trim *exchange* and charge it to the reserve. False when there is no room: then it is trimmed, and not charged."""
+    """Trim *exchange* and charge it to the reserve. False, and only trimmed, without room there."""
     cdef bint good = trim_message(&state.budget, &exchange.request)
     good = trim_message(&state.budget, &exchange.response) and good
     exchange.footprint = exchange_footprint(exchange)
