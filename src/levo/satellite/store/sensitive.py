@@ -21,6 +21,8 @@ from levo.satellite.store.learned import read_operations_of
 
 RULES = 1
 """Grows with each change of the code that recognizes sensitive data in what is stored."""
+_IN_MEMORY = 20
+"""Endpoints whose messages are in memory at once."""
 _LOOKED = "looked"
 """The fact that all endpoints were looked at once, by which rules."""
 
@@ -135,12 +137,13 @@ class SensitiveTable:
     def look(self, endpoints: Sequence[int]) -> set[str]:
         """Store what is sensitive in *endpoints*; return the organizations of those where that is new."""
         changed = set()
-        for identity, operation in read_operations_of(self._connection, endpoints):
-            if self._store(identity, known_fields(operation)):
-                (name,) = self._connection.execute(
-                    "SELECT organization FROM endpoint WHERE id = ?", (identity,)
-                ).fetchone()
-                changed.add(name)
+        for at in range(0, len(endpoints), _IN_MEMORY):
+            for identity, operation in read_operations_of(self._connection, endpoints[at : at + _IN_MEMORY]):
+                if self._store(identity, known_fields(operation)):
+                    (name,) = self._connection.execute(
+                        "SELECT organization FROM endpoint WHERE id = ?", (identity,)
+                    ).fetchone()
+                    changed.add(name)
         self._connection.executemany(
             "UPDATE endpoint SET looked_traces = traces WHERE id = ?", [(each,) for each in endpoints]
         )
