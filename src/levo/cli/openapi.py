@@ -1,20 +1,31 @@
-"""``levo openapi export`` and ``diff``: documents of a catalog, and what differs between two."""
+"""``levo openapi``: documents of a catalog, what differs between two, and traffic against one."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from levo.cli.learn import formatted
+from levo.cli.learn import formatted, read_file
 from levo.cli.satellite_client import client_options, satellite_client
 from levo.errors import LevoError
-from levo.satellite.openapi import DocumentRefused, Level, diff, read_document
+from levo.satellite.learn import Trace
+from levo.satellite.openapi import (
+    Answer,
+    Coverage,
+    DocumentRefused,
+    Level,
+    Statement,
+    check,
+    diff,
+    read_document,
+)
 
 _FIELDS = ("path", "method", "where", "pointer", "kind", "level", "breaking", "detail")
+_ANSWER_FIELDS = ("path", "method", "where", "pointer", "kind", "observations", "detail")
 
 
 class DocumentError(LevoError):
@@ -25,7 +36,7 @@ class DocumentError(LevoError):
 
 @click.group("openapi")
 def command() -> None:
-    """Export documents from a catalog; compare two documents."""
+    """Export documents from a catalog; compare two documents; check traffic against a document."""
 
 
 @command.command("export")
@@ -68,6 +79,95 @@ def diff_command(old: Path, new: Path, only_breaking: bool, form: str, fail_on_b
         warnings = sum(change.level is Level.WARNING for change in changes)
         click.echo(f"{len(changes)} changes, {breaking} breaking, {warnings} warnings", err=True)
     return 1 if fail_on_breaking and any(change.breaking for change in changes) else 0
+
+
+@command.command("check")
+@click.argument("description", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option("--host", "hosts", multiple=True, help="Only requests to this host. Repeatable.")
+@click.option("--filter", "expression", metavar="EXPRESSION", help="pcap-filter(7) for captures.")
+@click.option("--all", "show_all", is_flag=True, help="Show also what agrees and what was not seen.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--fail-on-contradiction", is_flag=True, help="Exit with status 1 if traffic contradicts it.")
+def check_command(
+    description: Path,
+    files: tuple[Path, ...],
+    hosts: tuple[str, ...],
+    expression: str | None,
+    show_all: bool,
+    form: str,
+    fail_on_contradiction: bool,
+) -> int:
+    """Check whether traffic obeys DESCRIPTION, an OpenAPI document; FILE as for levo learn.
+
+    Each statement of DESCRIPTION about a called operation is contradicted, agrees, or was not yet seen, with
+    the number of messages or values behind the answer; what was seen and is not described is printed as well.
+    Exit status: 0, 1 with --fail-on-contradiction if anything is contradicted, 2 if a file cannot be read.
+    """
+    document = _read(description)
+    skipped = checked = 0
+
+    def traces() -> Iterator[Trace]:
+        nonlocal skipped, checked
+        for path in files:
+            for trace in read_file(path, expression):
+                if hosts and trace.host not in hosts:
+                    skipped += 1
+                else:
+                    checked += 1
+                    yield trace
+
+    found = check(document, traces())
+    if form == "json":
+        click.echo(json.dumps(_answers(found, show_all=show_all), indent=2))
+    else:
+        for line in _lines(found, show_all=show_all):
+            click.echo(line)
+    counts = {answer: found.count(answer) for answer in Answer}
+    click.echo(
+        f"{checked} requests{f', {skipped} to other hosts' if skipped else ''}: "
+        f"{counts[Answer.CONTRADICTED]} statements contradicted, {counts[Answer.AGREES]} agree, "
+        f"{counts[Answer.UNSEEN]} not yet seen; {len(found.shadow)} endpoints and {len(found.undescribed)} "
+        f"parts of others not described, {len(found.unused)} not called",
+        err=True,
+    )
+    return 1 if fail_on_contradiction and counts[Answer.CONTRADICTED] else 0
+
+
+def _shown(found: Coverage, *, show_all: bool) -> list[Statement]:
+    return [each for each in found.statements if show_all or each.answer is Answer.CONTRADICTED]
+
+
+def _lines(found: Coverage, *, show_all: bool) -> Iterator[str]:
+    for each in (*_shown(found, show_all=show_all), *found.undescribed):
+        answer = "not described" if each.undescribed else str(each.answer)
+        detail = f" ({each.detail})" if each.detail not in ("", answer) else ""
+        place = f"{each.method} {each.path}: {each.where}"
+        yield f"{answer:13} {place}: {each.kind}{detail}, {each.observations} seen"
+    for answer, endpoints in (
+        ("not described", found.shadow),
+        ("not called", found.unused if show_all else ()),
+        ("deprecated", found.deprecated_but_called),
+    ):
+        for method, path in endpoints:
+            yield f"{answer:13} {method} {path}{': called' if answer == 'deprecated' else ''}"
+
+
+def _answers(found: Coverage, *, show_all: bool) -> dict[str, Any]:
+    def endpoints(listed: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
+        return [{"method": method, "path": path} for method, path in listed]
+
+    return {
+        "answers": {answer.name.lower(): found.count(answer) for answer in Answer},
+        "statements": [
+            {"answer": "not described" if each.undescribed else each.answer}
+            | {name: getattr(each, name) for name in _ANSWER_FIELDS}
+            for each in (*_shown(found, show_all=show_all), *found.undescribed)
+        ],
+        "not_described": endpoints(found.shadow),
+        "not_called": endpoints(found.unused),
+        "deprecated_but_called": endpoints(found.deprecated_but_called),
+    }
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from levo.satellite.openapi.comparison import Answer, Change, Coverage, Level, Statement, compare, diff
+from levo.satellite.openapi.comparison import Answer, Change, Coverage, Level, Statement, check, compare, diff
 from levo.satellite.openapi.document import Operation, render_document
 from levo.satellite.openapi.read import DocumentRefused, read_document
 from levo.satellite.openapi.schema import FieldDetection, SchemaWriter
@@ -17,6 +17,7 @@ __all__ = [
     "Operation",
     "SchemaWriter",
     "Statement",
+    "check",
     "compare",
     "diff",
     "read_document",

@@ -94,6 +94,7 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
                 "shadow": _endpoints(covered.shadow),
                 "unused": _endpoints(covered.unused),
                 "deprecated_but_called": _endpoints(covered.deprecated_but_called),
+                "ambiguous": _endpoints(covered.ambiguous),
                 "drift": [_statement(each) for each in covered.drift],
                 "answers": {answer.name.lower(): covered.count(answer) for answer in Answer},
                 "unseen": [_statement(each) for each in covered.statements if each.answer is Answer.UNSEEN],
@@ -164,6 +165,7 @@ def _differences(covered: Coverage) -> Iterator[dict[str, Any]]:
         ("shadow", covered.shadow),
         ("unused", covered.unused),
         ("deprecated but called", covered.deprecated_but_called),
+        ("ambiguous", covered.ambiguous),
     ):
         for method, path in endpoints:
             yield {

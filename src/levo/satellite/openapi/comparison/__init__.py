@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from levo.satellite.openapi.comparison.checking import check
 from levo.satellite.openapi.comparison.contract import diff
 from levo.satellite.openapi.comparison.description import Description
 from levo.satellite.openapi.comparison.statement import Answer, Statement
@@ -15,6 +16,7 @@ __all__ = [
     "Description",
     "Level",
     "Statement",
+    "check",
     "compare",
     "diff",
 ]

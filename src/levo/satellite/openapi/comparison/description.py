@@ -14,7 +14,7 @@ _MAX_HOPS = 20
 """References that lead to references."""
 _IGNORED_HEADERS = frozenset(("accept", "content-type", "authorization"))
 """Header parameters of these names are ignored (OpenAPI 3.1, Parameter Object)."""
-_VARIABLE = re.compile(r"\{([^{}]*)\}")
+VARIABLE = re.compile(r"\{([^{}]*)\}")
 Document = Mapping[str, Any]
 Requirement = Mapping[str, frozenset[str]]
 """Security schemes by name, all of which must be satisfied, with their scopes."""
@@ -141,7 +141,7 @@ class Description:
     def _parameters(
         self, path: str, item: Mapping[str, Any], operation: Mapping[str, Any]
     ) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
-        numbers = {name: str(number) for number, name in enumerate(_VARIABLE.findall(path))}
+        numbers = {name: str(number) for number, name in enumerate(VARIABLE.findall(path))}
         for source in (item.get("parameters"), operation.get("parameters")):
             for each in source if isinstance(source, list) else ():
                 parameter = self.resolve(each)
@@ -181,7 +181,7 @@ def server_urls(servers: Any) -> list[str]:
             variable = known.get(match[1])
             return str(variable.get("default", match[0])) if isinstance(variable, Mapping) else match[0]
 
-        found.append(_VARIABLE.sub(value, server["url"]))
+        found.append(VARIABLE.sub(value, server["url"]))
     return found
 
 
