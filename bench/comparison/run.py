@@ -19,9 +19,9 @@ from bench.comparison.traffic import Key, traffic
 
 from levo.satellite.learn import Detectors, LearnSettings, State, learn_all
 from levo.satellite.learn.paths.known import Override
-from levo.satellite.openapi import Answer, Coverage, check, compare
+from levo.satellite.openapi import Answer, Coverage, check, compare, served_paths
 from levo.satellite.openapi.catalog import operations_of
-from levo.satellite.openapi.comparison.description import Description, base_paths
+from levo.satellite.openapi.comparison.description import Description
 
 KINDS = ("type", "required", "enum", "status", "media type", "path", "auth", "bound", "header", "server")
 Document = dict[str, Any]
@@ -41,8 +41,7 @@ def measure_catalog(
     """As ``measure``, through a catalog, which decides itself which paths belong together."""
     state = State()
     learn_all(state, traffic(document, requests, seed, exercised), LearnSettings(Detectors(), b"key"))
-    bases = {base for side in (document, described) for base in base_paths(side.get("servers"))}
-    given = {f"{base}{path}" for base in bases for path in document["paths"]}
+    given = {path for side in (document, described) for path in served_paths(side)}
     return compare(described, operations_of(state, [Override("import", path) for path in sorted(given)]))
 
 

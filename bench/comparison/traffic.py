@@ -132,7 +132,15 @@ class Maker:
         for keyword in ("oneOf", "anyOf"):
             options = schema.pop(keyword, None)
             if options:
-                yield self.rng.choice(options)
+                yield self.rng.choice(
+                    [each for each in options if self._is_possible(schema, each)] or options
+                )
+
+    def _is_possible(self, schema: Mapping[str, Any], option: Any) -> bool:
+        """Whether *option* requires nothing that the closed *schema* around it does not know."""
+        told = self._description.resolve(option)
+        known = (schema.get("properties") or {}).keys() | (told.get("properties") or {}).keys()
+        return schema.get("additionalProperties") is not False or known >= set(told.get("required") or ())
 
     def _object(self, schema: Mapping[str, Any], skip: str, depth: int, at: str) -> dict[str, Any]:
         required = set(schema.get("required") or ())

@@ -29,7 +29,7 @@ def test_what_is_no_document(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("[]")
 
-    assert "not an OpenAPI 3 document" in str(
+    assert "neither an OpenAPI 3 nor a Swagger 2.0 document" in str(
         CliRunner().invoke(command, ["diff", str(path), str(path)]).exception
     )
 

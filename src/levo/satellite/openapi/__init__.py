@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from levo.satellite.openapi.comparison import Answer, Change, Coverage, Level, Statement, check, compare, diff
+from levo.satellite.openapi.comparison import (
+    Answer,
+    Change,
+    Coverage,
+    Level,
+    Statement,
+    check,
+    compare,
+    diff,
+    served_paths,
+)
 from levo.satellite.openapi.document import Operation, render_document
 from levo.satellite.openapi.read import DocumentRefused, read_document
 from levo.satellite.openapi.schema import FieldDetection, SchemaWriter
@@ -22,4 +32,5 @@ __all__ = [
     "diff",
     "read_document",
     "render_document",
+    "served_paths",
 ]

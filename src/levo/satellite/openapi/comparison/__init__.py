@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from levo.satellite.openapi.comparison.checking import check
 from levo.satellite.openapi.comparison.contract import diff
-from levo.satellite.openapi.comparison.description import Description
+from levo.satellite.openapi.comparison.description import Description, served_paths
 from levo.satellite.openapi.comparison.statement import Answer, Statement
 from levo.satellite.openapi.comparison.traffic import Coverage, compare
 from levo.satellite.openapi.comparison.verdict import Change, Level
@@ -19,4 +19,5 @@ __all__ = [
     "check",
     "compare",
     "diff",
+    "served_paths",
 ]

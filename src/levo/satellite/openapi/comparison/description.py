@@ -153,6 +153,26 @@ class Description:
                 yield (place, numbers.get(name, name) if place == "path" else name), parameter
 
 
+def served_paths(document: Document) -> list[str]:
+    """Return the paths under which *document* says that its operations are called, server paths included.
+
+    One that begins with a literal is also returned without: a gateway may have taken the server path away.
+    """
+    found: dict[str, None] = {}
+    paths = document.get("paths")
+    for path, item in paths.items() if isinstance(paths, Mapping) else ():
+        if not isinstance(path, str) or not path.startswith("/"):
+            continue
+        item = item if isinstance(item, Mapping) else {}
+        operations = [item[method] for method in METHODS if isinstance(item.get(method), Mapping)] or [{}]
+        for operation in operations:
+            servers = operation.get("servers") or item.get("servers") or document.get("servers")
+            found.update(dict.fromkeys(f"{base}{path}" for base in base_paths(servers)))
+        if not path.startswith("/{"):
+            found[path] = None
+    return list(found)
+
+
 def status_is_default(status: str) -> bool:
     """Whether *status* is the key of every response that no other key describes."""
     return status.lower() == "default"
