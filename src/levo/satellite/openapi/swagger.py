@@ -25,7 +25,7 @@ _OF_SCHEMA = frozenset(
     ]
 )
 """Keywords that stand beside the name of a parameter or header in Swagger, and in its schema in OpenAPI."""
-_STYLES = {
+_STYLES: dict[str, Json] = {
     "csv": {"explode": False},
     "tsv": {"explode": False},
     "ssv": {"style": "spaceDelimited", "explode": False},
@@ -149,7 +149,8 @@ class _Converter:
             if name not in _OF_SCHEMA and name not in ("collectionFormat", "allowEmptyValue")
         }
         if given.get("in") == "query" and given.get("type") == "array":
-            found.update(_STYLES.get(str(given.get("collectionFormat", "csv")), _STYLES["csv"]))
+            style = _STYLES.get(str(given.get("collectionFormat", "csv")), _STYLES["csv"])
+            found.update(style)
         found["schema"] = _schema_of(given)
         return found
 
