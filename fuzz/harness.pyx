@@ -36,7 +36,7 @@ from levo.engine.http2.hpack cimport (
     list_free,
     list_init,
 )
-from levo.engine.core.memory cimport buffer_append
+from levo.engine.core.memory cimport buffer_append, set_limit
 from levo.engine.core.source cimport FrameSource
 from levo.engine.core.state cimport Connection
 from levo.engine.tcp.twins cimport Alias, Twins
@@ -624,7 +624,7 @@ cdef int target_frame(const uint8_t* data, size_t size) except -1:
         return 0
     memset(&budget, 0, sizeof(Budget))
     memset(&stats, 0, sizeof(Stats))
-    budget.limit = 4096 if data[0] & 128 else 1 << 24
+    set_limit(&budget, 4096 if data[0] & 128 else 1 << 24, 0)
     link = LINKS[data[0] & 15]
     decoder_init(&decoder, &budget, &stats, 1)
     try:

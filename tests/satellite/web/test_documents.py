@@ -11,7 +11,6 @@ from openapi_spec_validator import validate
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from levo.satellite.store.userdata import UserData
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.documents import document_routes
 from levo.satellite.web.problems import on_http_exception
@@ -24,7 +23,7 @@ from tests.satellite.store.catalogs import catalog
 def app(tmp_path: Path) -> Iterator[Starlette]:
     reader = catalog(tmp_path / "catalog", shop())
     yield Starlette(
-        routes=document_routes(Catalogs(reader, UserData(tmp_path / "userdata").decisions)),
+        routes=document_routes(Catalogs(reader)),
         exception_handlers={HTTPException: on_http_exception},
     )
     reader.close()
