@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,7 +25,7 @@ from levo.satellite.learn import (
 from levo.satellite.learn.exchange import trace_of
 from levo.satellite.learn.har import HarReport, read_har
 from levo.satellite.learn.paths.explain import explanation
-from levo.satellite.openapi import render_document
+from levo.satellite.openapi import render_document, third_parties
 from levo.satellite.openapi.catalog import operations_of
 
 if TYPE_CHECKING:
@@ -88,12 +89,19 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
     settings = LearnSettings(Detectors(rules))
     state = State()
     skipped = 0
+    recorded: Counter[str] = Counter()
+    documents: Counter[str] = Counter()
     for path in files:
+        recording = is_recording(path)
         for trace in read_file(path, expression):
             if hosts and trace.host not in hosts:
                 skipped += 1
-            else:
-                learn(state, trace, settings)
+                continue
+            learn(state, trace, settings)
+            if recording:
+                recorded[trace.host] += 1
+                documents[trace.host] += trace.response_body[:1] in (b"{", b"[")
+    foreign = set() if hosts else third_parties(recorded, documents)
     if not state.traces:
         where = str(files[0]) if len(files) == 1 else f"{len(files)} files"
         raise NothingLearned(
@@ -106,10 +114,23 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
             for template in decide_templates(paths).templates:
                 click.echo(explanation(template))
         return
-    document = render_document(title, operations_of(state), version=version, rules=rules, annotate=not plain)
+    operations = [each for each in operations_of(state) if each.host not in foreign]
+    document = render_document(title, operations, version=version, rules=rules, annotate=not plain)
     click.echo(formatted(document, form))
-    found = sum(len(item) for item in document["paths"].values())
+    for line in _left_out(document, {host: recorded[host] for host in sorted(foreign)}):
+        click.echo(f"levo learn: {line}", err=True)
+    found = sum(len(item.keys() - {"servers"}) for item in document["paths"].values())
     click.echo(f"levo learn: {state.traces} exchanges, {found} operations", err=True)
+
+
+def _left_out(document: Mapping[str, Any], foreign: Mapping[str, int]) -> Iterator[str]:
+    """Yield what the document does not have, and how to get it."""
+    if foreign:
+        count, names = sum(foreign.values()), ", ".join(foreign)
+        yield f"left out {count} requests to third parties: {names}; --host learns one of them"
+    for other in document.get("x-levo-other-hosts", ()):
+        paths, names = ", ".join(other["left-out"]), " ".join(other["servers"])
+        yield f"left out {paths} of {names}, another API under the same paths; --host gives its document"
 
 
 def formatted(document: object, form: str) -> str:
@@ -120,6 +141,11 @@ def formatted(document: object, form: str) -> str:
         text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
         return text.rstrip("\n")
     return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def is_recording(path: Path) -> bool:
+    """Whether the file at *path* may be the recording of a browser, with requests to whatever a page uses."""
+    return path.suffix.lower() == ".har"
 
 
 def read_file(path: Path, expression: str | None = None) -> Iterator[Trace]:

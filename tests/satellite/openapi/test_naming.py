@@ -23,6 +23,7 @@ API = [
     ("GET", "/health", False, "getHealth", "Get health", "health", "Health"),
     ("GET", "/", False, "getRoot", "GET /", "", ""),
     ("GET", "/{tenant}", False, "getRoot", "GET /{tenant}", "", ""),
+    ("POST", "/rpc#user.find", False, "userFind", "user.find", "rpc", "UserFind"),
     ("POST", "/graphql#query.GetUser", False, "getUser", "GraphQL query GetUser", "graphql", ""),
 ]
 

@@ -13,7 +13,9 @@ from levo.satellite.openapi.comparison import (
     diff,
     served_paths,
 )
-from levo.satellite.openapi.document import Operation, render_document
+from levo.satellite.openapi.document import render_document
+from levo.satellite.openapi.hosts import third_parties
+from levo.satellite.openapi.operation import Operation
 from levo.satellite.openapi.read import DocumentRefused, read_document
 from levo.satellite.openapi.schema import FieldDetection, SchemaWriter
 
@@ -33,4 +35,5 @@ __all__ = [
     "read_document",
     "render_document",
     "served_paths",
+    "third_parties",
 ]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +16,9 @@ from levo.satellite.learn.sensitive import Detection, Rule
 from levo.satellite.learn.trace import DEFAULT_PORTS
 from levo.satellite.openapi.components import is_list, share_schemas
 from levo.satellite.openapi.examples import example_of
+from levo.satellite.openapi.hosts import host_groups
 from levo.satellite.openapi.naming import Place, Title, titles
+from levo.satellite.openapi.operation import Operation, anonymous
 from levo.satellite.openapi.schema import OBJECTS, Schema, SchemaWriter, sensitive_note
 
 SENT_FROM = 5
@@ -26,24 +28,6 @@ _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _NAME = re.compile(r"\{([^{}]*)\}")
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _CODE = re.compile(r"[1-5][0-9]{2}")
-
-
-@dataclass(slots=True)
-class Operation:
-    """One endpoint, as the catalog knows it."""
-
-    method: str
-    path: str
-    """With named parameters, ``/users/{userId}``."""
-    host: str = ""
-    knowledge: Knowledge = field(default_factory=Knowledge)
-    exchanges: float = 0.0
-    statuses: Mapping[str, float] = field(default_factory=dict)
-    first_seen_ns: int = 0
-    last_seen_ns: int = 0
-    confidence: float = 1.0
-    schemes: tuple[str, ...] = ()
-    """``http``, ``https`` or both; empty when unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +48,6 @@ class SensitiveField:
         return "response" if self.position.startswith("response") else "request"
 
 
-def anonymous(path: str) -> str:
-    """Return *path* without the names of its parameters, by which paths are compared."""
-    return _NAME.sub("{}", path)
-
-
 def render_document(
     title: str,
     operations: Iterable[Operation],
@@ -83,16 +62,20 @@ def render_document(
     Equal operations, in any order, give equal documents. *version* is ``3.0`` or ``3.1``; with *annotate*,
     operations carry ``x-levo-traffic`` (counts, times, confidence) and schemas ``x-levo-objects`` (how many
     objects each is learned from), which change with every request. With *shared*, object schemas have names
-    under ``components.schemas``; without, each stands where it holds.
+    under ``components.schemas``, and hosts that serve other APIs have paths of their own or are named as left
+    out (``x-levo-other-hosts``); without, each schema stands where it holds, and hosts are not told apart.
     """
     operations = list(operations)
-    joined = _joined(operations)
+    groups = host_groups(operations) if shared else [operations]
+    main, *apart = groups or [[]]
+    joined = _joined(main)
     schemes: dict[str, Schema] = {}
     paths: dict[str, dict[str, Any]] = {}
     others: dict[str, list[str]] = {}
-    for operation in joined:
+    elsewhere, left_out = _apart(joined, apart)
+    for operation in (*joined, *elsewhere):
         method = operation.method.lower()
-        shown = _NAME.sub(lambda found: "{" + found[1].rstrip("+*") + "}", operation.path)
+        shown = _shown(operation.path)
         if method not in _METHODS:
             others.setdefault(shown, []).append(operation.method)
             continue
@@ -107,9 +90,9 @@ def render_document(
             "description": "Learned from traffic. Examples are made up.",
         },
     }
-    servers = _servers({operation.host for operation in joined}, operations)
+    servers = _servers(main)
     if servers:
-        document["servers"] = [{"url": url} for url in servers]
+        document["servers"] = servers
     document["paths"] = {path: dict(sorted(paths[path].items())) for path in sorted(paths)}
     named = _name(document["paths"])
     if tags := sorted({title.tag for title in named.values() if title.tag}):
@@ -120,6 +103,15 @@ def render_document(
         _remove(document, OBJECTS)
     if schemes:
         document.setdefault("components", {})["securitySchemes"] = dict(sorted(schemes.items()))
+    served = {
+        operation.host: servers for group in apart for servers in [_servers(group)] for operation in group
+    }
+    for operation in elsewhere:
+        item = document["paths"].get(_shown(operation.path))
+        if item is not None:
+            item["servers"] = served[operation.host]
+    if left_out:
+        document["x-levo-other-hosts"] = left_out
     if others:
         document["x-levo-other-methods"] = {path: sorted(found) for path, found in sorted(others.items())}
     return document
@@ -172,18 +164,44 @@ def _remove(value: Any, key: str) -> None:
             _remove(each, key)
 
 
-def _servers(hosts: Set[str], operations: Iterable[Operation]) -> list[str]:
-    """Return the URLs of *hosts* by name, https first: under each scheme seen, http while none is known."""
-    seen: dict[str, set[str]] = {host: set() for host in hosts if host}
+def _shown(path: str) -> str:
+    """Return *path* as OpenAPI has it, which knows no parameter of several segments."""
+    return _NAME.sub(lambda found: "{" + found[1].rstrip("+*") + "}", path)
+
+
+def _apart(
+    joined: Sequence[Operation], apart: Sequence[Sequence[Operation]]
+) -> tuple[list[Operation], list[dict[str, Any]]]:
+    """Return what the document has of other APIs, and what it leaves out.
+
+    A document has each path once: what another API has under the same path is left out, and named.
+    """
+    taken = {anonymous(operation.path) for operation in joined}
+    kept: list[Operation] = []
+    left_out = []
+    for group in apart:
+        mine = _joined(group)
+        out = [operation for operation in mine if anonymous(operation.path) in taken]
+        kept.extend(operation for operation in mine if anonymous(operation.path) not in taken)
+        taken.update(anonymous(operation.path) for operation in mine)
+        if out:
+            hosts = [url["url"] for url in _servers(group)]
+            left_out.append({"servers": hosts, "left-out": [f"{o.method} {_shown(o.path)}" for o in out]})
+    return kept, left_out
+
+
+def _servers(operations: Iterable[Operation]) -> list[dict[str, str]]:
+    """Return the servers of *operations* by name, https first: each scheme seen, http while none is known."""
+    seen: dict[str, set[str]] = {}
     for operation in operations:
-        if operation.host in seen:
-            seen[operation.host].update(operation.schemes)
+        if operation.host:
+            seen.setdefault(operation.host, set()).update(operation.schemes)
     urls = [
         f"{scheme}://{host.removesuffix(f':{DEFAULT_PORTS[scheme]}')}"
         for host, schemes in sorted(seen.items())
         for scheme in sorted(schemes or {"http"}, reverse=True)
     ]
-    return list(dict.fromkeys(urls))
+    return [{"url": url} for url in dict.fromkeys(urls)]
 
 
 def _joined(operations: Iterable[Operation]) -> list[Operation]:

@@ -12,6 +12,7 @@ from levo.satellite.learn.paths.segments import words
 from levo.satellite.learn.paths.templates import singular
 
 _VERSION = re.compile(r"v\d+(?:\.\d+)*|api|rest", re.IGNORECASE)
+_GRAPHQL = ("query", "mutation", "subscription", "operation")
 _VERBS = {"GET": "get", "PUT": "update", "PATCH": "update", "DELETE": "delete", "POST": "create"}
 
 
@@ -97,7 +98,11 @@ def _title(place: Place, has_items: bool, beside: set[str]) -> Title:
     nouns = _nouns(path)
     tag = next((part for part in path.split("/") if part and "{" not in part and not is_version(part)), "")
     if operation:
-        kind, _, name = operation.rpartition(".")
+        kind, _, name = operation.partition(".")
+        if kind not in _GRAPHQL:
+            return Title(
+                camel(words(operation)) or "call", operation, tag, pascal(words(operation)), action=True
+            )
         return Title(camel(words(name)) or "graphql", f"GraphQL {kind} {name}".strip(), tag, "")
     if not nouns:
         return Title(place.method.lower() + "Root", f"{place.method} {place.path}", tag, "")

@@ -21,7 +21,7 @@ from levo.satellite.openapi.catalog import operations_of
 from levo.satellite.openapi.comparison.description import VARIABLE, Description, Document
 from levo.satellite.openapi.comparison.matching import LONGEST_PREFIX
 from levo.satellite.openapi.comparison.traffic import Coverage, compare
-from levo.satellite.openapi.document import Operation
+from levo.satellite.openapi.operation import Operation
 
 
 @dataclass(slots=True)

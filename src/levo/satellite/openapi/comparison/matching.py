@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from levo.satellite.learn.schema import Knowledge, Node
 from levo.satellite.learn.schema.merging import absorb
 from levo.satellite.openapi.comparison.description import VARIABLE, Described, Description, server_urls
-from levo.satellite.openapi.document import Operation, anonymous
+from levo.satellite.openapi.operation import Operation, anonymous
 
 LONGEST_PREFIX = 4
 """Segments of a server path that nobody described."""

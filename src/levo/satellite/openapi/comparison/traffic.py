@@ -24,7 +24,7 @@ from levo.satellite.openapi.comparison.matching import Matched, Matching
 from levo.satellite.openapi.comparison.messages import BodyJudge, ParameterJudge
 from levo.satellite.openapi.comparison.statement import Answer, Spot, Statement
 from levo.satellite.openapi.comparison.values import Reader
-from levo.satellite.openapi.document import Operation
+from levo.satellite.openapi.operation import Operation
 
 
 @dataclass(frozen=True, slots=True)
