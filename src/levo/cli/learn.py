@@ -25,7 +25,7 @@ from levo.satellite.learn import (
 from levo.satellite.learn.exchange import trace_of
 from levo.satellite.learn.har import HarReport, read_har
 from levo.satellite.learn.paths.explain import explanation
-from levo.satellite.openapi import render_document, third_parties
+from levo.satellite.openapi import DocumentRefused, keep_texts, read_document, render_document, third_parties
 from levo.satellite.openapi.catalog import operations_of
 
 if TYPE_CHECKING:
@@ -68,6 +68,11 @@ class NothingLearned(LevoError):
 @click.option(
     "--plain", is_flag=True, help="Leave out counts and times, so that equal traffic gives equal text."
 )
+@click.option(
+    "--texts",
+    type=click.Path(path_type=Path),
+    help="OpenAPI document whose summaries, descriptions and names are kept.",
+)
 @click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
 @click.option("--evidence", is_flag=True, help="Print instead why each path is as it is.")
 def command(  # noqa: PLR0913 (click passes each option as an argument)
@@ -78,6 +83,7 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
     expression: str | None,
     detectors: Path | None,
     plain: bool,
+    texts: Path | None,
     form: str,
     evidence: bool,
 ) -> None:
@@ -86,6 +92,7 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
     FILE is a pcap or pcapng capture (gzip accepted), a HAR file, or the JSON Lines of apidump.
     """
     rules = load_rules(detectors) if detectors is not None else ()
+    written = read_description(texts) if texts is not None else None
     settings = LearnSettings(Detectors(rules))
     state = State()
     skipped = 0
@@ -116,6 +123,8 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
         return
     operations = [each for each in operations_of(state) if each.host not in foreign]
     document = render_document(title, operations, version=version, rules=rules, annotate=not plain)
+    if written is not None:
+        keep_texts(document, written)
     click.echo(formatted(document, form))
     for line in _left_out(document, {host: recorded[host] for host in sorted(foreign)}):
         click.echo(f"levo learn: {line}", err=True)
@@ -141,6 +150,28 @@ def formatted(document: object, form: str) -> str:
         text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
         return text.rstrip("\n")
     return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+class DocumentError(LevoError):
+    """A document that cannot be had or read."""
+
+    exit_status = 2
+
+
+def read_description(path: Path) -> Mapping[str, Any]:
+    """Return the OpenAPI document at *path*.
+
+    Raises:
+        DocumentError: there is none.
+    """
+    try:
+        return read_document(path.read_text(encoding="utf-8"), aliases=True)
+    except OSError as error:
+        raise DocumentError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"{path}: not UTF-8") from error
+    except DocumentRefused as error:
+        raise DocumentError(f"{path}: {error}") from error
 
 
 def is_recording(path: Path) -> bool:

@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from levo.cli.learn import formatted, read_file
+from levo.cli.learn import formatted, read_description, read_file
 from levo.cli.satellite_client import client_options, satellite_client
-from levo.errors import LevoError
 from levo.satellite.learn import Trace
 from levo.satellite.openapi import (
     Answer,
     Coverage,
-    DocumentRefused,
     Level,
     Statement,
     check,
     diff,
-    read_document,
+    keep_texts,
 )
 
 _FIELDS = ("path", "method", "where", "pointer", "kind", "level", "breaking", "detail")
 _ANSWER_FIELDS = ("path", "method", "where", "pointer", "kind", "observations", "detail")
-
-
-class DocumentError(LevoError):
-    """A document that cannot be had or read."""
-
-    exit_status = 2
 
 
 @click.group("openapi")
@@ -44,11 +36,19 @@ def command() -> None:
 @client_options
 @click.option("--openapi", "version", type=click.Choice(["3.0", "3.1"]), default="3.1", show_default=True)
 @click.option("--plain", is_flag=True, help="Leave out counts and times, for version control.")
+@click.option(
+    "--texts",
+    type=click.Path(path_type=Path),
+    help="OpenAPI document whose summaries, descriptions and names are kept; an uploaded one is anyway.",
+)
 @click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
-def export(application: str, version: str, plain: bool, form: str, **given: Any) -> None:
+def export(application: str, version: str, plain: bool, texts: Path | None, form: str, **given: Any) -> None:
     """Print the OpenAPI document of APPLICATION as a running Satellite knows it."""
+    written = read_description(texts) if texts is not None else None
     query = {"version": version, **({"plain": "1"} if plain else {})}
     document = satellite_client(given).application(application, "/api/openapi", query)
+    if written is not None:
+        keep_texts(document, written)
     click.echo(formatted(document, form))
 
 
@@ -67,7 +67,7 @@ def diff_command(old: Path, new: Path, only_breaking: bool, form: str, fail_on_b
     method, where, pointer, kind, level (breaking, warning, compatible), breaking and detail; path and method
     are * for what holds for the whole document.
     """
-    changes = diff(_read(old), _read(new))
+    changes = diff(read_description(old), read_description(new))
     shown = [change for change in changes if change.breaking or not only_breaking]
     if form == "json":
         documents = [{name: getattr(each, name) for name in _FIELDS} for each in shown]
@@ -104,7 +104,7 @@ def check_command(
     the number of messages or values behind the answer; what was seen and is not described is printed as well.
     Exit status: 0, 1 with --fail-on-contradiction if anything is contradicted, 2 if a file cannot be read.
     """
-    document = _read(description)
+    document = read_description(description)
     skipped = checked = 0
 
     def traces() -> Iterator[Trace]:
@@ -168,14 +168,3 @@ def _answers(found: Coverage, *, show_all: bool) -> dict[str, Any]:
         "not_called": endpoints(found.unused),
         "deprecated_but_called": endpoints(found.deprecated_but_called),
     }
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        return read_document(path.read_text(encoding="utf-8"), aliases=True)
-    except OSError as error:
-        raise DocumentError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DocumentError(f"{path}: not UTF-8") from error
-    except DocumentRefused as error:
-        raise DocumentError(f"{path}: {error}") from error

@@ -18,6 +18,7 @@ from levo.satellite.openapi.hosts import third_parties
 from levo.satellite.openapi.operation import Operation
 from levo.satellite.openapi.read import DocumentRefused, read_document
 from levo.satellite.openapi.schema import FieldDetection, SchemaWriter
+from levo.satellite.openapi.texts import keep_texts
 
 __all__ = [
     "Answer",
@@ -32,6 +33,7 @@ __all__ = [
     "check",
     "compare",
     "diff",
+    "keep_texts",
     "read_document",
     "render_document",
     "served_paths",

@@ -20,6 +20,7 @@ from levo.satellite.openapi import (
     DocumentRefused,
     Statement,
     compare,
+    keep_texts,
     read_document,
     render_document,
 )
@@ -55,6 +56,9 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
         document = render_document(
             place[2], reader.operations(place), version=version, annotate=query.get("plain", "") != "1"
         )
+        uploaded = reader.description(place)
+        if uploaded is not None:
+            keep_texts(document, orjson.loads(uploaded[1]))
         return etagged(request, document)
 
     async def upload(request: Request) -> Response:
