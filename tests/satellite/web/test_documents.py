@@ -54,6 +54,18 @@ def test_an_uploaded_description_is_compared(app: Starlette) -> None:
     assert found["answers"] == {"contradicted": 0, "unseen": 0, "agrees": 1} and found["unseen"] == []
 
 
+def test_texts_of_an_uploaded_description_are_kept(app: Starlette) -> None:
+    operation = {"summary": "What happened", "operationId": "history", "responses": {}}
+    description = {"swagger": "2.0", "info": {"title": "Our shop"}, "paths": {"/events": {"get": operation}}}
+    assert call(app, "PUT", "/api/description", json.dumps(description).encode()).status == 204
+    document = call(app, "GET", "/api/openapi").json()
+    validate(document)
+    found = document["paths"]["/events"]["get"]
+
+    assert (found["summary"], found["operationId"]) == ("What happened", "history")
+    assert document["info"]["title"] == "Our shop" and found["responses"].keys() == {"200"}
+
+
 def test_each_statement_is_answered_with_what_was_seen(app: Starlette) -> None:
     content = {"application/json": {"schema": {"type": "array", "minItems": 1, "items": {"type": "string"}}}}
     responses = {"200": {"description": "", "content": content}, "404": {"description": ""}}

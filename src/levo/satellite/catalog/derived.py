@@ -34,7 +34,7 @@ class DerivedCatalog:
         found = dict(self._reader.operations_of([row.id])).get(row.id)
         if found is None:
             return Operation()
-        document = render_document("", [found], annotate=False)
+        document = render_document("", [found], annotate=False, shared=False)
         written = next((o for item in document["paths"].values() for o in item.values()), None)
         return Operation() if written is None else shown_operation(written)
 
@@ -58,7 +58,7 @@ class DerivedCatalog:
     def document_of(self, rows: Sequence[EndpointRow]) -> dict[str, Any]:
         """Return the OpenAPI document of these endpoints only."""
         found = self._reader.operations_of([row.id for row in rows])
-        return render_document("", [operation for _, operation in found], annotate=False)
+        return render_document("", [operation for _, operation in found], annotate=False, shared=False)
 
     def coverage(self, place: tuple[str, str, str], uploaded_ns: int, description: str) -> Coverage:
         """Return an uploaded description (JSON) compared with traffic, up to a minute old if that is dear."""
