@@ -57,6 +57,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     **{f"levo.satellite.{name}": rooms for name, rooms in SATELLITE.items()},
     "levo.satellite": HALVES,
     "levo.ecs": SHARED,
+    "levo.tlsprobe": ("levo.errors", "levo.files"),
     "levo.demo": ("levo.errors", "levo.files", "levo.ledger"),
     "levo.cli": ("levo",),
     "levo.__main__": ("levo.cli",),
