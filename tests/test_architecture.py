@@ -46,7 +46,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "levo.engine.tcp": ("levo.engine.core", "levo.engine.exchange", "levo.engine.proto"),
     "levo.engine": SHARED,
     "levo.sensor.pipeline": (*HALVES, "levo.engine", "levo.sensor"),
-    "levo.sensor.capture": (*SHARED, "levo.engine"),
+    "levo.sensor.capture": (*SHARED, "levo.engine", "levo.tlsprobe.link"),
     "levo.sensor.sampling": (*SHARED, "levo.engine"),
     "levo.sensor.redact": (*SHARED, "levo.engine"),
     "levo.sensor.export": (*HALVES, "levo.engine"),

@@ -857,7 +857,7 @@ def locate(int descriptor) -> Location:
             if wrong == FINE:
                 wrong = search(&image, &found)
         if wrong != FINE:
-            raise Refused(TEXTS[wrong])
+            raise Refused(TEXTS[wrong], labels=NO_CODE <= wrong <= NO_RANDOM)
         return Location(
             machine="arm64" if image.machine == ARM64 else "x86-64",
             build_id=bytes(octets[note:note + note_size]).hex(),

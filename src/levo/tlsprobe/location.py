@@ -10,6 +10,11 @@ from dataclasses import dataclass
 class Refused(Exception):
     """A file has no clear place to probe. The text says why, fit to follow the file's name."""
 
+    def __init__(self, text: str, *, labels: bool = False) -> None:
+        super().__init__(text)
+        self.labels = labels
+        """The file has the labels of a key log: it is a TLS library, or talks about one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Location:
@@ -70,5 +75,5 @@ class KnownLibraries:
         else:
             self._known.move_to_end(build_id)
         if isinstance(known, Refused):
-            raise Refused(str(known))
+            raise Refused(str(known), labels=known.labels)
         return known

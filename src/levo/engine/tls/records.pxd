@@ -57,7 +57,8 @@ ctypedef struct TlsTable:
     AskKeys ask                 # NULL: nobody to ask
     void* ask_context
     int64_t asked_ns            # when it was last asked, while secrets may come up late
-    uint8_t wait                # secrets may come up later than their connection
+    int64_t wait_ns             # so long secrets may come up later than their connection; 0: they do not
+    int64_t held                # octets that wait for them, of all connections
     uint8_t plain[18432]        # one record, opened
 
 
