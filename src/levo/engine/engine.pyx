@@ -184,10 +184,10 @@ cdef void take_secrets(Asking* asking) noexcept nogil:
         asking.take(asking.source, put_secret, asking.state)
 
 
-cdef void ask_secrets(void* context) noexcept nogil:
+cdef void ask_secrets(void* context, bint again) noexcept nogil:
     cdef Asking* asking = <Asking*>context
     take_secrets(asking)
-    if asking.engine != NULL:
+    if asking.engine != NULL and not again:
         ask_log(asking.engine)
 
 

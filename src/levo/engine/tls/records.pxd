@@ -12,8 +12,9 @@ cdef enum TlsStage:
     STAGE_SHUT = 1              # nothing more can be read: octets are counted
     STAGE_SEALED = 2            # records are opened, or wait for their keys
 
-# Asked for secrets that have come up since; puts them into the engine's table.
-ctypedef void (*AskKeys)(void* context) noexcept nogil
+# Asked for secrets that have come up since; puts them into the engine's table. *again*: it was asked just before, so
+# only what costs nothing is asked now.
+ctypedef void (*AskKeys)(void* context, bint again) noexcept nogil
 
 
 ctypedef struct TlsSide:

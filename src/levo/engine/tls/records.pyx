@@ -235,7 +235,7 @@ cdef void take_octets(
             release_held(&arrival, 1 - conn.client)
         if tls.stage == STAGE_SHUT:
             return
-        if side.held.length:
+        if side.held.length or tls.sides[conn.client].held.length:
             hold(&arrival, data, length, arrival.base)
             return
     read_records(&arrival, data, length)
@@ -321,11 +321,13 @@ cdef void seal(EngineState* state, Connection* conn, int direction, int64_t time
 cdef bint find_keys(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil:
     """Set up the opener of a direction; False while there are no keys, and then the connection may be shut."""
     cdef TlsTable* table = <TlsTable*>state.tls
+    cdef bint again = table.wait_ns and 0 <= time_ns - table.asked_ns < ASK_NS
     if prepare(state, conn, direction):
         return True
-    if table.ask != NULL and not (table.wait_ns and 0 <= time_ns - table.asked_ns < ASK_NS):
-        table.asked_ns = time_ns
-        table.ask(table.ask_context)
+    if table.ask != NULL:
+        if not again:
+            table.asked_ns = time_ns
+        table.ask(table.ask_context, again)
         if prepare(state, conn, direction):
             return True
     if not table.wait_ns:
