@@ -55,7 +55,7 @@ PROBE = Path("src/levo/tlsprobe/secrets.bpf.c")
 
 
 def compile_probe() -> None:
-    """The eBPF program of the TLS probe, where clang and libbpf's headers are there; without it only that part is missing."""
+    """The eBPF program of the TLS probe, where clang and libbpf's headers are there; else it is left out."""
     made = PROBE.with_suffix(".o")
     inputs = (PROBE, PROBE.with_name("event.h"))
     if made.exists() and made.stat().st_mtime > max(each.stat().st_mtime for each in inputs):
@@ -69,7 +69,17 @@ def compile_probe() -> None:
     target = "arm64" if machine in ("arm64", "aarch64") else "x86"
     # linux/types.h needs a header of this machine, whatever is compiled for.
     headers = f"-I/usr/include/{sysconfig.get_config_var('MULTIARCH')}"
-    command = [clang, "-O2", "-g", "-target", "bpf", f"-D__TARGET_ARCH_{target}", "-Wall", "-Wextra", "-Werror"]
+    command = [
+        clang,
+        "-O2",
+        "-g",
+        "-target",
+        "bpf",
+        f"-D__TARGET_ARCH_{target}",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+    ]
     subprocess.run([*command, headers, "-c", str(PROBE), "-o", str(made)], check=True)
 
 

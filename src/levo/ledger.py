@@ -103,7 +103,9 @@ PROBE = Stage(
     "TLS secrets that libraries on this host were about to log, as the probe met them.",
     (
         LedgerState("delivered", Fate.KEPT, "taken by the engine"),
-        LedgerState("filtered", Fate.INTENDED, "not needed to read packets, or of a process that is left out"),
+        LedgerState(
+            "filtered", Fate.INTENDED, "not needed to read packets, or of a process that is left out"
+        ),
         LedgerState("limited", Fate.LOST, "over the probe's limit of secrets a second"),
         LedgerState("ring_full", Fate.LOST, "given up: the sensor did not read, or not fast enough"),
         LedgerState("fault", Fate.LOST, "could not be read from the process, or were none"),
@@ -248,7 +250,7 @@ class Delivered(Protocol):
 
 
 class Probed(Protocol):
-    """What a probe of TLS libraries counts: ``ProbeStatistics``, with the states of :data:`PROBE` by their names."""
+    """What a probe of TLS libraries counts: ``ProbeStatistics``, with the states of :data:`PROBE` by name."""
 
     @property
     def hits(self) -> int: ...
@@ -275,9 +277,10 @@ class Ledger:
         """Build the ledger.
 
         *engine* may have the counters of masking as well (``SensorStatistics``); *ready* are the exchanges
-        waiting in the engine, *probe* what a probe of TLS libraries counted, where there is one. Each stage's ``received`` is what the stage before says it passed on:
-        hand-overs are checked. Taken while the sensor runs, the parts are of slightly different moments;
-        once it has stopped they agree.
+        waiting in the engine, *probe* what a probe of TLS libraries counted, where there is one.
+
+        Each stage's ``received`` is what the stage before says it passed on: hand-overs are checked. Taken
+        while the sensor runs, the parts are of slightly different moments; once it has stopped they agree.
         """
         stages = []
         if capture is not None:

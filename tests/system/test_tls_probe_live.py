@@ -104,7 +104,16 @@ class Watched:
     def curl(self, targets: Sequence[str], *options: str) -> None:
         """Fetch *targets* over one connection. The client's library is not probed."""
         urls = [f"https://127.0.0.1:{PORT}{target}" for target in targets]
-        argv = ["curl", "--silent", "--show-error", "--insecure", "--max-time", "120", "--output", "/dev/null"]
+        argv = [
+            "curl",
+            "--silent",
+            "--show-error",
+            "--insecure",
+            "--max-time",
+            "120",
+            "--output",
+            "/dev/null",
+        ]
         more = [word for url in urls[1:] for word in ("--output", "/dev/null", url)]
         self.namespace.run([*argv, *options, urls[0], *more])
 
@@ -130,7 +139,9 @@ class Watched:
 
 
 @contextmanager
-def running(argv: Sequence[str], namespace: Namespace, **options: object) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    argv: Sequence[str], namespace: Namespace, **options: object
+) -> Iterator[subprocess.Popen[bytes]]:
     process = namespace.popen(argv, stdin=subprocess.DEVNULL, **options)
     try:
         yield process
@@ -176,7 +187,9 @@ def watched(folder: Path, kind: str) -> Iterator[Watched]:
         }[kind]
     with (
         loopback_namespace() as here,
-        running(argv, here, env=own, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server,
+        running(
+            argv, here, env=own, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as server,
     ):
         while f":{PORT}" not in here.run(["ss", "-Hltn"]):
             assert server.poll() is None

@@ -69,12 +69,17 @@ def test_a_stranger_is_not_asked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("line", "reason"),
-    [(b"busy\n", "another sensor"), (b"levo-tls-probe 2 4096\n", "another version"), (b"", "another version")],
+    [
+        (b"busy\n", "another sensor"),
+        (b"levo-tls-probe 2 4096\n", "another version"),
+        (b"", "another version"),
+    ],
 )
 def test_an_answer_without_a_ring_is_a_reason(line: bytes, reason: str, tmp_path: Path) -> None:
-    with answering(tmp_path / "probe", lambda to: to.sendall(line)) as path:
-        with pytest.raises(ProbeError, match=reason):
-            ask_ring(path, US)
+    probe = answering(tmp_path / "probe", lambda to: to.sendall(line))
+
+    with probe as path, pytest.raises(ProbeError, match=reason):
+        ask_ring(path, US)
 
 
 def test_descriptors_of_a_wrong_answer_are_closed(tmp_path: Path) -> None:
@@ -84,9 +89,8 @@ def test_descriptors_of_a_wrong_answer_are_closed(tmp_path: Path) -> None:
     def answer(to: socket.socket) -> None:
         socket.send_fds(to, [b"levo-tls-probe 9 4096\n"], [ring, ring, ring])
 
-    with answering(tmp_path / "probe", answer) as path:
-        with pytest.raises(ProbeError):
-            ask_ring(path, US)
+    with answering(tmp_path / "probe", answer) as path, pytest.raises(ProbeError):
+        ask_ring(path, US)
 
     assert len(os.listdir("/proc/self/fd")) == before
     os.close(ring)

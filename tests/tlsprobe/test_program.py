@@ -1,4 +1,4 @@
-"""The eBPF program, loaded for real and hit by real libraries. Only private copies of libraries are probed."""
+"""The eBPF program, loaded for real and hit by real libraries, of which only private copies are probed."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def program() -> Iterator[Program]:
 
 
 def handshakes(library: Path, folder: Path, version: str, count: int = 1) -> list[str]:
-    """Client and server in one process shake hands; the lines of the key log that the library wrote itself."""
+    """Client and server in one process shake hands; the lines that the library itself wrote to a key log."""
     log = folder / "keys.log"
     log.unlink(missing_ok=True)
     argv = [sys.executable, "-c", HANDSHAKE, str(Path(__file__).parents[2]), str(folder), version, str(count)]
@@ -103,9 +103,7 @@ def test_the_ring_has_what_the_library_logs(
     detach()
 
     expected = Counter(
-        (KINDS[label], random, secret)
-        for label, random, secret in map(str.split, lines)
-        if label in KINDS
+        (KINDS[label], random, secret) for label, random, secret in map(str.split, lines) if label in KINDS
     )
     assert len(expected) == (1 if version == "TLSv1_2" else 4)
     assert Counter(records(program)) == expected + expected
@@ -169,7 +167,9 @@ def test_processes_are_left_out_by_name(library: Path, tmp_path: Path) -> None:
         assert counted["hits"] == counted["passed"] + counted["filtered"]
 
 
-def test_a_wrong_place_is_counted_as_fault_or_filtered(program: Program, library: Path, tmp_path: Path) -> None:
+def test_a_wrong_place_is_counted_as_fault_or_filtered(
+    program: Program, library: Path, tmp_path: Path
+) -> None:
     """The program reads what is not there: the process goes on, and nothing is passed as a secret."""
     true = located(library)
     wrong = Location(true.machine, "", true.address, true.offset, "pointer", 0xFF8, 0x7F0, 2)

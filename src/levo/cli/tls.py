@@ -30,12 +30,18 @@ def command() -> None:
 @_socket_option
 @click.option("--reader", default="levo-sensor", show_default=True, help="User of the sensor; root may too.")
 @click.option(
-    "--ring-mib", type=click.IntRange(1, 256), default=8, show_default=True, help="Power of two. 8 hold 61,000."
+    "--ring-mib",
+    type=click.IntRange(1, 256),
+    default=8,
+    show_default=True,
+    help="Power of two. 8 hold 61,000.",
 )
 @click.option(
     "--limit", type=click.IntRange(1), default=50_000, show_default=True, help="Secrets a second, at most."
 )
-@click.option("--deny", multiple=True, metavar="COMMAND", help="Leave processes of this name out. Repeatable.")
+@click.option(
+    "--deny", multiple=True, metavar="COMMAND", help="Leave processes of this name out. Repeatable."
+)
 @click.option("--allow", multiple=True, metavar="COMMAND", help="Probe only these. Repeatable.")
 @click.option("--within", multiple=True, metavar="FOLDER", help="Probe only libraries below it. Repeatable.")
 def probe_command(
@@ -49,8 +55,8 @@ def probe_command(
 ) -> None:
     """Probe the TLS libraries of this machine, and hand their secrets to the sensor.
 
-    Runs until it is stopped. Takes CAP_BPF and CAP_PERFMON (before Linux 6.6 CAP_SYS_ADMIN), CAP_SYS_PTRACE and
-    CAP_DAC_READ_SEARCH. Secrets go from the kernel to the sensor alone; nothing is written anywhere.
+    Runs until it is stopped. Takes CAP_BPF and CAP_PERFMON (before Linux 6.6 CAP_SYS_ADMIN), CAP_SYS_PTRACE
+    and CAP_DAC_READ_SEARCH. Secrets go from the kernel to the sensor alone; nothing is written anywhere.
     """
     from levo.tlsprobe.link import trusted
     from levo.tlsprobe.program import Program, protect

@@ -123,7 +123,9 @@ class Sensor:
 
 
 def ledger_of(seen: Snapshot) -> Ledger:
-    return Ledger.from_statistics(seen.engine, seen.capture, seen.outputs, seen.pipeline, seen.ready, seen.probe)
+    return Ledger.from_statistics(
+        seen.engine, seen.capture, seen.outputs, seen.pipeline, seen.ready, seen.probe
+    )
 
 
 def open_sensor(merged: Merged, environ: Mapping[str, str], privileges: Plan | None = None) -> Sensor:

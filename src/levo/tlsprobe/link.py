@@ -1,10 +1,10 @@
 """How a sensor gets at the ring of a probe: over a Unix socket, as descriptors.
 
-The sensor connects, each side asks the kernel who the other is (SO_PEERCRED), the sensor sends one line, and the
-probe answers with one. The line ``ring`` is answered by ``levo-tls-probe VERSION RING-BYTES`` with two descriptors,
-those of the ring and of the counters (SCM_RIGHTS); the connection stays open as long as the sensor reads. Only one
-sensor reads a ring: the next one is answered ``busy``. The line ``status`` is answered by JSON. No secret ever passes
-through the socket.
+The sensor connects, each side asks the kernel who the other is (SO_PEERCRED), the sensor sends one line, and
+the probe answers with one. The line ``ring`` is answered by ``levo-tls-probe VERSION RING-BYTES`` with two
+descriptors, those of the ring and of the counters (SCM_RIGHTS); the connection stays open as long as the
+sensor reads. Only one sensor reads a ring: the next one is answered ``busy``. The line ``status`` is answered
+by JSON. No secret ever passes through the socket.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Loads the probe's eBPF program through libbpf and attaches it to libraries.
 
-libbpf and the program's object are looked for when a probe starts: nothing else of the product needs them. Probes
-are attached as one link for each library (uprobe_multi, Linux 6.6), which takes CAP_BPF and CAP_PERFMON; older
-kernels have only the perf events, for which they want CAP_SYS_ADMIN.
+libbpf and the program's object are looked for when a probe starts: nothing else of the product needs them.
+Probes are attached as one link for each library (uprobe_multi, Linux 6.6), which takes CAP_BPF and
+CAP_PERFMON; older kernels have only the perf events, for which they want CAP_SYS_ADMIN.
 """
 
 from __future__ import annotations

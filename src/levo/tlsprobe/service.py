@@ -1,7 +1,7 @@
 """``levo tls probe``: finds TLS libraries that run, probes them, and hands the ring of secrets to the sensor.
 
-One thread: it waits for its socket, and looks for new libraries every so often. This process never maps the ring;
-secrets pass from the kernel to the sensor alone.
+One thread: it waits for its socket, and looks for new libraries every so often. This process never maps the
+ring; secrets pass from the kernel to the sensor alone.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import selectors
 import socket
 import time
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -121,7 +122,12 @@ class Service:
     """The socket, the program and the libraries of one probe."""
 
     def __init__(
-        self, program: Probing, libraries: Libraries, path: str, readers: Collection[int], group: int | None = None
+        self,
+        program: Probing,
+        libraries: Libraries,
+        path: str,
+        readers: Collection[int],
+        group: int | None = None,
     ) -> None:
         """Listen at *path* for processes of the users *readers*; members of *group* may connect.
 
@@ -209,10 +215,8 @@ class Service:
 def _listen(path: str, group: int | None) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
-        try:
+        with suppress(FileNotFoundError):
             os.unlink(path)
-        except FileNotFoundError:
-            pass
         before = os.umask(0o177)
         try:
             listener.bind(path)

@@ -17,7 +17,7 @@ BUSY = 1 << 31
 
 
 class Ring:
-    """Files in the place of the kernel's ring and counters. Unlike the kernel's, its data does not come twice."""
+    """Files in the place of the kernel's ring and counters; unlike there, the data does not come twice."""
 
     def __init__(self, size_bytes: int = 1 << 20) -> None:
         self.size_bytes = size_bytes
@@ -29,7 +29,9 @@ class Ring:
 
     def put(self, kind: int, random: bytes, secret: bytes, *, flags: int = 0) -> None:
         """A record, as the program writes it."""
-        record = struct.pack("<QQIIBB6s16s32s48s", 1, 1, 7, 1, kind, len(secret), b"", b"nginx", random, secret)
+        record = struct.pack(
+            "<QQIIBB6s16s32s48s", 1, 1, 7, 1, kind, len(secret), b"", b"nginx", random, secret
+        )
         header = struct.pack("<II", len(record) | flags, 0)
         os.pwrite(self.descriptor, header + record, 2 * PAGE + self._written)
         self._written += len(header) + len(record)

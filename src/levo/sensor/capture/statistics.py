@@ -77,7 +77,7 @@ class FileStatistics:
 
 @dataclass(frozen=True, slots=True)
 class ProbeStatistics:
-    """What became of the secrets that the probe of TLS libraries met, since it began. All but ``hits`` add up to it."""
+    """What became of the secrets that the probe of TLS libraries met. All but ``hits`` add up to it."""
 
     hits: int
     """Times that a library was about to log a secret."""
