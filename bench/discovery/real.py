@@ -42,7 +42,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(port: int, seconds: float = 60.0) -> None:
+def wait_for(port: int, seconds: float = 400.0) -> None:
     """Return when something listens on the loopback *port*; raise TimeoutError if nothing does in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

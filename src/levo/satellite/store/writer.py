@@ -176,9 +176,16 @@ class CatalogWriter:
             for scope, paths in delta.paths.items():
                 self._paths.learn(scope, paths)
             pending = {scope: self._paths.known[scope] for scope in sorted(self._paths.pending)}
-            # Read before what is decided by: a word that comes in between is noticed later.
-            words = self._words(pending)
-            decisions = (decide or self._decide_all)(pending, self.overrides)
+            words: dict[Scope, int] = {}
+
+            def overrides(scope: Scope) -> tuple[Override, ...]:
+                if not words:
+                    # Read before what is decided by: a word that comes in between is noticed later.
+                    words.update(dict.fromkeys(pending, NOTHING_SAID))
+                    words.update(self._words(pending))
+                return self.overrides(scope)
+
+            decisions = (decide or self._decide_all)(pending, overrides)
             self._decisions.update(decisions)
             decided.update(decisions)
             connection.execute("BEGIN IMMEDIATE")

@@ -154,9 +154,17 @@ def group_features(siblings: Siblings) -> list[str]:
     if siblings.typed:
         share = siblings.typed / (siblings.typed + visits)
         names.append(f"typed:{bucket(share, 0.05, 0.3, 0.7, 0.95)}")
+    return names + _common_features(siblings)
+
+
+def _common_features(siblings: Siblings) -> list[str]:
+    """Return what is said of how far the children of a node have methods and children in common."""
+    children, forgotten = siblings.children, siblings.forgotten
+    count = len(children) + forgotten.count
+    size = bucket(count, 2, 3, 5, 9, 17, 33, 65)
     leaves = sum(not child.below for child in children) + (0 if forgotten.below else forgotten.count)
     leaves /= count
-    names.append(f"leaves:{min(size, 3)}:{bucket(leaves, 0.01, 0.5, 0.99)}")
+    names = [f"leaves:{min(size, 3)}:{bucket(leaves, 0.01, 0.5, 0.99)}"]
     below: Counter[str] = Counter()
     parents = 0
     for child in children:
@@ -220,10 +228,8 @@ def child_features(
         names.append(
             "does:" + "".join(m[:2] for m in ("GET", "PUT", "PATCH", "DELETE", "POST") if m in verbs)
         )
-        names.append(
-            f"same-methods:{min(size, 3)}:"
-            f"{bucket((methods[verbs] - 1 + forgotten.does(verbs)) / max(1, count - 1), 0.01, 0.3, 0.7, 0.95)}"
-        )
+        same = (methods[verbs] - 1 + forgotten.does(verbs)) / max(1, count - 1)
+        names.append(f"same-methods:{min(size, 3)}:{bucket(same, 0.01, 0.3, 0.7, 0.95)}")
     else:
         names.append("no-end")
     if child.below:
