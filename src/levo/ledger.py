@@ -140,7 +140,7 @@ EXCHANGES = Stage(
         LedgerState("rate_limited", Fate.INTENDED, "over --rate-limit"),
         LedgerState("own_export", Fate.INTENDED, "what a sensor sent to its Satellite"),
         LedgerState("merged_hop", Fate.INTENDED, "merged into the exchange on the other side of a proxy"),
-        LedgerState("evicted", Fate.LOST, "given up for memory"),
+        LedgerState("evicted", Fate.LOST, "given up for memory, with no room left to report their heads"),
     ),
 )
 TRACES = Stage(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,7 +25,7 @@ from levo.satellite.learn import (
 from levo.satellite.learn.exchange import trace_of
 from levo.satellite.learn.har import HarReport, read_har
 from levo.satellite.learn.paths.explain import explanation
-from levo.satellite.openapi import render_document
+from levo.satellite.openapi import DocumentRefused, keep_texts, read_document, render_document, third_parties
 from levo.satellite.openapi.catalog import operations_of
 
 if TYPE_CHECKING:
@@ -67,6 +68,11 @@ class NothingLearned(LevoError):
 @click.option(
     "--plain", is_flag=True, help="Leave out counts and times, so that equal traffic gives equal text."
 )
+@click.option(
+    "--texts",
+    type=click.Path(path_type=Path),
+    help="OpenAPI document whose summaries, descriptions and names are kept.",
+)
 @click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
 @click.option("--evidence", is_flag=True, help="Print instead why each path is as it is.")
 def command(  # noqa: PLR0913 (click passes each option as an argument)
@@ -77,6 +83,7 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
     expression: str | None,
     detectors: Path | None,
     plain: bool,
+    texts: Path | None,
     form: str,
     evidence: bool,
 ) -> None:
@@ -85,15 +92,23 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
     FILE is a pcap or pcapng capture (gzip accepted), a HAR file, or the JSON Lines of apidump.
     """
     rules = load_rules(detectors) if detectors is not None else ()
+    written = read_description(texts) if texts is not None else None
     settings = LearnSettings(Detectors(rules))
     state = State()
     skipped = 0
+    recorded: Counter[str] = Counter()
+    documents: Counter[str] = Counter()
     for path in files:
+        recording = is_recording(path)
         for trace in read_file(path, expression):
             if hosts and trace.host not in hosts:
                 skipped += 1
-            else:
-                learn(state, trace, settings)
+                continue
+            learn(state, trace, settings)
+            if recording:
+                recorded[trace.host] += 1
+                documents[trace.host] += trace.response_body[:1] in (b"{", b"[")
+    foreign = set() if hosts else third_parties(recorded, documents)
     if not state.traces:
         where = str(files[0]) if len(files) == 1 else f"{len(files)} files"
         raise NothingLearned(
@@ -106,10 +121,25 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
             for template in decide_templates(paths).templates:
                 click.echo(explanation(template))
         return
-    document = render_document(title, operations_of(state), version=version, rules=rules, annotate=not plain)
+    operations = [each for each in operations_of(state) if each.host not in foreign]
+    document = render_document(title, operations, version=version, rules=rules, annotate=not plain)
+    if written is not None:
+        keep_texts(document, written)
     click.echo(formatted(document, form))
-    found = sum(len(item) for item in document["paths"].values())
+    for line in _left_out(document, {host: recorded[host] for host in sorted(foreign)}):
+        click.echo(f"levo learn: {line}", err=True)
+    found = sum(len(item.keys() - {"servers"}) for item in document["paths"].values())
     click.echo(f"levo learn: {state.traces} exchanges, {found} operations", err=True)
+
+
+def _left_out(document: Mapping[str, Any], foreign: Mapping[str, int]) -> Iterator[str]:
+    """Yield what the document does not have, and how to get it."""
+    if foreign:
+        count, names = sum(foreign.values()), ", ".join(foreign)
+        yield f"left out {count} requests to third parties: {names}; --host learns one of them"
+    for other in document.get("x-levo-other-hosts", ()):
+        paths, names = ", ".join(other["left-out"]), " ".join(other["servers"])
+        yield f"left out {paths} of {names}, another API under the same paths; --host gives its document"
 
 
 def formatted(document: object, form: str) -> str:
@@ -120,6 +150,33 @@ def formatted(document: object, form: str) -> str:
         text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
         return text.rstrip("\n")
     return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+class DocumentError(LevoError):
+    """A document that cannot be had or read."""
+
+    exit_status = 2
+
+
+def read_description(path: Path) -> Mapping[str, Any]:
+    """Return the OpenAPI document at *path*.
+
+    Raises:
+        DocumentError: there is none.
+    """
+    try:
+        return read_document(path.read_text(encoding="utf-8"), aliases=True)
+    except OSError as error:
+        raise DocumentError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"{path}: not UTF-8") from error
+    except DocumentRefused as error:
+        raise DocumentError(f"{path}: {error}") from error
+
+
+def is_recording(path: Path) -> bool:
+    """Whether the file at *path* may be the recording of a browser, with requests to whatever a page uses."""
+    return path.suffix.lower() == ".har"
 
 
 def read_file(path: Path, expression: str | None = None) -> Iterator[Trace]:

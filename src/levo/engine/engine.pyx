@@ -13,7 +13,7 @@ from levo.engine.tcp.connections cimport connections_finish, connections_tick, t
 from levo.engine.core.exchange cimport Facts, address_text, client_family, exchange_facts, exchange_free, prefetch
 from levo.engine.net.layer cimport MOST_VXLAN_PORTS, Tunnels
 from levo.engine.net.frame cimport decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
-from levo.engine.core.memory cimport leave_spares
+from levo.engine.core.memory cimport charge_reserve, leave_spares, set_limit
 from levo.engine.core.output cimport Text
 from levo.engine.core.ports cimport ports_list, ports_new
 from levo.engine.exchange.hops cimport hops_finish, hops_free, hops_init, hops_tick
@@ -40,6 +40,7 @@ from levo.engine.core.types cimport (
     DROP_PATH_NOT_ALLOWED,
     DROP_RATE_LIMITED,
     DROP_URL_FILTER,
+    Budget,
     Exchange,
     Frame,
     Packet,
@@ -57,6 +58,7 @@ cdef enum:
     TICK_NS = 10_000_000
     MOST_FRAMES = 512           # asked for at once: what they finish is in memory until it is taken
     JUMP_NS = 1_000_000_000     # frames that are further from the clock move it only together
+    RESERVE_PARTS = 32          # of the budget: one is left for what is given up
     ORDER_SHIFT = 5             # the order of connections by activity is exact to this part of quiet_ns
 
 cdef enum:
@@ -205,6 +207,7 @@ cdef Batch take_all(EngineState* state):
     cdef Batch batch = batch_adopt(state.ready_first, state.ready_last, state.ready_count, state.ready_bytes,
                                    state.budget.pool)
     state.budget.used -= state.ready_bytes
+    charge_reserve(&state.budget, -state.budget.reserved)
     state.ready_first = state.ready_last = NULL
     state.ready_count = 0
     state.ready_bytes = 0
@@ -255,7 +258,7 @@ cdef class Engine:
         hops: str | None = None,
     ):
         memset(&self.state, 0, sizeof(EngineState))
-        self.state.budget.limit = max_memory_bytes
+        set_limit(&self.state.budget, max_memory_bytes, max_memory_bytes // RESERVE_PARTS)
         self.state.budget.pool = the_pool()
         self.state.settings.max_message_bytes = min(max_message_bytes, 1 << 30)
         self.state.settings.stream_timeout_ns = stream_timeout_ns
@@ -341,24 +344,31 @@ cdef class Engine:
     def pump(self, FrameSource source not None, int limit=4096, int timeout_ms=100) -> int:
         """Read at most *limit* frames from *source*; see ``FrameSource.pump`` for the result.
 
-        Returns early when finished exchanges take an eighth of the budget: only ``take`` makes room then.
+        Returns early when finished exchanges take an eighth of the budget, or what was given up half of its reserve:
+        only ``take`` makes room then.
         """
         cdef int64_t most = self.state.budget.limit // 8 if self.state.budget.limit else INT64_MAX
         cdef int passed = 0
         cdef int count = 0
         cdef int asked
-        cdef int64_t before
+        cdef int64_t before, reserved_before
+        cdef const Budget* budget = &self.state.budget
         with nogil:
-            while passed < limit and (passed == 0 or self.state.ready_bytes < most):
+            while passed < limit and (
+                passed == 0 or self.state.ready_bytes < most and budget.reserved <= budget.reserve // 2
+            ):
                 asked = self.stride if self.stride < limit - passed else limit - passed
                 before = self.state.ready_bytes
+                reserved_before = budget.reserved
                 take_secrets(&self.asking)
                 count = source.pump(on_frame, &self.intake, asked, 0 if passed else timeout_ms)
                 if count < 0:
                     break
                 passed += count
                 # A frame of tiny messages finishes hundreds of exchanges: fewer such frames at a time.
-                if self.state.ready_bytes - before > most // 2:
+                if self.state.ready_bytes - before > most // 2 or (
+                    budget.reserved - reserved_before > budget.reserve // 4
+                ):
                     self.stride = self.stride // 2 if self.stride > 1 else 1
                 elif self.stride < MOST_FRAMES:
                     self.stride *= 2
@@ -439,9 +449,11 @@ cdef class Engine:
         cdef Exchange* last = first
         cdef size_t count
         cdef int64_t octets = 0
+        cdef int64_t reserved = 0
         if first == NULL:
             return batch_adopt(NULL, NULL, 0, 0, NULL)
         octets = first.footprint
+        reserved = first.footprint if first.reserved else 0
         count = 1
         if (limit == 0 or self.state.ready_count <= limit) and (
             limit_bytes == 0 or self.state.ready_bytes <= limit_bytes
@@ -452,6 +464,7 @@ cdef class Engine:
         ):
             last = last.next
             octets += last.footprint
+            reserved += last.footprint if last.reserved else 0
             count += 1
         self.state.ready_first = last.next
         if last.next == NULL:
@@ -460,6 +473,7 @@ cdef class Engine:
         self.state.ready_count -= <uint32_t>count
         self.state.ready_bytes -= octets
         self.state.budget.used -= octets
+        charge_reserve(&self.state.budget, -reserved)
         return batch_adopt(first, last, count, octets, self.state.budget.pool)
 
     def ports(self, most: int = 16) -> list:

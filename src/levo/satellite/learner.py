@@ -15,7 +15,7 @@ import os
 import select
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from functools import partial
@@ -62,6 +62,10 @@ MAX_DELTA_ENDPOINTS = 20_000
 """More new facts than these are committed at once, which bounds memory under a flood of random paths."""
 PRUNE_INTERVAL_S = 600.0
 """How often old rollups are deleted."""
+LOOKED_AT_ONCE = 100
+"""Endpoints that are looked at for sensitive data in one transaction."""
+BUSY_SHARE, IDLE_SHARE = 0.1, 0.5
+"""Of the time, at most that goes into looking while there is something to learn, and while there is not."""
 _NICE = 5
 CAREFUL_RECORDS = 1000
 """So many records after a crash, all is well again."""
@@ -163,6 +167,8 @@ class Learner:
         self._committed = writer.checkpoint()
         self._last_commit_s = self._last_prune_s = float("-inf")
         self._first_uncommitted_s = 0.0
+        self._to_look = True
+        self._look_s = float("-inf")
         self._unreadable = 0
 
     def step(self, now_s: float) -> bool:
@@ -204,6 +210,7 @@ class Learner:
             deliveries=self._recent.fresh,
         )
         self._unreadable += self._delta.unreadable_records
+        self._to_look = True
         self._delta = State()
         self._recent.committed()
         if now_s - self._last_prune_s > PRUNE_INTERVAL_S:
@@ -211,6 +218,27 @@ class Learner:
             self._writer.prune(time.time_ns())
         self._careful_records = max(0, self._careful_records - 1)
         self._last_commit_s = now_s
+        return self.progress()
+
+    def look_wait_s(self, now_s: float) -> float | None:
+        """Return in how long some endpoints are to be looked at for sensitive data; None if none is known."""
+        return max(0.0, self._look_s - now_s) if self._to_look else None
+
+    def look(self, stopwatch: Callable[[], float] = time.monotonic) -> Progress | None:
+        """Look at some endpoints for sensitive data; return None if there was none to look at.
+
+        Raises:
+            LevoError: nothing was written; the disk or the file refuses.
+        """
+        start_s = stopwatch()
+        found = self._writer.look(LOOKED_AT_ONCE)
+        end_s = stopwatch()
+        share = IDLE_SHARE if self._reader.position == self._committed.position else BUSY_SHARE
+        self._look_s = end_s + (end_s - start_s) * (1 / share - 1)
+        self._to_look = found is not None
+        if found is None:
+            return None
+        self._committed = found
         return self.progress()
 
     def listen(self) -> None:
@@ -274,6 +302,14 @@ def run(data_dir: Path, mode: Mode, commands: int, answers: int) -> None:
                 wait = learner.wait_s(time.monotonic())
             if draining and not progressed:
                 return
+            look = learner.look_wait_s(time.monotonic())
+            if look == 0.0 and not draining:
+                seen = learner.look()
+                if seen is not None:
+                    _tell(answers, seen)
+                look = learner.look_wait_s(time.monotonic())
+            if look is not None:
+                wait = look if wait is None else min(wait, look)
             if select.select([commands], [], [], 0.0 if progressed or draining else wait)[0]:
                 said = os.read(commands, 4096)
                 if not said:

@@ -13,7 +13,7 @@ from levo.satellite.learn.schema.text import is_name
 
 _JWT = re.compile(r"(eyJ[A-Za-z0-9_-]{8,})\.(eyJ[A-Za-z0-9_-]{4,})\.")
 _KEY_HEADER = re.compile(
-    r"(?:x-)?(?:[a-z]+-)?(?:api-?key|api-?token|access-?token|auth-?token|auth-?key|app-?key|subscription-key|secret)"
+    r"(?:x-)?(?:[a-z]+-)?(?:api-?key|api-?token|access-?token|auth-?token|auth-?key|app-?key|session-?(?:token|id|key)|subscription-key|secret)"
     r"|x-auth|x-token|private-token|apikey"
 )
 _KEY_PARAMETER = re.compile(

@@ -112,6 +112,11 @@ _RESPONSE_FIELDS = frozenset(
         "www-authenticate",
         "deprecation",
         "sunset",
+        "ratelimit",
+        "ratelimit-limit",
+        "ratelimit-policy",
+        "ratelimit-remaining",
+        "ratelimit-reset",
     ]
 )
 _HEADER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,60}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from levo.satellite.learn import EndpointFacts, State, decide_templates
 from levo.satellite.learn.paths.known import Override
 from levo.satellite.learn.trace import schemes_of, status_name
-from levo.satellite.openapi.document import Operation
+from levo.satellite.openapi.operation import Operation
 
 
 def operations_of(state: State, overrides: Sequence[Override] = ()) -> list[Operation]:

@@ -14,6 +14,10 @@ from levo.satellite.learn.schema import MIXED, Node, merge
 from levo.satellite.learn.sensitive import Detection, Rule, decide
 
 Schema = dict[str, Any]
+OBJECTS = "x-levo-objects"
+"""How many different objects the schema of an object was learned from."""
+DISCRIMINATOR = "x-levo-discriminator"
+"""The property by which the alternatives of a schema are told apart."""
 REQUIRED_FROM = 3
 """Different objects after which a property that was always there is required."""
 CLOSED_FROM = 20
@@ -22,6 +26,9 @@ ALIKE_FROM = 5
 """… or so many, if all have the same properties."""
 NULL_FROM = 50
 """Different objects after which a property of a response that was never anything but null is null."""
+BOUND_FROM = 50
+"""Different integers, none negative, after which none is expected to be; fractions are often of a scale with
+two sides (a balance, a latitude) of which one was seen."""
 ENUM_FROM = 30
 MAX_ENUM = 20
 PATTERN_FROM = 20
@@ -108,7 +115,7 @@ class SchemaWriter:
 
     def _joined(self, options: list[Schema], nullable: bool) -> Schema:
         if not options:
-            return {"nullable": True} if nullable and self._old else {}
+            return {}
         if len(options) > 1:
             if nullable:
                 options = (
@@ -148,7 +155,7 @@ class SchemaWriter:
         found = None if xml else self._variants(node, properties, repeats)
         if found is not None:
             return found
-        result: Schema = {"type": "object"}
+        result: Schema = {"type": "object", OBJECTS: round(evidence)}
         if properties:
             result["properties"] = properties
         if required:
@@ -202,7 +209,7 @@ class SchemaWriter:
             if self._closed:
                 option["additionalProperties"] = False
             options.append(option)
-        return {"oneOf": options, "x-levo-discriminator": name}
+        return {"oneOf": options, DISCRIMINATOR: name}
 
     def _array(self, node: Node, name: str, parent: str, pointer: str, xml: bool, repeats: float) -> Schema:
         items: Schema = {}
@@ -233,7 +240,7 @@ class SchemaWriter:
         schema: Schema = {"type": "number" if node.numbers else "integer"}
         if not node.numbers and node.bits > 31:
             schema["format"] = "int64"
-        if not node.negative and node.integers + node.numbers >= CLOSED_FROM * repeats:
+        if not node.negative and not node.numbers and node.integers >= BOUND_FROM * repeats:
             schema["minimum"] = 0
         return schema
 

@@ -321,7 +321,7 @@ class EndpointTable:
             return
         self._connection.execute(
             "UPDATE endpoint SET traces = 0, exchanges = 0, callers = x'', schemes = 0, first_seen_ns = ?,"
-            " last_seen_ns = ? WHERE id = ?",
+            " last_seen_ns = ?, looked_traces = 0 WHERE id = ?",
             (total.first_seen_ns, total.last_seen_ns, endpoint),
         )
         self._connection.execute("DELETE FROM endpoint_status WHERE endpoint = ?", (endpoint,))

@@ -13,6 +13,7 @@ import msgspec
 from levo.satellite.learn import Override, PathState, Scope, decide_templates
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.paths.known import Kind as OverrideKind
+from levo.satellite.openapi import served_paths
 from levo.satellite.store.userdata.database import row_number
 from levo.satellite.store.userdata.decisions import read_path_decisions
 
@@ -143,8 +144,7 @@ def read_overrides(connection: sqlite3.Connection, userdata: Path, scope: Scope)
     imported = [
         Override("import", path)
         for (document,) in rows
-        for path in msgspec.json.decode(document).get("paths", {})
-        if isinstance(path, str) and path.startswith("/")
+        for path in served_paths(msgspec.json.decode(document))
     ]
     decided = [
         Override(cast(OverrideKind, kind), template)

@@ -217,6 +217,23 @@ _STEPS = (
     ) WHERE id IN (SELECT endpoint FROM endpoint_status);
     UPDATE counter SET value = counted(value);
     """,
+    # 10: sensitive data as it was found in endpoints, and how many traces each had had by then
+    """
+    CREATE TABLE sensitive_field (
+        id INTEGER PRIMARY KEY,
+        endpoint INTEGER NOT NULL REFERENCES endpoint (id) ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        category TEXT NOT NULL,
+        location TEXT NOT NULL,
+        direction TEXT NOT NULL,
+        confidence REAL NOT NULL,
+        contained INTEGER NOT NULL,
+        UNIQUE (endpoint, location, kind)
+    ) STRICT;
+    CREATE INDEX sensitive_field_order ON sensitive_field (kind, confidence DESC);
+    ALTER TABLE endpoint ADD COLUMN looked_traces INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX endpoint_to_look_at ON endpoint (id) WHERE 4 * traces > 5 * looked_traces;
+    """,
 )
 
 _ITS_ENDPOINTS = "(SELECT id FROM main.endpoint WHERE organization = {1})"
@@ -233,6 +250,8 @@ _SEEN_BY_ONE = {
     "place": _OF_ORGANIZATION,
     "endpoint_status": _OF_ENDPOINT,
     "event": _OF_ENDPOINT,
+    "sensitive_field": _OF_ENDPOINT,
+    "fact": "SELECT * FROM main.{0}",
     "rollup": _OF_PLACE + " UNION ALL SELECT * FROM main.{0} WHERE place ="
     " (SELECT -id FROM main.organization WHERE name = {1})",
     "endpoint_redirect": f"SELECT * FROM main.{{0}} WHERE new_endpoint IN {_ITS_ENDPOINTS}",
@@ -275,9 +294,10 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 def open_for_reading(path: Path, userdata: Path | None = None, organization: str = "") -> sqlite3.Connection:
     """Open the database at *path*, which exists, for queries only; usable from any one thread at a time.
 
-    The users' decisions of *userdata* are there as ``userdata.triage``, and ``anonymous`` takes the names
-    of parameters from a template. With an *organization*, every table is only what that one sees of it: the
-    names lead to views of this connection, so that no query can forget to ask whose rows it reads.
+    The users' decisions of *userdata* are there as ``userdata.triage`` and ``userdata.decision``, and
+    ``anonymous`` takes the names of parameters from a template. With an *organization*, every table is only
+    what that one sees of it: the names lead to views of this connection, so that no query can forget to ask
+    whose rows it reads.
     """
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, check_same_thread=False
@@ -287,6 +307,10 @@ def open_for_reading(path: Path, userdata: Path | None = None, organization: str
         connection.execute(
             "CREATE TABLE userdata.triage"
             " (organization, environment, application, host, method, template, state)"
+        )
+        connection.execute(
+            "CREATE TABLE userdata.decision (id, kind, organization, environment, application, host, method,"
+            " template, detail, undone_ns)"
         )
     else:
         connection.execute("ATTACH ? AS userdata", (f"{userdata.absolute().as_uri()}?mode=ro",))

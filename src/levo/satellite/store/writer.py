@@ -33,6 +33,7 @@ from levo.satellite.store.endpoints import EndpointTable
 from levo.satellite.store.paths import NOTHING_SAID, UNDECIDED, PathTable, read_overrides, read_words
 from levo.satellite.store.places import PlaceTable
 from levo.satellite.store.schema import open_for_writing
+from levo.satellite.store.sensitive import SensitiveTable
 from levo.satellite.store.traffic import prune_traffic
 from levo.satellite.store.userdata.database import USERDATA_NAME
 
@@ -87,6 +88,7 @@ class CatalogWriter:
         self._connection = open_for_writing(path)
         self._places = PlaceTable(self._connection, max_endpoints)
         self._endpoints = EndpointTable(self._connection, self._places)
+        self._sensitive = SensitiveTable(self._connection)
         self._key = key
         self._decisions: dict[Scope, TemplateDecision] = {}
         (self._sensors,) = self._connection.execute("SELECT count(*) FROM sensor").fetchone()
@@ -208,22 +210,52 @@ class CatalogWriter:
                 "UPDATE checkpoint SET segment = ?, offset = ?, revision = revision + ?",
                 (position.segment, position.offset, changed),
             )
-            self._tell_organizations(delta, decisions)
+            told = {scope.organization for scope in (*delta.paths, *decisions)}
+            self._tell_organizations(told | {name for name, *_ in delta.sensors})
             result = self.checkpoint()
             connection.execute("COMMIT")
         except BaseException as error:
             self._sensors = sensors
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            self._places.forget()
-            for scope in touched | decided:
-                self._paths.reload(scope)
-            if isinstance(error, sqlite3.Error):
-                raise LevoError(f"{self._path}: cannot be written: {error}") from error
-            if isinstance(error, DamagedKnowledge):
-                raise LevoError(f"{self._path}: {error}") from error
+            try:
+                self._take_back(error)
+            finally:
+                self._places.forget()
+                for scope in touched | decided:
+                    self._paths.reload(scope)
             raise
         self._paths.pending.difference_update(decisions)
+        return result
+
+    def look(self, most: int | None = None) -> Commit | None:
+        """Find the sensitive data of endpoints that have learned much since they were last looked at.
+
+        *most* endpoints at once, None for all. Costs 0.3 ms of CPU time for each.
+
+        Returns:
+            The commit, None if there was nothing to look at.
+
+        Raises:
+            LevoError: nothing was changed; the disk or the file refuses.
+        """
+        connection = self._connection
+        sensitive = self._sensitive
+        try:
+            all_looked = sensitive.all_looked
+            due = sensitive.due(-1 if most is None else most)
+            if all_looked and not due:
+                return None
+            connection.execute("BEGIN IMMEDIATE")
+            told = sensitive.look(due)
+            if len(due) != most and sensitive.note_all_looked():
+                told.update(name for (name,) in connection.execute("SELECT name FROM organization"))
+            connection.execute("UPDATE checkpoint SET revision = revision + ?", (bool(told),))
+            self._tell_organizations(told)
+            result = self.checkpoint()
+            connection.execute("COMMIT")
+        except BaseException as error:
+            sensitive.forget()
+            self._take_back(error)
+            raise
         return result
 
     @staticmethod
@@ -232,9 +264,16 @@ class CatalogWriter:
     ) -> dict[Scope, TemplateDecision]:
         return {scope: decide_templates(paths, overrides(scope)) for scope, paths in pending.items()}
 
-    def _tell_organizations(self, delta: State, decided: Iterable[Scope]) -> None:
-        changed = {scope.organization for scope in (*delta.paths, *decided)}
-        changed |= {name for name, *_ in delta.sensors}
+    def _take_back(self, error: BaseException) -> None:
+        """Undo the transaction that *error* ended; raise LevoError if the disk or the file is the reason."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error):
+            raise LevoError(f"{self._path}: cannot be written: {error}") from error
+        if isinstance(error, DamagedKnowledge):
+            raise LevoError(f"{self._path}: {error}") from error
+
+    def _tell_organizations(self, changed: Iterable[str]) -> None:
         self._connection.executemany(
             "INSERT INTO organization (name, revision) VALUES (?, (SELECT revision FROM checkpoint))"
             " ON CONFLICT DO UPDATE SET revision = excluded.revision",

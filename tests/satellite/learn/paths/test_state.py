@@ -27,6 +27,7 @@ WORDS = (
     "9f1b3c4d5e6f7a8b",
     "a-b",
     "x.json",
+    "logo.png",
     "ö%20{",
 )
 SEGMENTS = st.sampled_from(WORDS) | st.text(min_size=1, max_size=6)

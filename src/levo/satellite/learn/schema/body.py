@@ -6,6 +6,7 @@ import codecs
 import csv
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -138,6 +139,9 @@ def _read_body(media: str, content_type: str, octets: bytes) -> Any:
         if kind == "json":
             return orjson.loads(octets)
         if kind == "form":
+            if octets[:1] == b"{" and octets.rstrip()[-1:] == b"}":
+                with suppress(orjson.JSONDecodeError):  # curl's default type, whatever the data is
+                    return orjson.loads(octets)
             return _pairs(parse_qsl(octets.decode(), keep_blank_values=True, max_num_fields=1000))
         if kind == "multipart":
             return _multipart(content_type, octets)
