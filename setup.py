@@ -69,17 +69,9 @@ def compile_probe() -> None:
     target = "arm64" if machine in ("arm64", "aarch64") else "x86"
     # linux/types.h needs a header of this machine, whatever is compiled for.
     headers = f"-I/usr/include/{sysconfig.get_config_var('MULTIARCH')}"
-    command = [
-        clang,
-        "-O2",
-        "-g",
-        "-target",
-        "bpf",
-        f"-D__TARGET_ARCH_{target}",
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-    ]
+    # The folder's name is left out of it, so that it is the same octets wherever it is built.
+    command = [clang, "-O2", "-g", "-fdebug-compilation-dir=.", "-Wall", "-Wextra", "-Werror"]
+    command += ["-target", "bpf", f"-D__TARGET_ARCH_{target}"]
     subprocess.run([*command, headers, "-c", str(PROBE), "-o", str(made)], check=True)
 
 

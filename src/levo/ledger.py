@@ -289,7 +289,7 @@ class Ledger:
         stages.append(_prefixed(PAYLOAD, engine, "payload_bytes_"))
         if probe is not None:
             stages.append(_probe(probe))
-        if engine["secrets_received"]:
+        if engine.get("secrets_received"):
             stages.append(_prefixed(SECRETS, engine, "secrets_"))
         stages.append(_exchanges(engine))
         if pipeline is not None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from levo.tlsprobe.link import ask_status
+from levo.tlsprobe.program import Program
 from tests.helpers.tls_peers import certificate
 from tests.system.network import Namespace, loopback_namespace, needs
 from tests.system.sensor import Sensor, capturing, command
@@ -83,7 +87,16 @@ require('https').createServer({key, cert: key}, answer).listen(8443, '127.0.0.1'
 require('http').createServer(answer).listen(8080, '127.0.0.1')
 """
 
+
+def uprobe_multi() -> bool:
+    program = Program(ring_bytes=4096)
+    multi = program.multi
+    program.close()
+    return multi
+
+
 reason = unavailable()
+UPROBE_MULTI = not reason and uprobe_multi()
 pytestmark = [
     pytest.mark.root,
     pytest.mark.slow,
@@ -232,3 +245,138 @@ def test_every_exchange_that_the_server_logs_is_reported(kind: str, tmp_path: Pa
     assert stages["tls_probe"]["states"]["ring_full"] == stages["tls_probe"]["states"]["fault"] == 0
     assert stages["tls_probe"]["states"]["delivered"] == stages["secrets"]["received"]
     assert stages["secrets"]["states"]["unused"] == 0
+
+
+CAPABILITIES = "+bpf,+perfmon,+sys_ptrace,+dac_read_search"
+"""Those of the service levo-tls-probe."""
+NOBODY = 65_533
+
+
+@pytest.mark.skipif(not UPROBE_MULTI, reason="needs uprobe_multi (Linux 6.6): before, it takes CAP_SYS_ADMIN")
+@needs("setpriv")
+def test_four_capabilities_are_enough(tmp_path: Path) -> None:
+    """The probe as a user of its own finds a library that only another user may read, and probes it."""
+    pem = certificate(tmp_path, ["api.example"])
+    library = tmp_path / "lib"
+    library.mkdir()
+    shutil.copy(system_libssl(), library)
+    (tmp_path / "server.py").write_text(PYTHON)
+    for each in (library / system_libssl().name, library):
+        each.chmod(0o700)
+    place = tmp_path / "run"
+    place.mkdir()
+    os.chown(place, NOBODY, NOBODY)
+    for folder in (*tmp_path.parents[:2], tmp_path, place):
+        folder.chmod(0o755)
+    server = [sys.executable, f"{tmp_path}/server.py", str(tmp_path), str(pem)]
+    own = {**os.environ, "LD_LIBRARY_PATH": str(library)}
+    change = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs"]
+    change += [f"--inh-caps={CAPABILITIES}", f"--ambient-caps={CAPABILITIES}"]
+    probe = command(["tls", "probe", f"--socket={place}/probe.sock", f"--within={library}", "--reader=root"])
+    log = tmp_path / "probe.log"
+    with (
+        loopback_namespace() as here,
+        log.open("wb") as sink,
+        running(server, here, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,
+    ):
+        while f":{PORT}" not in here.run(["ss", "-Hltn"]):
+            assert process.poll() is None
+            time.sleep(0.05)
+        with running([*change, *probe], here, stdout=sink, stderr=sink) as probing_process:
+            while b"probe.sock" not in log.read_bytes():
+                assert probing_process.poll() is None, log.read_text()
+                time.sleep(0.05)
+            curl = ["curl", "--silent", "--insecure", "--max-time", "30", f"https://127.0.0.1:{PORT}/"]
+            assert here.run(curl) == "you asked for /"
+            status = json.loads(ask_status(f"{place}/probe.sock", {NOBODY}))
+            dumpable = Path(f"/proc/{probing_process.pid}/environ").stat().st_uid
+
+    assert [each.get("reason") for each in status["libraries"]] == [None]
+    assert status["secrets"]["passed"] == 4
+    assert dumpable == 0  # the kernel gives the files of a process that writes no core to root
+
+
+def test_secrets_are_nowhere_but_in_memory(tmp_path: Path) -> None:
+    """The key log that curl writes is the canary: none of its secrets is in any file of probe or sensor."""
+    with watched(tmp_path, "nginx") as seen:
+        keys = tmp_path / "keys" / "keys.log"
+        keys.parent.mkdir()
+        argv = [
+            "env",
+            f"SSLKEYLOGFILE={keys}",
+            "curl",
+            "--silent",
+            "--insecure",
+            f"https://127.0.0.1:{PORT}/a",
+        ]
+        seen.namespace.run(argv)
+        seen.sensor.catch_up()
+        status = seen.status()
+    secrets = {word for line in keys.read_text().splitlines() for word in line.split()[2:3]}
+    assert len(secrets) >= 4
+    assert ("/a", "200") in seen.reported()
+
+    files = [
+        path
+        for path in tmp_path.rglob("*")
+        if path.is_file() and path.parent not in (keys.parent, tmp_path / "lib")
+    ]
+    written = b"".join(path.read_bytes() for path in files) + json.dumps(status).encode()
+
+    assert {path.name for path in files} >= {"probe.log", "sensor.log", "exchanges.jsonl"}
+    for secret in secrets:
+        assert secret.encode() not in written
+        assert bytes.fromhex(secret) not in written
+
+
+def test_the_probe_may_die_and_come_back(tmp_path: Path) -> None:
+    """kill -9: the server goes on, and so does the sensor, which reads the next probe's secrets."""
+    pem = certificate(tmp_path, ["api.example"])
+    library = tmp_path / "lib"
+    library.mkdir()
+    shutil.copy(system_libssl(), library)
+    (tmp_path / "nginx.conf").write_text(NGINX.format(folder=tmp_path, pem=pem))
+    nginx = ["nginx", "-p", str(tmp_path), "-e", f"{tmp_path}/error.log", "-c", f"{tmp_path}/nginx.conf"]
+    own = {**os.environ, "LD_LIBRARY_PATH": str(library)}
+    with (
+        loopback_namespace() as here,
+        running(nginx, here, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server,
+    ):
+        while f":{PORT}" not in here.run(["ss", "-Hltn"]):
+            time.sleep(0.05)
+        with (
+            probing(here, tmp_path, library) as socket,
+            capturing(here, tmp_path, f"http://127.0.0.1:{PLAIN}", f"--tls-probe={socket}") as sensor,
+        ):
+            seen = Watched(here, tmp_path, sensor, socket)
+            while not seen.status()["sensor"]:
+                time.sleep(0.1)
+            seen.curl(["/first/1", "/first/2"])
+            (process,) = [
+                int(entry.name)
+                for entry in Path("/proc").iterdir()
+                if entry.name.isdecimal()
+                and f"--socket={socket}".encode() in cmdline(entry)
+                and b"probe" in cmdline(entry)
+            ]
+            os.kill(process, signal.SIGKILL)
+            time.sleep(0.5)
+            seen.curl(["/between"])
+            with probing(here, tmp_path, library):
+                while not seen.status()["sensor"]:
+                    time.sleep(0.1)
+                seen.curl(["/second/1", "/second/2"])
+                sensor.catch_up()
+            assert server.poll() is None
+    sensor.assert_ledger()
+
+    expected = Counter((f"/{each}", "200") for each in ("first/1", "first/2", "second/1", "second/2"))
+    assert seen.reported() == expected
+    assert seen.logged() == expected + Counter([("/between", "200")])
+
+
+def cmdline(entry: Path) -> bytes:
+    try:
+        return (entry / "cmdline").read_bytes()
+    except OSError:
+        return b""

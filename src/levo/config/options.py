@@ -49,6 +49,8 @@ def _key_log(value: str) -> str:
 
 
 def _probe(value: str) -> str:
+    if not value.strip():
+        raise BadValue("is empty; name a socket, or off")
     return value if value == "off" else values.path(value)
 
 

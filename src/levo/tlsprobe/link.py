@@ -105,7 +105,7 @@ def ask_ring(path: str, users: Collection[int]) -> Ring:
         if len(descriptors) != 2 or len(words) != 3 or words[:2] != [b"levo-tls-probe", b"%d" % VERSION]:
             raise ProbeError(f"the probe at {path} is of another version")
         connection.settimeout(None)
-        return Ring(connection, *descriptors, int(words[2]))
+        return Ring(connection, descriptors[0], descriptors[1], int(words[2]))
     except BaseException:
         connection.close()
         for each in descriptors:

@@ -22,7 +22,7 @@ class ProbeLink:
     def __init__(
         self, path: str, changed: Callable[[ProbeSource | None], None], users: Collection[int] | None = None
     ) -> None:
-        """*changed* is called in the thread: with the source when there is a ring to read, with None afterwards.
+        """*changed* is called in the thread: with the source when there is a ring to read, then with None.
 
         *users*: who the probe may run as; None: root, this user, and that of the probe's service.
         """
