@@ -18,7 +18,7 @@ from levo.engine.core.output cimport Text
 from levo.engine.core.ports cimport ports_list, ports_new
 from levo.engine.exchange.hops cimport hops_finish, hops_free, hops_init, hops_tick
 from levo.engine.exchange.sampling cimport sampler_free, sampler_init, sampler_set_rate
-from levo.engine.core.source cimport FrameSource
+from levo.engine.core.source cimport FrameSource, KeySource
 from levo.engine.core.state cimport EngineState
 from levo.engine.tls.records cimport TlsTable, tls_delete, tls_new, tls_protocol
 from levo.engine.websocket.parser cimport websocket_protocol
@@ -28,7 +28,7 @@ from levo.engine.http2.parser cimport http2_protocol
 from levo.engine.proto.dispatch cimport add_protocol
 from levo.engine.proxy.parser cimport proxy_protocol
 from levo.engine.tls.endpoints cimport endpoints_list
-from levo.engine.tls.keys cimport Secrets, keys_put
+from levo.engine.tls.keys cimport KeyTable, Secrets, keys_put
 from levo.engine.core.types cimport (
     DROP_EVICTED,
     DROP_HOST_EXCLUDED,
@@ -173,7 +173,27 @@ SECRET_LABELS = {
 """Labels of a key log's lines (RFC 9850 section 2.2), by their number in the C enumeration ``SecretKind``."""
 
 
-cdef void ask_secrets(void* context) noexcept with gil:
+cdef void put_secret(
+    void* context, const uint8_t* client_random, int kind, const uint8_t* secret, uint32_t length
+) noexcept nogil:
+    cdef EngineState* state = <EngineState*>context
+    keys_put((<TlsTable*>state.tls).keys, &state.budget, client_random, kind, secret, length)
+
+
+cdef void take_secrets(Asking* asking) noexcept nogil:
+    # A probe's ring must not fill up while no connection asks.
+    if asking.take != NULL:
+        asking.take(asking.source, put_secret, asking.state)
+
+
+cdef void ask_secrets(void* context, bint again) noexcept nogil:
+    cdef Asking* asking = <Asking*>context
+    take_secrets(asking)
+    if asking.engine != NULL and not again:
+        ask_log(asking.engine)
+
+
+cdef void ask_log(void* context) noexcept with gil:
     # What cannot be asked leaves connections unread; that is counted.
     cdef Engine engine = <Engine>context
     try:
@@ -340,6 +360,7 @@ cdef class Engine:
                 asked = self.stride if self.stride < limit - passed else limit - passed
                 before = self.state.ready_bytes
                 reserved_before = budget.reserved
+                take_secrets(&self.asking)
                 count = source.pump(on_frame, &self.intake, asked, 0 if passed else timeout_ms)
                 if count < 0:
                     break
@@ -358,6 +379,7 @@ cdef class Engine:
     def tick(self, int64_t now_ns):
         """Tell the time: gives up holes, connections and fragments that were waited for long enough."""
         with nogil:
+            take_secrets(&self.asking)
             self.intake.jumps = 0
             if now_ns > self.state.now_ns or now_ns < self.state.now_ns - JUMP_NS:
                 self.state.now_ns = now_ns
@@ -518,21 +540,47 @@ cdef class Engine:
     def set_key_source(self, source, *, bint wait=False):
         """Ask *source* for further lines of a key log (octets, whole lines) where a connection's secrets are missing.
 
-        With *wait*, connections wait for secrets that come up late, 64 KiB a direction at most.
+        With *wait*, connections wait for secrets that come up late, for as long as for a missing segment and with
+        256 KiB a direction at most; all of them together may hold an eighth of the budget.
         """
-        cdef TlsTable* table = <TlsTable*>self.state.tls
         self.key_source = source
-        table.ask = NULL
+        self.asking.engine = <void*>self if source is not None else NULL
+        self.asking.log_wait_ns = self.state.settings.stream_timeout_ns if wait and source is not None else 0
+        self.ask_for_keys()
+
+    def set_key_probe(self, KeySource source, int64_t wait_ns=0):
+        """Take secrets from *source* as they come up, also beside a key log; the GIL is not needed for that.
+
+        Connections wait for them for *wait_ns* at most, within the bounds of ``set_key_source``. None ends it.
+        """
+        self.asking.take, self.asking.source = NULL, NULL
+        self.key_probe = source
         if source is not None:
+            self.asking.take, self.asking.source = source.take, source.source
+        self.asking.probe_wait_ns = wait_ns if source is not None else 0
+        self.ask_for_keys()
+
+    cdef void ask_for_keys(self):
+        cdef TlsTable* table = <TlsTable*>self.state.tls
+        self.asking.state = &self.state
+        table.ask = NULL
+        if self.asking.engine != NULL or self.asking.take != NULL:
             table.ask = ask_secrets
-        table.ask_context = <void*>self
-        table.wait = wait
+        table.ask_context = &self.asking
+        table.wait_ns = max(self.asking.log_wait_ns, self.asking.probe_wait_ns)
 
     def statistics(self) -> dict:
         """A snapshot of all counters; the balances they keep are stated in ``levo.ledger``."""
         cdef dict numbers = self.state.stats
+        cdef KeyTable* keys
         dropped = numbers["exchanges_dropped"]
         numbers["exchanges_dropped"] = {name: dropped[number] for number, name in DROP_NAMES.items()}
+        keys = (<TlsTable*>self.state.tls).keys
+        numbers["secrets_received"] = keys.received
+        numbers["secrets_used"] = keys.used
+        numbers["secrets_unused"] = keys.unused
+        numbers["secrets_refused"] = keys.refused
+        numbers["secrets_held"] = keys.received - keys.used - keys.unused - keys.refused
         numbers["memory_used_bytes"] = self.state.budget.used
         numbers["memory_refused"] = self.state.budget.refused
         return numbers

@@ -26,6 +26,7 @@ ctypedef struct Secrets:
     Secrets* younger
     uint8_t client_random[32]
     uint8_t lengths[5]
+    uint8_t used                # a bit for each kind that opened, or was to open, records
     uint8_t octets[5][48]
 
 
@@ -35,6 +36,10 @@ ctypedef struct KeyTable:
     Secrets* newest
     uint32_t count
     uint32_t most               # past it the oldest is forgotten
+    uint64_t received           # secrets that were offered: each is one of the following, or still held
+    uint64_t used
+    uint64_t unused             # forgotten before packets needed it, or known already
+    uint64_t refused            # no secret by its length, or memory was refused
 
 
 ctypedef struct Opener:
@@ -54,6 +59,7 @@ cdef bint keys_put(
     KeyTable* table, Budget* budget, const uint8_t* client_random, int kind,
     const uint8_t* secret, uint32_t length) noexcept nogil
 cdef const Secrets* keys_find(const KeyTable* table, const uint8_t* client_random) noexcept nogil
+cdef void keys_used(KeyTable* table, const uint8_t* client_random, int kind) noexcept nogil
 cdef bint suite_known(uint16_t suite, bint modern) noexcept nogil
 cdef bint opener_modern(Opener* opener, Budget* budget, uint16_t suite, const uint8_t* secret) noexcept nogil
 cdef bint opener_next(Opener* opener, Budget* budget) noexcept nogil

@@ -73,6 +73,7 @@ cdef inline uint32_t bucket_of(const uint8_t* client_random) noexcept nogil:
 
 cdef void forget_oldest(KeyTable* table, Budget* budget) noexcept nogil:
     cdef Secrets* gone = table.oldest
+    cdef int kind
     cdef Secrets** at = &table.buckets[bucket_of(gone.client_random)]
     while at[0] != gone:
         at = &at[0].chain
@@ -81,6 +82,8 @@ cdef void forget_oldest(KeyTable* table, Budget* budget) noexcept nogil:
     if table.oldest == NULL:
         table.newest = NULL
     table.count -= 1
+    for kind in range(SECRET_KINDS):
+        table.unused += gone.lengths[kind] != 0 and not gone.used >> kind & 1
     OPENSSL_cleanse(gone, sizeof(Secrets))
     give_back(budget, gone, sizeof(Secrets))
 
@@ -97,13 +100,23 @@ cdef const Secrets* keys_find(const KeyTable* table, const uint8_t* client_rando
     return find(table, client_random)
 
 
+cdef void keys_used(KeyTable* table, const uint8_t* client_random, int kind) noexcept nogil:
+    """Count that a secret is being used, once."""
+    cdef Secrets* found = find(table, client_random)
+    if found != NULL and not found.used >> kind & 1:
+        found.used |= <uint8_t>(1 << kind)
+        table.used += 1
+
+
 cdef bint keys_put(
     KeyTable* table, Budget* budget, const uint8_t* client_random, int kind,
     const uint8_t* secret, uint32_t length,
 ) noexcept nogil:
     """Note a secret; the latest one counts. False when it cannot be one, or memory is refused."""
     cdef Secrets* found
+    table.received += 1
     if length > MOST_SECRET or length < 32 or kind < 0 or kind >= SECRET_KINDS:
+        table.refused += 1
         return False
     found = find(table, client_random)
     if found == NULL:
@@ -111,6 +124,7 @@ cdef bint keys_put(
             forget_oldest(table, budget)
         found = <Secrets*>take(budget, sizeof(Secrets))
         if found == NULL:
+            table.refused += 1
             return False
         memset(found, 0, sizeof(Secrets))
         memcpy(found.client_random, client_random, 32)
@@ -122,6 +136,8 @@ cdef bint keys_put(
             table.oldest = found
         table.newest = found
         table.count += 1
+    if found.lengths[kind]:
+        table.unused += 1                         # the other end logged it, too
     found.lengths[kind] = <uint8_t>length
     memcpy(found.octets[kind], secret, length)
     return True

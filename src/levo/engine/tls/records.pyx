@@ -19,7 +19,7 @@ Holes: inside one record they cost that record. Otherwise the next record is loo
 number by trying the next ones: only the right number authenticates.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memset
 
@@ -46,6 +46,7 @@ from levo.engine.tls.keys cimport (
     keys_find,
     keys_free,
     keys_new,
+    keys_used,
     opener_classic,
     opener_free,
     opener_modern,
@@ -89,6 +90,7 @@ cdef enum:
 cdef enum:
     MESSAGE_KEPT = 16384        # octets of a handshake message that are read
     MOST_HELD = 262144          # octets of a direction that wait for keys
+    HELD_SHARE = 8              # of the budget, for what waits on all connections
     ASK_NS = 1_000_000          # live, secrets are asked for this often at most
     MOST_TRIES = 256            # record numbers tried behind a hole
     MOST_FAILURES = 8
@@ -233,7 +235,7 @@ cdef void take_octets(
             release_held(&arrival, 1 - conn.client)
         if tls.stage == STAGE_SHUT:
             return
-        if side.held.length:
+        if side.held.length or tls.sides[conn.client].held.length:
             hold(&arrival, data, length, arrival.base)
             return
     read_records(&arrival, data, length)
@@ -319,14 +321,16 @@ cdef void seal(EngineState* state, Connection* conn, int direction, int64_t time
 cdef bint find_keys(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil:
     """Set up the opener of a direction; False while there are no keys, and then the connection may be shut."""
     cdef TlsTable* table = <TlsTable*>state.tls
+    cdef bint again = table.wait_ns and 0 <= time_ns - table.asked_ns < ASK_NS
     if prepare(state, conn, direction):
         return True
-    if table.ask != NULL and not (table.wait and 0 <= time_ns - table.asked_ns < ASK_NS):
-        table.asked_ns = time_ns
-        table.ask(table.ask_context)
+    if table.ask != NULL:
+        if not again:
+            table.asked_ns = time_ns
+        table.ask(table.ask_context, again)
         if prepare(state, conn, direction):
             return True
-    if not table.wait:
+    if not table.wait_ns:
         shut(state, conn, time_ns)
     return False
 
@@ -341,11 +345,12 @@ cdef bint prepare(EngineState* state, Connection* conn, int direction) noexcept 
     if secrets == NULL:
         return False
     if tls.facts.version < TLS_1_3:
-        if secrets.lengths[<int>MASTER_SECRET] == 0:
+        kind = MASTER_SECRET
+        if secrets.lengths[kind] == 0:
             return False
         well = opener_classic(
-            &side.opener, &state.budget, tls.facts.suite, secrets.octets[<int>MASTER_SECRET],
-            secrets.lengths[<int>MASTER_SECRET], tls.facts.client_random, tls.facts.server_random, client)
+            &side.opener, &state.budget, tls.facts.suite, secrets.octets[kind], secrets.lengths[kind],
+            tls.facts.client_random, tls.facts.server_random, client)
     else:
         kind = CLIENT_HANDSHAKE if client else SERVER_HANDSHAKE
         if side.traffic or secrets.lengths[kind] == 0:
@@ -356,6 +361,7 @@ cdef bint prepare(EngineState* state, Connection* conn, int direction) noexcept 
         well = opener_modern(&side.opener, &state.budget, tls.facts.suite, secrets.octets[kind])
     if not well:
         return False
+    keys_used((<TlsTable*>state.tls).keys, tls.facts.client_random, kind)
     side.opened = 0
     if not conn.encrypted:
         if not add_layer(conn):
@@ -368,17 +374,22 @@ cdef bint prepare(EngineState* state, Connection* conn, int direction) noexcept 
 cdef void hold(Arrival* from_, const uint8_t* data, uint32_t length, int64_t offset) noexcept nogil:
     # Until the keys come up.
     cdef Tls* tls = <Tls*>state_of(from_.conn, PROTOCOL_TLS)
+    cdef TlsTable* table = <TlsTable*>from_.state.tls
     cdef TlsSide* side = &tls.sides[from_.direction]
+    cdef int64_t limit = from_.state.budget.limit
+    cdef int64_t most = limit // HELD_SHARE if limit else INT64_MAX
     if tls.stage == STAGE_SHUT:
         return
     if side.held.length == 0:
         side.held_offset = offset
         side.held_ns = from_.time_ns
         look_again(from_.conn)
-    if side.held.length + length > MOST_HELD or not buffer_append(
+    if side.held.length + length > MOST_HELD or table.held + length > most or not buffer_append(
         &from_.state.budget, &side.held, data, length
     ):
         shut(from_.state, from_.conn, from_.time_ns)
+        return
+    table.held += length
 
 
 cdef void release_held(Arrival* from_, int direction) noexcept nogil:
@@ -388,10 +399,12 @@ cdef void release_held(Arrival* from_, int direction) noexcept nogil:
     cdef Buffer held
     if tls.stage == STAGE_SHUT or side.held.length == 0:
         return
-    if not find_keys(from_.state, from_.conn, direction, from_.time_ns):
+    # A server's octets also wait behind its client's: they may have their keys already.
+    if side.opener.context == NULL and not find_keys(from_.state, from_.conn, direction, from_.time_ns):
         return
     held = side.held
     memset(&side.held, 0, sizeof(Buffer))
+    (<TlsTable*>from_.state.tls).held -= held.length
     earlier = from_[0]
     earlier.direction = direction
     earlier.ack = -1
@@ -411,7 +424,7 @@ cdef bint tls_look(
 ) noexcept nogil:
     """Time has passed: read on what waits for keys that have come up since. True while something waits.
 
-    What has waited for the stream timeout is given up, with *last* anything.
+    What has waited for as long as secrets may take is given up, with *last* anything.
     """
     cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
     cdef Arrival arrival
@@ -432,7 +445,7 @@ cdef bint tls_look(
         release_held(&arrival, 1 - client)
     if tls_waits(conn):
         for i in range(2):
-            if tls.sides[i].held.length and now_ns - tls.sides[i].held_ns >= state.settings.stream_timeout_ns:
+            if tls.sides[i].held.length and now_ns - tls.sides[i].held_ns >= (<TlsTable*>state.tls).wait_ns:
                 last = True
         if last:
             shut(state, conn, now_ns)
@@ -660,6 +673,7 @@ cdef void shut(EngineState* state, Connection* conn, int64_t time_ns) noexcept n
     for i in range(2):
         state.stats.payload_bytes_parsed -= tls.sides[i].held.length
         state.stats.payload_bytes_opaque += tls.sides[i].held.length
+        (<TlsTable*>state.tls).held -= tls.sides[i].held.length
         buffer_free(&state.budget, &tls.sides[i].message)
         buffer_free(&state.budget, &tls.sides[i].record)
         buffer_free(&state.budget, &tls.sides[i].held)
