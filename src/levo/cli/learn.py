@@ -1,21 +1,22 @@
-"""``levo learn``: capture and HAR files in, an OpenAPI document out, without a Satellite."""
+"""``levo learn``: captures and recordings in, an OpenAPI document out, without a Satellite."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from levo.cli.documents import formatted, left_out, read_description
+from levo.cli.recordings import LEARNED, UnreadableFile, is_recording, read_recording
 from levo.errors import ConfigError, LevoError, Problem
 from levo.model.exchange import Exchange
 from levo.satellite.learn import (
     Detectors,
     LearnSettings,
-    Origin,
     State,
     Trace,
     decide_templates,
@@ -23,24 +24,16 @@ from levo.satellite.learn import (
     load_rules,
 )
 from levo.satellite.learn.exchange import trace_of
-from levo.satellite.learn.har import HarReport, read_har
 from levo.satellite.learn.paths.explain import explanation
-from levo.satellite.openapi import DocumentRefused, keep_texts, read_document, render_document, third_parties
+from levo.satellite.openapi import keep_texts, render_document, third_parties
 from levo.satellite.openapi.catalog import operations_of
 
 if TYPE_CHECKING:
     from levo.engine.engine import Engine
 
-_ORIGIN = Origin("default", "default", "learned", "")
 _SNIFFED_OCTETS = 4096
 _FRAMES = 4096
 _MEMORY_BYTES = 512 << 20
-
-
-class UnreadableFile(LevoError):
-    """A file that is neither a capture, nor a HAR, nor exchanges as JSON Lines."""
-
-    exit_status = 2
 
 
 class NothingLearned(LevoError):
@@ -87,9 +80,10 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
     form: str,
     evidence: bool,
 ) -> None:
-    """Capture or HAR files in, an OpenAPI document out on standard output.
+    """Captures or recordings in, an OpenAPI document out on standard output.
 
-    FILE is a pcap or pcapng capture (gzip accepted), a HAR file, or the JSON Lines of apidump.
+    FILE is a pcap or pcapng capture (gzip accepted), a HAR file, a Postman collection with saved responses,
+    items saved by Burp Suite (XML), flows saved by mitmproxy, or the JSON Lines of apidump.
     """
     rules = load_rules(detectors) if detectors is not None else ()
     written = read_description(texts) if texts is not None else None
@@ -126,57 +120,10 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
     if written is not None:
         keep_texts(document, written)
     click.echo(formatted(document, form))
-    for line in _left_out(document, {host: recorded[host] for host in sorted(foreign)}):
+    for line in left_out(document, {host: recorded[host] for host in sorted(foreign)}):
         click.echo(f"levo learn: {line}", err=True)
     found = sum(len(item.keys() - {"servers"}) for item in document["paths"].values())
     click.echo(f"levo learn: {state.traces} exchanges, {found} operations", err=True)
-
-
-def _left_out(document: Mapping[str, Any], foreign: Mapping[str, int]) -> Iterator[str]:
-    """Yield what the document does not have, and how to get it."""
-    if foreign:
-        count, names = sum(foreign.values()), ", ".join(foreign)
-        yield f"left out {count} requests to third parties: {names}; --host learns one of them"
-    for other in document.get("x-levo-other-hosts", ()):
-        paths, names = ", ".join(other["left-out"]), " ".join(other["servers"])
-        yield f"left out {paths} of {names}, another API under the same paths; --host gives its document"
-
-
-def formatted(document: object, form: str) -> str:
-    """Return *document* as text, keys in their order."""
-    if form == "yaml":
-        import yaml
-
-        text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
-        return text.rstrip("\n")
-    return json.dumps(document, indent=2, ensure_ascii=False)
-
-
-class DocumentError(LevoError):
-    """A document that cannot be had or read."""
-
-    exit_status = 2
-
-
-def read_description(path: Path) -> Mapping[str, Any]:
-    """Return the OpenAPI document at *path*.
-
-    Raises:
-        DocumentError: there is none.
-    """
-    try:
-        return read_document(path.read_text(encoding="utf-8"), aliases=True)
-    except OSError as error:
-        raise DocumentError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DocumentError(f"{path}: not UTF-8") from error
-    except DocumentRefused as error:
-        raise DocumentError(f"{path}: {error}") from error
-
-
-def is_recording(path: Path) -> bool:
-    """Whether the file at *path* may be the recording of a browser, with requests to whatever a page uses."""
-    return path.suffix.lower() == ".har"
 
 
 def read_file(path: Path, expression: str | None = None) -> Iterator[Trace]:
@@ -190,25 +137,12 @@ def read_file(path: Path, expression: str | None = None) -> Iterator[Trace]:
             start = file.read(_SNIFFED_OCTETS)
     except OSError as error:
         raise UnreadableFile(f"{path}: {error.strerror}") from error
-    text = start.decode(json.detect_encoding(start), "replace").lstrip()
-    if text.startswith('{"start_ns"'):
+    if start.lstrip().startswith(b'{"start_ns"'):
         yield from _json_lines(path)
-    elif text.startswith(("{", "[")):
-        yield from _har(path)
+    elif (recording := read_recording(path, start)) is not None:
+        yield from recording
     else:
         yield from _capture(path, expression)
-
-
-def _har(path: Path) -> Iterator[Trace]:
-    report = HarReport()
-    try:
-        modified_ns = path.stat().st_mtime_ns
-        document = json.loads(path.read_bytes())
-        yield from read_har(document, _ORIGIN, report, modified_ns)
-    except (ValueError, RecursionError, OSError) as error:
-        raise UnreadableFile(f"{path}: neither a capture nor a HAR file") from error
-    for line in report.lines():
-        click.echo(f"levo learn: {path}: {line}", err=True)
 
 
 def _json_lines(path: Path) -> Iterator[Trace]:
@@ -219,7 +153,7 @@ def _json_lines(path: Path) -> Iterator[Trace]:
                     exchange = Exchange.from_json(json.loads(line))
                 except (KeyError, TypeError, ValueError) as error:
                     raise UnreadableFile(f"{path}:{number}: no exchange as apidump writes it") from error
-                trace = trace_of(exchange, _ORIGIN)
+                trace = trace_of(exchange, LEARNED)
                 if trace is not None:
                     yield trace
 
@@ -244,6 +178,6 @@ def _drain(engine: Engine) -> Iterator[Trace]:
     batch = engine.take()
     batch.decode()
     for exchange in batch.exchanges():
-        trace = trace_of(exchange, _ORIGIN)
+        trace = trace_of(exchange, LEARNED)
         if trace is not None:
             yield trace

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from levo.cli.learn import formatted, read_description, read_file
+from levo.cli.documents import formatted, read_description
+from levo.cli.learn import read_file
 from levo.cli.satellite_client import client_options, satellite_client
 from levo.satellite.learn import Trace
 from levo.satellite.openapi import (

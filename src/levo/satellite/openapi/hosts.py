@@ -16,7 +16,7 @@ _LONGEST_SUFFIX = 3
 
 
 def host_groups(operations: Iterable[Operation]) -> list[list[Operation]]:
-    """Return *operations* by the API that they are of: that with the most operations first.
+    """Return *operations* by the API that they are of: that with the most operations, or else calls, first.
 
     Two hosts serve one API where at least half of the operations of one are among those of the other, and
     none of these answers with something else.
@@ -35,7 +35,7 @@ def host_groups(operations: Iterable[Operation]) -> list[list[Operation]]:
                 break
         else:
             groups.append((dict(by_host[host]), [host]))
-    groups.sort(key=lambda group: (-len(group[0]), group[1]))
+    groups.sort(key=lambda group: (-len(group[0]), -sum(o.exchanges for o in group[0].values()), group[1]))
     place = {host: number for number, (_, hosts) in enumerate(groups) for host in hosts}
     found: list[list[Operation]] = [[] for _ in groups]
     for operation in operations:
