@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import msgspec
 
 from levo.satellite.learn import Callers, EndpointFacts, Knowledge, Scope
-from levo.satellite.learn.paths.state import ABSENT_STATUSES
 from levo.satellite.learn.schema import pack_knowledge, unpack_knowledge
 from levo.satellite.store.traffic import add_traffic, move_traffic
 
@@ -44,7 +43,7 @@ class PlaceRow:
 
     @property
     def proven(self) -> bool:
-        """Whether some answer did not say that there is nothing."""
+        """Whether some request was answered with success (1xx to 3xx)."""
         return is_proven(_read_statuses(self.statuses))
 
 
@@ -57,8 +56,8 @@ class PlaceContents(PlaceRow):
 
 
 def is_proven(statuses: Mapping[int, float]) -> bool:
-    """Whether some answer did not say that there is nothing."""
-    return not statuses.keys() <= ABSENT_STATUSES
+    """Whether some request was answered with success (1xx to 3xx)."""
+    return any(100 <= status < 400 for status in statuses)
 
 
 class PlaceTable:
