@@ -99,9 +99,9 @@ class _Totals:
         self.successes[id(node)] = successes
         return total
 
-    def callers(self, node: Node) -> list[int]:
+    def callers(self, node: Node) -> tuple[int, ...]:
         """Return the least hashes of the callers of requests that ended at *node* or below."""
-        least: list[int] = []
+        least: tuple[int, ...] = ()
         stack = [node]
         while stack:
             node = stack.pop()
@@ -197,7 +197,7 @@ class _Children:
             successes += max(rules.tally.count(key, rules.key) for key, _ in places)
         if successes < ESTABLISHED:
             return -1
-        least: list[int] = []
+        least: tuple[int, ...] = ()
         for node in nodes:
             least = least_callers(least, self.totals.callers(node))
         return len(least)

@@ -14,6 +14,7 @@ certain is forgotten, whatever parts it was made of and however often they were 
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -84,7 +85,7 @@ class Forgetting:
         given_out = self._given_out
         return given_out is not None and any(hashed in given_out for hashed in node.gone)
 
-    def given_out(self, hashes: set[int]) -> set[int]:
+    def given_out(self, hashes: Set[int]) -> Set[int]:
         """Return those of *hashes* that are hashes of values that were given out."""
         given_out = self._given_out
         return {hashed for hashed in hashes if hashed in given_out} if given_out is not None else set()

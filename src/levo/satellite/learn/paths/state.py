@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zlib
-from bisect import insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -27,6 +26,7 @@ from levo.satellite.learn.paths.trie import (
     Node,
     Rank,
     add_call,
+    least_callers,
     path_keys,
 )
 
@@ -171,8 +171,7 @@ class PathState:
         call[4] += slash
         callers = node.callers
         if caller and (len(callers) < MOST_CALLERS or caller < callers[-1]) and caller not in callers:
-            insort(callers, caller)
-            del callers[MOST_CALLERS:]
+            node.callers = least_callers(callers, (caller,))
         if minute and (minute < node.first or not node.first):
             node.first = minute
         self.learned += 1
@@ -384,7 +383,7 @@ class PathState:
         while stack:
             node = stack.pop()
             found = found or node.forgotten > 0 or node.bar is not None or bool(node.callers)
-            node.gone, node.odd, node.bar, node.callers = set(), set(), None, []
+            node.gone, node.odd, node.bar, node.callers = frozenset(), frozenset(), None, ()
             stack.extend(node.kids.values())
         return found
 
@@ -531,12 +530,12 @@ def _unpack(raw: list[Any], version: int = FORMAT) -> Node:
         numbers.extend([0] * (SHAPE + 1 - len(numbers)))  # states written before there were sketches
     if version == FORMAT:
         if len(raw) > 3:
-            node.callers, node.first, node.looked, node.came_back, gone, odd = raw[3]
-            node.gone, node.odd = set(gone), set(odd)
+            callers, node.first, node.looked, node.came_back, gone, odd = raw[3]
+            node.callers, node.gone, node.odd = tuple(callers), frozenset(gone), frozenset(odd)
         if raw[2] is not None:
             node.bar = Rank(*raw[2])
     elif len(raw) > 3:
         node.looked, node.came_back, gone = raw[3]
-        node.gone = set(gone) if version == WITHOUT_CALLERS else set()
+        node.gone = frozenset(gone if version == WITHOUT_CALLERS else ())
     node.kids = {key: _unpack(kid, version) for key, kid in raw[1]}
     return node

@@ -23,7 +23,7 @@ Counts are integers (weights in thousandths), so that adding them is associative
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
@@ -120,7 +120,7 @@ class Rules(Protocol):
     def values(self, node: Node, above: str) -> Values:
         """Return the literal children of *node*, whose own key is *above*, that are values for certain."""
 
-    def given_out(self, hashes: set[int]) -> set[int]:
+    def given_out(self, hashes: Set[int]) -> Set[int]:
         """Return those of *hashes* that are hashes of values that were given out."""
 
 
@@ -133,6 +133,9 @@ class Values(NamedTuple):
     """Others beside values, that read like no words of APIs. Established ones are kept all the same."""
 
 
+_NONE: frozenset[int] = frozenset()
+
+
 class Node:
     """A prefix of paths."""
 
@@ -142,16 +145,16 @@ class Node:
         self.kids: dict[str, Node] = {}
         self.calls: dict[str, Call] = {}
         """By method: what ended here."""
-        self.callers: list[int] = []
+        self.callers: tuple[int, ...] = ()
         """Of requests that ended here with success: the least hashes of their callers, in order."""
         self.first = 0
         """When the first such request came, in minutes; 0 is unknown."""
         self.bar: Rank | None = None
         """Rank of the last literal kept, once some were folded; later ones that rank above it go to
         ``{*}``."""
-        self.gone: set[int] = set()
+        self.gone: Set[int] = _NONE
         """Keyed hashes of the literals that were forgotten as values, as bodies said so …"""
-        self.odd: set[int] = set()
+        self.odd: Set[int] = _NONE
         """… and of those that were because of how they read."""
         self.looked = 0
         """Exchanges through here whose response was searched for the segment that leads here …"""
@@ -169,9 +172,9 @@ class Node:
         self.looked += other.looked
         self.came_back += other.came_back
         if other.gone:
-            self.gone |= other.gone
+            self.gone = self.gone | other.gone
         if other.odd:
-            self.odd |= other.odd
+            self.odd = self.odd | other.odd
         if other.bar is not None and (self.bar is None or other.bar < self.bar):
             self.bar = other.bar
         kids = self.kids
@@ -186,8 +189,8 @@ class Node:
         """Return a deep copy."""
         twin = Node()
         twin.bar = self.bar
-        twin.callers, twin.first = list(self.callers), self.first
-        twin.gone, twin.odd = set(self.gone), set(self.odd)
+        twin.callers, twin.first = self.callers, self.first
+        twin.gone, twin.odd = self.gone, self.odd
         twin.looked, twin.came_back = self.looked, self.came_back
         twin.calls = {method: list(call) for method, call in self.calls.items()}
         twin.kids = {key: kid.copy() for key, kid in self.kids.items()}
@@ -209,7 +212,7 @@ class Node:
     def strength(self) -> Strength:
         """Return how well requests prove this place: those that ended here or below."""
         successes, first = 0, 0
-        callers: list[int] = []
+        callers: tuple[int, ...] = ()
         stack = [self]
         while stack:
             node = stack.pop()
@@ -318,7 +321,7 @@ class Node:
         """Keep only what is established, at most *most* children."""
         late = [key for key in self.kids if key != OVERFLOW and not rules.is_pinned(key)]
         kept = self._firm(late, rules, most, place)
-        self.bar, self.gone, self.odd = CROWDED, set(), set()
+        self.bar, self.gone, self.odd = CROWDED, _NONE, _NONE
         self._fold_each([key for key in late if key not in kept], rules, place, OVERFLOW)
 
     def _firm(self, keys: list[str], rules: Rules, most: int, place: str) -> set[str]:
@@ -342,17 +345,20 @@ class Node:
             self._fold_each(known, rules, place)
         if most == LITERALS_PER_NODE:
             values = rules.values(self, place.rpartition("/")[2])
-            gone.update(map(rules.hash, values.proven))
-            self._fold_each(values.proven, rules, place)
-            odd.update(map(rules.hash, values.odd))
+            if values.proven:
+                gone = gone | set(map(rules.hash, values.proven))
+                self._fold_each(values.proven, rules, place)
+            if values.odd:
+                odd = odd | set(map(rules.hash, values.odd))
         if odd:
-            gone |= rules.given_out(odd)
-            odd -= gone
+            gone = gone | rules.given_out(odd)
+            odd = odd - gone
             late = [key for key in self.kids if "{" not in key and rules.hash(key) in odd]
             kept = self._firm(late, rules, most, place)
             kept.update(key for key in late if rules.is_pinned(key))
-            odd.difference_update(map(rules.hash, kept))
+            odd = odd - set(map(rules.hash, kept))
             self._fold_each([key for key in late if key not in kept], rules, place)
+        self.gone, self.odd = gone, odd
 
     def _bound(self, leaves: int | None, rules: Rules, most: int, place: str) -> None:
         kids = self.kids
@@ -374,8 +380,9 @@ class Node:
         if late:
             kept = self._firm(late, rules, most, place)
             self._fold_each([key for key in late if key not in kept], rules, place)
-        self.gone = {hashed for hashed in self.gone if Rank(OTHER, hashed) <= bar}
-        self.odd = {hashed for hashed in self.odd if Rank(OTHER, hashed) <= bar}
+        if self.forgotten:
+            self.gone = {hashed for hashed in self.gone if Rank(OTHER, hashed) <= bar}
+            self.odd = {hashed for hashed in self.odd if Rank(OTHER, hashed) <= bar}
 
     def _fold_each(self, keys: Iterable[str], rules: Rules, place: str, into: str = "") -> None:
         """Fold the children *keys* into *into*, or what each shares with others; tally what each leads to."""
@@ -407,9 +414,9 @@ def add_call(calls: dict[str, Call], method: str, call: Call) -> None:
     mine[SHAPE] |= call[SHAPE]
 
 
-def least_callers(some: list[int], others: list[int]) -> list[int]:
-    """Return the least hashes of both lists, in order; neither is changed."""
-    return sorted({*some, *others})[:MOST_CALLERS]
+def least_callers(some: Iterable[int], others: Iterable[int]) -> tuple[int, ...]:
+    """Return the least hashes of both, in order."""
+    return tuple(sorted({*some, *others})[:MOST_CALLERS])
 
 
 def path_keys(path: str) -> list[str]:
