@@ -9,7 +9,9 @@ then again knowing how the siblings were judged. Values (per ``:verb`` or extens
 parameter branch, so that what lies below them is judged as one.
 
 Whoever sends requests chooses the siblings of a literal. So one that is established (``trie.ESTABLISHED``) is judged
-among those siblings only that have as many successes and as many callers; weaker ones are judged among all.
+among those siblings only that have as many successes and as many callers; weaker ones are judged among all. Weaker
+siblings speak for an established literal being a value only if callers of it asked for them, too, and if it reads like
+a value by itself. Where callers are not known, as in a file of the user's own, all siblings speak.
 """
 
 from __future__ import annotations
@@ -61,6 +63,8 @@ MANY_VALUES = 5
 CERTAIN = 0.95
 CERTAIN_VALUES = 2
 """So many values of such a probability make a parameter certain."""
+READS_LIKE_VALUE = 0.5
+"""Probability among its peers from which an established literal may become a value because of weaker siblings."""
 MOST_VERSIONS = 16
 """More that look like versions in front, and they are dates that somebody asks for."""
 MAX_EXTENSIONS = 1
@@ -187,7 +191,14 @@ class _Children:
         kid = self.branch.literals[text] = Branch((*self.branch.pattern, text), self.kids[text], reason=reason)
         return kid
 
-    def callers(self, text: str) -> int:
+    def callers(self, text: str) -> tuple[int, ...]:
+        """Return the least hashes of the callers of the literal *text*."""
+        least: tuple[int, ...] = ()
+        for _, node in self.kids[text]:
+            least = least_callers(least, self.totals.callers(node))
+        return least
+
+    def level(self, text: str) -> int:
         """Return the number of callers of the literal *text* if it is established, else -1."""
         places = self.kids[text]
         nodes = [node for _, node in places]
@@ -195,12 +206,7 @@ class _Children:
         rules = self.totals.rules
         if successes < ESTABLISHED and rules.tally:
             successes += max(rules.tally.count(key, rules.key) for key, _ in places)
-        if successes < ESTABLISHED:
-            return -1
-        least: tuple[int, ...] = ()
-        for node in nodes:
-            least = least_callers(least, self.totals.callers(node))
-        return len(least)
+        return -1 if successes < ESTABLISHED else len(self.callers(text))
 
 
 def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> None:
@@ -219,13 +225,14 @@ def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> N
         else:
             free.append(text)
     formats: dict[str, Affix] = {}
-    callers = {text: children.callers(text) for text in free}
-    levels = sorted({number for number in callers.values() if number >= 0})
-    for level in (-1, *levels):
-        peers = [text for text in free if callers[text] >= level]
-        judged = {text for text in peers if callers[text] == level}
-        if judged:
-            values.extend(_judge(children, peers, judged, judge, formats, alone=level >= 0))
+    level_of = {text: children.level(text) for text in free}
+    for level in sorted(set(level_of.values())):
+        peers = [text for text in free if level_of[text] >= level]
+        judged = {text for text in peers if level_of[text] == level}
+        others = free if level > 0 else None
+        if level == 0:
+            peers = free  # nothing tells who asked for them
+        values.extend(_judge(children, peers, judged, judge, formats, others))
     if values:
         _add_parameters(branch, values, children.kids, totals, children.below_known, formats)
 
@@ -236,13 +243,14 @@ def _judge(
     judged: set[str],
     judge: Judge,
     formats: dict[str, Affix],
-    *,
-    alone: bool,
+    everything: list[str] | None,
 ) -> list[tuple[str, Reason]]:
     """Return which of *judged*, which are some of *peers*, are values; the others become literals.
 
-    *formats* takes the fixed text around values that are formats. *alone*: what else stands there does not count.
+    *formats* takes the fixed text around values that are formats. With *everything*, the literals that stand there,
+    those of *judged* are established: what is no peer speaks only as far as their callers asked for it.
     """
+    alone = everything is not None
     values: list[tuple[str, Reason]] = []
     free = list(peers)
     if children.context.kind == "root":
@@ -267,6 +275,18 @@ def _judge(
     if children.below_known:
         return [*values, *((text, _DESCRIBED_VALUE) for text in free if text in judged)]
     reasons = _weighed(children, free, judge, alone=alone)
+    if everything is not None:
+        moved = [
+            text
+            for text in free
+            if text in judged and not reasons[text][1] and reasons[text][0].value_probability >= READS_LIKE_VALUE
+        ]
+        if moved and len(everything) > len(peers):
+            whole = _weighed(children, everything, judge, alone=False)
+            weaker = [children.callers(text) for text in everything if text not in peers]
+            for text in moved:
+                if whole[text][1] and _share(children.callers(text), weaker):
+                    reasons[text] = whole[text]
     for text in free:
         reason, is_value = reasons[text]
         if text not in judged:
@@ -276,6 +296,12 @@ def _judge(
         else:
             children.keep(text, reason).firm = alone
     return values
+
+
+def _share(callers: tuple[int, ...], weaker: list[tuple[int, ...]]) -> bool:
+    """Whether at least half of the *weaker* siblings were asked for by some of the known *callers*."""
+    known = set(callers)
+    return 2 * sum(not known.isdisjoint(theirs) for theirs in weaker) >= len(weaker)
 
 
 def _weighed(
@@ -301,7 +327,7 @@ def _weighed(
         for index, ((_, reason), fits) in enumerate(zip(judged, like, strict=True))
         if reason.value_probability >= min(least, fits)
     ]
-    if len(found) == 1 and not typed and not (alone and len(children.literals) > len(free)):
+    if len(found) == 1 and not typed:
         found = []  # one value only: nobody can know, and the path as it is is what the user calls it
     return {
         text: (reason, index in found) for index, (texts, reason) in enumerate(judged) for text in texts
