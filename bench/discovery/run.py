@@ -40,7 +40,10 @@ def main() -> None:
     parser.add_argument("--requests", type=int, nargs="*", default=[1000])
     parser.add_argument("--rules", action="store_true", help="score simple rules beside")
     parser.add_argument(
-        "--callers", type=int, default=0, help="each request comes from one of so many (default: nobody knows)"
+        "--callers",
+        type=int,
+        default=0,
+        help="each request comes from one of so many (default: nobody knows)",
     )
     parser.add_argument("--show", type=int, default=0, help="print this many mistakes")
     options = parser.parse_args()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -123,15 +123,15 @@ class BodyBudget:
         """Look into the first *thorough* of each place and status, later into one in *least_share*."""
         self._thorough = thorough
         self._least_share = least_share
-        self._known: Mapping[Scope, PathState] = {}
+        self._known: Callable[[Scope], PathState | None] = lambda scope: None
 
-    def counted(self, known: Mapping[Scope, PathState]) -> None:
-        """Count from *known*, which the states that are learned into will be merged with."""
+    def counted(self, known: Callable[[Scope], PathState | None]) -> None:
+        """Count from what *known* returns of a host, which what is learned will be merged with."""
         self._known = known
 
     def wants(self, key: EndpointKey, trace: Trace, paths: PathState) -> bool:
         """Whether to look into *trace*, which is counted in *paths*."""
-        known = self._known.get(key.scope)
+        known = self._known(key.scope)
         before = known.bodies if known is not None else {}
         counter = body_counter(key.method, key.place, trace.status)
         new = paths.bodies.get(counter, 0)

@@ -78,7 +78,9 @@ def test_types_and_counts_of_a_template():
     assert template.methods["GET"].requests == 6
     assert template.methods["GET"].status_classes == (2, 3)
     assert template.keys == ("/users/{integer}",)
-    assert [each.methods["GET"].requests for each in templates(state)] == [6], "refusals are counted elsewhere"
+    assert [each.methods["GET"].requests for each in templates(state)] == [6], (
+        "refusals are counted elsewhere"
+    )
 
 
 @pytest.mark.parametrize("status", [0, -1, 400, 401, 403, 422, 500, 503])

@@ -143,7 +143,7 @@ def _is_tree(survey: _Survey, methods: frozenset[str]) -> bool:
 
 
 def _alternates(branch: Branch) -> bool:
-    """Whether words stand behind values of recognized types, and both are established: an ordinary collection."""
+    """Whether words stand behind values of recognized types, both established: an ordinary collection."""
     return any(
         sum(count for kind, count in kid.kinds.items() if kind not in ("text", "other")) >= ESTABLISHED
         and any(below.firm for below in kid.literals.values())

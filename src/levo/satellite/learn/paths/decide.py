@@ -8,10 +8,11 @@ siblings,
 then again knowing how the siblings were judged. Values (per ``:verb`` or extension behind them) become one
 parameter branch, so that what lies below them is judged as one.
 
-Whoever sends requests chooses the siblings of a literal. So one that is established (``trie.ESTABLISHED``) is judged
-among those siblings only that have as many successes and as many callers; weaker ones are judged among all. Weaker
-siblings speak for an established literal being a value only if callers of it asked for them, too, and if it reads like
-a value by itself. Where callers are not known, as in a file of the user's own, all siblings speak.
+Whoever sends requests chooses the siblings of a literal. So one that is established (``trie.ESTABLISHED``)
+is judged among those siblings only that have as many successes and as many callers; weaker ones are judged
+among all. Weaker siblings speak for an established literal being a value only if callers of it asked for
+them, too, and if it reads like a value by itself. Where callers are not known, as in a file of the user's
+own, all siblings speak.
 """
 
 from __future__ import annotations
@@ -45,7 +46,16 @@ from levo.satellite.learn.paths.segments import (
     literal_suffix,
     split_key,
 )
-from levo.satellite.learn.paths.trie import ESTABLISHED, GRPC, OPERATIONS, REQUESTS, SHAPE, SUCCESSES, Node, least_callers
+from levo.satellite.learn.paths.trie import (
+    ESTABLISHED,
+    GRPC,
+    OPERATIONS,
+    REQUESTS,
+    SHAPE,
+    SUCCESSES,
+    Node,
+    least_callers,
+)
 
 NEW_FROM = 0.95
 """Probability from which literals make a parameter where nothing else says there is one."""
@@ -63,8 +73,8 @@ MANY_VALUES = 5
 CERTAIN = 0.95
 CERTAIN_VALUES = 2
 """So many values of such a probability make a parameter certain."""
-READS_LIKE_VALUE = 0.5
-"""Probability among its peers from which an established literal may become a value because of weaker siblings."""
+READS_LIKE_VALUE = 0.2
+"""Probability among its peers from which weaker siblings can make an established literal a value."""
 MOST_VERSIONS = 16
 """More that look like versions in front, and they are dates that somebody asks for."""
 MAX_EXTENSIONS = 1
@@ -102,17 +112,6 @@ class _Totals:
         self.visits[id(node)] = total
         self.successes[id(node)] = successes
         return total
-
-    def callers(self, node: Node) -> tuple[int, ...]:
-        """Return the least hashes of the callers of requests that ended at *node* or below."""
-        least: tuple[int, ...] = ()
-        stack = [node]
-        while stack:
-            node = stack.pop()
-            if node.callers:
-                least = least_callers(least, node.callers)
-            stack.extend(node.kids.values())
-        return least
 
     def homes(self, literal: str) -> int:
         return len(self._homes.get(literal, ()))
@@ -188,15 +187,24 @@ class _Children:
 
     def keep(self, text: str, reason: Reason) -> Branch:
         """Make *text* a literal of the branch."""
-        kid = self.branch.literals[text] = Branch((*self.branch.pattern, text), self.kids[text], reason=reason)
+        kid = self.branch.literals[text] = Branch(
+            (*self.branch.pattern, text), self.kids[text], reason=reason
+        )
         return kid
 
     def callers(self, text: str) -> tuple[int, ...]:
         """Return the least hashes of the callers of the literal *text*."""
         least: tuple[int, ...] = ()
         for _, node in self.kids[text]:
-            least = least_callers(least, self.totals.callers(node))
+            least = least_callers(least, node.callers_below())
         return least
+
+    def versions(self, free: list[str]) -> list[str]:
+        """Return those of the literals *free* that are versions which open the path."""
+        found = [text for text in free if is_version(text)] if self.context.kind == "root" else []
+        if len(found) > MOST_VERSIONS:
+            return []
+        return [text for text in found if any(place.node.kids for place in self.kids[text])]
 
     def level(self, text: str) -> int:
         """Return the number of callers of the literal *text* if it is established, else -1."""
@@ -247,25 +255,21 @@ def _judge(
 ) -> list[tuple[str, Reason]]:
     """Return which of *judged*, which are some of *peers*, are values; the others become literals.
 
-    *formats* takes the fixed text around values that are formats. With *everything*, the literals that stand there,
-    those of *judged* are established: what is no peer speaks only as far as their callers asked for it.
+    *formats* takes the fixed text around values that are formats. With *everything*, the literals that stand
+    there, those of *judged* are established: what is no peer speaks only as far as their callers asked for it.
     """
     alone = everything is not None
     values: list[tuple[str, Reason]] = []
     free = list(peers)
-    if children.context.kind == "root":
-        versions = [text for text in free if is_version(text)]
-        for text in versions if len(versions) <= MOST_VERSIONS else ():
-            if any(place.node.kids for place in children.kids[text]):
-                free.remove(text)
-                if text in judged:
-                    children.keep(text, _VERSION)
+    for text in children.versions(free):
+        free.remove(text)
+        if text in judged:
+            children.keep(text, _VERSION)
     found = _formats(free)
-    free = [text for text in free if text not in found]
-    named_formats = [text for text in free if text.lower() in FORMATS]
+    named_formats = [text for text in free if text not in found and text.lower() in FORMATS]
     if len(named_formats) > 1:
         found.update(dict.fromkeys(named_formats, Affix("", "")))
-        free = [text for text in free if text not in found]
+    free = [text for text in free if text not in found]
     for text in found:
         if text in judged:
             formats[text] = found[text]
@@ -275,18 +279,10 @@ def _judge(
     if children.below_known:
         return [*values, *((text, _DESCRIBED_VALUE) for text in free if text in judged)]
     reasons = _weighed(children, free, judge, alone=alone)
-    if everything is not None:
-        moved = [
-            text
-            for text in free
-            if text in judged and not reasons[text][1] and reasons[text][0].value_probability >= READS_LIKE_VALUE
-        ]
-        if moved and len(everything) > len(peers):
-            whole = _weighed(children, everything, judge, alone=False)
-            weaker = [children.callers(text) for text in everything if text not in peers]
-            for text in moved:
-                if whole[text][1] and _share(children.callers(text), weaker):
-                    reasons[text] = whole[text]
+    if everything is not None and len(everything) > len(peers):
+        reasons |= _moved(
+            children, peers, [text for text in free if text in judged], reasons, everything, judge
+        )
     for text in free:
         reason, is_value = reasons[text]
         if text not in judged:
@@ -298,15 +294,40 @@ def _judge(
     return values
 
 
+_Judged = dict[str, tuple[Reason, bool]]
+"""How literals were judged, and which are values."""
+
+
+def _moved(
+    children: _Children,
+    peers: list[str],
+    judged: list[str],
+    reasons: _Judged,
+    everything: list[str],
+    judge: Judge,
+) -> _Judged:
+    """Return which of *judged*, established ones, are values because of the siblings that are no *peers*."""
+    doubtful = [
+        text
+        for text in judged
+        if not reasons[text][1] and reasons[text][0].value_probability >= READS_LIKE_VALUE
+    ]
+    if not doubtful:
+        return {}
+    whole = _weighed(children, everything, judge, alone=False)
+    weaker = [children.callers(text) for text in everything if text not in peers]
+    return {
+        text: whole[text] for text in doubtful if whole[text][1] and _share(children.callers(text), weaker)
+    }
+
+
 def _share(callers: tuple[int, ...], weaker: list[tuple[int, ...]]) -> bool:
     """Whether at least half of the *weaker* siblings were asked for by some of the known *callers*."""
     known = set(callers)
     return 2 * sum(not known.isdisjoint(theirs) for theirs in weaker) >= len(weaker)
 
 
-def _weighed(
-    children: _Children, free: list[str], judge: Judge, *, alone: bool
-) -> dict[str, tuple[Reason, bool]]:
+def _weighed(children: _Children, free: list[str], judge: Judge, *, alone: bool) -> _Judged:
     """Return for each of *free* how it was judged, and whether it is a value."""
     branch, totals = children.branch, children.totals
     typed = [] if alone else children.typed
@@ -329,9 +350,7 @@ def _weighed(
     ]
     if len(found) == 1 and not typed:
         found = []  # one value only: nobody can know, and the path as it is is what the user calls it
-    return {
-        text: (reason, index in found) for index, (texts, reason) in enumerate(judged) for text in texts
-    }
+    return {text: (reason, index in found) for index, (texts, reason) in enumerate(judged) for text in texts}
 
 
 def _like_clear(siblings: Siblings, judged: Sequence[tuple[list[str], Reason]]) -> list[float]:

@@ -16,7 +16,9 @@ from levo.satellite.learn.paths.statement import GivenOut, Statement
 from levo.satellite.learn.paths.tally import Tally
 from levo.satellite.learn.paths.trie import (
     BUDGETS,
+    GRPC,
     MOST_CALLERS,
+    OPERATIONS,
     OTHER,
     REQUESTS,
     SHAPE,
@@ -93,6 +95,12 @@ class Located(NamedTuple):
     where no request has proven some literal, but others share ``{*}`` there."""
     there: bool
     """Whether a request has proven that the place exists."""
+
+
+def shown_place(key: Key) -> str:
+    """Return *key* as users see it: ``{?}`` stands for what is not kept as text."""
+    parts = ["{?}" if part.startswith(HASHED) else part for part in key.split("/")]
+    return "/".join(part for part in parts if part not in (OPERATIONS, GRPC)) or "/"
 
 
 class PathState:
@@ -240,9 +248,13 @@ class PathState:
         keys = known or path_keys(path)
         for key in keys:
             # What is beyond the bound is folded later, by all that is known of it then.
-            if node.gone and "{" not in key and key not in self.pinned:
-                if hash_literal(key, self.key) in node.gone:
-                    key = folded_key(key)
+            if (
+                node.gone
+                and "{" not in key
+                and key not in self.pinned
+                and hash_literal(key, self.key) in node.gone
+            ):
+                key = folded_key(key)
             kid = node.kids.get(key)
             if kid is None:
                 kid = node.kids[key] = Node()
@@ -374,6 +386,23 @@ class PathState:
         """Return the key under which the facts of *key* are kept."""
         return self.locate(key).key
 
+    def remove(self, key: Key, method: str) -> None:
+        """Forget the requests of *method* at the place *key*, as though they had never come."""
+        trail = [self.root]
+        parts = [part for part in key.split("/") if part]
+        for part in parts:
+            kid = trail[-1].kids.get(part)
+            if kid is None:
+                return
+            trail.append(kid)
+        call = trail[-1].calls.pop(method, None)
+        if call is not None:
+            self.learned -= call[REQUESTS]
+        self._places.clear()
+        while parts and not (trail[-1].calls or trail[-1].kids):
+            trail.pop()
+            del trail[-1].kids[parts.pop()]
+
     def restart_hashes(self) -> bool:
         """Drop every keyed hash, as the key is about to change; return whether there was one."""
         self.fold()
@@ -478,7 +507,7 @@ class PathState:
 
 
 def _only_succeeded(node: Node) -> tuple[int, bool]:
-    """Leave out of *node* what was never answered with success; return the requests, and if something stays."""
+    """Leave out of *node* what never had success; return how many requests, and if something stays."""
     out = sum(call[REQUESTS] for call in node.calls.values() if not call[SUCCESSES])
     node.calls = {method: call for method, call in node.calls.items() if call[SUCCESSES]}
     kids = {}

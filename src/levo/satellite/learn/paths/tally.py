@@ -1,8 +1,8 @@
 """About how often literals that are not kept were answered with success, in memory that does not grow.
 
 Counters are shared by keyed hash (a count-min sketch): nobody without the key can choose who shares one. Each
-literal has one counter in each row, and the least of them is its count, never too low. Sums saturate, so parts add
-up to the whole in any order.
+literal has one counter in each row, and the least of them is its count, never too low. Sums saturate, so
+parts add up to the whole in any order.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Tally:
 
     @classmethod
     def read(cls, stored: list[int] | bytes) -> Tally:
-        """Return the tally that ``stored`` wrote. Raises ``ValueError`` or ``TypeError`` for anything else."""
+        """Return the tally that ``stored`` wrote. Raises ``ValueError`` or ``TypeError`` for others."""
         tally = cls()
         if isinstance(stored, bytes):
             if len(stored) != ROWS * COLUMNS:

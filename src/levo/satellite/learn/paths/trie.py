@@ -3,19 +3,20 @@
 Laws (property-tested). ``learn(A)`` merged with ``learn(B)`` has the same bytes as ``learn(A + B)`` in any
 order and partition, although the trie is bounded, because every bound is a function of the *set* of paths:
 
-* a node keeps the literals that rank lowest; the rest share the child ``{*}``. First come those that people
-  named, then those that are *established* (20 requests answered with success, more callers first, then older
-  ones), then the others by a keyed hash: nothing that a client chooses decides which of them stay. Of what was
-  folded a tally of successes remains (:class:`tally.Tally`), so that a literal is established by all of its
-  requests, whenever they came. What ranks lowest by hash among all ranks lowest among any part, so it was never
-  thrown away on the way. A literal that is established only after it was folded is kept from then on: its
-  earlier requests stay at ``{*}``, which is where the order of arrival shows (docs/decisions/0009);
+* a node keeps the literals that rank lowest, those that people named and then by a keyed hash; the rest share
+  the child ``{*}``. Nothing that a client chooses decides which of them stay. What ranks lowest among all
+  ranks lowest among any part, so it was never thrown away on the way;
+* beside them a node keeps as many that are *established*: 20 requests answered with success, more callers
+  first, then older ones. Of what was folded a tally of successes remains (:class:`tally.Tally`), so that a
+  literal is established by all of its requests, whenever they came. One that is established only after it
+  was folded is kept from then on: its earlier requests stay at ``{*}``, which is where the order of arrival
+  shows (docs/decisions/0009);
 * a literal that is certain to be a value goes to ``{*}``, too, and only its keyed hash stays (``forget``).
   That rule only ever gains from more requests, so a part forgets nothing that the whole would keep;
 * the greatest number of leaves below a node is its parent's divided by the parent's number of children. It
   only shrinks as paths are added. It is without limit until the *estimated number of distinct paths* (the k
-  least hashes: a function of the set, too) passes a threshold. What is established shares a number of its own,
-  so that paths which are not cannot make it small.
+  least hashes: a function of the set, too) passes a threshold. What is established shares a number of its
+  own, so that paths which are not cannot make it small.
 
 Counts are integers (weights in thousandths), so that adding them is associative.
 """
@@ -227,8 +228,19 @@ class Node:
             stack.extend(node.kids.values())
         return Strength(min(successes, MOST_TALLIED), len(callers), first)
 
+    def callers_below(self) -> tuple[int, ...]:
+        """Return the least hashes of the callers of requests that ended here or below."""
+        least: tuple[int, ...] = ()
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            if node.callers:
+                least = least_callers(least, node.callers) if least else node.callers
+            stack.extend(node.kids.values())
+        return least
+
     def is_firm(self, rules: Rules, place: str) -> bool:
-        """Whether this, which is at *place*, is established, also by requests that came before it was kept."""
+        """Whether this, which is at *place*, is established, counting requests from before it was kept."""
         successes = self.strength().successes
         return successes >= ESTABLISHED or successes + rules.tally.count(place, rules.key) >= ESTABLISHED
 
