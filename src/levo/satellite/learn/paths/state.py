@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
@@ -408,11 +410,14 @@ class PathState:
         self.fold()
         found = bool(self.given_out)
         self.given_out, self.tally = GivenOut(), Tally()
+        once = os.urandom(16)
         stack = [self.root]
         while stack:
             node = stack.pop()
             found = found or node.forgotten > 0 or node.bar is not None or bool(node.callers)
-            node.gone, node.odd, node.bar, node.callers = frozenset(), frozenset(), None, ()
+            node.gone, node.odd, node.bar = frozenset(), frozenset(), None
+            # How many there were, and where the same ones, still counts; who they are can no longer be told.
+            node.callers = tuple(sorted({_renamed(caller, once) for caller in node.callers}))
             stack.extend(node.kids.values())
         return found
 
@@ -526,6 +531,10 @@ def merge(a: PathState, b: PathState) -> PathState:
     state.absorb(a)
     state.absorb(b)
     return state
+
+
+def _renamed(caller: int, key: bytes) -> int:
+    return int.from_bytes(blake2b(caller.to_bytes(4), digest_size=4, key=key).digest()) or 1
 
 
 def body_counter(method: str, place: Key, status: int) -> int:
