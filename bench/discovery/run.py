@@ -9,6 +9,7 @@ Usage: ``python bench/discovery/run.py PACKAGE_DIRECTORY CACHE_FILE [--split rep
 from __future__ import annotations
 
 import argparse
+import random
 import sys
 import time
 from collections import Counter, defaultdict
@@ -38,6 +39,12 @@ def main() -> None:
     parser.add_argument("--apis", type=int, default=60)
     parser.add_argument("--requests", type=int, nargs="*", default=[1000])
     parser.add_argument("--rules", action="store_true", help="score simple rules beside")
+    parser.add_argument(
+        "--callers",
+        type=int,
+        default=0,
+        help="each request comes from one of so many (default: nobody knows)",
+    )
     parser.add_argument("--show", type=int, default=0, help="print this many mistakes")
     options = parser.parse_args()
     everything = read_directory(options.package, options.cache)
@@ -51,7 +58,7 @@ def main() -> None:
             for description in sample(pool, seed, options.apis):
                 traffic = Traffic(description, seed)
                 requests = list(traffic.requests(count))
-                mine.add(_learned(description, traffic, requests, clock, options.show))
+                mine.add(_learned(description, traffic, requests, clock, options))
                 if options.rules:
                     for name, rule in RULES.items():
                         pooled[name].add(_ruled(rule, traffic, requests))
@@ -68,12 +75,18 @@ def main() -> None:
 
 
 def _learned(
-    description: Description, traffic: Traffic, requests: list[Request], clock: Counter[str], show: int
+    description: Description,
+    traffic: Traffic,
+    requests: list[Request],
+    clock: Counter[str],
+    options: argparse.Namespace,
 ) -> Score:
-    state = PathState()
+    state, show = PathState(), options.show
+    draw = random.Random(1)
+    callers = [draw.randint(1, options.callers) if options.callers else 0 for _ in requests]
     started = time.perf_counter_ns()
-    for r in requests:
-        state.observe(r.method, r.path, r.status)
+    for r, caller in zip(requests, callers, strict=True):
+        state.observe(r.method, r.path, r.status, caller=caller * 2654435761 % (1 << 32))
     clock["observe"] += time.perf_counter_ns() - started
     clock["requests"] += len(requests)
     started = time.perf_counter_ns()

@@ -37,6 +37,8 @@ class RunningSatellite:
         for flag in ("--listen", "--otlp-grpc", "--otlp-http"):
             if flag not in options:
                 arguments += [flag, "127.0.0.1:0"]
+        if "--host-names" not in options:
+            arguments += ["--host-names", "all"]  # few tests wait until a host is proven
         self.process = subprocess.Popen(
             [*through, *arguments, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

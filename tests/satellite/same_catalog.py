@@ -109,7 +109,7 @@ class Catalog:
 
     def _count(self) -> None:
         if self.settings.budget is not None:
-            self.settings.budget.counted(self._writer.paths)
+            self.settings.budget.counted(self._writer.paths_of)
 
     def commit(self, state: State, *, decide: bool = True) -> None:
         self._commits += 1

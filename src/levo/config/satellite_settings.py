@@ -40,6 +40,12 @@ class SatelliteSettings:
     max_request_bytes: int
     max_in_flight_bytes: int
     journal_max_bytes: int
+    host_names: Literal["proven", "all"]
+    max_hosts: int
+    max_places: int
+    learner_max_bytes: int
+    endpoint_retention_ns: int
+    refused_retention_ns: int
     drain_timeout_ns: int
     dry_run: bool
 
@@ -62,6 +68,28 @@ def load_settings(
 
 def _size(value: str) -> int:
     return values.size_bytes(value, least=_LEAST_BYTES, most=1 << 50)
+
+
+def _number(value: str) -> int:
+    written = values.text(value)
+    if not (written.isascii() and written.isdigit() and 1 <= int(written[:10]) <= 1_000_000):
+        raise values.BadValue(f"{values.shown(value)} is not a whole number from 1 to 1000000")
+    return int(written)
+
+
+_DAY_NS = 86_400 * 10**9
+_MOST_DAYS = 36_500
+
+
+def _days(value: str) -> int:
+    written = values.text(value).lower().removesuffix("d")
+    if not (written.isascii() and written.isdigit() and 1 <= int(written[:6]) <= _MOST_DAYS):
+        raise values.BadValue(f"{values.shown(value)} is no number of days from 1d to {_MOST_DAYS}d")
+    return int(written) * _DAY_NS
+
+
+def _show_days(nanoseconds: int) -> str:
+    return f"{nanoseconds // _DAY_NS}d"
 
 
 def _file(value: str) -> Path:
@@ -189,6 +217,44 @@ OPTIONS: tuple[Option, ...] = (
         "journal-max-bytes", "Limits",
         "Most octets that wait on disk to be learned; past it senders are told to come back.",
         _size, 1 << 30, values.show_size, metavar="SIZE",
+    ),
+    _option(
+        "host-names", "Limits",
+        "Which hosts are shown by name: proven, or all at once.",
+        values.choice("proven", "all"), "proven", metavar="WHICH",
+        note="Any client can send any Host. Until a host had three requests answered with success, from two "
+        "callers or over a day, a hash stands for its name; addresses and localhost are shown at once.",
+    ),
+    _option(
+        "max-hosts", "Limits",
+        "Hosts of one application that are told apart.",
+        _number, 500, metavar="NUMBER",
+        note="When there is no room, the host with the fewest successes and callers makes it, unless it had "
+        "20 successes. What finds no room is learned at the host *.",
+    ),
+    _option(
+        "max-places", "Limits",
+        "Methods and paths of one application that are kept.",
+        _number, 20_000, metavar="NUMBER",
+        note="When there is no room, those make it that were never answered with success, then those with "
+        "fewest successes, unless they had 20.",
+    ),
+    _option(
+        "learner-max-bytes", "Limits",
+        "About how much memory the paths of hosts take while traffic is learned.",
+        _size, 256 << 20, values.show_size, metavar="SIZE",
+        note="Hosts not used for longest are read from disk when they are needed again. The learner needs "
+        "about 150MiB beside it.",
+    ),
+    _option(
+        "endpoint-retention", "Limits",
+        "How long an endpoint is kept that nobody uses.",
+        _days, 400 * _DAY_NS, _show_days, metavar="DAYS", field_name="endpoint_retention_ns",
+    ),
+    _option(
+        "refused-retention", "Limits",
+        "How long a path is kept that was only ever refused.",
+        _days, 30 * _DAY_NS, _show_days, metavar="DAYS", field_name="refused_retention_ns",
     ),
     _option(
         "drain-timeout", "Limits",

@@ -35,14 +35,16 @@ from levo.satellite.connections import (
 )
 from levo.satellite.header_timeout import bounded_protocol
 from levo.satellite.keys import KeyWatch
-from levo.satellite.learner import JOURNAL_NAME, Progress
+from levo.satellite.learner import JOURNAL_NAME, Bounds, Progress
 from levo.satellite.log_rate import calm_log
 from levo.satellite.queue import Journal
 from levo.satellite.readiness import Readiness
 from levo.satellite.receive import GrpcReceiver, Ingester
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
 from levo.satellite.store.faults import opening
+from levo.satellite.store.hosts import Limits
 from levo.satellite.store.userdata import USERDATA_NAME, UserData
+from levo.satellite.store.writer import Retention
 from levo.satellite.supervisor import LearnerSupervisor
 from levo.satellite.web import (
     Backup,
@@ -134,7 +136,9 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             live.publish(progress.revision)
 
         admission = _admission(settings, authenticator)
-        supervisor = LearnerSupervisor(data_dir, on_progress, journal_end=lambda: journal.end)
+        supervisor = LearnerSupervisor(
+            data_dir, on_progress, bounds=_bounds(settings), journal_end=lambda: journal.end
+        )
         readiness = Readiness(
             stopping=stop.is_set,
             refusal=journal.refusal,
@@ -255,6 +259,15 @@ def _connect(settings: SatelliteSettings, web_url: str, admission: IngestionToke
         certificate=Certificate(chain, key, authority) if chain and key else None,
         authority=read_authority(authority) if authority else "",
         token_required=lambda: admission is not None and admission.asked_for,
+    )
+
+
+def _bounds(settings: SatelliteSettings) -> Bounds:
+    """Return how much the learner keeps."""
+    return Bounds(
+        Limits(settings.max_hosts, settings.max_places, settings.host_names == "all"),
+        Retention(settings.endpoint_retention_ns, settings.refused_retention_ns),
+        settings.learner_max_bytes,
     )
 
 

@@ -48,7 +48,9 @@ from levo.satellite.queue.reader import DOUBT_S
 from levo.satellite.scheduler import DecisionScheduler
 from levo.satellite.store import DATABASE_NAME, CatalogWriter
 from levo.satellite.store.faults import described, fault_of
+from levo.satellite.store.hosts import Limits
 from levo.satellite.store.rotation import KEY_BYTES, KEY_NAME, read_key
+from levo.satellite.store.writer import Retention
 
 _LOG = logging.getLogger(__name__)
 JOURNAL_NAME = "journal"
@@ -61,7 +63,8 @@ GATHER_S = 0.15
 MAX_DELTA_ENDPOINTS = 20_000
 """More new facts than these are committed at once, which bounds memory under a flood of random paths."""
 PRUNE_INTERVAL_S = 600.0
-"""How often old rollups are deleted."""
+"""How often old rollups, and what was not seen for long, are deleted."""
+DAY_NS = 86_400 * 10**9
 LOOKED_AT_ONCE = 100
 """Endpoints that are looked at for sensitive data in one transaction."""
 BUSY_SHARE, IDLE_SHARE = 0.1, 0.5
@@ -153,14 +156,16 @@ class Learner:
         writer: CatalogWriter,
         mode: Mode = Mode.NORMAL,
         settings: LearnSettings = DEFAULT_SETTINGS,
+        retention: Retention | None = None,
     ) -> None:
+        self._retention = retention
         self._reader = reader
         self._writer = writer
         self._careful_records = 0 if mode is Mode.NORMAL else CAREFUL_RECORDS
         self._skip_one = mode is Mode.SKIP_ONE
         self._settings = settings
         if settings.budget is not None:
-            settings.budget.counted(writer.paths)
+            settings.budget.counted(writer.paths_of)
         self._recent = RecentDeliveries(writer.is_known)
         self._scheduler = DecisionScheduler()
         self._delta = State()
@@ -215,7 +220,7 @@ class Learner:
         self._recent.committed()
         if now_s - self._last_prune_s > PRUNE_INTERVAL_S:
             self._last_prune_s = now_s
-            self._writer.prune(time.time_ns())
+            self._writer.prune(time.time_ns(), self._retention)
         self._careful_records = max(0, self._careful_records - 1)
         self._last_commit_s = now_s
         return self.progress()
@@ -275,12 +280,26 @@ def only_learner(data_dir: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def run(data_dir: Path, mode: Mode, commands: int, answers: int) -> None:
+class Bounds(msgspec.Struct, frozen=True):
+    """How much the learner keeps; the main process says so."""
+
+    limits: Limits = Limits()
+    retention: Retention = Retention(400 * DAY_NS, 30 * DAY_NS)
+    memory_octets: int = 256 << 20
+    """About how much the paths of hosts may take in memory."""
+
+
+def run(data_dir: Path, mode: Mode, bounds: Bounds, commands: int, answers: int) -> None:
     """Work until told to end, reading from and writing to the file descriptors given."""
     settings = load_settings(data_dir)
     with (
         only_learner(data_dir),
-        CatalogWriter(data_dir / DATABASE_NAME, key=settings.caller_key) as writer,
+        CatalogWriter(
+            data_dir / DATABASE_NAME,
+            key=settings.caller_key,
+            limits=bounds.limits,
+            memory_octets=bounds.memory_octets,
+        ) as writer,
     ):
         reader = JournalReader(data_dir / JOURNAL_NAME, writer.checkpoint().position)
         before = writer.decide_again()
@@ -290,7 +309,7 @@ def run(data_dir: Path, mode: Mode, commands: int, answers: int) -> None:
                 len(writer.pending),
                 before,
             )
-        learner = Learner(reader, writer, mode, settings)
+        learner = Learner(reader, writer, mode, settings, bounds.retention)
         learner.listen()
         _tell(answers, learner.progress())
         draining = False
@@ -346,7 +365,7 @@ def _tell(answers: int, progress: Progress) -> None:
 
 
 def main() -> int:
-    """Entry point of the process: the arguments are the data directory and the mode."""
+    """Entry point of the process: the arguments are the data directory, the mode and ``Bounds`` as JSON."""
     import signal
 
     # Receiving and pages go first on a busy machine: what waits to be learned is safe on disk. A service's
@@ -359,7 +378,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="levo satellite: %(message)s")
     _LOG.addFilter(RateLimited())
     try:
-        run(Path(sys.argv[1]), Mode(sys.argv[2]), 0, 1)
+        run(Path(sys.argv[1]), Mode(sys.argv[2]), msgspec.json.decode(sys.argv[3], type=Bounds), 0, 1)
     except BrokenPipeError:
         return 0
     except LevoError as error:

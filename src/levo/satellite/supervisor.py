@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from levo.errors import LevoError
-from levo.satellite.learner import Mode, Progress
+from levo.satellite.learner import Bounds, Mode, Progress
 from levo.satellite.queue import Position
 
 _LOG = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ class LearnerSupervisor:
         data_dir: Path,
         on_progress: Callable[[Progress], None],
         *,
+        bounds: Bounds | None = None,
         journal_end: Callable[[], Position] = lambda: Position(0, 0),
         backoff_s: float = 0.2,
         clock_s: Callable[[], float] = time.monotonic,
@@ -62,11 +63,13 @@ class LearnerSupervisor:
         """Args:
         data_dir: that of the Satellite.
         on_progress: called after each commit.
+        bounds: how much the learner keeps.
         journal_end: up to where the journal is durable.
         backoff_s: the pause before the first restart; it doubles while there is no progress.
         clock_s: a clock that is never set back.
         """
         self._data_dir = data_dir
+        self._bounds = bounds or Bounds()
         self._first_backoff_s = backoff_s
         self._on_progress = on_progress
         self._journal_end = journal_end
@@ -166,6 +169,7 @@ class LearnerSupervisor:
             "levo.satellite.learner",
             str(self._data_dir),
             self._mode(),
+            msgspec.json.encode(self._bounds).decode(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )

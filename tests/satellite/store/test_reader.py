@@ -22,8 +22,11 @@ def reader(tmp_path: Path) -> Iterator[CatalogReader]:
             trace("/users/1"),
             trace("/users/2", status=404, end_ns=NOW - SECOND),
             trace("/orders", method="POST", status=201, weight=10, end_ns=NOW + SECOND),
+            trace("/orders", method="POST", environment="production"),
             trace("/orders", method="POST", status=500, environment="production"),
+            trace("/100%_off", application="bank", host="bank.example"),
             trace("/100%_off", application="bank", host="bank.example", status=0),
+            trace("/secret", status=401),
             None,
         ],
     )
@@ -87,14 +90,22 @@ def test_applications_and_summary(reader: CatalogReader) -> None:
     summary = reader.summary()
 
     assert [(r.environment, r.application, r.endpoints, r.exchanges) for r in rows] == [
-        ("production", "shop", 1, 1),
-        ("staging", "bank", 1, 1),
+        ("production", "shop", 1, 2),
+        ("staging", "bank", 1, 2),
         ("staging", "shop", 2, 12),
     ]
     assert total == 3 == summary.applications
-    assert (summary.endpoints, summary.exchanges, summary.errors) == (4, 14, 1)
+    assert (summary.endpoints, summary.exchanges, summary.errors) == (4, 16, 1)
     assert summary.counters["ignored_spans"] == 1
     assert reader.revision() == summary.revision == 1
+
+
+def test_what_was_only_refused_is_listed_apart(reader: CatalogReader) -> None:
+    total, rows = reader.refused()
+
+    assert [(row.path, row.statuses, row.exchanges) for row in rows] == [("/secret", {"401": 1}, 1)]
+    assert total == 1 and list(reader.each_refused()) == rows
+    assert reader.within("other").refused() == (0, [])
 
 
 def test_names(reader: CatalogReader) -> None:
@@ -117,19 +128,20 @@ def test_many_threads_may_read(reader: CatalogReader) -> None:
 def test_facets_count_under_the_other_filters(tmp_path: Path) -> None:
     traces = [
         trace("/a", application="shop"),
-        trace("/b", application="shop", status=500),
-        trace("/c", application="bank", status=500),
+        trace("/b", application="shop", status=301),
+        trace("/c", application="bank", status=301),
     ]
     reader = catalog(tmp_path / "catalog", traces)
 
     found = reader.facets(EndpointFilter(application="shop"))
 
     assert {v.value: v.endpoints for v in found["application"]} == {"shop": 2, "bank": 1}
-    assert {v.value: v.endpoints for v in found["status"]} == {"2xx": 1, "5xx": 1}
+    assert {v.value: v.endpoints for v in found["status"]} == {"2xx": 1, "3xx": 1}
 
 
 def test_endpoints_with_errors_come_most_first(tmp_path: Path) -> None:
-    traces = [trace("/a"), trace("/b", status=500), trace("/c", status=503, weight=7)]
+    traces = [trace(path) for path in ("/a", "/b", "/c")]
+    traces += [trace("/b", status=500), trace("/c", status=503, weight=7)]
 
     found = catalog(tmp_path / "catalog", traces).most_errors(60, 0)
 
@@ -139,13 +151,14 @@ def test_endpoints_with_errors_come_most_first(tmp_path: Path) -> None:
 def test_errors_are_those_of_the_time_asked_for(tmp_path: Path) -> None:
     early = NOW - 7200 * SECOND
     traces = [trace("/old", status=500, weight=9, end_ns=early), trace("/old"), trace("/new", status=500)]
+    traces.append(trace("/new", end_ns=early))
     reader = catalog(tmp_path / "catalog", traces)
 
     recent = reader.most_errors(60, NOW // SECOND - 3600)
     whole = reader.most_errors(3600, 0)
 
     assert [(row.path, traffic.server_errors) for row, traffic in recent] == [("/new", 1)]
-    assert [(row.path, t.server_errors, t.exchanges) for row, t in whole] == [("/old", 9, 10), ("/new", 1, 1)]
+    assert [(row.path, t.server_errors, t.exchanges) for row, t in whole] == [("/old", 9, 10), ("/new", 1, 2)]
     assert [row.path for row, _ in reader.within("acme").most_errors(60, 0)] == ["/old", "/new"]
 
 

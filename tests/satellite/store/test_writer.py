@@ -14,6 +14,7 @@ from levo.satellite.learn import Run, SensorReport, State, Trace, learn_all, lea
 from levo.satellite.learn.trace import schemes_of, status_name
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
+from levo.satellite.store.hosts import Limits
 from levo.satellite.store.writer import MAX_RUNS
 from tests.helpers.effort import scaled
 from tests.satellite.learn.test_state import states
@@ -44,10 +45,10 @@ SHOWN = {"/": "/", "/users/{integer}": "/users/{userId}", "/users/me": "/users/m
 
 
 def proven(delta: State) -> State:
-    """Return *delta* without the endpoints that nothing in it proves: all they did was not to be there."""
+    """Return *delta* without the endpoints that nothing in it proves: none of their requests had success."""
     kept = merge(State(), delta)
     for key, facts in delta.endpoints.items():
-        if set(facts.statuses) == {404}:
+        if not any(100 <= status < 400 for status in facts.statuses):
             del kept.endpoints[key]
     return kept
 
@@ -140,21 +141,47 @@ def test_the_revision_grows_only_with_news(tmp_path: Path) -> None:
 
 
 def test_a_full_catalog_counts_what_it_cannot_take(tmp_path: Path) -> None:
-    def flood(start: int) -> list[Trace | None]:
-        return [trace("/word", host=f"h{number}.example", weight=2) for number in range(start, start + 5)]
+    """Established places stay, and where they are all there is room for, new ones are counted."""
 
-    with CatalogWriter(tmp_path / "catalog", max_endpoints=7) as writer:
-        writer.commit(learn_all(State(), flood(0)), Position(1, 1))
-        writer.commit(learn_all(State(), flood(5)), Position(1, 2))
+    def used(start: int) -> list[Trace | None]:
+        return [
+            trace("/word", host=f"h{number}.example", weight=2)
+            for number in range(start, start + 5)
+            for _ in range(20)
+        ]
+
+    with CatalogWriter(tmp_path / "catalog", limits=Limits(places=7, name_hosts=True)) as writer:
+        writer.commit(learn_all(State(), used(0)), Position(1, 1))
+        writer.commit(learn_all(State(), used(5)), Position(1, 2))
         writer.commit(
             learn_all(State(), [trace("/word", host="h0.example", end_ns=NOW + SECOND)]), Position(1, 3)
         )
     reader = CatalogReader(tmp_path / "catalog")
 
     assert reader.summary().endpoints == 7
-    assert reader.summary().counters["endpoint_limit_exchanges"] == 2 * 3
+    assert reader.summary().counters["endpoint_limit_exchanges"] == 2 * 20 * 3
     assert reader.summary().last_seen_ns == NOW + SECOND
     reader.close()
+
+
+def test_what_never_had_success_makes_room_first_then_what_had_least(tmp_path: Path) -> None:
+    used = [trace("/used", end_ns=NOW) for _ in range(20)]
+    rare = [trace("/rare", end_ns=NOW + SECOND)]
+    refused = [trace("/refused", status=401, end_ns=NOW + 2 * SECOND) for _ in range(50)]
+    others = [trace("/used", application="bank")]
+    paths = []
+    with CatalogWriter(tmp_path / "catalog", limits=Limits(places=3, name_hosts=True)) as writer:
+        writer.commit(learn_all(State(), [*used, *rare, *refused, *others]), Position(1, 1))
+        for number, path in enumerate(("/new", "/newer"), start=2):
+            writer.commit(learn_all(State(), [trace(path, end_ns=NOW + 9 * SECOND)]), Position(1, number))
+            reader = CatalogReader(tmp_path / "catalog")
+            paths.append({row.path for row in reader.endpoints(EndpointFilter(application="shop"))[1]})
+            counters = reader.summary().counters
+            reader.close()
+
+    assert paths == [{"/used", "/rare", "/new"}, {"/used", "/new", "/newer"}]
+    assert counters["displaced_exchanges"] == 51
+    assert not counters.get("noise_exchanges")
 
 
 def test_old_pages_are_not_left_in_the_log(tmp_path: Path) -> None:

@@ -30,17 +30,19 @@ RULES = {
     INGESTION: "POST /v1/traces, POST /v1/metrics",
     "viewer": """
         GET /, GET /catalog, GET /endpoints/{identity:int}, GET /endpoints/{identity:int}/evidence,
-        GET /sensors, GET /sensitive, GET /changes, GET /encrypted, GET /reference, GET /settings,
+        GET /sensors, GET /sensitive, GET /changes, GET /encrypted, GET /refused, GET /reference, GET /settings,
         GET /connect, GET /connect/ca.pem, GET /live, GET /metrics, GET /api, GET /api/endpoints,
         GET /api/endpoints/{identity:int}, GET /api/endpoints/{identity:int}/traffic,
         GET /api/endpoints/{identity:int}/operation, GET /api/endpoints/{identity:int}/evidence,
         GET /api/endpoints/{identity:int}/decisions, GET /api/traffic, GET /api/encrypted,
+        GET /api/refused,
         GET /api/applications, GET /api/sensors, GET /api/summary, GET /api/sensitive, GET /api/findings,
         GET /api/changes, GET /api/openapi, GET /api/comparison, GET /api/events, GET /api/views,
         POST /logout, POST /settings/password
     """,
     "editor": """
-        POST /endpoints/{identity:int}/decide, POST /decisions/{identity:int}/undo, POST /views,
+        POST /endpoints/{identity:int}/decide, POST /endpoints/{identity:int}/delete,
+        DELETE /api/endpoints/{identity:int}, POST /decisions/{identity:int}/undo, POST /views,
         POST /views/{identity:int}/remove, POST /reference/description, PUT /api/description,
         DELETE /api/description, POST /api/endpoints/{identity:int}/decisions,
         DELETE /api/decisions/{identity:int}, POST /api/views, DELETE /api/views/{identity:int}

@@ -31,6 +31,7 @@ PAGES = (
     f"/sensitive?application={OTHER}-shop",
     "/changes",
     "/encrypted",
+    "/refused",
     "/reference",
     "/sensors",
     "/settings",

@@ -17,12 +17,23 @@ _LONGEST_CACHED = 45
 
 
 @lru_cache(maxsize=1 << 13)
-def _hashed(address: str, key: bytes) -> tuple[int, int]:
-    """Return the register of *address*, and its rank. The latest callers are remembered: they come again."""
+def _hashed(address: str, key: bytes) -> tuple[int, int, int]:
+    """Return the register of *address*, its rank, and a hash of 32 bits that is not 0.
+
+    The latest callers are remembered: they come again.
+    """
     digest = hashlib.blake2b(address.encode(), key=key, digest_size=8).digest()
     number = int.from_bytes(digest)
     rest = number >> _SKETCH_BITS
-    return number & (SKETCH_SIZE - 1), 64 - _SKETCH_BITS - rest.bit_length() + 1
+    return number & (SKETCH_SIZE - 1), 64 - _SKETCH_BITS - rest.bit_length() + 1, (number >> 32) or 1
+
+
+def caller_hash(key: bytes, address: str) -> int:
+    """Return a keyed hash of *address* of 32 bits, by which one caller is told from another; 0 for none."""
+    if not address:
+        return 0
+    hashed = _hashed if len(address) <= _LONGEST_CACHED else _hashed.__wrapped__
+    return hashed(address, key)[2]
 
 
 class Callers(msgspec.Struct, array_like=True):
@@ -33,7 +44,7 @@ class Callers(msgspec.Struct, array_like=True):
     def add(self, key: bytes, address: str) -> None:
         """Count *address*; *key* makes the hashes of this installation its own."""
         hashed = _hashed if len(address) <= _LONGEST_CACHED else _hashed.__wrapped__
-        register, rank = hashed(address, key)
+        register, rank, _ = hashed(address, key)
         if not self.registers:
             self.registers = bytes(SKETCH_SIZE)
         if self.registers[register] < rank:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from levo.satellite.learn.callers import Callers
+from levo.satellite.learn.callers import Callers, caller_hash
 from levo.satellite.learn.knowledge import UNREAD, learn_messages
 from levo.satellite.learn.operations import parts_of
 from levo.satellite.learn.paths.state import MOST_BODIES, PathState, body_counter
@@ -95,6 +95,9 @@ class EndpointFacts:
             self.callers.add(caller_key, trace.client)
 
 
+MINUTE_NS = 60 * 10**9
+GRPC_REFUSED = 500
+"""Stands for the status of a gRPC call that failed, which HTTP answers with 200."""
 WEIGHT_PARTS = 1024
 """Weights are counted in this part of an exchange: sums are exact then, in whatever order."""
 
@@ -120,15 +123,15 @@ class BodyBudget:
         """Look into the first *thorough* of each place and status, later into one in *least_share*."""
         self._thorough = thorough
         self._least_share = least_share
-        self._known: Mapping[Scope, PathState] = {}
+        self._known: Callable[[Scope], PathState | None] = lambda scope: None
 
-    def counted(self, known: Mapping[Scope, PathState]) -> None:
-        """Count from *known*, which the states that are learned into will be merged with."""
+    def counted(self, known: Callable[[Scope], PathState | None]) -> None:
+        """Count from what *known* returns of a host, which what is learned will be merged with."""
         self._known = known
 
     def wants(self, key: EndpointKey, trace: Trace, paths: PathState) -> bool:
         """Whether to look into *trace*, which is counted in *paths*."""
-        known = self._known.get(key.scope)
+        known = self._known(key.scope)
         before = known.bodies if known is not None else {}
         counter = body_counter(key.method, key.place, trace.status)
         new = paths.bodies.get(counter, 0)
@@ -209,19 +212,26 @@ def _learn_part(
     state: State, paths: PathState, scope: Scope, trace: Trace, keys: tuple[str, ...], settings: LearnSettings
 ) -> None:
     """Add one operation; *keys* is its place, empty where that is the path's."""
-    found = place = paths.observe(trace.method, trace.path, trace.status, trace.weight, keys)
+    key = settings.caller_key
+    found = place = paths.observe(
+        trace.method,
+        trace.path,
+        GRPC_REFUSED if trace.grpc_status > 0 and trace.status < 300 else trace.status,
+        trace.weight,
+        keys,
+        caller_hash(key, trace.client),
+        trace.end_ns // MINUTE_NS,
+    )
     if place is None:
-        # An answer such as 404 does not make an endpoint, but belongs to one that others make.
+        # An answer such as 404 or 401 does not make an endpoint, but belongs to one that others make.
         place = "/" + "/".join(keys or path_keys(trace.path))
-    key = EndpointKey(*scope, trace.method, place)
-    facts = state.endpoints.get(key)
+    endpoint = EndpointKey(*scope, trace.method, place)
+    facts = state.endpoints.get(endpoint)
     if facts is None:
-        facts = state.endpoints[key] = EndpointFacts()
-    facts.add_trace(trace, settings.caller_key)
-    if settings.budget is None or settings.budget.wants(key, trace, paths):
-        request, answer = learn_messages(
-            facts.knowledge, trace, place, settings.detectors, hash_key(settings.caller_key)
-        )
+        facts = state.endpoints[endpoint] = EndpointFacts()
+    facts.add_trace(trace, key)
+    if settings.budget is None or settings.budget.wants(endpoint, trace, paths):
+        request, answer = learn_messages(facts.knowledge, trace, place, settings.detectors, hash_key(key))
         if found is not None and 200 <= trace.status < 300 and trace.response_whole:
             if request is UNREAD:
                 request = read_document(trace.request_body)

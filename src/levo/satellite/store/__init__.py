@@ -12,6 +12,7 @@ from levo.satellite.store.reader import (
     EndpointFilter,
     EndpointRow,
     FacetValue,
+    RefusedRow,
     SensorRow,
     Summary,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "EndpointFilter",
     "EndpointRow",
     "FacetValue",
+    "RefusedRow",
     "SensorRow",
     "Summary",
 ]

@@ -24,7 +24,15 @@ from levo.satellite.learn.paths.state import Located
 from levo.satellite.learn.schema import unpack_knowledge
 from levo.satellite.learn.traffic import TrafficByMinute, merge_traffic
 from levo.satellite.store.changes import changes
-from levo.satellite.store.places import PlaceContents, PlaceRow, PlaceTable, is_proven, read_knowledge
+from levo.satellite.store.places import (
+    SCOPE,
+    PlaceContents,
+    PlaceRow,
+    PlaceTable,
+    Removed,
+    is_proven,
+    read_knowledge,
+)
 from levo.satellite.store.traffic import WHOLE_CATALOG, add_traffic, count_traffic, whole_of
 
 MAX_EVENTS = 100_000
@@ -44,7 +52,9 @@ class Added:
     refused: float = 0.0
     """Were left out, as there is no room for more places."""
     unproven: float = 0.0
-    """Were left out, as there is no room for more places that nothing proves; they count as noise, too."""
+    """Made room for others, as there is none for more places that nothing proves; they are noise, too."""
+    displaced: float = 0.0
+    """Had been learned, and made room for others."""
 
 
 @dataclass(slots=True)
@@ -104,17 +114,16 @@ class EndpointTable:
         row = self._places.find(scope, method, at.key)
         unproven = at.like != at.key
         if row is None and unproven and not self._places.has_room_unproven(scope):
-            added.unproven += facts.exchanges
-            if at.like is None:
-                added.noise += facts.exchanges
-                return False
-            at, unproven = at._replace(key=at.like), False
-            row = self._places.find(scope, method, at.key)
+            added.unproven += self._removed(self._places.make_room_unproven(scope)).exchanges
         proven = is_proven(facts.statuses) or (row is not None and row.proven)
         wanted = _assign(method, at, decision, proven=proven)
-        if row is None and self._places.is_full:
-            added.refused += facts.exchanges
-            return False
+        if row is None and self._places.is_full(scope):
+            gone = self._removed(self._places.make_room(scope))
+            added.displaced += gone.exchanges
+            added.noise -= gone.noise
+            if self._places.is_full(scope):
+                added.refused += facts.exchanges
+                return False
         endpoint = before = 0 if row is None else row.endpoint
         if wanted is None:
             added.noise += 0.0 if before else facts.exchanges
@@ -330,6 +339,34 @@ class EndpointTable:
             "UPDATE event SET time_ns = ? WHERE endpoint = ? AND kind = 'endpoint' AND time_ns = 0",
             (total.first_seen_ns, endpoint),
         )
+
+    def _removed(self, gone: Removed) -> Removed:
+        """Bring the endpoints up to date that had what is gone; return *gone*."""
+        for endpoint in sorted(gone.endpoints):
+            self._rebuild(endpoint)
+        return gone
+
+    def remove_host(self, scope: Scope) -> Removed:
+        """Delete all places and endpoints of a host."""
+        return self._removed(self._places.remove(SCOPE, scope))
+
+    def remove_endpoint(self, endpoint: int) -> Removed:
+        """Delete an endpoint with its places."""
+        return self._removed(self._places.remove("endpoint = ?", (endpoint,)))
+
+    def remove_unseen(self, since_ns: int, unproven_since_ns: int) -> Removed:
+        """Delete the places not seen since *since_ns*, and those of no endpoint since *unproven_since_ns*."""
+        return self._removed(
+            self._places.remove(
+                "last_seen_ns < CASE endpoint WHEN 0 THEN ? ELSE ? END", (unproven_since_ns, since_ns)
+            )
+        )
+
+    def rename_host(self, scope: Scope, host: str) -> None:
+        """Give a host another name."""
+        for table in ("place", "endpoint"):
+            self._connection.execute(f"UPDATE {table} SET host = ? WHERE {SCOPE}", (host, *scope))
+        self._places.forget()
 
     def _remove(self, endpoint: int, new: int) -> None:
         """Delete an endpoint that has no places any more, and lead its number to *new*, 0 for nowhere."""

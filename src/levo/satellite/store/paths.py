@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -14,6 +15,7 @@ from levo.satellite.learn import Override, PathState, Scope, decide_templates
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.paths.known import Kind as OverrideKind
 from levo.satellite.openapi import served_paths
+from levo.satellite.learn.paths.trie import Strength
 from levo.satellite.store.userdata.database import row_number
 from levo.satellite.store.userdata.decisions import read_path_decisions
 
@@ -27,85 +29,192 @@ UNDECIDED, NOTHING_SAID = 0, 1
 checksums of what people said (``read_words``)."""
 
 
+@dataclass(slots=True)
+class HostRow:
+    """A host whose paths are stored."""
+
+    strength: Strength
+    decided: int
+    """What people had said when it was decided on."""
+    octets: int = 0
+    """Of its stored paths, without the log."""
+    logged: int = 0
+    """Entries in the log."""
+
+
+class KnownPaths(Mapping[Scope, PathState]):
+    """The paths of each host, read when asked for; those not used for long leave memory when there are many.
+
+    What changes in memory has to be *held* until it is stored.
+    """
+
+    def __init__(self, read: Callable[[Scope], PathState], hosts: Mapping[Scope, HostRow], most: int) -> None:
+        self._read = read
+        self._hosts = hosts
+        self._most = most
+        self._loaded: dict[Scope, PathState] = {}
+        """In order of use."""
+        self.held: set[Scope] = set()
+
+    def __getitem__(self, scope: Scope) -> PathState:
+        found = self._loaded.pop(scope, None)
+        if found is None:
+            if scope not in self._hosts:
+                raise KeyError(scope)
+            found = self._read(scope)
+        self._loaded[scope] = found
+        return found
+
+    def __iter__(self) -> Iterator[Scope]:
+        return iter(self._hosts)
+
+    def __len__(self) -> int:
+        return len(self._hosts)
+
+    def keep(self, scope: Scope, paths: PathState) -> None:
+        """Have *paths* in memory."""
+        self._loaded[scope] = paths
+
+    def drop(self, scope: Scope) -> None:
+        """Forget what is in memory of a host."""
+        self._loaded.pop(scope, None)
+        self.held.discard(scope)
+
+    def trim(self) -> None:
+        """Let hosts leave memory, those not used for longest, until the stored octets of the others fit."""
+        total = sum(self._hosts[scope].octets + 1024 for scope in self._loaded if scope in self._hosts)
+        for scope in list(self._loaded):
+            if total <= self._most:
+                return
+            if scope not in self.held:
+                del self._loaded[scope]
+                total -= self._hosts[scope].octets + 1024
+
+
 class PathTable:
-    """The paths of each host, in memory, and stored in the transaction of what else was learned.
+    """The paths of each host, stored in the transaction of what else was learned.
 
     *pending* are the hosts on whose templates nothing was decided since they last learned something, or since
     people said something else about them.
     """
 
-    def __init__(self, connection: sqlite3.Connection, key: bytes) -> None:
+    def __init__(self, connection: sqlite3.Connection, key: bytes, most_octets: int = 1 << 62) -> None:
+        """*most_octets*: stored octets of the hosts that are in memory, as far as that is possible."""
         self._connection = connection
         self._key = key
-        self.known: dict[Scope, PathState] = {}
+        self.hosts: dict[Scope, HostRow] = {}
         self.pending: set[Scope] = set()
-        self._logged: dict[Scope, int] = {}
-        """Entries in the log by host that has one."""
-        self._bytes: dict[Scope, int] = {}
-        self._decided: dict[Scope, int] = {}
-        """What people had said about each host when it was decided on."""
-        for row in connection.execute("SELECT organization, environment, application, host FROM paths"):
-            self.reload(Scope(*row))
+        self.known = KnownPaths(self._read, self.hosts, most_octets)
+        for scope, row in _read_hosts(connection):
+            self.hosts[scope] = row
+            if row.strength.successes < 0:  # stored by an earlier version
+                row.strength = self.known[scope].root.strength()
+            if row.decided == UNDECIDED:
+                self.pending.add(scope)
+        self.known.trim()
+
+    def _read(self, scope: Scope) -> PathState:
+        """Return what is stored of a host; what cannot be read any more is learned anew."""
+        stored = read_paths(self._connection, scope, self._key)
+        return PathState(self._key) if stored is None else stored.paths
 
     def reload(self, scope: Scope) -> None:
-        """Take what is stored of a host; what cannot be read any more is learned anew."""
-        self.known.pop(scope, None)
-        self._logged.pop(scope, None)
-        stored = read_paths(self._connection, scope, self._key)
-        if stored is None:
-            return
-        self.known[scope], self._bytes[scope], self._decided[scope], logged = stored
-        if logged:
-            self._logged[scope] = logged
-        if self._decided[scope] == UNDECIDED:
-            self.pending.add(scope)
+        """Take what is stored of a host."""
+        self.known.drop(scope)
+        self.hosts.pop(scope, None)
+        for _, row in _read_hosts(self._connection, scope):
+            self.hosts[scope] = row
+            if row.decided == UNDECIDED:
+                self.pending.add(scope)
 
     def listen(self, words: Mapping[Scope, int]) -> None:
         """Make pending the hosts that were decided on while people said other than *words*."""
-        for scope in self.known.keys() - self.pending:
-            if self._decided.get(scope, NOTHING_SAID) != words.get(scope, NOTHING_SAID):
+        for scope, row in self.hosts.items():
+            if scope not in self.pending and row.decided != words.get(scope, NOTHING_SAID):
                 self.pending.add(scope)
 
     def learn(self, scope: Scope, delta: PathState) -> None:
         """Take in what was learned of the paths of a host, in memory."""
-        if scope not in self.known:
-            self.known[scope] = delta.empty()
-        self.known[scope].absorb(delta, fold=False)
+        self.of(scope).absorb(delta, fold=False)
+        self.known.held.add(scope)
         self.pending.add(scope)
 
     def of(self, scope: Scope) -> PathState:
         """Return what is known of the paths of a host, nothing at first."""
-        return self.known.setdefault(scope, PathState(self._key))
+        if scope not in self.hosts:
+            self.hosts[scope] = HostRow(Strength(0, 0, 0), UNDECIDED)
+            self.known.keep(scope, PathState(self._key))
+        return self.known[scope]
 
     def save(self, scope: Scope, delta: PathState | None, *, decided: int) -> None:
         """Store the paths of a host, of which *delta* is new (None: nothing is).
 
         *decided*: what people had said when it was decided on, ``UNDECIDED`` if it was not.
         """
-        known = self.known[scope]
-        self._decided[scope] = decided
+        known, row = self.known[scope], self.hosts[scope]
+        row.decided, row.strength = decided, known.root.strength()
         execute = self._connection.execute
-        if delta is not None and self._bytes.get(scope, 0) > LARGE_BYTES:
-            logged = self._logged.get(scope, 0)
-            if logged < LONGEST_LOG:
-                delta.conform(known)
-                execute(
-                    "INSERT INTO path_log (organization, environment, application, host, state)"
-                    " VALUES (?,?,?,?,?)",
-                    (*scope, delta.to_bytes()),
-                )
-                execute(f"UPDATE paths SET decided = ? WHERE {_SCOPE}", (decided, *scope))
-                self._logged[scope] = logged + 1
-                return
+        if delta is not None and row.octets > LARGE_BYTES and row.logged < LONGEST_LOG:
+            delta.conform(known)
+            execute(
+                "INSERT INTO path_log (organization, environment, application, host, state)"
+                " VALUES (?,?,?,?,?)",
+                (*scope, delta.to_bytes()),
+            )
+            execute(
+                f"UPDATE paths SET decided = ?, successes = ?, callers = ?, first_minute = ? WHERE {_SCOPE}",
+                (decided, *row.strength, *scope),
+            )
+            row.logged += 1
+            return
         octets = known.to_bytes()
         execute(
-            "INSERT OR REPLACE INTO paths (organization, environment, application, host, state, decided)"
-            " VALUES (?,?,?,?,?,?)",
-            (*scope, octets, decided),
+            "INSERT OR REPLACE INTO paths (organization, environment, application, host, state, decided,"
+            " successes, callers, first_minute) VALUES (?,?,?,?,?,?,?,?,?)",
+            (*scope, octets, decided, *row.strength),
         )
-        if self._logged.pop(scope, 0):
+        if row.logged:
             execute(f"DELETE FROM path_log WHERE {_SCOPE}", scope)
-        self._bytes[scope] = len(octets)
+            row.logged = 0
+        row.octets = len(octets)
+
+    def rename(self, scope: Scope, name: Scope) -> None:
+        """Give a host another name, in memory and in what is stored."""
+        paths = self.known[scope]
+        self.hosts[name] = self.hosts.pop(scope)
+        self.known.drop(scope)
+        self.known.keep(name, paths)
+        self.known.held.add(name)
+        self.pending.discard(scope)
+        self.pending.add(name)
+        for table in ("paths", "path_log"):
+            self._connection.execute(f"UPDATE {table} SET host = ? WHERE {_SCOPE}", (name.host, *scope))
+
+    def remove(self, scope: Scope) -> None:
+        """Forget the paths of a host."""
+        self.known.drop(scope)
+        self.hosts.pop(scope, None)
+        self.pending.discard(scope)
+        for table in ("paths", "path_log"):
+            self._connection.execute(f"DELETE FROM {table} WHERE {_SCOPE}", scope)
+
+    def stored(self) -> None:
+        """Say that all that is in memory is stored."""
+        self.known.held.clear()
+        self.known.trim()
+
+
+def _read_hosts(
+    connection: sqlite3.Connection, scope: Scope | None = None
+) -> Iterator[tuple[Scope, HostRow]]:
+    for row in connection.execute(
+        "SELECT organization, environment, application, host, successes, callers, first_minute, decided,"
+        " length(state), (SELECT count(*) FROM path_log WHERE organization = paths.organization AND"
+        " environment = paths.environment AND application = paths.application AND host = paths.host)"
+        f" FROM paths {'' if scope is None else f'WHERE {_SCOPE}'}",
+        scope or (),
+    ).fetchall():
+        yield Scope(*row[:4]), HostRow(Strength(*row[4:7]), *row[7:])
 
 
 class StoredPaths(NamedTuple):

@@ -5,16 +5,20 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
 from levo.satellite.learn import Callers, EndpointFacts, Knowledge, Scope
-from levo.satellite.learn.paths.state import ABSENT_STATUSES
+from levo.satellite.learn.paths.trie import ESTABLISHED
 from levo.satellite.learn.schema import pack_knowledge, unpack_knowledge
 from levo.satellite.store.traffic import add_traffic, move_traffic
 
 MAX_UNPROVEN = 1_000
 """Places of one host that are told apart although no answer has proven that they exist."""
+_PART = 100
+"""When there is no room, this part of the places makes it at once."""
+Application = tuple[str, str, str]
 
 _read_statuses = msgspec.json.Decoder(dict[int, float]).decode
 
@@ -25,7 +29,8 @@ def _write_statuses(statuses: Mapping[int, float]) -> str:
 
 _ROW = "id, method, path_key, endpoint, exchanges, statuses, unproven"
 _CONTENTS = f"{_ROW}, callers, knowledge"
-_SCOPE = "organization = ? AND environment = ? AND application = ? AND host = ?"
+_APPLICATION = "organization = ? AND environment = ? AND application = ?"
+SCOPE = "organization = ? AND environment = ? AND application = ? AND host = ?"
 
 
 @dataclass(slots=True)
@@ -44,7 +49,7 @@ class PlaceRow:
 
     @property
     def proven(self) -> bool:
-        """Whether some answer did not say that there is nothing."""
+        """Whether some request was answered with success (1xx to 3xx)."""
         return is_proven(_read_statuses(self.statuses))
 
 
@@ -57,29 +62,46 @@ class PlaceContents(PlaceRow):
 
 
 def is_proven(statuses: Mapping[int, float]) -> bool:
-    """Whether some answer did not say that there is nothing."""
-    return not statuses.keys() <= ABSENT_STATUSES
+    """Whether some request was answered with success (1xx to 3xx)."""
+    return any(100 <= status < 400 for status in statuses)
+
+
+def successes_of(statuses: str) -> int:
+    """Return how many exchanges of a stored column were answered with success, up to what is told apart."""
+    found = _read_statuses(statuses)
+    return min(ESTABLISHED, int(sum(exchanges for status, exchanges in found.items() if 100 <= status < 400)))
+
+
+class Removed(NamedTuple):
+    """What was deleted."""
+
+    exchanges: float = 0.0
+    noise: float = 0.0
+    """Of these, those that belonged to no endpoint."""
+    endpoints: frozenset[int] = frozenset()
+    """That had some of it."""
 
 
 class PlaceTable:
     """Reads and writes places, within the writer's transaction."""
 
     def __init__(self, connection: sqlite3.Connection, most: int) -> None:
+        """*most*: places of one application."""
         self._connection = connection
         self._most = most
         self._unproven: dict[Scope, int] = {}
-        self.count = 0
-        self.forget()
+        self._counts: dict[Application, int] = {}
+        connection.create_function("successes_of", 1, successes_of, deterministic=True)
 
     def forget(self) -> None:
-        """Count again, after a transaction that was taken back."""
-        (self.count,) = self._connection.execute("SELECT count(*) FROM place").fetchone()
+        """Count again, after a transaction that was taken back, or rows that others deleted."""
+        self._counts.clear()
         self._unproven.clear()
 
     def of(self, scope: Scope) -> Iterator[PlaceRow]:
         """Yield the places of a host, oldest first."""
         for row in self._connection.execute(
-            f"SELECT {_ROW} FROM place WHERE {_SCOPE} ORDER BY id",
+            f"SELECT {_ROW} FROM place WHERE {SCOPE} ORDER BY id",
             scope,
         ).fetchall():
             yield PlaceRow(*row)
@@ -97,23 +119,62 @@ class PlaceTable:
     def find(self, scope: Scope, method: str, place: str) -> PlaceContents | None:
         """Return a place, None if it is not stored."""
         row = self._connection.execute(
-            f"SELECT {_CONTENTS} FROM place WHERE {_SCOPE} AND method = ? AND path_key = ?"
+            f"SELECT {_CONTENTS} FROM place WHERE {SCOPE} AND method = ? AND path_key = ?"
             " ORDER BY id LIMIT 1",
             (*scope, method, place),
         ).fetchone()
         return None if row is None else PlaceContents(*row)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether no more places can be stored."""
-        return self.count >= self._most
+    def is_full(self, scope: Scope) -> bool:
+        """Whether no more places of the application of *scope* can be stored."""
+        application = scope[:3]
+        count = self._counts.get(application)
+        if count is None:
+            (count,) = self._connection.execute(
+                f"SELECT count(*) FROM place WHERE {_APPLICATION}", application
+            ).fetchone()
+            self._counts[application] = count
+        return count >= self._most
+
+    def make_room(self, scope: Scope) -> Removed:
+        """Delete some places of the application of *scope* that are not established.
+
+        First those that no endpoint has, then those with fewest successes, not seen for longest.
+        """
+        return self.remove(
+            f"id IN (SELECT id FROM place WHERE {_APPLICATION} AND successes_of(statuses) < {ESTABLISHED}"
+            " ORDER BY endpoint != 0, successes_of(statuses), last_seen_ns, id"
+            f" LIMIT {max(1, self._most // _PART)})",
+            scope[:3],
+        )
+
+    def make_room_unproven(self, scope: Scope) -> Removed:
+        """Delete some places of a host that nothing proves: with fewest traces, not seen for longest."""
+        return self.remove(
+            f"id IN (SELECT id FROM place WHERE {SCOPE} AND unproven"
+            f" ORDER BY traces, last_seen_ns, id LIMIT {MAX_UNPROVEN // _PART})",
+            scope,
+        )
+
+    def remove(self, which: str, values: tuple[object, ...]) -> Removed:
+        """Delete the places for which the SQL condition *which* holds, *values* in its place holders."""
+        rows = self._connection.execute(
+            f"DELETE FROM place WHERE {which} RETURNING exchanges, endpoint", values
+        ).fetchall()
+        if rows:
+            self.forget()
+        return Removed(
+            sum(exchanges for exchanges, _ in rows),
+            sum(exchanges for exchanges, endpoint in rows if not endpoint),
+            frozenset(endpoint for _, endpoint in rows if endpoint),
+        )
 
     def has_room_unproven(self, scope: Scope) -> bool:
         """Whether another place of a host can be stored that nothing proves."""
         known = self._unproven.get(scope)
         if known is None:
             (known,) = self._connection.execute(
-                f"SELECT count(*) FROM place WHERE {_SCOPE} AND unproven", scope
+                f"SELECT count(*) FROM place WHERE {SCOPE} AND unproven", scope
             ).fetchone()
         self._unproven[scope] = known
         return known < MAX_UNPROVEN
@@ -143,7 +204,8 @@ class PlaceTable:
                 pack_knowledge(facts.knowledge),
             ),
         ).fetchone()
-        self.count += 1
+        if scope[:3] in self._counts:
+            self._counts[scope[:3]] += 1
         if unproven and scope in self._unproven:
             self._unproven[scope] += 1
         add_traffic(self._connection, identity, facts.traffic)
@@ -203,8 +265,7 @@ class PlaceTable:
         target.statuses, target.exchanges = whole.statuses, whole.exchanges
         move_traffic(self._connection, source.id, target.id)
         self._connection.execute("DELETE FROM place WHERE id = ?", (source.id,))
-        self.count -= 1
-        self._unproven.clear()
+        self.forget()
 
     def joined(self, endpoint: int) -> EndpointFacts:
         """Return the figures of all places of an endpoint together, without messages and traffic."""

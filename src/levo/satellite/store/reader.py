@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from levo.satellite.learn.paths import Template
+from levo.satellite.learn.paths.state import ABSENT_STATUSES, shown_place
 from levo.satellite.learn.sensors import Run
 from levo.satellite.learn.trace import INVALID, INVALID_STATUS, schemes_of, status_name
 from levo.satellite.learn.traffic import Traffic
@@ -122,6 +123,30 @@ def _class_of(status: str) -> str:
     if status == INVALID:
         return INVALID
     return "none" if status == "0" else f"{status[0]}xx"
+
+
+class RefusedRow(msgspec.Struct, frozen=True):
+    """A path that was asked for and never answered with success."""
+
+    organization: str
+    environment: str
+    application: str
+    host: str
+    method: str
+    path: str
+    """With ``{?}`` for names that are not kept."""
+    exchanges: float
+    statuses: dict[str, float]
+    """Exchanges by status; ``0`` is "no response seen"."""
+    first_seen_ns: int
+    last_seen_ns: int
+
+
+_read_statuses = msgspec.json.Decoder(dict[str, float]).decode
+_REFUSED = (
+    "FROM place WHERE endpoint = 0 AND EXISTS (SELECT 1 FROM json_each(place.statuses)"
+    f" WHERE CAST(key AS INTEGER) NOT IN ({', '.join(map(str, sorted(ABSENT_STATUSES)))}))"
+)
 
 
 class ApplicationRow(msgspec.Struct, frozen=True):
@@ -474,6 +499,28 @@ class CatalogReader:
                 f"SELECT min(first_seen_ns) FROM endpoint {where}", place or ()
             ).fetchone()
         return int(row[0] or 0)
+
+    def refused(self, *, limit: int = 100, offset: int = 0) -> tuple[int, list[RefusedRow]]:
+        """Return how many paths there are that never were answered with success and not only as absent, and
+        *limit* of them from *offset* on, latest first."""
+        with self._connection() as connection:
+            (total,) = connection.execute(f"SELECT count(*) {_REFUSED}").fetchone()
+            rows = connection.execute(
+                "SELECT organization, environment, application, host, method, path_key, exchanges, statuses,"
+                f" first_seen_ns, last_seen_ns {_REFUSED} ORDER BY last_seen_ns DESC, id LIMIT ? OFFSET ?",
+                (limit, offset),
+            ).fetchall()
+        return total, [
+            RefusedRow(*names, shown_place(key), exchanges, _read_statuses(statuses), first, last)
+            for *names, key, exchanges, statuses, first, last in rows
+        ]
+
+    def each_refused(self) -> Iterator[RefusedRow]:
+        """Yield all paths that were only refused, a page in memory at a time."""
+        offset = 0
+        while rows := self.refused(limit=1000, offset=offset)[1]:
+            yield from rows
+            offset += len(rows)
 
     def applications(self, *, limit: int = 100, offset: int = 0) -> tuple[int, list[ApplicationRow]]:
         """Return how many applications there are, and *limit* of them from *offset* on, by name."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from levo.errors import LevoError
 from levo.satellite.learn import Knowledge, Scope
 from levo.satellite.learn.schema import Node, pack_knowledge, unpack_knowledge
+from levo.satellite.store.hosts import UNNAMED
 from levo.satellite.store.paths import UNDECIDED, PathTable
 from levo.satellite.store.schema import DATABASE_NAME, open_for_writing
 
@@ -35,7 +36,7 @@ class Rotation:
     hosts: int
     """Hosts that no longer know which values responses gave out, and which names were forgotten."""
     unproven: int
-    """Places that nothing had proven to exist, which were deleted."""
+    """Places that nothing had proven to exist, or of hosts without a name, which were deleted."""
 
 
 def rotate_key(data_dir: Path) -> Rotation:
@@ -70,7 +71,10 @@ def _restart(connection: sqlite3.Connection, key: bytes) -> Rotation:
     execute("BEGIN IMMEDIATE")
     callers = execute("UPDATE place SET callers = x'' WHERE callers != x''").rowcount
     execute("UPDATE endpoint SET callers = x''")
-    unproven = execute("DELETE FROM place WHERE unproven").rowcount
+    unnamed = f"substr(host, 1, 1) = '{UNNAMED}'"
+    unproven = execute(f"DELETE FROM place WHERE unproven OR {unnamed}").rowcount
+    for table_name in ("endpoint", "paths", "path_log"):
+        execute(f"DELETE FROM {table_name} WHERE {unnamed}")
     objects = 0
     for (identity,) in execute("SELECT id FROM place").fetchall():
         (octets,) = execute("SELECT knowledge FROM place WHERE id = ?", (identity,)).fetchone()

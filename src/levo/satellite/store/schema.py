@@ -234,6 +234,13 @@ _STEPS = (
     ALTER TABLE endpoint ADD COLUMN looked_traces INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX endpoint_to_look_at ON endpoint (id) WHERE 4 * traces > 5 * looked_traces;
     """,
+    # 11: how well a host is proven to exist; -1 is "not known yet"
+    """
+    ALTER TABLE paths ADD COLUMN successes INTEGER NOT NULL DEFAULT -1;
+    ALTER TABLE paths ADD COLUMN callers INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE paths ADD COLUMN first_minute INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX place_use ON place (organization, environment, application, endpoint, last_seen_ns);
+    """,
 )
 
 _ITS_ENDPOINTS = "(SELECT id FROM main.endpoint WHERE organization = {1})"
@@ -282,6 +289,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA secure_delete = ON")
             traffic.prepare(connection)
             connection.create_function("joined_callers", 2, joined_callers, deterministic=True)
+            connection.create_function("anonymous", 1, anonymous_template, deterministic=True)
             _migrate(connection, path)
         except BaseException:
             connection.close()  # with the transaction of a step that failed

@@ -7,9 +7,10 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import msgspec
 
@@ -30,14 +31,19 @@ from levo.satellite.learn.decisions import rules_version
 from levo.satellite.learn.schema import DamagedKnowledge
 from levo.satellite.queue import Position
 from levo.satellite.store.endpoints import EndpointTable
+from levo.satellite.store.hosts import Admission, HostBook, Limits
 from levo.satellite.store.paths import NOTHING_SAID, UNDECIDED, PathTable, read_overrides, read_words
-from levo.satellite.store.places import PlaceTable
+from levo.satellite.store.places import SCOPE, PlaceTable, Removed
 from levo.satellite.store.schema import open_for_writing
 from levo.satellite.store.sensitive import SensitiveTable
 from levo.satellite.store.traffic import prune_traffic
 from levo.satellite.store.userdata.database import USERDATA_NAME
+from levo.satellite.store.userdata.removals import read_removals
 
-MAX_ENDPOINTS = 100_000
+IN_FULL = Limits(hosts=1 << 30, places=100_000, name_hosts=True)
+"""What a user's own file is learned with."""
+OCTETS_IN_MEMORY = 12
+"""Octets of memory that the paths of a host take for each octet that they are stored in."""
 MAX_SENSORS = 10_000
 MAX_RUNS = 64
 """Runs kept of one sensor id that overlap."""
@@ -60,6 +66,14 @@ class Commit:
     position: Position
 
 
+class Retention(NamedTuple):
+    """How long after it was seen last something is kept."""
+
+    endpoints_ns: int
+    unproven_ns: int
+    """Of places that no endpoint has: they were only refused, or answered as absent."""
+
+
 class SensorState(msgspec.Struct):
     """How a sensor's report is stored."""
 
@@ -77,8 +91,12 @@ class CatalogWriter:
     is what makes sure of that over a crash.
     """
 
-    def __init__(self, path: Path, *, max_endpoints: int = MAX_ENDPOINTS, key: bytes = b"levo") -> None:
+    def __init__(
+        self, path: Path, *, key: bytes = b"levo", limits: Limits = IN_FULL, memory_octets: int = 1 << 62
+    ) -> None:
         """Open or make the database at *path*; *key* hashes what the paths keep of values.
+
+        *memory_octets*: about how much the paths of hosts may take in memory.
 
         Raises:
             LevoError: the file cannot be used.
@@ -86,7 +104,9 @@ class CatalogWriter:
         self._path = path
         self._userdata = path.with_name(USERDATA_NAME)
         self._connection = open_for_writing(path)
-        self._places = PlaceTable(self._connection, max_endpoints)
+        self._limits = limits
+        self._memory_octets = memory_octets
+        self._places = PlaceTable(self._connection, limits.places)
         self._endpoints = EndpointTable(self._connection, self._places)
         self._sensitive = SensitiveTable(self._connection)
         self._key = key
@@ -96,7 +116,15 @@ class CatalogWriter:
     @cached_property
     def _paths(self) -> PathTable:
         """Read when first asked for: whoever only opens a catalog needs none of it."""
-        return PathTable(self._connection, self._key)
+        return PathTable(self._connection, self._key, self._memory_octets // OCTETS_IN_MEMORY)
+
+    @cached_property
+    def _hosts(self) -> HostBook:
+        return HostBook(self._paths, self._key, self._limits)
+
+    def paths_of(self, scope: Scope) -> PathState | None:
+        """Return what is known of the paths of a host, under whatever name it is stored."""
+        return self._paths.known.get(self._hosts.stored(scope))
 
     @property
     def paths(self) -> Mapping[Scope, PathState]:
@@ -121,8 +149,8 @@ class CatalogWriter:
             # Earlier versions stored the paths of busy hosts now and then only, and a crash lost some.
             for scope, method, place, traces, statuses in self._places.proven():
                 self._paths.of(scope).restore(place, method, traces, statuses)
-        self._paths.pending.update(self._paths.known)
-        return (row[0] if row is not None else "an earlier version") if self._paths.known else ""
+        self._paths.pending.update(self._paths.hosts)
+        return (row[0] if row is not None else "an earlier version") if self._paths.hosts else ""
 
     def listen(self) -> None:
         """Make pending the hosts about which people say something else than when they were decided on.
@@ -131,7 +159,8 @@ class CatalogWriter:
             LevoError: what they say cannot be read.
         """
         try:
-            self._paths.listen(self._words(self._paths.known))
+            self._paths.listen(self._words(self._paths.hosts))
+            self._remove_what_people_said()
         except sqlite3.Error as error:
             raise LevoError(f"{self._userdata}: cannot be read: {error}") from error
 
@@ -171,8 +200,14 @@ class CatalogWriter:
         """
         connection = self._connection
         sensors = self._sensors
+        admission = self._hosts.admit(delta)
+        delta = admission.delta
         touched, decided = set(delta.paths), set[Scope]()
         try:
+            made_room = Removed()
+            if admission.named or admission.displaced:
+                connection.execute("BEGIN IMMEDIATE")
+                made_room = self._rearrange(admission)
             for scope, paths in delta.paths.items():
                 self._paths.learn(scope, paths)
             pending = {scope: self._paths.known[scope] for scope in sorted(self._paths.pending)}
@@ -188,8 +223,9 @@ class CatalogWriter:
             decisions = (decide or self._decide_all)(pending, overrides)
             self._decisions.update(decisions)
             decided.update(decisions)
-            connection.execute("BEGIN IMMEDIATE")
-            noise = 0.0
+            if not connection.in_transaction:
+                connection.execute("BEGIN IMMEDIATE")
+            noise = -made_room.noise
             for scope, decision in decisions.items():
                 noise += self._endpoints.follow(scope, decision, self._paths.known[scope])
             added = self._endpoints.add(delta, self._paths.known, self._decisions)
@@ -206,6 +242,8 @@ class CatalogWriter:
                 duplicate_deliveries=delta.duplicate_deliveries,
                 endpoint_limit_exchanges=added.refused,
                 absent_limit_exchanges=added.unproven,
+                displaced_exchanges=added.displaced + made_room.exchanges,
+                host_limit_exchanges=admission.shared,
                 noise_exchanges=noise + added.noise,
                 sensor_limit_reports=refused_sensors,
             )
@@ -227,10 +265,14 @@ class CatalogWriter:
                 self._take_back(error)
             finally:
                 self._places.forget()
-                for scope in touched | decided:
-                    self._paths.reload(scope)
+                if admission.named or admission.displaced:
+                    self._read_again()
+                else:
+                    for scope in touched | decided:
+                        self._paths.reload(scope)
             raise
         self._paths.pending.difference_update(decisions)
+        self._paths.stored()
         return result
 
     def look(self, most: int | None = None) -> Commit | None:
@@ -265,6 +307,88 @@ class CatalogWriter:
             raise
         return result
 
+    def _read_again(self) -> None:
+        """Forget what is in memory, after a transaction that was taken back."""
+        self.__dict__.pop("_paths", None)
+        self.__dict__.pop("_hosts", None)
+
+    def _change(self, change: Callable[[], Removed]) -> Removed:
+        """Delete something in a transaction of its own; count it.
+
+        Raises:
+            LevoError: nothing was changed.
+        """
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            gone = change()
+            self._add_counters(removed_exchanges=gone.exchanges, noise_exchanges=-gone.noise)
+            connection.execute("UPDATE checkpoint SET revision = revision + 1")
+            connection.execute("UPDATE organization SET revision = (SELECT revision FROM checkpoint)")
+            connection.execute("COMMIT")
+        except BaseException as error:
+            try:
+                self._take_back(error)
+            finally:
+                self._places.forget()
+                self._read_again()
+            raise
+        return gone
+
+    def _remove_what_people_said(self) -> None:
+        """Delete the endpoints and hosts that people have deleted since this was asked last."""
+        row = self._connection.execute("SELECT value FROM fact WHERE name = 'removals'").fetchone()
+        for number, scope, method, template in read_removals(self._userdata, int(row[0]) if row else 0):
+            self._change(partial(self._remove_one, number, Scope(*scope), method, template))
+
+    def _remove_one(self, number: int, scope: Scope, method: str, template: str) -> Removed:
+        execute = self._connection.execute
+        execute("INSERT OR REPLACE INTO fact VALUES ('removals', ?)", (str(number),))
+        if not method:
+            return self._forget_host(scope)
+        found = execute(
+            f"SELECT id FROM endpoint WHERE {SCOPE} AND method = ? AND anonymous(template) = ?",
+            (*scope, method, template),
+        ).fetchone()
+        if found is None:
+            return Removed()
+        keys = [key for (key,) in execute("SELECT path_key FROM place WHERE endpoint = ?", found)]
+        gone = self._endpoints.remove_endpoint(*found)
+        if scope in self._paths.hosts:
+            for key in keys:
+                self._paths.known[scope].remove(key, method)
+            self._paths.save(scope, None, decided=UNDECIDED)
+            self._paths.pending.add(scope)
+        return gone
+
+    def _remove_empty_hosts(self) -> None:
+        """Forget the paths of hosts of which no place is stored any more."""
+        stored = {
+            Scope(*row)
+            for row in self._connection.execute(
+                "SELECT DISTINCT organization, environment, application, host FROM place"
+            )
+        }
+        for scope in self._paths.hosts.keys() - stored - self._paths.pending:
+            self._change(partial(self._forget_host, scope))
+
+    def _rearrange(self, admission: Admission) -> Removed:
+        """Give hosts the names that they have earned, and delete those that make room."""
+        for scope, name in admission.named:
+            self._paths.rename(scope, name)
+            self._endpoints.rename_host(scope, name.host)
+            self._decisions.pop(scope, None)
+        exchanges = noise = 0.0
+        for scope in admission.displaced:
+            gone = self._forget_host(scope)
+            exchanges, noise = exchanges + gone.exchanges, noise + gone.noise
+        return Removed(exchanges, noise)
+
+    def _forget_host(self, scope: Scope) -> Removed:
+        self._paths.remove(scope)
+        self._decisions.pop(scope, None)
+        return self._endpoints.remove_host(scope)
+
     @staticmethod
     def _decide_all(
         pending: Mapping[Scope, PathState], overrides: Callable[[Scope], Sequence[Override]]
@@ -295,9 +419,19 @@ class CatalogWriter:
         )
         self._connection.execute("DELETE FROM delivery WHERE number <= ?", (number - MAX_DELIVERIES,))
 
-    def prune(self, now_ns: int) -> int:
-        """Delete rollups that are older than they are kept, and old pages; return how many."""
+    def prune(self, now_ns: int, retention: Retention | None = None) -> int:
+        """Delete rollups that are older than they are kept, and old pages; return how many.
+
+        With a *retention*, what was not seen for so long goes, too.
+        """
         self._endpoints.prune_events()
+        if retention is not None:
+            self._change(
+                lambda: self._endpoints.remove_unseen(
+                    now_ns - retention.endpoints_ns, now_ns - retention.unproven_ns
+                )
+            )
+            self._remove_empty_hosts()
         pruned = prune_traffic(self._connection, now_ns // 1_000_000_000)
         self._empty_log()
         return pruned

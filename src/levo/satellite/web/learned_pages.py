@@ -13,6 +13,7 @@ from starlette.routing import Route
 from levo.satellite.catalog.encrypted import encrypted_traffic
 from levo.satellite.catalog.operation import shown_operation
 from levo.satellite.catalog.sensitive import table_of
+from levo.satellite.learn.trace import status_name
 from levo.satellite.openapi.comparison import Answer, Description
 from levo.satellite.store import ApplicationRow, EndpointFilter
 from levo.satellite.store.sensitive import SensitiveFilter
@@ -24,6 +25,7 @@ from levo.satellite.web.render import link
 FIELD_ROWS = 100
 CHANGE_ROWS = 100
 ENCRYPTED_ROWS = 200
+REFUSED_ROWS = 100
 OPERATION_ROWS = 15
 """In full, so fewer than elsewhere."""
 CHANGE_KINDS = (
@@ -45,6 +47,7 @@ class LearnedPages(CatalogPages):
             self._live("/sensitive", self._sensitive),
             self._live("/changes", self._changes),
             self._live("/encrypted", self._encrypted),
+            self._live("/refused", self._refused),
             self._live("/reference", self._reference),
         ]
 
@@ -120,6 +123,22 @@ class LearnedPages(CatalogPages):
             step=ENCRYPTED_ROWS,
             link=lambda **changes: link({}, **changes),
             opaque=found.opaque,
+        )
+
+    def _refused(self, request: Request) -> Response:
+        query = request.query_params
+        parameters.only(query, "offset", "said")
+        offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
+        total, rows = self._catalogs.reader(request).refused(limit=REFUSED_ROWS, offset=offset)
+        return self._renderer.page(
+            request,
+            "refused.html",
+            rows=rows,
+            total=total,
+            offset=offset,
+            step=REFUSED_ROWS,
+            link=lambda **changes: link({}, **changes),
+            status_name=status_name,
         )
 
     def _reference(self, request: Request) -> Response:

@@ -178,6 +178,11 @@ _COUNTERS = {
     "learned_exchanges": "Exchanges they stand for.",
     "ignored_spans": "Spans that are no HTTP server exchanges.",
     "unreadable_records": "Journal records that could not be learned from.",
-    "endpoint_limit_exchanges": "Exchanges at endpoints that the full catalog could not take.",
+    "noise_exchanges": "Exchanges that belong to no endpoint: refused, answered as absent, scanners, assets.",
+    "endpoint_limit_exchanges": "Exchanges at new paths of an application that has no room for more.",
+    "host_limit_exchanges": "Exchanges of hosts that share one, as their application has no room for more.",
+    "displaced_exchanges": "Exchanges that had been learned at hosts or paths that made room for others.",
+    "absent_limit_exchanges": "Exchanges at paths without success that made room for others.",
+    "removed_exchanges": "Exchanges at what people deleted, or nobody used for as long as it is kept.",
     "sensor_limit_reports": "Reports of sensors that the full catalog could not take.",
 }

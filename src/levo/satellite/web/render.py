@@ -121,6 +121,7 @@ _NOTICES = {
     "saved": "Saved.",
     "undone": "Undone.",
     "removed": "Removed.",
+    "deleted": "Deleted. It comes back when it is requested again.",
     "sent": "Sent.",
     "uploaded": "Uploaded.",
     "password": "The password was changed.",

@@ -20,9 +20,10 @@ from levo.satellite.catalog.sensors import SensorView, sensor_view
 from levo.satellite.catalog.series import QUANTILES, RANGES, read_series
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.paths.explain import explain
+from levo.satellite.learn.trace import status_name
 from levo.satellite.learn.traffic import Traffic, latency_quantile
 from levo.satellite.rfc3339 import timestamp
-from levo.satellite.store import ApplicationRow, EndpointRow
+from levo.satellite.store import ApplicationRow, EndpointRow, RefusedRow
 from levo.satellite.store.sensitive import SensitiveFilter, SensitiveItem
 from levo.satellite.store.traffic import WHOLE_CATALOG
 from levo.satellite.web import parameters
@@ -82,6 +83,24 @@ def application_document(row: ApplicationRow) -> dict[str, Any]:
         "application": row.application,
         "endpoints": row.endpoints,
         "count": count(row.exchanges),
+        "first_seen": timestamp(row.first_seen_ns),
+        "last_seen": timestamp(row.last_seen_ns),
+    }
+
+
+def refused_document(row: RefusedRow) -> dict[str, Any]:
+    """One path without any success as REST shows it."""
+    return {
+        "organization": row.organization,
+        "environment": row.environment,
+        "application": row.application,
+        "host": row.host,
+        "method": row.method,
+        "path": row.path,
+        "count": count(row.exchanges),
+        "statuses": {
+            status_name(int(status)): count(value) for status, value in sorted(row.statuses.items())
+        },
         "first_seen": timestamp(row.first_seen_ns),
         "last_seen": timestamp(row.last_seen_ns),
     }
@@ -168,6 +187,11 @@ CHANGES = Table(
 )
 APPLICATIONS = Table(
     "applications", (*_PLACE, "endpoints", "count", "first_seen", "last_seen"), application_document
+)
+REFUSED = Table(
+    "refused",
+    (*_PLACE, "host", "method", "path", "count", "statuses", "first_seen", "last_seen"),
+    refused_document,
 )
 SENSORS = Table(
     "sensors",
@@ -371,6 +395,16 @@ def rest_routes(catalogs: Catalogs, clock_ns: Callable[[], int] = time.time_ns) 
             reader.each_application,
         )
 
+    def refused(request: Request) -> Response:
+        parameters.only(request.query_params, *parameters.TABLE)
+        reader = catalogs.reader(request)
+        return table_response(
+            request,
+            REFUSED,
+            lambda limit, offset: reader.refused(limit=limit, offset=offset),
+            reader.each_refused,
+        )
+
     def sensors(request: Request) -> Response:
         parameters.only(request.query_params, *parameters.TABLE)
         reader, now_ns = catalogs.reader(request), clock_ns()
@@ -406,6 +440,7 @@ def rest_routes(catalogs: Catalogs, clock_ns: Callable[[], int] = time.time_ns) 
         Route("/api/traffic", traffic),
         Route("/api/encrypted", encrypted),
         Route("/api/applications", applications),
+        Route("/api/refused", refused),
         Route("/api/sensors", sensors),
         Route("/api/summary", summary),
         *document_routes(catalogs),

@@ -92,6 +92,12 @@ def decision_routes(
         made = triage.decide(identity, endpoint(request), form)
         return JsonResponse({"decision": made}, 201)
 
+    def delete(request: Request) -> Response:
+        parameters.only(request.query_params, "what")
+        what = parameters.text(request.query_params, "what") or "endpoint"
+        triage.delete(identity_of(request), endpoint(request), what)
+        return Response(status_code=204)
+
     def undo(request: Request) -> Response:
         parameters.only(request.query_params)
         triage.undo(identity_of(request), request.path_params["identity"])
@@ -128,6 +134,7 @@ def decision_routes(
     return [
         Route("/api/endpoints/{identity:int}/decisions", list_decisions, methods=["GET"]),
         form_route("/api/endpoints/{identity:int}/decisions", decide, role="editor"),
+        Route("/api/endpoints/{identity:int}", delete, methods=["DELETE"]),
         Route("/api/decisions/{identity:int}", undo, methods=["DELETE"]),
         Route("/api/views", list_views, methods=["GET"]),
         form_route("/api/views", save_view, role="editor"),

@@ -121,6 +121,7 @@ def rest_description() -> dict[str, Any]:
             )
         },
         "/api/traffic": {"get": _get("Traffic over time.", [range_of, whole], csv=True)},
+        "/api/refused": {"get": _get("Paths that were never answered with success.", table, csv=True)},
         "/api/encrypted": {"get": _get("Endpoints over TLS, which stay unread.", table, csv=True)},
         "/api/endpoints/{id}/decisions": {
             "get": _get("Decisions about one endpoint, newest first.", [identity], missing=True),

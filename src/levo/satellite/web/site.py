@@ -68,7 +68,7 @@ def build_site(parts: SiteParts) -> Starlette:
     decisions, views, alerts = userdata.decisions, userdata.views, userdata.alerts
     assets = Assets()
     renderer = Renderer(parts.satellite_url, assets=assets, connect=parts.connect)
-    triage = Triage(catalogs, decisions, views, userdata.audit, renderer)
+    triage = Triage(catalogs, decisions, views, userdata.removals, userdata.audit, renderer)
     routes: list[BaseRoute] = [
         *Pages(catalogs, decisions, views, renderer, parts.readiness).routes(),
         *LearnedPages(catalogs, renderer).routes(),

@@ -18,7 +18,7 @@ from levo.satellite.learn.paths.known import anonymous_pattern
 from levo.satellite.openapi import DocumentRefused
 from levo.satellite.store import EndpointRow
 from levo.satellite.store.descriptions import store_description
-from levo.satellite.store.userdata import AuditLog, DecisionKind, Decisions, Views
+from levo.satellite.store.userdata import AuditLog, DecisionKind, Decisions, Removals, Views
 from levo.satellite.web.catalogs import CatalogPages, Catalogs
 from levo.satellite.web.documents import MAX_DESCRIPTION_BYTES
 from levo.satellite.web.forms import Form, back, field, form_route, html_or_json
@@ -36,11 +36,18 @@ class Triage(CatalogPages):
     """Routes that take decisions."""
 
     def __init__(
-        self, catalogs: Catalogs, decisions: Decisions, views: Views, audit: AuditLog, renderer: Renderer
+        self,
+        catalogs: Catalogs,
+        decisions: Decisions,
+        views: Views,
+        removals: Removals,
+        audit: AuditLog,
+        renderer: Renderer,
     ) -> None:
         super().__init__(catalogs, renderer)
         self._decisions = decisions
         self._views = views
+        self._removals = removals
         self._audit = audit
         self._reading = threading.Lock()
         """Reading a description takes the processor for seconds and hundreds of megabytes: one at a time."""
@@ -49,6 +56,7 @@ class Triage(CatalogPages):
         """Return the routes."""
         return [
             form_route("/endpoints/{identity:int}/decide", self._decide, role="editor"),
+            form_route("/endpoints/{identity:int}/delete", self._delete, role="editor"),
             form_route("/decisions/{identity:int}/undo", self._undo, role="editor"),
             form_route("/views", self._save_view, role="editor"),
             form_route(
@@ -74,6 +82,22 @@ class Triage(CatalogPages):
             self._record(identity, kind, f"{row.method} {row.path}", detail)
         self._catalogs.on_decided()
         return made
+
+    def delete(self, identity: Identity, row: EndpointRow, what: str) -> None:
+        """Delete *row* from the catalog, or its whole host; *what* is ``endpoint`` or ``host``.
+
+        Raises:
+            HTTPException: *what* is neither.
+        """
+        if what not in ("endpoint", "host"):
+            raise HTTPException(400, "what: must be endpoint or host")
+        place = place_of(row)
+        host = (place.organization, place.environment, place.application, place.host)
+        method, template = (place.method, place.template) if what == "endpoint" else ("", "")
+        with self._removals.change():
+            self._removals.remove(host, method, template, self._renderer.clock_ns())
+            self._record(identity, f"delete {what}", f"{method} {template}".strip() or place.host, row.host)
+        self._catalogs.on_decided()
 
     def undo(self, identity: Identity, number: int) -> int:
         """Take a decision back; return its number.
@@ -119,6 +143,15 @@ class Triage(CatalogPages):
             raise HTTPException(404, "no such endpoint")
         made = self.decide(identity, row, form)
         return html_or_json(request, back(form, f"/endpoints/{row.id}", "saved"), {"decision": made})
+
+    def _delete(self, request: Request, identity: Identity, form: Form) -> Response:
+        number = request.path_params["identity"]
+        row = self._catalogs.reader(request).endpoint(number)
+        if row is None:
+            raise HTTPException(404, "no such endpoint")
+        what = form.get("what", "endpoint")
+        self.delete(identity, row, what)
+        return html_or_json(request, back(form, "/catalog", "deleted"), {"deleted": what})
 
     def _undo(self, request: Request, identity: Identity, form: Form) -> Response:
         taken = self.undo(identity, request.path_params["identity"])

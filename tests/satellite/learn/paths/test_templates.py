@@ -69,20 +69,25 @@ def test_types_and_counts_of_a_template():
     for number in range(5):
         state.observe("GET", f"/users/{number}", 200, 2.5)
     state.observe("DELETE", "/users/3", 204)
-    state.observe("GET", "/users/9", 500)
+    state.observe("GET", "/users/9", 302)
     [template] = templates(state)
     assert template.id == "/users/{}"
     assert (template.parameters[0].name, template.parameters[0].type) == ("userId", "integer")
+    state.observe("GET", "/users/9", 500)
     assert template.methods["GET"].exchanges == 13.5
-    assert (template.methods["GET"].requests, template.methods["GET"].successes) == (6, 5)
-    assert template.methods["GET"].status_classes == (2, 5)
+    assert template.methods["GET"].requests == 6
+    assert template.methods["GET"].status_classes == (2, 3)
     assert template.keys == ("/users/{integer}",)
-    assert template.confirmed
+    assert [each.methods["GET"].requests for each in templates(state)] == [6], (
+        "refusals are counted elsewhere"
+    )
 
 
-def test_what_never_succeeded_is_not_confirmed():
-    [template] = templates(learn("/secret", status=401))
-    assert not template.confirmed
+@pytest.mark.parametrize("status", [0, -1, 400, 401, 403, 422, 500, 503])
+def test_what_never_succeeded_makes_no_template(status):
+    state = learn("/secret", status=status)
+    assert not templates(state)
+    assert (state.noise.refused, state.received) == (1, 1)
 
 
 def test_every_learned_path_is_assigned_to_a_shown_template_with_its_key():

@@ -89,10 +89,11 @@ def test_a_copy_is_equal_and_apart() -> None:
 @given(NAMES, NAMES, st.integers(0, 40))
 def test_folding_a_part_first_changes_nothing(a: list[str], b: list[str], leaves: int) -> None:
     whole, part, rest = trie(*a, *b), trie(*a), trie(*b)
-    part.fold(leaves, RULES)
+    rules = Forgetting(b"key")
+    part.fold(leaves, rules)
     part.absorb(rest)
-    part.fold(leaves, RULES)
-    whole.fold(leaves, RULES)
+    part.fold(leaves, rules)
+    whole.fold(leaves, Forgetting(b"key"))
 
     assert shape(part) == shape(whole)
     assert requests(whole) == len(a) + len(b)
@@ -109,10 +110,16 @@ def test_a_node_keeps_the_lowest_ranks_and_counts_the_others_together() -> None:
     assert root.kids[OVERFLOW].calls["GET"][REQUESTS] == 50
 
 
-def test_what_is_pinned_or_a_known_word_ranks_before_the_rest() -> None:
+def test_what_people_named_ranks_before_the_rest() -> None:
     pinned = Forgetting(b"key", frozenset({"zzqx"}))
 
-    assert pinned.rank("zzqx") < RULES.rank("users") < RULES.rank("zzqx")
+    assert all(pinned.rank("zzqx") < pinned.rank(word) for word in ("users", "orders", "zzqy"))
+
+
+def test_words_rank_by_a_key_that_no_client_knows() -> None:
+    words = [f"{a}{b}" for a in ("users", "orders", "items") for b in ("", "list", "count")]
+
+    assert sorted(words, key=Forgetting(b"one").rank) != sorted(words, key=Forgetting(b"two").rank)
 
 
 def test_nodes_are_walked_in_order_and_parents_first() -> None:

@@ -56,4 +56,6 @@ class Branch:
     known: tuple[KnownNode, ...] = ()
     """Where we are in the templates that a user or a specification gave."""
     catch_all: bool = False
+    firm: bool = False
+    """Whether this literal is established and a word among those that are: whatever else stands beside it."""
     """Of a parameter: it spans one or more segments."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from levo.satellite.learn.paths.branch import Affix, Branch, Place, Reason
 from levo.satellite.learn.paths.segments import known_rank, literal_stem, literal_suffix
+from levo.satellite.learn.paths.trie import ESTABLISHED
 
 LEAST_DEPTHS = 3
 """Depths at which values end with like methods before we believe in a catch-all."""
@@ -88,7 +89,7 @@ def find(branch: Branch) -> Branch | None:
     if any(segment[0] == "#" for segment in branch.pattern):
         return None
     known = tuple(node for kid in branch.parameters.values() for node in kid.known if node.catch_all)
-    if not known and (not branch.pattern or not _is_open(branch)):
+    if not known and (not branch.pattern or not _is_open(branch) or _alternates(branch)):
         return None
     survey = _Survey(branch)
     methods = survey.methods()
@@ -109,7 +110,7 @@ def find(branch: Branch) -> Branch | None:
             _swallow(branch.parameters.pop(affix), whole, tails, behind)
     for text, kid in sorted(branch.literals.items()):
         page = kid.reason is not None and kid.reason.value_probability < 0.1 and not _has_children(kid)
-        if not kid.known and not page and text[0] != "#":
+        if not kid.known and not kid.firm and not page and text[0] != "#":
             _swallow(branch.literals.pop(text), whole, tails, behind)
     whole.kinds["text"] = sum(survey.count.values())
     whole.values_seen = survey.text
@@ -138,6 +139,15 @@ def _is_tree(survey: _Survey, methods: frozenset[str]) -> bool:
         and survey.text >= 8
         and survey.text > 5 * survey.typed
         and (len(frozenset.intersection(*levels[:LEAST_DEPTHS])) > 1 or survey.files * 5 >= survey.text)
+    )
+
+
+def _alternates(branch: Branch) -> bool:
+    """Whether words stand behind values of recognized types, both established: an ordinary collection."""
+    return any(
+        sum(count for kind, count in kid.kinds.items() if kind not in ("text", "other")) >= ESTABLISHED
+        and any(below.firm for below in kid.literals.values())
+        for kid in branch.parameters.values()
     )
 
 

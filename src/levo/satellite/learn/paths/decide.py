@@ -7,6 +7,12 @@ recognized types are values. Literals are judged twice with additive weights: by
 siblings,
 then again knowing how the siblings were judged. Values (per ``:verb`` or extension behind them) become one
 parameter branch, so that what lies below them is judged as one.
+
+Whoever sends requests chooses the siblings of a literal. So one that is established (``trie.ESTABLISHED``)
+is judged among those siblings only that have as many successes and as many callers; weaker ones are judged
+among all. Weaker siblings speak for an established literal being a value only if callers of it asked for
+them, too, and if it reads like a value by itself. Where callers are not known, as in a file of the user's
+own, all siblings speak.
 """
 
 from __future__ import annotations
@@ -41,7 +47,16 @@ from levo.satellite.learn.paths.segments import (
     literal_suffix,
     split_key,
 )
-from levo.satellite.learn.paths.trie import GRPC, OPERATIONS, REQUESTS, SHAPE, Node
+from levo.satellite.learn.paths.trie import (
+    ESTABLISHED,
+    GRPC,
+    OPERATIONS,
+    REQUESTS,
+    SHAPE,
+    SUCCESSES,
+    Node,
+    least_callers,
+)
 
 NEW_FROM = 0.95
 """Probability from which literals make a parameter where nothing else says there is one."""
@@ -59,6 +74,8 @@ MANY_VALUES = 5
 CERTAIN = 0.95
 CERTAIN_VALUES = 2
 """So many values of such a probability make a parameter certain."""
+READS_LIKE_VALUE = 0.2
+"""Probability among its peers from which weaker siblings can make an established literal a value."""
 MOST_VERSIONS = 16
 """More that look like versions in front, and they are dates that somebody asks for."""
 MAX_EXTENSIONS = 1
@@ -77,18 +94,24 @@ class _Totals:
 
     def __init__(self, root: Node, rules: Forgetting) -> None:
         self.visits: dict[int, int] = {}
+        self.successes: dict[int, int] = {}
         self.rules = rules
         self._homes: dict[str, set[str]] = {}
         self._add(root, "/")
 
     def _add(self, node: Node, key: str) -> int:
-        total = sum(call[REQUESTS] for call in node.calls.values())
+        total = successes = 0
+        for call in node.calls.values():
+            total += call[REQUESTS]
+            successes += call[SUCCESSES]
         home = "{}" if "{" in key else key
         for name, kid in node.kids.items():
             total += self._add(kid, name)
+            successes += self.successes[id(kid)]
             if "{" not in name:
                 self._homes.setdefault(literal_stem(name), set()).add(home)
         self.visits[id(node)] = total
+        self.successes[id(node)] = successes
         return total
 
     def homes(self, literal: str) -> int:
@@ -150,72 +173,185 @@ def _kind(context: Context, literal: str) -> str:
     return "version" if is_version(literal) else "word"
 
 
-def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> None:  # noqa: C901, PLR0912 (each step takes from what the steps before it left)
+class _Children:
+    """What stands below a branch, before it is decided what it is."""
+
+    def __init__(self, branch: Branch, context: Context, totals: _Totals) -> None:
+        self.branch, self.context, self.totals = branch, context, totals
+        self.kids: dict[str, list[Place]] = {}
+        for key, node in branch.places:
+            for name, kid in node.kids.items():
+                self.kids.setdefault(name, []).append(Place(f"{key}/{name}", kid))
+        self.literals = sorted(name for name in self.kids if "{" not in name)
+        self.typed = sorted(name for name in self.kids if "{" in name)
+        self.below_known = tuple(kid for n in branch.known for kid in n.parameters)
+
+    def keep(self, text: str, reason: Reason) -> Branch:
+        """Make *text* a literal of the branch."""
+        kid = self.branch.literals[text] = Branch(
+            (*self.branch.pattern, text), self.kids[text], reason=reason
+        )
+        return kid
+
+    def callers(self, text: str) -> tuple[int, ...]:
+        """Return the least hashes of the callers of the literal *text*."""
+        least: tuple[int, ...] = ()
+        for _, node in self.kids[text]:
+            least = least_callers(least, node.callers_below())
+        return least
+
+    def versions(self, free: list[str]) -> list[str]:
+        """Return those of the literals *free* that are versions which open the path."""
+        found = [text for text in free if is_version(text)] if self.context.kind == "root" else []
+        if len(found) > MOST_VERSIONS:
+            return []
+        return [text for text in found if any(place.node.kids for place in self.kids[text])]
+
+    def level(self, text: str) -> int:
+        """Return the number of callers of the literal *text* if it is established, else -1."""
+        places = self.kids[text]
+        nodes = [node for _, node in places]
+        successes = sum(self.totals.successes[id(node)] for node in nodes)
+        rules = self.totals.rules
+        if successes < ESTABLISHED and rules.tally:
+            successes += max(rules.tally.count(key, rules.key) for key, _ in places)
+        return -1 if successes < ESTABLISHED else len(self.callers(text))
+
+
+def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> None:
     """Give *branch* its children."""
-    kids: dict[str, list[Place]] = {}
-    for key, node in branch.places:
-        for name, kid in node.kids.items():
-            kids.setdefault(name, []).append(Place(f"{key}/{name}", kid))
-    if not kids:
+    children = _Children(branch, context, totals)
+    if not children.kids:
         return
-    literals = sorted(name for name in kids if "{" not in name)
-    typed = sorted(name for name in kids if "{" in name)
-    values: list[tuple[str, Reason]] = [(name, _TYPED) for name in typed]
-    named = {text: tuple(n.literals[text] for n in branch.known if text in n.literals) for text in literals}
-    if context.kind in ("operations", "services"):
-        fixed = [text for text in literals if not named[text]]
-    else:
-        fixed = [text for text in literals if text[0] == "#"]
-    for text in fixed:
-        branch.literals[text] = _literal(branch, text, kids[text], _NAMED)
-    versions = [text for text in literals if is_version(text)] if context.kind == "root" else []
-    for text in versions if len(versions) <= MOST_VERSIONS else ():
-        if not named[text] and any(place.node.kids for place in kids[text]):
-            branch.literals[text] = _literal(branch, text, kids[text], _VERSION)
-            fixed.append(text)
-    formats = _formats(text for text in literals if not named[text] and text not in fixed)
-    free = [text for text in literals if not named[text] and text not in formats and text not in fixed]
-    named_formats = [text for text in free if text.lower() in FORMATS]
-    if len(named_formats) > 1:
-        formats.update(dict.fromkeys(named_formats, Affix("", "")))
-        free = [text for text in free if text not in formats]
-    for text in formats:
-        values.append((text, _FORMAT))
-    below_known = tuple(kid for n in branch.known for kid in n.parameters)
-    for text in literals:
-        if named[text]:
-            described = branch.literals[text] = _literal(branch, text, kids[text], _DESCRIBED_LITERAL)
-            described.known = named[text]
-    if free and below_known:
-        values.extend((text, _DESCRIBED_VALUE) for text in free)
-    elif free:
-        stems: dict[str, list[str]] = {}
-        for text in free:
-            stems.setdefault(literal_stem(text), []).append(text)
-        siblings = _siblings(context, branch, kids, stems, typed, totals)
-        if any(totals.rules.were_given_out(node) for _, node in branch.places):
-            siblings.typed_signals.given_out = True
-        judged = list(zip(stems.values(), weigh(siblings, judge(branch, siblings)), strict=True))
-        clear = sum(reason.value_probability >= CERTAIN for _, reason in judged)
-        likely = sum(reason.value_probability >= JOIN_FROM for _, reason in judged)
-        together = likely >= TOGETHER and 3 * likely >= 2 * len(judged)
-        least = JOIN_FROM if typed or together or clear >= CERTAIN_VALUES else NEW_FROM
-        like = _like_clear(siblings, judged)
-        found = [
-            (texts, reason)
-            for (texts, reason), fits in zip(judged, like, strict=True)
-            if reason.value_probability >= min(least, fits)
-        ]
-        if len(found) == 1 and not typed:
-            found = []  # one value only: nobody can know, and the path as it is is what the user calls it
-        chosen = {text for texts, _ in found for text in texts}
-        values.extend((text, reason) for texts, reason in found for text in texts)
-        for texts, reason in judged:
-            for text in texts:
-                if text not in chosen:
-                    branch.literals[text] = _literal(branch, text, kids[text], reason)
+    values = [(name, _TYPED) for name in children.typed]
+    free = []
+    for text in children.literals:
+        described = tuple(n.literals[text] for n in branch.known if text in n.literals)
+        if described:
+            children.keep(text, _DESCRIBED_LITERAL).known = described
+        elif text[0] == "#" or context.kind in ("operations", "services"):
+            children.keep(text, _NAMED)
+        else:
+            free.append(text)
+    formats: dict[str, Affix] = {}
+    level_of = {text: children.level(text) for text in free}
+    for level in sorted(set(level_of.values())):
+        peers = [text for text in free if level_of[text] >= level]
+        judged = {text for text in peers if level_of[text] == level}
+        others = free if level > 0 else None
+        if level == 0:
+            peers = free  # nothing tells who asked for them
+        values.extend(_judge(children, peers, judged, judge, formats, others))
     if values:
-        _add_parameters(branch, values, kids, totals, below_known, formats)
+        _add_parameters(branch, values, children.kids, totals, children.below_known, formats)
+
+
+def _judge(
+    children: _Children,
+    peers: list[str],
+    judged: set[str],
+    judge: Judge,
+    formats: dict[str, Affix],
+    everything: list[str] | None,
+) -> list[tuple[str, Reason]]:
+    """Return which of *judged*, which are some of *peers*, are values; the others become literals.
+
+    *formats* takes the fixed text around values that are formats. With *everything*, the literals that stand
+    there, those of *judged* are established: what is no peer speaks only as far as their callers asked for it.
+    """
+    alone = everything is not None
+    values: list[tuple[str, Reason]] = []
+    free = list(peers)
+    for text in children.versions(free):
+        free.remove(text)
+        if text in judged:
+            children.keep(text, _VERSION)
+    found = _formats(free)
+    named_formats = [text for text in free if text not in found and text.lower() in FORMATS]
+    if len(named_formats) > 1:
+        found.update(dict.fromkeys(named_formats, Affix("", "")))
+    free = [text for text in free if text not in found]
+    for text in found:
+        if text in judged:
+            formats[text] = found[text]
+            values.append((text, _FORMAT))
+    if not judged.intersection(free):
+        return values
+    if children.below_known:
+        return [*values, *((text, _DESCRIBED_VALUE) for text in free if text in judged)]
+    reasons = _weighed(children, free, judge, alone=alone)
+    if everything is not None and len(everything) > len(peers):
+        reasons |= _moved(
+            children, peers, [text for text in free if text in judged], reasons, everything, judge
+        )
+    for text in free:
+        reason, is_value = reasons[text]
+        if text not in judged:
+            continue
+        if is_value:
+            values.append((text, reason))
+        else:
+            children.keep(text, reason).firm = alone
+    return values
+
+
+_Judged = dict[str, tuple[Reason, bool]]
+"""How literals were judged, and which are values."""
+
+
+def _moved(
+    children: _Children,
+    peers: list[str],
+    judged: list[str],
+    reasons: _Judged,
+    everything: list[str],
+    judge: Judge,
+) -> _Judged:
+    """Return which of *judged*, established ones, are values because of the siblings that are no *peers*."""
+    doubtful = [
+        text
+        for text in judged
+        if not reasons[text][1] and reasons[text][0].value_probability >= READS_LIKE_VALUE
+    ]
+    if not doubtful:
+        return {}
+    whole = _weighed(children, everything, judge, alone=False)
+    weaker = [children.callers(text) for text in everything if text not in peers]
+    return {
+        text: whole[text] for text in doubtful if whole[text][1] and _share(children.callers(text), weaker)
+    }
+
+
+def _share(callers: tuple[int, ...], weaker: list[tuple[int, ...]]) -> bool:
+    """Whether at least half of the *weaker* siblings were asked for by some of the known *callers*."""
+    known = set(callers)
+    return 2 * sum(not known.isdisjoint(theirs) for theirs in weaker) >= len(weaker)
+
+
+def _weighed(children: _Children, free: list[str], judge: Judge, *, alone: bool) -> _Judged:
+    """Return for each of *free* how it was judged, and whether it is a value."""
+    branch, totals = children.branch, children.totals
+    typed = [] if alone else children.typed
+    stems: dict[str, list[str]] = {}
+    for text in free:
+        stems.setdefault(literal_stem(text), []).append(text)
+    siblings = _siblings(children.context, branch, children.kids, stems, typed, totals)
+    if not alone and any(totals.rules.were_given_out(node) for _, node in branch.places):
+        siblings.typed_signals.given_out = True
+    judged = list(zip(stems.values(), weigh(siblings, judge(branch, siblings)), strict=True))
+    clear = sum(reason.value_probability >= CERTAIN for _, reason in judged)
+    likely = sum(reason.value_probability >= JOIN_FROM for _, reason in judged)
+    together = likely >= TOGETHER and 3 * likely >= 2 * len(judged)
+    least = JOIN_FROM if typed or together or clear >= CERTAIN_VALUES else NEW_FROM
+    like = _like_clear(siblings, judged)
+    found = [
+        index
+        for index, ((_, reason), fits) in enumerate(zip(judged, like, strict=True))
+        if reason.value_probability >= min(least, fits)
+    ]
+    if len(found) == 1 and not typed:
+        found = []  # one value only: nobody can know, and the path as it is is what the user calls it
+    return {text: (reason, index in found) for index, (texts, reason) in enumerate(judged) for text in texts}
 
 
 def _like_clear(siblings: Siblings, judged: Sequence[tuple[list[str], Reason]]) -> list[float]:
@@ -241,10 +377,6 @@ def _like_clear(siblings: Siblings, judged: Sequence[tuple[list[str], Reason]]) 
         else:
             enough.append(LIKE_FROM if many else 1.0)
     return enough
-
-
-def _literal(branch: Branch, text: str, places: list[Place], reason: Reason) -> Branch:
-    return Branch((*branch.pattern, text), places, reason=reason)
 
 
 def _add_parameters(
@@ -328,7 +460,7 @@ def _siblings(
             )
         )
     # What was forgotten are values as certain as those of recognized types; what was not kept is anything.
-    crowded = any(node.bar is not None or not node.gone for _, node in branch.places)
+    crowded = any(node.bar is not None or not node.forgotten for _, node in branch.places)
     recognized = [name for name in typed if not (crowded and name.startswith(OVERFLOW))]
     folded = [place for name in typed if name not in recognized for place in kids[name]]
     places = [place for name in recognized for place in kids[name]]

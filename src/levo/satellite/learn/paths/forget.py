@@ -14,7 +14,7 @@ certain is forgotten, whatever parts it was made of and however often they were 
 from __future__ import annotations
 
 import re
-import zlib
+from collections.abc import Set
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -26,7 +26,8 @@ from levo.satellite.learn.paths.segments import (
     literal_base,
 )
 from levo.satellite.learn.paths.statement import GivenOut
-from levo.satellite.learn.paths.trie import UNKNOWN, Node, Rank
+from levo.satellite.learn.paths.tally import Tally
+from levo.satellite.learn.paths.trie import OTHER, PINNED, Node, Rank, Values
 
 LEAST_TYPED = 5
 """Requests with values of recognized types after which a place has values."""
@@ -47,31 +48,33 @@ def hash_literal(literal: str, key: bytes) -> int:
 class Forgetting:
     """The rule for one host, with what it looks at."""
 
-    __slots__ = ("_given_out", "_key", "_pinned")
+    __slots__ = ("_given_out", "_pinned", "key", "tally")
 
     def __init__(
-        self, key: bytes = b"", pinned: frozenset[str] = frozenset(), given_out: GivenOut | None = None
+        self,
+        key: bytes = b"",
+        pinned: frozenset[str] = frozenset(),
+        given_out: GivenOut | None = None,
+        tally: Tally | None = None,
     ) -> None:
-        """*key* hashes literals, *pinned* are named by people, *given_out* are values of responses."""
-        self._key = key
+        """*key* hashes literals, *pinned* are named by people, *given_out* are values of responses; *tally*
+        counts what is folded."""
+        self.key = key
+        self.tally = Tally() if tally is None else tally
         self._pinned = pinned
         self._given_out = given_out
 
     def hash(self, literal: str) -> int:
         """Return the keyed hash of *literal*."""
-        return hash_literal(literal, self._key)
+        return hash_literal(literal, self.key)
 
     def is_pinned(self, literal: str) -> bool:
         """Whether people named *literal*."""
         return literal in self._pinned
 
     def rank(self, literal: str) -> Rank:
-        """Return what orders literals: pinned ones and known words first, then a fixed order of this key."""
-        if literal in self._pinned:
-            return Rank(-1, 0, literal)
-        if known_rank(literal) >= 1:
-            return Rank(0, zlib.crc32(literal.encode()), literal)
-        return Rank(UNKNOWN, hash_literal(literal, self._key), "")
+        """Return what orders literals: pinned ones first, then a fixed order of this key."""
+        return Rank(PINNED if literal in self._pinned else OTHER, hash_literal(literal, self.key))
 
     def is_given_out(self, literal: str) -> bool:
         """Whether some other call gave out *literal* as the name or id of something."""
@@ -82,7 +85,12 @@ class Forgetting:
         given_out = self._given_out
         return given_out is not None and any(hashed in given_out for hashed in node.gone)
 
-    def values(self, node: Node, above: str) -> list[str]:
+    def given_out(self, hashes: Set[int]) -> Set[int]:
+        """Return those of *hashes* that are hashes of values that were given out."""
+        given_out = self._given_out
+        return {hashed for hashed in hashes if hashed in given_out} if given_out is not None else set()
+
+    def values(self, node: Node, above: str) -> Values:
         """Return the literal children of *node* that are values for certain; each is an unknown word.
 
         *above* is the key that leads to *node*.
@@ -92,7 +100,7 @@ class Forgetting:
         """
         unknown = [key for key in node.kids if "{" not in key and self._may_be_forgotten(key)]
         if not unknown:
-            return []
+            return Values([], [])
         typed = sum(
             kid.requests(LEAST_TYPED)
             for key, kid in node.kids.items()
@@ -101,20 +109,19 @@ class Forgetting:
         has_values = (
             typed >= LEAST_TYPED
             or node.bar is not None
-            or bool(node.gone)
+            or node.forgotten > 0
             or any(key.startswith(OVERFLOW) for key in node.kids)
         )
         if not has_values:
             has_values = sum(node.kids[key].came_back > 0 for key in unknown) >= LEAST_NAMES
         if not has_values:
-            return []
+            return Values([], [])
         beside = typed >= LEAST_TYPED and _is_collection(above)
         aliens = [key for key in unknown if _is_alien(key)] if beside else []
-        if node.bar is None and len(aliens) + len(node.gone) < LEAST_NAMES:
+        if node.bar is None and len(aliens) + node.forgotten < LEAST_NAMES:
             aliens = []
-        return [
-            key for key in unknown if key in aliens or node.kids[key].came_back > 0 or self.is_given_out(key)
-        ]
+        proven = [key for key in unknown if node.kids[key].came_back > 0 or self.is_given_out(key)]
+        return Values(proven, [key for key in aliens if key not in proven])
 
     def _may_be_forgotten(self, literal: str) -> bool:
         return (

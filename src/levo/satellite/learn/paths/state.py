@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,22 +15,29 @@ import msgspec
 from levo.satellite.learn.paths.forget import HASH_BYTES, Forgetting, hash_literal
 from levo.satellite.learn.paths.segments import OVERFLOW, folded_key, known_rank, literal_suffix
 from levo.satellite.learn.paths.statement import GivenOut, Statement
+from levo.satellite.learn.paths.tally import Tally
 from levo.satellite.learn.paths.trie import (
     BUDGETS,
+    GRPC,
+    MOST_CALLERS,
+    OPERATIONS,
+    OTHER,
+    REQUESTS,
     SHAPE,
-    UNKNOWN,
+    SUCCESSES,
     WEIGHT_UNIT,
     DistinctSample,
     Node,
     Rank,
     add_call,
+    least_callers,
     path_keys,
 )
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
 """Methods that make endpoints. Others are counted as noise."""
 ABSENT_STATUSES = frozenset({404, 405, 410, 501})
-"""Answers that do not prove that the path exists."""
+"""Answers that say that there is nothing."""
 _ASSET = re.compile(
     r"/(?:favicon\.\w+|robots\.txt|[^/]+\.(?:js|mjs|css|map|woff2?|ttf|eot|otf|ico|png|jpe?g|gif|svg|webp|avif))$",
     re.IGNORECASE | re.ASCII,
@@ -43,9 +52,11 @@ _NODES = 50_000
 """Nodes below which nothing is folded between two renderings."""
 _MEMORY = 8192
 """Paths whose place is remembered between requests, and places; then both are forgotten."""
-FORMAT = 2
-OLD_FORMAT = 1
-"""Without hashes of values; literals that are not words were ordered otherwise."""
+FORMAT = 3
+WITHOUT_CALLERS = 2
+"""Paths that were only refused were learned as well, and words were kept before others."""
+WITHOUT_HASHES = 1
+"""Without hashes of values, too."""
 HASHED = "%~"
 """Starts the segment of a place that stands for a literal of which only the keyed hash is kept."""
 MOST_BODIES = 4_096
@@ -67,13 +78,15 @@ class Noise:
     """Paths that only scanners ask for."""
     methods: int = 0
     """Requests of a method that makes no endpoint."""
+    refused: int = 0
+    """Requests answered with another error (4xx, 5xx), or of which no answer was seen."""
     absent_paths: DistinctSample = field(default_factory=DistinctSample)
     """Estimates the number of distinct paths that were not there."""
 
     @property
     def total(self) -> int:
         """Requests not learned."""
-        return self.absent + self.assets + self.probes + self.methods
+        return self.absent + self.assets + self.probes + self.methods + self.refused
 
 
 class Located(NamedTuple):
@@ -87,6 +100,12 @@ class Located(NamedTuple):
     """Whether a request has proven that the place exists."""
 
 
+def shown_place(key: Key) -> str:
+    """Return *key* as users see it: ``{?}`` stands for what is not kept as text."""
+    parts = ["{?}" if part.startswith(HASHED) else part for part in key.split("/")]
+    return "/".join(part for part in parts if part not in (OPERATIONS, GRPC)) or "/"
+
+
 class PathState:
     """Everything learned of the paths of one (organization, environment, application, host).
 
@@ -95,7 +114,7 @@ class PathState:
 
     __slots__ = (
         "_counted", "_fresh", "_places", "_threshold", "bodies", "distinct", "given_out", "key", "learned",
-        "noise", "pinned", "root",
+        "noise", "pinned", "root", "tally",
     )  # fmt: skip
 
     def __init__(self, key: bytes = b"levo") -> None:
@@ -111,6 +130,8 @@ class PathState:
         """Literals that users or descriptions named: kept before all others, from when they were named."""
         self.given_out = GivenOut()
         """Values that responses gave out."""
+        self.tally = Tally()
+        """Successes of literals that were folded."""
         self.bodies: dict[int, int] = {}
         """Exchanges whose messages might be looked into, by ``body_counter``."""
         self._places: dict[str | tuple[str, ...], tuple[Node, Key, int]] = {}
@@ -125,14 +146,22 @@ class PathState:
         return self.learned + self.noise.total
 
     def observe(
-        self, method: str, path: str, status: int, weight: float = 1.0, keys: tuple[str, ...] = ()
+        self,
+        method: str,
+        path: str,
+        status: int,
+        weight: float = 1.0,
+        keys: tuple[str, ...] = (),
+        caller: int = 0,
+        minute: int = 0,
     ) -> Key | None:
         """Learn one exchange; return the key its facts belong to, None if it teaches nothing.
 
         *path* as sent, without query; *status* as a trace has it; *weight*: exchanges it stands for.
         *keys*: its place, where that is not the path's (an operation that is named within the request).
+        *caller*: a keyed hash of who sent it, and *minute*: when it ended, in minutes; 0 if unknown.
         """
-        if status in ABSENT_STATUSES or method not in METHODS:
+        if not 100 <= status < 400 or method not in METHODS:
             self._count_noise(method, path, status)
             return None
         name: str | tuple[str, ...] = keys or path
@@ -148,9 +177,14 @@ class PathState:
         # REQUESTS, WEIGHT, CLASSES, SUCCESSES, SLASHES of trie.Call, spelt out as this runs for each request.
         call[0] += 1
         call[1] += round(weight * WEIGHT_UNIT)
-        call[2] |= 1 << (status // 100 if 0 <= status < 1000 else 0)
-        call[3] += 200 <= status < 400
+        call[2] |= 1 << status // 100
+        call[3] += 1
         call[4] += slash
+        callers = node.callers
+        if caller and (len(callers) < MOST_CALLERS or caller < callers[-1]) and caller not in callers:
+            node.callers = least_callers(callers, (caller,))
+        if minute and (minute < node.first or not node.first):
+            node.first = minute
         self.learned += 1
         return key
 
@@ -182,15 +216,17 @@ class PathState:
 
     def rules(self) -> Forgetting:
         """Return the rule that says which literals are forgotten as values."""
-        return Forgetting(self.key, self.pinned, self.given_out)
+        return Forgetting(self.key, self.pinned, self.given_out, self.tally)
 
     def _count_noise(self, method: str, path: str, status: int) -> None:
         noise = self.noise
         if status in ABSENT_STATUSES:
             noise.absent += 1
             noise.absent_paths.add(path)
-        else:
+        elif method not in METHODS:
             noise.methods += 1
+        else:
+            noise.refused += 1
 
     def _is_noise(self, method: str, path: str, asset: bool) -> bool:
         """Return whether a request says nothing about the API, and count it then."""
@@ -215,11 +251,14 @@ class PathState:
         node = self.root
         keys = known or path_keys(path)
         for key in keys:
-            if (node.bar is not None or node.gone) and "{" not in key and key not in self.pinned:
-                rank = self.rules().rank(key)
-                above = node.bar is not None and rank > node.bar
-                if above or (rank.group == UNKNOWN and rank.hashed in node.gone):
-                    key = folded_key(key)
+            # What is beyond the bound is folded later, by all that is known of it then.
+            if (
+                node.gone
+                and "{" not in key
+                and key not in self.pinned
+                and hash_literal(key, self.key) in node.gone
+            ):
+                key = folded_key(key)
             kid = node.kids.get(key)
             if kid is None:
                 kid = node.kids[key] = Node()
@@ -269,9 +308,11 @@ class PathState:
         mine.assets += theirs.assets
         mine.probes += theirs.probes
         mine.methods += theirs.methods
+        mine.refused += theirs.refused
         mine.absent_paths.merge(theirs.absent_paths)
         self.distinct.merge(other.distinct)
         self.given_out.merge(other.given_out)
+        self.tally.merge(other.tally)
         for counter, count in other.bodies.items():
             self.bodies[counter] = min(MOST_BODIES, self.bodies.get(counter, 0) + count)
         self._fresh += len(other._places)
@@ -280,16 +321,16 @@ class PathState:
 
     def conform(self, known: PathState) -> None:
         """Forget what *known* has forgotten or does not keep, so that the rest of this may be stored."""
-        rules = known.rules()
-        stack = [(self.root, known.root)]
+        rules = Forgetting(self.key, known.pinned, known.given_out, self.tally)
+        stack = [(self.root, known.root, "")]
         while stack:
-            node, other = stack.pop()
-            if other.gone or other.bar is not None:
-                node.fold_as(other, rules)
+            node, other, place = stack.pop()
+            if other.gone or other.odd or other.bar is not None:
+                node.fold_as(other, rules, place)
             for key, kid in node.kids.items():
                 twin = other.kids.get(key)
                 if twin is not None:
-                    stack.append((kid, twin))
+                    stack.append((kid, twin, f"{place}/{key}"))
 
     def locate(self, key: Key, method: str = "") -> Located:
         """Return where the facts of *key* are kept; *key* may be such a place itself.
@@ -333,13 +374,14 @@ class PathState:
             kid = node.kids.get(part)
             if kid is not None:
                 return part, kid
-        if node.is_one:
-            return OVERFLOW, node.kids[OVERFLOW]
+        if node.is_crowded and not rules.is_pinned(part):
+            kid = node.kids.get(OVERFLOW)
+            return None if kid is None else (OVERFLOW, kid)
         if "{" in part or rules.is_pinned(part):
             return None
-        rank = rules.rank(part) if hashed is None else Rank(UNKNOWN, hashed, "")
+        rank = rules.rank(part) if hashed is None else Rank(OTHER, hashed)
         above = node.bar is not None and rank > node.bar
-        if above or (rank.group == UNKNOWN and rank.hashed in node.gone):
+        if above or rank.hashed in node.gone or rank.hashed in node.odd:
             folded = folded_key(part)
             kid = node.kids.get(folded)
             return None if kid is None else (folded, kid)
@@ -349,16 +391,36 @@ class PathState:
         """Return the key under which the facts of *key* are kept."""
         return self.locate(key).key
 
+    def remove(self, key: Key, method: str) -> None:
+        """Forget the requests of *method* at the place *key*, as though they had never come."""
+        trail = [self.root]
+        parts = [part for part in key.split("/") if part]
+        for part in parts:
+            kid = trail[-1].kids.get(part)
+            if kid is None:
+                return
+            trail.append(kid)
+        call = trail[-1].calls.pop(method, None)
+        if call is not None:
+            self.learned -= call[REQUESTS]
+        self._places.clear()
+        while parts and not (trail[-1].calls or trail[-1].kids):
+            trail.pop()
+            del trail[-1].kids[parts.pop()]
+
     def restart_hashes(self) -> bool:
         """Drop every keyed hash, as the key is about to change; return whether there was one."""
         self.fold()
         found = bool(self.given_out)
-        self.given_out = GivenOut()
+        self.given_out, self.tally = GivenOut(), Tally()
+        once = os.urandom(16)
         stack = [self.root]
         while stack:
             node = stack.pop()
-            found = found or bool(node.gone) or node.bar is not None
-            node.gone, node.bar = set(), None
+            found = found or node.forgotten > 0 or node.bar is not None or bool(node.callers)
+            node.gone, node.odd, node.bar = frozenset(), frozenset(), None
+            # How many there were, and where the same ones, still counts; who they are can no longer be told.
+            node.callers = tuple(sorted({_renamed(caller, once) for caller in node.callers}))
             stack.extend(node.kids.values())
         return found
 
@@ -373,12 +435,18 @@ class PathState:
         classes = 0
         for status in statuses:
             classes |= 1 << (status // 100 if 0 <= status < 1000 else 0)
-        succeeded = any(200 <= status < 400 for status in statuses)
+        succeeded = any(100 <= status < 400 for status in statuses)
         weight = round(sum(statuses.values()) * WEIGHT_UNIT)
         add_call(node.calls, method, [requests, weight, classes, requests * succeeded, 0, 0])
         self.learned += requests
         self.distinct.add("/" + "/".join(parts))
         self._places.clear()
+
+    def _leave_out_refused(self) -> None:
+        """Take out the paths that earlier versions learned although each request was refused."""
+        refused, _ = _only_succeeded(self.root)
+        self.learned -= refused
+        self.noise.refused += refused
 
     def _literal_of(self, node: Node, hashed: str) -> str:
         """Return the literal child of *node* that *hashed* stands for, *hashed* if there is none."""
@@ -400,12 +468,20 @@ class PathState:
             [
                 FORMAT,
                 self.learned,
-                [noise.absent, noise.assets, noise.probes, noise.methods, noise.absent_paths.hashes],
+                [
+                    noise.absent,
+                    noise.assets,
+                    noise.probes,
+                    noise.methods,
+                    noise.absent_paths.hashes,
+                    noise.refused,
+                ],
                 self.distinct.hashes,
                 sorted(self.pinned),
                 _pack(self.root),
                 b"".join(hashed.to_bytes(HASH_BYTES) for hashed in self.given_out.sorted()),
                 sorted(self.bodies.items()),
+                self.tally.stored(),
             ]
         )
 
@@ -415,24 +491,41 @@ class PathState:
         state = cls(key)
         try:
             version, learned, noise, distinct, pinned, root, *more = msgspec.msgpack.decode(data)
-            if version not in (FORMAT, OLD_FORMAT):
+            if version not in (FORMAT, WITHOUT_CALLERS, WITHOUT_HASHES):
                 raise ValueError(f"path state has format {version}, not {FORMAT}")
             state.learned = learned
-            absent, assets, probes, methods, hashes = noise
-            state.noise = Noise(absent, assets, probes, methods, DistinctSample(hashes))
+            absent, assets, probes, methods, hashes, *refused = noise
+            state.noise = Noise(absent, assets, probes, methods, sum(refused), DistinctSample(hashes))
             state.distinct = DistinctSample(distinct)
             state.pinned = frozenset(pinned)
             state.root = _unpack(root, version)
-            if version == FORMAT:
-                given_out, bodies = more
+            if version != WITHOUT_HASHES:
+                given_out, bodies, *tally = more
+                state.tally = Tally.read(*tally) if tally else Tally()
                 size = HASH_BYTES
                 state.given_out = GivenOut(
                     int.from_bytes(given_out[at : at + size]) for at in range(0, len(given_out), size)
                 )
                 state.bodies = dict(bodies)
+            if version != FORMAT:
+                state._leave_out_refused()
         except (msgspec.DecodeError, TypeError, IndexError) as error:
             raise ValueError(f"{len(data)} octets are no path state") from error
         return state
+
+
+def _only_succeeded(node: Node) -> tuple[int, bool]:
+    """Leave out of *node* what never had success; return how many requests, and if something stays."""
+    out = sum(call[REQUESTS] for call in node.calls.values() if not call[SUCCESSES])
+    node.calls = {method: call for method, call in node.calls.items() if call[SUCCESSES]}
+    kids = {}
+    for key, kid in node.kids.items():
+        below, stays = _only_succeeded(kid)
+        out += below
+        if stays:
+            kids[key] = kid
+    node.kids = kids
+    return out, bool(node.calls or kids)
 
 
 def merge(a: PathState, b: PathState) -> PathState:
@@ -441,6 +534,10 @@ def merge(a: PathState, b: PathState) -> PathState:
     state.absorb(a)
     state.absorb(b)
     return state
+
+
+def _renamed(caller: int, key: bytes) -> int:
+    return int.from_bytes(blake2b(caller.to_bytes(4), digest_size=4, key=key).digest()) or 1
 
 
 def body_counter(method: str, place: Key, status: int) -> int:
@@ -454,8 +551,16 @@ def _pack(node: Node) -> list[Any]:
         [(key, _pack(kid)) for key, kid in sorted(node.kids.items())],
         node.bar,
     ]
-    if node.looked or node.gone:
-        packed.append([node.looked, node.came_back, sorted(node.gone)])
+    more = [
+        node.callers,
+        node.first,
+        node.looked,
+        node.came_back,
+        sorted(node.gone),
+        sorted(node.odd),
+    ]
+    if any(more):
+        packed.append(more)
     return packed
 
 
@@ -464,10 +569,14 @@ def _unpack(raw: list[Any], version: int = FORMAT) -> Node:
     for method, call in raw[0]:
         numbers = node.calls[method] = list(map(int, call))
         numbers.extend([0] * (SHAPE + 1 - len(numbers)))  # states written before there were sketches
-    if len(raw) > 3:
+    if version == FORMAT:
+        if len(raw) > 3:
+            callers, node.first, node.looked, node.came_back, gone, odd = raw[3]
+            node.callers, node.gone, node.odd = tuple(callers), frozenset(gone), frozenset(odd)
+        if raw[2] is not None:
+            node.bar = Rank(*raw[2])
+    elif len(raw) > 3:
         node.looked, node.came_back, gone = raw[3]
-        node.gone = set(gone) if version == FORMAT else set()
+        node.gone = frozenset(gone if version == WITHOUT_CALLERS else ())
     node.kids = {key: _unpack(kid, version) for key, kid in raw[1]}
-    if version == FORMAT and raw[2] is not None:
-        node.bar = Rank(*raw[2])
     return node

@@ -18,7 +18,6 @@ from levo.satellite.learn.paths.trie import (
     OPERATIONS,
     REQUESTS,
     SLASHES,
-    SUCCESSES,
     WEIGHT,
     WEIGHT_UNIT,
     Call,
@@ -51,11 +50,10 @@ class MethodCounts:
     """What is known of one method of a template. Facts in detail are kept elsewhere, by ``Template.keys``."""
 
     requests: int
+    """Answered with success (1xx to 3xx); others prove nothing."""
     exchanges: float
-    successes: int
-    """Requests answered 2xx or 3xx."""
     status_classes: tuple[int, ...]
-    """As (2, 4); 0 is "no response seen"."""
+    """As (2, 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +69,6 @@ class Template:
     parameters: tuple[PathParameter, ...]
     confidence: float
     """0 to 1: that every segment is judged right."""
-    confirmed: bool
-    """Whether some request succeeded, or a user or description vouches for it."""
     evidence: tuple[tuple[str, float, tuple[tuple[str, float], ...]], ...]
     """(segment, probability that it is a value, weightiest features) for each judged segment."""
     slashes: float
@@ -223,7 +219,6 @@ def _template(trail: tuple[Branch, ...], given: dict[tuple[str, ...], tuple[str,
         methods={method: _counts(call) for method, call in sorted(calls.items())},
         parameters=tuple(parameters),
         confidence=round(confidence, 4),
-        confirmed=any(call[SUCCESSES] for call in calls.values()),
         evidence=tuple(evidence),
         slashes=round(slashes, 4),
         keys=tuple(sorted(key or "/" for key, node in branch.places if node.calls)),
@@ -234,7 +229,6 @@ def _counts(call: Call) -> MethodCounts:
     return MethodCounts(
         call[REQUESTS],
         call[WEIGHT] / WEIGHT_UNIT,
-        call[SUCCESSES],
         tuple(c for c in range(10) if call[CLASSES] >> c & 1),
     )
 

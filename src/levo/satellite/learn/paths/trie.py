@@ -3,13 +3,20 @@
 Laws (property-tested). ``learn(A)`` merged with ``learn(B)`` has the same bytes as ``learn(A + B)`` in any
 order and partition, although the trie is bounded, because every bound is a function of the *set* of paths:
 
-* a node keeps the literals that rank lowest (known words first, then by keyed hash); the rest share the child
-  ``{*}``. What ranks lowest among all ranks lowest among any part, so it was never thrown away on the way;
+* a node keeps the literals that rank lowest, those that people named and then by a keyed hash; the rest share
+  the child ``{*}``. Nothing that a client chooses decides which of them stay. What ranks lowest among all
+  ranks lowest among any part, so it was never thrown away on the way;
+* beside them a node keeps as many that are *established*: 20 requests answered with success, more callers
+  first, then older ones. Of what was folded a tally of successes remains (:class:`tally.Tally`), so that a
+  literal is established by all of its requests, whenever they came. One that is established only after it
+  was folded is kept from then on: its earlier requests stay at ``{*}``, which is where the order of arrival
+  shows (docs/decisions/0009);
 * a literal that is certain to be a value goes to ``{*}``, too, and only its keyed hash stays (``forget``).
   That rule only ever gains from more requests, so a part forgets nothing that the whole would keep;
 * the greatest number of leaves below a node is its parent's divided by the parent's number of children. It
   only shrinks as paths are added. It is without limit until the *estimated number of distinct paths* (the k
-  least hashes: a function of the set, too) passes a threshold.
+  least hashes: a function of the set, too) passes a threshold. What is established shares a number of its
+  own, so that paths which are not cannot make it small.
 
 Counts are integers (weights in thousandths), so that adding them is associative.
 """
@@ -17,7 +24,7 @@ Counts are integers (weights in thousandths), so that adding them is associative
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
@@ -30,6 +37,8 @@ from levo.satellite.learn.paths.segments import (
     pattern_key,
     split_path,
 )
+from levo.satellite.learn.paths.tally import MOST as MOST_TALLIED
+from levo.satellite.learn.paths.tally import Tally
 
 LITERALS_PER_NODE = 96
 """Literal children a node keeps."""
@@ -47,6 +56,13 @@ BUDGETS: tuple[tuple[int, int], ...] = ((8_000, 16_384), (60_000, 4_096))
 """(distinct paths from which it holds, leaves a host may have)."""
 SMALLEST_SHARE = 16
 """A node with fewer leaves than this keeps no children apart."""
+ESTABLISHED = 20
+"""Requests answered with success after which a segment is displaced only by others that have as many, from as
+many callers."""
+ESTABLISHED_LEAVES = 16_384
+"""Leaves of a host that established segments share."""
+MOST_CALLERS = 16
+"""Different callers of a place that are told apart."""
 WEIGHT_UNIT = 1000
 
 # A call: [requests, weight in thousandths, status classes as bits, successful requests, trailing slashes,
@@ -56,16 +72,42 @@ Call = list[int]
 
 
 class Rank(NamedTuple):
-    """What orders literals: those that are named by people, known words, then the others by keyed hash."""
+    """What orders literals: those that people named, then the others, each by keyed hash."""
 
     group: int
     hashed: int
-    text: str
-    """Of pinned literals and known words; empty for others, which are not told apart beyond their hash."""
+
+
+PINNED, OTHER = range(2)
+"""Groups of literals in their order."""
+NONE_KEPT = Rank(-1, 0)
+"""Rank of the last literal kept where there is room for none that is not established …"""
+CROWDED = Rank(-2, 0)
+"""… and where values of recognized types that are not share the child ``{*}``, too."""
+
+
+class Strength(NamedTuple):
+    """How well requests prove that there is something at a place, each number up to what is told apart.
+
+    *A* can displace *B* only if it has as many successes and as many callers.
+    """
+
+    successes: int
+    callers: int
+    first: int
+    """When it was seen first, in minutes; 0 is unknown."""
 
 
 class Rules(Protocol):
     """What decides which literals stay (``forget.Forgetting``)."""
+
+    @property
+    def tally(self) -> Tally:
+        """Successes of literals that were folded."""
+
+    @property
+    def key(self) -> bytes:
+        """The key of this installation."""
 
     def rank(self, literal: str) -> Rank:
         """Return the place of *literal* in the order in which literals are kept."""
@@ -76,28 +118,45 @@ class Rules(Protocol):
     def hash(self, literal: str) -> int:
         """Return the keyed hash of *literal*."""
 
-    def values(self, node: Node, above: str) -> list[str]:
+    def values(self, node: Node, above: str) -> Values:
         """Return the literal children of *node*, whose own key is *above*, that are values for certain."""
 
+    def given_out(self, hashes: Set[int]) -> Set[int]:
+        """Return those of *hashes* that are hashes of values that were given out."""
 
-UNKNOWN = 1
-"""Group of literals that are not words of APIs. Only they are ever forgotten."""
+
+class Values(NamedTuple):
+    """Literals that are values for certain."""
+
+    proven: list[str]
+    """Bodies said so."""
+    odd: list[str]
+    """Others beside values, that read like no words of APIs. Established ones are kept all the same."""
+
+
+_NONE: frozenset[int] = frozenset()
 
 
 class Node:
     """A prefix of paths."""
 
-    __slots__ = ("bar", "calls", "came_back", "gone", "kids", "looked")
+    __slots__ = ("bar", "callers", "calls", "came_back", "first", "gone", "kids", "looked", "odd")
 
     def __init__(self) -> None:
         self.kids: dict[str, Node] = {}
         self.calls: dict[str, Call] = {}
         """By method: what ended here."""
+        self.callers: tuple[int, ...] = ()
+        """Of requests that ended here with success: the least hashes of their callers, in order."""
+        self.first = 0
+        """When the first such request came, in minutes; 0 is unknown."""
         self.bar: Rank | None = None
         """Rank of the last literal kept, once some were folded; later ones that rank above it go to
         ``{*}``."""
-        self.gone: set[int] = set()
-        """Keyed hashes of the literals that were forgotten as values."""
+        self.gone: Set[int] = _NONE
+        """Keyed hashes of the literals that were forgotten as values, as bodies said so …"""
+        self.odd: Set[int] = _NONE
+        """… and of those that were because of how they read."""
         self.looked = 0
         """Exchanges through here whose response was searched for the segment that leads here …"""
         self.came_back = 0
@@ -107,10 +166,16 @@ class Node:
         """Take in *other*, which is not used afterwards."""
         for method, call in other.calls.items():
             add_call(self.calls, method, call)
+        if other.callers:
+            self.callers = least_callers(self.callers, other.callers)
+        if other.first and (not self.first or other.first < self.first):
+            self.first = other.first
         self.looked += other.looked
         self.came_back += other.came_back
         if other.gone:
-            self.gone |= other.gone
+            self.gone = self.gone | other.gone
+        if other.odd:
+            self.odd = self.odd | other.odd
         if other.bar is not None and (self.bar is None or other.bar < self.bar):
             self.bar = other.bar
         kids = self.kids
@@ -125,7 +190,8 @@ class Node:
         """Return a deep copy."""
         twin = Node()
         twin.bar = self.bar
-        twin.gone = set(self.gone)
+        twin.callers, twin.first = self.callers, self.first
+        twin.gone, twin.odd = self.gone, self.odd
         twin.looked, twin.came_back = self.looked, self.came_back
         twin.calls = {method: list(call) for method, call in self.calls.items()}
         twin.kids = {key: kid.copy() for key, kid in self.kids.items()}
@@ -144,6 +210,45 @@ class Node:
             stack.extend(node.kids.values())
         return total
 
+    def strength(self) -> Strength:
+        """Return how well requests prove this place: those that ended here or below."""
+        successes, first = 0, 0
+        callers: tuple[int, ...] = ()
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            for call in node.calls.values():
+                successes += call[SUCCESSES]
+            if node.callers and len(callers) < MOST_CALLERS:
+                callers = least_callers(callers, node.callers) if callers else node.callers
+            if node.first and (not first or node.first < first):
+                first = node.first
+            if successes >= MOST_TALLIED and len(callers) >= MOST_CALLERS:
+                break
+            stack.extend(node.kids.values())
+        return Strength(min(successes, MOST_TALLIED), len(callers), first)
+
+    def callers_below(self) -> tuple[int, ...]:
+        """Return the least hashes of the callers of requests that ended here or below."""
+        least: tuple[int, ...] = ()
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            if node.callers:
+                least = least_callers(least, node.callers) if least else node.callers
+            stack.extend(node.kids.values())
+        return least
+
+    def is_firm(self, rules: Rules, place: str) -> bool:
+        """Whether this, which is at *place*, is established, counting requests from before it was kept."""
+        successes = self.strength().successes
+        return successes >= ESTABLISHED or successes + rules.tally.count(place, rules.key) >= ESTABLISHED
+
+    @property
+    def forgotten(self) -> int:
+        """How many literals were forgotten here as values."""
+        return len(self.gone) + len(self.odd)
+
     def step(self, key: str, rules: Rules) -> tuple[str, Node] | None:
         """Return the child that *key* leads to now, or is like; None if there is none."""
         kid = self.kids.get(key)
@@ -158,87 +263,153 @@ class Node:
         return None if kid is None else (OVERFLOW, kid)
 
     @property
-    def is_one(self) -> bool:
-        """Whether all children were folded into one, those of recognized types as well."""
-        return len(self.kids) == 1 and self.bar is None and not self.gone and OVERFLOW in self.kids
+    def is_crowded(self) -> bool:
+        """Whether only what is established is told apart, values of recognized types as well."""
+        return self.bar == CROWDED
 
     def is_gone(self, key: str, rules: Rules) -> bool:
         """Whether the literal *key* was forgotten here."""
-        return (
-            bool(self.gone) and "{" not in key and rules.hash(key) in self.gone and not rules.is_pinned(key)
-        )
+        if "{" in key or not (self.gone or self.odd) or rules.is_pinned(key):
+            return False
+        hashed = rules.hash(key)
+        return hashed in self.gone or hashed in self.odd
 
-    def fold(self, leaves: int | None, rules: Rules, most: int = LITERALS_PER_NODE, above: str = "") -> None:
-        """Bring this subtree, below *above*, into its normal form with at most *leaves* leaves (None:
-        *most* literals a node only)."""
+    def fold(
+        self,
+        leaves: int | None,
+        rules: Rules,
+        most: int = LITERALS_PER_NODE,
+        place: str = "",
+        firm_leaves: int = ESTABLISHED_LEAVES,
+    ) -> None:
+        """Bring this subtree, which is at *place*, into its normal form.
+
+        Args:
+            leaves: leaves it may have at most; None is *most* literals a node only.
+            rules: what decides which literals stay.
+            most: literals a node keeps, and as many established ones beside them.
+            place: the keys that lead here, each behind a ``/``.
+            firm_leaves: leaves that established children may have beside those.
+        """
         kids = self.kids
         if not kids:
             return
-        if leaves is not None and leaves < SMALLEST_SHARE:
-            if len(kids) > 1 or OVERFLOW not in kids:
-                self._fold_into_one(list(kids))
-            self.bar = None
-            self.gone = set()
-            kids[OVERFLOW].fold(1, rules)
-            return
-        literals = [key for key in kids if "{" not in key]
-        if literals:
-            self._forget(literals, rules, most, above)
-            self._bound(leaves, rules, most)
-        share = None if leaves is None else max(1, leaves // (len(kids) + len(self.gone)))
+        if self.is_crowded or (leaves is not None and leaves < SMALLEST_SHARE):
+            self._crowd(rules, most if firm_leaves >= SMALLEST_SHARE else 0, place)
+            share: int | None = 1
+        else:
+            literals = [key for key in kids if "{" not in key]
+            if literals:
+                self._forget(literals, rules, most, place)
+                self._bound(leaves, rules, most, place)
+            share = None if leaves is None else max(1, leaves // (len(kids) + self.forgotten))
+        firm: dict[str, bool] = {}
+        if share is not None:
+            firm = {key: kid.is_firm(rules, f"{place}/{key}") for key, kid in kids.items() if kid.kids}
+        firm_share = firm_leaves // max(1, sum(firm.values()))
         for key, kid in kids.items():
             named = key[0] == "#" or most == OPERATIONS_PER_NODE
-            kid.fold(share, rules, OPERATIONS_PER_NODE if named else LITERALS_PER_NODE, key)
+            kid.fold(
+                share,
+                rules,
+                OPERATIONS_PER_NODE if named else LITERALS_PER_NODE,
+                f"{place}/{key}",
+                firm_share if share is None or firm.get(key) else 0,
+            )
 
-    def fold_as(self, other: Node, rules: Rules) -> None:
-        """Fold the literal children that *other*, the same place, does not tell apart."""
-        literals = [key for key in self.kids if "{" not in key]
-        late = [key for key in literals if other.bar is not None and rules.rank(key) > other.bar]
-        self._fold_each([*late, *(key for key in literals if key not in late and other.is_gone(key, rules))])
+    def fold_as(self, other: Node, rules: Rules, place: str) -> None:
+        """Fold the children that *other*, the same place, does not tell apart."""
+        bar = other.bar
+        late = [key for key in self.kids if "{" not in key and key not in other.kids]
+        if other.is_crowded:
+            late.extend(key for key in self.kids if "{" in key and key not in other.kids)
+        elif bar is not None:
+            late = [key for key in late if rules.rank(key) > bar or other.is_gone(key, rules)]
+        else:
+            late = [key for key in late if other.is_gone(key, rules)]
+        self._fold_each(late, rules, place)
 
-    def _forget(self, literals: list[str], rules: Rules, most: int, above: str) -> None:
+    def _crowd(self, rules: Rules, most: int, place: str) -> None:
+        """Keep only what is established, at most *most* children."""
+        late = [key for key in self.kids if key != OVERFLOW and not rules.is_pinned(key)]
+        kept = self._firm(late, rules, most, place)
+        self.bar, self.gone, self.odd = CROWDED, _NONE, _NONE
+        self._fold_each([key for key in late if key not in kept], rules, place, OVERFLOW)
+
+    def _firm(self, keys: list[str], rules: Rules, most: int, place: str) -> set[str]:
+        """Return the established children among *keys*, at most *most*: those with most callers, then the
+        oldest."""
+        found = []
+        for key in keys if most else ():
+            kid = self.kids[key]
+            if kid.is_firm(rules, f"{place}/{key}"):
+                found_there = kid.strength()
+                new = found_there.successes < ESTABLISHED
+                found.append((new, -found_there.callers, found_there.first, rules.hash(key), key))
+        found.sort()
+        return {key for *_, key in found[:most]}
+
+    def _forget(self, literals: list[str], rules: Rules, most: int, place: str) -> None:
         """Fold what was forgotten before, or elsewhere, and what is certain to be a value now."""
-        if self.gone:
-            self._fold_each([key for key in literals if self.is_gone(key, rules)])
+        gone, odd = self.gone, self.odd
+        if gone:
+            known = [key for key in literals if rules.hash(key) in gone and not rules.is_pinned(key)]
+            self._fold_each(known, rules, place)
         if most == LITERALS_PER_NODE:
-            values = rules.values(self, above)
-            self.gone.update(map(rules.hash, values))
-            self._fold_each(values)
+            values = rules.values(self, place.rpartition("/")[2])
+            if values.proven:
+                gone = gone | set(map(rules.hash, values.proven))
+                self._fold_each(values.proven, rules, place)
+            if values.odd:
+                odd = odd | set(map(rules.hash, values.odd))
+        if odd:
+            gone = gone | rules.given_out(odd)
+            odd = odd - gone
+            late = [key for key in self.kids if "{" not in key and rules.hash(key) in odd]
+            kept = self._firm(late, rules, most, place)
+            kept.update(key for key in late if rules.is_pinned(key))
+            odd = odd - set(map(rules.hash, kept))
+            self._fold_each([key for key in late if key not in kept], rules, place)
+        self.gone, self.odd = gone, odd
 
-    def _bound(self, leaves: int | None, rules: Rules, most: int) -> None:
+    def _bound(self, leaves: int | None, rules: Rules, most: int, place: str) -> None:
         kids = self.kids
         literals = [key for key in kids if "{" not in key]
         typed = sum("{" in key and not key.startswith(OVERFLOW) for key in kids)
         bound = most if leaves is None else min(most, max(0, leaves - typed - 1))
-        if self.bar is None and len(literals) + len(self.gone) <= bound:
+        if self.bar is None and len(literals) + self.forgotten <= bound:
             return
         ranks = {key: rules.rank(key) for key in literals}
+        known = [*ranks.values(), *(Rank(OTHER, hashed) for hashed in (*self.gone, *self.odd))]
         if self.bar is not None:
-            self._above(self.bar, ranks)
-        if len(ranks) + len(self.gone) > bound:
-            known = [*ranks.values(), *(Rank(UNKNOWN, hashed, "") for hashed in self.gone)]
-            self.bar = sorted(known)[bound - 1] if bound else Rank(-2, 0, "")
-            self._above(self.bar, ranks)
-
-    def _above(self, bar: Rank, ranks: dict[str, Rank]) -> None:
-        """Fold the literals that rank above *bar*."""
+            known = [rank for rank in known if rank <= self.bar]
+        if len(known) > bound:
+            self.bar = sorted(known)[bound - 1] if bound else NONE_KEPT
+        if self.bar is None:
+            return
+        bar = self.bar
         late = [key for key, rank in ranks.items() if rank > bar]
-        self._fold_each(late)
-        for key in late:
-            del ranks[key]
-        self.gone = {hashed for hashed in self.gone if Rank(UNKNOWN, hashed, "") <= bar}
+        if late:
+            kept = self._firm(late, rules, most, place)
+            self._fold_each([key for key in late if key not in kept], rules, place)
+        if self.forgotten:
+            self.gone = {hashed for hashed in self.gone if Rank(OTHER, hashed) <= bar}
+            self.odd = {hashed for hashed in self.odd if Rank(OTHER, hashed) <= bar}
 
-    def _fold_each(self, literals: list[str]) -> None:
-        for key in literals:
-            self.kids.setdefault(folded_key(key), Node()).absorb(self.kids.pop(key))
-
-    def _fold_into_one(self, keys: list[str]) -> None:
-        overflow = self.kids.get(OVERFLOW)
-        if overflow is None:
-            overflow = self.kids[OVERFLOW] = Node()
+    def _fold_each(self, keys: Iterable[str], rules: Rules, place: str, into: str = "") -> None:
+        """Fold the children *keys* into *into*, or what each shares with others; tally what each leads to."""
         for key in keys:
-            if key != OVERFLOW:
-                overflow.absorb(self.kids.pop(key))
+            kid = self.kids.pop(key)
+            stack = [(f"{place}/{key}", kid)]
+            while stack:
+                name, node = stack.pop()
+                rules.tally.add(name, node.strength().successes, rules.key)
+                stack.extend((f"{name}/{below}", deeper) for below, deeper in node.kids.items())
+            shared = into or folded_key(key)
+            mine = self.kids.get(shared)
+            if mine is None:
+                mine = self.kids[shared] = Node()
+            mine.absorb(kid)
 
 
 def add_call(calls: dict[str, Call], method: str, call: Call) -> None:
@@ -253,6 +424,11 @@ def add_call(calls: dict[str, Call], method: str, call: Call) -> None:
     mine[SUCCESSES] += call[SUCCESSES]
     mine[SLASHES] += call[SLASHES]
     mine[SHAPE] |= call[SHAPE]
+
+
+def least_callers(some: Iterable[int], others: Iterable[int]) -> tuple[int, ...]:
+    """Return the least hashes of both, in order."""
+    return tuple(sorted({*some, *others})[:MOST_CALLERS])
 
 
 def path_keys(path: str) -> list[str]:

@@ -7,6 +7,7 @@ from levo.satellite.store.userdata.alerts import Alert, Alerts, NewAlert
 from levo.satellite.store.userdata.audit import AuditEntry, AuditLog
 from levo.satellite.store.userdata.database import USERDATA_NAME
 from levo.satellite.store.userdata.decisions import Decision, DecisionKind, Decisions, EndpointPlace
+from levo.satellite.store.userdata.removals import Removals
 from levo.satellite.store.userdata.sessions import Session, Sessions
 from levo.satellite.store.userdata.settings import Settings
 from levo.satellite.store.userdata.subjects import UserData
@@ -16,6 +17,6 @@ from levo.satellite.store.userdata.webhooks import Webhook, Webhooks
 
 __all__ = [
     "USERDATA_NAME", "Account", "Accounts", "Alert", "Alerts", "AuditEntry", "AuditLog", "Decision",
-    "DecisionKind", "Decisions", "EndpointPlace", "NewAlert", "SavedView", "Session", "Sessions", "Settings",
-    "Token", "Tokens", "UserData", "Views", "Webhook", "Webhooks",
+    "DecisionKind", "Decisions", "EndpointPlace", "NewAlert", "Removals", "SavedView", "Session", "Sessions",
+    "Settings", "Token", "Tokens", "UserData", "Views", "Webhook", "Webhooks",
 ]  # fmt: skip

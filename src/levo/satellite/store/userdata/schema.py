@@ -93,4 +93,12 @@ STEPS = (
     ALTER TABLE alert RENAME COLUMN over_ns TO ended_ns;
     CREATE UNIQUE INDEX alert_open ON alert (kind, subject) WHERE ended_ns = 0;
     """,
+    # 5: what was deleted from the catalog
+    """
+    CREATE TABLE removal (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, time_ns INTEGER NOT NULL,
+        organization TEXT NOT NULL, environment TEXT NOT NULL, application TEXT NOT NULL,
+        host TEXT NOT NULL, method TEXT NOT NULL, template TEXT NOT NULL
+    ) STRICT;
+    """,
 )

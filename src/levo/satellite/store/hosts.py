@@ -1,0 +1,284 @@
+"""Which hosts of an application are told apart, and which of them by name.
+
+Any client can send any ``Host``. So a host has a name in the catalog only once it has proven itself: three
+requests answered with success, from two callers or over a day. Until then a keyed hash stands for it, under
+which everything is learned as usual. An application has room for so many hosts. When it is full, the host
+with the fewest successes and callers makes room for one that has more; what finds no room shares one host,
+``*``. Many hosts below one domain share ``*.domain``.
+"""
+
+from __future__ import annotations
+
+import heapq
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import NamedTuple
+
+from levo.satellite.learn import EndpointFacts, PathState, Scope, State
+from levo.satellite.learn.paths.tally import Tally
+from levo.satellite.learn.paths.trie import ESTABLISHED, Strength
+from levo.satellite.learn.state import MINUTE_NS
+from levo.satellite.store.paths import PathTable
+
+OTHERS = "*"
+"""The host of all those that are not told apart."""
+UNNAMED = "~"
+"""Starts the name of a host of which only the keyed hash is kept."""
+LEAST_SUCCESSES = 3
+LEAST_CALLERS = 2
+LEAST_MINUTES = 24 * 60
+"""A host with one caller has a name once its first and latest success are so far apart."""
+WILDCARD = 16
+"""Different hosts below one domain after which new ones share ``*.domain``."""
+_MOST_DOMAINS = 4_096
+"""Domains whose hosts are counted."""
+_PORT = re.compile(r":\d{1,5}$")
+Application = tuple[str, str, str]
+
+
+class Limits(NamedTuple):
+    """How much of an application is kept."""
+
+    hosts: int = 500
+    places: int = 20_000
+    name_hosts: bool = False
+    """Whether hosts have a name at once."""
+
+
+@dataclass(slots=True)
+class Admission:
+    """A delta as it is to be stored, and what has to happen before."""
+
+    delta: State
+    named: list[tuple[Scope, Scope]] = field(default_factory=list)
+    """Hosts that have proven themselves: as they were called until now, and their names."""
+    displaced: list[Scope] = field(default_factory=list)
+    """Hosts that made room."""
+    shared: float = 0.0
+    """Exchanges of hosts that found no room."""
+
+
+def is_unnamed(host: str) -> bool:
+    """Whether *host* stands for one whose name is not kept."""
+    return host.startswith(UNNAMED)
+
+
+class HostBook:
+    """Says under which host what was learned is stored. Changes nothing by itself."""
+
+    def __init__(self, paths: PathTable, key: bytes, limits: Limits) -> None:
+        self._paths = paths
+        self._key = key
+        self._limits = limits
+        self._domains: dict[tuple[Application, bytes], set[bytes]] = {}
+        """Hosts by application and domain, at most ``WILDCARD`` of each, by hash."""
+        self._tally = Tally()
+        """Successes of hosts that share one, since this process started."""
+
+    def stored(self, scope: Scope) -> Scope:
+        """Return the host under which *scope* is stored now, *scope* if nothing is."""
+        if scope in self._paths.hosts:
+            return scope
+        for name in (self._hidden(scope.host), self._pattern(scope.host), OTHERS):
+            other = scope._replace(host=name)
+            if name and other in self._paths.hosts:
+                return other
+        return scope
+
+    def admit(self, delta: State) -> Admission:
+        """Return how *delta*, which is not changed, is to be stored."""
+        admission = Admission(delta)
+        if all(scope in self._paths.hosts and not is_unnamed(scope.host) for scope in delta.paths):
+            return admission
+        targets: dict[Scope, Scope] = {}
+        room: dict[Application, _Room] = {}
+        seen = _seen(delta)
+        for scope in sorted(delta.paths):
+            targets[scope] = self._target(scope, delta.paths[scope], seen[scope], admission, room)
+        if any(scope != target for scope, target in targets.items()):
+            admission.delta = _moved(delta, targets)
+        return admission
+
+    def _target(
+        self,
+        scope: Scope,
+        delta: PathState,
+        seen: _Seen,
+        admission: Admission,
+        room: dict[Application, _Room],
+    ) -> Scope:
+        """Return where what was learned of *scope* goes."""
+        if scope in self._paths.hosts and not is_unnamed(scope.host):
+            return scope
+        application = scope[:3]
+        here = room.get(application)
+        if here is None:
+            here = room[application] = _Room(self._paths, application, self._limits.hosts)
+        name = self._wild(application, scope.host, here)
+        target = scope._replace(host=name)
+        if target in here.known:
+            return target
+        hidden = scope._replace(host=self._hidden(name))
+        mine = delta.root.strength()
+        before = here.known.get(hidden)
+        strength = mine if before is None else _joined(before, mine, self._paths, hidden, delta)
+        proven = self._is_plain(name) or _is_proven(strength, seen.minute)
+        if before is not None:
+            if not proven:
+                here.known[hidden] = strength
+                return hidden
+            admission.named.append((hidden, target))
+            del here.known[hidden]
+            here.known[target] = strength
+            return target
+        place = "/".join(hidden)
+        tallied = Strength(mine.successes + self._tally.count(place, self._key), mine.callers, mine.first)
+        displaced = here.make_room(tallied)
+        if displaced is None:
+            self._tally.add(place, mine.successes, self._key)
+            admission.shared += seen.exchanges
+            return scope._replace(host=OTHERS)
+        admission.displaced.extend(displaced)
+        target = target if proven else hidden
+        here.known[target] = mine
+        return target
+
+    def _is_plain(self, host: str) -> bool:
+        """Whether *host* may be kept as it is: nobody chose it as a name, or names are kept at once."""
+        if self._limits.name_hosts or host in ("", OTHERS, "localhost"):
+            return True
+        bare = _PORT.sub("", host).strip("[]")
+        if bare == "localhost":
+            return True
+        try:
+            ipaddress.ip_address(bare)
+        except ValueError:
+            return False
+        return True
+
+    def _hash(self, text: str) -> bytes:
+        return blake2b(text.encode(errors="replace"), digest_size=5, key=self._key).digest()
+
+    def _hidden(self, host: str) -> str:
+        return host if is_unnamed(host) or self._is_plain(host) else UNNAMED + self._hash(host).hex()
+
+    @staticmethod
+    def _pattern(host: str) -> str:
+        """Return ``*.domain`` for a host below a domain of two or more labels, else nothing."""
+        _, _, domain = host.partition(".")
+        return f"*.{domain}" if "." in domain and not host.startswith("*") else ""
+
+    def _wild(self, application: Application, host: str, here: _Room) -> str:
+        """Return *host*, or the pattern that it shares with many others."""
+        pattern = self._pattern(host)
+        if not pattern or self._is_plain(host):
+            return host
+        mine = Scope(*application, host)
+        if mine in here.known or mine._replace(host=self._hidden(host)) in here.known:
+            return host
+        shared = Scope(*application, pattern)
+        if shared in here.known or shared._replace(host=self._hidden(pattern)) in here.known:
+            return pattern
+        counted = (application, self._hash(pattern))
+        hosts = self._domains.setdefault(counted, set())
+        if len(hosts) < WILDCARD:
+            hosts.add(self._hash(host))
+        if len(self._domains) > _MOST_DOMAINS:
+            del self._domains[next(iter(self._domains))]
+        return pattern if len(hosts) >= WILDCARD else host
+
+
+class _Room:
+    """The hosts of an application while a delta is admitted."""
+
+    def __init__(self, paths: PathTable, application: Application, most: int) -> None:
+        self.known = {scope: row.strength for scope, row in paths.hosts.items() if scope[:3] == application}
+        self._weakest = [
+            (_order(strength), -strength.first, scope)
+            for scope, strength in self.known.items()
+            if scope.host != OTHERS
+        ]
+        heapq.heapify(self._weakest)
+        self._most = most
+
+    def make_room(self, strength: Strength) -> list[Scope] | None:
+        """Return the hosts that go for one of *strength*; None if it has to share one itself."""
+        if len(self.known) < self._most:
+            return []
+        while self._weakest:
+            order, _, scope = self._weakest[0]
+            known = self.known.get(scope)
+            if known is not None and _order(known) == order:
+                break
+            heapq.heappop(self._weakest)  # has a name by now, or more successes
+        if not self._weakest or self._weakest[0][0] >= _order(strength):
+            return None
+        _, _, weakest = heapq.heappop(self._weakest)
+        del self.known[weakest]
+        return [weakest]
+
+
+def _order(strength: Strength) -> tuple[int, int]:
+    return min(ESTABLISHED, strength.successes), strength.callers
+
+
+def _joined(before: Strength, mine: Strength, paths: PathTable, hidden: Scope, delta: PathState) -> Strength:
+    """Return the strength of a stored host with that of *delta*."""
+    callers = before.callers
+    if callers < LEAST_CALLERS:
+        callers = len({*paths.known[hidden].root.callers_below(), *delta.root.callers_below()})
+    first = min(filter(None, (before.first, mine.first)), default=0)
+    return Strength(before.successes + mine.successes, max(callers, mine.callers), first)
+
+
+def _is_proven(strength: Strength, latest: int) -> bool:
+    if strength.successes < LEAST_SUCCESSES:
+        return False
+    return strength.callers >= LEAST_CALLERS or (
+        strength.first > 0 and latest - strength.first >= LEAST_MINUTES
+    )
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a delta says of a host."""
+
+    minute: int = 0
+    """Of the latest exchange."""
+    exchanges: float = 0.0
+
+
+def _seen(delta: State) -> dict[Scope, _Seen]:
+    seen = {scope: _Seen() for scope in delta.paths}
+    for key, facts in delta.endpoints.items():
+        mine = seen[key.scope]
+        mine.minute = max(mine.minute, facts.last_seen_ns // MINUTE_NS)
+        mine.exchanges += facts.exchanges
+    return seen
+
+
+def _moved(delta: State, targets: dict[Scope, Scope]) -> State:
+    """Return *delta* with its hosts named anew; what goes to one host is put together."""
+    moved = State(
+        sensors=delta.sensors,
+        traces=delta.traces,
+        exchanges=delta.exchanges,
+        ignored_spans=delta.ignored_spans,
+        unreadable_records=delta.unreadable_records,
+        duplicate_spans=delta.duplicate_spans,
+        duplicate_deliveries=delta.duplicate_deliveries,
+    )
+    for scope, paths in delta.paths.items():
+        mine = moved.paths.get(targets[scope])
+        if mine is None:
+            mine = moved.paths[targets[scope]] = paths.empty()
+        mine.absorb(paths, fold=False)
+    for key, facts in delta.endpoints.items():
+        target = key._replace(host=targets[key.scope].host)
+        known = moved.endpoints.get(target)
+        if known is None:
+            known = moved.endpoints[target] = EndpointFacts()
+        known.add(facts)
+    return moved
