@@ -36,6 +36,7 @@ from levo.satellite.connections import (
 )
 from levo.satellite.header_timeout import bounded_protocol
 from levo.satellite.keys import KeyWatch
+from levo.satellite.learn import NameRule
 from levo.satellite.learner import JOURNAL_NAME, Progress
 from levo.satellite.log_rate import calm_log
 from levo.satellite.queue import Journal
@@ -136,7 +137,12 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             live.publish(progress.revision)
 
         admission = _admission(settings, authenticator)
-        supervisor = LearnerSupervisor(data_dir, on_progress, journal_end=lambda: journal.end)
+        supervisor = LearnerSupervisor(
+            data_dir,
+            on_progress,
+            names=NameRule(settings.min_objects, settings.min_callers),
+            journal_end=lambda: journal.end,
+        )
         readiness = Readiness(
             stopping=stop.is_set,
             refusal=journal.refusal,

@@ -30,6 +30,7 @@ from levo.satellite.learn import (
     BodyBudget,
     Detectors,
     LearnSettings,
+    NameRule,
     Origin,
     RecentDeliveries,
     SensorReport,
@@ -154,7 +155,7 @@ class Learner:
         self._writer = writer
         self._careful_records = 0 if mode is Mode.NORMAL else CAREFUL_RECORDS
         self._skip_one = mode is Mode.SKIP_ONE
-        self._settings = settings
+        self._settings = settings._replace(known_names=writer.known_names)
         if settings.budget is not None:
             settings.budget.counted(writer.paths)
         self._recent = RecentDeliveries(writer.is_known)
@@ -247,12 +248,12 @@ def only_learner(data_dir: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def run(data_dir: Path, mode: Mode, commands: int, answers: int) -> None:
+def run(data_dir: Path, mode: Mode, names: NameRule, commands: int, answers: int) -> None:
     """Work until told to end, reading from and writing to the file descriptors given."""
-    settings = load_settings(data_dir)
+    settings = load_settings(data_dir)._replace(names=names)
     with (
         only_learner(data_dir),
-        CatalogWriter(data_dir / DATABASE_NAME, key=settings.caller_key) as writer,
+        CatalogWriter(data_dir / DATABASE_NAME, key=settings.caller_key, names=settings.names) as writer,
     ):
         reader = JournalReader(data_dir / JOURNAL_NAME, writer.checkpoint().position)
         before = writer.decide_again()
@@ -310,7 +311,7 @@ def _tell(answers: int, progress: Progress) -> None:
 
 
 def main() -> int:
-    """Entry point of the process: the arguments are the data directory and the mode."""
+    """Entry point of the process: the arguments are the data directory, the mode and the rule for names."""
     import signal
 
     # Receiving and pages go first on a busy machine: what waits to be learned is safe on disk. A service's
@@ -323,7 +324,8 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="levo satellite: %(message)s")
     _LOG.addFilter(RateLimited())
     try:
-        run(Path(sys.argv[1]), Mode(sys.argv[2]), 0, 1)
+        names = NameRule(int(sys.argv[3]), int(sys.argv[4]))
+        run(Path(sys.argv[1]), Mode(sys.argv[2]), names, 0, 1)
     except BrokenPipeError:
         return 0
     except LevoError as error:

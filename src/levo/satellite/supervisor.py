@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from levo.errors import LevoError
+from levo.satellite.learn import NameRule
 from levo.satellite.learner import Mode, Progress
 from levo.satellite.queue import Position
 
@@ -55,6 +56,7 @@ class LearnerSupervisor:
         data_dir: Path,
         on_progress: Callable[[Progress], None],
         *,
+        names: NameRule = NameRule(),  # noqa: B008 (frozen)
         journal_end: Callable[[], Position] = lambda: Position(0, 0),
         backoff_s: float = 0.2,
         clock_s: Callable[[], float] = time.monotonic,
@@ -62,12 +64,14 @@ class LearnerSupervisor:
         """Args:
         data_dir: that of the Satellite.
         on_progress: called after each commit.
+        names: what proves that a name is one.
         journal_end: up to where the journal is durable.
         backoff_s: the pause before the first restart; it doubles while there is no progress.
         clock_s: a clock that is never set back.
         """
         self._data_dir = data_dir
         self._first_backoff_s = backoff_s
+        self._names = names
         self._on_progress = on_progress
         self._journal_end = journal_end
         self._clock_s = clock_s
@@ -166,6 +170,8 @@ class LearnerSupervisor:
             "levo.satellite.learner",
             str(self._data_dir),
             self._mode(),
+            str(self._names.min_objects),
+            str(self._names.min_callers),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from levo.satellite.learn.callers import Callers
 from levo.satellite.learn.knowledge import UNREAD, learn_messages
+from levo.satellite.learn.naming import Application, NameRule
 from levo.satellite.learn.operations import parts_of
 from levo.satellite.learn.paths.state import MOST_BODIES, PathState, body_counter
 from levo.satellite.learn.paths.statement import read_document, statement_of
 from levo.satellite.learn.paths.trie import path_keys
 from levo.satellite.learn.schema.hyperloglog import hash_key
 from levo.satellite.learn.schema.messages import Knowledge
+from levo.satellite.learn.schema.names import Names
 from levo.satellite.learn.sensitive.detectors import Detectors
 from levo.satellite.learn.sensors import SensorReport, merge_sensor
 from levo.satellite.learn.trace import SCHEME_BITS, Trace
@@ -28,6 +30,11 @@ class Scope(NamedTuple):
     environment: str
     application: str
     host: str
+
+    @property
+    def application_key(self) -> Application:
+        """What names are proven for."""
+        return Application(*self[:3])
 
 
 class EndpointKey(NamedTuple):
@@ -95,6 +102,8 @@ class EndpointFacts:
             self.callers.add(caller_key, trace.client)
 
 
+FEW_CALLERS = 2
+"""So many callers of an application are told apart: one, or more than one."""
 WEIGHT_PARTS = 1024
 """Weights are counted in this part of an exchange: sums are exact then, in whatever order."""
 
@@ -154,6 +163,10 @@ class LearnSettings(NamedTuple):
     """Of this installation; at most 64 octets."""
     budget: BodyBudget | None = None
     """None: look into everything."""
+    names: NameRule = NameRule(1, 1)
+    """What proves names. By default, each is one at once."""
+    known_names: Callable[[Application], Container[str]] | None = None
+    """Names of an application that are proven already."""
 
 
 DEFAULT_SETTINGS = LearnSettings(Detectors())
@@ -167,6 +180,10 @@ class State:
     sensors: dict[tuple[str, str, str], SensorReport] = field(default_factory=dict)
     """By (organization, sensor, instance): one entry a run."""
     paths: dict[Scope, PathState] = field(default_factory=dict, compare=False)
+    names: dict[Application, Names] = field(default_factory=dict, compare=False)
+    """Names that were sighted and are not known to be names, where that is asked for."""
+    callers: dict[Application, set[str]] = field(default_factory=dict)
+    """Some callers of each application, at most :data:`FEW_CALLERS`; in memory only."""
     traces: int = 0
     exchanges: float = 0.0
     ignored_spans: int = 0
@@ -198,15 +215,40 @@ def learn(state: State, trace: Trace, settings: LearnSettings = DEFAULT_SETTINGS
     paths = state.paths.get(scope)
     if paths is None:
         paths = state.paths[scope] = PathState(settings.caller_key)
+    names = _names_of(state, scope, trace, settings) if settings.names.is_needed else None
     for part, keys in parts_of(trace) or ((trace, ()),):
-        _learn_part(state, paths, scope, part, keys, settings)
+        _learn_part(state, paths, scope, part, keys, settings, names)
     state.traces += 1
     state.exchanges += counted_weight(trace.weight)
     return state
 
 
+def _names_of(state: State, scope: Scope, trace: Trace, settings: LearnSettings) -> Names:
+    """Return where the names of an application are sighted."""
+    application = scope.application_key
+    callers = state.callers.get(application)
+    if callers is None:
+        callers = state.callers[application] = set()
+    if trace.client and len(callers) < FEW_CALLERS:
+        callers.add(trace.client)
+    names = state.names.get(application)
+    if names is None:
+        known = settings.known_names(application) if settings.known_names is not None else frozenset()
+        rule = settings.names
+        names = state.names[application] = Names(
+            known, settings.caller_key, rule.min_objects, rule.min_callers
+        )
+    return names
+
+
 def _learn_part(
-    state: State, paths: PathState, scope: Scope, trace: Trace, keys: tuple[str, ...], settings: LearnSettings
+    state: State,
+    paths: PathState,
+    scope: Scope,
+    trace: Trace,
+    keys: tuple[str, ...],
+    settings: LearnSettings,
+    names: Names | None,
 ) -> None:
     """Add one operation; *keys* is its place, empty where that is the path's."""
     found = place = paths.observe(trace.method, trace.path, trace.status, trace.weight, keys)
@@ -220,7 +262,7 @@ def _learn_part(
     facts.add_trace(trace, settings.caller_key)
     if settings.budget is None or settings.budget.wants(key, trace, paths):
         request, answer = learn_messages(
-            facts.knowledge, trace, place, settings.detectors, hash_key(settings.caller_key)
+            facts.knowledge, trace, place, settings.detectors, hash_key(settings.caller_key), names
         )
         if found is not None and 200 <= trace.status < 300 and trace.response_whole:
             if request is UNREAD:
@@ -232,6 +274,10 @@ def _learn_part(
                 paths.hear(trace.method, found, statement)
     else:
         facts.knowledge.skipped += 1
+
+
+def _few(callers: set[str]) -> set[str]:
+    return set(sorted(callers)[:FEW_CALLERS])
 
 
 def learn_all(
@@ -268,6 +314,13 @@ def absorb(state: State, other: State) -> State:
         if mine is None:
             mine = state.paths[scope] = paths.empty()
         mine.absorb(paths)
+    for application, names in other.names.items():
+        known = state.names.get(application)
+        if known is None:
+            known = state.names[application] = names.empty()
+        known.absorb(names)
+    for application, callers in other.callers.items():
+        state.callers[application] = _few(state.callers.get(application, set()) | callers)
     for (organization, sensor, _), report in other.sensors.items():
         learn_sensor(state, organization, sensor, report)
     state.traces += other.traces

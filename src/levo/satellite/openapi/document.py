@@ -42,6 +42,8 @@ class Operation:
     confidence: float = 1.0
     schemes: tuple[str, ...] = ()
     """``http``, ``https`` or both; empty when unknown."""
+    unnamed: int = 0
+    """Names in its messages that are not proven, so that they are not in ``knowledge``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,7 @@ def _joined(operations: Iterable[Operation]) -> list[Operation]:
             known = found[key] = copy
         known.knowledge.absorb(operation.knowledge)
         known.exchanges += operation.exchanges
+        known.unnamed = max(known.unnamed, operation.unnamed)
         statuses = dict(known.statuses)
         for status, count in operation.statuses.items():
             statuses[status] = statuses.get(status, 0.0) + count
@@ -196,6 +199,8 @@ class _OperationWriter:
                 "last-seen": _time(operation.last_seen_ns),
                 "confidence": round(operation.confidence, 2),
             }
+        if operation.unnamed and annotate:
+            written["x-levo-unproven-names"] = operation.unnamed
         if self.sensitive:
             written["x-levo-sensitive"] = sorted({field.detection.kind for field in self.sensitive})
         return written

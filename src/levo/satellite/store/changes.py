@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from levo.satellite.learn import Knowledge
 from levo.satellite.learn.schema import Node
+from levo.satellite.learn.schema.names import MARK
 
 SETTLED = 30
 """Messages after which something new is a change rather than a first acquaintance."""
@@ -14,9 +15,7 @@ MAX_CHANGES = 20
 
 
 def changes(known: Knowledge, more: Knowledge) -> Iterator[tuple[str, str]]:
-    """Yield (kind, detail) for what *more* adds to *known*; details are names, never values."""
-    if known.names_all_of(more):  # nearly always
-        return
+    """Yield (kind, detail) for what *more* adds to *known*; details are proven names, never values."""
     for number, found in enumerate(_all(known, more)):
         if number >= MAX_CHANGES:
             return
@@ -28,11 +27,13 @@ def _all(known: Knowledge, more: Knowledge) -> Iterator[tuple[str, str]]:
         yield from _properties(known.query, more.query, "query parameter ", "")
     if known.heads >= SETTLED:
         for scheme in sorted(more.auth.keys() - known.auth.keys()):
-            yield "authentication", scheme
+            if MARK not in scheme:
+                yield "authentication", scheme
         for media, body in sorted(more.bodies.items()):
             old = known.bodies.get(media)
             if old is None:
-                yield "request-media-type", media
+                if media[0] != MARK:
+                    yield "request-media-type", media
             elif old.learned >= SETTLED:
                 yield from _properties(old.schema, body.schema, f"request {media} ", "")
     seen = sum(response.seen for response in known.responses.values())
@@ -45,7 +46,7 @@ def _all(known: Knowledge, more: Knowledge) -> Iterator[tuple[str, str]]:
         for media, body in sorted(response.bodies.items()):
             old = before.bodies.get(media)
             if old is None:
-                if before.seen >= SETTLED:
+                if before.seen >= SETTLED and media[0] != MARK:
                     yield "response-media-type", f"{status} {media}"
             elif old.learned >= SETTLED:
                 yield from _properties(old.schema, body.schema, f"response {status} ", "")
@@ -55,7 +56,7 @@ def _properties(old: Node, new: Node, where: str, pointer: str) -> Iterator[tupl
     for key, child in sorted(new.children.items()):
         before = old.children.get(key)
         if before is None:
-            if old.objects >= SETTLED and not old.folded:
+            if key[0] != MARK and old.objects >= SETTLED and not old.folded:
                 yield "property", f"{where}{pointer}/{key}"
         else:
             yield from _properties(before, child, where, f"{pointer}/{key}")

@@ -140,13 +140,16 @@ class EndpointTable:
 
     def _add_known(self, row: PlaceContents, endpoint: int, facts: EndpointFacts) -> None:
         known = unpack_knowledge(row.knowledge)
-        if endpoint:
-            news = list(changes(known, facts.knowledge))
-            if news and self._has_others(endpoint, row.id):
-                news = list(changes(read_knowledge(self._connection, endpoint, _SIBLINGS), facts.knowledge))
-            for kind, detail in news:
-                self._event(endpoint, facts.last_seen_ns, kind, detail)
+        if not endpoint or known.names_all_of(facts.knowledge):  # nearly always
+            self._places.add(row, facts, known)
+            return
+        before = unpack_knowledge(row.knowledge)
+        if self._has_others(endpoint, row.id):
+            before = read_knowledge(self._connection, endpoint, _SIBLINGS)
+        # After it was settled what may be told: a name that is not proven is no news.
         self._places.add(row, facts, known)
+        for kind, detail in changes(before, known):
+            self._event(endpoint, facts.last_seen_ns, kind, detail)
 
     def _has_others(self, endpoint: int, place: int) -> bool:
         found = self._connection.execute(

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from levo.satellite.learn import Callers, EndpointFacts, Knowledge, Scope
+from levo.satellite.learn import Application, Callers, EndpointFacts, Knowledge, Scope
 from levo.satellite.learn.paths.state import ABSENT_STATUSES
 from levo.satellite.learn.schema import pack_knowledge, unpack_knowledge
+from levo.satellite.store.names import NameTable
 from levo.satellite.store.traffic import add_traffic, move_traffic
 
 MAX_UNPROVEN = 1_000
@@ -24,7 +25,7 @@ def _write_statuses(statuses: Mapping[int, float]) -> str:
 
 
 _ROW = "id, method, path_key, endpoint, exchanges, statuses, unproven"
-_CONTENTS = f"{_ROW}, callers, knowledge"
+_CONTENTS = f"{_ROW}, callers, knowledge, organization, environment, application"
 _SCOPE = "organization = ? AND environment = ? AND application = ? AND host = ?"
 
 
@@ -54,6 +55,9 @@ class PlaceContents(PlaceRow):
 
     callers: bytes
     knowledge: bytes
+    organization: str
+    environment: str
+    application: str
 
 
 def is_proven(statuses: Mapping[int, float]) -> bool:
@@ -64,8 +68,9 @@ def is_proven(statuses: Mapping[int, float]) -> bool:
 class PlaceTable:
     """Reads and writes places, within the writer's transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, most: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, most: int, names: NameTable) -> None:
         self._connection = connection
+        self._names = names
         self._most = most
         self._unproven: dict[Scope, int] = {}
         self.count = 0
@@ -140,7 +145,7 @@ class PlaceTable:
                 facts.last_seen_ns,
                 _write_statuses(facts.statuses),
                 facts.callers.registers,
-                pack_knowledge(facts.knowledge),
+                pack_knowledge(self._settled(facts.knowledge, scope.application_key)),
             ),
         ).fetchone()
         self.count += 1
@@ -149,11 +154,22 @@ class PlaceTable:
         add_traffic(self._connection, identity, facts.traffic)
         return int(identity)
 
+    def _settled(self, known: Knowledge, application: Application) -> Knowledge:
+        """Return *known*, which is not changed, as it may be stored."""
+        if not known.unsettled:
+            return known
+        copy = Knowledge()
+        copy.absorb(known)
+        copy.settle(self._names.of(application))
+        return copy
+
     def add(self, row: PlaceContents, facts: EndpointFacts, known: Knowledge | None = None) -> None:
         """Add *facts* to a stored place; *known* is what is stored of its messages, if that was read."""
         if known is None:
             known = unpack_knowledge(row.knowledge)
         known.absorb(facts.knowledge)
+        if known.unsettled:
+            known.settle(self._names.of(Application(row.organization, row.environment, row.application)))
         callers = Callers(row.callers)
         callers.absorb(facts.callers)
         statuses = _read_statuses(row.statuses)

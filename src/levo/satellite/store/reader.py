@@ -377,12 +377,12 @@ class CatalogReader:
     def operations(self, place: tuple[str, str, str]) -> list[Operation]:
         """Return the operations of (organization, environment, application) in order of path."""
         with self._connection() as connection:
-            return read_operations(connection, place)
+            return read_operations(connection, place, key=self._key())
 
     def operations_of(self, endpoints: Sequence[int]) -> list[tuple[int, Operation]]:
         """Return (id, operation) of *endpoints*, those that there are."""
         with self._connection() as connection:
-            return read_operations_of(connection, endpoints)
+            return read_operations_of(connection, endpoints, self._key())
 
     def events(
         self,

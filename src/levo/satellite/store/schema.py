@@ -12,7 +12,7 @@ from levo.errors import LevoError
 from levo.satellite.learn.columns import joined_callers
 from levo.satellite.learn.paths.known import anonymous_pattern
 from levo.satellite.learn.state import counted_weight
-from levo.satellite.store import traffic
+from levo.satellite.store import names, traffic
 
 DATABASE_NAME = "catalog.sqlite3"
 
@@ -217,6 +217,8 @@ _STEPS = (
     ) WHERE id IN (SELECT endpoint FROM endpoint_status);
     UPDATE counter SET value = counted(value);
     """,
+    # 10: names, which need a proof from now on; those that are text stay text (``NameTable.start``)
+    names.SCHEMA,
 )
 
 _ITS_ENDPOINTS = "(SELECT id FROM main.endpoint WHERE organization = {1})"
@@ -228,6 +230,7 @@ _SEEN_BY_ONE = {
     "endpoint": _OF_ORGANIZATION,
     "sensor": _OF_ORGANIZATION,
     "description": _OF_ORGANIZATION,
+    "name": _OF_ORGANIZATION,
     "paths": _OF_ORGANIZATION,
     "path_log": _OF_ORGANIZATION,
     "place": _OF_ORGANIZATION,

@@ -15,6 +15,8 @@ import msgspec
 
 from levo.errors import LevoError
 from levo.satellite.learn import (
+    Application,
+    NameRule,
     Override,
     PathState,
     Run,
@@ -30,6 +32,7 @@ from levo.satellite.learn.decisions import rules_version
 from levo.satellite.learn.schema import DamagedKnowledge
 from levo.satellite.queue import Position
 from levo.satellite.store.endpoints import EndpointTable
+from levo.satellite.store.names import NameTable
 from levo.satellite.store.paths import NOTHING_SAID, UNDECIDED, PathTable, read_overrides, read_words
 from levo.satellite.store.places import PlaceTable
 from levo.satellite.store.schema import open_for_writing
@@ -76,8 +79,17 @@ class CatalogWriter:
     is what makes sure of that over a crash.
     """
 
-    def __init__(self, path: Path, *, max_endpoints: int = MAX_ENDPOINTS, key: bytes = b"levo") -> None:
-        """Open or make the database at *path*; *key* hashes what the paths keep of values.
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_endpoints: int = MAX_ENDPOINTS,
+        key: bytes = b"levo",
+        names: NameRule | None = None,
+    ) -> None:
+        """Open or make the database at *path*; *key* hashes what is kept of values.
+
+        *names* says what proves a name; without it every name is one.
 
         Raises:
             LevoError: the file cannot be used.
@@ -85,7 +97,10 @@ class CatalogWriter:
         self._path = path
         self._userdata = path.with_name(USERDATA_NAME)
         self._connection = open_for_writing(path)
-        self._places = PlaceTable(self._connection, max_endpoints)
+        self._names = NameTable(self._connection, key, names or NameRule(1, 1))
+        if names is not None:
+            self._names.start()
+        self._places = PlaceTable(self._connection, max_endpoints, self._names)
         self._endpoints = EndpointTable(self._connection, self._places)
         self._key = key
         self._decisions: dict[Scope, TemplateDecision] = {}
@@ -100,6 +115,10 @@ class CatalogWriter:
     def paths(self) -> Mapping[Scope, PathState]:
         """What is known of the paths of each host."""
         return self._paths.known
+
+    def known_names(self, application: Application) -> Set[str]:
+        """Return the names of an application that are proven; it grows with them."""
+        return self._names.known(application)
 
     @property
     def pending(self) -> Set[Scope]:
@@ -130,6 +149,7 @@ class CatalogWriter:
         """
         try:
             self._paths.listen(self._words(self._paths.known))
+            self._names.describe()
         except sqlite3.Error as error:
             raise LevoError(f"{self._userdata}: cannot be read: {error}") from error
 
@@ -180,6 +200,7 @@ class CatalogWriter:
             self._decisions.update(decisions)
             decided.update(decisions)
             connection.execute("BEGIN IMMEDIATE")
+            self._names.add(delta.names, delta.callers)
             noise = 0.0
             for scope, decision in decisions.items():
                 noise += self._endpoints.follow(scope, decision, self._paths.known[scope])
@@ -199,6 +220,7 @@ class CatalogWriter:
                 absent_limit_exchanges=added.unproven,
                 noise_exchanges=noise + added.noise,
                 sensor_limit_reports=refused_sensors,
+                unproven_names_dropped=self._names.take_dropped(),
             )
             self._add_deliveries(deliveries)
             if not self._paths.pending - decisions.keys():
@@ -216,6 +238,7 @@ class CatalogWriter:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             self._places.forget()
+            self._names.forget()
             for scope in touched | decided:
                 self._paths.reload(scope)
             if isinstance(error, sqlite3.Error):

@@ -304,7 +304,7 @@ class BodyJudge(_Judge):
             present = child.total if child is not None else 0
             if name in required and not hidden:
                 missing = node.objects - present - node.keyed
-                lost = node.folded or (present == 0 and node.other is not None)
+                lost = node.folded or node.crowded or (present == 0 and node.other is not None)
                 why = f"missing in {missing} of {node.objects}" if missing > 0 and not lost else ""
                 self._say(here, "required", node.objects, why)
             if child is None:
