@@ -164,13 +164,8 @@ def learn_messages(
         message = None
         if names is not None and (fields or trace.response_body):
             # What refuses a request may repeat it.
-            message = Message(
-                names,
-                answered=200 <= status < 300,
-                caller=trace.client,
-                time_ns=trace.end_ns,
-                whole=(trace.path, *fields.values()),
-            )
+            whole = (trace.path, *fields.values())
+            message = Message(names, 200 <= status < 300, trace.client, trace.end_ns, whole)
         if fields:
             Observer(_checks(detectors, fields), message=message).observe(response.headers, fields)
         if trace.response_body:
@@ -190,13 +185,8 @@ def _learn_request(
     known.accepted += 1
     message = None
     if names is not None:
-        message = Message(
-            names,
-            answered=False,
-            caller=trace.client,
-            time_ns=trace.end_ns,
-            whole=(trace.path, trace.query, trace.request_body),
-        )
+        whole = (trace.path, trace.query, trace.request_body)
+        message = Message(names, False, trace.client, trace.end_ns, whole)
     document = _learn_asked(known, trace, place, detectors, key, message)
     if message is not None and message.unsettled:
         known.unsettled = True

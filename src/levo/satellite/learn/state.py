@@ -102,8 +102,6 @@ class EndpointFacts:
             self.callers.add(caller_key, trace.client)
 
 
-FEW_CALLERS = 2
-"""So many callers of an application are told apart: one, or more than one."""
 WEIGHT_PARTS = 1024
 """Weights are counted in this part of an exchange: sums are exact then, in whatever order."""
 
@@ -182,8 +180,6 @@ class State:
     paths: dict[Scope, PathState] = field(default_factory=dict, compare=False)
     names: dict[Application, Names] = field(default_factory=dict, compare=False)
     """Names that were sighted and are not known to be names, where that is asked for."""
-    callers: dict[Application, set[str]] = field(default_factory=dict)
-    """Some callers of each application, at most :data:`FEW_CALLERS`; in memory only."""
     traces: int = 0
     exchanges: float = 0.0
     ignored_spans: int = 0
@@ -225,19 +221,15 @@ def learn(state: State, trace: Trace, settings: LearnSettings = DEFAULT_SETTINGS
 
 def _names_of(state: State, scope: Scope, trace: Trace, settings: LearnSettings) -> Names:
     """Return where the names of an application are sighted."""
-    application = scope.application_key
-    callers = state.callers.get(application)
-    if callers is None:
-        callers = state.callers[application] = set()
-    if trace.client and len(callers) < FEW_CALLERS:
-        callers.add(trace.client)
-    names = state.names.get(application)
+    names = state.names.get(scope[:3])  # type: ignore[call-overload]  # an equal tuple; this runs for each trace
     if names is None:
+        application = scope.application_key
         known = settings.known_names(application) if settings.known_names is not None else frozenset()
         rule = settings.names
         names = state.names[application] = Names(
             known, settings.caller_key, rule.min_objects, rule.min_callers
         )
+    names.called_by(trace.client)
     return names
 
 
@@ -274,10 +266,6 @@ def _learn_part(
                 paths.hear(trace.method, found, statement)
     else:
         facts.knowledge.skipped += 1
-
-
-def _few(callers: set[str]) -> set[str]:
-    return set(sorted(callers)[:FEW_CALLERS])
 
 
 def learn_all(
@@ -319,8 +307,6 @@ def absorb(state: State, other: State) -> State:
         if known is None:
             known = state.names[application] = names.empty()
         known.absorb(names)
-    for application, callers in other.callers.items():
-        state.callers[application] = _few(state.callers.get(application, set()) | callers)
     for (organization, sensor, _), report in other.sensors.items():
         learn_sensor(state, organization, sensor, report)
     state.traces += other.traces

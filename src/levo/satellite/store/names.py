@@ -10,7 +10,7 @@ import msgspec
 
 from levo.satellite.learn.naming import Application, NameRule, Proven
 from levo.satellite.learn.schema import pack_knowledge, unpack_knowledge
-from levo.satellite.learn.schema.names import Names, Sightings, mark_of
+from levo.satellite.learn.schema.names import FEW_CALLERS, Names, Sightings, mark_of
 from levo.satellite.learn.schema.standard import STANDARD_NAMES
 
 MAX_NAMES = 20_000
@@ -100,11 +100,10 @@ class NameTable:
     def _read(self, application: Application) -> Proven:
         return read_proven(self._connection, application, self._key)
 
-    def add(self, names: Mapping[Application, Names], callers: Mapping[Application, Iterable[str]]) -> None:
+    def add(self, names: Mapping[Application, Names]) -> None:
         """Add what was sighted, and who called; prove what is proven by now."""
-        for application, addresses in callers.items():
-            self._add_callers(application, addresses)
         for application, sighted in names.items():
+            self._add_callers(application, sighted.callers)
             if sighted.seen:
                 self._add_names(application, sighted.seen)
 
@@ -116,10 +115,10 @@ class NameTable:
         before = len(known)
         for address in addresses:
             hashed = mark_of(f"\0{address}", self._key)
-            if len(known) < 2 and hashed not in known:
+            if len(known) < FEW_CALLERS and hashed not in known:
                 known.add(hashed)
                 self._connection.execute("INSERT INTO name_caller VALUES (?,?,?,?)", (*application, hashed))
-        if before < 2 <= len(known):
+        if before < FEW_CALLERS <= len(known):
             self._withdraw(application)
 
     def _withdraw(self, application: Application) -> None:
@@ -140,7 +139,7 @@ class NameTable:
     def _add_names(self, application: Application, seen: Mapping[str, Sightings]) -> None:
         execute = self._connection.execute
         proven = self.of(application)
-        rule, is_alone = self._rule, len(self._callers.get(application, ())) < 2
+        rule, is_alone = self._rule, len(self._callers[application]) < FEW_CALLERS
         is_full = len(proven.names) >= MAX_NAMES
         is_new = False
         for name, sightings in seen.items():

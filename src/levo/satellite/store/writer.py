@@ -200,7 +200,7 @@ class CatalogWriter:
             self._decisions.update(decisions)
             decided.update(decisions)
             connection.execute("BEGIN IMMEDIATE")
-            self._names.add(delta.names, delta.callers)
+            self._names.add(delta.names)
             noise = 0.0
             for scope, decision in decisions.items():
                 noise += self._endpoints.follow(scope, decision, self._paths.known[scope])

@@ -1,6 +1,7 @@
 from collections.abc import Container
 from typing import final
 
+FEW_CALLERS: int
 MARK: str
 
 def mark_of(name: str, key: bytes) -> str: ...
@@ -29,6 +30,8 @@ class Sightings:
 @final
 class Names:
     seen: dict[str, Sightings]
+    callers: set[str]
+    """Addresses, at most ``FEW_CALLERS``; in memory only."""
     key: bytes
     min_objects: int
     min_callers: int
@@ -36,6 +39,7 @@ class Names:
         self, known: Container[str] = ..., key: bytes = b"levo", min_objects: int = 3, min_callers: int = 2
     ) -> None: ...
     def is_settled(self, name: str) -> bool: ...
+    def called_by(self, address: str) -> None: ...
     def absorb(self, other: Names) -> None: ...
     def empty(self) -> Names: ...
 
@@ -47,7 +51,7 @@ class Message:
     unsettled: bool
     """Some name in it is not proven."""
     def __init__(
-        self, names: Names, *, answered: bool, caller: str, time_ns: int, whole: tuple[str | bytes, ...] = ()
+        self, names: Names, answered: bool, caller: str, time_ns: int, whole: tuple[str | bytes, ...] = ()
     ) -> None: ...
     def about(self, part: bytes) -> Message: ...
     def see(self, name: str) -> None: ...

@@ -21,6 +21,8 @@ from functools import lru_cache
 
 from levo.satellite.learn.schema.standard import STANDARD_NAMES
 
+FEW_CALLERS = 2
+"""So many callers of an application are told apart."""
 MARK = "?"
 """Starts what stands for a name that is not proven; no name does."""
 _MARK_BYTES = 8
@@ -170,6 +172,7 @@ cdef class Names:
         if not (1 <= min_objects <= MOST_OBJECTS and 1 <= min_callers <= MOST_CALLERS):
             raise ValueError("a name is proven by 1 to 16 objects of 1 to 8 callers")
         self.seen = {}
+        self.callers = set()
         self._known = known
         self.key = key
         self.min_objects = min_objects
@@ -189,9 +192,16 @@ cdef class Names:
         """Whether *name* needs no proof, or has it from here alone."""
         return self.find(name) is None
 
+    def called_by(self, str address not None):
+        """Note who calls the application: one client, or more than one."""
+        if address and len(self.callers) < FEW_CALLERS:
+            self.callers.add(address)
+
     def absorb(self, Names other not None):
         """Add *other*, which is not changed."""
         cdef Sightings mine
+        for address in sorted(other.callers):
+            self.called_by(address)
         for name, sightings in other.seen.items():
             found = self.seen.get(name)
             if found is None:
@@ -212,9 +222,7 @@ cdef class Names:
 cdef class Message:
     """One message that names are sighted in."""
 
-    def __init__(
-        self, Names names not None, *, bint answered, str caller, int64_t time_ns, tuple whole=()
-    ):
+    def __init__(self, Names names not None, bint answered, str caller, int64_t time_ns, tuple whole=()):
         """*answered*: a successful answer. *whole* (texts or octets) tells this message apart from others."""
         self.names = names
         self.answered = answered
@@ -225,7 +233,7 @@ cdef class Message:
     def about(self, bytes part not None):
         """Return a message for which all its objects are one, told apart from others by *part* as well."""
         cdef Message message = Message(
-            self.names, answered=self.answered, caller=self._client, time_ns=self._time_ns, whole=(*self._whole, part)
+            self.names, self.answered, self._client, self._time_ns, (*self._whole, part)
         )
         message.is_one = True
         return message
