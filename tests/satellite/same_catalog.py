@@ -225,7 +225,7 @@ def sent(records: Sequence[Record], *, seconds: float = 0.0, kills: int = 0) -> 
         data_dir = Path(folder)
         (data_dir / KEY_NAME).write_bytes(KEY)
         for number, part in enumerate(parts):
-            with RunningSatellite(data_dir) as satellite:
+            with RunningSatellite(data_dir, proof=True) as satellite:
                 for record in part:
                     answer = satellite.post(
                         "/v1/traces",

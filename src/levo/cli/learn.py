@@ -14,6 +14,7 @@ from levo.model.exchange import Exchange
 from levo.satellite.learn import (
     Detectors,
     LearnSettings,
+    NameRule,
     Origin,
     State,
     Trace,
@@ -24,7 +25,7 @@ from levo.satellite.learn import (
 from levo.satellite.learn.exchange import trace_of
 from levo.satellite.learn.har import HarReport, read_har
 from levo.satellite.learn.paths.explain import explanation
-from levo.satellite.openapi import render_document
+from levo.satellite.openapi import Operation, render_document
 from levo.satellite.openapi.catalog import operations_of
 
 if TYPE_CHECKING:
@@ -68,6 +69,13 @@ class NothingLearned(LevoError):
     "--plain", is_flag=True, help="Leave out counts and times, so that equal traffic gives equal text."
 )
 @click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
+@click.option(
+    "--min-objects",
+    type=click.IntRange(1, 16),
+    default=1,
+    show_default=True,
+    help="Different objects that must have a name before it is shown.",
+)
 @click.option("--evidence", is_flag=True, help="Print instead why each path is as it is.")
 def command(  # noqa: PLR0913 (click passes each option as an argument)
     files: tuple[Path, ...],
@@ -78,6 +86,7 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
     detectors: Path | None,
     plain: bool,
     form: str,
+    min_objects: int,
     evidence: bool,
 ) -> None:
     """Capture or HAR files in, an OpenAPI document out on standard output.
@@ -85,7 +94,8 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
     FILE is a pcap or pcapng capture (gzip accepted), a HAR file, or the JSON Lines of apidump.
     """
     rules = load_rules(detectors) if detectors is not None else ()
-    settings = LearnSettings(Detectors(rules))
+    # The files are the user's own: who called is not asked.
+    settings = LearnSettings(Detectors(rules), names=NameRule(min_objects, 1))
     state = State()
     skipped = 0
     for path in files:
@@ -106,10 +116,16 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
             for template in decide_templates(paths).templates:
                 click.echo(explanation(template))
         return
-    document = render_document(title, operations_of(state), version=version, rules=rules, annotate=not plain)
+    operations = operations_of(state)
+    document = render_document(title, operations, version=version, rules=rules, annotate=not plain)
     click.echo(formatted(document, form))
     found = sum(len(item) for item in document["paths"].values())
-    click.echo(f"levo learn: {state.traces} exchanges, {found} operations", err=True)
+    click.echo(f"levo learn: {state.traces} exchanges, {found} operations{_unnamed(operations)}", err=True)
+
+
+def _unnamed(operations: list[Operation]) -> str:
+    unnamed = sum(operation.unnamed for operation in operations)
+    return f" and {unnamed} names not yet proven, which are not shown" if unnamed else ""
 
 
 def formatted(document: object, form: str) -> str:

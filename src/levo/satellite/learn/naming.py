@@ -47,9 +47,15 @@ class NameRule:
 class Proven:
     """The proven names of one application. ``Knowledge.settle`` and ``reveal`` ask it."""
 
-    def __init__(self, key: bytes, names: Iterable[str] = (), alone: Iterable[str] = ()) -> None:
-        """*key*: of the installation; *alone* are proven by what one caller sent, *names* otherwise."""
+    def __init__(
+        self, key: bytes, names: Iterable[str] = (), alone: Iterable[str] = (), *, is_open: bool = False
+    ) -> None:
+        """*key*: of the installation; *alone* are proven by what one caller sent, *names* otherwise.
+
+        *is_open*: no name needs a proof.
+        """
         self._key = key
+        self.is_open = is_open
         self._texts: dict[str, str] = {}
         self.names: set[str] = set()
         self.alone: set[str] = set()
@@ -82,7 +88,7 @@ class Proven:
         """Return what a name or mark has to be stored as: text if it is proven, else the mark."""
         if name[:1] == MARK:
             return self._texts.get(name, name)
-        if name in STANDARD_NAMES or name in self.names or name in self.alone:
+        if self.is_open or name in STANDARD_NAMES or name in self.names or name in self.alone:
             return name
         return mark_of(name, self._key)
 

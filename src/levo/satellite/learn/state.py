@@ -11,12 +11,13 @@ from levo.satellite.learn.callers import Callers
 from levo.satellite.learn.knowledge import UNREAD, learn_messages
 from levo.satellite.learn.naming import Application, NameRule
 from levo.satellite.learn.operations import parts_of
+from levo.satellite.learn.paths.operation_names import names_of
 from levo.satellite.learn.paths.state import MOST_BODIES, PathState, body_counter
 from levo.satellite.learn.paths.statement import read_document, statement_of
 from levo.satellite.learn.paths.trie import path_keys
 from levo.satellite.learn.schema.hyperloglog import hash_key
 from levo.satellite.learn.schema.messages import Knowledge
-from levo.satellite.learn.schema.names import Names
+from levo.satellite.learn.schema.names import Message, Names
 from levo.satellite.learn.sensitive.detectors import Detectors
 from levo.satellite.learn.sensors import SensorReport, merge_sensor
 from levo.satellite.learn.trace import SCHEME_BITS, Trace
@@ -252,10 +253,14 @@ def _learn_part(
     if facts is None:
         facts = state.endpoints[key] = EndpointFacts()
     facts.add_trace(trace, settings.caller_key)
+    if keys and names is not None:
+        names.has_operations = True
     if settings.budget is None or settings.budget.wants(key, trace, paths):
         request, answer = learn_messages(
             facts.knowledge, trace, place, settings.detectors, hash_key(settings.caller_key), names
         )
+        if keys and names is not None and 200 <= trace.status < 400:
+            _name_operation(names, trace, keys)
         if found is not None and 200 <= trace.status < 300 and trace.response_whole:
             if request is UNREAD:
                 request = read_document(trace.request_body)
@@ -266,6 +271,14 @@ def _learn_part(
                 paths.hear(trace.method, found, statement)
     else:
         facts.knowledge.skipped += 1
+
+
+def _name_operation(names: Names, trace: Trace, keys: tuple[str, ...]) -> None:
+    """Note that an operation of these *keys* was asked for, and answered."""
+    whole = (trace.path, trace.query, trace.request_body)
+    message = Message(names, False, trace.client, trace.end_ns, whole)
+    for name in names_of(keys):
+        message.see(name)
 
 
 def learn_all(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -47,6 +47,14 @@ SCHEMA = """
         PRIMARY KEY (organization, environment, application, caller)
     ) STRICT, WITHOUT ROWID;
 """
+
+
+class Change(NamedTuple):
+    """An application whose proven names are other ones than before."""
+
+    key: Application
+    is_withdrawn: bool
+    """Some are no longer proven."""
 
 
 class NameTable:
@@ -98,16 +106,23 @@ class NameTable:
         return self.of(application).names
 
     def _read(self, application: Application) -> Proven:
-        return read_proven(self._connection, application, self._key)
+        return read_proven(self._connection, application, self._key, is_open=not self._rule.is_needed)
 
-    def add(self, names: Mapping[Application, Names]) -> None:
-        """Add what was sighted, and who called; prove what is proven by now."""
+    def add(self, names: Mapping[Application, Names]) -> list[Change]:
+        """Add what was sighted, and who called; prove what is proven by now.
+
+        Return the applications some of whose names are proven, or no longer so, since before.
+        """
+        changes = []
         for application, sighted in names.items():
-            self._add_callers(application, sighted.callers)
-            if sighted.seen:
-                self._add_names(application, sighted.seen)
+            is_withdrawn = self._add_callers(application, sighted.callers)
+            is_proven = bool(sighted.seen) and self._add_names(application, sighted.seen)
+            if is_withdrawn or is_proven:
+                changes.append(Change(application, is_withdrawn))
+        return changes
 
-    def _add_callers(self, application: Application, addresses: Iterable[str]) -> None:
+    def _add_callers(self, application: Application, addresses: Iterable[str]) -> bool:
+        """Return whether names were taken back."""
         known = self._callers.get(application)
         if known is None:
             rows = self._connection.execute(f"SELECT caller FROM name_caller WHERE {_PLACE}", application)
@@ -119,13 +134,14 @@ class NameTable:
                 known.add(hashed)
                 self._connection.execute("INSERT INTO name_caller VALUES (?,?,?,?)", (*application, hashed))
         if before < FEW_CALLERS <= len(known):
-            self._withdraw(application)
+            return self._withdraw(application)
+        return False
 
-    def _withdraw(self, application: Application) -> None:
+    def _withdraw(self, application: Application) -> bool:
         """Take back what the first caller proved alone: there is a second one now."""
         proven = self.of(application)
         if not proven.alone:
-            return
+            return False
         proven.withdraw()
         execute = self._connection.execute
         execute(f"DELETE FROM name WHERE {_PLACE} AND alone", application)
@@ -135,13 +151,15 @@ class NameTable:
             known = unpack_knowledge(octets)
             known.settle(proven)
             execute("UPDATE place SET knowledge = ? WHERE id = ?", (pack_knowledge(known), identity))
+        return True
 
-    def _add_names(self, application: Application, seen: Mapping[str, Sightings]) -> None:
+    def _add_names(self, application: Application, seen: Mapping[str, Sightings]) -> bool:
+        """Return whether a name was proven."""
         execute = self._connection.execute
         proven = self.of(application)
         rule, is_alone = self._rule, len(self._callers[application]) < FEW_CALLERS
         is_full = len(proven.names) >= MAX_NAMES
-        is_new = False
+        is_new = is_changed = False
         for name, sightings in seen.items():
             if name in proven.names:
                 continue
@@ -153,11 +171,13 @@ class NameTable:
             whole.absorb(sightings)
             if not is_full and whole.is_proof(rule.min_objects, rule.min_callers):
                 proven.add(name)
+                is_changed = True
                 is_full = len(proven.names) >= MAX_NAMES
                 execute("INSERT OR REPLACE INTO name VALUES (?,?,?,?,0)", (*application, name))
                 execute(f"DELETE FROM unproven_name WHERE {_PLACE} AND mark = ?", (*application, mark))
                 continue
             if is_alone and whole.is_proof_of_one_caller(rule.min_objects, rule.alone_after_ns):
+                is_changed |= name not in proven.alone
                 proven.add(name, alone=True)
                 execute("INSERT OR REPLACE INTO name VALUES (?,?,?,?,1)", (*application, name))
             is_new |= row is None
@@ -167,6 +187,7 @@ class NameTable:
             )
         if is_new:
             self._trim(application)
+        return is_changed
 
     def _trim(self, application: Application) -> None:
         execute = self._connection.execute
@@ -213,10 +234,13 @@ class NameTable:
             proven.add(name)
 
 
-def read_proven(connection: sqlite3.Connection, application: Application, key: bytes) -> Proven:
-    """Return the proven names of an application."""
+def read_proven(
+    connection: sqlite3.Connection, application: Application, key: bytes, *, is_open: bool = False
+) -> Proven:
+    """Return the proven names of an application; *is_open*: no name needs a proof."""
     rows = connection.execute(f"SELECT text, alone FROM name WHERE {_PLACE}", application).fetchall()
-    return Proven(key, [name for name, alone in rows if not alone], [name for name, alone in rows if alone])
+    names, alone = ([name for name, is_alone in rows if bool(is_alone) == wanted] for wanted in (False, True))
+    return Proven(key, names, alone, is_open=is_open)
 
 
 def described_names(document: Any) -> Iterator[str]:

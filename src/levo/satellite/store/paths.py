@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, cast
 
 import msgspec
 
-from levo.satellite.learn import Override, PathState, Scope, decide_templates
+from levo.satellite.learn import Application, Override, PathState, Scope, decide_templates
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.paths.known import Kind as OverrideKind
+from levo.satellite.learn.paths.operation_names import has_marks, settle_tree
 from levo.satellite.store.userdata.database import row_number
 from levo.satellite.store.userdata.decisions import read_path_decisions
 
@@ -41,6 +42,8 @@ class PathTable:
         self._logged: dict[Scope, int] = {}
         """Entries in the log by host that has one."""
         self._bytes: dict[Scope, int] = {}
+        self._marked: set[Scope] = set()
+        """Hosts with operations whose names are not proven."""
         self._decided: dict[Scope, int] = {}
         """What people had said about each host when it was decided on."""
         for row in connection.execute("SELECT organization, environment, application, host FROM paths"):
@@ -54,6 +57,8 @@ class PathTable:
         if stored is None:
             return
         self.known[scope], self._bytes[scope], self._decided[scope], logged = stored
+        if has_marks(self.known[scope].root):
+            self._marked.add(scope)
         if logged:
             self._logged[scope] = logged
         if self._decided[scope] == UNDECIDED:
@@ -65,12 +70,33 @@ class PathTable:
             if self._decided.get(scope, NOTHING_SAID) != words.get(scope, NOTHING_SAID):
                 self.pending.add(scope)
 
-    def learn(self, scope: Scope, delta: PathState) -> None:
-        """Take in what was learned of the paths of a host, in memory."""
+    def learn(
+        self, scope: Scope, delta: PathState, settled: Callable[[str], str] | None = None
+    ) -> None:
+        """Take in what was learned of the paths of a host, in memory; names of operations as *settled*."""
         if scope not in self.known:
             self.known[scope] = delta.empty()
+        if settled is not None:
+            settle_tree(delta.root, settled)
+            delta.moved()
+            if has_marks(delta.root):
+                self._marked.add(scope)
         self.known[scope].absorb(delta, fold=False)
         self.pending.add(scope)
+
+    def settle(self, application: Application, settled: Callable[[str], str], *, all_of_them: bool) -> None:
+        """Rename the operations of an application as they are *settled*: those of hosts that have unproven
+        ones, or *all_of_them*."""
+        for scope in list(self.known) if all_of_them else list(self._marked):
+            if scope.application_key == application:
+                paths = self.known[scope]
+                if settle_tree(paths.root, settled):
+                    paths.moved()
+                    self.pending.add(scope)
+                if has_marks(paths.root):
+                    self._marked.add(scope)
+                else:
+                    self._marked.discard(scope)
 
     def of(self, scope: Scope) -> PathState:
         """Return what is known of the paths of a host, nothing at first."""

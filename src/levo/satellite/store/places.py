@@ -169,7 +169,11 @@ class PlaceTable:
             known = unpack_knowledge(row.knowledge)
         known.absorb(facts.knowledge)
         if known.unsettled:
-            known.settle(self._names.of(Application(row.organization, row.environment, row.application)))
+            names = self._names.of(Application(row.organization, row.environment, row.application))
+            if names.is_open:  # what is text now may have been a mark before
+                for name in facts.knowledge.names():
+                    names.add(name)
+            known.settle(names)
         callers = Callers(row.callers)
         callers.absorb(facts.callers)
         statuses = _read_statuses(row.statuses)

@@ -101,7 +101,7 @@ class CatalogWriter:
         if names is not None:
             self._names.start()
         self._places = PlaceTable(self._connection, max_endpoints, self._names)
-        self._endpoints = EndpointTable(self._connection, self._places)
+        self._endpoints = EndpointTable(self._connection, self._places, self._names)
         self._key = key
         self._decisions: dict[Scope, TemplateDecision] = {}
         (self._sensors,) = self._connection.execute("SELECT count(*) FROM sensor").fetchone()
@@ -191,16 +191,21 @@ class CatalogWriter:
         sensors = self._sensors
         touched, decided = set(delta.paths), set[Scope]()
         try:
+            connection.execute("BEGIN IMMEDIATE")
+            for application in self._names.add(delta.names):
+                proven = self._names.of(application.key)
+                self._paths.settle(application.key, proven.settled, all_of_them=application.is_withdrawn)
             for scope, paths in delta.paths.items():
-                self._paths.learn(scope, paths)
+                names = delta.names.get(scope.application_key)
+                is_named = names is not None and names.has_operations
+                proven = self._names.of(scope.application_key) if is_named else None
+                self._paths.learn(scope, paths, None if proven is None else proven.settled)
             pending = {scope: self._paths.known[scope] for scope in sorted(self._paths.pending)}
             # Read before what is decided by: a word that comes in between is noticed later.
             words = self._words(pending)
             decisions = (decide or self._decide_all)(pending, self.overrides)
             self._decisions.update(decisions)
             decided.update(decisions)
-            connection.execute("BEGIN IMMEDIATE")
-            self._names.add(delta.names)
             noise = 0.0
             for scope, decision in decisions.items():
                 noise += self._endpoints.follow(scope, decision, self._paths.known[scope])

@@ -23,6 +23,7 @@ cdef class Sightings:
 cdef class Names:
     cdef readonly dict seen
     cdef readonly set callers
+    cdef public bint has_operations
     cdef object _known
     cdef readonly bytes key
     cdef readonly int min_objects, min_callers

@@ -32,6 +32,8 @@ class Names:
     seen: dict[str, Sightings]
     callers: set[str]
     """Addresses, at most ``FEW_CALLERS``; in memory only."""
+    has_operations: bool
+    """Some exchange was one of operations that are named within it."""
     key: bytes
     min_objects: int
     min_callers: int

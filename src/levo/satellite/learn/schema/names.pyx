@@ -202,6 +202,7 @@ cdef class Names:
         cdef Sightings mine
         for address in sorted(other.callers):
             self.called_by(address)
+        self.has_operations |= other.has_operations
         for name, sightings in other.seen.items():
             found = self.seen.get(name)
             if found is None:
