@@ -151,7 +151,9 @@ def _commits(records: list[Any], parts: list[list[Any]], settings: Any) -> float
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "catalog.sqlite3"
         try:
-            writer = CatalogWriter(path, key=KEY, **({"names": _rule()} if hasattr(settings, "names") else {}))
+            writer = CatalogWriter(
+                path, key=KEY, **({"names": _rule()} if hasattr(settings, "names") else {})
+            )
         except TypeError:  # when the paths were the learner's
             writer = CatalogWriter(path)
         with writer:

@@ -329,7 +329,9 @@ def read_query(text: str) -> dict[str, Text | list[Text]]:
         return found
     else:
         pairs = [
-            (name, value) for name, is_pair, value in [pair.partition("=") for pair in text.split("&")] if is_pair
+            (name, value)
+            for name, is_pair, value in [pair.partition("=") for pair in text.split("&")]
+            if is_pair
         ]
     for name, value in pairs:
         known = found.get(name)

@@ -70,9 +70,7 @@ class PathTable:
             if self._decided.get(scope, NOTHING_SAID) != words.get(scope, NOTHING_SAID):
                 self.pending.add(scope)
 
-    def learn(
-        self, scope: Scope, delta: PathState, settled: Callable[[str], str] | None = None
-    ) -> None:
+    def learn(self, scope: Scope, delta: PathState, settled: Callable[[str], str] | None = None) -> None:
         """Take in what was learned of the paths of a host, in memory; names of operations as *settled*."""
         if scope not in self.known:
             self.known[scope] = delta.empty()
