@@ -360,7 +360,7 @@ def _named_parts(new: Secrets) -> Iterator[Call]:
     yield _posted(
         "/v1/xml",
         "application/xml",
-        f'<{new.name("XML element")} {new.name("XML attribute")}="1"><{new.name("inner")}>2</{new.name("outer")}>',
+        f'<{new.name("broken XML")} {new.name("broken attribute")}="1"><{new.name("unclosed")}>',
     )
     element, inner = new.name("element"), new.name("inner element")
     yield _posted(
@@ -385,7 +385,8 @@ def _named_operations(new: Secrets) -> Iterator[Call]:
     for query in (
         f"query {new.name('GraphQL operation')} {{ user {{ id }} }}",
         f"{{ {new.name('GraphQL field')} {{ id }} }}",
-        f"mutation ($a: {new.name('GraphQL type')}) {{ {new.name('alias')}: {new.name('other field')}(in: $a) {{ id }} }}",
+        f"mutation ($a: {new.name('GraphQL type')}) {{"
+        f" {new.name('alias')}: {new.name('other field')}(in: $a) {{ id }} }}",
     ):
         body = json.dumps({"query": query, "variables": {new.name("GraphQL variable"): 1}})
         yield _posted("/graphql", JSON, body, json.dumps({"data": {new.name("GraphQL answer"): {"id": 1}}}))

@@ -176,7 +176,7 @@ def test_without_a_rule_the_values_would_be_kept(tmp_path: Path) -> None:
 
 
 def test_what_recurs_is_a_name(tmp_path: Path) -> None:
-    """In three different objects and, where clients choose it, from two of them; ones of one client stay hidden."""
+    """In three different objects and, where clients choose it, from two of them."""
     new = Secrets(6)
     alone, asked, answered, twice = (
         new.name(each).lower() for each in ("alone", "asked", "answered", "twice")

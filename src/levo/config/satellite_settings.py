@@ -182,14 +182,16 @@ OPTIONS: tuple[Option, ...] = (
         "min-objects", "Protection",
         "Different messages or objects that must have a name before it is kept as text.",
         partial(values.count, least=1, most=16), 3, metavar="NUMBER",
-        note="Names of properties, parameters, header fields, cookies, parts, columns and operations are values "
-        "until then, and only their keyed hashes are stored. With 1, and `min-callers` 1, every name is kept at once.",
+        note="Names of properties, parameters, header fields, cookies, parts, columns and operations are "
+        "values until then, and only their keyed hashes are stored. With 1, and `min-callers` 1, every name "
+        "is kept at once.",
     ),
     _option(
         "min-callers", "Protection",
         "Different client addresses that must have sent a name that no successful answer has.",
         partial(values.count, least=1, most=8), 2, metavar="NUMBER",
-        note="Where one client alone calls an application, a name that it has sent for 24 hours is kept and marked.",
+        note="Where one client alone calls an application, a name that it has sent for 24 hours is kept and "
+        "marked.",
     ),
     _option(
         "max-request-bytes", "Limits",

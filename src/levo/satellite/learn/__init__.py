@@ -7,9 +7,9 @@ partition they come to the same state.
 from __future__ import annotations
 
 from levo.satellite.learn.callers import Callers
-from levo.satellite.learn.naming import Application, NameRule, Proven, proven_within
 from levo.satellite.learn.decisions import Assignment, TemplateDecision, decide_templates, undecided
 from levo.satellite.learn.deliveries import RecentDeliveries
+from levo.satellite.learn.naming import Application, NameRule, Proven, proven_within
 from levo.satellite.learn.paths.known import Override
 from levo.satellite.learn.paths.state import PathState
 from levo.satellite.learn.schema import Knowledge

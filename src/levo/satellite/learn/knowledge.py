@@ -217,10 +217,7 @@ def _learn_asked(
         if name == "content-type":
             content_type = value
         elif name == "cookie":
-            for pair in value.split(";")[:50]:
-                cookie, is_pair, content = pair.strip().partition("=")
-                if is_pair:
-                    cookies[cookie] = Text(content)
+            _read_cookies(value, cookies)
         elif _is_parameter(name):
             fields[name] = Text(value)
     if fields:
@@ -230,15 +227,27 @@ def _learn_asked(
     scheme = schemes(trace.request_headers, query)
     known.auth[scheme] = known.auth.get(scheme, 0) + 1
     if message is not None and "header:" in scheme:
-        for part in scheme.split("+"):  # queries and cookies have their names from above
-            if part.startswith("header:"):
-                message.see(part[7:])
+        _see_key_headers(scheme, message)
     if len(known.auth) > MAX_AUTH_SETS:
         keep_auth_sets(known.auth)
     if trace.request_body:
         told = (trace.request_body, trace.request_whole, key, trace.path, "")
         return _learn_body(known.bodies, content_type, *told, detectors, message)
     return UNREAD
+
+
+def _read_cookies(value: str, cookies: dict[str, Text]) -> None:
+    for pair in value.split(";")[:50]:
+        name, is_pair, content = pair.strip().partition("=")
+        if is_pair:
+            cookies[name] = Text(content)
+
+
+def _see_key_headers(scheme: str, message: Message) -> None:
+    """Sight the header fields of an authentication; queries and cookies have their names from their nodes."""
+    for part in scheme.split("+"):
+        if part.startswith("header:"):
+            message.see(part[7:])
 
 
 @lru_cache(maxsize=1 << 12)
@@ -266,7 +275,7 @@ def _learn_segments(known: Knowledge, path: str, place: str, detectors: Detector
             Observer(detectors.checks_for(value)).observe(node, Text(value))
 
 
-def _learn_body(
+def _learn_body(  # noqa: PLR0913 (runs for each body: no object more)
     bodies: dict[str, Body],
     content_type: str,
     octets: bytes,

@@ -222,7 +222,8 @@ def learn(state: State, trace: Trace, settings: LearnSettings = DEFAULT_SETTINGS
 
 def _names_of(state: State, scope: Scope, trace: Trace, settings: LearnSettings) -> Names:
     """Return where the names of an application are sighted."""
-    names = state.names.get(scope[:3])  # type: ignore[call-overload]  # an equal tuple; this runs for each trace
+    by_tuple: dict[tuple[str, ...], Names] = state.names  # type: ignore[assignment]
+    names = by_tuple.get(scope[:3])  # an equal tuple: this runs for each trace
     if names is None:
         application = scope.application_key
         known = settings.known_names(application) if settings.known_names is not None else frozenset()

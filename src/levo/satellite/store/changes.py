@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from levo.satellite.learn import Knowledge
 from levo.satellite.learn.schema import Node
@@ -26,14 +26,12 @@ def _all(known: Knowledge, more: Knowledge) -> Iterator[tuple[str, str]]:
     if known.accepted >= SETTLED:
         yield from _properties(known.query, more.query, "query parameter ", "")
     if known.heads >= SETTLED:
-        for scheme in sorted(more.auth.keys() - known.auth.keys()):
-            if MARK not in scheme:
-                yield "authentication", scheme
-        for media, body in sorted(more.bodies.items()):
-            old = known.bodies.get(media)
+        for scheme in sorted(_proven(more.auth.keys() - known.auth.keys())):
+            yield "authentication", scheme
+        for media in sorted(_proven(more.bodies)):
+            body, old = more.bodies[media], known.bodies.get(media)
             if old is None:
-                if media[0] != MARK:
-                    yield "request-media-type", media
+                yield "request-media-type", media
             elif old.learned >= SETTLED:
                 yield from _properties(old.schema, body.schema, f"request {media} ", "")
     seen = sum(response.seen for response in known.responses.values())
@@ -43,20 +41,24 @@ def _all(known: Knowledge, more: Knowledge) -> Iterator[tuple[str, str]]:
             if seen >= SETTLED:
                 yield "status", status
             continue
-        for media, body in sorted(response.bodies.items()):
-            old = before.bodies.get(media)
+        for media in sorted(_proven(response.bodies)):
+            body, old = response.bodies[media], before.bodies.get(media)
             if old is None:
-                if before.seen >= SETTLED and media[0] != MARK:
+                if before.seen >= SETTLED:
                     yield "response-media-type", f"{status} {media}"
             elif old.learned >= SETTLED:
                 yield from _properties(old.schema, body.schema, f"response {status} ", "")
 
 
+def _proven(names: Iterable[str]) -> list[str]:
+    return [name for name in names if MARK not in name]
+
+
 def _properties(old: Node, new: Node, where: str, pointer: str) -> Iterator[tuple[str, str]]:
-    for key, child in sorted(new.children.items()):
-        before = old.children.get(key)
+    for key in sorted(_proven(new.children)):
+        child, before = new.children[key], old.children.get(key)
         if before is None:
-            if key[0] != MARK and old.objects >= SETTLED and not old.folded:
+            if old.objects >= SETTLED and not old.folded:
                 yield "property", f"{where}{pointer}/{key}"
         else:
             yield from _properties(before, child, where, f"{pointer}/{key}")

@@ -220,9 +220,9 @@ class NameTable:
         ).fetchall():
             named = sorted(described_names(msgspec.json.decode(document)))
             for each in applications:
-                if each.organization == organization and each.application == application:
-                    if environment in ("", each.environment):
-                        self._take(each, named)
+                place = (each.organization, each.application)
+                if place == (organization, application) and environment in ("", each.environment):
+                    self._take(each, named)
 
     def _take(self, application: Application, names: Iterable[str]) -> None:
         proven = self.of(application)
@@ -244,7 +244,7 @@ def read_proven(
 
 
 def described_names(document: Any) -> Iterator[str]:
-    """Yield the names that an OpenAPI document gives: properties, parameters, fields, media types, schemes."""
+    """Yield the names that an OpenAPI document gives to properties, parameters, fields and media types."""
     if isinstance(document, list):
         for item in document:
             yield from described_names(item)

@@ -82,19 +82,26 @@ class PathTable:
         self.known[scope].absorb(delta, fold=False)
         self.pending.add(scope)
 
-    def settle(self, application: Application, settled: Callable[[str], str], *, all_of_them: bool) -> None:
-        """Rename the operations of an application as they are *settled*: those of hosts that have unproven
-        ones, or *all_of_them*."""
+    def settle(
+        self, application: Application, settled: Callable[[str], str], *, all_of_them: bool
+    ) -> set[Scope]:
+        """Rename the operations of an application as they are *settled*; return the hosts that had such.
+
+        Those of hosts with unproven ones, or *all_of_them*. They are pending then, and to be saved as a whole.
+        """
+        changed = set()
         for scope in list(self.known) if all_of_them else list(self._marked):
             if scope.application_key == application:
                 paths = self.known[scope]
                 if settle_tree(paths.root, settled):
                     paths.moved()
                     self.pending.add(scope)
+                    changed.add(scope)
                 if has_marks(paths.root):
                     self._marked.add(scope)
                 else:
                     self._marked.discard(scope)
+        return changed
 
     def of(self, scope: Scope) -> PathState:
         """Return what is known of the paths of a host, nothing at first."""

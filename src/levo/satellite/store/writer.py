@@ -189,17 +189,19 @@ class CatalogWriter:
         """
         connection = self._connection
         sensors = self._sensors
-        touched, decided = set(delta.paths), set[Scope]()
+        touched, decided, renamed = set(delta.paths), set[Scope](), set[Scope]()
         try:
             connection.execute("BEGIN IMMEDIATE")
             for application in self._names.add(delta.names):
                 proven = self._names.of(application.key)
-                self._paths.settle(application.key, proven.settled, all_of_them=application.is_withdrawn)
+                all_of_them = application.is_withdrawn
+                renamed |= self._paths.settle(application.key, proven.settled, all_of_them=all_of_them)
+            touched |= renamed
             for scope, paths in delta.paths.items():
                 names = delta.names.get(scope.application_key)
                 is_named = names is not None and names.has_operations
-                proven = self._names.of(scope.application_key) if is_named else None
-                self._paths.learn(scope, paths, None if proven is None else proven.settled)
+                settled = self._names.of(scope.application_key).settled if is_named else None
+                self._paths.learn(scope, paths, settled)
             pending = {scope: self._paths.known[scope] for scope in sorted(self._paths.pending)}
             # Read before what is decided by: a word that comes in between is noticed later.
             words = self._words(pending)
@@ -212,7 +214,8 @@ class CatalogWriter:
             added = self._endpoints.add(delta, self._paths.known, self._decisions)
             for scope in sorted(touched | decided):
                 word = words.get(scope, NOTHING_SAID) if scope in decided else UNDECIDED
-                self._paths.save(scope, delta.paths.get(scope), decided=word)
+                new = None if scope in renamed else delta.paths.get(scope)
+                self._paths.save(scope, new, decided=word)
             refused_sensors = self._add_sensors(delta.sensors.items())
             self._add_counters(
                 learned_traces=delta.traces,

@@ -1,11 +1,10 @@
 """What one path segment says by itself: a literal, or a value of a recognizable type.
 
 ``segment_key`` maps a segment to the key of a trie child. A value whose form gives it away (number, UUID,
-hash,
-date, e-mail address, anything random) becomes a *typed key* such as ``{integer}``, so it is forgotten at
-once;
-everything else is its own key. An extension behind a typed value stays (``{uuid}.json``), and so do a ``:verb`` and
-the name before a value in parentheses that are made of words of APIs: ``{integer}:cancel``. All functions are pure; the same segment has the same key in every process.
+hash, date, e-mail address, anything random) becomes a *typed key* such as ``{integer}``, so it is forgotten
+at once; everything else is its own key. An extension behind a typed value stays (``{uuid}.json``), and so do
+a ``:verb`` and the name before a value in parentheses, if they are made of words of APIs:
+``{integer}:cancel``. All functions are pure; the same segment has the same key in every process.
 """
 
 from __future__ import annotations

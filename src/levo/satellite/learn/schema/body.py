@@ -84,7 +84,7 @@ def sniffed(octets: bytes) -> str:
     return "text/plain" if octets[:256].isascii() else "application/octet-stream"
 
 
-def observe_body(
+def observe_body(  # noqa: PLR0913 (runs for each body: no object more)
     body: Body,
     media: str,
     content_type: str,
@@ -247,7 +247,8 @@ def _disposition(fields: Sequence[bytes]) -> dict[str, str]:
 def _csv(text: str) -> list[dict[str, Any]]:
     """Return the rows below the first, by the names in that.
 
-    Where some cell of the first row is no name for certain, it is a row like the others, and columns have numbers.
+    Where some cell of the first row is no name for certain, it is a row like the others, and columns have
+    numbers.
     """
     rows = list(csv.reader(text.splitlines()[: MAX_ITEMS + 1]))
     names = rows[0] if rows else []

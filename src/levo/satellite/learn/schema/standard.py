@@ -14,15 +14,17 @@ def _read() -> frozenset[str]:
 
 
 _OTHER_MEDIA = (
-    "*/*", "application/graphql-response+json", "application/grpc", "application/grpc+proto", "application/grpc-web",
-    "application/grpc-web+proto", "application/grpc-web-text", "application/hal+json", "application/json-patch+json",
-    "application/jsonl", "application/merge-patch+json", "application/ndjson", "application/problem+json",
-    "application/problem+xml", "application/protobuf", "application/scim+json", "application/soap+xml",
-    "application/vnd.api+json", "application/x-ndjson", "application/x-protobuf", "application/x-www-form-urlencoded",
-    "application/graphql", "application/json-seq", "application/ld+json", "application/geo+json", "application/jose",
-    "application/jwt", "application/cbor", "application/msgpack", "application/atom+xml", "application/rss+xml",
-    "application/x-yaml", "application/yaml", "multipart/form-data", "multipart/mixed", "multipart/related",
-    "multipart/alternative", "multipart/byteranges", "text/event-stream", "text/json", "text/yaml", "text/csv",
+    "*/*", "application/atom+xml", "application/cbor", "application/geo+json", "application/graphql",
+    "application/graphql-response+json", "application/grpc", "application/grpc+proto",
+    "application/grpc-web", "application/grpc-web+proto", "application/grpc-web-text",
+    "application/hal+json", "application/jose", "application/json-patch+json", "application/json-seq",
+    "application/jsonl", "application/jwt", "application/ld+json", "application/merge-patch+json",
+    "application/msgpack", "application/ndjson", "application/problem+json", "application/problem+xml",
+    "application/protobuf", "application/rss+xml", "application/scim+json", "application/soap+xml",
+    "application/vnd.api+json", "application/x-ndjson", "application/x-protobuf",
+    "application/x-www-form-urlencoded", "application/x-yaml", "application/yaml",
+    "multipart/alternative", "multipart/byteranges", "multipart/form-data", "multipart/mixed",
+    "multipart/related", "text/csv", "text/event-stream", "text/json", "text/yaml",
 )  # fmt: skip
 STANDARD_NAMES = _read().union(MimeTypes(()).types_map[1].values(), _OTHER_MEDIA)
 """Compared as they are written (header fields and media types: lower case). Media types are those that Python
