@@ -311,7 +311,7 @@ def _tell(answers: int, progress: Progress) -> None:
 
 
 def main() -> int:
-    """Entry point of the process: the arguments are the data directory, the mode and the rule for names."""
+    """Entry point of the process: the arguments are the data directory, the rule for names and the mode."""
     import signal
 
     # Receiving and pages go first on a busy machine: what waits to be learned is safe on disk. A service's
@@ -324,8 +324,8 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="levo satellite: %(message)s")
     _LOG.addFilter(RateLimited())
     try:
-        names = NameRule(int(sys.argv[3]), int(sys.argv[4]))
-        run(Path(sys.argv[1]), Mode(sys.argv[2]), names, 0, 1)
+        names = NameRule(int(sys.argv[2]), int(sys.argv[3]))
+        run(Path(sys.argv[1]), Mode(sys.argv[4]), names, 0, 1)
     except BrokenPipeError:
         return 0
     except LevoError as error:

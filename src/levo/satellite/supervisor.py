@@ -169,9 +169,9 @@ class LearnerSupervisor:
             "-m",
             "levo.satellite.learner",
             str(self._data_dir),
-            self._mode(),
             str(self._names.min_objects),
             str(self._names.min_callers),
+            self._mode(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
