@@ -295,6 +295,7 @@ cdef int _absorb_object(Node node, Node other) except -1:
         _absorb_variants(node, other._variants)
     node.unnamed += other.unnamed
     node.crowded |= other.crowded
+    node.alone |= other.alone
     if node.folded or other.folded:
         fold_node(node)
     elif node._children is not None and len(node._children) > _MOST_CHILDREN:
