@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.levo_command import levo
+from tests.helpers.conversation import converse, exchanges_as_turns
+from tests.helpers.packets import Ends, capture_segments
+from tests.helpers.pcap import write_pcap
 from tests.satellite import canaries
 from tests.satellite.canaries import Secrets
 from tests.satellite.requests import Call, traces
@@ -160,6 +163,50 @@ def test_no_value_that_stands_where_a_name_is_expected_is_kept(tmp_path: Path) -
 
     assert len(new.made) > 60
     assert not (found := canaries.leaks(new, written)), "\n".join(found)
+
+
+def test_nor_does_a_sensor_hand_on_one_that_is_kept(tmp_path: Path) -> None:
+    """The same, as packets that a sensor reads."""
+    new = Secrets(int.from_bytes(os.urandom(8)))
+    calls = canaries.names(new)
+    segments = converse(exchanges_as_turns([canaries.as_messages(call) for call in calls]))
+    capture = write_pcap(tmp_path / "names.pcap", capture_segments(segments, Ends()))
+    data = tmp_path / "data"
+    with RunningSatellite(data, proof=True) as satellite:
+        proven = ordinary(6)
+        assert satellite.post("/v1/traces", traces(proven).SerializeToString(), **PROTOBUF).status == 200
+        url = f"--satellite-url={satellite.web}"
+        options = ("--service-name=shop", "--levo-env=staging", "--rate-limit=0", "--output=otlp")
+        done = levo("apidump", "--config=/dev/null", "--read", str(capture), url, *options)
+        assert done.returncode == 0, done.stderr
+        satellite.until_learned(len(calls) + len(proven))
+        written = kept_names(satellite, data)
+
+    written["output of the sensor"] = (done.stdout + done.stderr).encode()
+    assert not (found := canaries.leaks(new, written)), "\n".join(found)
+
+
+def test_levo_learn_shows_what_recurs_in_as_many_objects_as_it_is_told(tmp_path: Path) -> None:
+    entries = [
+        {
+            "startedDateTime": "2026-01-01T00:00:00Z",
+            "time": 3,
+            "request": {
+                "method": "GET",
+                "url": f"http://shop.example/things?always={n}&once{n}a=1",
+                "headers": [],
+            },
+            "response": {"status": 200, "headers": []},
+        }
+        for n in range(3)
+    ]
+    file = tmp_path / "calls.har"
+    file.write_text(json.dumps({"log": {"version": "1.2", "creator": {"name": "x"}, "entries": entries}}))
+
+    assert '"once0a"' in levo("learn", str(file)).stdout
+    done = levo("learn", str(file), "--min-objects", "3")
+    assert '"always"' in done.stdout and "once" not in done.stdout
+    assert "3 names not yet proven" in done.stderr
 
 
 def test_without_a_rule_the_values_would_be_kept(tmp_path: Path) -> None:
