@@ -17,6 +17,7 @@ from levo.model.exchange import Exchange
 from levo.satellite.learn import (
     Detectors,
     LearnSettings,
+    NameRule,
     State,
     Trace,
     decide_templates,
@@ -25,7 +26,7 @@ from levo.satellite.learn import (
 )
 from levo.satellite.learn.exchange import trace_of
 from levo.satellite.learn.paths.explain import explanation
-from levo.satellite.openapi import keep_texts, render_document, third_parties
+from levo.satellite.openapi import Operation, keep_texts, render_document, third_parties
 from levo.satellite.openapi.catalog import operations_of
 
 if TYPE_CHECKING:
@@ -67,6 +68,13 @@ class NothingLearned(LevoError):
     help="OpenAPI document whose summaries, descriptions and names are kept.",
 )
 @click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
+@click.option(
+    "--min-objects",
+    type=click.IntRange(1, 16),
+    default=1,
+    show_default=True,
+    help="Different objects that must have a name before it is shown.",
+)
 @click.option("--evidence", is_flag=True, help="Print instead why each path is as it is.")
 def command(  # noqa: PLR0913 (click passes each option as an argument)
     files: tuple[Path, ...],
@@ -78,6 +86,7 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
     plain: bool,
     texts: Path | None,
     form: str,
+    min_objects: int,
     evidence: bool,
 ) -> None:
     """Captures or recordings in, an OpenAPI document out on standard output.
@@ -87,7 +96,8 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
     """
     rules = load_rules(detectors) if detectors is not None else ()
     written = read_description(texts) if texts is not None else None
-    settings = LearnSettings(Detectors(rules))
+    # The files are the user's own: who called is not asked.
+    settings = LearnSettings(Detectors(rules), names=NameRule(min_objects, 1))
     state = State()
     skipped = 0
     recorded: Counter[str] = Counter()
@@ -123,7 +133,12 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
     for line in left_out(document, {host: recorded[host] for host in sorted(foreign)}):
         click.echo(f"levo learn: {line}", err=True)
     found = sum(len(item.keys() - {"servers"}) for item in document["paths"].values())
-    click.echo(f"levo learn: {state.traces} exchanges, {found} operations", err=True)
+    click.echo(f"levo learn: {state.traces} exchanges, {found} operations{_unnamed(operations)}", err=True)
+
+
+def _unnamed(operations: list[Operation]) -> str:
+    unnamed = sum(operation.unnamed for operation in operations)
+    return f" and {unnamed} names not yet proven, which are not shown" if unnamed else ""
 
 
 def read_file(path: Path, expression: str | None = None) -> Iterator[Trace]:

@@ -35,6 +35,7 @@ from levo.satellite.connections import (
 )
 from levo.satellite.header_timeout import bounded_protocol
 from levo.satellite.keys import KeyWatch
+from levo.satellite.learn import NameRule
 from levo.satellite.learner import JOURNAL_NAME, Bounds, Progress
 from levo.satellite.log_rate import calm_log
 from levo.satellite.queue import Journal
@@ -263,11 +264,12 @@ def _connect(settings: SatelliteSettings, web_url: str, admission: IngestionToke
 
 
 def _bounds(settings: SatelliteSettings) -> Bounds:
-    """Return how much the learner keeps."""
+    """Return how much the learner keeps, and what of it as text."""
     return Bounds(
         Limits(settings.max_hosts, settings.max_places, settings.host_names == "all"),
         Retention(settings.endpoint_retention_ns, settings.refused_retention_ns),
         settings.learner_max_bytes,
+        NameRule(settings.min_objects, settings.min_callers),
     )
 
 

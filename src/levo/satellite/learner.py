@@ -30,6 +30,7 @@ from levo.satellite.learn import (
     BodyBudget,
     Detectors,
     LearnSettings,
+    NameRule,
     Origin,
     RecentDeliveries,
     SensorReport,
@@ -163,7 +164,7 @@ class Learner:
         self._writer = writer
         self._careful_records = 0 if mode is Mode.NORMAL else CAREFUL_RECORDS
         self._skip_one = mode is Mode.SKIP_ONE
-        self._settings = settings
+        self._settings = settings._replace(known_names=writer.known_names)
         if settings.budget is not None:
             settings.budget.counted(writer.paths_of)
         self._recent = RecentDeliveries(writer.is_known)
@@ -281,22 +282,25 @@ def only_learner(data_dir: Path) -> Iterator[None]:
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """How much the learner keeps; the main process says so."""
+    """How much the learner keeps, and what of it as text; the main process says so."""
 
     limits: Limits = Limits()
     retention: Retention = Retention(400 * DAY_NS, 30 * DAY_NS)
     memory_octets: int = 256 << 20
     """About how much the paths of hosts may take in memory."""
+    names: NameRule = NameRule()
+    """What proves that a name is one."""
 
 
 def run(data_dir: Path, mode: Mode, bounds: Bounds, commands: int, answers: int) -> None:
     """Work until told to end, reading from and writing to the file descriptors given."""
-    settings = load_settings(data_dir)
+    settings = load_settings(data_dir)._replace(names=bounds.names)
     with (
         only_learner(data_dir),
         CatalogWriter(
             data_dir / DATABASE_NAME,
             key=settings.caller_key,
+            names=settings.names,
             limits=bounds.limits,
             memory_octets=bounds.memory_octets,
         ) as writer,

@@ -81,8 +81,9 @@ def schemes(headers: Iterable[tuple[str, str]], query_names: Iterable[str]) -> s
             found.add(_authorization(value))
         elif name == "cookie":
             for pair in value.split(";"):
-                cookie = pair.partition("=")[0].strip()
-                if is_name(cookie) and _SESSION_COOKIE.fullmatch(cookie):
+                cookie, is_pair, _ = pair.partition("=")
+                cookie = cookie.strip()
+                if is_pair and is_name(cookie) and _SESSION_COOKIE.fullmatch(cookie):
                     found.add(f"cookie:{cookie}")
         elif "-" in name or name == "apikey":
             scheme = _field_scheme(name)

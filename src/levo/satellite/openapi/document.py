@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from levo.satellite.learn.knowledge import UNKNOWN_CODE
+from levo.satellite.learn.paths.operation_names import is_unproven
 from levo.satellite.learn.schema import Body, Knowledge, Node, media_kind
 from levo.satellite.learn.schema import Response as LearnedResponse
 from levo.satellite.learn.sensitive import Detection, Rule
@@ -208,7 +209,8 @@ def _joined(operations: Iterable[Operation]) -> list[Operation]:
     """Join the operations of several hosts that have method and path in common; in order."""
     found: dict[tuple[str, str], Operation] = {}
     names: dict[str, str] = {}
-    for operation in sorted(operations, key=lambda o: (o.path, o.method, o.host)):
+    named = [operation for operation in operations if not is_unproven(operation.path)]
+    for operation in sorted(named, key=lambda o: (o.path, o.method, o.host)):
         path = names.setdefault(anonymous(operation.path), operation.path)
         key = (path, operation.method)
         known = found.get(key)
@@ -218,6 +220,7 @@ def _joined(operations: Iterable[Operation]) -> list[Operation]:
             known = found[key] = copy
         known.knowledge.absorb(operation.knowledge)
         known.exchanges += operation.exchanges
+        known.unnamed = max(known.unnamed, operation.unnamed)
         statuses = dict(known.statuses)
         for status, count in operation.statuses.items():
             statuses[status] = statuses.get(status, 0.0) + count
@@ -258,6 +261,8 @@ class _OperationWriter:
                 "last-seen": _time(operation.last_seen_ns),
                 "confidence": round(operation.confidence, 2),
             }
+        if operation.unnamed and annotate:
+            written["x-levo-unproven-names"] = operation.unnamed
         if self.sensitive:
             written["x-levo-sensitive"] = sorted({field.detection.kind for field in self.sensitive})
         return written

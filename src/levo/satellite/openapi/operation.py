@@ -27,6 +27,8 @@ class Operation:
     confidence: float = 1.0
     schemes: tuple[str, ...] = ()
     """``http``, ``https`` or both; empty when unknown."""
+    unnamed: int = 0
+    """Names in its messages that are not proven, so that they are not in ``knowledge``."""
 
 
 def anonymous(path: str) -> str:

@@ -92,6 +92,8 @@ class SchemaWriter:
         schema = self._joined(options, bool(node.nulls))
         if detection is not None:
             schema["x-levo-sensitive"] = sensitive_note(detection)
+        if node.alone:
+            schema["x-levo-one-caller"] = True
         return schema
 
     def write_text(self, node: Node, name: str, parent: str = "", pointer: str = "") -> Schema:
@@ -170,7 +172,7 @@ class SchemaWriter:
 
     def _is_closed(self, node: Node, evidence: float) -> bool:
         """Whether the next object hardly has a property that none had (Good and Turing's estimate)."""
-        if not node.children:
+        if not node.children or node.unnamed or node.crowded:
             return False
         if evidence < CLOSED_FROM - _NEARLY:
             return evidence >= ALIKE_FROM - _NEARLY and all(
@@ -183,7 +185,7 @@ class SchemaWriter:
     def _variants(self, node: Node, properties: dict[str, Schema], repeats: float) -> Schema | None:
         """Return a ``oneOf`` by discriminator, None when the objects are all alike or too few to tell."""
         variants = node.variants
-        if node.many_variants or len(variants) < 2 or node.other is not None:
+        if node.many_variants or len(variants) < 2 or node.other is not None or node.unnamed:
             return None
         if sum(v.objects for v in variants.values()) != node.objects:
             return None
@@ -272,7 +274,9 @@ def as_map(node: Node) -> Node:
     for child in rare.values():
         other = merge(other, child)
     kept = {key: child for key, child in node.children.items() if key not in rare}
-    return Node(objects=node.objects, children=kept, other=other, many_variants=True)
+    made = Node(objects=node.objects, children=kept, other=other, many_variants=True)
+    made.unnamed = node.unnamed
+    return made
 
 
 def _shape(node: Node) -> tuple[bool, ...]:

@@ -447,12 +447,12 @@ class CatalogReader:
     def operations(self, place: tuple[str, str, str]) -> list[Operation]:
         """Return the operations of (organization, environment, application) in order of path."""
         with self._connection() as connection:
-            return read_operations(connection, place)
+            return read_operations(connection, place, key=self._key())
 
     def operations_of(self, endpoints: Sequence[int]) -> list[tuple[int, Operation]]:
         """Return (id, operation) of *endpoints*, those that there are."""
         with self._connection() as connection:
-            return read_operations_of(connection, endpoints)
+            return read_operations_of(connection, endpoints, self._key())
 
     def events(
         self,
@@ -511,8 +511,8 @@ class CatalogReader:
                 (limit, offset),
             ).fetchall()
         return total, [
-            RefusedRow(*names, shown_place(key), exchanges, _read_statuses(statuses), first, last)
-            for *names, key, exchanges, statuses, first, last in rows
+            RefusedRow(*row[:5], shown_place(row[5]), row[6], _read_statuses(row[7]), row[8], row[9])
+            for row in rows
         ]
 
     def each_refused(self) -> Iterator[RefusedRow]:

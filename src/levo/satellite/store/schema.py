@@ -12,7 +12,7 @@ from levo.errors import LevoError
 from levo.satellite.learn.columns import joined_callers
 from levo.satellite.learn.paths.known import anonymous_pattern
 from levo.satellite.learn.state import counted_weight
-from levo.satellite.store import traffic
+from levo.satellite.store import names, traffic
 
 DATABASE_NAME = "catalog.sqlite3"
 
@@ -241,6 +241,8 @@ _STEPS = (
     ALTER TABLE paths ADD COLUMN first_minute INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX place_use ON place (organization, environment, application, endpoint, last_seen_ns);
     """,
+    # 12: names, which need a proof from now on; those that are text stay text (``NameTable.start``)
+    names.SCHEMA + "ALTER TABLE paths ADD COLUMN marked INTEGER NOT NULL DEFAULT 0;",
 )
 
 _ITS_ENDPOINTS = "(SELECT id FROM main.endpoint WHERE organization = {1})"
@@ -252,6 +254,7 @@ _SEEN_BY_ONE = {
     "endpoint": _OF_ORGANIZATION,
     "sensor": _OF_ORGANIZATION,
     "description": _OF_ORGANIZATION,
+    "name": _OF_ORGANIZATION,
     "paths": _OF_ORGANIZATION,
     "path_log": _OF_ORGANIZATION,
     "place": _OF_ORGANIZATION,

@@ -107,8 +107,10 @@ def known_fields(operation: Operation) -> dict[tuple[str, str], KnownField]:
 class SensitiveTable:
     """Finds sensitive data and stores where it is, within the writer's transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, key: bytes) -> None:
+        """*key* is that of the hashes."""
         self._connection = connection
+        self._key = key
         self._all_looked: bool | None = None
         """Whether the catalog says so, None while that is not known."""
 
@@ -138,7 +140,9 @@ class SensitiveTable:
         """Store what is sensitive in *endpoints*; return the organizations of those where that is new."""
         changed = set()
         for at in range(0, len(endpoints), _IN_MEMORY):
-            for identity, operation in read_operations_of(self._connection, endpoints[at : at + _IN_MEMORY]):
+            for identity, operation in read_operations_of(
+                self._connection, endpoints[at : at + _IN_MEMORY], self._key
+            ):
                 if self._store(identity, known_fields(operation)):
                     (name,) = self._connection.execute(
                         "SELECT organization FROM endpoint WHERE id = ?", (identity,)

@@ -16,6 +16,8 @@ import msgspec
 
 from levo.errors import LevoError
 from levo.satellite.learn import (
+    Application,
+    NameRule,
     Override,
     PathState,
     Run,
@@ -32,6 +34,7 @@ from levo.satellite.learn.schema import DamagedKnowledge
 from levo.satellite.queue import Position
 from levo.satellite.store.endpoints import EndpointTable
 from levo.satellite.store.hosts import Admission, HostBook, Limits
+from levo.satellite.store.names import NameTable
 from levo.satellite.store.paths import NOTHING_SAID, UNDECIDED, PathTable, read_overrides, read_words
 from levo.satellite.store.places import SCOPE, PlaceTable, Removed
 from levo.satellite.store.schema import open_for_writing
@@ -92,9 +95,17 @@ class CatalogWriter:
     """
 
     def __init__(
-        self, path: Path, *, key: bytes = b"levo", limits: Limits = IN_FULL, memory_octets: int = 1 << 62
+        self,
+        path: Path,
+        *,
+        key: bytes = b"levo",
+        names: NameRule | None = None,
+        limits: Limits = IN_FULL,
+        memory_octets: int = 1 << 62,
     ) -> None:
-        """Open or make the database at *path*; *key* hashes what the paths keep of values.
+        """Open or make the database at *path*; *key* hashes what is kept of values.
+
+        *names* says what proves a name; without it every name is one.
 
         *memory_octets*: about how much the paths of hosts may take in memory.
 
@@ -104,11 +115,14 @@ class CatalogWriter:
         self._path = path
         self._userdata = path.with_name(USERDATA_NAME)
         self._connection = open_for_writing(path)
+        self._names = NameTable(self._connection, key, names or NameRule(1, 1))
+        if names is not None:
+            self._names.start()
         self._limits = limits
         self._memory_octets = memory_octets
-        self._places = PlaceTable(self._connection, limits.places)
-        self._endpoints = EndpointTable(self._connection, self._places)
-        self._sensitive = SensitiveTable(self._connection)
+        self._places = PlaceTable(self._connection, limits.places, self._names)
+        self._endpoints = EndpointTable(self._connection, self._places, self._names)
+        self._sensitive = SensitiveTable(self._connection, key)
         self._key = key
         self._decisions: dict[Scope, TemplateDecision] = {}
         (self._sensors,) = self._connection.execute("SELECT count(*) FROM sensor").fetchone()
@@ -130,6 +144,10 @@ class CatalogWriter:
     def paths(self) -> Mapping[Scope, PathState]:
         """What is known of the paths of each host."""
         return self._paths.known
+
+    def known_names(self, application: Application) -> Set[str]:
+        """Return the names of an application that are proven; it grows with them."""
+        return self._names.known(application)
 
     @property
     def pending(self) -> Set[Scope]:
@@ -161,6 +179,7 @@ class CatalogWriter:
         try:
             self._paths.listen(self._words(self._paths.hosts))
             self._remove_what_people_said()
+            self._names.describe()
         except sqlite3.Error as error:
             raise LevoError(f"{self._userdata}: cannot be read: {error}") from error
 
@@ -202,14 +221,20 @@ class CatalogWriter:
         sensors = self._sensors
         admission = self._hosts.admit(delta)
         delta = admission.delta
-        touched, decided = set(delta.paths), set[Scope]()
+        touched, decided, renamed = set(delta.paths), set[Scope](), set[Scope]()
         try:
-            made_room = Removed()
-            if admission.named or admission.displaced:
-                connection.execute("BEGIN IMMEDIATE")
-                made_room = self._rearrange(admission)
+            connection.execute("BEGIN IMMEDIATE")
+            made_room = self._rearrange(admission)
+            for application in self._names.add(delta.names):
+                proven = self._names.of(application.key)
+                all_of_them = application.is_withdrawn
+                renamed |= self._paths.settle(application.key, proven.settled, all_of_them=all_of_them)
+            touched |= renamed
             for scope, paths in delta.paths.items():
-                self._paths.learn(scope, paths)
+                names = delta.names.get(scope.application_key)
+                is_named = names is not None and names.has_operations
+                settled = self._names.of(scope.application_key).settled if is_named else None
+                self._paths.learn(scope, paths, settled)
             pending = {scope: self._paths.known[scope] for scope in sorted(self._paths.pending)}
             words: dict[Scope, int] = {}
 
@@ -223,15 +248,14 @@ class CatalogWriter:
             decisions = (decide or self._decide_all)(pending, overrides)
             self._decisions.update(decisions)
             decided.update(decisions)
-            if not connection.in_transaction:
-                connection.execute("BEGIN IMMEDIATE")
             noise = -made_room.noise
             for scope, decision in decisions.items():
                 noise += self._endpoints.follow(scope, decision, self._paths.known[scope])
             added = self._endpoints.add(delta, self._paths.known, self._decisions)
             for scope in sorted(touched | decided):
                 word = words.get(scope, NOTHING_SAID) if scope in decided else UNDECIDED
-                self._paths.save(scope, delta.paths.get(scope), decided=word)
+                new = None if scope in renamed else delta.paths.get(scope)
+                self._paths.save(scope, new, decided=word)
             refused_sensors = self._add_sensors(delta.sensors.items())
             self._add_counters(
                 learned_traces=delta.traces,
@@ -246,6 +270,7 @@ class CatalogWriter:
                 host_limit_exchanges=admission.shared,
                 noise_exchanges=noise + added.noise,
                 sensor_limit_reports=refused_sensors,
+                unproven_names_dropped=self._names.take_dropped(),
             )
             self._add_deliveries(deliveries)
             if not self._paths.pending - decisions.keys():
@@ -265,6 +290,7 @@ class CatalogWriter:
                 self._take_back(error)
             finally:
                 self._places.forget()
+                self._names.forget()
                 if admission.named or admission.displaced:
                     self._read_again()
                 else:

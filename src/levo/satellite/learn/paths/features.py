@@ -162,8 +162,9 @@ def _common_features(siblings: Siblings) -> list[str]:
     children, forgotten = siblings.children, siblings.forgotten
     count = len(children) + forgotten.count
     size = bucket(count, 2, 3, 5, 9, 17, 33, 65)
-    leaves = sum(not child.below for child in children) + (0 if forgotten.below else forgotten.count)
-    leaves /= count
+    leaves = (
+        sum(not child.below for child in children) + (0 if forgotten.below else forgotten.count)
+    ) / count
     names = [f"leaves:{min(size, 3)}:{bucket(leaves, 0.01, 0.5, 0.99)}"]
     below: Counter[str] = Counter()
     parents = 0

@@ -293,6 +293,10 @@ class PathState:
         self.given_out.trim()
         self.root.fold(self.leaves_allowed(), self.rules())
 
+    def moved(self) -> None:
+        """Note that nodes of the trie have other keys than before."""
+        self._places.clear()
+
     def pin(self, literals: Iterable[str]) -> None:
         """Keep *literals* apart wherever they occur, as far as they are not folded already."""
         self.pinned |= frozenset(literals)

@@ -17,7 +17,8 @@ from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_GET_LENGTH
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
-from levo.satellite.learn.schema.merging cimport fold_node, hide_labels
+from levo.satellite.learn.schema.merging cimport crowd_node, hide_labels
+from levo.satellite.learn.schema.names cimport Message, Names, Sightings
 from levo.satellite.learn.schema.node cimport HIGHEST, PLACES, Node, Variant, new_node
 
 from levo.satellite.learn.schema.labels import is_label, may_have_labels
@@ -225,14 +226,21 @@ cdef class Observer:
     """Hash of what the object at hand is told apart by besides what it says."""
     cdef bint _named
     """This is the ``id`` of an object that it is part of."""
+    cdef Message _message
+    cdef Names _names
 
-    def __init__(self, checks=(), budget=MAX_NODES, bytes key=b"", str path="", str request=""):
+    def __init__(
+        self, checks=(), budget=MAX_NODES, bytes key=b"", str path="", str request="", Message message=None
+    ):
         """*checks* are applied to every scalar; *budget* bounds the new nodes.
 
         With *key* (``evidence.hash_key``), different objects are counted. *path* is what was asked for,
-        *request* what else the request said.
+        *request* what else the request said. Names are sighted in *message*; without it they need no proof.
         """
         cdef char* at = key
+        self._message = message
+        if message is not None:
+            self._names = message.names
         self._checks = tuple(checks)
         self._scan = True
         self._budget = budget
@@ -358,7 +366,10 @@ cdef class Observer:
         cdef bint folded = node.folded, keyed = False, known = False, named = self._named
         cdef Node child, other
         cdef str name
-        cdef uint64_t said = 9, within = self._within
+        cdef Sightings sightings = None
+        cdef list late = None
+        cdef bint pending = False
+        cdef uint64_t said = 9, within = self._within, whole = 0
         depth += 1
         if self._hashed:
             for name in _IDENTITIES:
@@ -370,7 +381,16 @@ cdef class Observer:
         for key, item in value.items():
             found = children.get(key)
             if found is None:
-                if folded or self._budget <= 0 or not is_name(key):
+                sightings = child = None
+                if not folded and self._budget > 0 and is_name(key):
+                    if self._names is not None:
+                        sightings = self._names.find(key)
+                    if sightings is None or not node.crowded:
+                        child = children[key] = new_node(not may_have_labels(key))
+                    else:
+                        late = [] if late is None else late
+                        late.append(sightings)
+                if child is None:
                     keyed = True
                     other = node.other
                     if other is None:
@@ -379,17 +399,26 @@ cdef class Observer:
                         hide_labels(other)
                     said += self._member(other, key, item, depth)
                     continue
-                child = children[key] = new_node(not may_have_labels(key))
                 child.private = child.open
+                child.sightings = sightings
                 self._budget -= 1
                 if len(children) > _MOST_CHILDREN:
                     said += self._member(child, key, item, depth)
-                    fold_node(node)
+                    crowd_node(node)
                     children = node.children
-                    folded = keyed = True
+                    folded = node.folded
+                    if key not in children:
+                        keyed = True
+                        if sightings is not None:
+                            late = [] if late is None else late
+                            late.append(sightings)
+                    elif sightings is not None:
+                        pending = True
                     continue
             else:
                 child = <Node?>found
+            if child.sightings is not None and self._names is not None:
+                pending = True
             said += self._member(child, key, item, depth)
         if keyed and not folded:
             node.keyed += 1
@@ -399,10 +428,39 @@ cdef class Observer:
                     self._variant(node, name, value)
                     break
         if self._hashed:
-            self._count(node, self._within if known else self._mixed(said) ^ within)
+            whole = self._within if known else self._mixed(said) ^ within
+        if pending or late is not None:
+            if self._hashed and not self._message.is_one:
+                self._sight(value, children, late, self._message.identity_of(whole))
+            else:
+                self._sight(value, children, late, self._message.own_identity())
+        if self._hashed:
+            self._count(node, whole)
             self._within = within
             self._named = named
         return said
+
+    cdef int _sight(self, dict value, dict children, list late, uint64_t identity) except -1:
+        """Note for the unproven ones of the names in *value*, and *late* ones, that an object has them."""
+        cdef Node child
+        cdef Sightings sightings
+        for key in value:
+            found = children.get(key)
+            if found is None:
+                continue
+            child = <Node?>found
+            sightings = child.sightings
+            if sightings is None:
+                continue
+            if not sightings.proven:
+                sightings.sight(self._message, identity)
+            if sightings.proven:
+                child.sightings = None
+        if late is not None:
+            for found in late:
+                (<Sightings?>found).sight(self._message, identity)
+        self._message.unsettled = True
+        return 0
 
     cdef inline uint64_t _member(self, Node node, str name, object value, int depth) except? 0:
         """Add the property *name*; the hashes of an object's properties are added up, in whatever order."""

@@ -381,7 +381,7 @@ class BodyJudge(_Judge):
 def _missing(node: Node, name: str) -> int:
     """Return how many objects of *node* are known not to have the property *name*."""
     child = node.children.get(name)
-    if node.folded or (child is None and node.other is not None):
+    if node.folded or node.crowded or (child is None and node.other is not None):
         return 0  # it may have been lost among too many names
     return max(0, node.objects - node.keyed - (child.total if child is not None else 0))
 
