@@ -115,9 +115,9 @@ class RunningSatellite:
         until(lambda: self.summary()["counters"].get("learned_traces", 0) >= traces)
         return self.summary()
 
-    def until_idle(self) -> dict[str, Any]:
+    def until_idle(self, deadline_s: float = DEADLINE_S) -> dict[str, Any]:
         """The summary once everything in the journal is learned."""
-        until(lambda: not list((self.data_dir / "journal").glob("*.segment")))
+        until(lambda: not list((self.data_dir / "journal").glob("*.segment")), deadline_s)
         return self.summary()
 
     def _read_errors(self) -> None:
@@ -126,9 +126,9 @@ class RunningSatellite:
             self._errors.append(line)
 
 
-def until(true: Callable[[], bool]) -> None:
+def until(true: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
     """Wait until *true*; fail when that takes too long."""
-    end = time.monotonic() + DEADLINE_S
+    end = time.monotonic() + deadline_s
     while not true():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)

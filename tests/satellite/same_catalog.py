@@ -45,6 +45,8 @@ CAPS = ("endpoint_limit_exchanges", "absent_limit_exchanges")
 GIVEN_OUT = "values given out"
 """The other bound that is not a function of the set of exchanges (docs/decisions/0009)."""
 SLOWER = 25
+LEARNED_S = 1800.0
+"""For learning all that was sent at full speed, on a busy machine."""
 
 
 class Shown(NamedTuple):
@@ -241,7 +243,7 @@ def sent(records: Sequence[Record], *, seconds: float = 0.0, kills: int = 0) -> 
                 if number < kills:
                     satellite.kill()
                 else:
-                    satellite.until_idle()
+                    satellite.until_idle(LEARNED_S)
                     if satellite.terminate() != 0:
                         raise AssertionError(satellite.errors)
         return shown(data_dir / DATABASE_NAME), took

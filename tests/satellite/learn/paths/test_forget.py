@@ -72,6 +72,23 @@ def test_words_are_judged_as_if_the_forgotten_were_still_beside_them() -> None:
     assert {t.id for t in Catalog(known).templates} == {f"/zones/{{}}{tail}" for _, tail in calls}
 
 
+def test_values_that_span_segments_are_found_when_their_names_were_forgotten() -> None:
+    """Files in folders, each of which answers with its name, and checkpoints behind them."""
+    folders = ["", *(f"/zq{n}" for n in range(9)), *(f"/zq{n}/vw{n}" for n in range(9))]
+    traces = []
+    for number, folder in enumerate(folders):
+        for file in (folder, f"{folder}/kx{number}.txt", f"{folder}/ky{number}.py"):
+            name = {"name": file.rpartition("/")[2]}
+            if file:
+                traces += [asked(f"/contents{file}", name, method) for method in ("PUT", "GET", "DELETE")]
+        for method in ("GET", "POST"):
+            traces.append(asked(f"/contents{folder}/kx{number}.txt/checkpoints", [], method))
+    known = folded(traces)
+
+    assert known.root.kids["contents"].gone
+    assert {t.id for t in Catalog(known).templates} == {"/contents/{+}", "/contents/{+}/checkpoints"}
+
+
 def test_what_was_forgotten_goes_where_it_went_when_it_comes_again() -> None:
     known = learned([f"/users/{name}" for name in NAMES], answers=True)
     again = PathState.from_bytes(known.to_bytes(), known.key)
