@@ -327,11 +327,13 @@ def test_reading_goes_on_behind_a_hole_of_many_mebibytes(tmp_path, version) -> N
     size = 90 << 20
     peers = TlsPeers(tmp_path, version=version, ciphers=SUITES[1][1] if version == V12 else None).handshake()
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size
-    peers.send(True, request_of(1)).send(False, head + bytes(size))
+    peers.send(True, request_of(1)).send(False, head)
+    for _ in range(size >> 18):
+        peers.send(False, bytes(1 << 18))
     for number in range(2, 6):
         peers.send(True, request_of(number)).send(False, response_of(number))
     frames = frames_of(peers.talk, 60_000)
-    large = [i for i, (octets, *_) in enumerate((x[1], x) for x in frames) if len(octets) > 59_000]
+    large = [number for number, frame in enumerate(frames) if len(frame[1]) > 59_000]
 
     engine = engine_with(peers.key_log.read_bytes())
     exchanges = read([*frames[: large[5]], *frames[large[-40] :]], engine)
