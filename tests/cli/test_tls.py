@@ -36,7 +36,7 @@ def test_status_says_what_is_probed(tmp_path: Path, capsys) -> None:  # type: ig
     kernel = Kernel()
     libraries = Libraries(kernel, ["/nowhere"])
     libraries._within = ()
-    libraries.look([mapped(system_libssl(), 1)])
+    libraries.meet([mapped(system_libssl(), 1)])
     libraries._within = ("/nowhere/",)
     path = f"{tmp_path}/probe.sock"
     service = Service(kernel, libraries, path, {os.geteuid()})

@@ -247,6 +247,32 @@ def test_every_exchange_that_the_server_logs_is_reported(kind: str, tmp_path: Pa
     assert stages["secrets"]["states"]["unused"] == 0
 
 
+@needs("wrk")
+@pytest.mark.alone
+def test_reading_goes_on_after_the_sensor_stood_still(tmp_path: Path) -> None:
+    """1.5 s under answers of 300 kB cost what was lost meanwhile: every kept connection is read again."""
+    with watched(tmp_path, "nginx") as seen:
+        wrk = ["wrk", "-t1", "-c8", "-d8s", f"https://127.0.0.1:{PORT}/large"]
+        with running(wrk, seen.namespace, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as load:
+            time.sleep(2)
+            seen.sensor.signal(signal.SIGSTOP)
+            time.sleep(1.5)
+            seen.sensor.signal(signal.SIGCONT)
+            resumed_ns = time.time_ns() + 1_000_000_000
+            load.wait(60)
+        seen.sensor.catch_up()
+    stages = seen.sensor.ledger()
+    assert all(stage["balanced"] for stage in stages.values())
+    assert stages["capture"]["states"]["kernel_dropped"] > 0
+
+    whole = [x for x in seen.sensor.exchanges() if x["server"]["port"] == PORT and x["incomplete"] is None]
+    before = {x["client"]["port"] for x in whole if x["end_ns"] < resumed_ns - 2_500_000_000}
+    after = {x["client"]["port"] for x in whole if x["start_ns"] > resumed_ns}
+
+    assert len(before) == 8
+    assert after == before
+
+
 CAPABILITIES = "+bpf,+perfmon,+sys_ptrace,+dac_read_search"
 """Those of the service levo-tls-probe."""
 NOBODY = 65_533

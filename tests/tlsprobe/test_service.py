@@ -54,7 +54,7 @@ def test_a_library_is_probed_once_for_each_file(tmp_path: Path) -> None:
     kernel = Kernel()
     libraries = Libraries(kernel)
 
-    libraries.look([mapped(system_libssl(), 1), mapped(Path("/bin/ls"), 2), mapped(copy, 3)])
+    libraries.meet([mapped(system_libssl(), 1), mapped(Path("/bin/ls"), 2), mapped(copy, 3)])
 
     assert [number for _, _, number in kernel.attached] == [1, 2]
     assert kernel.attached[0][0] == str(system_libssl().resolve())
@@ -67,7 +67,7 @@ def test_a_library_is_probed_once_for_each_file(tmp_path: Path) -> None:
 def test_what_the_kernel_refuses_is_said() -> None:
     libraries = Libraries(Kernel("it takes CAP_BPF"))
 
-    libraries.look([mapped(system_libssl(), 1)])
+    libraries.meet([mapped(system_libssl(), 1)])
 
     assert libraries.found[0].reason == "it takes CAP_BPF"
     assert libraries.found[0].facts()["reason"] == "it takes CAP_BPF"
@@ -80,7 +80,7 @@ def test_a_library_without_a_clear_place_is_said_too(tmp_path: Path) -> None:
     blurred.write_bytes(octets.replace(b"_SECRET", b"_XECRET"))
     libraries = Libraries(Kernel())
 
-    libraries.look([mapped(blurred, 1)])
+    libraries.meet([mapped(blurred, 1)])
 
     assert [each.location for each in libraries.found] == [None]
     assert "no function that gets both" in libraries.found[0].reason
@@ -90,7 +90,7 @@ def test_only_libraries_within_a_folder(tmp_path: Path) -> None:
     kernel = Kernel()
     libraries = Libraries(kernel, [str(tmp_path)])
 
-    libraries.look([mapped(system_libssl(), 1)])
+    libraries.meet([mapped(system_libssl(), 1)])
 
     assert (kernel.attached, libraries.examined) == ([], 0)
 
@@ -100,7 +100,7 @@ def serving(path: Path, readers: set[int] = US) -> Iterator[Kernel]:
     kernel = Kernel()
     service = Service(kernel, Libraries(kernel, ["/nowhere"]), str(path), readers)
     ready = threading.Event()
-    thread = threading.Thread(target=service.run, args=(0.05, ready.set))
+    thread = threading.Thread(target=service.run, args=(ready.set,))
     thread.start()
     try:
         assert ready.wait(30)

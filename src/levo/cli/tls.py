@@ -59,6 +59,7 @@ def probe_command(
     and CAP_DAC_READ_SEARCH. Secrets go from the kernel to the sensor alone; nothing is written anywhere.
     """
     from levo.tlsprobe.link import trusted
+    from levo.tlsprobe.mappings import Mappings
     from levo.tlsprobe.program import Program, protect
     from levo.tlsprobe.service import Libraries, Service
 
@@ -71,10 +72,17 @@ def probe_command(
     service = Service(program, Libraries(program, within), path, trusted(reader), _group(reader))
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: service.stop())
+    mappings = None
     try:
-        service.run(on_ready=lambda: click.echo(f"levo tls probe: at {path}", err=True))
+        mappings = Mappings()
+    except ProbeError as error:
+        click.echo(f"levo tls probe: {error}: looks at all processes once a second", err=True)
+    try:
+        service.run(lambda: click.echo(f"levo tls probe: at {path}", err=True), mappings)
     finally:
         service.close()
+        if mappings is not None:
+            mappings.close()
         program.close()
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,15 +30,23 @@ class MappedFile:
     def open(self, proc: Path = Path("/proc")) -> int:
         """A descriptor of the file, also when it has been replaced or deleted since.
 
-        Raises OSError: the process has ended, or it may not be looked into.
+        A process that has ended leaves the name, which is followed if it leads to the same file here.
+
+        Raises OSError: that it does not, or the process may not be looked into.
         """
         folder = proc / str(self.process)
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-        try:
+        with suppress(PermissionError, FileNotFoundError):  # map_files takes CAP_CHECKPOINT_RESTORE
             return os.open(folder / "map_files" / self.span, flags)
-        except (PermissionError, FileNotFoundError):
-            # map_files takes CAP_CHECKPOINT_RESTORE.
+        if folder.exists():
             return os.open(f"{folder}/root{self.path.removesuffix(_DELETED)}", flags)
+        descriptor = os.open(self.path, flags)
+        status = os.fstat(descriptor)
+        device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
+        if (device, status.st_ino) != self.identity:
+            os.close(descriptor)
+            raise FileNotFoundError(errno.ENOENT, "another file has that name here", self.path)
+        return descriptor
 
 
 def mapped_files(seen: set[tuple[str, int]], proc: Path = Path("/proc")) -> Iterator[MappedFile]:

@@ -23,7 +23,11 @@ from levo.tlsprobe.discovery import MappedFile, mapped_files
 from levo.tlsprobe.location import KnownLibraries, Location, Refused
 
 LOOK_S = 1.0
-"""Between two looks at what is mapped."""
+"""Between two looks at what is mapped, where the kernel does not tell."""
+LOOK_TOLD_S = 30.0
+"""... and where it does: for what may have been missed."""
+_STOP_S = 1.0
+"""Within which a stop is noticed."""
 _MOST_WAITING = 16
 _LINE_BYTES = 64
 
@@ -39,6 +43,16 @@ class Probing(Protocol):
     def ring_bytes(self) -> int: ...
     def attach(self, path: str, location: Location, library: int) -> Callable[[], None]: ...
     def counters(self) -> dict[str, int]: ...
+
+
+class Told(Protocol):
+    """What is asked of ``levo.tlsprobe.mappings.Mappings``."""
+
+    lost: bool
+
+    @property
+    def descriptors(self) -> list[int]: ...
+    def read(self) -> Iterable[MappedFile]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +91,30 @@ class Libraries:
         self.examined = 0
         """Files whose code was looked at."""
 
-    def look(self, files: Iterable[MappedFile] | None = None) -> None:
-        """Examine *files*, or what is mapped now and was not before."""
-        for each in mapped_files(self._seen) if files is None else files:
-            if self._within and not each.path.startswith(self._within):
-                continue
-            try:
-                descriptor = each.open()
-            except OSError:
-                self._seen.discard(each.identity)  # the next process that maps it may be looked into
-                continue
-            try:
-                self._examine(each, descriptor)
-            finally:
-                os.close(descriptor)
+    def look(self) -> None:
+        """Examine what is mapped now and was not before."""
+        for each in mapped_files(self._seen):
+            self._open(each)
+
+    def meet(self, files: Iterable[MappedFile]) -> None:
+        """Examine *files* that are new."""
+        for each in files:
+            if each.identity not in self._seen:
+                self._seen.add(each.identity)
+                self._open(each)
+
+    def _open(self, mapped: MappedFile) -> None:
+        if self._within and not mapped.path.startswith(self._within):
+            return
+        try:
+            descriptor = mapped.open()
+        except OSError:
+            self._seen.discard(mapped.identity)  # the next process that maps it may be looked into
+            return
+        try:
+            self._examine(mapped, descriptor)
+        finally:
+            os.close(descriptor)
 
     def _examine(self, mapped: MappedFile, descriptor: int) -> None:
         self.examined += 1
@@ -143,18 +167,29 @@ class Service:
         self._listener = _listen(path, group)
         self._selector.register(self._listener, selectors.EVENT_READ)
 
-    def run(self, look_s: float = LOOK_S, on_ready: Callable[[], None] = lambda: None) -> None:
-        """Serve until :meth:`stop`. *on_ready* is called after the first look at what is mapped."""
+    def run(self, on_ready: Callable[[], None] = lambda: None, mappings: Told | None = None) -> None:
+        """Serve until :meth:`stop`. *on_ready* is called after the first look at what is mapped.
+
+        *mappings* tells of what is mapped from now on. Without it, all processes are looked at every second.
+        """
+        for descriptor in () if mappings is None else mappings.descriptors:
+            self._selector.register(descriptor, selectors.EVENT_READ)
+        look_s = LOOK_S if mappings is None else LOOK_TOLD_S
         self._libraries.look()
         on_ready()
         next_look = time.monotonic() + look_s
         while not self._stopping:
-            for key, _ in self._selector.select(max(0.0, next_look - time.monotonic())):
+            wait_s = min(_STOP_S, max(0.0, next_look - time.monotonic()))
+            for key, _ in self._selector.select(wait_s):
                 if key.fileobj is self._listener:
                     self._accept()
                 elif isinstance(key.fileobj, socket.socket):
                     self._answer(key.fileobj)
-            if time.monotonic() >= next_look:
+            if mappings is not None:
+                self._libraries.meet(mappings.read())
+            if time.monotonic() >= next_look or (mappings is not None and mappings.lost):
+                if mappings is not None:
+                    mappings.lost = False
                 self._libraries.look()
                 next_look = time.monotonic() + look_s
 

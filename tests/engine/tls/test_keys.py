@@ -299,6 +299,51 @@ def test_one_lost_packet_costs_at_most_the_exchange_it_belongs_to(recorded) -> N
     assert wrong == {}
 
 
+@pytest.mark.parametrize(("version", "ciphers"), SUITES)
+def test_reading_goes_on_behind_hundreds_of_lost_records(tmp_path, version, ciphers) -> None:
+    """The number of the next record follows from itself, or is within reach of trying."""
+    lost = 120 if ciphers is not None and "CHACHA" in ciphers else 900
+    peers = TlsPeers(tmp_path, version=version, ciphers=ciphers).handshake()
+    for number in range(lost + 20):
+        peers.send(True, request_of(number)).send(False, b"HTTP/1.1 204 No Content\r\n\r\n")
+    frames = frames_of(peers.talk)
+    targets = [x["request"]["target"] for x in read(frames, engine_with(peers.key_log.read_bytes()))]
+    assert len(targets) == lost + 20
+    half = len(frames) // 2
+
+    engine = engine_with(peers.key_log.read_bytes())
+    exchanges = read([*frames[: half - lost], *frames[half + lost :]], engine)
+
+    whole = [x["request"]["target"] for x in exchanges if x["incomplete"] is None]
+    assert whole[-5:] == targets[-5:]
+    assert len(whole) >= 15
+    assert engine.statistics()["gap_bytes"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", [V12, V13], ids=["1.2", "1.3"])
+def test_reading_goes_on_behind_a_hole_of_many_mebibytes(tmp_path, version) -> None:
+    """Past 64 MiB the numbers would be those of another connection: records say that it is the same."""
+    size = 90 << 20
+    peers = TlsPeers(tmp_path, version=version, ciphers=SUITES[1][1] if version == V12 else None).handshake()
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size
+    peers.send(True, request_of(1)).send(False, head)
+    for _ in range(size >> 18):
+        peers.send(False, bytes(1 << 18))
+    for number in range(2, 6):
+        peers.send(True, request_of(number)).send(False, response_of(number))
+    frames = frames_of(peers.talk, 60_000)
+    large = [number for number, frame in enumerate(frames) if len(frame[1]) > 59_000]
+
+    engine = engine_with(peers.key_log.read_bytes())
+    exchanges = read([*frames[: large[5]], *frames[large[-40] :]], engine)
+
+    whole = [x["request"]["target"] for x in exchanges if x["incomplete"] is None]
+    assert whole == [f"/{number}" for number in range(2, 6)]
+    assert [body(x["response"]) for x in exchanges[-4:]] == [content_of(number) for number in range(2, 6)]
+    assert engine.statistics()["gap_bytes"] > 80 << 20
+
+
 def read_targets(frames: Sequence[CapturedFrame], secrets: bytes) -> list[bool]:
     """For each frame, whether an exchange has begun by then."""
     engine = engine_with(secrets)

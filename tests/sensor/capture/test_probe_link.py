@@ -24,7 +24,7 @@ def probe(path: Path) -> Iterator[None]:
     kernel, ring = Kernel(), Ring()
     kernel.ring, kernel.counter_map, kernel.ring_bytes = ring.descriptor, ring.counters, ring.size_bytes
     service = Service(kernel, Libraries(kernel, ["/nowhere"]), str(path), US)
-    thread = threading.Thread(target=service.run, args=(0.05,))
+    thread = threading.Thread(target=service.run, args=())
     thread.start()
     try:
         yield

@@ -46,6 +46,7 @@ ctypedef struct Opener:
     # Opens the records of one direction. ``context`` is NULL while there are no keys.
     EVP_CIPHER_CTX* context
     uint64_t sequence           # of the next record
+    uint64_t explicit_nonce     # of the last record that was opened, where records carry one
     uint16_t suite
     uint8_t modern              # TLS 1.3
     uint8_t explicit_octets     # nonce octets in front of each record
@@ -67,6 +68,9 @@ cdef bint opener_classic(
     Opener* opener, Budget* budget, uint16_t suite, const uint8_t* master, uint32_t master_length,
     const uint8_t* client_random, const uint8_t* server_random, bint client) noexcept nogil
 cdef void opener_free(Opener* opener, Budget* budget) noexcept nogil
+cdef bint opener_number(
+    Opener* opener, const uint8_t* header, const uint8_t* body, uint32_t length, uint64_t* number,
+    uint8_t* scratch) noexcept nogil
 cdef uint32_t opener_overhead(const Opener* opener) noexcept nogil
 cdef int64_t opener_open(
     Opener* opener, const uint8_t* header, const uint8_t* body, uint32_t length, uint64_t sequence,

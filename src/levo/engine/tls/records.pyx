@@ -15,8 +15,8 @@ the clear, a hole, the end of the connection.
 Offsets: the first octet of a record's content stands where the record begins, its last one where the record
 ends. So acknowledgments, which fall between records, mean the same behind TLS as in front of it.
 
-Holes: inside one record they cost that record. Otherwise the next record is looked for by its header, and its
-number by trying the next ones: only the right number authenticates.
+Holes: inside one record they cost that record. Otherwise the next record is looked for by its header. With AES-GCM
+its number follows from the record itself; otherwise the next ones are tried. Only the right number authenticates.
 """
 
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
@@ -51,6 +51,7 @@ from levo.engine.tls.keys cimport (
     opener_free,
     opener_modern,
     opener_next,
+    opener_number,
     opener_open,
     opener_overhead,
     suite_known,
@@ -92,7 +93,7 @@ cdef enum:
     MOST_HELD = 262144          # octets of a direction that wait for keys
     HELD_SHARE = 8              # of the budget, for what waits on all connections
     ASK_NS = 1_000_000          # live, secrets are asked for this often at most
-    MOST_TRIES = 256            # record numbers tried behind a hole
+    MOST_TRIES = 256            # record numbers tried behind a hole, where the record does not show its own
     MOST_FAILURES = 8
 
 
@@ -489,29 +490,51 @@ cdef int64_t find_number(Arrival* from_, const uint8_t* body, uint32_t length, u
     """Open a record behind a hole: its number is one of the next. Passes the hole on; -1 when none fits."""
     cdef Tls* tls = <Tls*>state_of(from_.conn, PROTOCOL_TLS)
     cdef TlsSide* side = &tls.sides[from_.direction]
-    cdef uint64_t most, skipped, overhead
+    cdef uint64_t most, least, skipped
+    cdef uint64_t number = 0
     cdef int64_t size
     if not side.lost:
         side.lost = 1                             # a record that is not what it should be
         side.lost_octets = 0
+    # As many records are gone as the hole has room for.
     most = side.lost_octets // (RECORD_HEADER + opener_overhead(&side.opener)) + 1
-    if most > MOST_TRIES:
-        most = MOST_TRIES
-    for skipped in range(1, most + 1):
-        size = opener_open(&side.opener, side.header, body, length, side.opener.sequence + skipped, plain)
+    least = side.lost_octets // (RECORD_HEADER + MOST_RECORD)
+    if least == 0:
+        least = 1
+    if opener_number(&side.opener, side.header, body, length, &number, plain):
+        skipped = number - side.opener.sequence
+        if 0 < skipped <= most:
+            size = open_as(from_, side, body, length, plain, skipped)
+            if size >= 0:
+                return size
+    if most > least + MOST_TRIES:
+        most = least + MOST_TRIES
+    for skipped in range(least, most + 1):
+        size = open_as(from_, side, body, length, plain, skipped)
         if size >= 0:
-            side.opener.sequence += skipped
-            side.lost = 0
-            side.failures = 0
-            overhead = skipped * (RECORD_HEADER + opener_overhead(&side.opener))
-            tell_gap(from_, side.lost_octets - overhead if side.lost_octets > overhead else 1)
-            return opener_open(&side.opener, side.header, body, length, side.opener.sequence, plain)
+            return size
     side.lost_octets += RECORD_HEADER + length
     side.failures += 1
     if side.failures > MOST_FAILURES:
         tell_gap(from_, side.lost_octets)
         shut(from_.state, from_.conn, from_.time_ns)
     return -1
+
+
+cdef int64_t open_as(
+    Arrival* from_, TlsSide* side, const uint8_t* body, uint32_t length, uint8_t* plain, uint64_t skipped
+) noexcept nogil:
+    """Open a record behind *skipped* ones, and pass on what they had; -1 when it is another one."""
+    cdef int64_t size = opener_open(&side.opener, side.header, body, length, side.opener.sequence + skipped, plain)
+    cdef uint64_t overhead = skipped * (RECORD_HEADER + opener_overhead(&side.opener))
+    if size < 0:
+        return -1
+    side.opener.sequence += skipped
+    side.lost = 0
+    side.failures = 0
+    tell_gap(from_, side.lost_octets - overhead if side.lost_octets > overhead else 1)
+    # The gap may have opened other records into the same room.
+    return opener_open(&side.opener, side.header, body, length, side.opener.sequence, plain)
 
 
 cdef uint32_t search_record(TlsSide* side, const uint8_t* data, uint32_t length) noexcept nogil:
