@@ -234,7 +234,7 @@ class _Sharing:
         return _with_notes(found, a, b)
 
     def _joined_others(self, a: Schema, b: Schema, being_joined: set[int]) -> Any:
-        """Return what both say of other properties; one that was learned from few objects says nothing yet."""
+        """Return what both say of other properties; who was learned from few objects does not say yet."""
         mine, theirs = a.get("additionalProperties"), b.get("additionalProperties")
         if isinstance(mine, dict) and isinstance(theirs, dict):
             return self._joined(mine, theirs, being_joined)
