@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from levo.satellite.learn.paths.segments import words
 from levo.satellite.learn.paths.templates import singular
 from levo.satellite.openapi.naming import Title, pascal, schema_names
-from levo.satellite.openapi.schema import DISCRIMINATOR, OBJECTS, REQUIRED_FROM, Schema
+from levo.satellite.openapi.schema import CLOSED_FROM, DISCRIMINATOR, OBJECTS, REQUIRED_FROM, Schema
 
 REFERENCE = "#/components/schemas/"
 _ERROR = "Error"
@@ -80,6 +80,7 @@ class _Uses(NamedTuple):
     item: Use | None
     """For the items of an array, and of the only list of an object that wraps it; None: by the property."""
     noun: str
+    direction: str = "response"
 
 
 def _bodies(method: str, operation: dict[str, Any], title: Title) -> Iterator[tuple[dict[str, Any], _Uses]]:
@@ -93,7 +94,7 @@ def _bodies(method: str, operation: dict[str, Any], title: Title) -> Iterator[tu
     if not title.action:
         request = (f"{noun}Update" if method in ("PUT", "PATCH") else f"New{noun}", f"{noun}Input", *request)
     for holder in (operation.get("requestBody") or {}).get("content", {}).values():
-        yield holder, _Uses(Use(3, request), None, noun)
+        yield holder, _Uses(Use(3, request), None, noun, "request")
     for status, response in operation.get("responses", {}).items():
         if status[0] in "45":
             uses = _Uses(
@@ -124,9 +125,13 @@ class _Sharing:
         """By number of an object, that of the one it was joined with."""
         self._by_names: dict[tuple[str, ...], list[int]] = {}
         self._names: dict[int, str] = {}
+        self._direction = ""
+        """Of the body that is looked at: requests say nothing of what else may be sent, so that their schemas
+        are their own."""
 
     def take(self, schema: Schema, uses: _Uses) -> Schema:
         """Return the schema of a body, with links in the place of its objects."""
+        self._direction = uses.direction
         if schema.get("type") == "array":
             item = uses.item or Use(3, tuple(f"{name}Item" for name in uses.whole.names))
             return {**schema, "items": self._taken(schema["items"], item, uses.noun)}
@@ -161,8 +166,8 @@ class _Sharing:
         return self._nullable(link) if nullable else link
 
     def _intern(self, schema: Schema, called: str) -> int:
-        names = tuple(sorted(schema["properties"]))
-        if len(names) < _TELLING:
+        names = (self._direction, *sorted(schema["properties"]))
+        if len(names) <= _TELLING:
             names = (called, *names)  # two things may well have an id and a name both
         number = len(self._shared)
         self._shared.append(_Shared(schema))
@@ -223,17 +228,21 @@ class _Sharing:
         required = _required(a, b)
         if required:
             found["required"] = required
-        other = self._joined_others(
-            a.get("additionalProperties"), b.get("additionalProperties"), being_joined
-        )
+        other = self._joined_others(a, b, being_joined)
         if other is not None:
             found["additionalProperties"] = other
         return _with_notes(found, a, b)
 
-    def _joined_others(self, a: Any, b: Any, being_joined: set[int]) -> Any:
-        if a is False and b is False:
-            return False
-        return self._joined(a, b, being_joined) if isinstance(a, dict) and isinstance(b, dict) else None
+    def _joined_others(self, a: Schema, b: Schema, being_joined: set[int]) -> Any:
+        """Return what both say of other properties; who was learned from few objects does not say yet."""
+        mine, theirs = a.get("additionalProperties"), b.get("additionalProperties")
+        if isinstance(mine, dict) and isinstance(theirs, dict):
+            return self._joined(mine, theirs, being_joined)
+        closed = [
+            said is False or (said is None and each.get(OBJECTS, CLOSED_FROM) < CLOSED_FROM)
+            for said, each in ((mine, a), (theirs, b))
+        ]
+        return False if all(closed) and False in (mine, theirs) else None
 
     def _joined(self, a: Schema, b: Schema, being_joined: set[int]) -> Schema | None:
         """Return a schema that allows what either allows, None if they do not go together."""
