@@ -12,7 +12,7 @@ from tests.helpers.effort import long
 from tests.satellite.learn.paths.poison import REAL, invented, used
 from tests.satellite.receive.test_http_routes import PROTOBUF
 from tests.satellite.requests import Call, traces
-from tests.satellite.running import RunningSatellite
+from tests.satellite.running import RunningSatellite, fetch, until
 
 PER_REQUEST = 2_000
 
@@ -58,8 +58,13 @@ def shown(satellite: RunningSatellite, host: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("status", "callers", "requests"),
-    [(200, 1, 300), (401, 1, 130), (200, 50, 2_000), *(long(s, c, 100_000) for s in (200, 302, 401, 403, 500) for c in (1, 50))],
-)  # fmt: skip
+    [
+        (200, 1, 300),
+        (401, 1, 130),
+        (200, 50, 2_000),
+        *(long(status, callers, 100_000) for status in (200, 302, 401, 403, 500) for callers in (1, 50)),
+    ],
+)
 def test_invented_paths_displace_none_that_are_used(
     satellite: RunningSatellite, status: int, callers: int, requests: int
 ) -> None:
@@ -105,8 +110,6 @@ def test_an_editor_deletes_an_endpoint_and_a_host(satellite: RunningSatellite) -
     audited = []
     for host, what in (("a.example", "endpoint"), ("b.example", "host")):
         path = f"/api/endpoints/{rows[host, '/login']}?what={what}"
-        from tests.satellite.running import fetch, until
-
         assert fetch("DELETE", satellite.web + path, None, {}).status == 204
         assert fetch("DELETE", satellite.web + path + "x", None, {}).status in (400, 404)
         audited.append(f"delete {what}")

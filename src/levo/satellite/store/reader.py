@@ -466,9 +466,12 @@ class CatalogReader:
                 (limit, offset),
             ).fetchall()
         return total, [
-            RefusedRow(*names, shown_place(key), exchanges, _read_statuses(statuses), first, last)
-            for *names, key, exchanges, statuses, first, last in rows
-        ]
+            RefusedRow(
+                *row[:4], method=row[4], path=shown_place(row[5]), exchanges=row[6],
+                statuses=_read_statuses(row[7]), first_seen_ns=row[8], last_seen_ns=row[9],
+            )
+            for row in rows
+        ]  # fmt: skip
 
     def each_refused(self) -> Iterator[RefusedRow]:
         """Yield all paths that were only refused, a page in memory at a time."""
