@@ -467,8 +467,8 @@ class CatalogReader:
             ).fetchall()
         return total, [
             RefusedRow(
-                *row[:4], method=row[4], path=shown_place(row[5]), exchanges=row[6],
-                statuses=_read_statuses(row[7]), first_seen_ns=row[8], last_seen_ns=row[9],
+                row[0], row[1], row[2], row[3], row[4], shown_place(row[5]), row[6], _read_statuses(row[7]),
+                row[8], row[9],
             )
             for row in rows
         ]  # fmt: skip
