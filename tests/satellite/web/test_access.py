@@ -30,7 +30,8 @@ RULES = {
     INGESTION: "POST /v1/traces, POST /v1/metrics",
     "viewer": """
         GET /, GET /catalog, GET /endpoints/{identity:int}, GET /endpoints/{identity:int}/evidence,
-        GET /sensors, GET /sensitive, GET /changes, GET /encrypted, GET /refused, GET /reference, GET /settings,
+        GET /sensors, GET /sensitive, GET /changes, GET /encrypted, GET /refused,
+        GET /reference, GET /settings,
         GET /connect, GET /connect/ca.pem, GET /live, GET /metrics, GET /api, GET /api/endpoints,
         GET /api/endpoints/{identity:int}, GET /api/endpoints/{identity:int}/traffic,
         GET /api/endpoints/{identity:int}/operation, GET /api/endpoints/{identity:int}/evidence,

@@ -17,8 +17,8 @@ from tests.satellite.running import RunningSatellite, fetch, until
 SCRIPT = "<script>alert(7)</script>"
 QUOTED = "\"'><img src=x onerror=alert(7)>"
 PAGES = (
-    "/", "/catalog", "/sensitive", "/changes", "/encrypted", "/refused", "/reference", "/sensors", "/settings",
-    "/endpoints/1", "/endpoints/2", "/login",
+    "/", "/catalog", "/sensitive", "/changes", "/encrypted", "/refused", "/reference", "/sensors",
+    "/settings", "/endpoints/1", "/endpoints/2", "/login",
 )  # fmt: skip
 FILTERS = {
     "/": ("range", "said"),

@@ -54,7 +54,7 @@ def calls(organization: str) -> list[Call]:
     }
     return [
         Call(path=f"/{organization}/{what}", host=f"{organization}.example", status=status, more=body)
-        for what, status in (("users", 200), ("orders", 503))
+        for what, status in (("users", 200), ("orders", 503), ("orders", 200))
         for _ in range(40)
     ]
 

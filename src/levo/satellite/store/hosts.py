@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
 
-from levo.satellite.learn import EndpointFacts, PathState, Scope, State
+from levo.satellite.learn import EndpointFacts, Scope, State
 from levo.satellite.learn.paths.tally import Tally
-from levo.satellite.learn.paths.trie import ESTABLISHED, Strength
+from levo.satellite.learn.paths.trie import ESTABLISHED, Strength, least_callers
 from levo.satellite.learn.state import MINUTE_NS
 from levo.satellite.store.paths import PathTable
 
@@ -92,57 +92,57 @@ class HostBook:
         admission = Admission(delta)
         if all(scope in self._paths.hosts and not is_unnamed(scope.host) for scope in delta.paths):
             return admission
-        targets: dict[Scope, Scope] = {}
         room: dict[Application, _Room] = {}
-        seen = _seen(delta)
+        groups: dict[Scope, list[Scope]] = {}
         for scope in sorted(delta.paths):
-            targets[scope] = self._target(scope, delta.paths[scope], seen[scope], admission, room)
+            name = scope.host
+            if scope not in self._paths.hosts or is_unnamed(name):
+                here = room.get(scope[:3])
+                if here is None:
+                    here = room[scope[:3]] = _Room(self._paths, scope[:3], self._limits.hosts)
+                name = self._wild(scope[:3], name, here)
+            groups.setdefault(scope._replace(host=name), []).append(scope)
+        seen = _seen(delta)
+        targets: dict[Scope, Scope] = {}
+        for name_scope, scopes in groups.items():
+            target = name_scope
+            if name_scope not in self._paths.hosts or is_unnamed(name_scope.host):
+                news = _together([seen[scope] for scope in scopes])
+                target = self._target(name_scope, news, admission, room[name_scope[:3]])
+            targets.update(dict.fromkeys(scopes, target))
         if any(scope != target for scope, target in targets.items()):
             admission.delta = _moved(delta, targets)
         return admission
 
-    def _target(
-        self,
-        scope: Scope,
-        delta: PathState,
-        seen: _Seen,
-        admission: Admission,
-        room: dict[Application, _Room],
-    ) -> Scope:
-        """Return where what was learned of *scope* goes."""
-        if scope in self._paths.hosts and not is_unnamed(scope.host):
-            return scope
-        application = scope[:3]
-        here = room.get(application)
-        if here is None:
-            here = room[application] = _Room(self._paths, application, self._limits.hosts)
-        name = self._wild(application, scope.host, here)
-        target = scope._replace(host=name)
-        if target in here.known:
-            return target
-        hidden = scope._replace(host=self._hidden(name))
-        mine = delta.root.strength()
+    def _target(self, scope: Scope, news: _Seen, admission: Admission, here: _Room) -> Scope:
+        """Return where *news* of *scope*, which has no name yet, go."""
+        hidden = scope._replace(host=self._hidden(scope.host))
+        plain = self._is_plain(scope.host)
         before = here.known.get(hidden)
-        strength = mine if before is None else _joined(before, mine, self._paths, hidden, delta)
-        proven = self._is_plain(name) or _is_proven(strength, seen.minute)
-        if before is not None:
-            if not proven:
+        if before is not None and hidden in self._paths.hosts:
+            known = self._paths.known[hidden].root.callers_below() if before.callers < LEAST_CALLERS else ()
+            strength = _joined(before, news, known)
+            if not plain and not _is_proven(strength, news.minute):
                 here.known[hidden] = strength
                 return hidden
-            admission.named.append((hidden, target))
             del here.known[hidden]
-            here.known[target] = strength
-            return target
+            here.known[scope] = strength
+            if scope != hidden:
+                admission.named.append((hidden, scope))
+            return scope
         place = "/".join(hidden)
-        tallied = Strength(mine.successes + self._tally.count(place, self._key), mine.callers, mine.first)
+        tallied = Strength(
+            news.successes + self._tally.count(place, self._key), len(news.callers), news.first
+        )
         displaced = here.make_room(tallied)
         if displaced is None:
-            self._tally.add(place, mine.successes, self._key)
-            admission.shared += seen.exchanges
+            self._tally.add(place, news.successes, self._key)
+            admission.shared += news.exchanges
             return scope._replace(host=OTHERS)
         admission.displaced.extend(displaced)
-        target = target if proven else hidden
-        here.known[target] = mine
+        strength = Strength(news.successes, len(news.callers), news.first)
+        target = scope if plain or _is_proven(strength, news.minute) else hidden
+        here.known[target] = strength
         return target
 
     def _is_plain(self, host: str) -> bool:
@@ -224,13 +224,11 @@ def _order(strength: Strength) -> tuple[int, int]:
     return min(ESTABLISHED, strength.successes), strength.callers
 
 
-def _joined(before: Strength, mine: Strength, paths: PathTable, hidden: Scope, delta: PathState) -> Strength:
-    """Return the strength of a stored host with that of *delta*."""
-    callers = before.callers
-    if callers < LEAST_CALLERS:
-        callers = len({*paths.known[hidden].root.callers_below(), *delta.root.callers_below()})
-    first = min(filter(None, (before.first, mine.first)), default=0)
-    return Strength(before.successes + mine.successes, max(callers, mine.callers), first)
+def _joined(before: Strength, news: _Seen, known: tuple[int, ...]) -> Strength:
+    """Return the strength of a stored host with *news*; *known* are its callers where there are few."""
+    callers = max(before.callers, len({*known, *news.callers}))
+    first = min(filter(None, (before.first, news.first)), default=0)
+    return Strength(before.successes + news.successes, callers, first)
 
 
 def _is_proven(strength: Strength, latest: int) -> bool:
@@ -243,20 +241,39 @@ def _is_proven(strength: Strength, latest: int) -> bool:
 
 @dataclass(slots=True)
 class _Seen:
-    """What a delta says of a host."""
+    """What a delta says of a host, or of several that share a name."""
 
+    successes: int = 0
+    callers: tuple[int, ...] = ()
+    first: int = 0
+    """When the first success came, in minutes; 0 is unknown."""
     minute: int = 0
     """Of the latest exchange."""
     exchanges: float = 0.0
 
 
 def _seen(delta: State) -> dict[Scope, _Seen]:
-    seen = {scope: _Seen() for scope in delta.paths}
+    seen = {}
+    for scope, paths in delta.paths.items():
+        strength = paths.root.strength()
+        seen[scope] = _Seen(strength.successes, paths.root.callers_below(), strength.first)
     for key, facts in delta.endpoints.items():
         mine = seen[key.scope]
         mine.minute = max(mine.minute, facts.last_seen_ns // MINUTE_NS)
         mine.exchanges += facts.exchanges
     return seen
+
+
+def _together(each: list[_Seen]) -> _Seen:
+    if len(each) == 1:
+        return each[0]
+    return _Seen(
+        sum(one.successes for one in each),
+        least_callers((), [caller for one in each for caller in one.callers]),
+        min((one.first for one in each if one.first), default=0),
+        max(one.minute for one in each),
+        sum(one.exchanges for one in each),
+    )
 
 
 def _moved(delta: State, targets: dict[Scope, Scope]) -> State:

@@ -511,9 +511,12 @@ class CatalogReader:
                 (limit, offset),
             ).fetchall()
         return total, [
-            RefusedRow(*row[:5], shown_place(row[5]), row[6], _read_statuses(row[7]), row[8], row[9])
+            RefusedRow(
+                row[0], row[1], row[2], row[3], row[4], shown_place(row[5]), row[6], _read_statuses(row[7]),
+                row[8], row[9],
+            )
             for row in rows
-        ]
+        ]  # fmt: skip
 
     def each_refused(self) -> Iterator[RefusedRow]:
         """Yield all paths that were only refused, a page in memory at a time."""

@@ -1,4 +1,4 @@
-"""Who asks for paths that are not there displaces none that is: whatever the paths, their number and order."""
+"""Who asks for paths that are not there displaces none that is, whatever they are and in any order."""
 
 from __future__ import annotations
 

@@ -257,7 +257,7 @@ def _judge(
     """Return which of *judged*, which are some of *peers*, are values; the others become literals.
 
     *formats* takes the fixed text around values that are formats. With *everything*, the literals that stand
-    there, those of *judged* are established: what is no peer speaks only as far as their callers asked for it.
+    there, those of *judged* are established: others speak only as far as their callers asked for them.
     """
     alone = everything is not None
     values: list[tuple[str, Reason]] = []
