@@ -87,7 +87,7 @@ class PathTable:
     ) -> set[Scope]:
         """Rename the operations of an application as they are *settled*; return the hosts that had such.
 
-        Those of hosts with unproven ones, or *all_of_them*. They are pending then, and to be saved as a whole.
+        Those of hosts with unproven ones, or *all_of_them*. They are pending then, and to be saved whole.
         """
         changed = set()
         for scope in list(self.known) if all_of_them else list(self._marked):
