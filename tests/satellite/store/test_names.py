@@ -1,4 +1,4 @@
-"""Names are stored as keyed hashes until they are proven; what else makes text of them, and what undoes it."""
+"""Names are stored as keyed hashes until they are proven; what else makes text of them, what undoes it."""
 
 from __future__ import annotations
 
