@@ -166,9 +166,9 @@ def test_no_value_that_stands_where_a_name_is_expected_is_kept(tmp_path: Path) -
 
 
 def test_nor_does_a_sensor_hand_on_one_that_is_kept(tmp_path: Path) -> None:
-    """The same, as packets that a sensor reads."""
+    """As packets that a sensor reads. gRPC needs HTTP/2: here its names would be words in paths."""
     new = Secrets(int.from_bytes(os.urandom(8)))
-    calls = canaries.names(new)
+    calls = [call for call in canaries.names(new) if "rpc.system" not in call.more]
     segments = converse(exchanges_as_turns([canaries.as_messages(call) for call in calls]))
     capture = write_pcap(tmp_path / "names.pcap", capture_segments(segments, Ends()))
     data = tmp_path / "data"

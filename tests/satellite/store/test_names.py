@@ -1,4 +1,4 @@
-"""Names are stored as keyed hashes until they are proven, and what else makes text of them or takes it back."""
+"""Names are stored as keyed hashes until they are proven; what else makes text of them, what undoes it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from levo.satellite.learn import Detectors, LearnSettings, NameRule, Origin, State, Trace, learn
@@ -146,35 +147,19 @@ def test_an_answer_proves_its_names_with_three_objects_only_if_it_is_a_success(c
 def test_an_answer_that_never_changes_proves_its_names_in_three_days(catalog: Catalog) -> None:
     for day in range(3):
         for _ in range(5):
-            catalog.learn(
-                Trace(
-                    Origin(*PLACE, "sensor"),
-                    "shop.example",
-                    "GET",
-                    "/limits",
-                    200,
-                    1.0,
-                    START_NS,
-                    START_NS + day * 24 * HOUR_NS,
-                    "",
-                    "10.0.0.1",
-                    (),
-                    JSON,
-                    b"",
-                    b'{"lumiko":{"zorbal":7}}',
-                )  # fmt: skip
-            )
+            once = answered(0, {"lumiko": {"zorbal": 7}}, hours=24 * day)
+            catalog.learn(msgspec.structs.replace(once, path="/limits"))
         assert ("lumiko" in catalog.names()) == ("zorbal" in catalog.names()) == (day == 2)
 
 
 def test_names_of_a_table_are_proven_by_tables_not_by_rows(catalog: Catalog) -> None:
     def table(number: int) -> Trace:
         rows = "".join(f"{number},{row}\n" for row in range(9))
-        trace = answered(number, None)
-        return Trace(
-            *[getattr(trace, name) for name in trace.__struct_fields__[:11]],
-            (("content-type", "text/csv"),), b"", f"lumiko,zorbal\n{rows}".encode(),
-        )  # fmt: skip
+        return msgspec.structs.replace(
+            answered(number, None),
+            response_headers=(("content-type", "text/csv"),),
+            response_body=f"lumiko,zorbal\n{rows}".encode(),
+        )
 
     catalog.learn(table(1), table(2))
     assert "lumiko" not in catalog.names()

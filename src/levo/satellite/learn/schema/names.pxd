@@ -17,6 +17,7 @@ cdef class Sightings:
     cdef readonly bint proven
 
     cdef void _at(self, int64_t first_ns, int64_t last_ns) noexcept
+    cpdef bint is_proof(self, int min_objects, int min_callers)
     cdef int sight(self, Message message, uint64_t identity) except -1
 
 

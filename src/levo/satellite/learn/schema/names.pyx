@@ -97,9 +97,7 @@ cdef class Sightings:
             if message._client:  # who is not known is nobody else for certain
                 add_hash(self._callers, &self.callers_count, names.min_callers, message.caller())
             self._at(message._time_ns, message._time_ns)
-        self.proven = self.answered_count >= names.min_objects or (
-            self.asked_count >= names.min_objects and self.callers_count >= names.min_callers
-        )
+        self.proven = self.is_proof(names.min_objects, names.min_callers)
         return 0
 
     cdef void _at(self, int64_t first_ns, int64_t last_ns) noexcept:
@@ -120,10 +118,10 @@ cdef class Sightings:
         if other.last_ns:
             self._at(other.first_ns, other.last_ns)
 
-    def is_proof(self, int min_objects, int min_callers):
-        """Whether it is enough."""
+    cpdef bint is_proof(self, int min_objects, int min_callers):
+        """Whether it is enough. Where one caller does, it need not be known."""
         return self.answered_count >= min_objects or (
-            self.asked_count >= min_objects and self.callers_count >= min_callers
+            self.asked_count >= min_objects and (self.callers_count >= min_callers or min_callers == 1)
         )
 
     def is_proof_of_one_caller(self, int min_objects, int64_t after_ns):

@@ -228,6 +228,8 @@ cdef class Observer:
     """This is the ``id`` of an object that it is part of."""
     cdef Message _message
     cdef Names _names
+    cdef list _late
+    """Sightings of names without a child, of the objects at hand; None before the first."""
 
     def __init__(
         self, checks=(), budget=MAX_NODES, bytes key=b"", str path="", str request="", Message message=None
@@ -364,11 +366,10 @@ cdef class Observer:
     cdef uint64_t _object(self, Node node, dict value, int depth) except? 0:
         cdef dict children = node.children
         cdef bint folded = node.folded, keyed = False, known = False, named = self._named
-        cdef Node child, other
+        cdef Node child
         cdef str name
-        cdef Sightings sightings = None
-        cdef list late = None
         cdef bint pending = False
+        cdef Py_ssize_t late = 0 if self._late is None else len(self._late)
         cdef uint64_t said = 9, within = self._within, whole = 0
         depth += 1
         if self._hashed:
@@ -380,46 +381,21 @@ cdef class Observer:
                     break
         for key, item in value.items():
             found = children.get(key)
-            if found is None:
-                sightings = child = None
-                if not folded and self._budget > 0 and is_name(key):
-                    if self._names is not None:
-                        sightings = self._names.find(key)
-                    if sightings is None or not node.crowded:
-                        child = children[key] = new_node(not may_have_labels(key))
-                    else:
-                        late = [] if late is None else late
-                        late.append(sightings)
-                if child is None:
-                    keyed = True
-                    other = node.other
-                    if other is None:
-                        other = node.other = new_node(True)
-                    if not other.private and not may_have_labels(key):
-                        hide_labels(other)
-                    said += self._member(other, key, item, depth)
-                    continue
-                child.private = child.open
-                child.sightings = sightings
-                self._budget -= 1
-                if len(children) > _MOST_CHILDREN:
-                    said += self._member(child, key, item, depth)
-                    crowd_node(node)
-                    children = node.children
-                    folded = node.folded
-                    if key not in children:
-                        keyed = True
-                        if sightings is not None:
-                            late = [] if late is None else late
-                            late.append(sightings)
-                    elif sightings is not None:
-                        pending = True
-                    continue
-            else:
+            if found is not None:
                 child = <Node?>found
-            if child.sightings is not None and self._names is not None:
-                pending = True
+                pending |= child.sightings is not None
+                said += self._member(child, key, item, depth)
+                continue
+            child = None if folded else self._new_child(node, key)
+            if child is None:
+                keyed = True
+                said += self._member(self._other(node, key), key, item, depth)
+                continue
+            pending |= child.sightings is not None
             said += self._member(child, key, item, depth)
+            if len(children) > _MOST_CHILDREN:
+                keyed |= self._crowd(node, key, child)
+                children, folded = node.children, node.folded
         if keyed and not folded:
             node.keyed += 1
         if not node.many_variants:
@@ -429,37 +405,79 @@ cdef class Observer:
                     break
         if self._hashed:
             whole = self._within if known else self._mixed(said) ^ within
-        if pending or late is not None:
-            if self._hashed and not self._message.is_one:
-                self._sight(value, children, late, self._message.identity_of(whole))
-            else:
-                self._sight(value, children, late, self._message.own_identity())
+        if self._names is not None and (pending or self._late is not None):
+            self._sight(value, children, late, whole)
         if self._hashed:
             self._count(node, whole)
             self._within = within
             self._named = named
         return said
 
-    cdef int _sight(self, dict value, dict children, list late, uint64_t identity) except -1:
-        """Note for the unproven ones of the names in *value*, and *late* ones, that an object has them."""
+    cdef Node _new_child(self, Node node, str key):
+        """Return a child for the property *key*; None if its value goes to those of a map."""
+        cdef Sightings sightings = None
         cdef Node child
+        if self._budget <= 0 or not is_name(key):
+            return None
+        if self._names is not None:
+            sightings = self._names.find(key)
+            if sightings is not None and node.crowded:
+                self._come_late(sightings)
+                return None
+        child = node.children[key] = new_node(not may_have_labels(key))
+        child.private = child.open
+        child.sightings = sightings
+        self._budget -= 1
+        return child
+
+    cdef Node _other(self, Node node, str key):
+        """Return where the values of properties go that have no child, such as *key*."""
+        cdef Node other = node.other
+        if other is None:
+            other = node.other = new_node(True)
+        if not other.private and not may_have_labels(key):
+            hide_labels(other)
+        return other
+
+    cdef bint _crowd(self, Node node, str key, Node child) except -1:
+        """Make room in *node*, which has too many children; return whether *child*, the latest, had to go."""
+        crowd_node(node)
+        if key in node.children:
+            return False
+        if child.sightings is not None:
+            self._come_late(child.sightings)
+        return True
+
+    cdef int _come_late(self, Sightings sightings) except -1:
+        """Note that a property of the object at hand, whose name is not proven, has no child."""
+        if self._late is None:
+            self._late = []
+        self._late.append(sightings)
+        return 0
+
+    cdef int _sight(self, dict value, dict children, Py_ssize_t late, uint64_t whole) except -1:
+        """Note that an object has the names in *value* that are not proven, also where they came *late*."""
+        cdef Message message = self._message
         cdef Sightings sightings
+        cdef Node child
+        cdef uint64_t identity = (
+            message.identity_of(whole) if self._hashed and not message.is_one else message.own_identity()
+        )
         for key in value:
             found = children.get(key)
-            if found is None:
+            if found is None or (<Node?>found).sightings is None:
                 continue
-            child = <Node?>found
+            child = <Node>found
             sightings = child.sightings
-            if sightings is None:
-                continue
             if not sightings.proven:
-                sightings.sight(self._message, identity)
+                sightings.sight(message, identity)
             if sightings.proven:
                 child.sightings = None
-        if late is not None:
-            for found in late:
-                (<Sightings?>found).sight(self._message, identity)
-        self._message.unsettled = True
+        if self._late is not None:
+            for found in self._late[late:]:
+                (<Sightings?>found).sight(message, identity)
+            del self._late[late:]
+        message.unsettled = True
         return 0
 
     cdef inline uint64_t _member(self, Node node, str name, object value, int depth) except? 0:

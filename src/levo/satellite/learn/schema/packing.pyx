@@ -364,6 +364,15 @@ cdef object read_response(Reader* reader):
     return response
 
 
+cdef dict read_auth(Reader* reader):
+    cdef dict found = read_values(reader, read_count)
+    if found is not None:
+        for scheme in found:
+            if "?" in <str>scheme:
+                reader.marks = True
+    return found
+
+
 cdef Knowledge read_knowledge(Reader* reader):
     cdef Py_ssize_t size = read_array(reader), field
     cdef Knowledge known = Knowledge.__new__(Knowledge)
@@ -383,11 +392,7 @@ cdef Knowledge read_knowledge(Reader* reader):
         elif field == 6:
             known._responses = read_values(reader, read_response)
         elif field == 7:
-            known._auth = read_values(reader, read_count)
-            if known._auth is not None:
-                for scheme in known._auth:
-                    if "?" in <str>scheme:
-                        reader.marks = True
+            known._auth = read_auth(reader)
         elif field == 8:
             read_int(reader, &known.refused)
         elif field == 9:
