@@ -94,7 +94,7 @@ def test_applications_and_summary(reader: CatalogReader) -> None:
     assert total == 3 == summary.applications
     assert (summary.endpoints, summary.exchanges, summary.errors) == (4, 14, 1)
     assert summary.counters["ignored_spans"] == 1
-    assert reader.revision() == summary.revision == 2  # the commit and the look
+    assert reader.revision() == summary.revision == 2
 
 
 def test_names(reader: CatalogReader) -> None:
