@@ -97,7 +97,7 @@ def test_applications_and_summary(reader: CatalogReader) -> None:
     assert total == 3 == summary.applications
     assert (summary.endpoints, summary.exchanges, summary.errors) == (4, 16, 1)
     assert summary.counters["ignored_spans"] == 1
-    assert reader.revision() == summary.revision == 1
+    assert reader.revision() == summary.revision == 2
 
 
 def test_what_was_only_refused_is_listed_apart(reader: CatalogReader) -> None:
