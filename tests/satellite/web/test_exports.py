@@ -56,6 +56,7 @@ class Exports:
             self.catalogs,
             userdata.decisions,
             userdata.views,
+            userdata.removals,
             userdata.audit,
             Renderer("http://localhost", lambda: NOW),
         )

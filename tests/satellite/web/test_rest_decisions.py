@@ -32,6 +32,7 @@ class Rest:
             catalogs,
             userdata.decisions,
             userdata.views,
+            userdata.removals,
             userdata.audit,
             Renderer("http://localhost", lambda: NOW),
         )

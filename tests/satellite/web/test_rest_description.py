@@ -39,7 +39,7 @@ def routes(folder: Path) -> list[Route]:
     reader = CatalogReader(folder / "catalog", userdata.path)
     decisions, views, audit = userdata.decisions, userdata.views, userdata.audit
     catalogs = Catalogs(reader)
-    triage = Triage(catalogs, decisions, views, audit, Renderer("http://localhost"))
+    triage = Triage(catalogs, decisions, views, userdata.removals, audit, Renderer("http://localhost"))
     return [
         *rest_routes(catalogs),
         *derived_routes(catalogs),

@@ -33,6 +33,7 @@ class Decided:
             Catalogs(self.reader),
             userdata.decisions,
             userdata.views,
+            userdata.removals,
             userdata.audit,
             Renderer("http://localhost", lambda: NOW),
         )

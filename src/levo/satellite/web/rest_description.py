@@ -76,13 +76,21 @@ def rest_description() -> dict[str, Any]:
     ]
     number = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
     identity = {"name": "id", "in": "path", "required": True, "schema": number}
+    what = _query("what", {"enum": ["endpoint", "host"], "default": "endpoint"})
     range_of = _query("range", {"enum": list(RANGES), "default": "1h"})
     endpoint_of = _query("endpoint", {"type": "integer", "minimum": 0, "maximum": 999_999_999})
     paths: dict[str, Any] = {
         "/api": {"get": _get("This description.")},
         "/api/summary": {"get": _get("The catalog in numbers.")},
         "/api/endpoints": {"get": _get("Endpoints.", [*endpoint_query, *table], csv=True)},
-        "/api/endpoints/{id}": {"get": _get("One endpoint.", [identity], missing=True)},
+        "/api/endpoints/{id}": {
+            "get": _get("One endpoint.", [identity], missing=True),
+            "delete": _change(
+                "Delete the endpoint, or with `what=host` all of its host (role editor).",
+                "204",
+                [identity, what],
+            ),
+        },
         "/api/applications": {"get": _get("Applications.", table, csv=True)},
         "/api/sensors": {"get": _get("Sensors with what they last reported.", table, csv=True)},
         "/api/sensitive": {
