@@ -6,7 +6,7 @@ SHELL := bash
 
 PY := .venv/bin/python
 STAMPS := build/stamps
-COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd' -o -name '*.h')
+COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.bpf.c')
 
 PYTEST := $(PY) -m pytest -n auto --maxprocesses=4 --dist=loadscope --no-loadscope-reorder
 QUICK := not (root or live or browser or packaging or alone or slow or long)
@@ -55,7 +55,7 @@ deb: ## Debian packages levo-ebpf-sensor and levo-satellite
 
 clean: ## remove everything built, except .venv
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
-	@find src -name '*.so' -delete -o -name '*.c' -delete -o -name __pycache__ -prune -exec rm -rf {} +
+	@find src -name '*.so' -delete -o -name '*.bpf.o' -delete -o -name '*.c' ! -name '*.bpf.c' -delete -o -name __pycache__ -prune -exec rm -rf {} +
 
 # --- how setup works: three steps, each redone only when what it depends on is newer ------------------------
 

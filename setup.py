@@ -6,10 +6,15 @@ LEVO_ONLY=levo.engine.net.frame,... builds only the named modules.
 """
 
 import os
+import platform
+import shutil
+import subprocess
+import sysconfig
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
 
 SANITIZE = os.environ.get("LEVO_SANITIZE") == "1"
 # Adding nothing to a null pointer is left alone: no compiler makes anything of it, and C2y allows it.
@@ -46,9 +51,42 @@ def extensions() -> list[Extension]:
     return found
 
 
+PROBE = Path("src/levo/tlsprobe/secrets.bpf.c")
+
+
+def compile_probe() -> None:
+    """The eBPF program of the TLS probe, where clang and libbpf's headers are there; else it is left out."""
+    made = PROBE.with_suffix(".o")
+    inputs = (PROBE, PROBE.with_name("event.h"))
+    if made.exists() and made.stat().st_mtime > max(each.stat().st_mtime for each in inputs):
+        return
+    made.unlink(missing_ok=True)
+    clang = shutil.which(os.environ.get("LEVO_CLANG", "clang"))
+    if clang is None or not Path("/usr/include/bpf/bpf_helpers.h").exists():
+        print("setup: no clang or no libbpf-dev: levo tls probe is left out")
+        return
+    machine = os.environ.get("LEVO_ARCHITECTURE") or platform.machine()
+    target = "arm64" if machine in ("arm64", "aarch64") else "x86"
+    # linux/types.h needs a header of this machine, whatever is compiled for.
+    headers = f"-I/usr/include/{sysconfig.get_config_var('MULTIARCH')}"
+    # The folder's name is left out of it, so that it is the same octets wherever it is built.
+    command = [clang, "-O2", "-g", "-fdebug-compilation-dir=.", "-Wall", "-Wextra", "-Werror"]
+    command += ["-target", "bpf", f"-D__TARGET_ARCH_{target}"]
+    subprocess.run([*command, headers, "-c", str(PROBE), "-o", str(made)], check=True)
+
+
+class BuildPython(build_py):
+    """Python files and data, with the program."""
+
+    def run(self) -> None:
+        compile_probe()
+        super().run()
+
+
 JOBS = os.cpu_count() or 1
 
 setup(
+    cmdclass={"build_py": BuildPython},
     options={"build_ext": {"parallel": JOBS}},
     ext_modules=cythonize(
         extensions(),

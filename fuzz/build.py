@@ -24,6 +24,7 @@ TARGETS = (
     "frame",
     "tcp",
     "networks",
+    "hops",
     "clocks",
     "cut",
     "http1",

@@ -19,6 +19,7 @@ LONGEST = 4_096
 CONVERSATIONS = {
     "tcp",
     "networks",
+    "hops",
     "clocks",
     "cut",
     "fastcgi",
@@ -33,10 +34,11 @@ LONGEST_CONVERSATION = 640
 """Octets of a conversation: short ones go through the engine several times as fast."""
 EXECUTIONS = {
     "frame": 1_000_000,
-    "tcp": 250_000,
+    "tcp": 200_000,
     "networks": 250_000,
-    "clocks": 200_000,
-    "cut": 200_000,
+    "hops": 150_000,
+    "clocks": 150_000,
+    "cut": 150_000,
     "http1": 200_000,
     "fastcgi": 200_000,
     "http2": 150_000,

@@ -36,7 +36,7 @@ from levo.engine.http2.hpack cimport (
     list_free,
     list_init,
 )
-from levo.engine.core.memory cimport buffer_append
+from levo.engine.core.memory cimport buffer_append, set_limit
 from levo.engine.core.source cimport FrameSource
 from levo.engine.core.state cimport Connection
 from levo.engine.tcp.twins cimport Alias, Twins
@@ -44,7 +44,7 @@ from levo.engine.tls.records cimport TlsTable
 from levo.engine.tls.endpoints cimport ENDPOINT_SLOTS, Endpoint
 from levo.engine.tls.keys cimport Secrets
 from levo.engine.core.types cimport (
-    PROTOCOL_HTTP1, PROTOCOL_HTTP2, PROTOCOL_WEBSOCKET,
+    DROP_MERGED_HOP, PROTOCOL_HTTP1, PROTOCOL_HTTP2, PROTOCOL_WEBSOCKET,
     Budget, Exchange, Frame, FrameSink, Message, Packet, Section, Span, Stats,
 )
 
@@ -154,6 +154,7 @@ cdef class Talk(FrameSource):
     cdef bint hold
     cdef bint many                # several connections
     cdef bint paths               # ... in several networks, and copies
+    cdef bint chain               # ... each opened by the host that answers the one before
     cdef uint8_t path
     cdef bint handshake
     cdef int connection
@@ -208,6 +209,9 @@ cdef class Talk(FrameSource):
         block[26] = block[30] = 10
         block[29] = 1 + self.side
         block[33] = 2 - self.side
+        if self.chain:
+            block[29] += <uint8_t>self.connection
+            block[33] += <uint8_t>self.connection
         put16(block + 34, 40000 + self.connection if self.side == 0 else 8080)
         put16(block + 36, 8080 if self.side == 0 else 40000 + self.connection)
         put32(block + 38, seq[self.side])
@@ -411,10 +415,20 @@ cdef object MASK_HEADERS = Redactor(headers=credentials.HEADERS)
 cdef bytes RESOURCE = encode_resource({"service.name": "fuzz"})
 
 
-cdef int drain(Engine engine, uint64_t* drained, bint closely) except -1:
+cdef struct Drained:
+    uint64_t exchanges
+    uint64_t merged             # into them: other hops of the same requests
+
+
+cdef int drain(Engine engine, Drained* drained, bint closely) except -1:
     """Take what is ready; *closely*: its encodings are examined, which takes as long as all the rest."""
     cdef Batch batch = engine.take()
-    drained[0] += batch.count
+    cdef const Exchange* exchange = batch.first
+    drained.exchanges += batch.count
+    while exchange != NULL:
+        if exchange.hop != NULL:
+            drained.merged += exchange.hop.merged
+        exchange = exchange.next
     return examine(batch, 65536) if closely and batch.count else 0
 
 
@@ -439,7 +453,7 @@ cdef int examine(Batch batch, size_t max_size) except -1:
     return 0
 
 
-cdef int balanced(const Stats* s, uint64_t drained) except -1:
+cdef int balanced(const Stats* s, const Drained* drained) except -1:
     cdef uint64_t dropped = 0
     cdef int i
     for i in range(16):
@@ -453,13 +467,16 @@ cdef int balanced(const Stats* s, uint64_t drained) except -1:
     check(s.exchanges_begun == s.exchanges_emitted + s.exchanges_open + dropped, "exchanges do not balance")
     check(s.payload_bytes_held == 0, "octets are held behind the end")
     check(s.exchanges_open == 0, "exchanges are open behind the end")
-    check(s.exchanges_emitted == drained, "an exchange was counted as emitted and is not there, or the reverse")
+    check(s.exchanges_dropped[<int>DROP_MERGED_HOP] == drained.merged, "an exchange is merged into none")
+    check(s.exchanges_emitted == drained.exchanges,
+          "an exchange was counted as emitted and is not there, or the reverse")
     check(s.exchanges_emitted_incomplete <= s.exchanges_emitted, "more are incomplete than there are")
     return 0
 
 
-cdef Engine engine_of(uint8_t options):
+cdef Engine engine_of(uint8_t options, hops):
     cdef Engine engine = Engine(
+        hops=hops,
         max_memory_bytes=20_000 if options & OPTION_LITTLE_MEMORY else 64 << 20,
         max_head_bytes=500 if options & OPTION_SHORT_HEADS else 262_144,
         max_message_bytes=1000 if options & OPTION_SHORT_BODIES else 10_000_000,
@@ -469,6 +486,8 @@ cdef Engine engine_of(uint8_t options):
         endpoint_traces_per_minute=2.0 if options & OPTION_RATE else -1.0,
     )
     engine.state.hash_seed = 1
+    if options & OPTION_LITTLE_MEMORY:
+        set_limit(&engine.state.budget, 20_000, 4_000)    # room for some exchanges that are given up
     return engine
 
 
@@ -485,23 +504,28 @@ cdef int64_t kept_memory(Engine engine) noexcept:
 
 
 cdef int converse(
-    const uint8_t* data, size_t size, bint many, bytes front=b"", sealer=None, bint late=False, bint paths=False
+    const uint8_t* data, size_t size, bint many, bytes front=b"", sealer=None, bint late=False, bint paths=False,
+    hops=None,
 ) except -1:
     """Run the conversation of *data* through an engine, behind the turns of *front*, sealed by *sealer*.
 
-    *late*: the key log is there only when it is asked for the third time.
+    *late*: the key log is there only when it is asked for the third time. *hops*: as of ``Engine``; the connections
+    are a chain then, and the host in its middle captures.
     """
     cdef Engine engine
     cdef Talk talk
     cdef uint8_t options
-    cdef uint64_t drained = 0
+    cdef Drained drained
     cdef uint8_t* whole
     cdef size_t front_size = len(front)
     cdef bint closely = size % 4 == 0
     if size < 1:
         return 0
     options = data[0]
-    engine = engine_of(options)
+    engine = engine_of(options, hops)
+    memset(&drained, 0, sizeof(Drained))
+    if hops is not None:
+        engine.set_host_addresses(["10.0.0.2"])
     if late:
         answers = iter([b"", b"", sealer.key_log()])
         engine.set_key_source(lambda: next(answers, b""), wait=True)
@@ -520,6 +544,7 @@ cdef int converse(
         talk.size = size - 1 + front_size
         talk.many = many
         talk.paths = paths
+        talk.chain = hops is not None
         talk.handshake = not options & OPTION_MID_STREAM
         talk.sealer = sealer
         talk.sealing = sealer is not None
@@ -528,7 +553,7 @@ cdef int converse(
         engine.finish()
         drain(engine, &drained, closely)
         check(engine.state.stats.frames_received == talk.frames, "frames are missing")
-        balanced(&engine.state.stats, drained)
+        balanced(&engine.state.stats, &drained)
         check(engine.state.ready_bytes == 0 and engine.state.ready_count == 0, "drained, and something is ready")
         check(engine.state.budget.used == kept_memory(engine), "memory was not given back, or more than was taken")
         engine.finish()
@@ -553,6 +578,12 @@ cdef int target_tcp(const uint8_t* data, size_t size) except -1:
 cdef int target_networks(const uint8_t* data, size_t size) except -1:
     """The same in VLANs and tunnels, under other addresses, and captured twice."""
     return converse(data, size, True, b"", None, False, True)
+
+
+cdef int target_hops(const uint8_t* data, size_t size) except -1:
+    """Through proxies: hops of a request are merged, or linked where its first octet says so."""
+    hops = "link" if size and data[0] & OPTION_NO_BODIES else "merge"
+    return converse(data, size, True, b"", None, False, False, hops)
 
 
 cdef int target_talk(const uint8_t* data, size_t size) except -1:
@@ -624,7 +655,7 @@ cdef int target_frame(const uint8_t* data, size_t size) except -1:
         return 0
     memset(&budget, 0, sizeof(Budget))
     memset(&stats, 0, sizeof(Stats))
-    budget.limit = 4096 if data[0] & 128 else 1 << 24
+    set_limit(&budget, 4096 if data[0] & 128 else 1 << 24, 0)
     link = LINKS[data[0] & 15]
     decoder_init(&decoder, &budget, &stats, 1)
     try:
@@ -1097,6 +1128,8 @@ cdef int choose(str name) except -1:
         target = target_tcp
     elif name == "networks":
         target = target_networks
+    elif name == "hops":
+        target = target_hops
     elif name == "secrets":
         target = target_secrets
     elif name in ("http1", "cut", "clocks", "fastcgi", "http2", "proxy", "tls"):

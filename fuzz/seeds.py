@@ -260,6 +260,41 @@ def seed_networks() -> Iterator[bytes]:
     yield from (octets[:1] + mark(0, CONNECTION, 64 + 4 * 7) + octets[1:] for octets in seed_conversations())
 
 
+def seed_hops() -> Iterator[bytes]:
+    """Requests on their way through one proxy or two: in time or not, tried again, with several servers."""
+
+    def ask(target: str, marks: str) -> bytes:
+        return f"GET {target} HTTP/1.1\r\nHost: a\r\n{marks}\r\n".encode()
+
+    names = (
+        "X-Request-Id: 7\r\n",
+        "traceparent: 00-" + "a1" * 16 + "-" + "b2" * 8 + "-01\r\n",
+        "x-request-id: 7\r\ntraceparent: 00-" + "a1" * 16 + "-" + "c3" * 8 + "-00\r\n",
+    )
+    # Connection and side of each turn: the outer exchange is on connection 0, its hops on 1 and 2.
+    orders = (
+        ((0, 0), (1, 0), (1, 1), (0, 1)),
+        ((0, 0), (1, 0), (2, 0), (2, 1), (1, 1), (0, 1)),
+        ((0, 0), (1, 0), (0, 1), (1, 1)),
+        ((1, 0), (0, 0), (0, 1), (1, 1)),
+        ((0, 0), (1, 0), (1, 1), (1, 0), (1, 1), (0, 1)),
+        ((0, 0), (1, 0), (0, 1)),
+    )
+    for options in (0, 2, 32, 64):
+        for marks in names:
+            for order in orders:
+                said = (RESPONSES[0], ask("/hop?a=b", marks))
+                yield bytes([options]) + b"".join(
+                    mark(0, CONNECTION, number | (order.index((number, 0)) == at and at > 0) << 7)
+                    + mark(side)
+                    + escaped(said[side == 0])
+                    for at, (number, side) in enumerate(order)
+                )
+    first = ask("/hop", names[0])
+    late = [mark(0, CONNECTION, 1), mark(0, TIME, 13), mark(0), escaped(first), mark(1), RESPONSES[0]]
+    yield b"\0" + mark(0) + escaped(first) + mark(1) + RESPONSES[0] + b"".join(late)
+
+
 def seed_clocks() -> Iterator[bytes]:
     """A clock that shows something else before each turn of a conversation (``CLOCKS`` in harness.pyx)."""
     said = [(True, REQUESTS[1]), (False, RESPONSES[0]), (True, REQUESTS[0]), (False, RESPONSES[2])]
@@ -533,6 +568,7 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "frame": seed_frames,
     "tcp": seed_conversations,
     "networks": seed_networks,
+    "hops": seed_hops,
     "clocks": seed_clocks,
     "cut": seed_cut,
     "http1": seed_http1,
@@ -664,6 +700,7 @@ DICTIONARIES: dict[str, tuple[bytes, ...]] = {
 USES = {
     "tcp": ("marks", "http"),
     "networks": ("marks", "http"),
+    "hops": ("marks", "http"),
     "clocks": ("marks", "http"),
     "cut": ("marks", "http"),
     "http1": ("marks", "http"),

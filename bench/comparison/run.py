@@ -15,24 +15,33 @@ from random import Random
 from typing import Any
 
 from bench.comparison.corpus import FILES, read
-from bench.comparison.traffic import traffic
+from bench.comparison.traffic import Key, traffic
 
 from levo.satellite.learn import Detectors, LearnSettings, State, learn_all
 from levo.satellite.learn.paths.known import Override
-from levo.satellite.openapi import Answer, Coverage, compare
+from levo.satellite.openapi import Answer, Coverage, check, compare, served_paths
 from levo.satellite.openapi.catalog import operations_of
-from levo.satellite.openapi.comparison.description import Description, base_paths
+from levo.satellite.openapi.comparison.description import Description
 
 KINDS = ("type", "required", "enum", "status", "media type", "path", "auth", "bound", "header", "server")
 Document = dict[str, Any]
 
 
-def measure(document: Document, described: Document, requests: int, seed: int) -> Coverage:
-    """Compare *described* with traffic that obeys *document*."""
+def measure(
+    document: Document, described: Document, requests: int, seed: int, exercised: set[Key] | None = None
+) -> Coverage:
+    """Check *described* against traffic that obeys *document*; *exercised* gets what it went through."""
+    settings = LearnSettings(Detectors(), b"key")
+    return check(described, traffic(document, requests, seed, exercised), settings)
+
+
+def measure_catalog(
+    document: Document, described: Document, requests: int, seed: int, exercised: set[Key] | None = None
+) -> Coverage:
+    """As ``measure``, through a catalog, which decides itself which paths belong together."""
     state = State()
-    learn_all(state, traffic(document, requests, seed), LearnSettings(Detectors(), b"key"))
-    bases = {base for side in (document, described) for base in base_paths(side.get("servers"))}
-    given = {f"{base}{path}" for base in bases for path in document["paths"]}
+    learn_all(state, traffic(document, requests, seed, exercised), LearnSettings(Detectors(), b"key"))
+    given = {path for side in (document, described) for path in served_paths(side)}
     return compare(described, operations_of(state, [Override("import", path) for path in sorted(given)]))
 
 
@@ -127,6 +136,16 @@ def _mutate_schema(
     return False
 
 
+def unanswered(coverage: Coverage, exercised: set[Key]) -> list[Key]:
+    """Return the statements that the traffic went through, by its own record, and that do not *agree*.
+
+    They are contradicted, not yet seen, or not judged at all.
+    """
+    agreed = {(s.method, s.path, s.where, s.kind) for s in coverage.statements if s.answer is Answer.AGREES}
+    contradicted = {(s.method, s.path, s.where, s.kind) for s in coverage.drift}
+    return sorted(exercised - (agreed - contradicted))
+
+
 def found(coverage: Coverage, kind: str) -> int:
     """Return how often the mutation is named."""
     kinds = {"auth": ("security",), "bound": ("minLength", "maxLength"), "header": ("required",)}.get(
@@ -143,17 +162,28 @@ def found(coverage: Coverage, kind: str) -> int:
 def main(folder: Path, requests: list[int]) -> None:
     documents = {name: read(folder, name) for name in FILES}
     for count in requests:
-        for name, document in documents.items():
+        for name, how, document in (
+            (name, how, document)
+            for name, document in documents.items()
+            for how in (measure, measure_catalog)
+        ):
             start = time.process_time()
-            coverage = measure(document, document, count, 1)
+            exercised: set[Key] = set()
+            coverage = how(document, document, count, 1, exercised)
             answers = {answer: coverage.count(answer) for answer in Answer}
-            seen = sum(each.observations > 0 for each in coverage.statements)
-            agreed = 100 * answers[Answer.AGREES] / max(1, seen)
+            missed = unanswered(coverage, exercised)
+            share = 100 * (1 - len(missed) / max(1, len(exercised)))
             took = time.process_time() - start
-            print(f"{name:16} {count:6} requests, {took:.1f} s:", end=" ")
-            print(f"contradicted {answers[Answer.CONTRADICTED]}, agrees {answers[Answer.AGREES]}", end=" ")
-            print(f"({agreed:.1f} % of {seen} exercised), not yet seen {answers[Answer.UNSEEN]}", end=", ")
-            print(f"not described {len(coverage.undescribed)}, shadow {len(coverage.shadow)}", flush=True)
+            way = "check" if how is measure else "catalog"
+            print(f"{name:16} {count:6} requests, {way}, {took:.1f} s:", end=" ")
+            print(f"contradicted {answers[Answer.CONTRADICTED]}, {share:.2f} % of {len(exercised)}", end=" ")
+            print(f"exercised agree; in all {answers[Answer.AGREES]} agree,", end=" ")
+            print(f"{answers[Answer.UNSEEN]} not yet seen", end=", ")
+            print(f"not described {len(coverage.undescribed)}, shadow {len(coverage.shadow)}", end=", ")
+            print(f"ambiguous {len(coverage.ambiguous)}", flush=True)
+            for kind, times in Counter(kind for *_, kind in missed).most_common():
+                example = next(each for each in missed if each[3] == kind)
+                print(f"    {times} {kind} without agreement, as {' '.join(example[:3])[:150]}")
             wrong = Counter((each.kind, each.detail) for each in coverage.drift)
             for (kind, detail), times in wrong.most_common(5):
                 print(f"    {times} {kind} {detail[:90]}")

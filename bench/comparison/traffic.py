@@ -1,4 +1,8 @@
-"""Traffic that obeys a description by construction: seeded requests and responses from its schemas."""
+"""Traffic that obeys a description by construction: seeded requests and responses from its schemas.
+
+The maker notes each statement of the description that a value went through (``Maker.exercised``), so that the
+comparison can be held against what was really sent, not against what it says itself.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,11 @@ from urllib.parse import quote, urlencode, urlsplit
 import orjson
 
 from levo.satellite.learn import Origin, Trace
-from levo.satellite.openapi.comparison.description import Description, server_urls
+from levo.satellite.openapi.comparison.description import Described, Description, server_urls
+from levo.satellite.openapi.comparison.values import json_type
 
+Key = tuple[str, str, str, str]
+"""Method, path, place and kind of a statement, as ``Statement`` has them."""
 _ORIGIN = Origin("acme", "production", "bench", "sensor")
 _TEXTS = {
     "date": "2024-05-{:02d}",
@@ -27,16 +34,76 @@ _TEXTS = {
 }
 
 
+_KINDS = {
+    "type": "type",
+    "enum": "enum",
+    "const": "enum",
+    "minimum": "minimum",
+    "exclusiveMinimum": "minimum",
+    "maximum": "maximum",
+    "exclusiveMaximum": "maximum",
+    "multipleOf": "multipleOf",
+    "minLength": "minLength",
+    "maxLength": "maxLength",
+    "minItems": "minItems",
+    "maxItems": "maxItems",
+}
+"""What the maker obeys of one value, by keyword, as the comparison names it. ``pattern`` it does not obey."""
+_APPLIES = {
+    "minimum": "number",
+    "maximum": "number",
+    "multipleOf": "number",
+    "minLength": "string",
+    "maxLength": "string",
+    "minItems": "array",
+    "maxItems": "array",
+}
+
+
 class Maker:
     """Makes values of the schemas of one description."""
 
     def __init__(self, description: Description, seed: int) -> None:
         self._description = description
         self.rng = Random(seed)
+        self.exercised: set[Key] = set()
+        self.silent = False
+        """Whether what is made is not noted."""
+        self._spot: tuple[str, str, str] = ("", "", "")
 
-    def value(self, schema: Any, skip: str, depth: int = 0) -> Any:
+    def at(self, method: str, path: str, where: str) -> None:
+        """Make the next values there."""
+        self._spot = (method, path, where)
+
+    def note(self, kind: str, pointer: str = "") -> None:
+        """Note that a statement of *kind* was exercised."""
+        if self.silent:
+            return
+        method, path, where = self._spot
+        self.exercised.add((method, path, f"{where}{pointer}", kind))
+
+    def value(self, schema: Any, skip: str, depth: int = 0, pointer: str = "") -> Any:
         """Return a value that *schema* allows; properties marked *skip* are left out."""
         schema = self.merged(schema)
+        value = self._value(schema, skip, depth, pointer)
+        self._note_value(schema, value, pointer)
+        return value
+
+    def _note_value(self, schema: Mapping[str, Any], value: Any, pointer: str) -> None:
+        made = json_type(value)
+        for keyword, kind in _KINDS.items():
+            if keyword in schema and schema[keyword] is not False and _APPLIES.get(kind, made) == made:
+                self.note(kind, pointer)
+        if made == "string" and schema.get("format") in _TEXTS and value != "":
+            self.note("format", pointer)
+        if made == "object":
+            for name in schema.get("required") or ():
+                if name in value:
+                    self.note("required", f"{pointer}/{name}")
+            if schema.get("additionalProperties") is False:
+                self.note("additionalProperties", pointer)
+
+    def _value(self, schema: Mapping[str, Any], skip: str, depth: int, pointer: str) -> Any:
         if "const" in schema:
             return schema["const"]
         if isinstance(schema.get("enum"), list) and schema["enum"]:
@@ -48,7 +115,7 @@ class Maker:
             return None
         if kind is None:
             kind = "object" if "properties" in schema else "array" if "items" in schema else "string"
-        return getattr(self, f"_{kind}")(schema, skip, depth)
+        return getattr(self, f"_{kind}")(schema, skip, depth, pointer)
 
     def merged(self, schema: Any, depth: int = 0) -> dict[str, Any]:
         """Return *schema* with its references, ``allOf`` and one of its alternatives in one."""
@@ -65,28 +132,36 @@ class Maker:
         for keyword in ("oneOf", "anyOf"):
             options = schema.pop(keyword, None)
             if options:
-                yield self.rng.choice(options)
+                yield self.rng.choice(
+                    [each for each in options if self._is_possible(schema, each)] or options
+                )
 
-    def _object(self, schema: Mapping[str, Any], skip: str, depth: int) -> dict[str, Any]:
+    def _is_possible(self, schema: Mapping[str, Any], option: Any) -> bool:
+        """Whether *option* requires nothing that the closed *schema* around it does not know."""
+        told = self._description.resolve(option)
+        known = (schema.get("properties") or {}).keys() | (told.get("properties") or {}).keys()
+        return schema.get("additionalProperties") is not False or known >= set(told.get("required") or ())
+
+    def _object(self, schema: Mapping[str, Any], skip: str, depth: int, at: str) -> dict[str, Any]:
         required = set(schema.get("required") or ())
         found = {}
         for name, child in (schema.get("properties") or {}).items():
             wanted = name in required or (depth < 4 and self.rng.random() < 0.7)
             if wanted and depth < 9 and not self._description.resolve(child).get(skip):
-                found[name] = self.value(child, skip, depth + 1)
+                found[name] = self.value(child, skip, depth + 1, f"{at}/{name}")
         other = schema.get("additionalProperties")
         if isinstance(other, Mapping) and other and not found and depth < 5:
             for key in self.rng.sample("abcdefgh", self.rng.randint(0, 3)):
-                found[f"key-{key}"] = self.value(other, skip, depth + 1)
+                found[f"key-{key}"] = self.value(other, skip, depth + 1, f"{at}/{{key}}")
         return found
 
-    def _array(self, schema: Mapping[str, Any], skip: str, depth: int) -> list[Any]:
+    def _array(self, schema: Mapping[str, Any], skip: str, depth: int, at: str) -> list[Any]:
         fewest = int(schema.get("minItems", 0))
         most = min(int(schema.get("maxItems", fewest + 3)), fewest + 3)
         count = fewest if depth > 4 else self.rng.randint(fewest, most)
-        return [self.value(schema.get("items") or {}, skip, depth + 1) for _ in range(count)]
+        return [self.value(schema.get("items") or {}, skip, depth + 1, f"{at}/*") for _ in range(count)]
 
-    def _string(self, schema: Mapping[str, Any], skip: str, depth: int) -> str:
+    def _string(self, schema: Mapping[str, Any], skip: str, depth: int, at: str) -> str:
         shown = _TEXTS.get(str(schema.get("format")))
         if shown is not None:
             return shown.format(self.rng.randint(10, 28))
@@ -95,7 +170,7 @@ class Maker:
         letters = string.ascii_lowercase
         return "".join(self.rng.choice(letters) for _ in range(self.rng.randint(fewest, max(fewest, most))))
 
-    def _integer(self, schema: Mapping[str, Any], skip: str, depth: int) -> int:
+    def _integer(self, schema: Mapping[str, Any], skip: str, depth: int, at: str) -> int:
         low, high = schema.get("minimum"), schema.get("maximum")
         exclusive, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
         low = exclusive if isinstance(exclusive, int) and not isinstance(exclusive, bool) else low
@@ -108,14 +183,14 @@ class Maker:
         step = int(schema.get("multipleOf") or 1) or 1
         return self.rng.randint(-(-low // step), max(-(-low // step), high // step)) * step
 
-    def _number(self, schema: Mapping[str, Any], skip: str, depth: int) -> float:
-        number = self._integer(schema, skip, depth)
+    def _number(self, schema: Mapping[str, Any], skip: str, depth: int, at: str) -> float:
+        number = self._integer(schema, skip, depth, at)
         return number if "maximum" in schema or "multipleOf" in schema else number + self.rng.choice((0, 0.5))
 
-    def _boolean(self, schema: Mapping[str, Any], skip: str, depth: int) -> bool:
+    def _boolean(self, schema: Mapping[str, Any], skip: str, depth: int, at: str) -> bool:
         return self.rng.random() < 0.5
 
-    def _null(self, schema: Mapping[str, Any], skip: str, depth: int) -> None:
+    def _null(self, schema: Mapping[str, Any], skip: str, depth: int, at: str) -> None:
         return None
 
 
@@ -126,7 +201,11 @@ def _join(found: dict[str, Any], more: Mapping[str, Any]) -> None:
         properties[name] = child if known in (None, child) else {"allOf": [known, child]}
     required = [*found.get("required", ()), *(more.get("required") or ())]
     listed = found.get("enum")
+    both = "type" in found and "type" in more
+    nullable = both and found.get("nullable") is True and more.get("nullable") is True
     found.update(more)
+    if both:
+        found["nullable"] = nullable
     if listed is not None:
         found["enum"] = [each for each in listed if each in more.get("enum", listed)]
     if properties:
@@ -135,10 +214,14 @@ def _join(found: dict[str, Any], more: Mapping[str, Any]) -> None:
         found["required"] = required
 
 
-def traffic(document: Mapping[str, Any], requests: int, seed: int) -> Iterator[Trace]:
-    """Yield *requests* exchanges that obey *document*."""
+def traffic(
+    document: Mapping[str, Any], requests: int, seed: int, exercised: set[Key] | None = None
+) -> Iterator[Trace]:
+    """Yield *requests* exchanges that obey *document*; *exercised* gets what they went through."""
     description = Description(document)
     maker = Maker(description, seed)
+    if exercised is not None:
+        maker.exercised = exercised
     server = (server_urls(document.get("servers")) or [""])[0]
     host = urlsplit(server).netloc or "api.example"
     operations = [each for _, each in sorted(description.operations.items())]
@@ -149,39 +232,62 @@ def traffic(document: Mapping[str, Any], requests: int, seed: int) -> Iterator[T
         failed = [s for s in responses if s[:1] in "45"]
         if failed and (maker.rng.random() < 0.2 or success[0] not in responses):
             success = failed
-        status = maker.rng.choice(success)
+        key = maker.rng.choice(success)
+        status = int(re.sub("[Xx]", "0", key)) if key[:1].isdigit() else 500
+        here = (described.method, described.path)
+        maker.at(*here, "operation")
+        maker.note("operation")
+        # A request that failed shows nothing of what is accepted.
+        maker.silent = status >= 400
         path, query, fields = _parameters(description, maker, described)
         for requirement in described.security[:1]:
             for name in requirement:
                 query += _credential(description.scheme(name), fields)
+        if all(described.security) and status < 400:
+            maker.at(*here, "security")
+            maker.note("security")
         body = description.resolve(described.operation.get("requestBody"))
         sent = b""
         if body and (body.get("required") or maker.rng.random() < 0.8):
-            sent = _body(description.content(body), maker, fields, "readOnly")
+            maker.at(*here, "request")
+            if body.get("required"):
+                maker.note("required")
+            sent = _body(description.content(body), maker, fields, "readOnly", (*here, "request"))
+        maker.silent = False
         answered: list[tuple[str, str]] = []
-        response = responses.get(status, {})
+        response = responses.get(key, {})
+        if key in responses:
+            maker.at(*here, f"response {key}")
+            maker.note("status")
         for name, header in description.headers(response).items():
             if header.get("required") or maker.rng.random() < 0.7:
+                maker.at(*here, f"response {status} header {name}")
+                if header.get("required"):
+                    maker.note("required")
                 answered.append((name, _text(maker.value(header.get("schema", {}), "writeOnly"))))
-        received = _body(description.content(response), maker, answered, "writeOnly")
+        place = (*here, f"response {status}")
+        received = _body(description.content(response), maker, answered, "writeOnly", place)
         time = 10**18 + number * 10**9
         yield Trace(
             *(_ORIGIN, host, described.method, f"{described.servers[0]}{path}"),
-            *(int(re.sub("[Xx]", "0", status)) if status[:1].isdigit() else 500, 1.0, time, time + 10**7),
+            *(status, 1.0, time, time + 10**7),
             *(urlencode(query), "", tuple(fields), tuple(answered), sent, received),
             scheme="https",
         )
 
 
 def _parameters(
-    description: Description, maker: Maker, described: Any
+    description: Description, maker: Maker, described: Described
 ) -> tuple[str, list[tuple[str, str]], list[tuple[str, str]]]:
     path, query, fields, cookies = described.path, [], [], []
     for (place, _), parameter in described.parameters.items():
         if "schema" not in parameter or not (parameter.get("required") or maker.rng.random() < 0.5):
             continue
-        value = maker.value(parameter["schema"], "readOnly")
         name = parameter["name"]
+        maker.at(described.method, described.path, f"{place} {name}")
+        if parameter.get("required") and place != "path":
+            maker.note("required")
+        value = maker.value(parameter["schema"], "readOnly")
         if place == "path":
             path = path.replace("{" + name + "}", quote(_text(value) or "x", safe=""))
         elif place == "query":
@@ -229,13 +335,21 @@ def _credential(scheme: Mapping[str, Any], fields: list[tuple[str, str]]) -> lis
 
 
 def _body(
-    content: Mapping[str, Mapping[str, Any]], maker: Maker, fields: list[tuple[str, str]], skip: str
+    content: Mapping[str, Mapping[str, Any]],
+    maker: Maker,
+    fields: list[tuple[str, str]],
+    skip: str,
+    place: tuple[str, str, str],
 ) -> bytes:
     for media, described in content.items():
+        maker.at(*place[:2], f"{place[2]} {media}")
         if "json" in media and "schema" in described:
+            maker.note("media type")
             fields.append(("content-type", media))
             return orjson.dumps(maker.value(described["schema"], skip))
     for media, described in list(content.items())[:1]:
+        maker.at(*place[:2], f"{place[2]} {media}")
+        maker.note("media type")
         fields.append(("content-type", media))
         if media == "application/x-www-form-urlencoded":
             value = maker.value(described.get("schema", {"type": "object"}), skip)

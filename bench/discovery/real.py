@@ -25,10 +25,12 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / 
 from discovery.corpus import Operation
 from discovery.score import anonymous, called_operations, score
 from discovery.traffic import Request
+from discovery.watch import KEEP
 from levo.satellite.learn import State, Trace, learn_all
 from levo.satellite.learn.paths.state import ABSENT_STATUSES
 from levo.satellite.learn.paths.templates import Catalog
 
+CALLS_NAME = "calls.json"
 FUZZED_AT_ONCE = 8
 """Requests of a schema fuzzer each time there is noise."""
 
@@ -40,7 +42,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(port: int, seconds: float = 60.0) -> None:
+def wait_for(port: int, seconds: float = 400.0) -> None:
     """Return when something listens on the loopback *port*; raise TimeoutError if nothing does in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -167,8 +169,16 @@ def compare(
     A call belongs to the first operation whose template matches it; parameters named in *catch_all* span
     several
     segments. Calls that match no operation of the description are listed, not scored: a description may be
-    incomplete.
+    incomplete. What is compared is written into the folder that ``BENCH_KEEP`` names, for ``again.py``.
     """
+    if os.environ.get(KEEP):
+        kept = {
+            "name": name,
+            "operations": [(each.method, each.template) for each in operations],
+            "calls": calls,
+            "catch_all": sorted(catch_all),
+        }
+        (Path(os.environ[KEEP]) / CALLS_NAME).write_text(json.dumps(kept))
     shapes = [(o, _regex(o.template, catch_all)) for o in sorted(operations, key=_specific)]
     index = {id(o): i for i, o in enumerate(operations)}
     seen = Counter((trace.method, trace.path, trace.status) for trace in traces)

@@ -49,7 +49,7 @@ def main() -> None:
             },
         )  # fmt: skip
         try:
-            wait_for(port, 90)
+            wait_for(port)
             caller = Caller(port, {})
             driver = Driver(caller, seed)
             document = driver.description()

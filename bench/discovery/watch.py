@@ -1,12 +1,14 @@
 # ruff: noqa: E402 - src is put on the path first
 """Watch a loopback port with the real sensor: ``levo apidump``, live, to traces as the learner takes them.
 
-``BENCH_SATELLITE_URL`` names a receiver of OTLP that gets the same traces as well.
+``BENCH_SATELLITE_URL`` names a receiver of OTLP that gets the same traces as well, ``BENCH_KEEP`` a folder
+into which the exchanges are copied.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -20,7 +22,9 @@ sys.path[:0] = [str(Path(__file__).parents[2] / "src")]
 from levo.cli.learn import read_file
 from levo.satellite.learn import Trace
 
-_READY_S = 30.0
+KEEP = "BENCH_KEEP"
+EXCHANGES_NAME = "exchanges.jsonl"
+_READY_S = 120.0
 _SETTLE_S = 1.5
 """After the last call, so that its packets are read."""
 
@@ -29,7 +33,7 @@ class Watch:
     """A sensor on the loopback *port*, from entering to leaving. Needs the right to capture (root)."""
 
     def __init__(self, port: int, folder: Path, health_port: int) -> None:
-        self._file = folder / "exchanges.jsonl"
+        self._file = folder / EXCHANGES_NAME
         self._log = folder / "sensor.log"
         self._health = f"http://127.0.0.1:{health_port}/readyz"
         self._command = [
@@ -65,4 +69,6 @@ class Watch:
 
     def traces(self) -> list[Trace]:
         """Return what was seen, in order. To be called after leaving."""
+        if os.environ.get(KEEP):
+            shutil.copy(self._file, Path(os.environ[KEEP]) / EXCHANGES_NAME)
         return list(read_file(self._file))

@@ -113,12 +113,13 @@ def _validators(
         value = ".+" if path in spanning else "[^/]+"
         pattern = re.compile(re.sub(r"\\\{[^{}]*\\\}", value, re.escape(path)))
         for method, operation in item.items():
+            if method == "servers":
+                continue
             for status, response in operation["responses"].items():
                 for media, content in response.get("content", {}).items():
                     if "json" in media:
-                        validator = jsonschema_rs.Draft202012Validator(
-                            content["schema"], validate_formats=True
-                        )
+                        schema = {"components": document.get("components", {}), **content["schema"]}
+                        validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
                         yield pattern, method.upper(), status, validator
 
 

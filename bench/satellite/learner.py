@@ -41,7 +41,9 @@ def measure(path: Path) -> dict[str, float]:
     from levo.satellite.learn import Detectors, LearnSettings, State
     from levo.satellite.learner import learn_record
 
-    settings = LearnSettings(Detectors(), KEY)
+    settings: Any = LearnSettings(Detectors(), KEY)
+    if hasattr(settings, "names"):  # since names need a proof, which a Satellite asks for
+        settings = settings._replace(names=_rule())
     records = _read(path)
 
     def learned(some: list[Any]) -> Any:
@@ -51,6 +53,12 @@ def measure(path: Path) -> dict[str, float]:
         return state
 
     known = learned(records)  # and all caches are warm
+    if hasattr(settings, "names"):
+        proven = {
+            application: {name for name, sightings in names.seen.items() if sightings.proven}
+            for application, names in known.names.items()
+        }
+        settings = settings._replace(known_names=lambda application: proven.get(application, set()))
     parts = [records[start : start + DELIVERIES] for start in range(0, COMMITS * DELIVERIES, DELIVERIES)]
     deltas = [learned(part) for part in parts]
     found = {"trace": _per(known.traces, lambda: learned(records))}
@@ -72,6 +80,12 @@ def measure(path: Path) -> dict[str, float]:
     found["rows"] = len(rows)
     found["octets"] = sum(len(octets) for octets, _ in rows) / len(rows)
     return found
+
+
+def _rule() -> Any:
+    from levo.satellite.learn import NameRule
+
+    return NameRule()
 
 
 def _read(path: Path) -> list[Any]:
@@ -137,7 +151,9 @@ def _commits(records: list[Any], parts: list[list[Any]], settings: Any) -> float
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "catalog.sqlite3"
         try:
-            writer = CatalogWriter(path, key=KEY)
+            writer = CatalogWriter(
+                path, key=KEY, **({"names": _rule()} if hasattr(settings, "names") else {})
+            )
         except TypeError:  # when the paths were the learner's
             writer = CatalogWriter(path)
         with writer:

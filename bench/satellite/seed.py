@@ -24,6 +24,7 @@ from levo.satellite.store import CatalogWriter
 from levo.satellite.store.traffic import DAY_S, HOUR_S, WHOLE_CATALOG
 
 SECOND = 1_000_000_000
+ORGANIZATION = "acme"
 NOUNS = ("orders", "users", "invoices", "carts", "devices", "reports", "teams", "rooms", "parcels", "notes")
 KINDS = ("property", "status", "authentication", "request-media-type", "response-media-type")
 _JSON = (("content-type", "application/json"),)
@@ -31,17 +32,20 @@ _JSON = (("content-type", "application/json"),)
 
 def seed(
     path: Path, *, endpoints: int = 5000, days: int = 90, applications: int = 20, events: int = 20_000,
-    sensors: int = 40, now_ns: int, organization: str = "acme",
+    sensors: int = 40, now_ns: int, looked: bool = True,
 ) -> None:  # fmt: skip
-    """Make a catalog at *path*: rollups of *days* days for each endpoint, and of the last day by the hour."""
+    """Make a catalog at *path*: rollups of *days* days for each endpoint, and of the last day by the hour.
+
+    Not *looked*: no sensitive data is found yet, as after an upgrade that finds it in other ways.
+    """
     latency = msgspec.msgpack.encode([{40: 5.0, 48: 2.0, 56: 1.0}])
     now_s = now_ns // SECOND
     with CatalogWriter(path) as writer:
         state = learn_all(
-            State(), _traces(organization, now_ns), LearnSettings(Detectors(), b"k", BodyBudget())
+            State(), _traces(ORGANIZATION, now_ns), LearnSettings(Detectors(), b"k", BodyBudget())
         )
         for number in range(sensors):
-            learn_sensor(state, organization, f"sensor-{number:02}", _report(number, now_ns))
+            learn_sensor(state, ORGANIZATION, f"sensor-{number:02}", _report(number, now_ns))
         writer.commit(state, Position(1, 1))
     with sqlite3.connect(path) as connection:
         shapes = connection.execute("SELECT knowledge, method, callers FROM place ORDER BY id").fetchall()
@@ -52,7 +56,7 @@ def seed(
             noun = NOUNS[number % len(NOUNS)]
             place = f"/v1/{noun}{number // len(NOUNS)}/{{}}"
             row = (
-                number, organization, ("production", "staging")[number % 2], f"app {number % applications}",
+                number, ORGANIZATION, ("production", "staging")[number % 2], f"app {number % applications}",
                 f"h{number % 50}.example", method, place, 100, 100.0 + number, now_ns - number * 10**12,
                 now_ns,
                 place.replace("{}", f"{{{noun[:-1]}Id}}"), 0.9, callers,
@@ -92,6 +96,9 @@ def seed(
                 for at in range(events)
             ),
         )
+    if looked:
+        with CatalogWriter(path) as writer:
+            writer.look()
 
 
 def _traces(organization: str, now_ns: int) -> list[Trace]:

@@ -30,7 +30,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "levo-config": ("config",),
     "levo-satellite": ("satellite",),
 }
-IN_SENSOR = ("apidump", "config", "doctor")
+IN_SENSOR = ("apidump", "config", "doctor", "tls")
 """Commands of the package levo-ebpf-sensor."""
 
 STATUS = (

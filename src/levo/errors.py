@@ -70,6 +70,10 @@ class PrivilegeError(CaptureError):
     """The process may not capture. The text names the privilege and how to grant it here."""
 
 
+class ProbeError(LevoError):
+    """TLS libraries cannot be probed here. The text says what is missing, and how to grant it."""
+
+
 class CaptureFileError(CaptureError):
     """The file to read is missing, unreadable or no capture: bad input, so the status of bad input."""
 

@@ -97,6 +97,33 @@ PAYLOAD = Stage(
         LedgerState("held", Fate.WAITING, "waiting for a missing segment"),
     ),
 )
+PROBE = Stage(
+    "tls_probe",
+    "secrets",
+    "TLS secrets that libraries on this host were about to log, as the probe met them.",
+    (
+        LedgerState("delivered", Fate.KEPT, "taken by the engine"),
+        LedgerState(
+            "filtered", Fate.INTENDED, "not needed to read packets, or of a process that is left out"
+        ),
+        LedgerState("limited", Fate.LOST, "over the probe's limit of secrets a second"),
+        LedgerState("ring_full", Fate.LOST, "given up: the sensor did not read, or not fast enough"),
+        LedgerState("fault", Fate.LOST, "could not be read from the process, or were none"),
+        LedgerState("before", Fate.INTENDED, "taken by an earlier run of the sensor"),
+        LedgerState("waiting", Fate.WAITING, "in the ring"),
+    ),
+)
+SECRETS = Stage(
+    "secrets",
+    "secrets",
+    "TLS secrets that the engine received, from the probe, key logs and capture files.",
+    (
+        LedgerState("used", Fate.KEPT, "opened records of their connection"),
+        LedgerState("unused", Fate.INTENDED, "of connections that were not captured, or known already"),
+        LedgerState("refused", Fate.LOST, "have no length of a secret, or memory was refused"),
+        LedgerState("held", Fate.WAITING, "waiting for packets of their connection"),
+    ),
+)
 EXCHANGES = Stage(
     "exchanges",
     "exchanges",
@@ -113,7 +140,7 @@ EXCHANGES = Stage(
         LedgerState("rate_limited", Fate.INTENDED, "over --rate-limit"),
         LedgerState("own_export", Fate.INTENDED, "what a sensor sent to its Satellite"),
         LedgerState("merged_hop", Fate.INTENDED, "merged into the exchange on the other side of a proxy"),
-        LedgerState("evicted", Fate.LOST, "given up for memory"),
+        LedgerState("evicted", Fate.LOST, "given up for memory, with no room left to report their heads"),
     ),
 )
 TRACES = Stage(
@@ -143,7 +170,7 @@ OUTPUT = Stage(
         LedgerState("spool_damaged", Fate.LOST, "in a spool file that was damaged"),
     ),
 )
-STAGES = (CAPTURE, FRAMES, PAYLOAD, EXCHANGES, TRACES, OUTPUT)
+STAGES = (CAPTURE, FRAMES, PAYLOAD, PROBE, SECRETS, EXCHANGES, TRACES, OUTPUT)
 
 NOTES: dict[str, str] = {
     "gaps": "holes in byte streams",
@@ -222,6 +249,13 @@ class Delivered(Protocol):
     def recovered(self) -> int: ...
 
 
+class Probed(Protocol):
+    """What a probe of TLS libraries counts: ``ProbeStatistics``, with the states of :data:`PROBE` by name."""
+
+    @property
+    def hits(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """The balances of all stages, in the order of the data's way, and a few numbers beside them."""
@@ -238,19 +272,25 @@ class Ledger:
         outputs: Iterable[Delivered] = (),
         pipeline: HandedOver | None = None,
         ready: int = 0,
+        probe: Probed | None = None,
     ) -> Ledger:
         """Build the ledger.
 
         *engine* may have the counters of masking as well (``SensorStatistics``); *ready* are the exchanges
-        waiting in the engine. Each stage's ``received`` is what the stage before says it passed on:
-        hand-overs are checked. Taken while the sensor runs, the parts are of slightly different moments;
-        once it has stopped they agree.
+        waiting in the engine, *probe* what a probe of TLS libraries counted, where there is one.
+
+        Each stage's ``received`` is what the stage before says it passed on: hand-overs are checked. Taken
+        while the sensor runs, the parts are of slightly different moments; once it has stopped they agree.
         """
         stages = []
         if capture is not None:
             stages.append(_capture(capture, engine["frames_received"]))
         stages.append(_prefixed(FRAMES, engine, "frames_"))
         stages.append(_prefixed(PAYLOAD, engine, "payload_bytes_"))
+        if probe is not None:
+            stages.append(_probe(probe))
+        if engine.get("secrets_received"):
+            stages.append(_prefixed(SECRETS, engine, "secrets_"))
         stages.append(_exchanges(engine))
         if pipeline is not None:
             counts = {
@@ -303,6 +343,10 @@ def _prefixed(stage: Stage, engine: EngineStatistics, prefix: str) -> Balance:
     numbers = numbers_of(engine)
     counts = {name[len(prefix) :]: value for name, value in numbers.items() if name.startswith(prefix)}
     return _balance(stage, counts.pop("received"), counts)
+
+
+def _probe(probe: Probed) -> Balance:
+    return _balance(PROBE, probe.hits, {state.name: getattr(probe, state.name) for state in PROBE.states})
 
 
 def _exchanges(engine: EngineStatistics) -> Balance:

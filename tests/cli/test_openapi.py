@@ -29,7 +29,7 @@ def test_what_is_no_document(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("[]")
 
-    assert "not an OpenAPI 3 document" in str(
+    assert "neither an OpenAPI 3 nor a Swagger 2.0 document" in str(
         CliRunner().invoke(command, ["diff", str(path), str(path)]).exception
     )
 
@@ -42,3 +42,60 @@ def test_aliases_in_a_file_do_not_explode(tmp_path: Path) -> None:
     assert "when its aliases are written out" in str(
         CliRunner().invoke(command, ["diff", str(path), str(path)]).exception
     )
+
+
+def entry(path: str, body: object) -> dict[str, object]:
+    return {
+        "startedDateTime": "2024-05-01T10:00:00Z",
+        "time": 1,
+        "request": {"method": "GET", "url": f"https://shop.example{path}", "headers": []},
+        "response": {
+            "status": 200,
+            "headers": [],
+            "content": {"mimeType": "application/json", "text": json.dumps(body)},
+        },
+    }
+
+
+def checked(tmp_path: Path, *options: str, body: object = None) -> tuple[int, str, str]:
+    described, traffic = tmp_path / "api.json", tmp_path / "traffic.har"
+    item = {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}}}
+    content = {"application/json": {"schema": item}}
+    operation = {"responses": {"200": {"description": "", "content": content}}}
+    described.write_text(json.dumps({"openapi": "3.1.0", "paths": {"/a/{id}": {"get": operation}}}))
+    entries = [entry("/a/17", body or {"id": 17}), entry("/other", {})]
+    traffic.write_text(json.dumps({"log": {"entries": entries}}))
+    result = CliRunner().invoke(command, ["check", str(described), str(traffic), *options])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_check_of_traffic_that_obeys(tmp_path: Path) -> None:
+    status, shown, summary = checked(tmp_path, "--fail-on-contradiction")
+
+    assert (status, shown.splitlines()) == (0, ["not described GET /other"])
+    assert summary.startswith("2 requests: 0 statements contradicted, ")
+
+
+def test_check_of_traffic_that_does_not(tmp_path: Path) -> None:
+    place = "GET /a/{id}: response 200 application/json/id"
+    line = f"contradicted  {place}: type (string, described integer), 1 seen"
+
+    assert line in checked(tmp_path, body={"id": "x"})[1].splitlines()
+    assert checked(tmp_path, body={"id": "x"})[0] == 0
+
+
+def test_check_as_json(tmp_path: Path) -> None:
+    found = json.loads(checked(tmp_path, "--format", "json", "--all", body={"id": "x"})[1])
+    answers = {(each["where"], each["kind"]): each["answer"] for each in found["statements"]}
+
+    assert found["not_described"] == [{"method": "GET", "path": "/other"}]
+    assert answers["response 200 application/json/id", "required"] == "agrees"
+    assert answers["response 200 application/json/id", "type"] == "contradicted"
+    assert found["answers"]["contradicted"] == 1
+
+
+def test_check_of_one_host_only(tmp_path: Path) -> None:
+    status, shown, summary = checked(tmp_path, "--host", "else.example")
+
+    assert (status, shown) == (0, "")
+    assert summary.startswith("0 requests, 2 to other hosts: ")

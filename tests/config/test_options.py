@@ -174,6 +174,11 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
         [("k.log", "k.log"), ("/tmp/k", "/tmp/k"), ("a b", "a b")],
         [("/no/such/k", "folder")],
     ),
+    "tls-probe": (
+        "/run/levo-tls-probe/probe.sock",
+        [("off", "off"), ("/run/p.sock", "/run/p.sock")],
+        [("", "empty")],
+    ),
     "host-allow": (
         (),
         [("a,b", "a,b"), ("^x$", "^x$"), ("(a+)+$", "(a+)+$")],

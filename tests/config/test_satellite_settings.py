@@ -74,6 +74,8 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
         [("proxy.example", "is not an IP address or network"), ("*", "is not an IP address")],
     ),
     "webhook-link-local": (False, [("true", True)], [("maybe", "neither true nor false")]),
+    "min-objects": (3, [("1", 1), (" 16 ", 16)], [("0", "from 1 to 16"), ("17", "from 1 to 16"), ("x", "x")]),
+    "min-callers": (2, [("1", 1), ("8", 8)], [("9", "from 1 to 8"), ("-1", "from 1 to 8"), ("2.5", "2.5")]),
     "max-request-bytes": (
         64 << 20,
         [("65536", 65536), ("1.5MiB", 3 << 19), ("64MB", 64_000_000)],

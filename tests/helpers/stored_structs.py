@@ -42,6 +42,7 @@ class NodeStruct(msgspec.Struct, array_like=True, omit_defaults=True):
     scanned: int = 0
     private: bool = False
     distinct: bytes = b""
+    crowded: bool = False
 
 
 class BodyStruct(msgspec.Struct, array_like=True, omit_defaults=True):

@@ -58,7 +58,7 @@ def test_limits_hold_under_load(packages: dict[str, Path], tmp_path: Path) -> No
         assert peak <= MEBIBYTES << 20, "MemoryMax"
         assert machine.property(SENSOR, "NRestarts") == "0"
         assert machine.property(SENSOR, "ActiveState") == "active"
-        machine.run(f"systemctl stop {SENSOR}")
+        machine.run(f"systemctl stop {SENSOR}", timeout=120)
         assert machine.property(SENSOR, "ExecMainStatus") == "0"
         journal = machine.run(f"journalctl -u {SENSOR} -b --no-pager")
         assert "balance: all" in journal

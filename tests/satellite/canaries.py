@@ -298,3 +298,134 @@ def _failures(new: Secrets) -> Iterator[Call]:
         )
     yield Call(path=f"/{new('scanner')}/wp-login.php", status=404)
     yield Call(method=new("method"), path="/v1/search")
+
+
+def names(new: Secrets) -> list[Call]:
+    """Exchanges with a secret of letters only wherever a name stands; each comes several times, as it is."""
+    made = [*_named_parameters(new), *_named_parts(new), *_named_operations(new), *_named_paths(new)]
+    return [call for call in made for _ in range(REPEATS)]
+
+
+def _posted(path: str, kind: str, body: str, answer: str = '{"ok":true}', answer_kind: str = JSON) -> Call:
+    return Call(
+        method="POST",
+        path=path,
+        more={
+            "http.request.header.content-type": kind,
+            "http.response.header.content-type": answer_kind,
+            "levo.http.request.body": body.encode(),
+            "levo.http.response.body": answer.encode(),
+        },
+    )
+
+
+def _named_parameters(new: Secrets) -> Iterator[Call]:
+    yield Call(path="/v1/unsubscribe", more={"url.query": new.name("query without =")})
+    yield Call(path="/v1/unsubscribe", more={"url.query": f"{new.name('a')}.{new.name('b')}&page=1"})
+    yield Call(path="/v1/search", more={"url.query": f"{new.name('query parameter')}=1&q=2"})
+    yield Call(
+        path="/v1/me",
+        more={
+            "http.request.header.cookie": (
+                f"{new.name('cookie without =')}; {new.name('cookie')}=1; {new.name('session')}session=2"
+            ),
+            f"http.request.header.x-{new.name('header').lower()}": "1",
+            f"http.request.header.{new.name('key header').lower()}-api-key": "1",
+            f"http.response.header.x-{new.name('response header').lower()}": "1",
+            "http.response.header.set-cookie": f"{new.name('set-cookie')}=1",
+        },
+    )
+
+
+def _named_parts(new: Secrets) -> Iterator[Call]:
+    def mapped(place: str) -> str:
+        return json.dumps(
+            {
+                new.name(f"{place}, key"): {"diagnosis": "x"},
+                f"{new.name(f'{place}, first word')}_{new.name(f'{place}, second word')}".lower(): {
+                    "diagnosis": 1
+                },
+                "list": [{new.name(f"{place}, in a list"): 1}, {new.name(f"{place}, in a list again"): 1}],
+            }
+        )
+
+    yield _posted("/v1/patients", JSON, mapped("request"), mapped("response"))
+    refused = _posted("/v1/refused", JSON, "{}", mapped("refusal"))
+    yield Call(method="POST", path="/v1/refused", status=422, more=refused.more)
+    yield _posted("/v1/form", FORM, new.name("form without ="))
+    yield _posted("/v1/form", FORM, f"{new.name('form field')}=1&{new.name('form array')}[]=2")
+    for kind in ("text/csv", "text/csv; header=present"):
+        rows = [",".join(new.name(f"{kind}, cell {row} {column}") for column in range(3)) for row in range(4)]
+        yield _posted("/v1/table", kind, "\n".join(rows), "\n".join(rows), "text/csv")
+    yield _posted(
+        "/v1/xml",
+        "application/xml",
+        f'<{new.name("broken XML")} {new.name("broken attribute")}="1"><{new.name("unclosed")}>',
+    )
+    element, inner = new.name("element"), new.name("inner element")
+    yield _posted(
+        "/v1/xml", "text/xml", f'<{element} {new.name("attribute")}="1"><{inner}>2</{inner}></{element}>'
+    )
+    subtype = f"application/vnd.{new.name('media subtype').lower()}+json"
+    yield _posted(
+        "/v1/media", subtype, "{}", "{}", f"application/{new.name('subtype of the answer').lower()}"
+    )
+    boundary = "boundary"
+    parts = (
+        f'form-data; name="{new.name("part")}"\r\n\r\n1',
+        f'form-data; filename="a; name={new.name("in a file name")}"\r\n\r\n1',
+        f'form-data; name="file"; filename="b; name={new.name("in another file name")}.txt"\r\n\r\n1',
+        f'form-data; filename="c\\"; name={new.name("behind a quote")}"; name="file"\r\n\r\n1',
+    )
+    body = "".join(f"--{boundary}\r\nContent-Disposition: {part}\r\n" for part in parts)
+    yield _posted("/v1/upload", f"multipart/form-data; boundary={boundary}", f"{body}--{boundary}--\r\n")
+
+
+def _named_operations(new: Secrets) -> Iterator[Call]:
+    for query in (
+        f"query {new.name('GraphQL operation')} {{ user {{ id }} }}",
+        f"{{ {new.name('GraphQL field')} {{ id }} }}",
+        f"mutation ($a: {new.name('GraphQL type')}) {{"
+        f" {new.name('alias')}: {new.name('other field')}(in: $a) {{ id }} }}",
+    ):
+        body = json.dumps({"query": query, "variables": {new.name("GraphQL variable"): 1}})
+        yield _posted("/graphql", JSON, body, json.dumps({"data": {new.name("GraphQL answer"): {"id": 1}}}))
+    yield _posted(
+        "/graphql", JSON, json.dumps([{"query": f"{{ {new.name(f'batch {n}')} }}"} for n in range(2)])
+    )
+    yield Call(path="/graphql", more={"url.query": f"query=%7B{new.name('GraphQL in a query')}%7D"})
+    service, method = new.name("gRPC service"), new.name("gRPC method")
+    yield Call(
+        method="POST",
+        path=f"/shop.{service}/{method}",
+        more={"http.request.header.content-type": "application/grpc", "rpc.system": "grpc"},
+    )
+
+
+def _named_paths(new: Secrets) -> Iterator[Call]:
+    yield Call(path=f"/v1/orders/17:{new.name('verb').lower()}")
+    yield Call(path=f"/odata/Orders({new.name('OData key')}='{new.name('OData value')}')")
+    yield Call(path=f"/odata/{new.name('OData name')}(17)")
+
+
+def as_messages(call: Call) -> tuple[bytes, bytes]:
+    """Request and response of *call* as HTTP/1.1 writes them."""
+    more = {key: value.encode() if isinstance(value, str) else value for key, value in call.more.items()}
+    query = more.get("url.query", b"")
+    target = call.path.encode() + (b"?" + query if query else b"")
+
+    def message(start: bytes, side: str) -> bytes:
+        prefix = f"http.{side}.header."
+        body = more.get(f"levo.http.{side}.body", b"")
+        lines = [
+            start,
+            *(f"{k[len(prefix) :]}: ".encode() + v for k, v in more.items() if k.startswith(prefix)),
+        ]
+        if side == "request":
+            lines.append(f"Host: {call.host}".encode())
+        return b"\r\n".join([*lines, b"Content-Length: %d" % len(body), b"", b""]) + body
+
+    return (
+        message(b"%s %s HTTP/1.1" % (call.method.encode(), target), "request"),
+        message(b"HTTP/1.1 %d X" % (call.status or 200), "response"),
+    )

@@ -30,8 +30,13 @@ class Answer(NamedTuple):
 class RunningSatellite:
     """Starts on ports that the system chooses; use as a context."""
 
-    def __init__(self, data_dir: Path, *options: str, through: Sequence[str] = ()) -> None:
-        """*through*: a command that runs it, for example in another network namespace."""
+    def __init__(
+        self, data_dir: Path, *options: str, through: Sequence[str] = (), proof: bool = False
+    ) -> None:
+        """*through*: a command that runs it, for example in another network namespace.
+
+        *proof*: names need one, as by default; otherwise each is one at once.
+        """
         self.data_dir = data_dir
         arguments = [sys.executable, "-m", "levo", "satellite", "--data-dir", str(data_dir)]
         for flag in ("--listen", "--otlp-grpc", "--otlp-http"):
@@ -39,6 +44,8 @@ class RunningSatellite:
                 arguments += [flag, "127.0.0.1:0"]
         if "--host-names" not in options:
             arguments += ["--host-names", "all"]  # few tests wait until a host is proven
+        if not proof:
+            arguments += ["--min-objects=1", "--min-callers=1"]
         self.process = subprocess.Popen(
             [*through, *arguments, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -108,9 +115,9 @@ class RunningSatellite:
         until(lambda: self.summary()["counters"].get("learned_traces", 0) >= traces)
         return self.summary()
 
-    def until_idle(self) -> dict[str, Any]:
+    def until_idle(self, deadline_s: float = DEADLINE_S) -> dict[str, Any]:
         """The summary once everything in the journal is learned."""
-        until(lambda: not list((self.data_dir / "journal").glob("*.segment")))
+        until(lambda: not list((self.data_dir / "journal").glob("*.segment")), deadline_s)
         return self.summary()
 
     def _read_errors(self) -> None:
@@ -119,9 +126,9 @@ class RunningSatellite:
             self._errors.append(line)
 
 
-def until(true: Callable[[], bool]) -> None:
+def until(true: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
     """Wait until *true*; fail when that takes too long."""
-    end = time.monotonic() + DEADLINE_S
+    end = time.monotonic() + deadline_s
     while not true():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)

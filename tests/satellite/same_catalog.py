@@ -24,7 +24,7 @@ from typing import NamedTuple
 import msgspec
 import orjson
 
-from levo.satellite.learn import BodyBudget, Detectors, LearnSettings, State
+from levo.satellite.learn import BodyBudget, Detectors, LearnSettings, NameRule, State
 from levo.satellite.learn.paths.state import PathState
 from levo.satellite.learn.paths.statement import GivenOut
 from levo.satellite.learn.state import absorb
@@ -38,11 +38,15 @@ from tests.satellite.recorded import Recording, demo, prefect
 from tests.satellite.running import RunningSatellite
 
 KEY = b"k" * 32
+NAMES = NameRule()
+"""As a Satellite has it."""
 CAPS = ("endpoint_limit_exchanges", "absent_limit_exchanges")
 """Counters of what was left out for lack of room."""
 GIVEN_OUT = "values given out"
 """The other bound that is not a function of the set of exchanges (docs/decisions/0009)."""
 SLOWER = 25
+LEARNED_S = 1800.0
+"""For learning all that was sent at full speed, on a busy machine."""
 
 
 class Shown(NamedTuple):
@@ -98,9 +102,11 @@ class Catalog:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "catalog.sqlite3"
-        self._writer = CatalogWriter(self.path, key=KEY)
-        self.settings = LearnSettings(Detectors(), KEY)
+        self._writer = CatalogWriter(self.path, key=KEY, names=NAMES)
+        self.settings = LearnSettings(Detectors(), KEY, names=NAMES)
+        (folder / KEY_NAME).write_bytes(KEY)
         self._commits = 0
+        self._count()
 
     def sample(self) -> None:
         """Look into a part of the messages only, as a Satellite does."""
@@ -108,6 +114,7 @@ class Catalog:
         self._count()
 
     def _count(self) -> None:
+        self.settings = self.settings._replace(known_names=self._writer.known_names)
         if self.settings.budget is not None:
             self.settings.budget.counted(self._writer.paths_of)
 
@@ -118,7 +125,7 @@ class Catalog:
 
     def restart(self) -> None:
         self._writer.close()
-        self._writer = CatalogWriter(self.path, key=KEY)
+        self._writer = CatalogWriter(self.path, key=KEY, names=NAMES)
         self._count()
 
     def finish(self) -> Shown:
@@ -220,7 +227,7 @@ def sent(records: Sequence[Record], *, seconds: float = 0.0, kills: int = 0) -> 
         data_dir = Path(folder)
         (data_dir / KEY_NAME).write_bytes(KEY)
         for number, part in enumerate(parts):
-            with RunningSatellite(data_dir) as satellite:
+            with RunningSatellite(data_dir, proof=True) as satellite:
                 for record in part:
                     answer = satellite.post(
                         "/v1/traces",
@@ -236,7 +243,7 @@ def sent(records: Sequence[Record], *, seconds: float = 0.0, kills: int = 0) -> 
                 if number < kills:
                     satellite.kill()
                 else:
-                    satellite.until_idle()
+                    satellite.until_idle(LEARNED_S)
                     if satellite.terminate() != 0:
                         raise AssertionError(satellite.errors)
         return shown(data_dir / DATABASE_NAME), took

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from levo.satellite.learn import State
-from levo.satellite.learner import COMMIT_INTERVAL_S, GATHER_S, Learner, Mode, learn_record
+from levo.satellite.learner import (
+    BUSY_SHARE,
+    COMMIT_INTERVAL_S,
+    GATHER_S,
+    IDLE_SHARE,
+    Learner,
+    Mode,
+    learn_record,
+)
 from levo.satellite.queue import Journal, JournalReader, Record, RecordKind
 from levo.satellite.store import CatalogReader, CatalogWriter
 from tests.satellite.requests import Call, metrics, traces
@@ -69,6 +77,28 @@ def test_commits_wait_for_company_and_then_keep_their_distance(tmp_path: Path) -
             journal.append(record()).result(10)
         learner.step(101.1)
         assert learner.wait_s(101.1) == pytest.approx(COMMIT_INTERVAL_S - 0.1)
+
+
+def test_sensitive_data_is_looked_for_after_commits_and_takes_its_share_of_the_time(tmp_path: Path) -> None:
+    times = iter((100.0, 101.0, 200.0, 202.0))
+    with learning(tmp_path, [record("/a"), record("/b")]) as learner:
+        learner.look(lambda: 0.0)  # all of an empty catalog
+        assert learner.step(0.0) and learner.look(lambda: 0.0) is None
+        assert learner.look_wait_s(1.0) is None
+        learner.commit(1.0)
+        assert learner.look_wait_s(1000.0) == 0.0
+        revision = learner.progress().revision
+        told = learner.look(lambda: next(times))
+        assert told is not None and told.revision == revision and told.position == learner.progress().position
+        assert learner.look_wait_s(101.0) == pytest.approx(1 / IDLE_SHARE - 1)
+
+        with Journal(tmp_path / "journal", max_bytes=1 << 20) as journal:
+            journal.append(record("/c")).result(10)
+        assert learner.step(200.0)
+        assert learner.look(lambda: next(times)) is None
+        assert learner.look_wait_s(0.0) is None, "nothing is new before the next commit"
+        learner.commit(200.0)
+        assert learner.look_wait_s(202.0) == pytest.approx(2 * (1 / BUSY_SHARE - 1))
 
 
 def test_a_careful_learner_commits_after_each_record(tmp_path: Path) -> None:

@@ -61,6 +61,11 @@ def test_the_traffic_of_the_demo_gives_one_catalog_as_the_sensor_sends_it() -> N
     assert [how for how, each in found.items() if each[:2] != expected[:2]] == []
 
 
+MOST_MISSED = 6
+"""Measured: of the 107 endpoints of everything at once, all in commits of 50 deliveries, all but 3 in commits
+of 7 with restarts. Missing twice as many is another behavior, not another order."""
+
+
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_beyond_the_bounds_most_endpoints_are_still_the_same() -> None:
@@ -70,7 +75,8 @@ def test_beyond_the_bounds_most_endpoints_are_still_the_same() -> None:
 
     assert "absent_limit_exchanges" in expected.caps
     for each in found.values():
-        assert len(each.names & expected.names) >= 0.95 * len(expected.names)
+        assert len(expected.names - each.names) <= MOST_MISSED
+        assert len(each.names - expected.names) <= MOST_MISSED
 
 
 def test_a_recording_is_read_back_as_it_was(tmp_path: Path) -> None:

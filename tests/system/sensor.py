@@ -84,6 +84,9 @@ class Sensor:
     def is_running(self) -> bool:
         return self._process.poll() is None
 
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
         assert self._process.wait(60) == 0, self.log[-3000:]

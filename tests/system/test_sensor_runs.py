@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from levo.satellite.alerts.detector import AlertDetector
-from levo.satellite.catalog.derived import DerivedCatalog
 from levo.satellite.catalog.sensors import SILENT_NS
 from levo.satellite.store import CatalogReader
 from levo.satellite.store.userdata import UserData
@@ -76,8 +75,7 @@ def test_two_sensors_one_stopped_cleanly_one_killed(
     def clock_ns() -> int:
         return time.time_ns() + late_ns
 
-    derived = DerivedCatalog(reader, userdata.decisions)
-    detector = AlertDetector(reader, derived, userdata.alerts, userdata.settings, clock_ns)
+    detector = AlertDetector(reader, userdata.alerts, userdata.settings, clock_ns)
     detector.look(True)
     stopped, killed = start("--levo-env", "staging"), start("--levo-env", "production")
     until(lambda: len([each for each in sensors(satellite) if ledger(each)]) == 2)

@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "ecs": "Put the sensor into an ECS service, take it out, show where it runs.",
     "config": "Show the merged configuration; check a file.",
     "doctor": "Why do I see no traffic? Findings and fixes.",
+    "tls": "Probe TLS libraries for secrets; what is probed, and what is not.",
     "learn": "Capture or HAR files in, an OpenAPI document out.",
     "openapi": "Export documents from a catalog; compare two documents.",
     "demo": "Satellite, sensor and a sample API with traffic, on loopback.",

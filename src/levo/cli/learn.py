@@ -1,20 +1,23 @@
-"""``levo learn``: capture and HAR files in, an OpenAPI document out, without a Satellite."""
+"""``levo learn``: captures and recordings in, an OpenAPI document out, without a Satellite."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from levo.cli.documents import formatted, left_out, read_description
+from levo.cli.recordings import LEARNED, UnreadableFile, is_recording, read_recording
 from levo.errors import ConfigError, LevoError, Problem
 from levo.model.exchange import Exchange
 from levo.satellite.learn import (
     Detectors,
     LearnSettings,
-    Origin,
+    NameRule,
     State,
     Trace,
     decide_templates,
@@ -22,24 +25,16 @@ from levo.satellite.learn import (
     load_rules,
 )
 from levo.satellite.learn.exchange import trace_of
-from levo.satellite.learn.har import HarReport, read_har
 from levo.satellite.learn.paths.explain import explanation
-from levo.satellite.openapi import render_document
+from levo.satellite.openapi import Operation, keep_texts, render_document, third_parties
 from levo.satellite.openapi.catalog import operations_of
 
 if TYPE_CHECKING:
     from levo.engine.engine import Engine
 
-_ORIGIN = Origin("default", "default", "learned", "")
 _SNIFFED_OCTETS = 4096
 _FRAMES = 4096
 _MEMORY_BYTES = 512 << 20
-
-
-class UnreadableFile(LevoError):
-    """A file that is neither a capture, nor a HAR, nor exchanges as JSON Lines."""
-
-    exit_status = 2
 
 
 class NothingLearned(LevoError):
@@ -67,7 +62,19 @@ class NothingLearned(LevoError):
 @click.option(
     "--plain", is_flag=True, help="Leave out counts and times, so that equal traffic gives equal text."
 )
+@click.option(
+    "--texts",
+    type=click.Path(path_type=Path),
+    help="OpenAPI document whose summaries, descriptions and names are kept.",
+)
 @click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
+@click.option(
+    "--min-objects",
+    type=click.IntRange(1, 16),
+    default=1,
+    show_default=True,
+    help="Different objects that must have a name before it is shown.",
+)
 @click.option("--evidence", is_flag=True, help="Print instead why each path is as it is.")
 def command(  # noqa: PLR0913 (click passes each option as an argument)
     files: tuple[Path, ...],
@@ -77,23 +84,35 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
     expression: str | None,
     detectors: Path | None,
     plain: bool,
+    texts: Path | None,
     form: str,
+    min_objects: int,
     evidence: bool,
 ) -> None:
-    """Capture or HAR files in, an OpenAPI document out on standard output.
+    """Captures or recordings in, an OpenAPI document out on standard output.
 
-    FILE is a pcap or pcapng capture (gzip accepted), a HAR file, or the JSON Lines of apidump.
+    FILE is a pcap or pcapng capture (gzip accepted), a HAR file, a Postman collection with saved responses,
+    items saved by Burp Suite (XML), flows saved by mitmproxy, or the JSON Lines of apidump.
     """
     rules = load_rules(detectors) if detectors is not None else ()
-    settings = LearnSettings(Detectors(rules))
+    written = read_description(texts) if texts is not None else None
+    # The files are the user's own: who called is not asked.
+    settings = LearnSettings(Detectors(rules), names=NameRule(min_objects, 1))
     state = State()
     skipped = 0
+    recorded: Counter[str] = Counter()
+    documents: Counter[str] = Counter()
     for path in files:
+        recording = is_recording(path)
         for trace in read_file(path, expression):
             if hosts and trace.host not in hosts:
                 skipped += 1
-            else:
-                learn(state, trace, settings)
+                continue
+            learn(state, trace, settings)
+            if recording:
+                recorded[trace.host] += 1
+                documents[trace.host] += trace.response_body[:1] in (b"{", b"[")
+    foreign = set() if hosts else third_parties(recorded, documents)
     if not state.traces:
         where = str(files[0]) if len(files) == 1 else f"{len(files)} files"
         raise NothingLearned(
@@ -106,20 +125,20 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
             for template in decide_templates(paths).templates:
                 click.echo(explanation(template))
         return
-    document = render_document(title, operations_of(state), version=version, rules=rules, annotate=not plain)
+    operations = [each for each in operations_of(state) if each.host not in foreign]
+    document = render_document(title, operations, version=version, rules=rules, annotate=not plain)
+    if written is not None:
+        keep_texts(document, written)
     click.echo(formatted(document, form))
-    found = sum(len(item) for item in document["paths"].values())
-    click.echo(f"levo learn: {state.traces} exchanges, {found} operations", err=True)
+    for line in left_out(document, {host: recorded[host] for host in sorted(foreign)}):
+        click.echo(f"levo learn: {line}", err=True)
+    found = sum(len(item.keys() - {"servers"}) for item in document["paths"].values())
+    click.echo(f"levo learn: {state.traces} exchanges, {found} operations{_unnamed(operations)}", err=True)
 
 
-def formatted(document: object, form: str) -> str:
-    """Return *document* as text, keys in their order."""
-    if form == "yaml":
-        import yaml
-
-        text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
-        return text.rstrip("\n")
-    return json.dumps(document, indent=2, ensure_ascii=False)
+def _unnamed(operations: list[Operation]) -> str:
+    unnamed = sum(operation.unnamed for operation in operations)
+    return f" and {unnamed} names not yet proven, which are not shown" if unnamed else ""
 
 
 def read_file(path: Path, expression: str | None = None) -> Iterator[Trace]:
@@ -133,25 +152,12 @@ def read_file(path: Path, expression: str | None = None) -> Iterator[Trace]:
             start = file.read(_SNIFFED_OCTETS)
     except OSError as error:
         raise UnreadableFile(f"{path}: {error.strerror}") from error
-    text = start.decode(json.detect_encoding(start), "replace").lstrip()
-    if text.startswith('{"start_ns"'):
+    if start.lstrip().startswith(b'{"start_ns"'):
         yield from _json_lines(path)
-    elif text.startswith(("{", "[")):
-        yield from _har(path)
+    elif (recording := read_recording(path, start)) is not None:
+        yield from recording
     else:
         yield from _capture(path, expression)
-
-
-def _har(path: Path) -> Iterator[Trace]:
-    report = HarReport()
-    try:
-        modified_ns = path.stat().st_mtime_ns
-        document = json.loads(path.read_bytes())
-        yield from read_har(document, _ORIGIN, report, modified_ns)
-    except (ValueError, RecursionError, OSError) as error:
-        raise UnreadableFile(f"{path}: neither a capture nor a HAR file") from error
-    for line in report.lines():
-        click.echo(f"levo learn: {path}: {line}", err=True)
 
 
 def _json_lines(path: Path) -> Iterator[Trace]:
@@ -162,7 +168,7 @@ def _json_lines(path: Path) -> Iterator[Trace]:
                     exchange = Exchange.from_json(json.loads(line))
                 except (KeyError, TypeError, ValueError) as error:
                     raise UnreadableFile(f"{path}:{number}: no exchange as apidump writes it") from error
-                trace = trace_of(exchange, _ORIGIN)
+                trace = trace_of(exchange, LEARNED)
                 if trace is not None:
                     yield trace
 
@@ -187,6 +193,6 @@ def _drain(engine: Engine) -> Iterator[Trace]:
     batch = engine.take()
     batch.decode()
     for exchange in batch.exchanges():
-        trace = trace_of(exchange, _ORIGIN)
+        trace = trace_of(exchange, LEARNED)
         if trace is not None:
             yield trace

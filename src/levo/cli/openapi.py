@@ -1,31 +1,35 @@
-"""``levo openapi export`` and ``diff``: documents of a catalog, and what differs between two."""
+"""``levo openapi``: documents of a catalog, what differs between two, and traffic against one."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from levo.cli.learn import formatted
+from levo.cli.documents import formatted, read_description
+from levo.cli.learn import read_file
 from levo.cli.satellite_client import client_options, satellite_client
-from levo.errors import LevoError
-from levo.satellite.openapi import DocumentRefused, Level, diff, read_document
+from levo.satellite.learn import Trace
+from levo.satellite.openapi import (
+    Answer,
+    Coverage,
+    Level,
+    Statement,
+    check,
+    diff,
+    keep_texts,
+)
 
 _FIELDS = ("path", "method", "where", "pointer", "kind", "level", "breaking", "detail")
-
-
-class DocumentError(LevoError):
-    """A document that cannot be had or read."""
-
-    exit_status = 2
+_ANSWER_FIELDS = ("path", "method", "where", "pointer", "kind", "observations", "detail")
 
 
 @click.group("openapi")
 def command() -> None:
-    """Export documents from a catalog; compare two documents."""
+    """Export documents from a catalog; compare two documents; check traffic against a document."""
 
 
 @command.command("export")
@@ -33,11 +37,19 @@ def command() -> None:
 @client_options
 @click.option("--openapi", "version", type=click.Choice(["3.0", "3.1"]), default="3.1", show_default=True)
 @click.option("--plain", is_flag=True, help="Leave out counts and times, for version control.")
+@click.option(
+    "--texts",
+    type=click.Path(path_type=Path),
+    help="OpenAPI document whose summaries, descriptions and names are kept; an uploaded one is anyway.",
+)
 @click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
-def export(application: str, version: str, plain: bool, form: str, **given: Any) -> None:
+def export(application: str, version: str, plain: bool, texts: Path | None, form: str, **given: Any) -> None:
     """Print the OpenAPI document of APPLICATION as a running Satellite knows it."""
+    written = read_description(texts) if texts is not None else None
     query = {"version": version, **({"plain": "1"} if plain else {})}
     document = satellite_client(given).application(application, "/api/openapi", query)
+    if written is not None:
+        keep_texts(document, written)
     click.echo(formatted(document, form))
 
 
@@ -56,7 +68,7 @@ def diff_command(old: Path, new: Path, only_breaking: bool, form: str, fail_on_b
     method, where, pointer, kind, level (breaking, warning, compatible), breaking and detail; path and method
     are * for what holds for the whole document.
     """
-    changes = diff(_read(old), _read(new))
+    changes = diff(read_description(old), read_description(new))
     shown = [change for change in changes if change.breaking or not only_breaking]
     if form == "json":
         documents = [{name: getattr(each, name) for name in _FIELDS} for each in shown]
@@ -70,12 +82,90 @@ def diff_command(old: Path, new: Path, only_breaking: bool, form: str, fail_on_b
     return 1 if fail_on_breaking and any(change.breaking for change in changes) else 0
 
 
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        return read_document(path.read_text(encoding="utf-8"), aliases=True)
-    except OSError as error:
-        raise DocumentError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DocumentError(f"{path}: not UTF-8") from error
-    except DocumentRefused as error:
-        raise DocumentError(f"{path}: {error}") from error
+@command.command("check")
+@click.argument("description", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option("--host", "hosts", multiple=True, help="Only requests to this host. Repeatable.")
+@click.option("--filter", "expression", metavar="EXPRESSION", help="pcap-filter(7) for captures.")
+@click.option("--all", "show_all", is_flag=True, help="Show also what agrees and what was not seen.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--fail-on-contradiction", is_flag=True, help="Exit with status 1 if traffic contradicts it.")
+def check_command(
+    description: Path,
+    files: tuple[Path, ...],
+    hosts: tuple[str, ...],
+    expression: str | None,
+    show_all: bool,
+    form: str,
+    fail_on_contradiction: bool,
+) -> int:
+    """Check whether traffic obeys DESCRIPTION, an OpenAPI document; FILE as for levo learn.
+
+    Each statement of DESCRIPTION about a called operation is contradicted, agrees, or was not yet seen, with
+    the number of messages or values behind the answer; what was seen and is not described is printed as well.
+    Exit status: 0, 1 with --fail-on-contradiction if anything is contradicted, 2 if a file cannot be read.
+    """
+    document = read_description(description)
+    skipped = checked = 0
+
+    def traces() -> Iterator[Trace]:
+        nonlocal skipped, checked
+        for path in files:
+            for trace in read_file(path, expression):
+                if hosts and trace.host not in hosts:
+                    skipped += 1
+                else:
+                    checked += 1
+                    yield trace
+
+    found = check(document, traces())
+    if form == "json":
+        click.echo(json.dumps(_answers(found, show_all=show_all), indent=2))
+    else:
+        for line in _lines(found, show_all=show_all):
+            click.echo(line)
+    counts = {answer: found.count(answer) for answer in Answer}
+    click.echo(
+        f"{checked} requests{f', {skipped} to other hosts' if skipped else ''}: "
+        f"{counts[Answer.CONTRADICTED]} statements contradicted, {counts[Answer.AGREES]} agree, "
+        f"{counts[Answer.UNSEEN]} not yet seen; {len(found.shadow)} endpoints and {len(found.undescribed)} "
+        f"parts of others not described, {len(found.unused)} not called",
+        err=True,
+    )
+    return 1 if fail_on_contradiction and counts[Answer.CONTRADICTED] else 0
+
+
+def _shown(found: Coverage, *, show_all: bool) -> list[Statement]:
+    return [each for each in found.statements if show_all or each.answer is Answer.CONTRADICTED]
+
+
+def _lines(found: Coverage, *, show_all: bool) -> Iterator[str]:
+    for each in (*_shown(found, show_all=show_all), *found.undescribed):
+        answer = "not described" if each.undescribed else str(each.answer)
+        detail = f" ({each.detail})" if each.detail not in ("", answer) else ""
+        place = f"{each.method} {each.path}: {each.where}"
+        yield f"{answer:13} {place}: {each.kind}{detail}, {each.observations} seen"
+    for answer, endpoints in (
+        ("not described", found.shadow),
+        ("not called", found.unused if show_all else ()),
+        ("deprecated", found.deprecated_but_called),
+    ):
+        for method, path in endpoints:
+            yield f"{answer:13} {method} {path}{': called' if answer == 'deprecated' else ''}"
+
+
+def _answers(found: Coverage, *, show_all: bool) -> dict[str, Any]:
+    def endpoints(listed: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
+        return [{"method": method, "path": path} for method, path in listed]
+
+    return {
+        "answers": {answer.name.lower(): found.count(answer) for answer in Answer},
+        "statements": [
+            {"answer": "not described" if each.undescribed else each.answer}
+            | {name: getattr(each, name) for name in _ANSWER_FIELDS}
+            for each in (*_shown(found, show_all=show_all), *found.undescribed)
+        ],
+        "not_described": endpoints(found.shadow),
+        "not_called": endpoints(found.unused),
+        "deprecated_but_called": endpoints(found.deprecated_but_called),
+    }

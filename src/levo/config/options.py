@@ -48,6 +48,12 @@ def _key_log(value: str) -> str:
     return values.readable_file(value)
 
 
+def _probe(value: str) -> str:
+    if not value.strip():
+        raise BadValue("is empty; name a socket, or off")
+    return value if value == "off" else values.path(value)
+
+
 def _source(value: str) -> str:
     if not value.strip():
         raise BadValue("is empty; name a capture file, or - for standard input")
@@ -245,6 +251,12 @@ OPTIONS: tuple[Option, ...] = (
         "TLS key log (the format of SSLKEYLOGFILE) to read TLS 1.2 and 1.3 with; may still grow.",
         _key_log, metavar="FILE", example="/run/app/tls-keys.log",
         note="AES-GCM and ChaCha20-Poly1305. Secrets inside a pcapng file are used without it.",
+    ),
+    Option(
+        "tls-probe", "Capture Settings",
+        "Where `levo tls probe` listens, whose secrets TLS is read with while it runs; `off` looks for none.",
+        _probe, "/run/levo-tls-probe/probe.sock", metavar="PATH",
+        note="Live capture only. See docs/tls-probe.md.",
     ),
     Option(
         "host-allow", "Host and Path Filters",

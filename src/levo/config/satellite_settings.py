@@ -37,6 +37,9 @@ class SatelliteSettings:
     trusted_proxies: tuple[str, ...]
     """Addresses and networks whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` count."""
     webhook_link_local: bool
+    min_objects: int
+    min_callers: int
+    """A name is text once it was in so many different objects, in requests of so many callers."""
     max_request_bytes: int
     max_in_flight_bytes: int
     journal_max_bytes: int
@@ -202,6 +205,21 @@ OPTIONS: tuple[Option, ...] = (
         values.flag, False, values.show_flag, metavar="BOOL", switch=True,
         note="They answer with credentials of this machine. Without it, alerts are not sent there, whatever "
         "name or DNS answer leads there.",
+    ),
+    _option(
+        "min-objects", "Protection",
+        "Different messages or objects that must have a name before it is kept as text.",
+        partial(values.count, least=1, most=16), 3, metavar="NUMBER",
+        note="Names of properties, parameters, header fields, cookies, parts, columns and operations are "
+        "values until then, and only their keyed hashes are stored. With 1, and `min-callers` 1, every name "
+        "is kept at once.",
+    ),
+    _option(
+        "min-callers", "Protection",
+        "Different client addresses that must have sent a name that no successful answer has.",
+        partial(values.count, least=1, most=8), 2, metavar="NUMBER",
+        note="Where one client alone calls an application, a name that it has sent for 24 hours is kept and "
+        "marked.",
     ),
     _option(
         "max-request-bytes", "Limits",

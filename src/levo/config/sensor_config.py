@@ -68,6 +68,8 @@ class SensorConfig:
     """Besides the usual ones."""
     tls_keylog: str | None
     """A key log file to read TLS with; it may not exist yet."""
+    tls_probe: str
+    """Where ``levo tls probe`` listens, if it runs; ``off``: it is not looked for."""
     max_memory_bytes: int
 
     listen: HostPort | None

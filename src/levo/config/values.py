@@ -249,6 +249,13 @@ def size_bytes(value: str, least: int = 0, most: int = 1 << 40) -> int:
     return size
 
 
+def count(value: str, *, least: int, most: int) -> int:
+    """A whole number from *least* to *most*."""
+    if not value.strip().isascii() or not value.strip().isdigit() or not least <= int(value) <= most:
+        raise BadValue(f"{shown(value)} is not a whole number from {least} to {most}")
+    return int(value)
+
+
 def rate(value: str) -> float:
     """A number of things per unit of time, 0 or above, decimals allowed."""
     try:

@@ -54,6 +54,17 @@ class ApiServer:
             writer.close()
 
 
+async def _connect(client: int, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect from an address of the *client*'s own, as names need callers to be told apart by.
+
+    Where only one address of 127.0.0.0/8 is this machine's, all have that.
+    """
+    try:
+        return await asyncio.open_connection(LOOPBACK, port, local_addr=(f"127.0.0.{client + 2}", 0))
+    except OSError:
+        return await asyncio.open_connection(LOOPBACK, port)
+
+
 class Clients:
     """Sends a ``Traffic`` to *port*, *rate* requests a second, over a few keep-alive connections."""
 
@@ -75,7 +86,7 @@ class Clients:
             for request, number in zip(self._traffic, cycle(range(CLIENTS)), strict=False):
                 connection = connections[number]
                 if connection is None:
-                    connection = await asyncio.open_connection(LOOPBACK, self._port)
+                    connection = await _connect(number, self._port)
                     connections[number], used[number] = connection, 0
                 reader, writer = connection
                 writer.write(request.wire())

@@ -13,12 +13,12 @@ from levo.engine.tcp.connections cimport connections_finish, connections_tick, t
 from levo.engine.core.exchange cimport Facts, address_text, client_family, exchange_facts, exchange_free, prefetch
 from levo.engine.net.layer cimport MOST_VXLAN_PORTS, Tunnels
 from levo.engine.net.frame cimport decode_frame, decoder_finish, decoder_free, decoder_init, decoder_tick
-from levo.engine.core.memory cimport leave_spares
+from levo.engine.core.memory cimport charge_reserve, leave_spares, set_limit
 from levo.engine.core.output cimport Text
 from levo.engine.core.ports cimport ports_list, ports_new
 from levo.engine.exchange.hops cimport hops_finish, hops_free, hops_init, hops_tick
 from levo.engine.exchange.sampling cimport sampler_free, sampler_init, sampler_set_rate
-from levo.engine.core.source cimport FrameSource
+from levo.engine.core.source cimport FrameSource, KeySource
 from levo.engine.core.state cimport EngineState
 from levo.engine.tls.records cimport TlsTable, tls_delete, tls_new, tls_protocol
 from levo.engine.websocket.parser cimport websocket_protocol
@@ -28,7 +28,7 @@ from levo.engine.http2.parser cimport http2_protocol
 from levo.engine.proto.dispatch cimport add_protocol
 from levo.engine.proxy.parser cimport proxy_protocol
 from levo.engine.tls.endpoints cimport endpoints_list
-from levo.engine.tls.keys cimport Secrets, keys_put
+from levo.engine.tls.keys cimport KeyTable, Secrets, keys_put
 from levo.engine.core.types cimport (
     DROP_EVICTED,
     DROP_HOST_EXCLUDED,
@@ -40,6 +40,7 @@ from levo.engine.core.types cimport (
     DROP_PATH_NOT_ALLOWED,
     DROP_RATE_LIMITED,
     DROP_URL_FILTER,
+    Budget,
     Exchange,
     Frame,
     Packet,
@@ -57,6 +58,7 @@ cdef enum:
     TICK_NS = 10_000_000
     MOST_FRAMES = 512           # asked for at once: what they finish is in memory until it is taken
     JUMP_NS = 1_000_000_000     # frames that are further from the clock move it only together
+    RESERVE_PARTS = 32          # of the budget: one is left for what is given up
     ORDER_SHIFT = 5             # the order of connections by activity is exact to this part of quiet_ns
 
 cdef enum:
@@ -171,7 +173,27 @@ SECRET_LABELS = {
 """Labels of a key log's lines (RFC 9850 section 2.2), by their number in the C enumeration ``SecretKind``."""
 
 
-cdef void ask_secrets(void* context) noexcept with gil:
+cdef void put_secret(
+    void* context, const uint8_t* client_random, int kind, const uint8_t* secret, uint32_t length
+) noexcept nogil:
+    cdef EngineState* state = <EngineState*>context
+    keys_put((<TlsTable*>state.tls).keys, &state.budget, client_random, kind, secret, length)
+
+
+cdef void take_secrets(Asking* asking) noexcept nogil:
+    # A probe's ring must not fill up while no connection asks.
+    if asking.take != NULL:
+        asking.take(asking.source, put_secret, asking.state)
+
+
+cdef void ask_secrets(void* context, bint again) noexcept nogil:
+    cdef Asking* asking = <Asking*>context
+    take_secrets(asking)
+    if asking.engine != NULL and not again:
+        ask_log(asking.engine)
+
+
+cdef void ask_log(void* context) noexcept with gil:
     # What cannot be asked leaves connections unread; that is counted.
     cdef Engine engine = <Engine>context
     try:
@@ -185,6 +207,7 @@ cdef Batch take_all(EngineState* state):
     cdef Batch batch = batch_adopt(state.ready_first, state.ready_last, state.ready_count, state.ready_bytes,
                                    state.budget.pool)
     state.budget.used -= state.ready_bytes
+    charge_reserve(&state.budget, -state.budget.reserved)
     state.ready_first = state.ready_last = NULL
     state.ready_count = 0
     state.ready_bytes = 0
@@ -235,7 +258,7 @@ cdef class Engine:
         hops: str | None = None,
     ):
         memset(&self.state, 0, sizeof(EngineState))
-        self.state.budget.limit = max_memory_bytes
+        set_limit(&self.state.budget, max_memory_bytes, max_memory_bytes // RESERVE_PARTS)
         self.state.budget.pool = the_pool()
         self.state.settings.max_message_bytes = min(max_message_bytes, 1 << 30)
         self.state.settings.stream_timeout_ns = stream_timeout_ns
@@ -321,23 +344,31 @@ cdef class Engine:
     def pump(self, FrameSource source not None, int limit=4096, int timeout_ms=100) -> int:
         """Read at most *limit* frames from *source*; see ``FrameSource.pump`` for the result.
 
-        Returns early when finished exchanges take an eighth of the budget: only ``take`` makes room then.
+        Returns early when finished exchanges take an eighth of the budget, or what was given up half of its reserve:
+        only ``take`` makes room then.
         """
         cdef int64_t most = self.state.budget.limit // 8 if self.state.budget.limit else INT64_MAX
         cdef int passed = 0
         cdef int count = 0
         cdef int asked
-        cdef int64_t before
+        cdef int64_t before, reserved_before
+        cdef const Budget* budget = &self.state.budget
         with nogil:
-            while passed < limit and (passed == 0 or self.state.ready_bytes < most):
+            while passed < limit and (
+                passed == 0 or self.state.ready_bytes < most and budget.reserved <= budget.reserve // 2
+            ):
                 asked = self.stride if self.stride < limit - passed else limit - passed
                 before = self.state.ready_bytes
+                reserved_before = budget.reserved
+                take_secrets(&self.asking)
                 count = source.pump(on_frame, &self.intake, asked, 0 if passed else timeout_ms)
                 if count < 0:
                     break
                 passed += count
                 # A frame of tiny messages finishes hundreds of exchanges: fewer such frames at a time.
-                if self.state.ready_bytes - before > most // 2:
+                if self.state.ready_bytes - before > most // 2 or (
+                    budget.reserved - reserved_before > budget.reserve // 4
+                ):
                     self.stride = self.stride // 2 if self.stride > 1 else 1
                 elif self.stride < MOST_FRAMES:
                     self.stride *= 2
@@ -348,6 +379,7 @@ cdef class Engine:
     def tick(self, int64_t now_ns):
         """Tell the time: gives up holes, connections and fragments that were waited for long enough."""
         with nogil:
+            take_secrets(&self.asking)
             self.intake.jumps = 0
             if now_ns > self.state.now_ns or now_ns < self.state.now_ns - JUMP_NS:
                 self.state.now_ns = now_ns
@@ -417,9 +449,11 @@ cdef class Engine:
         cdef Exchange* last = first
         cdef size_t count
         cdef int64_t octets = 0
+        cdef int64_t reserved = 0
         if first == NULL:
             return batch_adopt(NULL, NULL, 0, 0, NULL)
         octets = first.footprint
+        reserved = first.footprint if first.reserved else 0
         count = 1
         if (limit == 0 or self.state.ready_count <= limit) and (
             limit_bytes == 0 or self.state.ready_bytes <= limit_bytes
@@ -430,6 +464,7 @@ cdef class Engine:
         ):
             last = last.next
             octets += last.footprint
+            reserved += last.footprint if last.reserved else 0
             count += 1
         self.state.ready_first = last.next
         if last.next == NULL:
@@ -438,6 +473,7 @@ cdef class Engine:
         self.state.ready_count -= <uint32_t>count
         self.state.ready_bytes -= octets
         self.state.budget.used -= octets
+        charge_reserve(&self.state.budget, -reserved)
         return batch_adopt(first, last, count, octets, self.state.budget.pool)
 
     def ports(self, most: int = 16) -> list:
@@ -504,21 +540,47 @@ cdef class Engine:
     def set_key_source(self, source, *, bint wait=False):
         """Ask *source* for further lines of a key log (octets, whole lines) where a connection's secrets are missing.
 
-        With *wait*, connections wait for secrets that come up late, 64 KiB a direction at most.
+        With *wait*, connections wait for secrets that come up late, for as long as for a missing segment and with
+        256 KiB a direction at most; all of them together may hold an eighth of the budget.
         """
-        cdef TlsTable* table = <TlsTable*>self.state.tls
         self.key_source = source
-        table.ask = NULL
+        self.asking.engine = <void*>self if source is not None else NULL
+        self.asking.log_wait_ns = self.state.settings.stream_timeout_ns if wait and source is not None else 0
+        self.ask_for_keys()
+
+    def set_key_probe(self, KeySource source, int64_t wait_ns=0):
+        """Take secrets from *source* as they come up, also beside a key log; the GIL is not needed for that.
+
+        Connections wait for them for *wait_ns* at most, within the bounds of ``set_key_source``. None ends it.
+        """
+        self.asking.take, self.asking.source = NULL, NULL
+        self.key_probe = source
         if source is not None:
+            self.asking.take, self.asking.source = source.take, source.source
+        self.asking.probe_wait_ns = wait_ns if source is not None else 0
+        self.ask_for_keys()
+
+    cdef void ask_for_keys(self):
+        cdef TlsTable* table = <TlsTable*>self.state.tls
+        self.asking.state = &self.state
+        table.ask = NULL
+        if self.asking.engine != NULL or self.asking.take != NULL:
             table.ask = ask_secrets
-        table.ask_context = <void*>self
-        table.wait = wait
+        table.ask_context = &self.asking
+        table.wait_ns = max(self.asking.log_wait_ns, self.asking.probe_wait_ns)
 
     def statistics(self) -> dict:
         """A snapshot of all counters; the balances they keep are stated in ``levo.ledger``."""
         cdef dict numbers = self.state.stats
+        cdef KeyTable* keys
         dropped = numbers["exchanges_dropped"]
         numbers["exchanges_dropped"] = {name: dropped[number] for number, name in DROP_NAMES.items()}
+        keys = (<TlsTable*>self.state.tls).keys
+        numbers["secrets_received"] = keys.received
+        numbers["secrets_used"] = keys.used
+        numbers["secrets_unused"] = keys.unused
+        numbers["secrets_refused"] = keys.refused
+        numbers["secrets_held"] = keys.received - keys.used - keys.unused - keys.refused
         numbers["memory_used_bytes"] = self.state.budget.used
         numbers["memory_refused"] = self.state.budget.refused
         return numbers

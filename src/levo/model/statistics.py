@@ -75,6 +75,11 @@ class EngineStatistics(TypedDict):
     responses_seen: int
     hops_linked: int
     hops_hurried: int
+    secrets_received: int
+    secrets_used: int
+    secrets_unused: int
+    secrets_refused: int
+    secrets_held: int
     memory_used_bytes: int
     memory_refused: int
 

@@ -25,7 +25,6 @@ from levo.satellite.access.ingestion import IngestionTokens
 from levo.satellite.alerts.detector import AlertDetector
 from levo.satellite.alerts.watcher import AlertWatcher
 from levo.satellite.alerts.webhooks import WebhookSender
-from levo.satellite.catalog.derived import DerivedCatalog
 from levo.satellite.certificate import Certificate, read_authority
 from levo.satellite.connections import (
     BACKLOG,
@@ -36,6 +35,7 @@ from levo.satellite.connections import (
 )
 from levo.satellite.header_timeout import bounded_protocol
 from levo.satellite.keys import KeyWatch
+from levo.satellite.learn import NameRule
 from levo.satellite.learner import JOURNAL_NAME, Bounds, Progress
 from levo.satellite.log_rate import calm_log
 from levo.satellite.queue import Journal
@@ -60,7 +60,6 @@ from levo.satellite.web import (
 _LOG = logging.getLogger(__name__)
 LOCK_NAME = "satellite.lock"
 _GRACE_S = 5.0
-_FRESH_EVERY_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
         def on_decided() -> None:
             loop.call_soon_threadsafe(supervisor.wake_for_decisions)
 
-        catalogs = Catalogs(reader, userdata.decisions, on_decided)
+        catalogs = Catalogs(reader, on_decided)
         live = LiveChannel(catalogs.revision)
 
         def on_progress(progress: Progress) -> None:
@@ -187,13 +186,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             _server(app, settings, listener.connections)
             for app, listener in zip((site, otlp), sockets, strict=True)
         ]
-        background = [
-            asyncio.create_task(each, name=name)
-            for each, name in (
-                (_alerts(reader, catalogs.whole, userdata, web_url, settings).run(), "alerts"),
-                (_keep_fresh(catalogs.whole), "catalog"),
-            )
-        ]
+        background = [asyncio.create_task(_alerts(reader, userdata, web_url, settings).run(), name="alerts")]
         try:
             await supervisor.start()
             keys.start()
@@ -239,26 +232,13 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             journal.tidy()
 
 
-async def _keep_fresh(derived: DerivedCatalog) -> None:
-    """Refresh expensive data incrementally."""
-    while True:
-        try:
-            done = await asyncio.to_thread(derived.refresh)
-        except Exception as error:
-            # The next look may succeed; the text may name what was captured.
-            _LOG.error("catalog: %s", type(error).__name__)
-            done = True
-        await asyncio.sleep(_FRESH_EVERY_S if done else 0.2)
-
-
 def _alerts(
     reader: CatalogReader,
-    derived: DerivedCatalog,
     userdata: UserData,
     web_url: str,
     settings: SatelliteSettings,
 ) -> AlertWatcher:
-    detector = AlertDetector(reader, derived, userdata.alerts, userdata.settings)
+    detector = AlertDetector(reader, userdata.alerts, userdata.settings)
     sender = WebhookSender(
         userdata.alerts, userdata.webhooks, web_url, link_local=settings.webhook_link_local
     )
@@ -284,11 +264,12 @@ def _connect(settings: SatelliteSettings, web_url: str, admission: IngestionToke
 
 
 def _bounds(settings: SatelliteSettings) -> Bounds:
-    """Return how much the learner keeps."""
+    """Return how much the learner keeps, and what of it as text."""
     return Bounds(
         Limits(settings.max_hosts, settings.max_places, settings.host_names == "all"),
         Retention(settings.endpoint_retention_ns, settings.refused_retention_ns),
         settings.learner_max_bytes,
+        NameRule(settings.min_objects, settings.min_callers),
     )
 
 

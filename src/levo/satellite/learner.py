@@ -15,7 +15,7 @@ import os
 import select
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from functools import partial
@@ -30,6 +30,7 @@ from levo.satellite.learn import (
     BodyBudget,
     Detectors,
     LearnSettings,
+    NameRule,
     Origin,
     RecentDeliveries,
     SensorReport,
@@ -65,6 +66,10 @@ MAX_DELTA_ENDPOINTS = 20_000
 PRUNE_INTERVAL_S = 600.0
 """How often old rollups, and what was not seen for long, are deleted."""
 DAY_NS = 86_400 * 10**9
+LOOKED_AT_ONCE = 100
+"""Endpoints that are looked at for sensitive data in one transaction."""
+BUSY_SHARE, IDLE_SHARE = 0.1, 0.5
+"""Of the time, at most that goes into looking while there is something to learn, and while there is not."""
 _NICE = 5
 CAREFUL_RECORDS = 1000
 """So many records after a crash, all is well again."""
@@ -159,7 +164,7 @@ class Learner:
         self._writer = writer
         self._careful_records = 0 if mode is Mode.NORMAL else CAREFUL_RECORDS
         self._skip_one = mode is Mode.SKIP_ONE
-        self._settings = settings
+        self._settings = settings._replace(known_names=writer.known_names)
         if settings.budget is not None:
             settings.budget.counted(writer.paths_of)
         self._recent = RecentDeliveries(writer.is_known)
@@ -168,6 +173,8 @@ class Learner:
         self._committed = writer.checkpoint()
         self._last_commit_s = self._last_prune_s = float("-inf")
         self._first_uncommitted_s = 0.0
+        self._to_look = True
+        self._look_s = float("-inf")
         self._unreadable = 0
 
     def step(self, now_s: float) -> bool:
@@ -209,6 +216,7 @@ class Learner:
             deliveries=self._recent.fresh,
         )
         self._unreadable += self._delta.unreadable_records
+        self._to_look = True
         self._delta = State()
         self._recent.committed()
         if now_s - self._last_prune_s > PRUNE_INTERVAL_S:
@@ -216,6 +224,27 @@ class Learner:
             self._writer.prune(time.time_ns(), self._retention)
         self._careful_records = max(0, self._careful_records - 1)
         self._last_commit_s = now_s
+        return self.progress()
+
+    def look_wait_s(self, now_s: float) -> float | None:
+        """Return in how long some endpoints are to be looked at for sensitive data; None if none is known."""
+        return max(0.0, self._look_s - now_s) if self._to_look else None
+
+    def look(self, stopwatch: Callable[[], float] = time.monotonic) -> Progress | None:
+        """Look at some endpoints for sensitive data; return None if there was none to look at.
+
+        Raises:
+            LevoError: nothing was written; the disk or the file refuses.
+        """
+        start_s = stopwatch()
+        found = self._writer.look(LOOKED_AT_ONCE)
+        end_s = stopwatch()
+        share = IDLE_SHARE if self._reader.position == self._committed.position else BUSY_SHARE
+        self._look_s = end_s + (end_s - start_s) * (1 / share - 1)
+        self._to_look = found is not None
+        if found is None:
+            return None
+        self._committed = found
         return self.progress()
 
     def listen(self) -> None:
@@ -253,22 +282,25 @@ def only_learner(data_dir: Path) -> Iterator[None]:
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """How much the learner keeps; the main process says so."""
+    """How much the learner keeps, and what of it as text; the main process says so."""
 
     limits: Limits = Limits()
     retention: Retention = Retention(400 * DAY_NS, 30 * DAY_NS)
     memory_octets: int = 256 << 20
     """About how much the paths of hosts may take in memory."""
+    names: NameRule = NameRule()
+    """What proves that a name is one."""
 
 
 def run(data_dir: Path, mode: Mode, bounds: Bounds, commands: int, answers: int) -> None:
     """Work until told to end, reading from and writing to the file descriptors given."""
-    settings = load_settings(data_dir)
+    settings = load_settings(data_dir)._replace(names=bounds.names)
     with (
         only_learner(data_dir),
         CatalogWriter(
             data_dir / DATABASE_NAME,
             key=settings.caller_key,
+            names=settings.names,
             limits=bounds.limits,
             memory_octets=bounds.memory_octets,
         ) as writer,
@@ -293,6 +325,14 @@ def run(data_dir: Path, mode: Mode, bounds: Bounds, commands: int, answers: int)
                 wait = learner.wait_s(time.monotonic())
             if draining and not progressed:
                 return
+            look = learner.look_wait_s(time.monotonic())
+            if look == 0.0 and not draining:
+                seen = learner.look()
+                if seen is not None:
+                    _tell(answers, seen)
+                look = learner.look_wait_s(time.monotonic())
+            if look is not None:
+                wait = look if wait is None else min(wait, look)
             if select.select([commands], [], [], 0.0 if progressed or draining else wait)[0]:
                 said = os.read(commands, 4096)
                 if not said:

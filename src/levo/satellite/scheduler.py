@@ -46,6 +46,8 @@ class DecisionScheduler:
         self._decided: dict[Scope, _Decided] = {}
         self._waits: dict[Scope, float] = {}
         """Until when those wait that have learned more of the same."""
+        self._waiting: dict[Scope, int] = {}
+        """How much they had learned when that was found out."""
 
     def decide(
         self,
@@ -58,10 +60,12 @@ class DecisionScheduler:
         for scope, paths in pending.items():
             if now_s < self._next_s.get(scope, 0.0):
                 continue
+            if now_s < self._waits.get(scope, 0.0) and self._waiting.get(scope) == paths.learned:
+                continue  # nothing new since: its tree need not be counted again
             size = paths.root.size()
             last = self._decided.get(scope)
             if last is not None and now_s < last.settled_s and last.covers(size, paths.learned):
-                self._waits[scope] = last.settled_s
+                self._waits[scope], self._waiting[scope] = last.settled_s, paths.learned
                 continue
             start = self._stopwatch()
             decisions[scope] = decide_templates(paths, overrides(scope))
@@ -69,12 +73,14 @@ class DecisionScheduler:
             self._next_s[scope] = now_s + min(_AT_MOST_S, took * _SHARE)
             self._decided[scope] = _Decided(size, paths.learned, now_s + SETTLED_S)
             self._waits.pop(scope, None)
+            self._waiting.pop(scope, None)
         return decisions
 
     def listen(self) -> None:
         """Make all that are pending due: people have said something about paths."""
         self._decided.clear()
         self._waits.clear()
+        self._waiting.clear()
 
     def due_s(self, pending: Iterable[Scope]) -> float | None:
         """Return when the first of the *pending* hosts is due, None if there is none."""

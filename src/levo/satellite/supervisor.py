@@ -63,7 +63,7 @@ class LearnerSupervisor:
         """Args:
         data_dir: that of the Satellite.
         on_progress: called after each commit.
-        bounds: how much the learner keeps.
+        bounds: how much the learner keeps, and what of it as text.
         journal_end: up to where the journal is durable.
         backoff_s: the pause before the first restart; it doubles while there is no progress.
         clock_s: a clock that is never set back.

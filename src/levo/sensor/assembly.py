@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from levo.sensor.capture.file import FileSource
     from levo.sensor.capture.filters import Endpoint
     from levo.sensor.capture.live import LiveSource
+    from levo.sensor.capture.probe_link import ProbeLink
+    from levo.sensor.capture.tlsprobe import ProbeSource
     from levo.sensor.export.destination import Destination
     from levo.sensor.export.output import Output
     from levo.sensor.export.settings import OtlpSettings
@@ -84,6 +86,8 @@ class Sensor:
     runs_as: str
     """User, capabilities and system calls that are left; empty where nothing was given up."""
     warnings: tuple[str, ...]
+    probe: ProbeLink | None
+    """Where secrets of TLS connections come from, live."""
     claim: Claim
     """Which sensor this is; held as long as this object."""
 
@@ -100,7 +104,7 @@ class Sensor:
         """What the sensor has seen and done, with what the finisher hid among the engine's counters."""
         seen = self.pipeline.snapshot()
         engine: SensorStatistics = {**seen.engine, **self.finisher.statistics()}
-        return replace(seen, engine=engine)
+        return replace(seen, engine=engine, probe=None if self.probe is None else self.probe.statistics())
 
     def metrics(self) -> list[Metric]:
         seen = self.snapshot()
@@ -119,7 +123,9 @@ class Sensor:
 
 
 def ledger_of(seen: Snapshot) -> Ledger:
-    return Ledger.from_statistics(seen.engine, seen.capture, seen.outputs, seen.pipeline, seen.ready)
+    return Ledger.from_statistics(
+        seen.engine, seen.capture, seen.outputs, seen.pipeline, seen.ready, seen.probe
+    )
 
 
 def open_sensor(merged: Merged, environ: Mapping[str, str], privileges: Plan | None = None) -> Sensor:
@@ -186,9 +192,10 @@ def open_sensor(merged: Merged, environ: Mapping[str, str], privileges: Plan | N
         if listener is not None:
             listener.close()
         raise
+    probe = _look_for_probe(pipeline, config)
     warnings = merged.warnings + ((warning,) if warning else ()) + tuple(lost)
     return Sensor(
-        pipeline, source, live, tuple(outputs), finisher, resource, listener, runs_as, warnings, claim
+        pipeline, source, live, tuple(outputs), finisher, resource, listener, runs_as, warnings, probe, claim
     )
 
 
@@ -331,6 +338,20 @@ def _give_keys(engine: Engine, config: SensorConfig, file: FileSource | None) ->
         engine.set_key_source(CaptureSecrets(file))
     elif config.tls_keylog is not None:
         engine.set_key_source(KeyLogFile(config.tls_keylog), wait=True)
+
+
+def _look_for_probe(pipeline: Pipeline, config: SensorConfig) -> ProbeLink | None:
+    """Have the engine take the secrets of ``levo tls probe`` whenever that runs beside a live capture."""
+    if config.read is not None or config.tls_probe == "off":
+        return None
+    from levo.sensor.capture.probe_link import WAIT_NS, ProbeLink
+
+    def changed(source: ProbeSource | None) -> None:
+        pipeline.order(lambda engine: engine.set_key_probe(source, WAIT_NS)).wait(_APPLY_WITHIN_S)
+
+    link = ProbeLink(config.tls_probe, changed)
+    link.start()
+    return link
 
 
 def _refuse_overwriting(config: SensorConfig) -> None:

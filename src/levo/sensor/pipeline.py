@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from levo.model.statistics import EncryptedEndpoint, EngineStatistics, PortUse, UnnamedTunnel
     from levo.sensor.capture.file import FileSource
     from levo.sensor.capture.live import LiveSource
-    from levo.sensor.capture.statistics import FileStatistics, LiveStatistics
+    from levo.sensor.capture.statistics import FileStatistics, LiveStatistics, ProbeStatistics
 
 _NS = 1_000_000_000
 _FRAMES_PER_PUMP = 8192
@@ -102,6 +102,8 @@ class Snapshot:
     """``Engine.encrypted()``: endpoints that are talked to over TLS."""
     unnamed_tunnels: tuple[UnnamedTunnel, ...] = ()
     """``Engine.unnamed_tunnels()``: UDP ports that look like VXLAN and are not opened."""
+    probe: ProbeStatistics | None = None
+    """What the probe of TLS libraries counted; None where there never was one."""
 
 
 class _Seen(TypedDict):

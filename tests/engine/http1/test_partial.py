@@ -168,22 +168,3 @@ def test_what_follows_a_tunnel_whose_200_was_cut_is_no_http():
 
     (exchange,) = run(without(talk.segments, 60, len(answer), False)).exchanges
     assert (exchange["request"]["method"], exchange["response"]["status"]) == ("CONNECT", 200)
-
-
-def test_heads_that_are_evicted_count_as_evicted_exchanges():
-    """Thousands of requests whose head never ends, in less memory than they need."""
-    from tests.helpers.packets import Ends, frame
-
-    octets: list[bytes] = []
-    for n in range(1500):
-        talk = Conversation().handshake().client(LINE + HOST + b"X: " + b"x" * 1300)
-        talk.client(b"y" * 1400).client(b"z" * 1400)
-        ends = Ends(client_port=20000 + n)
-        octets += [frame(s, ends) for s in talk.segments]
-    frames = [(1_700_000_000_000_000_000 + i * 1000, data, len(data)) for i, data in enumerate(octets)]
-    found = run_frames(frames, max_memory_bytes=2 << 20)
-
-    dropped = found.statistics["exchanges_dropped"]
-    evicted = dropped["evicted"]
-    assert evicted > 0
-    assert len(found.exchanges) + evicted == 1500

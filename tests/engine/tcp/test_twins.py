@@ -14,7 +14,7 @@ from tests.helpers.conversation import Conversation, converse
 from tests.helpers.effort import scaled
 from tests.helpers.engine_runs import Run, run_frames
 from tests.helpers.lines import Exchange
-from tests.helpers.packets import CapturedFrame, Ends, Segment, ethernet, frame, ip, ipv4
+from tests.helpers.packets import ACK, RST, CapturedFrame, Ends, Segment, ethernet, frame, ip, ipv4
 
 START = 1_700_000_000_000_000_000
 MICROSECOND = 1_000
@@ -180,6 +180,27 @@ def test_the_ports_of_a_translated_connection_may_be_used_again():
         frames += seen(segments, PATHS["NodePort"], start_ns=START + i * 10**9)
     run = run_frames(frames)
     assert contents(run) == owned([f"n{i}" for i in range(5)], 2) and len(run.exchanges) == 10
+
+
+@pytest.mark.parametrize("end", ["FIN", "RST"])
+@pytest.mark.parametrize("shows", [(False,), (True,), (True, False)], ids=["answers", "requests", "both"])
+def test_half_translated_packets_may_have_the_ends_of_a_connection_that_is_over(shows, end):
+    """A bridge sees the answers after their destination was translated back, and before their source is.
+
+    The client's port was used for the server itself before; translation then takes another one.
+    """
+    before = requests(2, "before", client_isn=0x1234_5678, server_isn=0x2345_6789)
+    if end == "RST":
+        before = [*before[:-3], replace(before[-3], flags=RST | ACK)]
+    places = [
+        Place(SERVICE),
+        Place(POD, 5, shows=shows),
+        Place(Ends(POD.client, 35627, POD.server, POD.server_port), 10),
+    ]
+    frames = seen(before, [Place(POD)])
+    frames += seen(requests(5), places, start_ns=START + 10**9)
+    run = run_frames(frames)
+    assert contents(run) == sorted(owned(["before"], 2) + owned(["a"], 5)) and len(run.exchanges) == 7
 
 
 ISN = st.integers(1 << 17, 2**32 - 1)

@@ -192,6 +192,61 @@ def test_secrets_may_come_up_when_all_is_said(recorded, closed: bool) -> None:
     assert_balanced(engine.statistics())
 
 
+@pytest.mark.parametrize("late", ["CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"])
+def test_one_direction_may_be_readable_before_the_other(tmp_path, late: str) -> None:
+    """A response is not read before its request, whose stream HTTP/2 would not know yet."""
+    peers = TlsPeers(tmp_path, version=V13, offers=["h2"], accepts=["h2"]).handshake()
+    turns = simple_exchanges(3).turns
+    for from_client, octets in turns:
+        peers.send(from_client, octets)
+    frames = frames_of(peers.talk)
+    lines = peers.key_log.read_bytes().splitlines(keepends=True)
+    expected = [seen_in(x) for x in read(frames_of(list(turns)), Engine())]
+
+    for known_at in range(len(frames) + 1):
+        engine = engine_with(b"".join(line for line in lines if late.encode() not in line))
+        engine.set_key_source(lambda: b"", wait=True)
+        engine.feed(frames[:known_at])
+        engine.add_secrets(b"".join(line for line in lines if late.encode() in line))
+        exchanges = read(frames[known_at:], engine)
+
+        assert [seen_in(x) for x in exchanges] == expected, known_at
+        assert [x["incomplete"] for x in exchanges] == [None] * 3, known_at
+
+
+def test_what_all_connections_hold_is_bounded(tmp_path) -> None:
+    """An eighth of the budget: past it, connections are given up, and their octets are counted as opaque."""
+    peers = http1_peers(tmp_path, V13)
+    engine = Engine(max_memory_bytes=1 << 20)
+    engine.set_key_source(lambda: b"", wait=True)
+
+    for port in range(40):
+        conversation = Conversation().handshake()
+        for from_client, octets in peers.talk:
+            conversation.send(from_client, octets)
+        ends = Ends(client_port=40_000 + port, server_port=8443)
+        engine.feed(list(capture_segments(conversation.segments, ends)))
+        assert engine.statistics()["memory_used_bytes"] < 1 << 19
+    opaque = engine.statistics()["payload_bytes_opaque"]
+    engine.finish()
+
+    assert opaque > 20 * sum(len(octets) for _, octets in peers.talk)
+    assert_balanced(engine.statistics())
+
+
+def test_secrets_are_counted_as_used_once(recorded) -> None:
+    talk, secrets = recorded
+    engine = engine_with(secrets)
+    read(frames_of(talk), engine)
+
+    counted = engine.statistics()
+
+    needed = counted["secrets_received"]
+    assert needed in (1, 4)
+    assert counted["secrets_used"] == needed
+    assert counted["secrets_unused"] == counted["secrets_refused"] == counted["secrets_held"] == 0
+
+
 def test_octets_wait_for_their_secrets_as_long_as_for_a_segment(recorded) -> None:
     """Behind the stream timeout they are counted as opaque, and secrets that come up then are too late."""
     talk, secrets = recorded
@@ -242,6 +297,51 @@ def test_one_lost_packet_costs_at_most_the_exchange_it_belongs_to(recorded) -> N
         if len(whole) < COUNT - 1:
             wrong[lost] = len(whole)
     assert wrong == {}
+
+
+@pytest.mark.parametrize(("version", "ciphers"), SUITES)
+def test_reading_goes_on_behind_hundreds_of_lost_records(tmp_path, version, ciphers) -> None:
+    """The number of the next record follows from itself, or is within reach of trying."""
+    lost = 120 if ciphers is not None and "CHACHA" in ciphers else 900
+    peers = TlsPeers(tmp_path, version=version, ciphers=ciphers).handshake()
+    for number in range(lost + 20):
+        peers.send(True, request_of(number)).send(False, b"HTTP/1.1 204 No Content\r\n\r\n")
+    frames = frames_of(peers.talk)
+    targets = [x["request"]["target"] for x in read(frames, engine_with(peers.key_log.read_bytes()))]
+    assert len(targets) == lost + 20
+    half = len(frames) // 2
+
+    engine = engine_with(peers.key_log.read_bytes())
+    exchanges = read([*frames[: half - lost], *frames[half + lost :]], engine)
+
+    whole = [x["request"]["target"] for x in exchanges if x["incomplete"] is None]
+    assert whole[-5:] == targets[-5:]
+    assert len(whole) >= 15
+    assert engine.statistics()["gap_bytes"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", [V12, V13], ids=["1.2", "1.3"])
+def test_reading_goes_on_behind_a_hole_of_many_mebibytes(tmp_path, version) -> None:
+    """Past 64 MiB the numbers would be those of another connection: records say that it is the same."""
+    size = 90 << 20
+    peers = TlsPeers(tmp_path, version=version, ciphers=SUITES[1][1] if version == V12 else None).handshake()
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size
+    peers.send(True, request_of(1)).send(False, head)
+    for _ in range(size >> 18):
+        peers.send(False, bytes(1 << 18))
+    for number in range(2, 6):
+        peers.send(True, request_of(number)).send(False, response_of(number))
+    frames = frames_of(peers.talk, 60_000)
+    large = [number for number, frame in enumerate(frames) if len(frame[1]) > 59_000]
+
+    engine = engine_with(peers.key_log.read_bytes())
+    exchanges = read([*frames[: large[5]], *frames[large[-40] :]], engine)
+
+    whole = [x["request"]["target"] for x in exchanges if x["incomplete"] is None]
+    assert whole == [f"/{number}" for number in range(2, 6)]
+    assert [body(x["response"]) for x in exchanges[-4:]] == [content_of(number) for number in range(2, 6)]
+    assert engine.statistics()["gap_bytes"] > 80 << 20
 
 
 def read_targets(frames: Sequence[CapturedFrame], secrets: bytes) -> list[bool]:

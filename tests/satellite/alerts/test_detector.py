@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from levo.satellite.alerts.detector import AlertDetector
-from levo.satellite.catalog.derived import DerivedCatalog
 from levo.satellite.catalog.place import place_of
 from levo.satellite.learn import Run, Scope, SensorReport, State, learn_all, learn_sensor
 from levo.satellite.queue import Position
@@ -42,10 +41,7 @@ class World:
         self.detector.look(True)
 
     def restarted(self) -> AlertDetector:
-        derived = DerivedCatalog(self.reader, self.userdata.decisions)
-        self.detector = AlertDetector(
-            self.reader, derived, self.userdata.alerts, self.userdata.settings, self.clock
-        )
+        self.detector = AlertDetector(self.reader, self.userdata.alerts, self.userdata.settings, self.clock)
         return self.detector
 
     def see(self, *seen: str) -> None:
@@ -192,17 +188,17 @@ def test_a_sensor_of_the_release_before_that_was_upgraded_is_not_silent(world: W
 
 def test_rejected_findings_raise_no_alert(tmp_path: Path) -> None:
     userdata = UserData(tmp_path / "userdata.sqlite3")
-    catalog(tmp_path / "catalog", shop()).close()
+    catalog(tmp_path / "catalog", shop(), looked=False).close()
     reader = CatalogReader(tmp_path / "catalog", userdata.path)
-    derived = DerivedCatalog(reader, userdata.decisions)
-    detector = AlertDetector(reader, derived, userdata.alerts, userdata.settings, lambda: NOW)
+    detector = AlertDetector(reader, userdata.alerts, userdata.settings, lambda: NOW)
 
     def sensitive() -> set[str]:
         return {alert.subject for alert in detector.sensitive_fields()}
 
     assert sensitive() == set(), "nothing is looked at yet"
-    derived.refresh()
-    before, rejected = sensitive(), derived.all_sensitive()[0]
+    with CatalogWriter(reader.path) as writer:
+        writer.look()
+    before, rejected = sensitive(), reader.sure_sensitive(0.0)[0]
     row = reader.endpoint(rejected.endpoint)
     assert row is not None and len(before) == 3
     userdata.decisions.decide("reject", place_of(row), f"{rejected.location} {rejected.kind}", "anna", NOW)

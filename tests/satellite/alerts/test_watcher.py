@@ -11,7 +11,6 @@ from typing import Any
 from levo.satellite.alerts.detector import AlertDetector
 from levo.satellite.alerts.watcher import AlertWatcher
 from levo.satellite.alerts.webhooks import WebhookSender
-from levo.satellite.catalog.derived import DerivedCatalog
 from levo.satellite.store import CatalogReader
 from levo.satellite.store.userdata import UserData
 from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
@@ -30,8 +29,7 @@ def watcher(folder: Path, clock: Clock) -> tuple[AlertWatcher, UserData]:
         folder / "catalog", [trace("/old", end_ns=NOW - 60 * SECOND), trace("/new", host="b.example")]
     ).close()
     reader = CatalogReader(folder / "catalog", userdata.path)
-    derived = DerivedCatalog(reader, userdata.decisions)
-    detector = AlertDetector(reader, derived, userdata.alerts, userdata.settings, clock)
+    detector = AlertDetector(reader, userdata.alerts, userdata.settings, clock)
     sender = WebhookSender(userdata.alerts, userdata.webhooks, "http://satellite/", clock)
     return AlertWatcher(detector, sender), userdata
 

@@ -261,7 +261,7 @@ PARAMETERS = [{"name": "user", "value": "a b&c"}, {"name": "age", "value": 7}, {
 def test_the_parameters_of_a_form_teach_its_body(media: str, headers: list[dict[str, str]]) -> None:
     posted = {"mimeType": media, "params": PARAMETERS}
     traces, _ = read(*[entry(request__postData=posted, request__headers=headers)] * 6)
-    document = render_document("a", operations_of(learn_all(State(), traces)))
+    document = render_document("a", operations_of(learn_all(State(), traces)), shared=False)
     ((kind, content),) = document["paths"]["/items"]["post"]["requestBody"]["content"].items()
 
     assert kind == ("multipart/form-data" if "multipart" in str((media, headers)) else FORM)
@@ -293,7 +293,7 @@ def test_anything_anywhere_is_used_or_counted_and_can_be_written(place: Any, val
     holder, name = place(odd)
     holder[name] = value
     traces, report = read(odd)
-    document = render_document("a", operations_of(learn_all(State(), traces)))
+    document = render_document("a", operations_of(learn_all(State(), traces)), shared=False)
 
     assert report.used + report.skipped.total() == 1 == len(traces) + report.skipped.total()
     json.dumps(document, ensure_ascii=False).encode()

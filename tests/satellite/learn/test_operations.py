@@ -130,6 +130,45 @@ def test_three_hundred_operations_are_told_apart_and_a_flood_is_bounded() -> Non
     assert len(many) == 513
 
 
+def called_by_rpc(method: str, answer: object, number: int = 1) -> Trace:
+    return posted({"jsonrpc": "2.0", "id": number, "method": method, "params": []}, answer, path="/rpc")
+
+
+def test_methods_of_json_rpc_are_endpoints_with_their_own_bodies() -> None:
+    traces = [
+        called_by_rpc("user.find", {"jsonrpc": "2.0", "id": 1, "result": {"name": "n"}}) for _ in range(3)
+    ]
+    traces += [
+        called_by_rpc("eth_blockNumber", {"jsonrpc": "2.0", "id": 1, "result": "0x1"}) for _ in range(3)
+    ]
+
+    assert shown(traces) == {"/rpc#user.find": {"POST"}, "/rpc#eth_blockNumber": {"POST"}}
+
+
+def test_answers_of_a_batch_of_json_rpc_belong_to_their_ids() -> None:
+    batch = [{"jsonrpc": "2.0", "id": n, "method": name} for n, name in enumerate(("a.one", "b.two"))]
+    batch.append({"jsonrpc": "2.0", "method": "c.tell"})
+    answers = [{"jsonrpc": "2.0", "id": 1, "result": "b"}, {"jsonrpc": "2.0", "id": 0, "result": "a"}]
+    parts = parts_of(posted(batch, answers, path="/rpc"))
+
+    assert [part.keys[-1] for part in parts] == ["a.one", "b.two", "c.tell"]
+    assert [b'"a"' in parts[0].trace.response_body, b'"b"' in parts[1].trace.response_body] == [True, True]
+    assert parts[2].trace.response_body == b""
+
+
+@pytest.mark.parametrize("method", ["anna.meyer@example.org", "4711", "x" * 200, 5, None])
+def test_what_is_no_name_of_a_method_stays_at_its_path(method: object) -> None:
+    assert parts_of(posted({"jsonrpc": "2.0", "id": 1, "method": method}, path="/rpc")) == ()
+
+
+def test_a_method_of_json_rpc_that_does_not_exist_is_no_endpoint() -> None:
+    missing = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": "Method not found"}}
+
+    assert shown([called_by_rpc("user.find", {"result": 1}), called_by_rpc("user.scan", missing)]) == {
+        "/rpc#user.find": {"POST"}
+    }
+
+
 def test_grpc_methods_are_endpoints_whatever_their_names() -> None:
     methods = ("Get", "List", "Kowalski", "Oyelaran", "Brzezinski", "Takahashi")
     traces = [called(f"/shop.v1.Orders/{method}") for method in methods for _ in range(3)]

@@ -68,7 +68,7 @@ def test_without_annotations_more_of_the_same_traffic_changes_nothing() -> None:
 def test_no_status_makes_a_document_invalid(status: int, version: str) -> None:
     """Whatever stands in the place of a status code: ``default``, never a key that OpenAPI does not know."""
     traces = [trace("GET", "/users", code, received={"a": 1}) for code in (200, status)]
-    document = render_document("shop", operations(traces), version=version)
+    document = render_document("shop", operations(traces), version=version, shared=False)
     validate(document)
     responses = document["paths"]["/users"]["get"]["responses"]
 

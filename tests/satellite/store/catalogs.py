@@ -41,8 +41,10 @@ def older_catalog(path: Path, version: int) -> sqlite3.Connection:
     return connection
 
 
-def catalog(path: Path, traces: Iterable[Trace | None]) -> CatalogReader:
-    """Write *traces* and open the catalog for reading."""
+def catalog(path: Path, traces: Iterable[Trace | None], *, looked: bool = True) -> CatalogReader:
+    """Write *traces*, look for sensitive data unless not *looked*, and open the catalog for reading."""
     with CatalogWriter(path) as writer:
         writer.commit(learn_all(State(), traces), Position(1, 1))
+        if looked:
+            writer.look()
     return CatalogReader(path)

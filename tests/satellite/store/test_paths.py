@@ -53,7 +53,10 @@ def test_paths_of_an_uploaded_description_are_overrides(tmp_path: Path) -> None:
     with CatalogWriter(tmp_path / "catalog") as writer:
         writer.commit(learn_all(State(), [trace("/users/alice")]), Position(1, 1))
         store_description(
-            tmp_path / "catalog", SCOPE[:3], 1, '{"openapi": "3.1.0", "paths": {"/users/{name}": {}}}'
+            tmp_path / "catalog",
+            SCOPE[:3],
+            1,
+            '{"openapi": "3.1.0", "paths": {"/users/{name}": {"get": {}}, "x-y": {}}}',
         )
         with sqlite3.connect(tmp_path / "catalog") as connection:
             (override,) = read_overrides(connection, tmp_path / USERDATA_NAME, SCOPE)
@@ -64,6 +67,25 @@ def test_paths_of_an_uploaded_description_are_overrides(tmp_path: Path) -> None:
     # Rows follow with the next decision of the learner; until then none is shown under the old name.
     assert reader.template(1) is None
     reader.close()
+
+
+def test_paths_of_a_description_are_those_below_its_server(tmp_path: Path) -> None:
+    """Names that would be literals by themselves are values below /v1, as described."""
+    document = {
+        "openapi": "3.1.0",
+        "servers": [{"url": "https://shop.example/v1"}],
+        "paths": {"/shelves/{name}": {"get": {}}},
+    }
+    with CatalogWriter(tmp_path / "catalog") as writer:
+        store_description(tmp_path / "catalog", SCOPE[:3], 1, json.dumps(document))
+        writer.commit(
+            learn_all(State(), [trace("/v1/shelves/health"), trace("/v1/shelves/index")]), Position(1, 1)
+        )
+    reader = CatalogReader(tmp_path / "catalog")
+    _, rows = reader.endpoints(EndpointFilter())
+    reader.close()
+
+    assert [row.path for row in rows] == ["/v1/shelves/{name}"]
 
 
 def test_the_evidence_knows_what_a_busy_host_learned_last_and_hashes_of_its_key(

@@ -71,5 +71,5 @@ def test_the_command_says_what_is_lost(tmp_path: Path) -> None:
     done = levo("satellite", "--data-dir", str(tmp_path), "rotate-key")
 
     assert done.returncode == 0, done.stderr
-    assert "New key" in done.stdout and done.stdout.count("Lost:") == 4
+    assert "New key" in done.stdout and done.stdout.count("Lost:") == 5
     assert levo("satellite", "--data-dir", str(tmp_path / "none"), "rotate-key").returncode != 0

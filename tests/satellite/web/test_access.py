@@ -69,7 +69,7 @@ def routes_of_the_application() -> tuple[set[str], set[str]]:
         CatalogWriter(folder / "catalog.sqlite3").close()
         userdata = UserData(folder / "userdata.sqlite3")
         reader = CatalogReader(folder / "catalog.sqlite3", userdata.path)
-        catalogs = Catalogs(reader, userdata.decisions)
+        catalogs = Catalogs(reader)
         with Journal(folder / "journal", max_bytes=1 << 20) as journal:
             ingester = Ingester(journal, max_request_bytes=1, max_in_flight_bytes=1, on_accepted=lambda: None)
             accounts = (userdata.accounts, userdata.sessions, userdata.tokens, userdata.audit)

@@ -11,7 +11,6 @@ from openapi_spec_validator import validate
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from levo.satellite.store.userdata import UserData
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.documents import document_routes
 from levo.satellite.web.problems import on_http_exception
@@ -24,7 +23,7 @@ from tests.satellite.store.catalogs import catalog
 def app(tmp_path: Path) -> Iterator[Starlette]:
     reader = catalog(tmp_path / "catalog", shop())
     yield Starlette(
-        routes=document_routes(Catalogs(reader, UserData(tmp_path / "userdata").decisions)),
+        routes=document_routes(Catalogs(reader)),
         exception_handlers={HTTPException: on_http_exception},
     )
     reader.close()
@@ -53,6 +52,18 @@ def test_an_uploaded_description_is_compared(app: Starlette) -> None:
     ]
     assert found["unused"] == []
     assert found["answers"] == {"contradicted": 0, "unseen": 0, "agrees": 1} and found["unseen"] == []
+
+
+def test_texts_of_an_uploaded_description_are_kept(app: Starlette) -> None:
+    operation = {"summary": "What happened", "operationId": "history", "responses": {}}
+    description = {"swagger": "2.0", "info": {"title": "Our shop"}, "paths": {"/events": {"get": operation}}}
+    assert call(app, "PUT", "/api/description", json.dumps(description).encode()).status == 204
+    document = call(app, "GET", "/api/openapi").json()
+    validate(document)
+    found = document["paths"]["/events"]["get"]
+
+    assert (found["summary"], found["operationId"]) == ("What happened", "history")
+    assert document["info"]["title"] == "Our shop" and found["responses"].keys() == {"200"}
 
 
 def test_each_statement_is_answered_with_what_was_seen(app: Starlette) -> None:

@@ -37,7 +37,7 @@ from levo.satellite.web.triage import Triage
 from tests.satellite.asgi import call
 from tests.satellite.openapi.learned import shop
 from tests.satellite.running import Answer
-from tests.satellite.store.catalogs import NOW, SECOND, trace
+from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
 from tests.satellite.web.test_pages import Site
 
 MANY = 350
@@ -51,7 +51,7 @@ class Exports:
         self.site = Site(folder, traces)
         self.reader, self.userdata = self.site.reader, self.site.userdata
         userdata = self.userdata
-        self.catalogs = Catalogs(self.reader, userdata.decisions)
+        self.catalogs = Catalogs(self.reader)
         triage = Triage(
             self.catalogs,
             userdata.decisions,
@@ -252,11 +252,14 @@ def test_an_explicit_limit_is_obeyed(large: Exports) -> None:
     assert large.csv("/api/endpoints", offset=300) == large.csv("/api/endpoints")[300:]
 
 
-def test_sensitive_data_that_nobody_has_looked_for_yet_is_in_the_export(tmp_path: Path) -> None:
-    exports = Exports(tmp_path, shop())
-    waiting = exports.catalogs
+def test_there_is_no_export_of_sensitive_data_before_all_endpoints_were_looked_at(tmp_path: Path) -> None:
+    catalog(tmp_path / "catalog", shop(), looked=False).close()
+    exports = Exports(tmp_path, None)
+    early = call(exports.app, "GET", "/api/sensitive?format=csv")
 
-    assert waiting.whole.sensitive_fields() is None
+    assert early.status == 503 and early.headers["retry-after"]
+    with CatalogWriter(tmp_path / "catalog") as writer:
+        writer.look()
     assert {row["kind"] for row in exports.csv("/api/sensitive")} >= {"email"}
 
 

@@ -37,8 +37,7 @@ class Site:
         if traces is not None:
             catalog(folder / "catalog", traces).close()
         self.reader = CatalogReader(folder / "catalog", self.userdata.path)
-        catalogs = Catalogs(self.reader, self.userdata.decisions)
-        catalogs.whole.refresh()
+        catalogs = Catalogs(self.reader)
         self._now_ns = NOW + SECOND
         renderer = Renderer("http://127.0.0.1:9999", lambda: self._now_ns)
         pages = Pages(catalogs, self.userdata.decisions, self.userdata.views, renderer, ready())

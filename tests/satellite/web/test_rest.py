@@ -9,7 +9,6 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
-from levo.satellite.store.userdata import UserData
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.problems import on_http_exception
 from levo.satellite.web.rest import derived_routes, rest_routes
@@ -24,7 +23,7 @@ def app(tmp_path: Path) -> Iterator[Starlette]:
         [trace(), trace(status=503, weight=2.5, end_ns=NOW + SECOND), trace("/orders", method="POST")],
     )
     yield Starlette(
-        routes=rest_routes(Catalogs(reader, UserData(tmp_path / "userdata").decisions)),
+        routes=rest_routes(Catalogs(reader)),
         exception_handlers={HTTPException: on_http_exception},
     )
     reader.close()
@@ -100,7 +99,7 @@ def test_parameters_that_cannot_be_used(app: Starlette, query: str) -> None:
 def test_the_evidence_for_a_path(tmp_path: Path) -> None:
     reader = catalog(tmp_path / "catalog", [trace()])
     app = Starlette(
-        routes=derived_routes(Catalogs(reader, UserData(tmp_path / "userdata").decisions)),
+        routes=derived_routes(Catalogs(reader)),
         exception_handlers={HTTPException: on_http_exception},
     )
     document = call(app, "GET", "/api/endpoints/1/evidence").json()

@@ -27,7 +27,7 @@ class Rest:
     def __init__(self, folder: Path) -> None:
         userdata = UserData(folder / "userdata.sqlite3")
         catalog(folder / "catalog", [trace()]).close()
-        catalogs = Catalogs(CatalogReader(folder / "catalog", userdata.path), userdata.decisions)
+        catalogs = Catalogs(CatalogReader(folder / "catalog", userdata.path))
         triage = Triage(
             catalogs,
             userdata.decisions,

@@ -38,7 +38,7 @@ def routes(folder: Path) -> list[Route]:
     userdata = UserData(folder / "userdata.sqlite3")
     reader = CatalogReader(folder / "catalog", userdata.path)
     decisions, views, audit = userdata.decisions, userdata.views, userdata.audit
-    catalogs = Catalogs(reader, userdata.decisions)
+    catalogs = Catalogs(reader)
     triage = Triage(catalogs, decisions, views, userdata.removals, audit, Renderer("http://localhost"))
     return [
         *rest_routes(catalogs),

@@ -30,7 +30,7 @@ class Decided:
         self.reader = CatalogReader(folder / "catalog", self.userdata.path)
         userdata = self.userdata
         triage = Triage(
-            Catalogs(self.reader, userdata.decisions),
+            Catalogs(self.reader),
             userdata.decisions,
             userdata.views,
             userdata.removals,

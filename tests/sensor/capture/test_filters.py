@@ -155,6 +155,38 @@ def test_what_the_engine_opens_the_kernel_passes(name):
     assert Program(readable_program((), compiled)).match(frame)
 
 
+WIRELESS = (105, 119, 127, 163)
+"""802.11, alone and behind three kinds of radio headers: each look at IP takes dozens of instructions."""
+
+
+@pytest.mark.parametrize("link_type", [1, *WIRELESS])
+@pytest.mark.parametrize("addresses", [0, 8, 60])
+@pytest.mark.parametrize("ports", [0, 8, 16])
+def test_the_kernel_takes_the_filter_whatever_is_configured(link_type, addresses, ports):
+    own = {(f"10.0.{number}.1", 4317) for number in range(addresses)}
+    vxlan_ports = [10_000 + 17 * number for number in range(ports)]
+    plain, chosen = (
+        Program(live_program(user, own, lambda text: compile_expression(text, link_type), vxlan_ports))
+        for user in (None, "port 80")
+    )
+    for packet, passes in (
+        (ether() / ip4(), True),
+        (ether() / outer4(17) / UDP(sport=5, dport=10_000), ports),
+    ):
+        octets = bytes(packet)
+        if link_type != 1:
+            # A data frame behind the least radio header that its link type has, and LLC/SNAP.
+            radio = {
+                105: b"",
+                119: bytes(144),
+                127: b"\0\0\x08\0\0\0\0\0",
+                163: b"\0\0\0\1\0\0\0\x40" + bytes(56),
+            }[link_type]
+            octets = radio + b"\x08\0" + bytes(22) + b"\xaa\xaa\x03\0\0\0" + octets[12:]
+        assert plain.match(octets) or not passes
+    assert len(chosen) > len(plain)
+
+
 def over_udp(port: int, content: bytes, outer: Packet) -> bytes:
     return bytes(ether() / outer / UDP(sport=5, dport=port) / content)
 

@@ -19,8 +19,22 @@ cdef extern from "levo/engine/core/memory.h":
     void leave_spares "levo_leave_spares" (Pool* pool, Spares* spares) nogil
 
 
+cdef inline void set_limit(Budget* budget, long long limit, long long reserve) noexcept nogil:
+    """At most *limit* octets, of which *reserve* are left for what is given up."""
+    budget.limit = limit
+    budget.reserve = reserve
+    budget.most = limit - reserve + budget.reserved
+
+
+cdef inline void charge_reserve(Budget* budget, long long size) noexcept nogil:
+    """*size* octets in use (negative: no longer) are those of the reserve."""
+    budget.reserved += size
+    budget.most += size
+
+
 cdef inline bint over_budget(const Budget* budget) noexcept nogil:
-    return budget.used + budget.external > budget.limit
+    """Whether something must be given up. What is left of the reserve counts as in use."""
+    return budget.used + budget.external > budget.most
 
 
 cdef inline void* take(Budget* budget, size_t size) noexcept nogil:

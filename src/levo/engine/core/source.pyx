@@ -1,4 +1,4 @@
-"""Where frames come from, as the engine sees it. Implementations live in ``levo.sensor.capture``."""
+"""Where frames and secrets come from, as the engine sees it. Implementations live in ``levo.sensor.capture``."""
 
 
 cdef class FrameSource:
@@ -11,3 +11,7 @@ cdef class FrameSource:
         A frame's octets are valid only inside its sink call.
         """
         return -1
+
+
+cdef class KeySource:
+    """Has secrets of TLS connections, some a little later than the packets that need them."""

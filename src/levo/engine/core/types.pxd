@@ -54,6 +54,9 @@ ctypedef struct Budget:
     int64_t used
     int64_t limit
     int64_t external          # octets held outside (export queue), reported by the pipeline
+    int64_t most              # beyond this, something is given up: ``limit`` without what is left of the reserve
+    int64_t reserve           # part of ``limit`` for what is kept of exchanges that are given up
+    int64_t reserved          # of it, in use
     uint64_t refused          # allocations that were refused
     Pool* pool                # where spare blocks go to and come from; NULL: nowhere
     Spares spares
@@ -203,6 +206,7 @@ ctypedef struct Exchange:
     uint8_t after_gap         # octets of the request direction were lost just before this request
     uint8_t heading           # HEADING_*
     uint8_t proxied           # ``client`` was named by a PROXY header, and ``peer`` sent it
+    uint8_t reserved          # it was given up for memory; what is left of it is charged to the reserve
     uint16_t peer_port
     uint8_t peer[16]
     uint32_t stream_id        # HTTP/2

@@ -39,7 +39,7 @@ from levo.engine.core.exchange cimport (
     section_text,
 )
 from levo.engine.encode.jsonl cimport jsonl_encode
-from levo.engine.core.memory cimport buffer_append, leave_spares, take
+from levo.engine.core.memory cimport buffer_append, leave_spares, set_limit, take
 from levo.engine.encode.otlp cimport otlp_encode
 from levo.engine.core.output cimport Output, Text, output_free
 from levo.engine.core.types cimport (
@@ -69,7 +69,7 @@ cdef class Batch:
     """A chain of finished exchanges in order of completion. ``Batch()`` is empty."""
 
     def __cinit__(self):
-        self.budget.limit = INT64_MAX
+        set_limit(&self.budget, INT64_MAX, 0)
 
     def __dealloc__(self):
         self._free(<size_t>-1)

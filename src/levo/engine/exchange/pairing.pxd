@@ -31,7 +31,7 @@ cdef void note_interim(Connection* conn, int64_t end, int status) noexcept nogil
 cdef bint may_begin_request(const Connection* conn, int64_t resumes, int64_t ack) noexcept nogil
 cdef bint may_begin_response(Connection* conn, int64_t ack) noexcept nogil
 cdef void finish_unread(EngineState* state, Connection* conn) noexcept nogil
-cdef void drop_unread(EngineState* state, Connection* conn) noexcept nogil
+cdef void give_up_exchanges(EngineState* state, Connection* conn) noexcept nogil
 cdef int64_t pending_footprint(const Connection* conn) noexcept nogil
 cdef bint may_answer(Connection* conn, int64_t ack) noexcept nogil
 

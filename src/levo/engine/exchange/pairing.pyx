@@ -25,6 +25,7 @@ from levo.engine.core.exchange cimport exchange_free, exchange_new
 from levo.engine.core.memory cimport buffer_free
 from levo.engine.core.ports cimport ports_exchange
 from levo.engine.core.state cimport ALIAS_RENAMED, Connection, EngineState, Parser, is_host
+from levo.engine.exchange.evicted cimport keep_evicted
 from levo.engine.exchange.hops cimport hops_take
 from levo.engine.exchange.ready cimport put_ready
 from levo.engine.core.types cimport (
@@ -32,6 +33,7 @@ from levo.engine.core.types cimport (
     DROP_NONE,
     DROP_RATE_LIMITED,
     DROP_EVICTED,
+    EVICTED,
     NO_RESPONSE,
     HEADING_INBOUND,
     HEADING_LOCAL,
@@ -370,7 +372,8 @@ cdef void finish_exchange(
 ) noexcept nogil:
     """Move *exchange* from its connection to the ready list; *incomplete* says why it is not whole.
 
-    A reason that an earlier event wrote into the exchange wins over *incomplete*.
+    A reason that an earlier event wrote into the exchange wins over *incomplete*. What is given up for memory
+    (EVICTED) is reported without its content, or only counted (``keep_evicted``).
     """
     unlink_pending(conn, exchange)
     if conn.streams[0].parser.current == exchange:
@@ -396,11 +399,15 @@ cdef void finish_exchange(
         ports_exchange(state.ports, exchange.server_port)
     if exchange.drop_state == DROP_NONE and not exchange.sampled:
         exchange.drop_state = DROP_RATE_LIMITED
+    if exchange.incomplete != COMPLETE and (incomplete == EVICTED or exchange.incomplete == EVICTED) and (
+        exchange.drop_state == DROP_NONE and not keep_evicted(state, exchange)
+    ):
+        exchange.drop_state = DROP_EVICTED
     if exchange.drop_state != DROP_NONE:
         state.stats.exchanges_dropped[exchange.drop_state] += 1
         exchange_free(&state.budget, exchange)
         return
-    if state.hops != NULL:
+    if state.hops != NULL and not exchange.reserved:
         state.stats.exchanges_open += 1
         if hops_take(state, exchange):
             return
@@ -443,12 +450,14 @@ cdef void finish_unread(EngineState* state, Connection* conn) noexcept nogil:
         buffer_free(&state.budget, &conn.streams[side].parser.head)
 
 
-cdef void drop_unread(EngineState* state, Connection* conn) noexcept nogil:
-    """Give up the messages being read, for memory: both directions are as if nothing had been read of them."""
+cdef void give_up_exchanges(EngineState* state, Connection* conn) noexcept nogil:
+    """Give up requests that wait and messages being read, for memory: as if no direction had been read."""
     cdef int side
+    while conn.pending_first != NULL:
+        finish_exchange(state, conn, conn.pending_first, EVICTED)
     for side in range(2):
         if conn.streams[side].parser.current != NULL:
-            drop_exchange(state, conn, conn.streams[side].parser.current, DROP_EVICTED)
+            finish_exchange(state, conn, conn.streams[side].parser.current, EVICTED)
         buffer_free(&state.budget, &conn.streams[side].parser.head)
         conn.streams[side].parser.state = 0
         conn.streams[side].parser.current = NULL

@@ -20,7 +20,7 @@ from levo.engine.core.types cimport (
     ANOMALY_HEAD_CUT,
     BODY_FRAMES,
     COMPLETE,
-    DROP_EVICTED,
+    EVICTED,
     NO_RESPONSE,
     PROTOCOL_FASTCGI,
     REQUEST_CUT,
@@ -32,7 +32,7 @@ from levo.engine.core.types cimport (
     Exchange,
     Message,
 )
-from levo.engine.exchange.pairing cimport begin_exchange, drop_exchange, finish_exchange
+from levo.engine.exchange.pairing cimport begin_exchange, finish_exchange
 from levo.engine.exchange.sampling cimport sample_request, sample_response
 from levo.engine.fastcgi.message cimport head_length, names_request, read_cgi_head, read_parameters
 from levo.engine.proto.layers cimport doubt, forget_state, learn_client, speak, state_of
@@ -499,9 +499,8 @@ cdef void fastcgi_abandon(EngineState* state, Connection* conn) noexcept nogil:
     if fcgi == NULL:
         return
     for i in range(MOST_REQUESTS):
-        buffer_free(&state.budget, &fcgi.requests[i].head)
-        if fcgi.requests[i].id and fcgi.requests[i].exchange != NULL:
-            drop_exchange(state, conn, fcgi.requests[i].exchange, DROP_EVICTED)
+        if fcgi.requests[i].id:
+            close_request(state, conn, fcgi, &fcgi.requests[i], EVICTED)
     forget(state, conn, fcgi)
 
 

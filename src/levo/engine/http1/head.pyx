@@ -6,6 +6,7 @@ from libc.string cimport memchr, memcmp, memcpy
 from levo.engine.core.exchange cimport is_status
 from levo.engine.http1.head_map cimport NO_COLON, HeadMap
 from levo.engine.core.memory cimport take
+from levo.engine.core.output cimport equals_lower, lower
 from levo.engine.core.types cimport (
     ANOMALY_BAD_FIELD,
     ANOMALY_BAD_LENGTH,
@@ -41,17 +42,13 @@ cdef bint is_known_method(const uint8_t* data, uint32_t length) noexcept nogil:
     return False
 
 
-cdef inline uint8_t lower(uint8_t octet) noexcept nogil:
-    return octet | 0x20 if 65 <= octet <= 90 else octet
+cdef inline bint equals(const uint8_t* data, const char* lower_name, uint32_t length) noexcept nogil:
+    return equals_lower(data, <const uint8_t*>lower_name, length)
 
 
-cdef bint equals(const uint8_t* data, const char* name, uint32_t length) noexcept nogil:
-    # *name* is lower case
-    cdef uint32_t i
-    for i in range(length):
-        if lower(data[i]) != <uint8_t>name[i]:
-            return False
-    return True
+cdef inline bint begins_version(const uint8_t* data) noexcept nogil:
+    # Five octets; nearly everybody writes them so.
+    return memcmp(data, b"HTTP/", 5) == 0 or equals(data, b"http/", 5)
 
 
 cdef bint goes_on(const uint8_t* data, uint32_t length) noexcept nogil:
@@ -237,7 +234,7 @@ cdef int read_request_line(const uint8_t* data, uint32_t length, Message* messag
         return 0
     message.version_major = 0
     message.version_minor = 9
-    if end >= method + 10 and equals(data + end - 8, b"http/", 5) and data[end - 2] == 46 and (
+    if end >= method + 10 and begins_version(data + end - 8) and data[end - 2] == 46 and (
         48 <= data[end - 3] <= 57 and 48 <= data[end - 1] <= 57
         and (data[end - 9] == 32 or data[end - 9] == 9)
     ):
@@ -262,6 +259,22 @@ cdef int read_request_line(const uint8_t* data, uint32_t length, Message* messag
     return kind
 
 
+cdef inline bint read_usual_status(const uint8_t* data, uint32_t length, Message* message) noexcept nogil:
+    """The same for a line of more than 13 octets as nearly every server writes it; False when it is another one."""
+    if not (
+        memcmp(data + 5, b"1.", 2) == 0 and 48 <= data[7] <= 57 and data[8] == 32 and data[12] == 32
+        and 49 <= data[9] <= 53 and 48 <= data[10] <= 57 and 48 <= data[11] <= 57
+        and data[13] > 32 and data[length - 1] > 32
+    ):
+        return False
+    message.version_major = 1
+    message.version_minor = data[7] - 48
+    message.status = (data[9] - 48) * 100 + (data[10] - 48) * 10 + data[11] - 48
+    message.reason.at = 13
+    message.reason.length = length - 13
+    return True
+
+
 cdef bint read_status_line(const uint8_t* data, uint32_t length, Message* message) noexcept nogil:
     """Version, status and reason of a status line (RFC 9112 section 4); False when it is none.
 
@@ -272,8 +285,10 @@ cdef bint read_status_line(const uint8_t* data, uint32_t length, Message* messag
     cdef uint32_t at = 5
     cdef uint32_t number = 0
     cdef uint32_t digits = 0
-    if length < 8 or not equals(data, b"http/", 5) or not 48 <= data[5] <= 57:
+    if length < 8 or not begins_version(data) or not 48 <= data[5] <= 57:
         return False
+    if length > 13 and read_usual_status(data, length, message):
+        return True
     while at < length and 48 <= data[at] <= 57 and number < 1000:
         number = number * 10 + (data[at] - 48)
         at += 1
@@ -339,19 +354,19 @@ cdef bint read_section(
     memcpy(text, data, length)
     fields = <Field*>(text + padded)
     if map != NULL:
+        field = fields
+        name = map.end[0] + 1
         while line < map.count:
-            if map.colon[line] == NO_COLON:
+            value = map.colon[line]
+            end = map.end[line] - 1
+            if value == NO_COLON:
                 framing.anomalies |= ANOMALY_BAD_FIELD
             else:
-                field = fields + count
-                count += 1
-                name = map.end[line - 1] + 1
-                value = map.colon[line]
-                end = map.end[line] - 1
-                if value > name and data[name] > 32 and data[value - 1] > 32 and (
-                    end > value + 2 and data[value + 1] == 32 and data[value + 2] > 32 and data[end - 1] > 32
+                if data[name] > 32 and data[value - 1] > 32 and (
+                    data[value + 1] == 32 and data[value + 2] > 32 and data[end - 1] > 32
                 ):
-                    # "Name: value", as nearly every line is written
+                    # "Name: value", as nearly every line is written. An empty name has an LF before its colon, an
+                    # empty value a CR where it would begin.
                     field.name.at = name
                     field.name.length = value - name
                     field.value.at = value + 2
@@ -359,7 +374,10 @@ cdef bint read_section(
                 else:
                     set_field(field, text, name, value, end, framing)
                 note_field(data, field, framing)
+                field += 1
+            name = end + 2
             line += 1
+        count = <uint32_t>(field - fields)
         at = length
     while at < length:
         found = <const uint8_t*>memchr(text + at, 10, length - at)

@@ -21,7 +21,7 @@ static inline uint32_t levo_map_head(const uint8_t *data, uint32_t length, levo_
     __m128i here[4], least;
     uint32_t at, place, line = 0, colon = LEVO_NO_COLON, lines = 0;
     uint64_t feeds, returns, colons, odd, bit, upto, carried = 0;
-    uint8_t last[64];
+    uint8_t last[64], first;
     if (length > LEVO_MAP_OCTETS) length = LEVO_MAP_OCTETS;
     for (at = 0; at < length; at += 64) {
         const uint8_t *block = data + at;
@@ -42,7 +42,7 @@ static inline uint32_t levo_map_head(const uint8_t *data, uint32_t length, levo_
             bit = feeds & -feeds;
             upto = bit | (bit - 1);
             place = at + (uint32_t)__builtin_ctzll(feeds);
-            if (odd & upto || place == 0) return 0;
+            if (odd & upto) return 0;
             if (place - 1 == line) {
                 map->count = lines;
                 return lines ? place + 1 : 0;
@@ -51,9 +51,9 @@ static inline uint32_t levo_map_head(const uint8_t *data, uint32_t length, levo_
                 if (colon == LEVO_NO_COLON) colon = at + (uint32_t)__builtin_ctzll(colons);
                 colons &= ~upto;
             }
-            /* a folded line follows */
-            if (lines == LEVO_MAP_LINES || (place + 1 < length && (data[place + 1] == 32 || data[place + 1] == 9)))
-                return 0;
+            first = data[line];
+            if (first <= 32 && (first == 32 || first == 9)) return 0;         /* a folded line */
+            if (lines == LEVO_MAP_LINES) return 0;
             map->end[lines] = place;
             map->colon[lines++] = colon;
             colon = LEVO_NO_COLON;

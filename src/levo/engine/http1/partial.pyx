@@ -13,7 +13,7 @@ from levo.engine.core.output cimport Text
 from levo.engine.core.state cimport Connection, EngineState, Parser
 from levo.engine.core.types cimport (
     AMBIGUOUS,
-    DROP_EVICTED,
+    EVICTED,
     ANOMALY_BAD_STATUS,
     ANOMALY_HEAD_CUT,
     NO_REQUEST,
@@ -22,6 +22,7 @@ from levo.engine.core.types cimport (
     Exchange,
     Message,
 )
+from levo.engine.exchange.evicted cimport trim_cut_head
 from levo.engine.exchange.pairing cimport (
     begin_exchange,
     enqueue_request,
@@ -184,6 +185,8 @@ cdef void end_cut_response(
     exchange.response = message[0]
     sample_response(state, exchange)
     finish_exchange(state, conn, exchange, reason)
+    if reason == EVICTED:
+        return                                    # what follows is not read any more
     if status == 101:
         speak(conn, PROTOCOL_OPAQUE, NULL)
         whole(conn)
@@ -227,16 +230,15 @@ cdef bint may_have_content(const Connection* conn) noexcept nogil:
 
 
 cdef void abandon_heads(EngineState* state, Connection* conn) noexcept nogil:
-    """*conn* is given up for memory: a request of which the start line was read counts as the others do."""
+    """*conn* is given up for memory: report the heads that were being read, the request's first."""
     cdef Parser* parser
-    cdef Message message
+    cdef int each, side
     if conn.client < 0:
         return
-    parser = &conn.streams[conn.client].parser
-    if parser.state != HEAD or parser.head.length == 0:
-        return
-    state.stats.heads_incomplete += 1
-    clear(&message, sizeof(Message))
-    if read_request_line(parser.head.data, first_line_length(parser.head.data, parser.head.length), &message) == 1:
-        state.stats.exchanges_begun += 1
-        state.stats.exchanges_dropped[<int>DROP_EVICTED] += 1
+    for each in range(2):
+        side = conn.client if each == 0 else 1 - conn.client
+        parser = &conn.streams[side].parser
+        if parser.state == HEAD and parser.head.length:
+            state.stats.heads_incomplete += 1
+            trim_cut_head(&parser.head)
+            take_cut_head(state, conn, side, conn.streams[side].offset, EVICTED)

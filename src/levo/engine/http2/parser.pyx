@@ -31,10 +31,10 @@ from levo.engine.http2.streams cimport (
     Http2Stream,
     adopt_stream,
     data_lost,
-    drop_streams,
     end_part,
     find_stream,
     finish_streams,
+    give_up_streams,
     http2_footprint,
     http2_free,
     http2_new,
@@ -53,7 +53,7 @@ from levo.engine.proto.layers cimport doubt, learn_client, speak, speaks, state_
 from levo.engine.proto.protocol cimport ENDED_GIVEN_UP, LOOKS_EITHER, LOOKS_NO, LOOKS_REQUEST, Protocol
 from levo.engine.core.state cimport Connection, EngineState
 from levo.engine.core.types cimport (
-    DROP_EVICTED,
+    EVICTED,
     NO_RESPONSE,
     REQUEST_CUT,
     REQUEST_GAP,
@@ -654,13 +654,10 @@ cdef void http2_gap(
 
 
 cdef void end_block(
-    EngineState* state, Connection* conn, int direction, int64_t time_ns, int how
+    EngineState* state, Connection* conn, int direction, int64_t time_ns, int reason
 ) noexcept nogil:
-    """A direction ends inside a header block: take what is there."""
+    """A direction may end inside a header block, for *reason* (Incomplete): take what is there."""
     cdef Http2Side* side = &(<Http2*>state_of(conn, PROTOCOL_HTTP2)).sides[direction]
-    cdef int reason = REQUEST_CUT if direction == conn.client else RESPONSE_CUT
-    if how == ENDED_GIVEN_UP:
-        reason = STILL_OPEN
     if side.state == PAYLOAD and side.remaining and (side.type == HEADERS or side.type == CONTINUATION):
         side.hit = 1
         side.remaining = 0
@@ -676,7 +673,9 @@ cdef void http2_end(
     cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
     if h2 == NULL:
         return
-    end_block(state, conn, direction, time_ns, how)
+    end_block(
+        state, conn, direction, time_ns,
+        STILL_OPEN if how == ENDED_GIVEN_UP else REQUEST_CUT if direction == conn.client else RESPONSE_CUT)
     finish_streams(state, conn, direction, how, time_ns)
     h2.ended |= <uint8_t>(1 << direction)
     if h2.ended == 3:
@@ -708,7 +707,12 @@ cdef void close(EngineState* state, Connection* conn, int64_t time_ns, int how) 
 
 
 cdef void abandon(EngineState* state, Connection* conn) noexcept nogil:
-    drop_streams(state, conn, DROP_EVICTED)
+    cdef int side
+    if state_of(conn, PROTOCOL_HTTP2) == NULL:
+        return
+    for side in range(2):
+        end_block(state, conn, side, conn.last_ns, EVICTED)
+    give_up_streams(state, conn)
 
 
 cdef Protocol row

@@ -111,5 +111,5 @@ cdef void take_reset(
 cdef void take_goaway(EngineState* state, Connection* conn, int direction, uint32_t last) noexcept nogil
 cdef void suspect_all(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil
 cdef void finish_streams(EngineState* state, Connection* conn, int direction, int how, int64_t time_ns) noexcept nogil
-cdef void drop_streams(EngineState* state, Connection* conn, int reason) noexcept nogil
+cdef void give_up_streams(EngineState* state, Connection* conn) noexcept nogil
 cdef int64_t http2_footprint(const Connection* conn) noexcept nogil

@@ -29,6 +29,7 @@ from levo.engine.core.types cimport (
     BODY_NONE,
     COMPLETE,
     DROP_EVICTED,
+    EVICTED,
     ANOMALY_BAD_STATUS,
     ANOMALY_HEAD_CUT,
     GRPC_ASKED_COMPRESSED,
@@ -775,16 +776,9 @@ cdef void finish_streams(EngineState* state, Connection* conn, int direction, in
         stream = following
 
 
-cdef void drop_streams(EngineState* state, Connection* conn, int reason) noexcept nogil:
-    """Give up every exchange of *conn* for *reason* (Drop), and its state."""
+cdef void give_up_streams(EngineState* state, Connection* conn) noexcept nogil:
+    """Give up every exchange of *conn* for memory, and its state."""
     cdef Http2* h2 = <Http2*>state_of(conn, PROTOCOL_HTTP2)
-    cdef Http2Stream* stream
-    cdef Exchange* exchange
-    if h2 == NULL:
-        return
     while h2.oldest != NULL:
-        stream = h2.oldest
-        exchange = stream.exchange
-        remove_stream(state, conn, stream)
-        drop_exchange(state, conn, exchange, reason)
+        finish_stream(state, conn, h2.oldest, EVICTED)
     http2_free(state, conn)

@@ -47,6 +47,7 @@ from levo.engine.net.layer cimport (
     understated,
 )
 from levo.engine.net.link cimport link_enter, link_step
+from levo.engine.core.memory cimport set_limit
 from levo.engine.core.network_order cimport be16, be32
 from levo.engine.net.tunnel cimport tunnel_step
 from levo.engine.core.types cimport Budget, Frame, Packet, Stats
@@ -368,7 +369,7 @@ cdef class FrameDecoder:
     def __cinit__(self, max_memory_bytes: int = 64 << 20) -> None:
         memset(&self.budget, 0, sizeof(Budget))
         memset(&self.stats, 0, sizeof(Stats))
-        self.budget.limit = max_memory_bytes
+        set_limit(&self.budget, max_memory_bytes, 0)
         decoder_init(&self.decoder, &self.budget, &self.stats, 1)
 
     def __dealloc__(self) -> None:

@@ -10,7 +10,6 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from levo.engine.core.state cimport Connection, EngineState
 from levo.engine.core.types cimport (
-    DROP_EVICTED,
     NO_RESPONSE,
     PROTOCOL_COUNT,
     PROTOCOL_OPAQUE,
@@ -18,10 +17,9 @@ from levo.engine.core.types cimport (
     Exchange,
 )
 from levo.engine.exchange.pairing cimport (
-    drop_exchange,
-    drop_unread,
     finish_pending,
     finish_unread,
+    give_up_exchanges,
     lose_order,
     pending_footprint,
 )
@@ -265,12 +263,13 @@ cdef void close_layers(EngineState* state, Connection* conn, int64_t now_ns, int
 
 
 cdef void abandon(EngineState* state, Connection* conn) noexcept nogil:
-    """Give up everything *conn* holds above the byte streams, for memory; what it carries goes on as opaque."""
+    """Give up everything *conn* holds above the byte streams, for memory; what it carries goes on as opaque.
+
+    Exchanges whose start line was read are reported (``exchange/evicted.pyx``).
+    """
     cdef const Protocol* row
     cdef int level = conn.top
     cdef int kept = -1
-    while conn.pending_first != NULL:
-        drop_exchange(state, conn, conn.pending_first, DROP_EVICTED)
     while level >= 0:
         row = TABLE[conn.layers[level].protocol]
         if row.abandon != NULL:
@@ -281,7 +280,7 @@ cdef void abandon(EngineState* state, Connection* conn) noexcept nogil:
         else:
             kept = -1
         level -= 1
-    drop_unread(state, conn)
+    give_up_exchanges(state, conn)
     keep_layers(conn, kept if kept >= 0 else 0, kept < 0)
     if kept < 0:
         speak(conn, PROTOCOL_OPAQUE, NULL)

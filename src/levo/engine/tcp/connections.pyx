@@ -588,6 +588,12 @@ cdef inline void take_segment(
             state.stats.payload_bytes_closed += packet.payload_length
             return
         seq += 1
+    if (conn.closed or conn.reset_ns) and another_began(conn, side, seq, packet):
+        conn = renew(state, conn, packet, ends)
+        if conn == NULL:
+            state.stats.payload_bytes_evicted += packet.payload_length
+            return
+        side = 1 if swapped(packet) else 0
     if packet.payload_length and not padded(packet):
         # Later ones are noted now and then: a twin that is joined late is looked for over as many packets.
         if conn.packets <= YOUNG_PACKETS:
@@ -599,12 +605,6 @@ cdef inline void take_segment(
             twins_note(state, conn, side, seq, packet)
         elif conn.packets & 7 < 2:
             twins_note(state, conn, side, seq, packet)
-    if (conn.closed or conn.reset_ns) and another_began(conn, side, seq, packet):
-        conn = renew(state, conn, packet, ends)
-        if conn == NULL:
-            state.stats.payload_bytes_evicted += packet.payload_length
-            return
-        side = 1 if swapped(packet) else 0
     if conn.closed:
         if state.ports != NULL:
             ports_packet(state.ports, server_port(conn), speaks(conn), packet.payload_length, False)
@@ -625,13 +625,11 @@ cdef inline void take_segment(
         if not stream_segment(state, conn, side, seq, packet.payload, packet.payload_length,
                               packet.missing_length, has_ack, packet.ack, packet.time_ns):
             ends.network = conn.network
-            conn = renew(state, conn, packet, ends)
-            if conn == NULL:
+            if renew(state, conn, packet, ends) == NULL:
                 state.stats.payload_bytes_evicted += packet.payload_length
-                return
-            side = 1 if swapped(packet) else 0
-            stream_segment(state, conn, side, seq, packet.payload, packet.payload_length,
-                           packet.missing_length, has_ack, packet.ack, packet.time_ns)
+            else:
+                take_packet(state, packet)
+            return
     if packet.flags & (FIN | RST):
         if packet.flags & RST:
             ahead = seq_diff(seq, conn.streams[side].rcv_nxt)

@@ -25,10 +25,16 @@ from levo.engine.core.state cimport Connection, EngineState, Held, Stream, ack_o
 
 cdef enum:
     FAR = 1 << 26               # sequence numbers further away belong to another connection
+    FAR_SEALED = 1 << 30        # ... but where records authenticate themselves
     ODD_RUN = 3                 # ... once so many consecutive segments are
     AGREED = 255                # odd_run: the receiver has acknowledged odd_next
     CERTAIN_LOSS = 1 << 20      # octets behind an acknowledged hole that end the wait for it
     LEAST_CHARGE = 1024         # of a held segment, however small: bounds their number
+
+
+cdef inline int64_t far_of(const Connection* conn) noexcept nogil:
+    """How far ahead a segment may be. With keys a long hole is only that: another connection's records do not open."""
+    return FAR_SEALED if conn.encrypted else FAR
 
 
 cdef inline uint32_t charge(uint32_t length) noexcept nogil:
@@ -49,7 +55,7 @@ cdef void stream_ack(
         other.initial_seq = ack
         return
     ahead = seq_diff(ack, other.rcv_nxt)
-    if ahead > FAR or (ahead < -FAR and not other.has_data):
+    if ahead > far_of(conn) or (ahead < -far_of(conn) and not other.has_data):
         if not other.has_data:
             # A proxy on the way has answered the SYN, with other numbers than the server's.
             other.odd_next = ack
@@ -79,7 +85,7 @@ cdef inline bint must_wait(Connection* conn, int direction, bint has_ack, uint32
     if not other.visible or other.ended:
         return False
     ahead = seq_diff(ack, other.rcv_nxt)
-    return 0 < ahead < FAR
+    return 0 < ahead < far_of(conn)
 
 
 cdef bint stream_segment(
@@ -91,6 +97,7 @@ cdef bint stream_segment(
 
     False when its sequence numbers show that the connection is another one by now.
     """
+    cdef int64_t far = far_of(conn)
     cdef Stream* stream = &conn.streams[direction]
     cdef int32_t ahead
     cdef uint32_t skip
@@ -100,12 +107,12 @@ cdef bint stream_segment(
         stream.rcv_nxt = seq
         stream.initial_seq = seq
     ahead = seq_diff(seq, stream.rcv_nxt)
-    if (ahead > FAR or ahead < -FAR) and stream.odd_run == AGREED and not stream.has_data and seq == stream.odd_next:
+    if (ahead > far or ahead < -far) and stream.odd_run == AGREED and not stream.has_data and seq == stream.odd_next:
         # Both sides go on from here, and nothing was sent before it.
         stream.rcv_nxt = seq
         stream.has_acked = stream.odd_run = 0
         ahead = 0
-    if ahead > FAR or ahead < -FAR:
+    if ahead > far or ahead < -far:
         if stream.odd_run == AGREED:
             stream.odd_run = 0
         stream.odd_run = stream.odd_run + 1 if seq == stream.odd_next else 1
@@ -496,7 +503,7 @@ cdef void stream_fin(
     cdef Stream* stream = &conn.streams[direction]
     if stream.fin or stream.ended:
         return
-    if stream.seen and (seq_diff(seq, stream.rcv_nxt) > FAR or seq_diff(seq, stream.rcv_nxt) < 0):
+    if stream.seen and (seq_diff(seq, stream.rcv_nxt) > far_of(conn) or seq_diff(seq, stream.rcv_nxt) < 0):
         return
     if not stream.seen:
         stream.seen = 1

@@ -26,6 +26,7 @@ ctypedef struct Secrets:
     Secrets* younger
     uint8_t client_random[32]
     uint8_t lengths[5]
+    uint8_t used                # a bit for each kind that opened, or was to open, records
     uint8_t octets[5][48]
 
 
@@ -35,12 +36,17 @@ ctypedef struct KeyTable:
     Secrets* newest
     uint32_t count
     uint32_t most               # past it the oldest is forgotten
+    uint64_t received           # secrets that were offered: each is one of the following, or still held
+    uint64_t used
+    uint64_t unused             # forgotten before packets needed it, or known already
+    uint64_t refused            # no secret by its length, or memory was refused
 
 
 ctypedef struct Opener:
     # Opens the records of one direction. ``context`` is NULL while there are no keys.
     EVP_CIPHER_CTX* context
     uint64_t sequence           # of the next record
+    uint64_t explicit_nonce     # of the last record that was opened, where records carry one
     uint16_t suite
     uint8_t modern              # TLS 1.3
     uint8_t explicit_octets     # nonce octets in front of each record
@@ -54,6 +60,7 @@ cdef bint keys_put(
     KeyTable* table, Budget* budget, const uint8_t* client_random, int kind,
     const uint8_t* secret, uint32_t length) noexcept nogil
 cdef const Secrets* keys_find(const KeyTable* table, const uint8_t* client_random) noexcept nogil
+cdef void keys_used(KeyTable* table, const uint8_t* client_random, int kind) noexcept nogil
 cdef bint suite_known(uint16_t suite, bint modern) noexcept nogil
 cdef bint opener_modern(Opener* opener, Budget* budget, uint16_t suite, const uint8_t* secret) noexcept nogil
 cdef bint opener_next(Opener* opener, Budget* budget) noexcept nogil
@@ -61,6 +68,9 @@ cdef bint opener_classic(
     Opener* opener, Budget* budget, uint16_t suite, const uint8_t* master, uint32_t master_length,
     const uint8_t* client_random, const uint8_t* server_random, bint client) noexcept nogil
 cdef void opener_free(Opener* opener, Budget* budget) noexcept nogil
+cdef bint opener_number(
+    Opener* opener, const uint8_t* header, const uint8_t* body, uint32_t length, uint64_t* number,
+    uint8_t* scratch) noexcept nogil
 cdef uint32_t opener_overhead(const Opener* opener) noexcept nogil
 cdef int64_t opener_open(
     Opener* opener, const uint8_t* header, const uint8_t* body, uint32_t length, uint64_t sequence,

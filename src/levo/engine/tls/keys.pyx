@@ -25,6 +25,16 @@ cdef extern from "openssl/evp.h" nogil:
         EVP_CIPHER_CTX* context, unsigned char* out, int* out_length, const unsigned char* data, int length)
     int EVP_DecryptFinal_ex(EVP_CIPHER_CTX* context, unsigned char* out, int* out_length)
     int EVP_CIPHER_CTX_ctrl(EVP_CIPHER_CTX* context, int kind, int number, void* value)
+    int EVP_EncryptInit_ex(
+        EVP_CIPHER_CTX* context, const EVP_CIPHER* cipher, void* engine, const unsigned char* key,
+        const unsigned char* iv)
+    int EVP_EncryptUpdate(
+        EVP_CIPHER_CTX* context, unsigned char* out, int* out_length, const unsigned char* data, int length)
+    int EVP_EncryptFinal_ex(EVP_CIPHER_CTX* context, unsigned char* out, int* out_length)
+    int EVP_CIPHER_CTX_set_padding(EVP_CIPHER_CTX* context, int padding)
+    const EVP_CIPHER* EVP_aes_128_ecb()
+    const EVP_CIPHER* EVP_aes_256_ecb()
+    int EVP_CTRL_AEAD_GET_TAG
     const EVP_CIPHER* EVP_aes_128_gcm()
     const EVP_CIPHER* EVP_aes_256_gcm()
     const EVP_CIPHER* EVP_chacha20_poly1305()
@@ -73,6 +83,7 @@ cdef inline uint32_t bucket_of(const uint8_t* client_random) noexcept nogil:
 
 cdef void forget_oldest(KeyTable* table, Budget* budget) noexcept nogil:
     cdef Secrets* gone = table.oldest
+    cdef int kind
     cdef Secrets** at = &table.buckets[bucket_of(gone.client_random)]
     while at[0] != gone:
         at = &at[0].chain
@@ -81,6 +92,8 @@ cdef void forget_oldest(KeyTable* table, Budget* budget) noexcept nogil:
     if table.oldest == NULL:
         table.newest = NULL
     table.count -= 1
+    for kind in range(SECRET_KINDS):
+        table.unused += gone.lengths[kind] != 0 and not gone.used >> kind & 1
     OPENSSL_cleanse(gone, sizeof(Secrets))
     give_back(budget, gone, sizeof(Secrets))
 
@@ -97,13 +110,23 @@ cdef const Secrets* keys_find(const KeyTable* table, const uint8_t* client_rando
     return find(table, client_random)
 
 
+cdef void keys_used(KeyTable* table, const uint8_t* client_random, int kind) noexcept nogil:
+    """Count that a secret is being used, once."""
+    cdef Secrets* found = find(table, client_random)
+    if found != NULL and not found.used >> kind & 1:
+        found.used |= <uint8_t>(1 << kind)
+        table.used += 1
+
+
 cdef bint keys_put(
     KeyTable* table, Budget* budget, const uint8_t* client_random, int kind,
     const uint8_t* secret, uint32_t length,
 ) noexcept nogil:
     """Note a secret; the latest one counts. False when it cannot be one, or memory is refused."""
     cdef Secrets* found
+    table.received += 1
     if length > MOST_SECRET or length < 32 or kind < 0 or kind >= SECRET_KINDS:
+        table.refused += 1
         return False
     found = find(table, client_random)
     if found == NULL:
@@ -111,6 +134,7 @@ cdef bint keys_put(
             forget_oldest(table, budget)
         found = <Secrets*>take(budget, sizeof(Secrets))
         if found == NULL:
+            table.refused += 1
             return False
         memset(found, 0, sizeof(Secrets))
         memcpy(found.client_random, client_random, 32)
@@ -122,6 +146,8 @@ cdef bint keys_put(
             table.oldest = found
         table.newest = found
         table.count += 1
+    if found.lengths[kind]:
+        table.unused += 1                         # the other end logged it, too
     found.lengths[kind] = <uint8_t>length
     memcpy(found.octets[kind], secret, length)
     return True
@@ -272,6 +298,79 @@ cdef void opener_free(Opener* opener, Budget* budget) noexcept nogil:
     OPENSSL_cleanse(opener, sizeof(Opener))
 
 
+cdef inline uint64_t number_at(const uint8_t* at) noexcept nogil:
+    cdef uint64_t value = 0
+    cdef int i
+    for i in range(8):
+        value = value << 8 | at[i]
+    return value
+
+
+cdef bint opener_number(
+    Opener* opener, const uint8_t* header, const uint8_t* body, uint32_t length, uint64_t* number, uint8_t* scratch,
+) noexcept nogil:
+    """Which number a record has, after a hole of any size; False where it does not show. Still to be authenticated.
+
+    TLS 1.2 with AES-GCM: the nonce that the record carries has been counted up like its number, by every known
+    library. TLS 1.3 with AES-GCM: the number is in the nonce alone, and the tag is GHASH of header and body, XOR the
+    encrypted nonce (NIST SP 800-38D, section 7.1). With any nonce of ours the same GHASH follows, and so the record's
+    nonce. *scratch* has room for *length*.
+    """
+    cdef uint8_t key[32]
+    cdef bint found = False
+    if length < TAG + opener.explicit_octets or opener.context == NULL or cipher_of(opener.suite) == CHACHA:
+        return False
+    if not opener.modern:
+        number[0] = opener.sequence - 1 + number_at(body) - opener.explicit_nonce
+        return True
+    if expand_label(opener.suite, opener.secret, b"key", 3, key, key_length(opener.suite)):
+        found = solve_number(opener, key, header, body, length - TAG, number, scratch)
+    OPENSSL_cleanse(key, sizeof(key))
+    return found
+
+
+cdef bint solve_number(
+    Opener* opener, const uint8_t* key, const uint8_t* header, const uint8_t* body, uint32_t size, uint64_t* number,
+    uint8_t* scratch,
+) noexcept nogil:
+    cdef bint small = cipher_of(opener.suite) == AES_128
+    cdef EVP_CIPHER_CTX* context = EVP_CIPHER_CTX_new()
+    cdef uint8_t first[16]          # the block that is encrypted into the tag: nonce, then 1
+    cdef uint8_t ours[16]
+    cdef uint8_t tag[16]
+    cdef int written = 0
+    cdef int i
+    cdef bint well
+    if context == NULL:
+        return False
+    memset(first, 0, 16)
+    memcpy(first, opener.iv, 12)
+    first[15] = 1
+    # What encrypts to the body under our nonce, and the tag of that.
+    well = (EVP_DecryptInit_ex(opener.context, NULL, NULL, NULL, opener.iv) == 1
+            and EVP_DecryptUpdate(opener.context, scratch, &written, body, <int>size) == 1
+            and EVP_EncryptInit_ex(context, EVP_aes_128_gcm() if small else EVP_aes_256_gcm(), NULL, key,
+                                   opener.iv) == 1
+            and EVP_EncryptUpdate(context, NULL, &written, header, 5) == 1
+            and EVP_EncryptUpdate(context, scratch, &written, scratch, <int>size) == 1
+            and EVP_EncryptFinal_ex(context, ours, &written) == 1
+            and EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG, tag) == 1
+            and EVP_EncryptInit_ex(context, EVP_aes_128_ecb() if small else EVP_aes_256_ecb(), NULL, key, NULL) == 1
+            and EVP_CIPHER_CTX_set_padding(context, 0) == 1
+            and EVP_EncryptUpdate(context, ours, &written, first, 16) == 1)
+    for i in range(16):
+        tag[i] ^= ours[i] ^ body[size + <uint32_t>i]
+    well = (well and EVP_DecryptInit_ex(context, EVP_aes_128_ecb() if small else EVP_aes_256_ecb(), NULL, key,
+                                        NULL) == 1
+            and EVP_CIPHER_CTX_set_padding(context, 0) == 1
+            and EVP_DecryptUpdate(context, first, &written, tag, 16) == 1)
+    EVP_CIPHER_CTX_free(context)
+    if not well or memcmp(first, opener.iv, 4) != 0 or memcmp(first + 12, b"\0\0\0\1", 4) != 0:
+        return False
+    number[0] = number_at(first + 4) ^ number_at(opener.iv + 4)
+    return True
+
+
 cdef uint32_t opener_overhead(const Opener* opener) noexcept nogil:
     """Octets of a record's body that are no content."""
     return TAG + (1 if opener.modern else opener.explicit_octets)
@@ -319,4 +418,6 @@ cdef int64_t opener_open(
         return -1
     if EVP_DecryptFinal_ex(opener.context, out + total, &written) != 1:
         return -1
+    if opener.explicit_octets:
+        opener.explicit_nonce = number_at(nonce + 4)
     return total + written

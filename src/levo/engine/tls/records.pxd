@@ -12,8 +12,9 @@ cdef enum TlsStage:
     STAGE_SHUT = 1              # nothing more can be read: octets are counted
     STAGE_SEALED = 2            # records are opened, or wait for their keys
 
-# Asked for secrets that have come up since; puts them into the engine's table.
-ctypedef void (*AskKeys)(void* context) noexcept nogil
+# Asked for secrets that have come up since; puts them into the engine's table. *again*: it was asked just before, so
+# only what costs nothing is asked now.
+ctypedef void (*AskKeys)(void* context, bint again) noexcept nogil
 
 
 ctypedef struct TlsSide:
@@ -57,7 +58,8 @@ ctypedef struct TlsTable:
     AskKeys ask                 # NULL: nobody to ask
     void* ask_context
     int64_t asked_ns            # when it was last asked, while secrets may come up late
-    uint8_t wait                # secrets may come up later than their connection
+    int64_t wait_ns             # so long secrets may come up later than their connection; 0: they do not
+    int64_t held                # octets that wait for them, of all connections
     uint8_t plain[18432]        # one record, opened
 
 

@@ -15,11 +15,11 @@ the clear, a hole, the end of the connection.
 Offsets: the first octet of a record's content stands where the record begins, its last one where the record
 ends. So acknowledgments, which fall between records, mean the same behind TLS as in front of it.
 
-Holes: inside one record they cost that record. Otherwise the next record is looked for by its header, and its
-number by trying the next ones: only the right number authenticates.
+Holes: inside one record they cost that record. Otherwise the next record is looked for by its header. With AES-GCM
+its number follows from the record itself; otherwise the next ones are tried. Only the right number authenticates.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memset
 
@@ -46,10 +46,12 @@ from levo.engine.tls.keys cimport (
     keys_find,
     keys_free,
     keys_new,
+    keys_used,
     opener_classic,
     opener_free,
     opener_modern,
     opener_next,
+    opener_number,
     opener_open,
     opener_overhead,
     suite_known,
@@ -89,8 +91,9 @@ cdef enum:
 cdef enum:
     MESSAGE_KEPT = 16384        # octets of a handshake message that are read
     MOST_HELD = 262144          # octets of a direction that wait for keys
+    HELD_SHARE = 8              # of the budget, for what waits on all connections
     ASK_NS = 1_000_000          # live, secrets are asked for this often at most
-    MOST_TRIES = 256            # record numbers tried behind a hole
+    MOST_TRIES = 256            # record numbers tried behind a hole, where the record does not show its own
     MOST_FAILURES = 8
 
 
@@ -233,7 +236,7 @@ cdef void take_octets(
             release_held(&arrival, 1 - conn.client)
         if tls.stage == STAGE_SHUT:
             return
-        if side.held.length:
+        if side.held.length or tls.sides[conn.client].held.length:
             hold(&arrival, data, length, arrival.base)
             return
     read_records(&arrival, data, length)
@@ -319,14 +322,16 @@ cdef void seal(EngineState* state, Connection* conn, int direction, int64_t time
 cdef bint find_keys(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil:
     """Set up the opener of a direction; False while there are no keys, and then the connection may be shut."""
     cdef TlsTable* table = <TlsTable*>state.tls
+    cdef bint again = table.wait_ns and 0 <= time_ns - table.asked_ns < ASK_NS
     if prepare(state, conn, direction):
         return True
-    if table.ask != NULL and not (table.wait and 0 <= time_ns - table.asked_ns < ASK_NS):
-        table.asked_ns = time_ns
-        table.ask(table.ask_context)
+    if table.ask != NULL:
+        if not again:
+            table.asked_ns = time_ns
+        table.ask(table.ask_context, again)
         if prepare(state, conn, direction):
             return True
-    if not table.wait:
+    if not table.wait_ns:
         shut(state, conn, time_ns)
     return False
 
@@ -341,11 +346,12 @@ cdef bint prepare(EngineState* state, Connection* conn, int direction) noexcept 
     if secrets == NULL:
         return False
     if tls.facts.version < TLS_1_3:
-        if secrets.lengths[<int>MASTER_SECRET] == 0:
+        kind = MASTER_SECRET
+        if secrets.lengths[kind] == 0:
             return False
         well = opener_classic(
-            &side.opener, &state.budget, tls.facts.suite, secrets.octets[<int>MASTER_SECRET],
-            secrets.lengths[<int>MASTER_SECRET], tls.facts.client_random, tls.facts.server_random, client)
+            &side.opener, &state.budget, tls.facts.suite, secrets.octets[kind], secrets.lengths[kind],
+            tls.facts.client_random, tls.facts.server_random, client)
     else:
         kind = CLIENT_HANDSHAKE if client else SERVER_HANDSHAKE
         if side.traffic or secrets.lengths[kind] == 0:
@@ -356,6 +362,7 @@ cdef bint prepare(EngineState* state, Connection* conn, int direction) noexcept 
         well = opener_modern(&side.opener, &state.budget, tls.facts.suite, secrets.octets[kind])
     if not well:
         return False
+    keys_used((<TlsTable*>state.tls).keys, tls.facts.client_random, kind)
     side.opened = 0
     if not conn.encrypted:
         if not add_layer(conn):
@@ -368,17 +375,22 @@ cdef bint prepare(EngineState* state, Connection* conn, int direction) noexcept 
 cdef void hold(Arrival* from_, const uint8_t* data, uint32_t length, int64_t offset) noexcept nogil:
     # Until the keys come up.
     cdef Tls* tls = <Tls*>state_of(from_.conn, PROTOCOL_TLS)
+    cdef TlsTable* table = <TlsTable*>from_.state.tls
     cdef TlsSide* side = &tls.sides[from_.direction]
+    cdef int64_t limit = from_.state.budget.limit
+    cdef int64_t most = limit // HELD_SHARE if limit else INT64_MAX
     if tls.stage == STAGE_SHUT:
         return
     if side.held.length == 0:
         side.held_offset = offset
         side.held_ns = from_.time_ns
         look_again(from_.conn)
-    if side.held.length + length > MOST_HELD or not buffer_append(
+    if side.held.length + length > MOST_HELD or table.held + length > most or not buffer_append(
         &from_.state.budget, &side.held, data, length
     ):
         shut(from_.state, from_.conn, from_.time_ns)
+        return
+    table.held += length
 
 
 cdef void release_held(Arrival* from_, int direction) noexcept nogil:
@@ -388,10 +400,12 @@ cdef void release_held(Arrival* from_, int direction) noexcept nogil:
     cdef Buffer held
     if tls.stage == STAGE_SHUT or side.held.length == 0:
         return
-    if not find_keys(from_.state, from_.conn, direction, from_.time_ns):
+    # A server's octets also wait behind its client's: they may have their keys already.
+    if side.opener.context == NULL and not find_keys(from_.state, from_.conn, direction, from_.time_ns):
         return
     held = side.held
     memset(&side.held, 0, sizeof(Buffer))
+    (<TlsTable*>from_.state.tls).held -= held.length
     earlier = from_[0]
     earlier.direction = direction
     earlier.ack = -1
@@ -411,7 +425,7 @@ cdef bint tls_look(
 ) noexcept nogil:
     """Time has passed: read on what waits for keys that have come up since. True while something waits.
 
-    What has waited for the stream timeout is given up, with *last* anything.
+    What has waited for as long as secrets may take is given up, with *last* anything.
     """
     cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
     cdef Arrival arrival
@@ -432,7 +446,7 @@ cdef bint tls_look(
         release_held(&arrival, 1 - client)
     if tls_waits(conn):
         for i in range(2):
-            if tls.sides[i].held.length and now_ns - tls.sides[i].held_ns >= state.settings.stream_timeout_ns:
+            if tls.sides[i].held.length and now_ns - tls.sides[i].held_ns >= (<TlsTable*>state.tls).wait_ns:
                 last = True
         if last:
             shut(state, conn, now_ns)
@@ -476,29 +490,51 @@ cdef int64_t find_number(Arrival* from_, const uint8_t* body, uint32_t length, u
     """Open a record behind a hole: its number is one of the next. Passes the hole on; -1 when none fits."""
     cdef Tls* tls = <Tls*>state_of(from_.conn, PROTOCOL_TLS)
     cdef TlsSide* side = &tls.sides[from_.direction]
-    cdef uint64_t most, skipped, overhead
+    cdef uint64_t most, least, skipped
+    cdef uint64_t number = 0
     cdef int64_t size
     if not side.lost:
         side.lost = 1                             # a record that is not what it should be
         side.lost_octets = 0
+    # As many records are gone as the hole has room for.
     most = side.lost_octets // (RECORD_HEADER + opener_overhead(&side.opener)) + 1
-    if most > MOST_TRIES:
-        most = MOST_TRIES
-    for skipped in range(1, most + 1):
-        size = opener_open(&side.opener, side.header, body, length, side.opener.sequence + skipped, plain)
+    least = side.lost_octets // (RECORD_HEADER + MOST_RECORD)
+    if least == 0:
+        least = 1
+    if opener_number(&side.opener, side.header, body, length, &number, plain):
+        skipped = number - side.opener.sequence
+        if 0 < skipped <= most:
+            size = open_as(from_, side, body, length, plain, skipped)
+            if size >= 0:
+                return size
+    if most > least + MOST_TRIES:
+        most = least + MOST_TRIES
+    for skipped in range(least, most + 1):
+        size = open_as(from_, side, body, length, plain, skipped)
         if size >= 0:
-            side.opener.sequence += skipped
-            side.lost = 0
-            side.failures = 0
-            overhead = skipped * (RECORD_HEADER + opener_overhead(&side.opener))
-            tell_gap(from_, side.lost_octets - overhead if side.lost_octets > overhead else 1)
-            return opener_open(&side.opener, side.header, body, length, side.opener.sequence, plain)
+            return size
     side.lost_octets += RECORD_HEADER + length
     side.failures += 1
     if side.failures > MOST_FAILURES:
         tell_gap(from_, side.lost_octets)
         shut(from_.state, from_.conn, from_.time_ns)
     return -1
+
+
+cdef int64_t open_as(
+    Arrival* from_, TlsSide* side, const uint8_t* body, uint32_t length, uint8_t* plain, uint64_t skipped
+) noexcept nogil:
+    """Open a record behind *skipped* ones, and pass on what they had; -1 when it is another one."""
+    cdef int64_t size = opener_open(&side.opener, side.header, body, length, side.opener.sequence + skipped, plain)
+    cdef uint64_t overhead = skipped * (RECORD_HEADER + opener_overhead(&side.opener))
+    if size < 0:
+        return -1
+    side.opener.sequence += skipped
+    side.lost = 0
+    side.failures = 0
+    tell_gap(from_, side.lost_octets - overhead if side.lost_octets > overhead else 1)
+    # The gap may have opened other records into the same room.
+    return opener_open(&side.opener, side.header, body, length, side.opener.sequence, plain)
 
 
 cdef uint32_t search_record(TlsSide* side, const uint8_t* data, uint32_t length) noexcept nogil:
@@ -660,6 +696,7 @@ cdef void shut(EngineState* state, Connection* conn, int64_t time_ns) noexcept n
     for i in range(2):
         state.stats.payload_bytes_parsed -= tls.sides[i].held.length
         state.stats.payload_bytes_opaque += tls.sides[i].held.length
+        (<TlsTable*>state.tls).held -= tls.sides[i].held.length
         buffer_free(&state.budget, &tls.sides[i].message)
         buffer_free(&state.budget, &tls.sides[i].record)
         buffer_free(&state.budget, &tls.sides[i].held)

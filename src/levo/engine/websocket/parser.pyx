@@ -18,6 +18,7 @@ from levo.engine.proto.protocol cimport Protocol
 from levo.engine.core.types cimport (
     COMPLETE,
     DROP_EVICTED,
+    EVICTED,
     PROTOCOL_WEBSOCKET,
     REQUEST_GAP,
     RESPONSE_CUT,
@@ -286,7 +287,7 @@ cdef void websocket_abandon(EngineState* state, Connection* conn) noexcept nogil
     if socket == NULL:
         return
     forget_state(conn, PROTOCOL_WEBSOCKET)
-    drop_exchange(state, conn, socket.report, DROP_EVICTED)
+    finish_exchange(state, conn, socket.report, EVICTED)
     give_back(&state.budget, socket, sizeof(WebSocket))
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from levo.satellite.alerts.kinds import BREAKING_CHANGE, NEW_ENDPOINT, NEW_SENSITIVE_FIELD, SENSOR_SILENT
 from levo.satellite.catalog.changes import shown_change
-from levo.satellite.catalog.derived import DerivedCatalog
 from levo.satellite.catalog.sensors import SILENT_NS, is_replaced, sensor_view
 from levo.satellite.store import CatalogReader, EndpointFilter
 from levo.satellite.store.reader import SensorKey
@@ -26,13 +25,11 @@ class AlertDetector:
     def __init__(
         self,
         reader: CatalogReader,
-        derived: DerivedCatalog,
         alerts: Alerts,
         settings: Settings,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._reader = reader
-        self._derived = derived
         self._alerts = alerts
         self._settings = settings
         self._clock_ns = clock_ns
@@ -85,7 +82,7 @@ class AlertDetector:
 
     def sensitive_fields(self) -> list[NewAlert]:
         """Return what is sure and not rejected; nothing before all endpoints have been looked at."""
-        if not self._derived.ready:
+        if not self._reader.is_looked_at():
             return []
         return [
             NewAlert(
@@ -94,8 +91,7 @@ class AlertDetector:
                 f"Sensitive data: {f.kind} in {f.location} of {f.method} {f.path} ({f.application})",
                 f.endpoint,
             )
-            for f in self._derived.all_sensitive()
-            if f.confidence >= _SURE and f.verdict != "reject"
+            for f in self._reader.sure_sensitive(_SURE)
         ]
 
     def follow_merges(self, found: list[NewAlert]) -> list[NewAlert]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from levo.satellite.learn.callers import Callers
 from levo.satellite.learn.decisions import Assignment, TemplateDecision, decide_templates, undecided
 from levo.satellite.learn.deliveries import RecentDeliveries
+from levo.satellite.learn.naming import Application, NameRule, Proven, proven_within
 from levo.satellite.learn.paths.known import Override
 from levo.satellite.learn.paths.state import PathState
 from levo.satellite.learn.schema import Knowledge
@@ -40,6 +41,7 @@ from levo.satellite.learn.trace import Origin, Trace, read_delivery
 
 __all__ = [
     "DEFAULT_SETTINGS",
+    "Application",
     "Assignment",
     "BodyBudget",
     "Callers",
@@ -48,9 +50,11 @@ __all__ = [
     "EndpointKey",
     "Knowledge",
     "LearnSettings",
+    "NameRule",
     "Origin",
     "Override",
     "PathState",
+    "Proven",
     "RecentDeliveries",
     "Run",
     "Scope",
@@ -67,6 +71,7 @@ __all__ = [
     "merge",
     "merge_sensor",
     "path_template",
+    "proven_within",
     "read_delivery",
     "read_metrics",
     "read_senders",

@@ -13,7 +13,7 @@ from levo.satellite.learn.schema.text import is_name
 
 _JWT = re.compile(r"(eyJ[A-Za-z0-9_-]{8,})\.(eyJ[A-Za-z0-9_-]{4,})\.")
 _KEY_HEADER = re.compile(
-    r"(?:x-)?(?:[a-z]+-)?(?:api-?key|api-?token|access-?token|auth-?token|auth-?key|app-?key|subscription-key|secret)"
+    r"(?:x-)?(?:[a-z]+-)?(?:api-?key|api-?token|access-?token|auth-?token|auth-?key|app-?key|session-?(?:token|id|key)|subscription-key|secret)"
     r"|x-auth|x-token|private-token|apikey"
 )
 _KEY_PARAMETER = re.compile(
@@ -81,8 +81,9 @@ def schemes(headers: Iterable[tuple[str, str]], query_names: Iterable[str]) -> s
             found.add(_authorization(value))
         elif name == "cookie":
             for pair in value.split(";"):
-                cookie = pair.partition("=")[0].strip()
-                if is_name(cookie) and _SESSION_COOKIE.fullmatch(cookie):
+                cookie, is_pair, _ = pair.partition("=")
+                cookie = cookie.strip()
+                if is_pair and is_name(cookie) and _SESSION_COOKIE.fullmatch(cookie):
                     found.add(f"cookie:{cookie}")
         elif "-" in name or name == "apikey":
             scheme = _field_scheme(name)

@@ -63,7 +63,7 @@ def decide_templates(paths: PathState, overrides: Sequence[Override] = ()) -> Te
     return decision
 
 
-RULES = 1
+RULES = 3
 """Grows with each change of a rule by which templates are decided or values are forgotten."""
 
 

@@ -43,6 +43,7 @@ class Skipped(StrEnum):
     NO_REQUEST = "no request"
     NO_METHOD = "no method"
     BAD_URL = "no absolute URL"
+    VARIABLE = "a variable without a value in its URL"
     OTHER_SCHEME = "URL of another scheme than HTTP (data:, blob:, chrome-extension: ...)"
 
 
@@ -152,6 +153,8 @@ def _read_entry(entry: Any, origin: Origin, default_ns: int) -> tuple[Trace, set
 
 def _url(value: Any) -> tuple[SplitResult, str]:
     text = _text(value).strip()
+    if "{{" in text.partition("?")[0]:
+        raise _Unusable(Skipped.VARIABLE)
     try:
         url = urlsplit(text)
         if not url.hostname:

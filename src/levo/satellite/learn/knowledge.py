@@ -10,11 +10,11 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 from levo.satellite.learn.auth import carries_key, schemes
 from levo.satellite.learn.paths.statement import Document, read_document
-from levo.satellite.learn.schema.body import media_kind, media_type, observe_body, sniffed
+from levo.satellite.learn.schema.body import media_kind, media_type, observe_body, read_pairs, sniffed
 from levo.satellite.learn.schema.messages import (
     MAX_AUTH_SETS,
     MAX_MEDIA_TYPES,
@@ -24,8 +24,10 @@ from levo.satellite.learn.schema.messages import (
     join_rare_bodies,
     keep_auth_sets,
 )
+from levo.satellite.learn.schema.names import Message, Names
 from levo.satellite.learn.schema.node import Node
 from levo.satellite.learn.schema.observe import Observer
+from levo.satellite.learn.schema.standard import STANDARD_NAMES
 from levo.satellite.learn.schema.text import Text
 from levo.satellite.learn.sensitive.detectors import Check, Detectors
 from levo.satellite.learn.trace import INVALID_STATUS, Trace
@@ -112,6 +114,11 @@ _RESPONSE_FIELDS = frozenset(
         "www-authenticate",
         "deprecation",
         "sunset",
+        "ratelimit",
+        "ratelimit-limit",
+        "ratelimit-policy",
+        "ratelimit-remaining",
+        "ratelimit-reset",
     ]
 )
 _HEADER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,60}")
@@ -125,17 +132,23 @@ class Documents(NamedTuple):
 
 
 def learn_messages(
-    known: Knowledge, trace: Trace, place: str, detectors: Detectors, key: bytes = b""
+    known: Knowledge,
+    trace: Trace,
+    place: str,
+    detectors: Detectors,
+    key: bytes = b"",
+    names: Names | None = None,
 ) -> Documents:
     """Add the messages of *trace*, which is at *place* in the tree of paths, to *known*.
 
-    *key* hashes objects (``schema.hyperloglog.hash_key``); without it they are not told apart. Return what
-    was read, so that nothing needs to be read twice.
+    *key* hashes objects (``schema.hyperloglog.hash_key``); without it they are not told apart. Names are
+    sighted in *names*; without it they need no proof. Return what was read, so that nothing needs to be read
+    twice.
     """
     status = trace.status
     request = answer = UNREAD
     if 200 <= status < 400 or status == 101:
-        request = _learn_request(known, trace, place, detectors, key)
+        request = _learn_request(known, trace, place, detectors, key, names)
     elif status in (401, 403):
         known.refused += 1
     if status:
@@ -153,23 +166,50 @@ def learn_messages(
                 content_type = value
             elif _describes_response(name):
                 fields[name] = Text(value)
+        message = None
+        if names is not None and (fields or trace.response_body):
+            # What refuses a request may repeat it.
+            whole = (trace.path, *fields.values())
+            message = Message(names, 200 <= status < 300, trace.client, trace.end_ns, whole)
         if fields:
-            Observer(_checks(detectors, fields)).observe(response.headers, fields)
+            Observer(_checks(detectors, fields), message=message).observe(response.headers, fields)
         if trace.response_body:
             asked = trace.query
             if trace.request_body:
                 asked += trace.request_body.decode("latin-1")
             told = (trace.response_body, trace.response_whole, key, trace.path, asked)
-            answer = _learn_body(response.bodies, content_type, *told, detectors)
+            answer = _learn_body(response.bodies, content_type, *told, detectors, message)
+        if message is not None and message.unsettled:
+            known.unsettled = True
     return Documents(request, answer)
 
 
-def _learn_request(known: Knowledge, trace: Trace, place: str, detectors: Detectors, key: bytes) -> Document:
+def _learn_request(
+    known: Knowledge, trace: Trace, place: str, detectors: Detectors, key: bytes, names: Names | None
+) -> Document:
     known.accepted += 1
+    message = None
+    if names is not None:
+        whole = (trace.path, trace.query, trace.request_body)
+        message = Message(names, False, trace.client, trace.end_ns, whole)
+    document = _learn_asked(known, trace, place, detectors, key, message)
+    if message is not None and message.unsettled:
+        known.unsettled = True
+    return document
+
+
+def _learn_asked(
+    known: Knowledge,
+    trace: Trace,
+    place: str,
+    detectors: Detectors,
+    key: bytes,
+    message: Message | None,
+) -> Document:
     query: dict[str, Text | list[Text]] = {}
     if trace.query:
         query = read_query(trace.query)
-        Observer(_checks(detectors, query)).observe(known.query, query)
+        Observer(_checks(detectors, query), message=message).observe(known.query, query)
     if "{" in place:
         _learn_segments(known, trace.path, place, detectors)
     if not trace.request_head_whole:
@@ -182,23 +222,37 @@ def _learn_request(known: Knowledge, trace: Trace, place: str, detectors: Detect
         if name == "content-type":
             content_type = value
         elif name == "cookie":
-            for pair in value.split(";")[:50]:
-                cookie, _, content = pair.strip().partition("=")
-                cookies[cookie] = Text(content)
+            _read_cookies(value, cookies)
         elif _is_parameter(name):
             fields[name] = Text(value)
     if fields:
-        Observer(_checks(detectors, fields)).observe(known.headers, fields)
+        Observer(_checks(detectors, fields), message=message).observe(known.headers, fields)
     if cookies:
-        Observer(_checks(detectors, cookies)).observe(known.cookies, cookies)
+        Observer(_checks(detectors, cookies), message=message).observe(known.cookies, cookies)
     scheme = schemes(trace.request_headers, query)
     known.auth[scheme] = known.auth.get(scheme, 0) + 1
+    if message is not None and "header:" in scheme:
+        _see_key_headers(scheme, message)
     if len(known.auth) > MAX_AUTH_SETS:
         keep_auth_sets(known.auth)
     if trace.request_body:
         told = (trace.request_body, trace.request_whole, key, trace.path, "")
-        return _learn_body(known.bodies, content_type, *told, detectors)
+        return _learn_body(known.bodies, content_type, *told, detectors, message)
     return UNREAD
+
+
+def _read_cookies(value: str, cookies: dict[str, Text]) -> None:
+    for pair in value.split(";")[:50]:
+        name, is_pair, content = pair.strip().partition("=")
+        if is_pair:
+            cookies[name] = Text(content)
+
+
+def _see_key_headers(scheme: str, message: Message) -> None:
+    """Sight the header fields of an authentication; queries and cookies have their names from their nodes."""
+    for part in scheme.split("+"):
+        if part.startswith("header:"):
+            message.see(part[7:])
 
 
 @lru_cache(maxsize=1 << 12)
@@ -226,7 +280,7 @@ def _learn_segments(known: Knowledge, path: str, place: str, detectors: Detector
             Observer(detectors.checks_for(value)).observe(node, Text(value))
 
 
-def _learn_body(
+def _learn_body(  # noqa: PLR0913 (runs for each body: no object more)
     bodies: dict[str, Body],
     content_type: str,
     octets: bytes,
@@ -235,6 +289,7 @@ def _learn_body(
     path: str,
     request: str,
     detectors: Detectors,
+    message: Message | None,
 ) -> Document:
     media, kind = (
         _media(content_type) if len(content_type) <= _LONGEST_CACHED else _media.__wrapped__(content_type)
@@ -245,17 +300,20 @@ def _learn_body(
     body = bodies.get(media)
     if body is None:
         body = bodies[media] = Body()
+    if message is not None and media not in STANDARD_NAMES:
+        message.see(media)
     document = UNREAD
     if whole and kind == "json" and octets[:1] in (b"{", b"["):
         document = read_document(octets)
     if document is not UNREAD and document is not None:
         body.seen += 1
-        Observer(detectors.checks_for(octets), key=key, path=path, request=request).observe(
+        Observer(detectors.checks_for(octets), key=key, path=path, request=request, message=message).observe(
             body.schema, document
         )
         body.learned += 1
     elif whole:
-        observe_body(body, media, content_type, octets, detectors.checks_for(octets), key, path, request)
+        checks = detectors.checks_for(octets)
+        observe_body(body, media, content_type, octets, checks, key, path, request, message)
     else:
         body.seen += 1
     if len(bodies) > MAX_MEDIA_TYPES:
@@ -271,18 +329,23 @@ def _media(content_type: str) -> tuple[str, str]:
 
 
 def read_query(text: str) -> dict[str, Text | list[Text]]:
-    """Return the parameters of a query; none if there are more than :data:`MAX_QUERY_FIELDS` of them."""
+    """Return the parameters of a query; none if there are more than :data:`MAX_QUERY_FIELDS` of them.
+
+    What has no ``=`` is a value.
+    """
     found: dict[str, Text | list[Text]] = {}
     if "%" in text or "+" in text:
         try:
-            pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
+            pairs = read_pairs(text, MAX_QUERY_FIELDS)
         except ValueError:
             return found
     elif text.count("&") >= MAX_QUERY_FIELDS:
         return found
     else:
         pairs = [
-            (name, value) for name, _, value in [pair.partition("=") for pair in text.split("&") if pair]
+            (name, value)
+            for name, is_pair, value in [pair.partition("=") for pair in text.split("&")]
+            if is_pair
         ]
     for name, value in pairs:
         known = found.get(name)

@@ -1,9 +1,10 @@
-"""Operations that are named within a request: GraphQL operations and gRPC methods, endpoints of their own.
+"""Operations that are named within a request, endpoints of their own: of GraphQL, JSON-RPC and gRPC.
 
 Where many operations share one path, the path says little. Such an exchange is learned at a place whose keys
-contain a marker: ``/graphql/#/query.GetUser``, shown as ``/graphql#query.GetUser``, and
-``/#grpc/shop.Orders/Get``, shown as ``/shop.Orders/Get``. What stands behind a marker is never taken for a
-value. A batch of GraphQL operations is as many parts as it has operations.
+contain a marker: ``/graphql/#/query.GetUser``, shown as ``/graphql#query.GetUser``, ``/rpc/#/user.find`` (a
+method of JSON-RPC 2.0), shown as ``/rpc#user.find``, and ``/#grpc/shop.Orders/Get``, shown as
+``/shop.Orders/Get``. What stands behind a marker is never taken for a value. A batch of operations is as many
+parts as it has operations.
 """
 
 from __future__ import annotations
@@ -26,7 +27,11 @@ MAX_BATCH = 100
 UNIMPLEMENTED = 12
 """gRPC status of a method that does not exist."""
 NOT_THERE = 501
-_SIGN = re.compile(rb'"(?:query|operationName|persistedQuery)"')
+_SIGN = re.compile(rb'"(?:query|operationName|persistedQuery|jsonrpc)"')
+_NOT_FOUND = re.compile(rb'"code"\s*:\s*-32601\b')
+"""The error of a method that does not exist (JSON-RPC 2.0, section 5.1)."""
+_LOOKED_INTO = 4_096
+_RPC_METHOD = re.compile(r"[A-Za-z_$][\w.$/:-]{0,99}", re.ASCII)
 _METHOD = re.compile(r"/([A-Za-z_][\w.]{0,199})/([A-Za-z_]\w{0,99})", re.ASCII)
 
 
@@ -74,7 +79,11 @@ def _posted(trace: Trace) -> Sequence[Part]:
     if isinstance(document, list):
         return _batch(trace, document)
     name = _name(document)
-    return (Part(trace, _place(trace, name)),) if name else ()
+    if not name:
+        return ()
+    if _is_rpc(document) and _NOT_FOUND.search(trace.response_body, 0, _LOOKED_INTO):
+        trace = msgspec.structs.replace(trace, status=NOT_THERE)
+    return (Part(trace, _place(trace, name)),)
 
 
 def _batch(trace: Trace, items: list[Any]) -> Sequence[Part]:
@@ -88,9 +97,18 @@ def _batch(trace: Trace, items: list[Any]) -> Sequence[Part]:
         except ValueError:
             answers = []
     parts = []
+    by_id = {
+        each.get("id"): each for each in answers if _is_rpc(each) and isinstance(each.get("id"), (str, int))
+    }
     for number, (item, name) in enumerate(zip(items[:MAX_BATCH], names, strict=False)):
         response = orjson.dumps(answers[number]) if len(answers) == len(items) else b""
-        part = msgspec.structs.replace(trace, request_body=orjson.dumps(item), response_body=response)
+        if _is_rpc(item):  # answered in any order, notifications not at all (JSON-RPC 2.0, section 6)
+            answer = by_id.get(item["id"]) if isinstance(item.get("id"), (str, int)) else None
+            response = b"" if answer is None else orjson.dumps(answer)
+        status = NOT_THERE if _is_rpc(item) and _NOT_FOUND.search(response) else trace.status
+        part = msgspec.structs.replace(
+            trace, status=status, request_body=orjson.dumps(item), response_body=response
+        )
         parts.append(Part(part, _place(trace, name)))
     if len(items) > MAX_BATCH:
         others = msgspec.structs.replace(trace, request_body=b"", response_body=b"")
@@ -114,9 +132,13 @@ def _asked(trace: Trace) -> Sequence[Part]:
 
 
 def _name(request: Any) -> str:
-    """Return type and name of the operation that *request* (GraphQL over HTTP) asks for, empty for none."""
+    """Return the operation that *request* asks for, empty for none: its type and name (GraphQL over HTTP), or
+    its method (JSON-RPC)."""
     if not isinstance(request, Mapping):
         return ""
+    if _is_rpc(request):
+        method = request.get("method")
+        return _told(method) if isinstance(method, str) and _RPC_METHOD.fullmatch(method) else ""
     document, named = request.get("query"), request.get("operationName")
     wanted = named if isinstance(named, str) and graphql.is_name(named) else ""
     if isinstance(document, str) and document:
@@ -130,6 +152,10 @@ def _name(request: Any) -> str:
         # Only its hash is sent: the type is not known.
         return f"operation.{_told(wanted) or '~'}"
     return ""
+
+
+def _is_rpc(message: Any) -> bool:
+    return isinstance(message, Mapping) and message.get("jsonrpc") == "2.0"
 
 
 def _told(name: str) -> str:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from levo.satellite.learn.callers import Callers, caller_hash
 from levo.satellite.learn.knowledge import UNREAD, learn_messages
+from levo.satellite.learn.naming import Application, NameRule
 from levo.satellite.learn.operations import parts_of
+from levo.satellite.learn.paths.operation_names import names_of
 from levo.satellite.learn.paths.state import MOST_BODIES, PathState, body_counter
 from levo.satellite.learn.paths.statement import read_document, statement_of
 from levo.satellite.learn.paths.trie import path_keys
 from levo.satellite.learn.schema.hyperloglog import hash_key
 from levo.satellite.learn.schema.messages import Knowledge
+from levo.satellite.learn.schema.names import Message, Names
 from levo.satellite.learn.sensitive.detectors import Detectors
 from levo.satellite.learn.sensors import SensorReport, merge_sensor
 from levo.satellite.learn.trace import SCHEME_BITS, Trace
@@ -28,6 +31,11 @@ class Scope(NamedTuple):
     environment: str
     application: str
     host: str
+
+    @property
+    def application_key(self) -> Application:
+        """What names are proven for."""
+        return Application(*self[:3])
 
 
 class EndpointKey(NamedTuple):
@@ -157,6 +165,10 @@ class LearnSettings(NamedTuple):
     """Of this installation; at most 64 octets."""
     budget: BodyBudget | None = None
     """None: look into everything."""
+    names: NameRule = NameRule(1, 1)
+    """What proves names. By default, each is one at once."""
+    known_names: Callable[[Application], Container[str]] | None = None
+    """Names of an application that are proven already."""
 
 
 DEFAULT_SETTINGS = LearnSettings(Detectors())
@@ -170,6 +182,8 @@ class State:
     sensors: dict[tuple[str, str, str], SensorReport] = field(default_factory=dict)
     """By (organization, sensor, instance): one entry a run."""
     paths: dict[Scope, PathState] = field(default_factory=dict, compare=False)
+    names: dict[Application, Names] = field(default_factory=dict, compare=False)
+    """Names that were sighted and are not known to be names, where that is asked for."""
     traces: int = 0
     exchanges: float = 0.0
     ignored_spans: int = 0
@@ -201,15 +215,37 @@ def learn(state: State, trace: Trace, settings: LearnSettings = DEFAULT_SETTINGS
     paths = state.paths.get(scope)
     if paths is None:
         paths = state.paths[scope] = PathState(settings.caller_key)
+    names = _names_of(state, scope, trace, settings) if settings.names.is_needed else None
     for part, keys in parts_of(trace) or ((trace, ()),):
-        _learn_part(state, paths, scope, part, keys, settings)
+        _learn_part(state, paths, scope, part, keys, settings, names)
     state.traces += 1
     state.exchanges += counted_weight(trace.weight)
     return state
 
 
+def _names_of(state: State, scope: Scope, trace: Trace, settings: LearnSettings) -> Names:
+    """Return where the names of an application are sighted."""
+    by_tuple: dict[tuple[str, ...], Names] = state.names  # type: ignore[assignment]
+    names = by_tuple.get(scope[:3])  # an equal tuple: this runs for each trace
+    if names is None:
+        application = scope.application_key
+        known = settings.known_names(application) if settings.known_names is not None else frozenset()
+        rule = settings.names
+        names = state.names[application] = Names(
+            known, settings.caller_key, rule.min_objects, rule.min_callers
+        )
+    names.called_by(trace.client)
+    return names
+
+
 def _learn_part(
-    state: State, paths: PathState, scope: Scope, trace: Trace, keys: tuple[str, ...], settings: LearnSettings
+    state: State,
+    paths: PathState,
+    scope: Scope,
+    trace: Trace,
+    keys: tuple[str, ...],
+    settings: LearnSettings,
+    names: Names | None,
 ) -> None:
     """Add one operation; *keys* is its place, empty where that is the path's."""
     key = settings.caller_key
@@ -230,8 +266,14 @@ def _learn_part(
     if facts is None:
         facts = state.endpoints[endpoint] = EndpointFacts()
     facts.add_trace(trace, key)
+    if keys and names is not None:
+        names.has_operations = True
     if settings.budget is None or settings.budget.wants(endpoint, trace, paths):
-        request, answer = learn_messages(facts.knowledge, trace, place, settings.detectors, hash_key(key))
+        request, answer = learn_messages(
+            facts.knowledge, trace, place, settings.detectors, hash_key(key), names
+        )
+        if keys and names is not None and 200 <= trace.status < 400:
+            _name_operation(names, trace, keys)
         if found is not None and 200 <= trace.status < 300 and trace.response_whole:
             if request is UNREAD:
                 request = read_document(trace.request_body)
@@ -242,6 +284,14 @@ def _learn_part(
                 paths.hear(trace.method, found, statement)
     else:
         facts.knowledge.skipped += 1
+
+
+def _name_operation(names: Names, trace: Trace, keys: tuple[str, ...]) -> None:
+    """Note that an operation of these *keys* was asked for, and answered."""
+    whole = (trace.path, trace.query, trace.request_body)
+    message = Message(names, False, trace.client, trace.end_ns, whole)
+    for name in names_of(keys):
+        message.see(name)
 
 
 def learn_all(
@@ -278,6 +328,11 @@ def absorb(state: State, other: State) -> State:
         if mine is None:
             mine = state.paths[scope] = paths.empty()
         mine.absorb(paths)
+    for application, names in other.names.items():
+        known = state.names.get(application)
+        if known is None:
+            known = state.names[application] = names.empty()
+        known.absorb(names)
     for (organization, sensor, _), report in other.sensors.items():
         learn_sensor(state, organization, sensor, report)
     state.traces += other.traces

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from levo.satellite.learn import EndpointFacts, State, decide_templates
+from levo.satellite.learn import EndpointFacts, Proven, State, decide_templates, proven_within
 from levo.satellite.learn.paths.known import Override
+from levo.satellite.learn.paths.operation_names import is_unproven, settle_place
 from levo.satellite.learn.trace import schemes_of, status_name
-from levo.satellite.openapi.document import Operation
+from levo.satellite.openapi.operation import Operation
 
 
 def operations_of(state: State, overrides: Sequence[Override] = ()) -> list[Operation]:
@@ -17,13 +18,25 @@ def operations_of(state: State, overrides: Sequence[Override] = ()) -> list[Oper
     """
     decisions = {scope: decide_templates(paths, overrides) for scope, paths in state.paths.items()}
     joined: dict[tuple[str, str, str], tuple[float, EndpointFacts]] = {}
+    named: dict[tuple[str, str, str], Proven] = {}
+    unnamed: dict[tuple[str, str, str], int] = {}
+    proven = {application: proven_within(names) for application, names in state.names.items()}
     for key, facts in state.endpoints.items():
         assignment = decisions[key.scope].assign(key.place, state.paths[key.scope])
         if assignment is None or key.method not in assignment.methods:
             continue
         name = (key.host, key.method, assignment.path)
+        names = proven.get(key.scope.application_key)
+        if names is not None:
+            if is_unproven(settle_place(key.place, names.settled)):
+                continue
+            named[name] = names
         _, known = joined.setdefault(name, (assignment.confidence, EndpointFacts()))
         known.add(facts)
+    for name, names in named.items():
+        _, known = joined[name]
+        known.knowledge.settle(names)
+        unnamed[name] = known.knowledge.reveal(names)
     return [
         Operation(
             method,
@@ -36,6 +49,7 @@ def operations_of(state: State, overrides: Sequence[Override] = ()) -> list[Oper
             facts.last_seen_ns,
             confidence,
             schemes_of(facts.schemes),
+            unnamed.get((host, method, path), 0),
         )
         for (host, method, path), (confidence, facts) in sorted(joined.items())
     ]

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
 from levo.satellite.learn.knowledge import UNKNOWN_CODE
+from levo.satellite.learn.paths.operation_names import is_unproven
 from levo.satellite.learn.schema import Body, Knowledge, Node, media_kind
 from levo.satellite.learn.schema import Response as LearnedResponse
 from levo.satellite.learn.sensitive import Detection, Rule
 from levo.satellite.learn.trace import DEFAULT_PORTS
+from levo.satellite.openapi.components import is_list, share_schemas
 from levo.satellite.openapi.examples import example_of
-from levo.satellite.openapi.schema import Schema, SchemaWriter, sensitive_note
+from levo.satellite.openapi.hosts import host_groups
+from levo.satellite.openapi.naming import Place, Title, titles
+from levo.satellite.openapi.operation import Operation, anonymous
+from levo.satellite.openapi.schema import OBJECTS, Schema, SchemaWriter, sensitive_note
 
 SENT_FROM = 5
 """Accepted requests after which a parameter or a body that all of them had is required."""
@@ -24,24 +29,6 @@ _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _NAME = re.compile(r"\{([^{}]*)\}")
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _CODE = re.compile(r"[1-5][0-9]{2}")
-
-
-@dataclass(slots=True)
-class Operation:
-    """One endpoint, as the catalog knows it."""
-
-    method: str
-    path: str
-    """With named parameters, ``/users/{userId}``."""
-    host: str = ""
-    knowledge: Knowledge = field(default_factory=Knowledge)
-    exchanges: float = 0.0
-    statuses: Mapping[str, float] = field(default_factory=dict)
-    first_seen_ns: int = 0
-    last_seen_ns: int = 0
-    confidence: float = 1.0
-    schemes: tuple[str, ...] = ()
-    """``http``, ``https`` or both; empty when unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +49,6 @@ class SensitiveField:
         return "response" if self.position.startswith("response") else "request"
 
 
-def anonymous(path: str) -> str:
-    """Return *path* without the names of its parameters, by which paths are compared."""
-    return _NAME.sub("{}", path)
-
-
 def render_document(
     title: str,
     operations: Iterable[Operation],
@@ -74,26 +56,32 @@ def render_document(
     version: str = "3.1",
     rules: Sequence[Rule] = (),
     annotate: bool = True,
+    shared: bool = True,
 ) -> dict[str, Any]:
     """Return the OpenAPI document of an application.
 
     Equal operations, in any order, give equal documents. *version* is ``3.0`` or ``3.1``; with *annotate*,
-    operations carry ``x-levo-traffic`` (counts, times, confidence), which changes with every request.
+    operations carry ``x-levo-traffic`` (counts, times, confidence) and schemas ``x-levo-objects`` (how many
+    objects each is learned from), which change with every request. With *shared*, object schemas have names
+    under ``components.schemas``, and hosts that serve other APIs have paths of their own or are named as left
+    out (``x-levo-other-hosts``); without, each schema stands where it holds, and hosts are not told apart.
     """
     operations = list(operations)
-    joined = _joined(operations)
+    groups = host_groups(operations) if shared else [operations]
+    main, *apart = groups or [[]]
+    joined = _joined(main)
     schemes: dict[str, Schema] = {}
     paths: dict[str, dict[str, Any]] = {}
     others: dict[str, list[str]] = {}
-    identities: set[str] = set()
-    for operation in joined:
+    elsewhere, left_out = _apart(joined, apart)
+    for operation in (*joined, *elsewhere):
         method = operation.method.lower()
-        shown = _NAME.sub(lambda found: "{" + found[1].rstrip("+*") + "}", operation.path)
+        shown = _shown(operation.path)
         if method not in _METHODS:
             others.setdefault(shown, []).append(operation.method)
             continue
         writer = _OperationWriter(operation, shown, version, rules)
-        written = writer.write(schemes, identities, annotate=annotate)
+        written = writer.write(schemes, annotate=annotate)
         paths.setdefault(shown, {})[method] = written
     document: dict[str, Any] = {
         "openapi": VERSIONS[version],
@@ -103,12 +91,28 @@ def render_document(
             "description": "Learned from traffic. Examples are made up.",
         },
     }
-    servers = _servers({operation.host for operation in joined}, operations)
+    servers = _servers(main)
     if servers:
-        document["servers"] = [{"url": url} for url in servers]
+        document["servers"] = servers
     document["paths"] = {path: dict(sorted(paths[path].items())) for path in sorted(paths)}
+    named = _name(document["paths"])
+    if tags := sorted({title.tag for title in named.values() if title.tag}):
+        document["tags"] = [{"name": tag} for tag in tags]
+    if shared:
+        share_schemas(document, named)
+    if not annotate:
+        _remove(document, OBJECTS)
     if schemes:
-        document["components"] = {"securitySchemes": dict(sorted(schemes.items()))}
+        document.setdefault("components", {})["securitySchemes"] = dict(sorted(schemes.items()))
+    served = {
+        operation.host: servers for group in apart for servers in [_servers(group)] for operation in group
+    }
+    for operation in elsewhere:
+        item = document["paths"].get(_shown(operation.path))
+        if item is not None:
+            item["servers"] = served[operation.host]
+    if left_out:
+        document["x-levo-other-hosts"] = left_out
     if others:
         document["x-levo-other-methods"] = {path: sorted(found) for path, found in sorted(others.items())}
     return document
@@ -117,29 +121,96 @@ def render_document(
 def sensitive_fields(operation: Operation, rules: Sequence[Rule] = ()) -> list[SensitiveField]:
     """Return what is sensitive in the messages of *operation*."""
     writer = _OperationWriter(operation, operation.path, "3.1", rules)
-    writer.write({}, set(), annotate=False)
+    writer.write({}, annotate=False)
     return writer.sensitive
 
 
-def _servers(hosts: Set[str], operations: Iterable[Operation]) -> list[str]:
-    """Return the URLs of *hosts* by name, https first: under each scheme seen, http while none is known."""
-    seen: dict[str, set[str]] = {host: set() for host in hosts if host}
+def _name(paths: dict[str, dict[str, Any]]) -> dict[tuple[str, str], Title]:
+    """Give the operations of *paths* ids, summaries and tags; return them by method and path."""
+    named = titles(
+        [
+            Place(method.upper(), path, *_lists(operation))
+            for path, item in paths.items()
+            for method, operation in item.items()
+        ]
+    )
+    for (method, path), title in named.items():
+        about: dict[str, Any] = {"operationId": title.operation_id, "summary": title.summary}
+        if title.tag:
+            about["tags"] = [title.tag]
+        paths[path][method.lower()] = {**about, **paths[path][method.lower()]}
+    return named
+
+
+def _lists(operation: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Whether a successful response is an array, and whether one is an object with one list of objects."""
+    schemas = [
+        content["schema"]
+        for status, response in operation["responses"].items()
+        if status[0] == "2"
+        for content in response.get("content", {}).values()
+    ]
+    wraps = any(sum(map(is_list, each.get("properties", {}).values())) == 1 for each in schemas)
+    return any(each.get("type") == "array" for each in schemas), wraps
+
+
+def _remove(value: Any, key: str) -> None:
+    """Take *key* out of all objects inside *value*."""
+    if isinstance(value, dict):
+        value.pop(key, None)
+        for each in value.values():
+            _remove(each, key)
+    elif isinstance(value, list):
+        for each in value:
+            _remove(each, key)
+
+
+def _shown(path: str) -> str:
+    """Return *path* as OpenAPI has it, which knows no parameter of several segments."""
+    return _NAME.sub(lambda found: "{" + found[1].rstrip("+*") + "}", path)
+
+
+def _apart(
+    joined: Sequence[Operation], apart: Sequence[Sequence[Operation]]
+) -> tuple[list[Operation], list[dict[str, Any]]]:
+    """Return what the document has of other APIs, and what it leaves out.
+
+    A document has each path once: what another API has under the same path is left out, and named.
+    """
+    taken = {anonymous(operation.path) for operation in joined}
+    kept: list[Operation] = []
+    left_out = []
+    for group in apart:
+        mine = _joined(group)
+        out = [operation for operation in mine if anonymous(operation.path) in taken]
+        kept.extend(operation for operation in mine if anonymous(operation.path) not in taken)
+        taken.update(anonymous(operation.path) for operation in mine)
+        if out:
+            hosts = [url["url"] for url in _servers(group)]
+            left_out.append({"servers": hosts, "left-out": [f"{o.method} {_shown(o.path)}" for o in out]})
+    return kept, left_out
+
+
+def _servers(operations: Iterable[Operation]) -> list[dict[str, str]]:
+    """Return the servers of *operations* by name, https first: each scheme seen, http while none is known."""
+    seen: dict[str, set[str]] = {}
     for operation in operations:
-        if operation.host in seen:
-            seen[operation.host].update(operation.schemes)
+        if operation.host:
+            seen.setdefault(operation.host, set()).update(operation.schemes)
     urls = [
         f"{scheme}://{host.removesuffix(f':{DEFAULT_PORTS[scheme]}')}"
         for host, schemes in sorted(seen.items())
         for scheme in sorted(schemes or {"http"}, reverse=True)
     ]
-    return list(dict.fromkeys(urls))
+    return [{"url": url} for url in dict.fromkeys(urls)]
 
 
 def _joined(operations: Iterable[Operation]) -> list[Operation]:
     """Join the operations of several hosts that have method and path in common; in order."""
     found: dict[tuple[str, str], Operation] = {}
     names: dict[str, str] = {}
-    for operation in sorted(operations, key=lambda o: (o.path, o.method, o.host)):
+    named = [operation for operation in operations if not is_unproven(operation.path)]
+    for operation in sorted(named, key=lambda o: (o.path, o.method, o.host)):
         path = names.setdefault(anonymous(operation.path), operation.path)
         key = (path, operation.method)
         known = found.get(key)
@@ -149,6 +220,7 @@ def _joined(operations: Iterable[Operation]) -> list[Operation]:
             known = found[key] = copy
         known.knowledge.absorb(operation.knowledge)
         known.exchanges += operation.exchanges
+        known.unnamed = max(known.unnamed, operation.unnamed)
         statuses = dict(known.statuses)
         for status, count in operation.statuses.items():
             statuses[status] = statuses.get(status, 0.0) + count
@@ -167,15 +239,9 @@ class _OperationWriter:
         self._rules = rules
         self.sensitive: list[SensitiveField] = []
 
-    def write(self, schemes: dict[str, Schema], identities: set[str], *, annotate: bool) -> dict[str, Any]:
+    def write(self, schemes: dict[str, Schema], *, annotate: bool) -> dict[str, Any]:
         operation, known = self._operation, self._operation.knowledge
-        words = _WORD.findall(self._path)
-        written: dict[str, Any] = {"operationId": self._identity(words, identities)}
-        tag = next(
-            (word for word in re.findall(r"/([A-Za-z][\w-]*)", self._path) if not _is_version(word)), ""
-        )
-        if tag:
-            written["tags"] = [tag]
+        written: dict[str, Any] = {}
         parameters = self._parameters(known)
         if parameters:
             written["parameters"] = parameters
@@ -185,9 +251,8 @@ class _OperationWriter:
                 body["required"] = True
             written["requestBody"] = body
         written["responses"] = self._responses(known)
-        security = _security(known.auth, schemes, self._version)
-        if security:
-            written["security"] = security
+        if known.auth:
+            written["security"] = _security(known.auth, schemes, self._version)
         if annotate:
             written["x-levo-traffic"] = {
                 "count": round(operation.exchanges),
@@ -196,20 +261,15 @@ class _OperationWriter:
                 "last-seen": _time(operation.last_seen_ns),
                 "confidence": round(operation.confidence, 2),
             }
+        if operation.unnamed and annotate:
+            written["x-levo-unproven-names"] = operation.unnamed
         if self.sensitive:
             written["x-levo-sensitive"] = sorted({field.detection.kind for field in self.sensitive})
         return written
 
-    def _identity(self, words: list[str], identities: set[str]) -> str:
-        name = self._operation.method.lower() + "".join(word[:1].upper() + word[1:] for word in words)
-        unique, number = name, 2
-        while unique in identities:
-            unique, number = f"{name}{number}", number + 1
-        identities.add(unique)
-        return unique
-
     def _parameters(self, known: Knowledge) -> list[dict[str, Any]]:
         written = []
+        keys = {scheme for combination in known.auth for scheme in combination.split("+")}
         for position, segment in enumerate(part for part in self._path.split("/") if part):
             names = _NAME.findall(segment)
             node = known.segments.get(str(position)) if len(names) == 1 and segment[0] == "{" else None
@@ -224,6 +284,8 @@ class _OperationWriter:
             ("cookie", "cookie", known.cookies),
         ):
             for name, child in sorted(node.children.items()):
+                if f"{place}:{name}" in keys:
+                    continue  # a credential, which the security schemes say
                 requests = known.accepted if place == "query" else known.heads
                 required = child.total >= requests >= SENT_FROM
                 schema = self._text(child, name, position_name)
@@ -301,7 +363,7 @@ def _security(
     auth: Mapping[str, int], schemes: dict[str, Schema], version: str
 ) -> list[dict[str, list[str]]]:
     """Return the alternatives that were seen to succeed, registering their schemes."""
-    if not auth or set(auth) == {"none"}:
+    if set(auth) == {"none"}:
         return []
     found: dict[tuple[str, ...], dict[str, list[str]]] = {}
     for combination in auth:
@@ -329,10 +391,6 @@ def _scheme(scheme: str, version: str) -> tuple[str, Schema]:
     if kind == "mutual-tls":
         return "mutualTls", {} if version == "3.0" else {"type": "mutualTLS"}
     return "".join(_WORD.findall(kind)), {"type": "http", "scheme": kind}
-
-
-def _is_version(word: str) -> bool:
-    return re.fullmatch(r"v\d+|api", word) is not None
 
 
 def _by_code(responses: Mapping[str, LearnedResponse]) -> dict[str, LearnedResponse]:

@@ -1,4 +1,4 @@
-"""Reads an OpenAPI document that somebody wrote, as JSON or YAML, within bounds."""
+"""Reads an OpenAPI or Swagger document that somebody wrote, as JSON or YAML, within bounds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 import yaml
+
+from levo.satellite.openapi.swagger import from_swagger, is_swagger
 
 MAX_DEPTH = 100
 MAX_NODES = 1_000_000
@@ -24,19 +26,21 @@ class DocumentRefused(Exception):
 
 
 def read_document(text: str, *, aliases: bool, as_yaml: bool = True) -> dict[str, Any]:
-    """Return the OpenAPI 3 document in *text*, JSON or (if *as_yaml*) YAML.
+    """Return the OpenAPI 3 document in *text*, JSON or (if *as_yaml*) YAML. Swagger 2.0 becomes OpenAPI 3.0.
 
     *aliases*: YAML may refer to what it has written before; the number of values is bounded all the same.
 
     Raises:
-        DocumentRefused: it is neither JSON nor YAML, no OpenAPI 3 document, or past a bound.
+        DocumentRefused: it is neither JSON nor YAML, neither OpenAPI 3 nor Swagger 2.0, or past a bound.
     """
     try:
         document = _read_yaml(text, aliases=aliases) if as_yaml else _read_json(text)
     except (ValueError, OverflowError, yaml.YAMLError, RecursionError):
         raise DocumentRefused("neither JSON nor YAML" if as_yaml else "not JSON") from None
+    if is_swagger(document):
+        return from_swagger(document)
     if not isinstance(document, dict) or not str(document.get("openapi", "")).startswith("3."):
-        raise DocumentRefused("not an OpenAPI 3 document")
+        raise DocumentRefused("neither an OpenAPI 3 nor a Swagger 2.0 document")
     return document
 
 

@@ -14,6 +14,10 @@ from levo.satellite.learn.schema import MIXED, Node, merge
 from levo.satellite.learn.sensitive import Detection, Rule, decide
 
 Schema = dict[str, Any]
+OBJECTS = "x-levo-objects"
+"""How many different objects the schema of an object was learned from."""
+DISCRIMINATOR = "x-levo-discriminator"
+"""The property by which the alternatives of a schema are told apart."""
 REQUIRED_FROM = 3
 """Different objects after which a property that was always there is required."""
 CLOSED_FROM = 20
@@ -22,6 +26,9 @@ ALIKE_FROM = 5
 """… or so many, if all have the same properties."""
 NULL_FROM = 50
 """Different objects after which a property of a response that was never anything but null is null."""
+BOUND_FROM = 50
+"""Different integers, none negative, after which none is expected to be; fractions are often of a scale with
+two sides (a balance, a latitude) of which one was seen."""
 ENUM_FROM = 30
 MAX_ENUM = 20
 PATTERN_FROM = 20
@@ -85,6 +92,8 @@ class SchemaWriter:
         schema = self._joined(options, bool(node.nulls))
         if detection is not None:
             schema["x-levo-sensitive"] = sensitive_note(detection)
+        if node.alone:
+            schema["x-levo-one-caller"] = True
         return schema
 
     def write_text(self, node: Node, name: str, parent: str = "", pointer: str = "") -> Schema:
@@ -108,7 +117,7 @@ class SchemaWriter:
 
     def _joined(self, options: list[Schema], nullable: bool) -> Schema:
         if not options:
-            return {"nullable": True} if nullable and self._old else {}
+            return {}
         if len(options) > 1:
             if nullable:
                 options = (
@@ -148,7 +157,7 @@ class SchemaWriter:
         found = None if xml else self._variants(node, properties, repeats)
         if found is not None:
             return found
-        result: Schema = {"type": "object"}
+        result: Schema = {"type": "object", OBJECTS: round(evidence)}
         if properties:
             result["properties"] = properties
         if required:
@@ -163,7 +172,7 @@ class SchemaWriter:
 
     def _is_closed(self, node: Node, evidence: float) -> bool:
         """Whether the next object hardly has a property that none had (Good and Turing's estimate)."""
-        if not node.children:
+        if not node.children or node.unnamed or node.crowded:
             return False
         if evidence < CLOSED_FROM - _NEARLY:
             return evidence >= ALIKE_FROM - _NEARLY and all(
@@ -176,7 +185,7 @@ class SchemaWriter:
     def _variants(self, node: Node, properties: dict[str, Schema], repeats: float) -> Schema | None:
         """Return a ``oneOf`` by discriminator, None when the objects are all alike or too few to tell."""
         variants = node.variants
-        if node.many_variants or len(variants) < 2 or node.other is not None:
+        if node.many_variants or len(variants) < 2 or node.other is not None or node.unnamed:
             return None
         if sum(v.objects for v in variants.values()) != node.objects:
             return None
@@ -202,7 +211,7 @@ class SchemaWriter:
             if self._closed:
                 option["additionalProperties"] = False
             options.append(option)
-        return {"oneOf": options, "x-levo-discriminator": name}
+        return {"oneOf": options, DISCRIMINATOR: name}
 
     def _array(self, node: Node, name: str, parent: str, pointer: str, xml: bool, repeats: float) -> Schema:
         items: Schema = {}
@@ -233,7 +242,7 @@ class SchemaWriter:
         schema: Schema = {"type": "number" if node.numbers else "integer"}
         if not node.numbers and node.bits > 31:
             schema["format"] = "int64"
-        if not node.negative and node.integers + node.numbers >= CLOSED_FROM * repeats:
+        if not node.negative and not node.numbers and node.integers >= BOUND_FROM * repeats:
             schema["minimum"] = 0
         return schema
 
@@ -265,7 +274,9 @@ def as_map(node: Node) -> Node:
     for child in rare.values():
         other = merge(other, child)
     kept = {key: child for key, child in node.children.items() if key not in rare}
-    return Node(objects=node.objects, children=kept, other=other, many_variants=True)
+    made = Node(objects=node.objects, children=kept, other=other, many_variants=True)
+    made.unnamed = node.unnamed
+    return made
 
 
 def _shape(node: Node) -> tuple[bool, ...]:

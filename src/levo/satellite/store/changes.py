@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from levo.satellite.learn import Knowledge
 from levo.satellite.learn.schema import Node
+from levo.satellite.learn.schema.names import MARK
 
 SETTLED = 30
 """Messages after which something new is a change rather than a first acquaintance."""
@@ -14,9 +15,7 @@ MAX_CHANGES = 20
 
 
 def changes(known: Knowledge, more: Knowledge) -> Iterator[tuple[str, str]]:
-    """Yield (kind, detail) for what *more* adds to *known*; details are names, never values."""
-    if known.names_all_of(more):  # nearly always
-        return
+    """Yield (kind, detail) for what *more* adds to *known*; details are proven names, never values."""
     for number, found in enumerate(_all(known, more)):
         if number >= MAX_CHANGES:
             return
@@ -27,10 +26,10 @@ def _all(known: Knowledge, more: Knowledge) -> Iterator[tuple[str, str]]:
     if known.accepted >= SETTLED:
         yield from _properties(known.query, more.query, "query parameter ", "")
     if known.heads >= SETTLED:
-        for scheme in sorted(more.auth.keys() - known.auth.keys()):
+        for scheme in sorted(_proven(more.auth.keys() - known.auth.keys())):
             yield "authentication", scheme
-        for media, body in sorted(more.bodies.items()):
-            old = known.bodies.get(media)
+        for media in sorted(_proven(more.bodies)):
+            body, old = more.bodies[media], known.bodies.get(media)
             if old is None:
                 yield "request-media-type", media
             elif old.learned >= SETTLED:
@@ -42,8 +41,8 @@ def _all(known: Knowledge, more: Knowledge) -> Iterator[tuple[str, str]]:
             if seen >= SETTLED:
                 yield "status", status
             continue
-        for media, body in sorted(response.bodies.items()):
-            old = before.bodies.get(media)
+        for media in sorted(_proven(response.bodies)):
+            body, old = response.bodies[media], before.bodies.get(media)
             if old is None:
                 if before.seen >= SETTLED:
                     yield "response-media-type", f"{status} {media}"
@@ -51,9 +50,13 @@ def _all(known: Knowledge, more: Knowledge) -> Iterator[tuple[str, str]]:
                 yield from _properties(old.schema, body.schema, f"response {status} ", "")
 
 
+def _proven(names: Iterable[str]) -> list[str]:
+    return [name for name in names if MARK not in name]
+
+
 def _properties(old: Node, new: Node, where: str, pointer: str) -> Iterator[tuple[str, str]]:
-    for key, child in sorted(new.children.items()):
-        before = old.children.get(key)
+    for key in sorted(_proven(new.children)):
+        child, before = new.children[key], old.children.get(key)
         if before is None:
             if old.objects >= SETTLED and not old.folded:
                 yield "property", f"{where}{pointer}/{key}"

@@ -20,10 +20,12 @@ from levo.satellite.learn import (
     TemplateDecision,
     undecided,
 )
+from levo.satellite.learn.paths.operation_names import settle_place
 from levo.satellite.learn.paths.state import Located
 from levo.satellite.learn.schema import unpack_knowledge
 from levo.satellite.learn.traffic import TrafficByMinute, merge_traffic
 from levo.satellite.store.changes import changes
+from levo.satellite.store.names import NameTable
 from levo.satellite.store.places import (
     SCOPE,
     PlaceContents,
@@ -83,8 +85,9 @@ class _Rows:
 class EndpointTable:
     """Keeps endpoints in step with places and decisions, within the writer's transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, places: PlaceTable) -> None:
+    def __init__(self, connection: sqlite3.Connection, places: PlaceTable, names: NameTable) -> None:
         self._connection = connection
+        self._names = names
         self._places = places
 
     def add(
@@ -93,13 +96,38 @@ class EndpointTable:
         """Add the facts of *delta* to their places and endpoints."""
         added = Added()
         by_organization: dict[str, TrafficByMinute] = {}
-        for (scope, method, _), (facts, at) in _by_place(delta, paths).items():
+        for (scope, method, _), (facts, at) in self._by_place(delta, paths).items():
             if self._add_place(scope, method, at, facts, decisions.get(scope), added):
                 merge_traffic(by_organization.setdefault(scope.organization, {}), facts.traffic)
         for organization, traffic in by_organization.items():
             add_traffic(self._connection, WHOLE_CATALOG, traffic)
             add_traffic(self._connection, whole_of(self._connection, organization), traffic)
         return added
+
+    def _by_place(
+        self, delta: State, paths: Mapping[Scope, PathState]
+    ) -> dict[tuple[Scope, str, str], tuple[EndpointFacts, Located]]:
+        """Return the facts of *delta*, which is not changed, by the places where they are kept."""
+        found: dict[tuple[Scope, str, str], tuple[EndpointFacts, Located]] = {}
+        own: set[tuple[Scope, str, str]] = set()
+        for key, facts in delta.endpoints.items():
+            scope = key.scope
+            place = key.place
+            if "/#" in place and scope.application_key in delta.names:
+                place = settle_place(place, self._names.of(scope.application_key).settled)
+            at = paths[scope].locate(place, key.method)
+            name = (scope, key.method, at.key)
+            known = found.get(name)
+            if known is None:
+                found[name] = (facts, at)
+            else:
+                if name not in own:
+                    own.add(name)
+                    both = EndpointFacts()
+                    both.add(known[0])
+                    known = found[name] = (both, at)
+                known[0].add(facts)
+        return found
 
     def _add_place(
         self,
@@ -149,13 +177,16 @@ class EndpointTable:
 
     def _add_known(self, row: PlaceContents, endpoint: int, facts: EndpointFacts) -> None:
         known = unpack_knowledge(row.knowledge)
-        if endpoint:
-            news = list(changes(known, facts.knowledge))
-            if news and self._has_others(endpoint, row.id):
-                news = list(changes(read_knowledge(self._connection, endpoint, _SIBLINGS), facts.knowledge))
-            for kind, detail in news:
-                self._event(endpoint, facts.last_seen_ns, kind, detail)
+        if not endpoint or known.names_all_of(facts.knowledge):  # nearly always
+            self._places.add(row, facts, known)
+            return
+        before = unpack_knowledge(row.knowledge)
+        if self._has_others(endpoint, row.id):
+            before = read_knowledge(self._connection, endpoint, _SIBLINGS)
+        # After it was settled what may be told: a name that is not proven is no news.
         self._places.add(row, facts, known)
+        for kind, detail in changes(before, known):
+            self._event(endpoint, facts.last_seen_ns, kind, detail)
 
     def _has_others(self, endpoint: int, place: int) -> bool:
         found = self._connection.execute(
@@ -204,7 +235,8 @@ class EndpointTable:
         """Return the places of *scope* under the keys that they have by now."""
         found: dict[tuple[str, str], tuple[PlaceRow, Located]] = {}
         for row in self._places.of(scope):
-            at = paths.locate(row.place, row.method)
+            place = settle_place(row.place, self._names.of(scope.application_key).settled)
+            at = paths.locate(place, row.method)
             known = found.get((row.method, at.key))
             if known is not None:
                 self._join(scope, row, known[0], rows)
@@ -330,7 +362,7 @@ class EndpointTable:
             return
         self._connection.execute(
             "UPDATE endpoint SET traces = 0, exchanges = 0, callers = x'', schemes = 0, first_seen_ns = ?,"
-            " last_seen_ns = ? WHERE id = ?",
+            " last_seen_ns = ?, looked_traces = 0 WHERE id = ?",
             (total.first_seen_ns, total.last_seen_ns, endpoint),
         )
         self._connection.execute("DELETE FROM endpoint_status WHERE endpoint = ?", (endpoint,))
@@ -387,29 +419,6 @@ class EndpointTable:
         self._connection.execute(
             "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", (MAX_EVENTS,)
         )
-
-
-def _by_place(
-    delta: State, paths: Mapping[Scope, PathState]
-) -> dict[tuple[Scope, str, str], tuple[EndpointFacts, Located]]:
-    """Return the facts of *delta*, which is not changed, by the places where they are kept."""
-    found: dict[tuple[Scope, str, str], tuple[EndpointFacts, Located]] = {}
-    own: set[tuple[Scope, str, str]] = set()
-    for key, facts in delta.endpoints.items():
-        scope = key.scope
-        at = paths[scope].locate(key.place, key.method)
-        name = (scope, key.method, at.key)
-        known = found.get(name)
-        if known is None:
-            found[name] = (facts, at)
-        else:
-            if name not in own:
-                own.add(name)
-                both = EndpointFacts()
-                both.add(known[0])
-                known = found[name] = (both, at)
-            known[0].add(facts)
-    return found
 
 
 def _assign(

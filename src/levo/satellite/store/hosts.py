@@ -280,6 +280,7 @@ def _moved(delta: State, targets: dict[Scope, Scope]) -> State:
     """Return *delta* with its hosts named anew; what goes to one host is put together."""
     moved = State(
         sensors=delta.sensors,
+        names=delta.names,
         traces=delta.traces,
         exchanges=delta.exchanges,
         ignored_spans=delta.ignored_spans,

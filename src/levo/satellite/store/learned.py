@@ -7,11 +7,16 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from levo.satellite.learn.naming import Application, Proven
 from levo.satellite.learn.trace import schemes_of, status_name
 from levo.satellite.openapi import Operation
+from levo.satellite.store.names import read_proven
 from levo.satellite.store.places import read_knowledge
 
-_COLUMNS = "id, method, path, host, exchanges, first_seen_ns, last_seen_ns, confidence, schemes"
+_COLUMNS = (
+    "id, method, path, host, exchanges, first_seen_ns, last_seen_ns, confidence, schemes,"
+    " organization, environment, application"
+)
 
 
 class EventRow(msgspec.Struct, frozen=True):
@@ -31,7 +36,7 @@ class EventRow(msgspec.Struct, frozen=True):
 
 
 def read_operations(
-    connection: sqlite3.Connection, place: tuple[str, str, str], limit: int = 5000
+    connection: sqlite3.Connection, place: tuple[str, str, str], limit: int = 5000, key: bytes = b"levo"
 ) -> list[Operation]:
     """Return the operations of (organization, environment, application) in order of path."""
     rows = connection.execute(
@@ -39,18 +44,18 @@ def read_operations(
         " ORDER BY path, method, host LIMIT ?",
         (*place, limit),
     ).fetchall()
-    return [operation for _, operation in _operations(connection, rows)]
+    return [operation for _, operation in _operations(connection, rows, key)]
 
 
 def read_operations_of(
-    connection: sqlite3.Connection, endpoints: Sequence[int]
+    connection: sqlite3.Connection, endpoints: Sequence[int], key: bytes = b"levo"
 ) -> list[tuple[int, Operation]]:
     """Return (id, operation) of *endpoints*, those that there are."""
     marks = ",".join("?" * len(endpoints))
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM endpoint WHERE id IN ({marks})", list(endpoints)
     ).fetchall()
-    return _operations(connection, rows)
+    return _operations(connection, rows, key)
 
 
 def read_events(
@@ -118,11 +123,20 @@ def read_description(connection: sqlite3.Connection, place: tuple[str, str, str]
 
 def _operations(
     connection: sqlite3.Connection,
-    rows: Sequence[tuple[int, str, str, str, float, int, int, float, int]],
+    rows: Sequence[tuple[int, str, str, str, float, int, int, float, int, str, str, str]],
+    key: bytes,
 ) -> list[tuple[int, Operation]]:
     found: list[tuple[int, Operation]] = []
-    for identity, method, path, host, exchanges, first, last, confidence, schemes in rows:
-        operation = Operation(method, path, host, read_knowledge(connection, identity))
+    proven: dict[Application, Proven] = {}
+    for identity, method, path, host, exchanges, first, last, confidence, schemes, *place in rows:
+        application = Application(*place)
+        names = proven.get(application)
+        if names is None:
+            names = proven[application] = read_proven(connection, application, key)
+        known = read_knowledge(connection, identity)
+        operation = Operation(method, path, host, known)
+        if known.unsettled or names.alone:
+            operation.unnamed = known.reveal(names)
         operation.exchanges = exchanges
         operation.first_seen_ns, operation.last_seen_ns = first, last
         operation.confidence = confidence

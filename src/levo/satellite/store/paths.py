@@ -11,10 +11,12 @@ from typing import NamedTuple, cast
 
 import msgspec
 
-from levo.satellite.learn import Override, PathState, Scope, decide_templates
+from levo.satellite.learn import Application, Override, PathState, Scope, decide_templates
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.paths.known import Kind as OverrideKind
+from levo.satellite.learn.paths.operation_names import has_marks, settle_tree
 from levo.satellite.learn.paths.trie import Strength
+from levo.satellite.openapi import served_paths
 from levo.satellite.store.userdata.database import row_number
 from levo.satellite.store.userdata.decisions import read_path_decisions
 
@@ -39,6 +41,8 @@ class HostRow:
     """Of its stored paths, without the log."""
     logged: int = 0
     """Entries in the log."""
+    marked: bool = False
+    """Whether it has operations whose names are not proven."""
 
 
 class KnownPaths(Mapping[Scope, PathState]):
@@ -132,11 +136,35 @@ class PathTable:
             if scope not in self.pending and row.decided != words.get(scope, NOTHING_SAID):
                 self.pending.add(scope)
 
-    def learn(self, scope: Scope, delta: PathState) -> None:
-        """Take in what was learned of the paths of a host, in memory."""
-        self.of(scope).absorb(delta, fold=False)
+    def learn(self, scope: Scope, delta: PathState, settled: Callable[[str], str] | None = None) -> None:
+        """Take in what was learned of the paths of a host, in memory; names of operations as *settled*."""
+        known = self.of(scope)
+        if settled is not None:
+            settle_tree(delta.root, settled)
+            delta.moved()
+            self.hosts[scope].marked |= has_marks(delta.root)
+        known.absorb(delta, fold=False)
         self.known.held.add(scope)
         self.pending.add(scope)
+
+    def settle(
+        self, application: Application, settled: Callable[[str], str], *, all_of_them: bool
+    ) -> set[Scope]:
+        """Rename the operations of an application as they are *settled*; return the hosts that had such.
+
+        Those of hosts with unproven ones, or *all_of_them*. They are pending then, and to be saved whole.
+        """
+        changed = set()
+        for scope, row in self.hosts.items():
+            if scope.application_key == application and (all_of_them or row.marked):
+                paths = self.known[scope]
+                if settle_tree(paths.root, settled):
+                    paths.moved()
+                    self.known.held.add(scope)
+                    self.pending.add(scope)
+                    changed.add(scope)
+                row.marked = has_marks(paths.root)
+        return changed
 
     def of(self, scope: Scope) -> PathState:
         """Return what is known of the paths of a host, nothing at first."""
@@ -161,16 +189,17 @@ class PathTable:
                 (*scope, delta.to_bytes()),
             )
             execute(
-                f"UPDATE paths SET decided = ?, successes = ?, callers = ?, first_minute = ? WHERE {_SCOPE}",
-                (decided, *row.strength, *scope),
+                "UPDATE paths SET decided = ?, successes = ?, callers = ?, first_minute = ?, marked = ?"
+                f" WHERE {_SCOPE}",
+                (decided, *row.strength, row.marked, *scope),
             )
             row.logged += 1
             return
         octets = known.to_bytes()
         execute(
             "INSERT OR REPLACE INTO paths (organization, environment, application, host, state, decided,"
-            " successes, callers, first_minute) VALUES (?,?,?,?,?,?,?,?,?)",
-            (*scope, octets, decided, *row.strength),
+            " successes, callers, first_minute, marked) VALUES (?,?,?,?,?,?,?,?,?,?)",
+            (*scope, octets, decided, *row.strength, row.marked),
         )
         if row.logged:
             execute(f"DELETE FROM path_log WHERE {_SCOPE}", scope)
@@ -209,7 +238,7 @@ def _read_hosts(
     for row in connection.execute(
         "SELECT organization, environment, application, host, successes, callers, first_minute, decided,"
         " length(state), (SELECT count(*) FROM path_log WHERE organization = paths.organization AND"
-        " environment = paths.environment AND application = paths.application AND host = paths.host)"
+        " environment = paths.environment AND application = paths.application AND host = paths.host), marked"
         f" FROM paths {'' if scope is None else f'WHERE {_SCOPE}'}",
         scope or (),
     ).fetchall():
@@ -252,8 +281,7 @@ def read_overrides(connection: sqlite3.Connection, userdata: Path, scope: Scope)
     imported = [
         Override("import", path)
         for (document,) in rows
-        for path in msgspec.json.decode(document).get("paths", {})
-        if isinstance(path, str) and path.startswith("/")
+        for path in served_paths(msgspec.json.decode(document))
     ]
     decided = [
         Override(cast(OverrideKind, kind), template)

@@ -9,16 +9,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from levo.satellite.learn import Callers, EndpointFacts, Knowledge, Scope
+from levo.satellite.learn import Application, Callers, EndpointFacts, Knowledge, Scope
 from levo.satellite.learn.paths.trie import ESTABLISHED
 from levo.satellite.learn.schema import pack_knowledge, unpack_knowledge
+from levo.satellite.store.names import NameTable
 from levo.satellite.store.traffic import add_traffic, move_traffic
 
 MAX_UNPROVEN = 1_000
 """Places of one host that are told apart although no answer has proven that they exist."""
 _PART = 100
 """When there is no room, this part of the places makes it at once."""
-Application = tuple[str, str, str]
 
 _read_statuses = msgspec.json.Decoder(dict[int, float]).decode
 
@@ -28,7 +28,7 @@ def _write_statuses(statuses: Mapping[int, float]) -> str:
 
 
 _ROW = "id, method, path_key, endpoint, exchanges, statuses, unproven"
-_CONTENTS = f"{_ROW}, callers, knowledge"
+_CONTENTS = f"{_ROW}, callers, knowledge, organization, environment, application"
 _APPLICATION = "organization = ? AND environment = ? AND application = ?"
 SCOPE = "organization = ? AND environment = ? AND application = ? AND host = ?"
 
@@ -59,6 +59,9 @@ class PlaceContents(PlaceRow):
 
     callers: bytes
     knowledge: bytes
+    organization: str
+    environment: str
+    application: str
 
 
 def is_proven(statuses: Mapping[int, float]) -> bool:
@@ -85,9 +88,10 @@ class Removed(NamedTuple):
 class PlaceTable:
     """Reads and writes places, within the writer's transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, most: int) -> None:
-        """*most*: places of one application."""
+    def __init__(self, connection: sqlite3.Connection, most: int, names: NameTable) -> None:
+        """*most*: places of one application; *names* says what is stored as text."""
         self._connection = connection
+        self._names = names
         self._most = most
         self._unproven: dict[Scope, int] = {}
         self._counts: dict[Application, int] = {}
@@ -127,7 +131,7 @@ class PlaceTable:
 
     def is_full(self, scope: Scope) -> bool:
         """Whether no more places of the application of *scope* can be stored."""
-        application = scope[:3]
+        application = scope.application_key
         count = self._counts.get(application)
         if count is None:
             (count,) = self._connection.execute(
@@ -201,21 +205,36 @@ class PlaceTable:
                 facts.last_seen_ns,
                 _write_statuses(facts.statuses),
                 facts.callers.registers,
-                pack_knowledge(facts.knowledge),
+                pack_knowledge(self._settled(facts.knowledge, scope.application_key)),
             ),
         ).fetchone()
-        if scope[:3] in self._counts:
-            self._counts[scope[:3]] += 1
+        if scope.application_key in self._counts:
+            self._counts[scope.application_key] += 1
         if unproven and scope in self._unproven:
             self._unproven[scope] += 1
         add_traffic(self._connection, identity, facts.traffic)
         return int(identity)
+
+    def _settled(self, known: Knowledge, application: Application) -> Knowledge:
+        """Return *known*, which is not changed, as it may be stored."""
+        if not known.unsettled:
+            return known
+        copy = Knowledge()
+        copy.absorb(known)
+        copy.settle(self._names.of(application))
+        return copy
 
     def add(self, row: PlaceContents, facts: EndpointFacts, known: Knowledge | None = None) -> None:
         """Add *facts* to a stored place; *known* is what is stored of its messages, if that was read."""
         if known is None:
             known = unpack_knowledge(row.knowledge)
         known.absorb(facts.knowledge)
+        if known.unsettled:
+            names = self._names.of(Application(row.organization, row.environment, row.application))
+            if names.is_open:  # what is text now may have been a mark before
+                for name in facts.knowledge.names():
+                    names.add(name)
+            known.settle(names)
         callers = Callers(row.callers)
         callers.absorb(facts.callers)
         statuses = _read_statuses(row.statuses)

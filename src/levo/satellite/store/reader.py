@@ -32,6 +32,18 @@ from levo.satellite.store.learned import (
 from levo.satellite.store.paths import read_template
 from levo.satellite.store.rotation import KEY_NAME, read_key
 from levo.satellite.store.schema import open_for_reading
+from levo.satellite.store.sensitive import (
+    SensitiveCount,
+    SensitiveFilter,
+    SensitiveItem,
+    count_sensitive,
+    count_sensitive_by_kind,
+    is_looked_at,
+    read_sensitive,
+    read_sensitive_by_id,
+    read_sensitive_ids,
+    read_sure,
+)
 from levo.satellite.store.traffic import WHOLE_CATALOG, read_most_errors, read_traffic
 from levo.satellite.store.userdata.database import USERDATA_NAME, row_number
 from levo.satellite.store.writer import SensorState
@@ -394,20 +406,53 @@ class CatalogReader:
                 found += _with_statuses(connection, rows)
         return found
 
-    def trace_counts(self) -> dict[int, int]:
-        """Return how many traces each endpoint has taught."""
+    def is_looked_at(self) -> bool:
+        """Return whether all endpoints were looked at for sensitive data, the newest ones aside."""
         with self._connection() as connection:
-            return dict(connection.execute("SELECT id, traces FROM endpoint").fetchall())
+            return is_looked_at(connection)
+
+    def count_sensitive(self) -> int:
+        """Return how many fields are known to hold sensitive data, those that users rejected included."""
+        with self._connection() as connection:
+            return count_sensitive(connection, SensitiveFilter())
+
+    def sensitive_by_kind(self) -> list[SensitiveCount]:
+        """Return how many fields hold which kind of sensitive data, without those that users rejected."""
+        with self._connection() as connection:
+            return count_sensitive_by_kind(connection)
+
+    def sensitive(
+        self, wanted: SensitiveFilter, *, limit: int = 100, offset: int = 0
+    ) -> tuple[int, list[SensitiveItem]]:
+        """Return how much sensitive data passes *wanted*, and *limit* of it by kind, then surest first."""
+        with self._connection() as connection:
+            found = read_sensitive(connection, wanted, limit=limit, offset=offset)
+            return count_sensitive(connection, wanted), found
+
+    def each_sensitive(self, wanted: SensitiveFilter) -> Iterator[SensitiveItem]:
+        """Yield all that passes *wanted* now, in the same order, as :meth:`each_endpoint` does."""
+        with self._connection() as connection:
+            identities = array("q", read_sensitive_ids(connection, wanted))
+        for at in range(0, len(identities), _BATCH):
+            part = identities[at : at + _BATCH]
+            with self._connection() as connection:
+                rows = read_sensitive_by_id(connection, part)
+            yield from (rows[identity] for identity in part if identity in rows)
+
+    def sure_sensitive(self, confidence: float) -> list[SensitiveItem]:
+        """Return the sensitive data that is at least of this *confidence* and that no user rejected."""
+        with self._connection() as connection:
+            return read_sure(connection, confidence)
 
     def operations(self, place: tuple[str, str, str]) -> list[Operation]:
         """Return the operations of (organization, environment, application) in order of path."""
         with self._connection() as connection:
-            return read_operations(connection, place)
+            return read_operations(connection, place, key=self._key())
 
     def operations_of(self, endpoints: Sequence[int]) -> list[tuple[int, Operation]]:
         """Return (id, operation) of *endpoints*, those that there are."""
         with self._connection() as connection:
-            return read_operations_of(connection, endpoints)
+            return read_operations_of(connection, endpoints, self._key())
 
     def events(
         self,

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from levo.errors import LevoError
-from levo.satellite.learn import Knowledge, Scope
+from levo.satellite.learn import Application, Knowledge, Proven, Scope
 from levo.satellite.learn.schema import Node, pack_knowledge, unpack_knowledge
 from levo.satellite.store.hosts import UNNAMED
+from levo.satellite.store.names import read_proven
 from levo.satellite.store.paths import UNDECIDED, PathTable
 from levo.satellite.store.schema import DATABASE_NAME, open_for_writing
 
@@ -37,6 +38,8 @@ class Rotation:
     """Hosts that no longer know which values responses gave out, and which names were forgotten."""
     unproven: int
     """Places that nothing had proven to exist, or of hosts without a name, which were deleted."""
+    names: int
+    """Names that were not proven, which were deleted with what was known of them."""
 
 
 def rotate_key(data_dir: Path) -> Rotation:
@@ -76,21 +79,29 @@ def _restart(connection: sqlite3.Connection, key: bytes) -> Rotation:
     for table_name in ("endpoint", "paths", "path_log"):
         execute(f"DELETE FROM {table_name} WHERE {unnamed}")
     objects = 0
-    for (identity,) in execute("SELECT id FROM place").fetchall():
+    proven: dict[Application, Proven] = {}
+    places = execute("SELECT id, organization, environment, application FROM place").fetchall()
+    for identity, *place in places:
         (octets,) = execute("SELECT knowledge FROM place WHERE id = ?", (identity,)).fetchone()
         known = unpack_knowledge(octets)
         sketched = [node for node in _nodes(known) if node.distinct]
-        if sketched:
-            objects += 1
-            for node in sketched:
-                node.distinct = b""
+        objects += bool(sketched)
+        for node in sketched:
+            node.distinct = b""
+        if sketched or known.unsettled:
+            application = Application(*place)
+            if application not in proven:
+                proven[application] = read_proven(connection, application, key)
+            known.reveal(proven[application])  # leaves out what is not proven
             execute("UPDATE place SET knowledge = ? WHERE id = ?", (pack_knowledge(known), identity))
     table = PathTable(connection, key)
     hosts = [scope for scope, paths in table.known.items() if paths.restart_hashes()]
     for scope in hosts:
         table.save(Scope(*scope), None, decided=UNDECIDED)
+    names = execute("DELETE FROM unproven_name").rowcount
+    execute("DELETE FROM name_caller")
     execute("COMMIT")
-    return Rotation(callers, objects, len(hosts), unproven)
+    return Rotation(callers, objects, len(hosts), unproven, names)
 
 
 def _nodes(known: Knowledge) -> Iterator[Node]:

@@ -12,7 +12,7 @@ from levo.errors import LevoError
 from levo.satellite.learn.columns import joined_callers
 from levo.satellite.learn.paths.known import anonymous_pattern
 from levo.satellite.learn.state import counted_weight
-from levo.satellite.store import traffic
+from levo.satellite.store import names, traffic
 
 DATABASE_NAME = "catalog.sqlite3"
 
@@ -217,13 +217,32 @@ _STEPS = (
     ) WHERE id IN (SELECT endpoint FROM endpoint_status);
     UPDATE counter SET value = counted(value);
     """,
-    # 10: how well a host is proven to exist; -1 is "not known yet"
+    # 10: sensitive data as it was found in endpoints, and how many traces each had had by then
+    """
+    CREATE TABLE sensitive_field (
+        id INTEGER PRIMARY KEY,
+        endpoint INTEGER NOT NULL REFERENCES endpoint (id) ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        category TEXT NOT NULL,
+        location TEXT NOT NULL,
+        direction TEXT NOT NULL,
+        confidence REAL NOT NULL,
+        contained INTEGER NOT NULL,
+        UNIQUE (endpoint, location, kind)
+    ) STRICT;
+    CREATE INDEX sensitive_field_order ON sensitive_field (kind, confidence DESC);
+    ALTER TABLE endpoint ADD COLUMN looked_traces INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX endpoint_to_look_at ON endpoint (id) WHERE 4 * traces > 5 * looked_traces;
+    """,
+    # 11: how well a host is proven to exist; -1 is "not known yet"
     """
     ALTER TABLE paths ADD COLUMN successes INTEGER NOT NULL DEFAULT -1;
     ALTER TABLE paths ADD COLUMN callers INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE paths ADD COLUMN first_minute INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX place_use ON place (organization, environment, application, endpoint, last_seen_ns);
     """,
+    # 12: names, which need a proof from now on; those that are text stay text (``NameTable.start``)
+    names.SCHEMA + "ALTER TABLE paths ADD COLUMN marked INTEGER NOT NULL DEFAULT 0;",
 )
 
 _ITS_ENDPOINTS = "(SELECT id FROM main.endpoint WHERE organization = {1})"
@@ -235,11 +254,14 @@ _SEEN_BY_ONE = {
     "endpoint": _OF_ORGANIZATION,
     "sensor": _OF_ORGANIZATION,
     "description": _OF_ORGANIZATION,
+    "name": _OF_ORGANIZATION,
     "paths": _OF_ORGANIZATION,
     "path_log": _OF_ORGANIZATION,
     "place": _OF_ORGANIZATION,
     "endpoint_status": _OF_ENDPOINT,
     "event": _OF_ENDPOINT,
+    "sensitive_field": _OF_ENDPOINT,
+    "fact": "SELECT * FROM main.{0}",
     "rollup": _OF_PLACE + " UNION ALL SELECT * FROM main.{0} WHERE place ="
     " (SELECT -id FROM main.organization WHERE name = {1})",
     "endpoint_redirect": f"SELECT * FROM main.{{0}} WHERE new_endpoint IN {_ITS_ENDPOINTS}",
@@ -283,9 +305,10 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 def open_for_reading(path: Path, userdata: Path | None = None, organization: str = "") -> sqlite3.Connection:
     """Open the database at *path*, which exists, for queries only; usable from any one thread at a time.
 
-    The users' decisions of *userdata* are there as ``userdata.triage``, and ``anonymous`` takes the names
-    of parameters from a template. With an *organization*, every table is only what that one sees of it: the
-    names lead to views of this connection, so that no query can forget to ask whose rows it reads.
+    The users' decisions of *userdata* are there as ``userdata.triage`` and ``userdata.decision``, and
+    ``anonymous`` takes the names of parameters from a template. With an *organization*, every table is only
+    what that one sees of it: the names lead to views of this connection, so that no query can forget to ask
+    whose rows it reads.
     """
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, check_same_thread=False
@@ -295,6 +318,10 @@ def open_for_reading(path: Path, userdata: Path | None = None, organization: str
         connection.execute(
             "CREATE TABLE userdata.triage"
             " (organization, environment, application, host, method, template, state)"
+        )
+        connection.execute(
+            "CREATE TABLE userdata.decision (id, kind, organization, environment, application, host, method,"
+            " template, detail, undone_ns)"
         )
     else:
         connection.execute("ATTACH ? AS userdata", (f"{userdata.absolute().as_uri()}?mode=ro",))

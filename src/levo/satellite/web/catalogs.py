@@ -11,21 +11,17 @@ from starlette.routing import Route
 from levo.satellite.access import identity_of
 from levo.satellite.catalog.derived import DerivedCatalog
 from levo.satellite.store import CatalogReader
-from levo.satellite.store.userdata import Decisions
 from levo.satellite.web.render import Renderer
 
 
 class Catalogs:
     """Gives each request the reader of its organization, or of everything to those who may see it."""
 
-    def __init__(
-        self, reader: CatalogReader, decisions: Decisions, on_decided: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, reader: CatalogReader, on_decided: Callable[[], None] = lambda: None) -> None:
         """*on_decided* is to be called, from any thread, after people said something about paths."""
         self._reader = reader
         self.on_decided = on_decided
-        self.whole = DerivedCatalog(reader, decisions)
-        """Of all organizations; for what works behind the pages."""
+        self._whole = DerivedCatalog(reader)
 
     def reader(self, request: Request) -> CatalogReader:
         """Return the reader for *request*."""
@@ -33,7 +29,7 @@ class Catalogs:
 
     def derived(self, request: Request) -> DerivedCatalog:
         """Return what is derived from the catalog, for *request*."""
-        return self.whole.through(self.reader(request))
+        return self._whole.through(self.reader(request))
 
     def revision(self, organization: str) -> int:
         """Return the number that grows with every change that *organization* can see."""

@@ -20,6 +20,7 @@ from levo.satellite.openapi import (
     DocumentRefused,
     Statement,
     compare,
+    keep_texts,
     read_document,
     render_document,
 )
@@ -55,6 +56,9 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
         document = render_document(
             place[2], reader.operations(place), version=version, annotate=query.get("plain", "") != "1"
         )
+        uploaded = reader.description(place)
+        if uploaded is not None:
+            keep_texts(document, orjson.loads(uploaded[1]))
         return etagged(request, document)
 
     async def upload(request: Request) -> Response:
@@ -94,6 +98,7 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
                 "shadow": _endpoints(covered.shadow),
                 "unused": _endpoints(covered.unused),
                 "deprecated_but_called": _endpoints(covered.deprecated_but_called),
+                "ambiguous": _endpoints(covered.ambiguous),
                 "drift": [_statement(each) for each in covered.drift],
                 "answers": {answer.name.lower(): covered.count(answer) for answer in Answer},
                 "unseen": [_statement(each) for each in covered.statements if each.answer is Answer.UNSEEN],
@@ -164,6 +169,7 @@ def _differences(covered: Coverage) -> Iterator[dict[str, Any]]:
         ("shadow", covered.shadow),
         ("unused", covered.unused),
         ("deprecated but called", covered.deprecated_but_called),
+        ("ambiguous", covered.ambiguous),
     ):
         for method, path in endpoints:
             yield {

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
+from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -20,6 +21,8 @@ from levo.satellite.access.middleware import has_form_token, local_target
 from levo.satellite.receive.http_routes import read_bounded
 
 MAX_FORM_BYTES = 64 << 10
+
+_large_forms = CapacityLimiter(1)
 
 Form = dict[str, str]
 Handler = Callable[[Request, Identity, Form], Response]
@@ -49,7 +52,15 @@ async def read_form(request: Request, max_bytes: int = MAX_FORM_BYTES) -> Form:
         octets = await read_bounded(request, max_bytes)
     except ClientDisconnect:
         raise HTTPException(400, "the request was cut short") from None
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content_type = request.headers.get("content-type", "")
+    if len(octets) <= MAX_FORM_BYTES:
+        return _fields(content_type, octets)
+    # Megabytes take a second and several copies: outside the event loop, and one form after the other.
+    return await to_thread.run_sync(_fields, content_type, octets, limiter=_large_forms)
+
+
+def _fields(content_type: str, octets: bytes) -> Form:
+    kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded" or not octets:
         try:
             fields = parse_qsl(octets.decode(), keep_blank_values=True, max_num_fields=50)
@@ -65,7 +76,7 @@ async def read_form(request: Request, max_bytes: int = MAX_FORM_BYTES) -> Form:
             raise HTTPException(400, "the body must be a JSON object of strings")
         return {str(name): each.replace("\0", "") for name, each in value.items()}
     if kind == "multipart/form-data":
-        return _multipart(request.headers["content-type"], octets)
+        return _multipart(content_type, octets)
     raise HTTPException(415, "send application/x-www-form-urlencoded or application/json")
 
 

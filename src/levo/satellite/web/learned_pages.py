@@ -16,6 +16,7 @@ from levo.satellite.catalog.sensitive import table_of
 from levo.satellite.learn.trace import status_name
 from levo.satellite.openapi.comparison import Answer, Description
 from levo.satellite.store import ApplicationRow, EndpointFilter
+from levo.satellite.store.sensitive import SensitiveFilter
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import CatalogPages
 from levo.satellite.web.problems import BadParameter
@@ -53,21 +54,21 @@ class LearnedPages(CatalogPages):
     def _sensitive(self, request: Request) -> Response:
         query = request.query_params
         parameters.only(query, "kind", "application", "offset", "said")
-        derived = self._catalogs.derived(request)
-        everything = derived.all_sensitive()
+        reader = self._catalogs.reader(request)
         kind = parameters.text(query, "kind")
         application = parameters.text(query, "application")
         offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
-        chosen = [f for f in everything if kind in ("", f.kind) and application in ("", f.application)]
+        wanted = SensitiveFilter(application=application, kind=kind)
+        chosen, fields = reader.sensitive(wanted, limit=FIELD_ROWS, offset=offset)
         kept = {name: value for name, value in (("kind", kind), ("application", application)) if value}
         return self._renderer.page(
             request,
             "sensitive.html",
-            ready=derived.sensitive_fields() is not None,
-            total=len(everything),
-            table=table_of(everything),
-            fields=chosen[offset : offset + FIELD_ROWS],
-            chosen=len(chosen),
+            ready=reader.is_looked_at(),
+            total=reader.count_sensitive(),
+            table=table_of(reader.sensitive_by_kind()),
+            fields=fields,
+            chosen=chosen,
             offset=offset,
             step=FIELD_ROWS,
             kept=kept,

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from levo.satellite.access import identity_of
 from levo.satellite.catalog.fleet import Fleet, fleet_of
 from levo.satellite.catalog.place import place_of
+from levo.satellite.catalog.sensitive import sensitive_of
 from levo.satellite.catalog.sensors import sensor_view
 from levo.satellite.catalog.series import RANGES, range_start, read_series
 from levo.satellite.catalog.ttl_cache import TtlCache
@@ -87,7 +88,7 @@ class Pages(CatalogPages):
             lost=fleet.lost,
             hidden=fleet.hidden,
             unread=fleet.unread,
-            sensitive=self._catalogs.derived(request).sensitive_fields(),
+            sensitive=reader.count_sensitive() if reader.is_looked_at() else None,
         )
 
     def _catalog(self, request: Request) -> Response:
@@ -151,7 +152,7 @@ class Pages(CatalogPages):
             link=lambda **changes: link({}, **changes),
             parameters=operation.parameters,
             operation=operation.messages,
-            fields=derived.sensitive(row),
+            fields=sensitive_of(reader, row),
             changes=derived.changes(endpoint=row.id, limit=20)[1],
             here=f"/endpoints/{row.id}",
         )

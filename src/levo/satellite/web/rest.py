@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from levo.satellite.catalog.changes import Change
 from levo.satellite.catalog.encrypted import EncryptedEndpoint, encrypted_endpoints
-from levo.satellite.catalog.sensitive import SensitiveItem
+from levo.satellite.catalog.sensitive import sensitive_of
 from levo.satellite.catalog.sensors import SensorView, sensor_view
 from levo.satellite.catalog.series import QUANTILES, RANGES, read_series
 from levo.satellite.learn.paths import Template
@@ -24,6 +24,7 @@ from levo.satellite.learn.trace import status_name
 from levo.satellite.learn.traffic import Traffic, latency_quantile
 from levo.satellite.rfc3339 import timestamp
 from levo.satellite.store import ApplicationRow, EndpointRow, RefusedRow
+from levo.satellite.store.sensitive import SensitiveFilter, SensitiveItem
 from levo.satellite.store.traffic import WHOLE_CATALOG
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import Catalogs
@@ -254,10 +255,6 @@ def evidence_document(template: Template) -> dict[str, Any]:
     }
 
 
-_LOOK_S = 20.0
-"""How long an export waits until all endpoints have been looked at for sensitive data."""
-
-
 def derived_routes(catalogs: Catalogs) -> list[Route]:
     """Return the routes of operations, sensitive data and changes over all applications."""
 
@@ -268,36 +265,24 @@ def derived_routes(catalogs: Catalogs) -> list[Route]:
         if row is None:
             raise HTTPException(404, "no such endpoint")
         derived = catalogs.derived(request)
-        sensitive = [sensitive_document(item) for item in derived.sensitive(row)]
+        sensitive = [sensitive_document(item) for item in sensitive_of(catalogs.reader(request), row)]
         return etagged(request, {"openapi": derived.document_of([row]), "sensitive": sensitive})
 
     def sensitive(request: Request) -> Response:
         query = request.query_params
         parameters.only(query, *_PLACE, "kind", "endpoint", *parameters.TABLE)
-        place = [parameters.text(query, name) for name in _PLACE]
-        kind = parameters.text(query, "kind")
-        endpoint = parameters.number(query, "endpoint", 0, 999_999_999)
-        derived = catalogs.derived(request)
-
-        def chosen() -> Iterator[SensitiveItem]:
-            for each in derived.all_sensitive():
-                its_place = each.organization, each.environment, each.application
-                if (
-                    kind in ("", each.kind)
-                    and endpoint in (0, each.endpoint)
-                    and all(wanted in ("", own) for wanted, own in zip(place, its_place, strict=True))
-                ):
-                    yield each
+        texts = {name: parameters.text(query, name) for name in (*_PLACE, "kind")}
+        wanted = SensitiveFilter(**texts, endpoint=parameters.number(query, "endpoint", 0, 999_999_999))
+        reader = catalogs.reader(request)
 
         def page(limit: int, offset: int) -> tuple[int, list[SensitiveItem]]:
-            found = list(chosen())
-            return len(found), found[offset : offset + limit]
+            return reader.sensitive(wanted, limit=limit, offset=offset)
 
         def everything() -> Iterator[SensitiveItem]:
-            if not catalogs.whole.refresh(_LOOK_S):
+            if not reader.is_looked_at():
                 text = "the fields of all endpoints have not been looked at yet; try again in a few seconds"
                 raise HTTPException(503, text, {"retry-after": "5"})
-            return chosen()
+            return reader.each_sensitive(wanted)
 
         return table_response(request, SENSITIVE, page, everything)
 

@@ -7,7 +7,6 @@ import threading
 from typing import cast
 from urllib.parse import urlencode
 
-import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,13 +15,14 @@ from starlette.routing import Route
 from levo.satellite.access import Identity
 from levo.satellite.catalog.place import place_of
 from levo.satellite.learn.paths.known import anonymous_pattern
-from levo.satellite.openapi import DocumentRefused, read_document
+from levo.satellite.openapi import DocumentRefused
 from levo.satellite.store import EndpointRow
 from levo.satellite.store.descriptions import store_description
 from levo.satellite.store.userdata import AuditLog, DecisionKind, Decisions, Removals, Views
 from levo.satellite.web.catalogs import CatalogPages, Catalogs
 from levo.satellite.web.documents import MAX_DESCRIPTION_BYTES
 from levo.satellite.web.forms import Form, back, field, form_route, html_or_json
+from levo.satellite.web.read_apart import read_apart
 from levo.satellite.web.render import Renderer
 
 _PLACE = ("organization", "environment", "application")
@@ -170,15 +170,11 @@ class Triage(CatalogPages):
         if not self._reading.acquire(blocking=False):
             raise HTTPException(503, "another description is being read; try again", {"retry-after": "5"})
         try:
-            document = read_document(form.get("document", ""), aliases=False)
+            kept = read_apart(form.get("document", "")).decode()
         except DocumentRefused as refused:
             raise HTTPException(400, f"document: {refused}") from None
         finally:
             self._reading.release()
-        try:
-            kept = orjson.dumps(document, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-        except (TypeError, orjson.JSONEncodeError):
-            raise HTTPException(400, "document: holds what JSON cannot") from None
         reader = self._catalogs.reader(request)
         if not any(
             (row.organization, row.environment, row.application) == place for row in reader.each_application()

@@ -51,6 +51,7 @@ LIKE_VXLAN = (
 )
 """UDP on any port with the header of VXLAN and a frame with IP: it is counted, so that it can be named."""
 
+ALL = "ip or ip6"
 LABELED = "ether proto 0x8847 or ether proto 0x8848 or ether proto 0x8864"
 """MPLS and PPPoE sessions, where the link layer can carry them."""
 
@@ -164,12 +165,16 @@ def _opened(vxlan_ports: Iterable[int]) -> str:
 def readable_program(
     addresses: Iterable[tuple[str, int]], compile: Compile, vxlan_ports: Iterable[int] = ()
 ) -> list[Instruction]:
-    """What the engine can read, without TCP of *addresses*."""
+    """What the engine can read, without TCP of *addresses*.
+
+    Where that is more than fits, as on 802.11, whose headers vary in length, the kernel passes more than the
+    engine reads: all IP, and at last our own exports, which the engine knows by their mark.
+    """
     exclusion = without(addresses)
-    suffix = f" and {exclusion}" if exclusion else ""
     ports = tuple(vxlan_ports)
-    # On 802.11, whose headers vary in length, the longest is more than fits.
-    for expression in (readable(ports), _opened(ports)):
+    choices = [(expression, exclusion) for expression in (readable(ports), _opened(ports), ALL)]
+    for expression, excluded in [*choices, (ALL, "")]:
+        suffix = f" and {excluded}" if excluded else ""
         try:
             program = through_tags(f"({expression} or {LABELED}){suffix}", compile)
         except ExpressionError:  # a link layer without labels

@@ -73,3 +73,25 @@ class FileStatistics:
     """Octets of key logs kept from Decryption Secrets Blocks."""
     secrets_ignored: int
     """Decryption Secrets Blocks of another kind, or past the size that is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStatistics:
+    """What became of the secrets that the probe of TLS libraries met. All but ``hits`` add up to it."""
+
+    hits: int
+    """Times that a library was about to log a secret."""
+    delivered: int
+    """Secrets handed to the engine."""
+    before: int
+    """Secrets that another process had taken from the ring when this one took it over."""
+    filtered: int
+    """Not needed to read packets, or of a process that is left out."""
+    limited: int
+    """Over the probe's limit of secrets a second."""
+    ring_full: int
+    """Given up because the ring was full."""
+    fault: int
+    """Could not be read from the process, or had no length of a secret."""
+    waiting: int
+    """In the ring, or being put there."""

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from levo.satellite.learn.paths.decide import first_features, second_features
 from levo.satellite.learn.paths.features import (
     Child,
     Context,
+    Forgotten,
     Siblings,
     bucket,
     child_features,
@@ -128,3 +130,20 @@ def test_most_of_what_is_said_has_a_learned_weight() -> None:
     names = group_features(siblings) + of_child(siblings)
 
     assert 2 * sum(name in model().first for name in names) > len(names)
+
+
+@pytest.mark.parametrize("below", [frozenset[str](), frozenset({"orders", "{}"})])
+def test_forgotten_siblings_are_described_as_those_that_were_not(below: frozenset[str]) -> None:
+    """Unknown words of one spelling, so that nothing is known of them that is not kept."""
+    names = ("kowalski", "oyelaran", "brzezinski", "takahashi", "ndiaye", "xiomara")
+    child = Child("sync", 3, GET, below, 1)
+    others = [Child(name, 2, GET, below, 1) for name in names]
+    whole, rest = group("x"), group("x")
+    whole.children = [child, *others]
+    rest.children, rest.forgotten = [child], Forgotten(len(names), 2 * len(names), GET, below)
+
+    def described(siblings: Siblings) -> list[str]:
+        found = list(first_features(siblings)[0])
+        return found + second_features(siblings, [0.3] + [40.0] * (len(siblings.children) - 1), 0)
+
+    assert described(rest) == described(whole)

@@ -34,10 +34,11 @@ def asked(path: str, answer: object = None, method: str = "GET") -> Trace:
 
 
 def learned(paths: list[str], *, answers: bool) -> PathState:
-    state = learn_all(
-        State(), [asked(path, {"name": path.split("/")[2]} if answers else None) for path in paths]
-    )
-    (known,) = state.paths.values()
+    return folded([asked(path, {"name": path.split("/")[2]} if answers else None) for path in paths])
+
+
+def folded(traces: list[Trace]) -> PathState:
+    (known,) = learn_all(State(), traces).paths.values()
     known.fold()
     return known
 
@@ -53,6 +54,39 @@ def test_names_that_come_back_are_forgotten_and_words_beside_them_are_not() -> N
     assert users["{*}"].kids["orders"].calls["GET"][0] == len(paths)
     assert [t.id for t in Catalog(known).templates] == ["/users/me", "/users/{}/orders"]
     assert known.canonical(f"/users/{NAMES[0]}/orders") == "/users/{*}/orders"
+
+
+def test_words_are_judged_as_if_the_forgotten_were_still_beside_them() -> None:
+    """Zones of a name server: most names are unknown words, but the last ones are made of words of APIs."""
+    calls = [(method, "") for method in ("GET", "PUT", "PATCH", "DELETE")]
+    calls += [("GET", "/metadata"), ("POST", "/metadata"), ("PUT", "/rectify"), ("PUT", "/notify")]
+    traces = []
+    for number, name in enumerate((*(f"q{n}x" for n in range(30)), "eureka", "sync", "runs", "homepage")):
+        zone = f"{name}.example.org."
+        for method, tail in calls if number < 30 else calls[number % 4 :: 3]:
+            traces.append(asked(f"/zones/{zone}{tail}", {"name": zone} if number < 30 else None, method))
+    known = folded(traces)
+    words = {key for key in known.root.kids["zones"].kids if "{" not in key}
+
+    assert len(known.root.kids["zones"].gone) == 30 and len(words) == 4
+    assert {t.id for t in Catalog(known).templates} == {f"/zones/{{}}{tail}" for _, tail in calls}
+
+
+def test_values_that_span_segments_are_found_when_their_names_were_forgotten() -> None:
+    """Files in folders, each of which answers with its name, and checkpoints behind them."""
+    folders = ["", *(f"/zq{n}" for n in range(9)), *(f"/zq{n}/vw{n}" for n in range(9))]
+    traces = []
+    for number, folder in enumerate(folders):
+        for file in (folder, f"{folder}/kx{number}.txt", f"{folder}/ky{number}.py"):
+            name = {"name": file.rpartition("/")[2]}
+            if file:
+                traces += [asked(f"/contents{file}", name, method) for method in ("PUT", "GET", "DELETE")]
+        for method in ("GET", "POST"):
+            traces.append(asked(f"/contents{folder}/kx{number}.txt/checkpoints", [], method))
+    known = folded(traces)
+
+    assert known.root.kids["contents"].gone
+    assert {t.id for t in Catalog(known).templates} == {"/contents/{+}", "/contents/{+}/checkpoints"}
 
 
 def test_what_was_forgotten_goes_where_it_went_when_it_comes_again() -> None:

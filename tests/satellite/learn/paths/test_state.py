@@ -27,6 +27,7 @@ WORDS = (
     "9f1b3c4d5e6f7a8b",
     "a-b",
     "x.json",
+    "logo.png",
     "ö%20{",
 )
 SEGMENTS = st.sampled_from(WORDS) | st.text(min_size=1, max_size=6)
@@ -144,6 +145,14 @@ def test_noise_is_counted_not_learned(path, method, status, counter):
     assert state.observe(method, path, status) is None
     assert getattr(state.noise, counter) == 1
     assert not state.root.kids
+
+
+def test_what_writes_an_image_is_an_endpoint_in_any_order():
+    requests = [("PUT", "/users/7/photo.png", 201, 1.0), ("GET", "/users/7/photo.png", 200, 1.0)]
+    states = [learn(requests), learn(requests[::-1])]
+
+    assert [(state.learned, state.noise.assets) for state in states] == [(1, 1), (1, 1)]
+    assert states[0].to_bytes() == states[1].to_bytes()
 
 
 def test_the_well_known_folder_is_no_probe():

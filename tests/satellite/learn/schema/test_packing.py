@@ -39,9 +39,9 @@ def fields(nodes: st.SearchStrategy[list[object] | None]) -> st.SearchStrategy[l
         *[COUNTS] * 7, flags, COUNTS, COUNTS, COUNTS, TEXTS, flags, TALLIES,
         st.dictionaries(TEXTS, nodes.filter(lambda node: node is not None), max_size=3), nodes, COUNTS, flags,
         nodes, COUNTS, COUNTS, TALLIES, st.dictionaries(TEXTS, VARIANTS, max_size=2), flags, COUNTS, flags,
-        st.sampled_from([b"", bytes(64), bytes(range(64))]),
+        st.sampled_from([b"", bytes(64), bytes(range(64))]), flags,
     )  # fmt: skip
-    return st.builds(lambda values, size: list(values[:size]), whole, st.integers(0, 27) | st.just(27))
+    return st.builds(lambda values, size: list(values[:size]), whole, st.integers(0, 28) | st.just(28))
 
 
 NODES = fields(st.recursive(st.none(), lambda inner: st.none() | fields(inner), max_leaves=3))
@@ -111,7 +111,7 @@ def test_each_head_of_msgpack_is_read() -> None:
         b"\x91\xcf" + b"\xff" * 8,
         b"\x98" + bytes(8), b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff", b"\xdc\x00", b"\x91\xcd\x00",
         b"\x9c" + bytes(7) + b"\xc2\0\xff\0\xa5abc", b"\x9c" + bytes(7) + b"\xc2\0\xff\0\xa1\xff",
-        b"\xdc\x00\x1e" + pack_node(Node())[3:] + b"\xc1\0\0", pack_node(Node())[:-2] + b"\xc4\x01\x07",
+        b"\xdc\x00\x1f" + pack_node(Node())[3:] + b"\xc1\0\0", pack_node(Node())[:-3] + b"\xc4\x01\x07\xc2",
     ],
 )  # fmt: skip
 def test_octets_that_are_no_node_are_refused(octets: bytes) -> None:

@@ -12,7 +12,7 @@ from levo.satellite.openapi import Change, Level, diff, render_document
 from tests.satellite.openapi.comparison.pairs import COMPONENTS, SCHEMAS, Row
 from tests.satellite.openapi.learned import operations, shop
 
-OLD = render_document("shop", operations(shop()), annotate=False)
+OLD = render_document("shop", operations(shop()), annotate=False, shared=False)
 USER = OLD["paths"]["/users/{userId}"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from levo.satellite.openapi.comparison.description import Description, base_paths
+from levo.satellite.openapi.comparison.description import Description, base_paths, served_paths
 
 RESPONSES: dict[str, Any] = {"200": {"description": ""}}
 
@@ -63,3 +63,19 @@ def test_the_paths_of_servers(servers: Any, paths: tuple[str, ...]) -> None:
 )
 def test_what_is_not_as_openapi_says_is_passed_over(paths: Any) -> None:
     assert Description({"openapi": "3.0.0", "paths": paths}).operations == {}
+
+
+def test_paths_are_served_below_those_of_their_servers() -> None:
+    items = {
+        "/users/{id}": {"get": {}},
+        "/{tenant}/users": {"get": {}},
+        "/old": {"get": {"servers": [{"url": "https://a.example/v0"}]}},
+        "/unused": {},
+        "x-own": {},
+    }
+    servers = [{"url": "https://a.example/v1/"}, {"url": "/v2"}]
+
+    assert served_paths({"servers": servers, "paths": items}) == [
+        "/v1/users/{id}", "/v2/users/{id}", "/users/{id}", "/v1/{tenant}/users", "/v2/{tenant}/users",
+        "/v0/old", "/old", "/v1/unused", "/v2/unused", "/unused",
+    ]  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from levo.satellite.openapi import compare
+from levo.satellite.openapi import Operation, compare
 from tests.satellite.openapi.learned import operations, trace
 
 HOST = "shop.example"
@@ -59,3 +59,24 @@ def test_one_operation_elsewhere_is_no_other_server() -> None:
     found = compare(described("/users", "/orders"), called("/users", "/orders", "/internal/health"))
 
     assert found.shadow == (("GET", "/internal/health"),) and found.drift == ()
+
+
+def test_a_path_that_stands_for_several_described_ones_is_not_judged() -> None:
+    """As a catalog has it that knows too many paths of one host."""
+    document = described("/teams/{id}", "/teams/{id}/likes", "/teams/{id}/posts", "/teams/all", "/health")
+    document["paths"]["/health"]["get"]["responses"] = {"204": {"description": ""}}
+    learned = [
+        Operation("GET", path, HOST, exchanges=5.0) for path in ("/teams/{path+}", "/teams/{id}", "/health")
+    ]
+    found = compare(document, learned)
+
+    assert found.ambiguous == (("GET", "/teams/{id}"), ("GET", "/teams/{path+}"))
+    assert found.shadow == ()
+    assert [each.path for each in found.statements if each.kind == "operation"] == ["/health"]
+
+
+def test_a_path_of_any_length_that_nothing_describes_is_a_shadow() -> None:
+    learned = [Operation("GET", path, HOST, exchanges=5.0) for path in ("/files/{path+}", "/teams/{id}")]
+    found = compare(described("/teams/{id}", "/teams/all"), learned)
+
+    assert (found.shadow, found.ambiguous) == ((("GET", "/files/{path+}"),), ())

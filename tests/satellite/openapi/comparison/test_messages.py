@@ -103,6 +103,39 @@ def test_an_answer_says_how_much_was_seen() -> None:
     ]
 
 
+SHAPES = {
+    "oneOf": [
+        thing("r", r=WHOLE, both={**TEXT, "maxLength": 3}, in_={**LIST, "items": thing(x=TEXT)}),
+        thing("w", "h", w=WHOLE, h=WHOLE, both=WHOLE, in_={**LIST, "items": thing(x=WHOLE)}),
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ({"r": 1}, []),
+        ({"w": 1, "h": 1, "both": 5, "in_": [{"x": 5}, {"x": "a"}]}, []),
+        ({"r": 1, "both": "long"}, [("/both", "maxLength")]),
+        ({"r": 1, "both": True}, [("/both", "type")]),
+        ({"r": "x"}, [("/r", "type")]),
+        ({"r": 1, "in_": [{"x": True}]}, [("/in_/*/x", "type")]),
+        ({"w": 1}, [("", "required")]),
+        ({}, [("", "required")]),
+    ],
+)
+def test_objects_are_held_against_the_union_of_alternatives(value: Any, found: list[tuple[str, str]]) -> None:
+    assert contradicted(judged(SHAPES, value, value)) == found
+
+
+def test_what_one_alternative_requires_agrees_as_often_as_it_came() -> None:
+    found = judged(SHAPES, {"r": 1}, {"w": 1, "h": 2}, {"w": 1, "h": 2})
+    required = {each.pointer: each.observations for each in found.statements if each.kind == "required"}
+
+    assert required == {"/r": 1, "/w": 2, "/h": 2}
+    assert contradicted(found) == []
+
+
 def test_a_read_only_property_is_not_missing_in_requests() -> None:
     schema = thing("id", "a", id={**TEXT, "readOnly": True}, a=TEXT)
 
@@ -134,6 +167,9 @@ NUMBERS = {"type": "array", "items": WHOLE}
         ("q=5&q=6", parameter(NUMBERS)),
         ("q=5", parameter(NUMBERS)),
         ("q=5,6", parameter(NUMBERS, explode=False)),
+        ("q=all", parameter({"oneOf": [NUMBERS, {"enum": ["all"]}]})),
+        ("q=1&q=2", parameter({"oneOf": [NUMBERS, {"enum": ["all"]}]})),
+        ("q=open&q=closed", parameter({**LIST, "items": {"enum": ["open", "closed"]}})),
         ("q[a]=5", parameter(thing(a=WHOLE), style="deepObject")),
         ("a=5", parameter(thing(a=WHOLE))),
         ("", parameter(WHOLE)),
@@ -150,6 +186,8 @@ def test_a_parameter_is_read_as_it_is_written(text: str, given: dict[str, Any]) 
         ("q=1&q=2", parameter(WHOLE), "type"),
         ("q=1&q=abc", parameter(NUMBERS), "type"),
         ("", parameter(WHOLE, required=True), "required"),
+        ("q=1&q=2&q=3", parameter({**NUMBERS, "maxItems": 2}), "maxItems"),
+        ("q=open&q=pending", parameter({**LIST, "items": {"enum": ["open", "closed"]}}), "enum"),
         ("q=1000", parameter({**WHOLE, "maximum": 10}), "maximum"),
         ("q=1&more=2", parameter(WHOLE), "added"),
         ("q=1", {"name": "id", "in": "path", "required": True, "schema": {"type": "boolean"}}, "type"),

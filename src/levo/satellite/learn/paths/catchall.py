@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from levo.satellite.learn.paths.branch import Affix, Branch, Place, Reason
-from levo.satellite.learn.paths.segments import known_rank, literal_stem, literal_suffix
+from levo.satellite.learn.paths.segments import OVERFLOW, known_rank, literal_stem, literal_suffix
 from levo.satellite.learn.paths.trie import ESTABLISHED
 
 LEAST_DEPTHS = 3
@@ -21,6 +21,8 @@ LEAST_ENDS = 3
 """Values that end at a depth before it counts."""
 LIKE = 0.4
 """Least share of common methods (Jaccard)."""
+USUAL = 0.8
+"""Share of the values with the commonest method from which another one is as usual."""
 MOST_WORDS = 3
 """More words of APIs that recur behind values, and the values alternate with words."""
 WHOLE = Affix("", "+")
@@ -55,6 +57,7 @@ class _Survey:
                 self._follow(kid, depth + 1)
         for affix, kid in branch.parameters.items():
             self._add(kid, depth + 1)
+            self._add_forgotten(branch, kid, depth + 1)
             self.text += kid.values_seen
             self.typed += sum(kind not in ("text", "other") for kind in kid.kinds)
             self.files += kid.values_seen if affix.suffix.startswith(".") else 0
@@ -66,6 +69,18 @@ class _Survey:
                 self.count[depth] += 1
                 self.ends.setdefault(depth, Counter()).update(node.calls.keys())
 
+    def _add_forgotten(self, branch: Branch, kid: Branch, depth: int) -> None:
+        """Count the names of which only hashes stayed: their nodes were joined by extension."""
+        for key, parent in branch.places:
+            joined = {name: node for name, node in parent.kids.items() if name.startswith(OVERFLOW)}
+            mine = [name for name in joined if any(place.key == f"{key}/{name}" for place in kid.places)]
+            if mine and parent.gone:
+                names = len(parent.gone) * len(mine) // len(joined)
+                self.text += names
+                self.files += names * sum(name != OVERFLOW for name in mine) // len(mine)
+                if any(joined[name].calls for name in mine):
+                    self.count[depth] += names
+
     def methods(self) -> frozenset[str]:
         """Methods of the first depth that enough values end at."""
         for depth in sorted(self.ends):
@@ -73,12 +88,13 @@ class _Survey:
                 return frozenset(self.ends[depth])
         return frozenset()
 
-    def usual(self) -> str:
-        """Return the method that most values end with."""
+    def usual(self) -> frozenset[str]:
+        """Return the methods that about as many values end with as with any."""
         total: Counter[str] = Counter()
         for ends in self.ends.values():
             total.update(ends)
-        return max(sorted(total), key=total.__getitem__, default="")
+        most = max(total.values(), default=0)
+        return frozenset(method for method, count in total.items() if count >= USUAL * most)
 
 
 def find(branch: Branch) -> Branch | None:
@@ -161,6 +177,7 @@ def _is_value_like(branch: Branch) -> bool:
 def _is_open(branch: Branch) -> bool:
     """Whether most of the names below *branch* are no words of APIs."""
     values = sum(kid.values_seen for kid in branch.parameters.values())
+    values += sum(len(node.gone) for _, node in branch.places)  # unknown words, all of them
     fresh = sum(known_rank(text) < 0 or _is_value_like(kid) for text, kid in branch.literals.items())
     return values + fresh > 0 and 2 * (values + fresh) >= values + len(branch.literals)
 
@@ -173,13 +190,13 @@ def _like(a: frozenset[str], b: frozenset[str]) -> bool:
     return bool(a & b) and len(a & b) >= LIKE * len(a | b)
 
 
-def _ends_otherwise(branch: Branch, text: str, methods: frozenset[str], usual: str) -> bool:
+def _ends_otherwise(branch: Branch, text: str, methods: frozenset[str], usual: frozenset[str]) -> bool:
     ends: set[str] = set()
     for below in _below(branch):
         kid = below.literals.get(text)
         if kid is not None:
             ends.update(method for _, node in kid.places for method in node.calls)
-    return bool(ends) and (not _like(frozenset(ends), methods) or usual not in ends)
+    return bool(ends) and (not _like(frozenset(ends), methods) or not usual <= ends)
 
 
 def _below(branch: Branch) -> Iterator[Branch]:

@@ -28,6 +28,7 @@ from levo.satellite.learn.paths.branch import Affix, Branch, Place, Reason, prob
 from levo.satellite.learn.paths.features import (
     Child,
     Context,
+    Forgotten,
     Siblings,
     Signals,
     bucket,
@@ -472,6 +473,19 @@ def _siblings(
         bool(folded),
         frozenset(_signature(folded)),
         _signals((*places, *folded), totals.rules),
+        _forgotten(branch, kids, totals) if not crowded else Forgotten(),
+    )
+
+
+def _forgotten(branch: Branch, kids: dict[str, list[Place]], totals: _Totals) -> Forgotten:
+    """Return what is known of the literals below *branch* that were forgotten as values."""
+    hashes = {hashed for _, node in branch.places for hashed in node.gone}
+    places = [place for name, found in kids.items() if name.startswith(OVERFLOW) for place in found]
+    return Forgotten(
+        len(hashes),
+        sum(totals.visits[id(node)] for _, node in places),
+        frozenset(method for _, node in places for method in node.calls),
+        frozenset(_signature(places)),
     )
 
 
@@ -508,9 +522,11 @@ _DESCRIBED_LITERAL = Reason(0.0, (("described as fixed", -math.inf),))
 
 def second_features(siblings: Siblings, first: Sequence[float], index: int) -> list[str]:
     """Return features made of how the siblings were judged (*first*: log-odds), for the child at *index*."""
-    count = len(first)
+    forgotten = siblings.forgotten
+    count = len(first) + forgotten.count
     own = bucket(first[index], -6, -4, -2.5, -1.5, -0.7, 0, 0.7, 1.5, 2.5, 4, 6)
-    others = (sum(map(probability, first)) - probability(first[index])) / max(1, count - 1)
+    others = sum(map(probability, first)) - probability(first[index]) + forgotten.count
+    others /= max(1, count - 1)
     size = min(bucket(count, 2, 3, 5, 9, 17), 4)
     share = bucket(others, 0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97)
     names = [
@@ -524,10 +540,10 @@ def second_features(siblings: Siblings, first: Sequence[float], index: int) -> l
         for i, other in enumerate(siblings.children)
         if i != index and other.methods == child.methods and _alike(other.below, child.below)
     ]
-    if like:
-        names.append(
-            f"like:{min(len(like), 4)}:{bucket(sum(like) / len(like), 0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97)}"
-        )
+    alike = forgotten.does(child.methods) if _alike(forgotten.below, child.below) else 0
+    if like or alike:
+        number, mean = len(like) + alike, (sum(like) + alike) / (len(like) + alike)
+        names.append(f"like:{min(number, 4)}:{bucket(mean, 0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97)}")
     else:
         names.append("like:0")
     if siblings.typed or siblings.overflow:
@@ -544,6 +560,7 @@ def first_features(siblings: Siblings) -> list[list[str]]:
     group = group_features(siblings)
     below: Counter[str] = Counter()
     methods: Counter[frozenset[str]] = Counter()
+    below.update(dict.fromkeys(siblings.forgotten.below, siblings.forgotten.count))
     for child in siblings.children:
         below.update(child.below)
         methods[child.methods] += 1

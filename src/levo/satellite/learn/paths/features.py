@@ -72,6 +72,20 @@ class Child:
     signals: Signals = field(default_factory=Signals)
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Literals that were forgotten as values: unknown words, of which together this is known."""
+
+    count: int = 0
+    visits: int = 0
+    methods: frozenset[str] = frozenset()
+    below: frozenset[str] = frozenset()
+
+    def does(self, methods: frozenset[str]) -> int:
+        """Return how many do what a child does at which *methods* end."""
+        return self.count if methods <= self.methods else 0
+
+
 @dataclass(slots=True)
 class Siblings:
     """What the children of one node have in common."""
@@ -85,6 +99,8 @@ class Siblings:
     overflow: bool
     overflow_below: frozenset[str] = frozenset()
     typed_signals: Signals = field(default_factory=Signals)
+    forgotten: Forgotten = Forgotten()
+    """They are among *typed*, too. A child is judged as if they were still beside it."""
 
 
 def bucket(value: float, *limits: float) -> int:
@@ -94,10 +110,12 @@ def bucket(value: float, *limits: float) -> int:
 
 def group_features(siblings: Siblings) -> list[str]:
     """Return the features that all children of a node share."""
-    context, children = siblings.context, siblings.children
-    count = len(children)
-    visits = sum(child.visits for child in children)
+    context, children, forgotten = siblings.context, siblings.children, siblings.forgotten
+    count = len(children) + forgotten.count
+    visits = sum(child.visits for child in children) + forgotten.visits
     once = sum(child.visits == 1 for child in children)
+    if forgotten.visits == forgotten.count:
+        once += forgotten.count
     names = []
     if context.kind == "word":
         found = words(context.text)
@@ -130,22 +148,39 @@ def group_features(siblings: Siblings) -> list[str]:
     known = sum(known_rank(child.literal) >= 0 for child in children) / count
     names.append(f"known:{min(size, 4)}:{bucket(known, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)}")
     shapes = Counter(spelling(child.literal) for child in children)
-    names.append(f"shapes:{min(size, 3)}:{bucket(shapes.most_common(1)[0][1] / count, 0.4, 0.7, 0.95)}")
+    names.append(
+        f"shapes:{min(size, 3)}:{bucket(shapes.most_common(1)[0][1] / len(children), 0.4, 0.7, 0.95)}"
+    )
     if siblings.typed:
         share = siblings.typed / (siblings.typed + visits)
         names.append(f"typed:{bucket(share, 0.05, 0.3, 0.7, 0.95)}")
-    leaves = sum(not child.below for child in children) / count
-    names.append(f"leaves:{min(size, 3)}:{bucket(leaves, 0.01, 0.5, 0.99)}")
+    return names + _common_features(siblings)
+
+
+def _common_features(siblings: Siblings) -> list[str]:
+    """Return what is said of how far the children of a node have methods and children in common."""
+    children, forgotten = siblings.children, siblings.forgotten
+    count = len(children) + forgotten.count
+    size = bucket(count, 2, 3, 5, 9, 17, 33, 65)
+    leaves = (
+        sum(not child.below for child in children) + (0 if forgotten.below else forgotten.count)
+    ) / count
+    names = [f"leaves:{min(size, 3)}:{bucket(leaves, 0.01, 0.5, 0.99)}"]
     below: Counter[str] = Counter()
     parents = 0
     for child in children:
         if child.below:
             parents += 1
             below.update(child.below)
+    if forgotten.below:
+        parents += forgotten.count
+        below.update(dict.fromkeys(forgotten.below, forgotten.count))
     if parents >= 2:
         shared = sum(n for n in below.values() if n > 1) / sum(below.values())
         names.append(f"alike:{bucket(parents, 3, 6, 20)}:{bucket(shared, 0.01, 0.3, 0.6, 0.9, 1.0)}")
     methods = Counter(child.methods for child in children if child.methods)
+    if forgotten.methods and forgotten.count:
+        methods[forgotten.methods] += forgotten.count
     if methods:
         most = methods.most_common(1)[0][1] / sum(methods.values())
         names.append(f"methods:{min(size, 4)}:{bucket(most, 0.4, 0.7, 0.95)}")
@@ -156,7 +191,8 @@ def child_features(
     siblings: Siblings, child: Child, below: Counter[str], methods: Counter[frozenset[str]]
 ) -> list[str]:
     """Return the features of *child* alone. *below*, *methods*: how often each occurs among all siblings."""
-    literal, count = child.literal, len(siblings.children)
+    literal, forgotten = child.literal, siblings.forgotten
+    count = len(siblings.children) + forgotten.count
     names = []
     rank = known_rank(literal)
     found = words(literal)
@@ -185,7 +221,7 @@ def child_features(
     if child.verbs:
         names.append(f"verbs:{min(child.verbs, 2)}")
     size = min(bucket(count, 2, 3, 5, 9, 17, 33), 6)
-    visits = sum(c.visits for c in siblings.children) / count
+    visits = (sum(c.visits for c in siblings.children) + forgotten.visits) / count
     names.append(f"visits:{bucket(child.visits, 2, 3, 6, 15, 50)}")
     names.append(f"share:{min(size, 3)}:{bucket(child.visits / visits, 0.1, 0.4, 1.0, 2.0, 5.0, 15.0)}")
     if child.methods:
@@ -193,10 +229,8 @@ def child_features(
         names.append(
             "does:" + "".join(m[:2] for m in ("GET", "PUT", "PATCH", "DELETE", "POST") if m in verbs)
         )
-        names.append(
-            f"same-methods:{min(size, 3)}:"
-            f"{bucket((methods[verbs] - 1) / max(1, count - 1), 0.01, 0.3, 0.7, 0.95)}"
-        )
+        same = (methods[verbs] - 1 + forgotten.does(verbs)) / max(1, count - 1)
+        names.append(f"same-methods:{min(size, 3)}:{bucket(same, 0.01, 0.3, 0.7, 0.95)}")
     else:
         names.append("no-end")
     if child.below:

@@ -1,10 +1,9 @@
 """What one path segment says by itself: a literal, or a value of a recognizable type.
 
 ``segment_key`` maps a segment to the key of a trie child. A value whose form gives it away (number, UUID,
-hash,
-date, e-mail address, anything random) becomes a *typed key* such as ``{integer}``, so it is forgotten at
-once;
-everything else is its own key. An extension or a ``:verb`` behind a typed value stays: ``{uuid}.json``,
+hash, date, e-mail address, anything random) becomes a *typed key* such as ``{integer}``, so it is forgotten
+at once; everything else is its own key. An extension behind a typed value stays (``{uuid}.json``), and so do
+a ``:verb`` and the name before a value in parentheses, if they are made of words of APIs:
 ``{integer}:cancel``. All functions are pure; the same segment has the same key in every process.
 """
 
@@ -187,10 +186,12 @@ def pattern_key(segment: str, first: bool) -> str:
         if extension is None or extension.lower() in EXTENSIONS:
             kind = _kind(found["stem"], False)
             if kind is not None:
-                return "{" + kind + "}" + found["suffix"]
+                # What is behind a value is never forgotten, so it must not be another one.
+                is_name = extension is not None or known_rank(found["suffix"][1:]) >= 0
+                return "{" + kind + "}" + found["suffix"] if is_name else "{token}"
     quoted = _QUOTED.fullmatch(segment)
     if quoted is not None and quoted["inside"]:
-        return quoted["name"] + "({quoted})"
+        return quoted["name"] + "({quoted})" if known_rank(quoted["name"]) >= 0 else "{token}"
     return segment if segment.isprintable() and _CLEAN.fullmatch(segment) else _encode(segment)
 
 

@@ -30,7 +30,6 @@ from levo.satellite.learn.paths.trie import (
     Node,
     Rank,
     add_call,
-    least_callers,
     path_keys,
 )
 
@@ -45,6 +44,7 @@ _ASSET = re.compile(
 _PROBE = re.compile(
     r"/\.(?!well-known(?:/|$))|/(?:wp-[a-z]+|phpmyadmin|cgi-bin)(?:/|$)|\.\./|/etc/passwd", re.IGNORECASE
 )
+_PROBES = ("/wp-", "/cgi-bin", "/phpmyadmin")
 _CHECK_EVERY = 4096
 """Insertions of new paths between two looks at the size."""
 _NODES = 50_000
@@ -72,7 +72,7 @@ class Noise:
     absent: int = 0
     """Requests answered 404, 405, 410 or 501."""
     assets: int = 0
-    """Successful requests for scripts, styles, images, fonts."""
+    """Successful requests that read scripts, styles, images, fonts."""
     probes: int = 0
     """Paths that only scanners ask for."""
     methods: int = 0
@@ -166,7 +166,7 @@ class PathState:
         name: str | tuple[str, ...] = keys or path
         place = self._places.get(name)
         if place is None:
-            place = self._find(path, keys)
+            place = self._find(method, path, keys)
             if place is None:
                 return None
         node, key, slash = place
@@ -181,7 +181,7 @@ class PathState:
         call[4] += slash
         callers = node.callers
         if caller and (len(callers) < MOST_CALLERS or caller < callers[-1]) and caller not in callers:
-            node.callers = least_callers(callers, (caller,))
+            node.callers = tuple(sorted((*callers, caller)))[:MOST_CALLERS]
         if minute and (minute < node.first or not node.first):
             node.first = minute
         self.learned += 1
@@ -227,19 +227,20 @@ class PathState:
         else:
             noise.refused += 1
 
-    def _find(self, path: str, known: tuple[str, ...]) -> tuple[Node, Key, int] | None:
-        """Return the node of *path*, made if need be; None for noise, which is counted."""
-        if known:
-            pass
-        elif "." in path:
-            if _PROBE.search(path) is not None:
-                self.noise.probes += 1
-                return None
-            if _ASSET.search(path) is not None:
-                self.noise.assets += 1
-                return None
-        elif "/wp-" in path or "/cgi-bin" in path or "/phpmyadmin" in path:
+    def _is_noise(self, method: str, path: str, asset: bool) -> bool:
+        """Return whether a request says nothing about the API, and count it then."""
+        if _PROBE.search(path) if "." in path else any(part in path for part in _PROBES):
             self.noise.probes += 1
+        elif asset and method in ("GET", "HEAD"):
+            self.noise.assets += 1
+        else:
+            return False
+        return True
+
+    def _find(self, method: str, path: str, known: tuple[str, ...]) -> tuple[Node, Key, int] | None:
+        """Return the node of *path*, made if need be; None for noise, which is counted."""
+        asset = not known and "." in path and _ASSET.search(path) is not None
+        if not known and self._is_noise(method, path, asset):
             return None
         if self._fresh >= _CHECK_EVERY:
             self._fresh = 0
@@ -269,9 +270,10 @@ class PathState:
             self.distinct.add(name)
         self._fresh += 1
         place = (node, name, int(len(path) > 1 and path.endswith("/")))
-        if len(self._places) >= _MEMORY:
-            self._places.clear()
-        self._places[known or path] = place
+        if not asset:  # whether that is noise depends on the method
+            if len(self._places) >= _MEMORY:
+                self._places.clear()
+            self._places[known or path] = place
         return place
 
     def leaves_allowed(self) -> int | None:
@@ -289,6 +291,10 @@ class PathState:
         self._fresh = 0
         self.given_out.trim()
         self.root.fold(self.leaves_allowed(), self.rules())
+
+    def moved(self) -> None:
+        """Note that nodes of the trie have other keys than before."""
+        self._places.clear()
 
     def pin(self, literals: Iterable[str]) -> None:
         """Keep *literals* apart wherever they occur, as far as they are not folded already."""

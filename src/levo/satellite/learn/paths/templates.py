@@ -249,7 +249,7 @@ def _name(above: str, step: Branch, taken: Iterable[str]) -> str:
     kinds = set(step.kinds)
     found = words(re.sub(r"^v\d+$", "", above))
     stem = (
-        "".join(w if i == 0 else w.capitalize() for i, w in enumerate((*found[:-1], _singular(found[-1]))))
+        "".join(w if i == 0 else w.capitalize() for i, w in enumerate((*found[:-1], singular(found[-1]))))
         if found
         else ""
     )
@@ -268,7 +268,7 @@ def _name(above: str, step: Branch, taken: Iterable[str]) -> str:
     return unique
 
 
-def _singular(word: str) -> str:
+def singular(word: str) -> str:
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
     if word.endswith(("sses", "shes", "ches", "xes")):

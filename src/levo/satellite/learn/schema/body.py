@@ -6,6 +6,7 @@ import codecs
 import csv
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,6 +15,7 @@ from xml.parsers import expat
 import orjson
 
 from levo.satellite.learn.schema.messages import Body
+from levo.satellite.learn.schema.names import Message
 from levo.satellite.learn.schema.node import Check
 from levo.satellite.learn.schema.observe import Observer
 from levo.satellite.learn.schema.text import BINARY, Text, is_name
@@ -22,13 +24,24 @@ MAX_BODY_BYTES = 1 << 20
 """Larger bodies are counted only."""
 MAX_ITEMS = 200
 """Rows, lines or form fields of one body that are looked at."""
+MAX_FIELDS = 1000
+"""Fields of a form; one with more is not read."""
 _LONGEST_TYPE = 121
 _TOKEN = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+*-]{1,60}")
 _BOUNDARY = re.compile(r'boundary="?([^";]{1,70})', re.IGNORECASE)
 _CHARSET = re.compile(r'charset="?([A-Za-z0-9_.:-]{1,30})', re.IGNORECASE)
 _CHARSETS = ("utf-16", "utf-32", "iso-8859-", "windows-125", "gb", "big5", "shift_jis", "euc-", "koi8-")
 """How names of charsets begin (RFC 9110 section 8.3.2); other codecs of Python are not asked."""
-_PART_NAME = re.compile(r';\s*name="?([^";]{0,80})', re.IGNORECASE)
+_DISPOSITION = re.compile(rb"content-disposition[ \t]*:[ \t]*form-data[ \t]*(;.*)", re.IGNORECASE | re.DOTALL)
+_PARAMETER = re.compile(
+    r""";\s*(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]{1,30})\s*=\s*"""
+    r"""(?:"(?P<quoted>(?:[^"\\]|\\.){0,500})"|(?P<plain>[^\s;"]{0,500}))\s*""",
+    re.DOTALL,
+)
+"""A parameter of Content-Disposition (RFC 6266 section 4.1)."""
+_LONGEST_PART_NAME = 80
+_UNFOLDED = re.compile(rb"\r\n[ \t]+")
+_JSON_PART = re.compile(rb"content-type[ \t]*:[ \t]*application/json", re.IGNORECASE)
 
 
 class Unreadable(Exception):
@@ -72,7 +85,7 @@ def sniffed(octets: bytes) -> str:
     return "text/plain" if octets[:256].isascii() else "application/octet-stream"
 
 
-def observe_body(
+def observe_body(  # noqa: PLR0913 (runs for each body: no object more)
     body: Body,
     media: str,
     content_type: str,
@@ -81,11 +94,12 @@ def observe_body(
     key: bytes = b"",
     path: str = "",
     request: str = "",
+    message: Message | None = None,
 ) -> bool:
     """Add one complete body to *body*; return whether it could be read.
 
     With *key* (``evidence.hash_key``) different objects are counted: *path* is what was asked for, *request*
-    what else the request said.
+    what else the request said. Names are sighted in *message*; those of a table once for all its rows.
     """
     body.seen += 1
     if len(octets) > MAX_BODY_BYTES:
@@ -94,7 +108,10 @@ def observe_body(
         value = read_body(media, content_type, octets)
     except Unreadable:
         return False
-    Observer(checks, key=key, path=path, request=request).observe(body.schema, value)
+    told = message.about(octets) if message is not None and media_kind(media) == "csv" else message
+    Observer(checks, key=key, path=path, request=request, message=told).observe(body.schema, value)
+    if message is not None and told is not None and told.unsettled:
+        message.unsettled = True
     body.learned += 1
     return True
 
@@ -138,7 +155,10 @@ def _read_body(media: str, content_type: str, octets: bytes) -> Any:
         if kind == "json":
             return orjson.loads(octets)
         if kind == "form":
-            return _pairs(parse_qsl(octets.decode(), keep_blank_values=True, max_num_fields=1000))
+            if octets[:1] == b"{" and octets.rstrip()[-1:] == b"}":
+                with suppress(orjson.JSONDecodeError):  # curl's default type, whatever the data is
+                    return orjson.loads(octets)
+            return _pairs(read_pairs(octets.decode(), MAX_FIELDS))
         if kind == "multipart":
             return _multipart(content_type, octets)
         if kind == "xml":
@@ -153,6 +173,17 @@ def _read_body(media: str, content_type: str, octets: bytes) -> Any:
     except (ValueError, RecursionError, csv.Error, expat.ExpatError) as error:
         raise Unreadable from error
     return BINARY
+
+
+def read_pairs(text: str, most: int) -> list[tuple[str, str]]:
+    """Return the fields of a form or query, decoded. What has no ``=`` is a value and left out.
+
+    Raises:
+        ValueError: there are more than *most*.
+    """
+    if text.count("&") >= most:
+        raise ValueError("too many fields")
+    return parse_qsl("&".join([pair for pair in text.split("&") if "=" in pair]), keep_blank_values=True)
 
 
 def _pairs(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -181,27 +212,53 @@ def _multipart(content_type: str, octets: bytes) -> dict[str, Any]:
         head, found, content = part.partition(b"\r\n\r\n")
         if not found:
             continue
-        fields = head.decode("utf-8", "replace").lower()
-        name = _PART_NAME.search(head.decode("utf-8", "replace"))
-        if name is None:
+        fields = _UNFOLDED.sub(b" ", head).split(b"\r\n")
+        parameters = _disposition(fields)
+        name = parameters.get("name")
+        if name is None or len(name) > _LONGEST_PART_NAME:
             continue
-        if "filename" in fields:
-            pairs.append((name[1], BINARY))
-        elif "application/json" in fields:
-            pairs.append((name[1], orjson.loads(content)))
+        if "filename" in parameters or "filename*" in parameters:
+            pairs.append((name, BINARY))
+        elif any(_JSON_PART.match(field) for field in fields):
+            pairs.append((name, orjson.loads(content)))
         else:
-            pairs.append((name[1], content.decode()))
+            pairs.append((name, content.decode()))
     if not pairs:
         raise Unreadable
     return _pairs(pairs)
 
 
+def _disposition(fields: Sequence[bytes]) -> dict[str, str]:
+    """Return the parameters of the part's Content-Disposition; none if it is not as RFC 7578 has it."""
+    for field in fields:
+        found = _DISPOSITION.fullmatch(field)
+        if found is None:
+            continue
+        text, at = found[1].decode("utf-8", "replace"), 0
+        parameters: dict[str, str] = {}
+        while at < len(text) and text[at:].strip():
+            parameter = _PARAMETER.match(text, at)
+            if parameter is None:
+                return {}
+            quoted = parameter["quoted"]
+            value = parameter["plain"] if quoted is None else quoted.replace('\\"', '"')
+            parameters.setdefault(parameter["name"].lower(), value)
+            at = parameter.end()
+        return parameters
+    return {}
+
+
 def _csv(text: str) -> list[dict[str, Any]]:
-    rows = csv.DictReader(text.splitlines()[: MAX_ITEMS + 1])
-    return [
-        {key: Text(value) for key, value in row.items() if isinstance(key, str) and isinstance(value, str)}
-        for row in rows
-    ]
+    """Return the rows below the first, by the names in that.
+
+    Where some cell of the first row is no name for certain, it is a row like the others, and columns have
+    numbers.
+    """
+    rows = list(csv.reader(text.splitlines()[: MAX_ITEMS + 1]))
+    names = rows[0] if rows else []
+    if not all(is_name(name) for name in names):
+        return [{str(column): Text(cell) for column, cell in enumerate(row)} for row in rows]
+    return [{name: Text(cell) for name, cell in zip(names, row, strict=False)} for row in rows[1:] if row]
 
 
 def _xml(octets: bytes) -> dict[str, Any]:

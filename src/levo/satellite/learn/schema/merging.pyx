@@ -9,10 +9,12 @@ from libc.string cimport memcpy
 
 from levo.satellite.learn.schema.node cimport PLACES, Node, Variant, add_counts, levo_sum, new_node
 
-from levo.satellite.learn.schema.node import MAX_CHILDREN, MAX_LABELS, MAX_VARIANTS
+from levo.satellite.learn.schema.names import MARK
+from levo.satellite.learn.schema.node import MAX_CHILDREN, MAX_LABELS, MAX_UNPROVEN, MAX_VARIANTS
 from levo.satellite.learn.schema.text import MIXED
 
-cdef str _MIXED = MIXED
+cdef str _MIXED = MIXED, _MARK = MARK
+cdef Py_ssize_t _MOST_UNPROVEN = MAX_UNPROVEN
 cdef Py_ssize_t _MOST_CHILDREN = MAX_CHILDREN, _MOST_LABELS = MAX_LABELS, _MOST_VARIANTS = MAX_VARIANTS
 
 
@@ -60,6 +62,126 @@ cdef int fold_node(Node node) except -1:
     node.folded = True
     node.many_variants = True
     node._variants = None
+    return 0
+
+
+cdef bint is_unproven(str name, Node child) noexcept:
+    """Whether the *name* that leads to *child* is none yet, as far as *child* knows."""
+    return name.startswith(_MARK) or (child.sightings is not None and not child.sightings.proven)
+
+
+cdef int crowd_node(Node node) except -1:
+    """Make room where there are more properties than may be kept: what is not proven goes into ``other``.
+
+    Of that, those stay that were seen most often, and where that is equal, those of the least keyed hashes, so that
+    no spelling helps. Proven names beyond the bound make a map of all.
+    """
+    cdef list unproven = []
+    cdef Py_ssize_t proven = 0, room
+    cdef Node child, other
+    for name, value in node._children.items():
+        child = <Node?>value
+        if is_unproven(name, child):
+            unproven.append((-child.total, name if child.sightings is None else child.sightings.mark, name))
+        else:
+            proven += 1
+    if proven > _MOST_CHILDREN:
+        return fold_node(node)
+    node.crowded = node.many_variants = True
+    node._variants = None
+    room = min(_MOST_UNPROVEN, _MOST_CHILDREN - proven)
+    other = node.other
+    if other is None:
+        other = node.other = new_node(True)
+    unproven.sort()
+    for _, _, name in unproven[room:]:
+        child = <Node?>node._children.pop(name)
+        if child.private and not other.private:
+            hide_labels(other)
+        absorb_node(other, child)
+    return 0
+
+
+cdef dict renamed(dict counts, dict names):
+    """Return *counts* with those names changed that are in *names*; what becomes one is added."""
+    cdef dict found = {}
+    for name, count in counts.items():
+        name = names.get(name, name)
+        if name is not None:
+            found[name] = found.get(name, 0) + count
+    return found
+
+
+cdef int _rename(Node node, dict changed) except -1:
+    """Give children other names; None takes them away."""
+    cdef Node child
+    cdef Variant variant
+    for name, new in changed.items():
+        child = <Node?>node._children.pop(name)
+        child.sightings = None
+        if new is None:
+            continue
+        known = node._children.get(new)
+        if known is None:
+            node._children[new] = child
+        else:
+            (<Node?>known).sightings = None
+            absorb_node(<Node?>known, child)
+    if node._variants is not None:
+        for value in node._variants.values():
+            variant = <Variant?>value
+            if variant._present is not None:
+                variant._present = renamed(variant._present, changed)
+    return 0
+
+
+cdef int rename_node(Node node, object names) except -1:
+    """Make of names what *names* says they are now: text where they are proven, marks otherwise."""
+    cdef dict changed = None
+    for value in node.walk():
+        node = <Node?>value
+        if node._children is None:
+            continue
+        changed = None
+        for name in node._children:
+            new = names.settled(name)
+            if new is not name and new != name:
+                if changed is None:
+                    changed = {}
+                changed[name] = new
+        if changed is not None:
+            _rename(node, changed)
+        if len(node._children) > _MOST_CHILDREN:
+            crowd_node(node)
+    return 0
+
+
+cdef int reveal_node(Node node, object names) except -1:
+    """Make text of marks as far as *names* knows it, and count the others in place of them."""
+    cdef dict changed
+    cdef list stack = [node]
+    cdef Node child
+    while stack:
+        node = <Node>stack.pop()
+        if node._children is not None:
+            changed = None
+            for name, value in node._children.items():
+                new = names.revealed(name)
+                if new is not name and new != name:
+                    if changed is None:
+                        changed = {}
+                    changed[name] = new
+                    node.unnamed += new is None
+            if changed is not None:
+                _rename(node, changed)
+            for name, value in node._children.items():
+                child = <Node?>value
+                child.alone = names.is_alone(name)
+                stack.append(child)
+        if node.other is not None:
+            stack.append(node.other)
+        if node.items is not None:
+            stack.append(node.items)
     return 0
 
 
@@ -160,18 +282,25 @@ cdef int _absorb_object(Node node, Node other) except -1:
             found = node._children.get(key)
             if found is None:
                 mine = node._children[key] = new_node(child.open)
+                mine.sightings = child.sightings
             else:
                 mine = <Node?>found
+                if mine.sightings is not None and not is_unproven(key, child):
+                    mine.sightings = None
             absorb_node(mine, child)
     if other.many_variants:
         node.many_variants = True
         node._variants = None
     elif not node.many_variants and other._variants is not None:
         _absorb_variants(node, other._variants)
-    if node.folded or other.folded or (
-        node._children is not None and len(node._children) > _MOST_CHILDREN
-    ):
+    node.unnamed += other.unnamed
+    node.crowded |= other.crowded
+    node.alone |= other.alone
+    if node.folded or other.folded:
         fold_node(node)
+    elif node._children is not None and len(node._children) > _MOST_CHILDREN:
+        if len(node._children) > 2 * _MOST_CHILDREN or not any([name[0] == _MARK for name in node._children]):
+            crowd_node(node)  # else a name and its mark may be there (``rename_node``)
     return 0
 
 

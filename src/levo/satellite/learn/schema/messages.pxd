@@ -24,7 +24,9 @@ cdef class Knowledge:
     # A dict is None while there is nothing in it.
     cdef public int64_t accepted, refused, skipped, heads_cut
     cdef public Node query, headers, cookies
+    cdef public bint unsettled
     cdef dict _segments, _bodies, _responses, _auth
 
+    cdef list _nodes(self)
     cdef int _absorb_segments(self, dict more) except -1
     cdef int _absorb_responses(self, dict more) except -1

@@ -7,9 +7,11 @@ cimport cython
 import zlib
 from functools import lru_cache
 
+from levo.satellite.learn.schema.names import MARK
 from levo.satellite.learn.schema.node import made
+from levo.satellite.learn.schema.standard import STANDARD_NAMES
 
-from levo.satellite.learn.schema.merging cimport absorb_node
+from levo.satellite.learn.schema.merging cimport absorb_node, rename_node, renamed, reveal_node
 from levo.satellite.learn.schema.node cimport add_counts, levo_sum, new_node, shown, values_of
 
 MAX_MEDIA_TYPES = 8
@@ -232,6 +234,7 @@ cdef class Knowledge:
         self.refused = levo_sum(self.refused, other.refused)
         self.skipped = levo_sum(self.skipped, other.skipped)
         self.heads_cut = levo_sum(self.heads_cut, other.heads_cut)
+        self.unsettled |= other.unsettled
         absorb_node(self.query, other.query)
         absorb_node(self.headers, other.headers)
         absorb_node(self.cookies, other.cookies)
@@ -247,6 +250,71 @@ cdef class Knowledge:
             add_counts(self._auth, other._auth)
             if len(self._auth) > _MOST_AUTH:
                 keep_auth_sets(self._auth)
+
+    def settle(self, names not None):
+        """Make every name text or mark, as *names* (``naming.Proven``) says it is by now."""
+        for node in self._nodes():
+            rename_node(<Node?>node, names)
+        if self._bodies is not None:
+            self._bodies = _renamed_bodies(self._bodies, names.settled)
+        if self._responses is not None:
+            for response in self._responses.values():
+                if (<Response?>response)._bodies is not None:
+                    (<Response>response)._bodies = _renamed_bodies((<Response>response)._bodies, names.settled)
+        if self._auth is not None:
+            self._auth = renamed(self._auth, {scheme: names.settled_scheme(scheme) for scheme in self._auth})
+
+    def reveal(self, names not None):
+        """Make text of all names that *names* (``naming.Proven``) knows, and leave out the others.
+
+        Return how many different ones were left out.
+        """
+        cdef int64_t unnamed = 0
+        cdef Node node
+        for found in self._nodes():
+            reveal_node(<Node?>found, names)
+            for below in (<Node>found).walk():
+                unnamed += (<Node?>below).unnamed
+        if self._bodies is not None:
+            unnamed += _unproven_in(self._bodies, names)
+            self._bodies = _renamed_bodies(self._bodies, names.revealed)
+        if self._responses is not None:
+            for response in self._responses.values():
+                if (<Response?>response)._bodies is not None:
+                    unnamed += _unproven_in((<Response>response)._bodies, names)
+                    (<Response>response)._bodies = _renamed_bodies((<Response>response)._bodies, names.revealed)
+        if self._auth is not None:
+            self._auth = renamed(self._auth, {scheme: names.revealed_scheme(scheme) for scheme in self._auth})
+        return unnamed
+
+    def names(self):
+        """Return all names that are text: of properties and parameters, media types, and in authentications."""
+        cdef set found = set()
+        for root in self._nodes():
+            for node in (<Node?>root).walk():
+                if (<Node?>node)._children is not None:
+                    found.update((<Node>node)._children)
+        found.update(self.bodies)
+        for response in self.responses.values():
+            found.update((<Response?>response).bodies)
+        for scheme in self.auth:
+            for part in scheme.split("+"):
+                kind, _, name = part.partition(":")
+                if kind in ("header", "query", "cookie"):
+                    found.add(name)
+        return {name for name in found if name[:1] != MARK}
+
+    cdef list _nodes(self):
+        """Return the roots of all schemas that have names."""
+        cdef list found = [self.query, self.headers, self.cookies]
+        if self._bodies is not None:
+            found.extend([(<Body?>body).schema for body in self._bodies.values()])
+        if self._responses is not None:
+            for response in self._responses.values():
+                found.append((<Response?>response).headers)
+                if (<Response>response)._bodies is not None:
+                    found.extend([(<Body?>body).schema for body in (<Response>response)._bodies.values()])
+        return found
 
     cdef int _absorb_segments(self, dict more) except -1:
         if self._segments is None:
@@ -313,6 +381,25 @@ cdef bint _has_responses(dict known, dict more) except -1:
     return True
 
 
+cdef int64_t _unproven_in(dict bodies, object names) except -1:
+    return sum([names.revealed(media) is None for media in bodies])
+
+
+cdef dict _renamed_bodies(dict bodies, object rename):
+    """Return *bodies* by what *rename* says that their media types are called; those of None go."""
+    cdef dict found = {}
+    for media, body in bodies.items():
+        media = rename(media)
+        if media is None:
+            continue
+        known = found.get(media)
+        if known is None:
+            found[media] = body
+        else:
+            (<Body?>known).take_in(<Body?>body)
+    return found
+
+
 cdef dict joined_bodies(dict bodies, dict more):
     """Add *more* to *bodies*, None while there are none, and return them."""
     if bodies is None:
@@ -347,7 +434,14 @@ def keep_auth_sets(dict auth not None):
 
 @lru_cache(maxsize=1024)
 def _media_rank(media):
-    return (media not in _COMMON_MEDIA, zlib.crc32(media.encode()), media)
+    """Types that everybody uses come first, and unproven ones last."""
+    if media in _COMMON_MEDIA:
+        group = 0
+    elif media in STANDARD_NAMES:
+        group = 1
+    else:
+        group = 3 if media[:1] == MARK else 2
+    return (group, zlib.crc32(media.encode()), media)
 
 
 @lru_cache(maxsize=1024)

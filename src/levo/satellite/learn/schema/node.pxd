@@ -2,6 +2,8 @@
 
 from libc.stdint cimport int64_t, uint8_t
 
+from levo.satellite.learn.schema.names cimport Sightings
+
 cdef enum:
     PLACES = 64
     HIGHEST = 8
@@ -19,7 +21,10 @@ cdef class Node:
     # A dict is None while there is nothing in it.
     cdef public int64_t nulls, booleans, integers, numbers, strings, objects, arrays
     cdef public int64_t bits, shortest, longest, keyed, fewest, most, scanned
-    cdef public bint negative, open, folded, many_variants, private
+    cdef public bint negative, open, folded, many_variants, private, crowded, alone
+    cdef public int64_t unnamed
+    cdef Sightings sightings
+    """Of the name that leads here, while that is not proven; None for what needs no proof."""
     cdef str _format
     cdef dict _labels, _children, _finds, _variants
     cdef public Node other, items

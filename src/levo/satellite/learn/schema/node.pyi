@@ -3,6 +3,7 @@ from typing import final
 
 MAX_DEPTH: int
 MAX_CHILDREN: int
+MAX_UNPROVEN: int
 SCANNED_ITEMS: int
 MAX_LABELS: int
 MAX_VARIANTS: int
@@ -59,6 +60,12 @@ class Node:
     private: bool
     """The name of the property says that its strings must not be labels."""
     distinct: bytes
+    crowded: bool
+    """There were more unproven names than may be kept apart, so that the others are in ``other``."""
+    unnamed: int
+    """Properties whose names are not proven, where that was counted (``messages.reveal``); not stored."""
+    alone: bool
+    """The name that leads here was sent by one caller only; not stored."""
     def __init__(
         self,
         nulls: int = 0,
@@ -88,6 +95,7 @@ class Node:
         scanned: int = 0,
         private: bool = False,
         distinct: bytes = b"",
+        crowded: bool = False,
     ) -> None: ...
     @property
     def total(self) -> int: ...

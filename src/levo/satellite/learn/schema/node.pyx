@@ -21,6 +21,8 @@ MAX_DEPTH = 20
 """Deeper values are counted, not looked into."""
 MAX_CHILDREN = 160
 """More properties than these are folded into one node for all of them."""
+MAX_UNPROVEN = 80
+"""Properties with unproven names that stay apart, once there were more than :data:`MAX_CHILDREN` in all."""
 SCANNED_ITEMS = 3
 """Items of an array in which sensitive data is looked for; their siblings are alike."""
 MAX_LABELS = 24
@@ -72,6 +74,7 @@ _NODE = {
     "scanned": 0,
     "private": False,
     "distinct": b"",
+    "crowded": False,
 }
 """The fields in the order of the stored form (``packing.pyx``: add at the end only), with their defaults."""
 
@@ -166,6 +169,7 @@ cdef class Node:
         int64_t scanned=0,
         bint private=False,
         bytes distinct=b"",
+        bint crowded=False,
     ):
         self.nulls = nulls
         self.booleans = booleans
@@ -194,6 +198,7 @@ cdef class Node:
         self._finds = finds
         self._variants = variants
         self.distinct = distinct
+        self.crowded = crowded
 
     def __cinit__(self):
         self.shortest = self.fewest = -1

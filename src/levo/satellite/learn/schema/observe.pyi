@@ -1,5 +1,6 @@
 from collections.abc import Iterable
 
+from levo.satellite.learn.schema.names import Message
 from levo.satellite.learn.schema.node import Check, Node
 
 class Observer:
@@ -10,6 +11,7 @@ class Observer:
         key: bytes = b"",
         path: str = "",
         request: str = "",
+        message: Message | None = None,
     ) -> None: ...
     def observe(self, node: Node, value: object) -> None: ...
 

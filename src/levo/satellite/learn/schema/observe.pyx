@@ -17,7 +17,8 @@ from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_GET_LENGTH
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
-from levo.satellite.learn.schema.merging cimport fold_node, hide_labels
+from levo.satellite.learn.schema.merging cimport crowd_node, hide_labels
+from levo.satellite.learn.schema.names cimport Message, Names, Sightings
 from levo.satellite.learn.schema.node cimport HIGHEST, PLACES, Node, Variant, new_node
 
 from levo.satellite.learn.schema.labels import is_label, may_have_labels
@@ -225,14 +226,23 @@ cdef class Observer:
     """Hash of what the object at hand is told apart by besides what it says."""
     cdef bint _named
     """This is the ``id`` of an object that it is part of."""
+    cdef Message _message
+    cdef Names _names
+    cdef list _late
+    """Sightings of names without a child, of the objects at hand; None before the first."""
 
-    def __init__(self, checks=(), budget=MAX_NODES, bytes key=b"", str path="", str request=""):
+    def __init__(
+        self, checks=(), budget=MAX_NODES, bytes key=b"", str path="", str request="", Message message=None
+    ):
         """*checks* are applied to every scalar; *budget* bounds the new nodes.
 
         With *key* (``evidence.hash_key``), different objects are counted. *path* is what was asked for,
-        *request* what else the request said.
+        *request* what else the request said. Names are sighted in *message*; without it they need no proof.
         """
         cdef char* at = key
+        self._message = message
+        if message is not None:
+            self._names = message.names
         self._checks = tuple(checks)
         self._scan = True
         self._budget = budget
@@ -356,9 +366,11 @@ cdef class Observer:
     cdef uint64_t _object(self, Node node, dict value, int depth) except? 0:
         cdef dict children = node.children
         cdef bint folded = node.folded, keyed = False, known = False, named = self._named
-        cdef Node child, other
+        cdef Node child
         cdef str name
-        cdef uint64_t said = 9, within = self._within
+        cdef bint pending = False
+        cdef Py_ssize_t late = 0 if self._late is None else len(self._late)
+        cdef uint64_t said = 9, within = self._within, whole = 0
         depth += 1
         if self._hashed:
             for name in _IDENTITIES:
@@ -369,28 +381,21 @@ cdef class Observer:
                     break
         for key, item in value.items():
             found = children.get(key)
-            if found is None:
-                if folded or self._budget <= 0 or not is_name(key):
-                    keyed = True
-                    other = node.other
-                    if other is None:
-                        other = node.other = new_node(True)
-                    if not other.private and not may_have_labels(key):
-                        hide_labels(other)
-                    said += self._member(other, key, item, depth)
-                    continue
-                child = children[key] = new_node(not may_have_labels(key))
-                child.private = child.open
-                self._budget -= 1
-                if len(children) > _MOST_CHILDREN:
-                    said += self._member(child, key, item, depth)
-                    fold_node(node)
-                    children = node.children
-                    folded = keyed = True
-                    continue
-            else:
+            if found is not None:
                 child = <Node?>found
+                pending |= child.sightings is not None
+                said += self._member(child, key, item, depth)
+                continue
+            child = None if folded else self._new_child(node, key)
+            if child is None:
+                keyed = True
+                said += self._member(self._other(node, key), key, item, depth)
+                continue
+            pending |= child.sightings is not None
             said += self._member(child, key, item, depth)
+            if len(children) > _MOST_CHILDREN:
+                keyed |= self._crowd(node, key, child)
+                children, folded = node.children, node.folded
         if keyed and not folded:
             node.keyed += 1
         if not node.many_variants:
@@ -399,10 +404,81 @@ cdef class Observer:
                     self._variant(node, name, value)
                     break
         if self._hashed:
-            self._count(node, self._within if known else self._mixed(said) ^ within)
+            whole = self._within if known else self._mixed(said) ^ within
+        if self._names is not None and (pending or self._late is not None):
+            self._sight(value, children, late, whole)
+        if self._hashed:
+            self._count(node, whole)
             self._within = within
             self._named = named
         return said
+
+    cdef Node _new_child(self, Node node, str key):
+        """Return a child for the property *key*; None if its value goes to those of a map."""
+        cdef Sightings sightings = None
+        cdef Node child
+        if self._budget <= 0 or not is_name(key):
+            return None
+        if self._names is not None:
+            sightings = self._names.find(key)
+            if sightings is not None and node.crowded:
+                self._come_late(sightings)
+                return None
+        child = node.children[key] = new_node(not may_have_labels(key))
+        child.private = child.open
+        child.sightings = sightings
+        self._budget -= 1
+        return child
+
+    cdef Node _other(self, Node node, str key):
+        """Return where the values of properties go that have no child, such as *key*."""
+        cdef Node other = node.other
+        if other is None:
+            other = node.other = new_node(True)
+        if not other.private and not may_have_labels(key):
+            hide_labels(other)
+        return other
+
+    cdef bint _crowd(self, Node node, str key, Node child) except -1:
+        """Make room in *node*, which has too many children; return whether *child*, the latest, had to go."""
+        crowd_node(node)
+        if key in node.children:
+            return False
+        if child.sightings is not None:
+            self._come_late(child.sightings)
+        return True
+
+    cdef int _come_late(self, Sightings sightings) except -1:
+        """Note that a property of the object at hand, whose name is not proven, has no child."""
+        if self._late is None:
+            self._late = []
+        self._late.append(sightings)
+        return 0
+
+    cdef int _sight(self, dict value, dict children, Py_ssize_t late, uint64_t whole) except -1:
+        """Note that an object has the names in *value* that are not proven, also where they came *late*."""
+        cdef Message message = self._message
+        cdef Sightings sightings
+        cdef Node child
+        cdef uint64_t identity = (
+            message.identity_of(whole) if self._hashed and not message.is_one else message.own_identity()
+        )
+        for key in value:
+            found = children.get(key)
+            if found is None or (<Node?>found).sightings is None:
+                continue
+            child = <Node>found
+            sightings = child.sightings
+            if not sightings.proven:
+                sightings.sight(message, identity)
+            if sightings.proven:
+                child.sightings = None
+        if self._late is not None:
+            for found in self._late[late:]:
+                (<Sightings?>found).sight(message, identity)
+            del self._late[late:]
+        message.unsettled = True
+        return 0
 
     cdef inline uint64_t _member(self, Node node, str name, object value, int depth) except? 0:
         """Add the property *name*; the hashes of an object's properties are added up, in whatever order."""

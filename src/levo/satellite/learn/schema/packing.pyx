@@ -47,6 +47,7 @@ cdef struct Reader:
     const uint8_t* at
     const uint8_t* end
     int levels
+    bint marks  # a name is not proven
 
 
 cdef int refuse(Reader* reader, str what) except -1:
@@ -157,6 +158,8 @@ cdef str read_text(Reader* reader):
     cdef Py_ssize_t i
     cdef str text
     reader.at += size
+    if size and at[0] == c"?":
+        reader.marks = True
     if size <= LONGEST_NAME:
         for i in range(size):
             place = place * <uint64_t>0x9E3779B1 + <uint64_t>at[i]
@@ -326,6 +329,8 @@ cdef object read_node(Reader* reader):
             read_flag(reader, &node.private)
         elif field == 26:
             read_sketch(reader, node)
+        elif field == 27:
+            read_flag(reader, &node.crowded)
         else:
             skip(reader, size - field)
             break
@@ -359,6 +364,15 @@ cdef object read_response(Reader* reader):
     return response
 
 
+cdef dict read_auth(Reader* reader):
+    cdef dict found = read_values(reader, read_count)
+    if found is not None:
+        for scheme in found:
+            if "?" in <str>scheme:
+                reader.marks = True
+    return found
+
+
 cdef Knowledge read_knowledge(Reader* reader):
     cdef Py_ssize_t size = read_array(reader), field
     cdef Knowledge known = Knowledge.__new__(Knowledge)
@@ -378,7 +392,7 @@ cdef Knowledge read_knowledge(Reader* reader):
         elif field == 6:
             known._responses = read_values(reader, read_response)
         elif field == 7:
-            known._auth = read_values(reader, read_count)
+            known._auth = read_auth(reader)
         elif field == 8:
             read_int(reader, &known.refused)
         elif field == 9:
@@ -388,6 +402,7 @@ cdef Knowledge read_knowledge(Reader* reader):
         else:
             skip(reader, size - field)
             break
+    known.unsettled = reader.marks
     return known
 
 
@@ -396,6 +411,7 @@ cdef Reader reader_of(bytes octets) noexcept:
     reader.start = reader.at = <const uint8_t*>PyBytes_AS_STRING(octets)
     reader.end = reader.at + PyBytes_GET_SIZE(octets)
     reader.levels = 0
+    reader.marks = False
     return reader
 
 
@@ -598,7 +614,7 @@ cdef int write_node(Writer* writer, object value) except -1:
     if writer.levels > DEEPEST:
         raise ValueError("more levels of nodes than are stored")
     make_room(writer, 128)
-    put_big_endian(writer, 0xDC, 27, 2)
+    put_big_endian(writer, 0xDC, 28, 2)
     put_int(writer, node.nulls)
     put_int(writer, node.booleans)
     put_int(writer, node.integers)
@@ -626,7 +642,7 @@ cdef int write_node(Writer* writer, object value) except -1:
     put_int(writer, node.most)
     write_map(writer, node._finds, write_count)
     write_map(writer, node._variants, write_variant)
-    make_room(writer, 16 + PLACES)
+    make_room(writer, 17 + PLACES)
     put_flag(writer, node.many_variants)
     put_int(writer, node.scanned)
     put_flag(writer, node.private)
@@ -635,6 +651,7 @@ cdef int write_node(Writer* writer, object value) except -1:
     if size:
         memcpy(writer.octets + writer.size, node.sketch, size)
         writer.size += size
+    put_flag(writer, node.crowded)
     writer.levels -= 1
     return 0
 

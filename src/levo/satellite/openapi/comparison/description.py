@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from levo.satellite.openapi.document import anonymous
+from levo.satellite.openapi.operation import anonymous
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _MAX_HOPS = 20
 """References that lead to references."""
 _IGNORED_HEADERS = frozenset(("accept", "content-type", "authorization"))
 """Header parameters of these names are ignored (OpenAPI 3.1, Parameter Object)."""
-_VARIABLE = re.compile(r"\{([^{}]*)\}")
+VARIABLE = re.compile(r"\{([^{}]*)\}")
 Document = Mapping[str, Any]
 Requirement = Mapping[str, frozenset[str]]
 """Security schemes by name, all of which must be satisfied, with their scopes."""
@@ -141,7 +141,7 @@ class Description:
     def _parameters(
         self, path: str, item: Mapping[str, Any], operation: Mapping[str, Any]
     ) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
-        numbers = {name: str(number) for number, name in enumerate(_VARIABLE.findall(path))}
+        numbers = {name: str(number) for number, name in enumerate(VARIABLE.findall(path))}
         for source in (item.get("parameters"), operation.get("parameters")):
             for each in source if isinstance(source, list) else ():
                 parameter = self.resolve(each)
@@ -151,6 +151,26 @@ class Description:
                     if name in _IGNORED_HEADERS:
                         continue
                 yield (place, numbers.get(name, name) if place == "path" else name), parameter
+
+
+def served_paths(document: Document) -> list[str]:
+    """Return the paths under which *document* says that its operations are called, server paths included.
+
+    One that begins with a literal is also returned without: a gateway may have taken the server path away.
+    """
+    found: dict[str, None] = {}
+    paths = document.get("paths")
+    for path, item in paths.items() if isinstance(paths, Mapping) else ():
+        if not isinstance(path, str) or not path.startswith("/"):
+            continue
+        item = item if isinstance(item, Mapping) else {}
+        operations = [item[method] for method in METHODS if isinstance(item.get(method), Mapping)] or [{}]
+        for operation in operations:
+            servers = operation.get("servers") or item.get("servers") or document.get("servers")
+            found.update(dict.fromkeys(f"{base}{path}" for base in base_paths(servers)))
+        if not path.startswith("/{"):
+            found[path] = None
+    return list(found)
 
 
 def status_is_default(status: str) -> bool:
@@ -181,7 +201,7 @@ def server_urls(servers: Any) -> list[str]:
             variable = known.get(match[1])
             return str(variable.get("default", match[0])) if isinstance(variable, Mapping) else match[0]
 
-        found.append(_VARIABLE.sub(value, server["url"]))
+        found.append(VARIABLE.sub(value, server["url"]))
     return found
 
 

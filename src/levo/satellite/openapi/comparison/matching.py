@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from urllib.parse import urlsplit
 
 from levo.satellite.learn.schema import Knowledge, Node
 from levo.satellite.learn.schema.merging import absorb
-from levo.satellite.openapi.comparison.description import Described, Description, server_urls
-from levo.satellite.openapi.document import Operation, anonymous
+from levo.satellite.openapi.comparison.description import VARIABLE, Described, Description, server_urls
+from levo.satellite.openapi.operation import Operation, anonymous
 
-_LONGEST_PREFIX = 4
+LONGEST_PREFIX = 4
 """Segments of a server path that nobody described."""
 
 
@@ -42,7 +44,9 @@ class Matching:
         bases = {base for each in self._described.values() for base in each.servers}
         self._prefixes = sorted({*bases, ""}, key=len, reverse=True)
         found: dict[tuple[str, str], Matched] = {}
-        left = [each for each in learned if not self._take(each, self._prefixes, found)]
+        self.ambiguous: list[tuple[str, str]] = []
+        """Learned, but of several described operations, which the catalog did not tell apart."""
+        left = [each for each in self._sharp(learned) if not self._take(each, self._prefixes, found)]
         if left and not any(each for each in found):
             left = self._elsewhere(left, bases, found)
         self.shadow.update((each.method, each.path) for each in left)
@@ -62,6 +66,38 @@ class Matching:
                 absorb(matched.segments.setdefault(number, Node(open=True)), node)
             return True
         return False
+
+    def _sharp(self, learned: list[Operation]) -> list[Operation]:
+        """Return the operations that can be judged; the others go to ``ambiguous``.
+
+        A host with very many paths is learned with less detail: one learned path may stand for several
+        described ones, and nothing follows from what it shows. Such a host is one of which the catalog has a
+        path of any length where the description has several paths.
+        """
+        crowded = {each.host for each in learned if _is_catch_all(each.path) and len(self._covered(each)) > 1}
+        called = {key for each in learned for prefix in self._prefixes if (key := self._match(each, prefix))}
+        sharp = []
+        for each in learned:
+            own = {key for prefix in self._prefixes if (key := self._match(each, prefix))}
+            others = self._covered(each) - own if each.host in crowded else set()
+            if others and not (own and others <= called):
+                self.ambiguous.append((each.method, each.path))
+            else:
+                sharp.append(each)
+        return sharp
+
+    def _covered(self, operation: Operation) -> set[tuple[str, str]]:
+        """Return the described operations of which *operation* may be a learned, less detailed form."""
+        path = operation.path.partition("#")[0]
+        fixed = map(re.escape, VARIABLE.split(path)[::2])
+        free = [".+" if name.endswith("+") else "[^/]+" for name in VARIABLE.findall(path)]
+        told = re.compile("".join(part + any_ for part, any_ in zip_longest(fixed, free, fillvalue="")))
+        return {
+            key
+            for prefix in self._prefixes
+            for key in self._described
+            if key[0] == operation.method.lower() and told.fullmatch(prefix + key[1])
+        }
 
     def _match(self, operation: Operation, prefix: str) -> tuple[str, str] | None:
         # A GraphQL operation is found under "#" of its endpoint's path; a description knows the path.
@@ -119,10 +155,14 @@ class Matching:
                 self.servers.append(("server", f"called at {host}", count))
 
 
+def _is_catch_all(path: str) -> bool:
+    return "+}" in path
+
+
 def _prefixes(path: str) -> Iterator[str]:
     """Yield the starts of *path* that have no parameter."""
     prefix = ""
-    for segment in path.split("/")[1 : _LONGEST_PREFIX + 1]:
+    for segment in path.split("/")[1 : LONGEST_PREFIX + 1]:
         if "{" in segment:
             return
         prefix = f"{prefix}/{segment}"

@@ -13,7 +13,7 @@ from levo.satellite.learn.schema.node import MAX_DEPTH, MAX_LABELS
 from levo.satellite.openapi.comparison.description import Described, Description
 from levo.satellite.openapi.comparison.matching import Matched
 from levo.satellite.openapi.comparison.statement import Answer, Spot, Statement
-from levo.satellite.openapi.comparison.values import Facet, Parts, Reader, Values
+from levo.satellite.openapi.comparison.values import Facet, Parts, Reader, Values, joined_values
 
 _FORMATS = frozenset(("date", "date-time", "uuid", "email", "uri", "ipv4", "ipv6"))
 """Formats that are told from each other."""
@@ -231,24 +231,23 @@ class ParameterJudge(_Judge):
         """Judge a parameter that may be an array; one value of an array looks like a scalar."""
         arrays = values.facets.get("array", [])
         apart = parameter.get("explode", parameter.get("style", "form") == "form") is True
-        if len(arrays) != 1 or "object" in values.facets or not apart:
-            self._say(spot, "parameter", node.total)
+        if not arrays or "object" in values.facets or not apart:
+            self._say(spot, "parameter", node.total)  # several values in one text
             return
-        items = self._reader.values(arrays[0].items)
-        wrong = [
-            name
-            for part in (node, node.items or Node())
-            for name, count in _kinds(part).items()
-            if count
-            and name != "array"
-            and not (_is_allowed(name, items, text=True) or _is_allowed(name, values, text=True))
-        ]
-        self._say(
-            spot,
-            "type",
-            node.total,
-            f"{' and '.join(sorted(set(wrong)))}, described array of {_allowed(items)}" if wrong else "",
-        )
+        self._say(spot, "type", node.total)
+        if node.arrays and (high := _loosest(arrays, "maxItems", min)) is not None:
+            self._say(spot, "maxItems", node.arrays, str(node.most) if node.most > high else "")
+        single = {kind: facets for kind, facets in values.facets.items() if kind != "array"}
+        items = joined_values([Values(single, {}), *(self._reader.values(each.items) for each in arrays)])
+        each_value = Node(open=True)
+        absorb(each_value, node)
+        each_value.arrays, each_value.items = 0, None
+        if node.items is not None:
+            absorb(each_value, node.items)
+        self._mixed.add(id(each_value))
+        self._kept.append(each_value)
+        self._types(spot.at("*"), items, each_value, text=True)
+        self._scalars(spot.at("*"), items, each_value, text=True)
 
 
 class BodyJudge(_Judge):
@@ -267,10 +266,11 @@ class BodyJudge(_Judge):
         if not body.learned or "schema" not in described:
             return
         if kind in _READ_AS_JSON or kind in _READ_AS_FORM:
-            self._node(spot, (described["schema"],), body.schema, 0, text=kind in _READ_AS_FORM)
+            self._node(spot, [(described["schema"],)], body.schema, 0, text=kind in _READ_AS_FORM)
 
-    def _node(self, spot: Spot, parts: Parts, node: Node, depth: int, *, text: bool) -> None:
-        values = self._reader.values(parts)
+    def _node(self, spot: Spot, described: list[Parts], node: Node, depth: int, *, text: bool) -> None:
+        """Judge values for which alternatives say *described*: one of them must allow each value."""
+        values = joined_values([self._reader.values(parts) for parts in described])
         if not values.whole or values.any:
             return
         self._types(spot, values, node, text=text)
@@ -288,9 +288,9 @@ class BodyJudge(_Judge):
             self._say(spot, "minItems", node.arrays, str(node.fewest) if node.fewest < low else "")
         if "maxItems" in bounds and (high := _loosest(facets, "maxItems", max)) is not None:
             self._say(spot, "maxItems", node.arrays, str(node.most) if node.most > high else "")
-        if len(facets) == 1 and not facets[0].prefix and facets[0].items:
+        if all(each.items and not each.prefix for each in facets):
             if node.items is not None and node.items.total:
-                self._node(spot.at("*"), facets[0].items, node.items, depth + 1, text=text)
+                self._node(spot.at("*"), [each.items for each in facets], node.items, depth + 1, text=text)
             else:
                 self._say(spot.at("*"), "type", 0)
 
@@ -300,34 +300,45 @@ class BodyJudge(_Judge):
         for name in names:
             described = [each.properties[name] for each in facets if name in each.properties]
             child, here = node.children.get(name), spot.at(name)
-            hidden = any(self._skip in self._reader.values(parts).annotations for parts in described)
+            hidden = self._is_hidden(described)
             present = child.total if child is not None else 0
             if name in required and not hidden:
-                missing = node.objects - present - node.keyed
-                lost = node.folded or (present == 0 and node.other is not None)
-                why = f"missing in {missing} of {node.objects}" if missing > 0 and not lost else ""
+                missing = _missing(node, name)
+                why = f"missing in {missing} of {node.objects}" if missing else ""
                 self._say(here, "required", node.objects, why)
+            elif not hidden and any(name in each.required for each in facets):
+                # Of one alternative: whether an object is meant to be that one is not known.
+                self._say(here, "required", present)
             if child is None:
                 if name not in required or hidden:
                     self._say(here, "property", 0)
-            elif len(described) == 1 or len(set(map(self._reader.key, described))) == 1:
-                self._node(here, described[0], child, depth + 1, text=text)
             else:
-                self._either(here, described, child, text=text)
+                self._node(here, described, child, depth + 1, text=text)
+        if len(facets) > 1:
+            self._fitting(spot, facets, required, node)
         self._others(spot, facets, set(names), node, depth, text=text)
 
-    def _either(self, spot: Spot, described: list[Parts], node: Node, *, text: bool) -> None:
-        """Judge what the alternatives of an object describe differently: one of them must allow it."""
-        options = [self._reader.values(parts) for parts in described]
-        if not all(each.whole for each in options):
-            return
-        joined: dict[str, list[Facet]] = {}
-        for each in options:
-            for kind, facets in each.facets.items():
-                joined.setdefault(kind, []).extend(facets)
-        values = Values(joined, {})
-        self._types(spot, values, node, text=text)
-        self._scalars(spot, values, node, text=text)
+    def _is_hidden(self, described: list[Parts]) -> bool:
+        """Whether a property is not part of messages of this direction."""
+        return any(self._skip in self._reader.values(parts).annotations for parts in described)
+
+    def _fitting(self, spot: Spot, facets: list[Facet], required: frozenset[str], node: Node) -> None:
+        """Judge whether the objects that were seen can all have what some alternative requires.
+
+        Of each alternative there are at most so many as have its rarest property.
+        """
+        fits = 0
+        for each in facets:
+            names = [
+                name
+                for name in each.required - required
+                if not (name in each.properties and self._is_hidden([each.properties[name]]))
+            ]
+            if not names:
+                return
+            fits += node.objects - max(_missing(node, name) for name in names)
+        if fits < node.objects:
+            self._say(spot, "required", node.objects, f"{node.objects - fits} are like no alternative")
 
     def _others(
         self, spot: Spot, facets: list[Facet], names: set[str], node: Node, depth: int, *, text: bool
@@ -364,7 +375,15 @@ class BodyJudge(_Judge):
         self._mixed.add(id(joined))
         self._kept.append(joined)
         if joined.total:
-            self._node(spot, described, joined, depth + 1, text=text)
+            self._node(spot, [described], joined, depth + 1, text=text)
+
+
+def _missing(node: Node, name: str) -> int:
+    """Return how many objects of *node* are known not to have the property *name*."""
+    child = node.children.get(name)
+    if node.folded or node.crowded or (child is None and node.other is not None):
+        return 0  # it may have been lost among too many names
+    return max(0, node.objects - node.keyed - (child.total if child is not None else 0))
 
 
 def _kinds(node: Node) -> dict[str, int]:

@@ -24,7 +24,7 @@ from levo.satellite.openapi.comparison.matching import Matched, Matching
 from levo.satellite.openapi.comparison.messages import BodyJudge, ParameterJudge
 from levo.satellite.openapi.comparison.statement import Answer, Spot, Statement
 from levo.satellite.openapi.comparison.values import Reader
-from levo.satellite.openapi.document import Operation
+from levo.satellite.openapi.operation import Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,14 @@ class Coverage:
     shadow: tuple[tuple[str, str], ...]
     """Called, not described."""
     unused: tuple[tuple[str, str], ...]
-    """Described, not called."""
+    """Described, not called as far as the paths were told apart (``ambiguous``)."""
     deprecated_but_called: tuple[tuple[str, str], ...]
     statements: tuple[Statement, ...]
     """What the description says of called operations, each with its answer."""
     undescribed: tuple[Statement, ...] = ()
     """What was seen and neither described nor excluded: properties, parameters, servers."""
+    ambiguous: tuple[tuple[str, str], ...] = ()
+    """Called, and learned with too little detail to say which of several described endpoints it was."""
 
     @property
     def drift(self) -> tuple[Statement, ...]:
@@ -72,6 +74,7 @@ def compare(description: Document, learned: Iterable[Operation]) -> Coverage:
         ),
         tuple(sorted(judge.statements)),
         tuple(sorted(judge.undescribed)),
+        tuple(sorted(matching.ambiguous)),
     )
 
 

@@ -102,6 +102,19 @@ class Values:
 ANYTHING = Values({kind: [Facet(kind)] for kind in TYPES}, {})
 
 
+def joined_values(options: list[Values]) -> Values:
+    """Return what any of *options* allows; that none is too many is taken to be anything."""
+    if len(options) == 1:
+        return options[0]
+    facets: dict[str, list[Facet]] = {}
+    for each in options:
+        for kind, found in each.facets.items():
+            known = facets.setdefault(kind, [])
+            known.extend(facet for facet in found if not any(_same(facet, one) for one in known))
+    whole = all(each.whole for each in options) and sum(map(len, facets.values())) <= MAX_OPTIONS
+    return Values({kind: facets[kind] for kind in TYPES if kind in facets}, {}, whole=whole)
+
+
 class Reader:
     """Reads the schemas of one document as sets of values."""
 

@@ -1,0 +1,59 @@
+from collections.abc import Container
+from typing import final
+
+FEW_CALLERS: int
+MARK: str
+
+def mark_of(name: str, key: bytes) -> str: ...
+
+@final
+class Sightings:
+    first_ns: int
+    last_ns: int
+    mark: str | None
+    proven: bool
+    @property
+    def asked(self) -> list[int]: ...
+    @property
+    def answered(self) -> list[int]: ...
+    @property
+    def callers(self) -> list[int]: ...
+    @property
+    def evidence(self) -> int: ...
+    def absorb(self, other: Sightings) -> None: ...
+    def is_proof(self, min_objects: int, min_callers: int) -> bool: ...
+    def is_proof_of_one_caller(self, min_objects: int, after_ns: int) -> bool: ...
+    def to_bytes(self) -> bytes: ...
+    @staticmethod
+    def from_bytes(octets: bytes) -> Sightings: ...
+
+@final
+class Names:
+    seen: dict[str, Sightings]
+    callers: set[str]
+    """Addresses, at most ``FEW_CALLERS``; in memory only."""
+    has_operations: bool
+    """Some exchange was one of operations that are named within it."""
+    key: bytes
+    min_objects: int
+    min_callers: int
+    def __init__(
+        self, known: Container[str] = ..., key: bytes = b"levo", min_objects: int = 3, min_callers: int = 2
+    ) -> None: ...
+    def is_settled(self, name: str) -> bool: ...
+    def called_by(self, address: str) -> None: ...
+    def absorb(self, other: Names) -> None: ...
+    def empty(self) -> Names: ...
+
+@final
+class Message:
+    names: Names
+    answered: bool
+    is_one: bool
+    unsettled: bool
+    """Some name in it is not proven."""
+    def __init__(
+        self, names: Names, answered: bool, caller: str, time_ns: int, whole: tuple[str | bytes, ...] = ()
+    ) -> None: ...
+    def about(self, part: bytes) -> Message: ...
+    def see(self, name: str) -> None: ...

@@ -1,0 +1,1 @@
+"""Reads the secrets of TLS connections where libraries are about to log them, for a sensor to decrypt."""

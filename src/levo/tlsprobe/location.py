@@ -1,0 +1,79 @@
+"""Where a library logs its secrets, and what was found out about libraries before."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+class Refused(Exception):
+    """A file has no clear place to probe. The text says why, fit to follow the file's name."""
+
+    def __init__(self, text: str, *, labels: bool = False) -> None:
+        super().__init__(text)
+        self.labels = labels
+        """The file has the labels of a key log: it is a TLS library, or talks about one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where to probe, and what is where when the probe hits."""
+
+    machine: str
+    """``x86-64`` or ``arm64``."""
+    build_id: str
+    """Of the file, in hexadecimal digits; empty where it has none."""
+    address: int
+    """Of the function, as the file's program headers give it."""
+    offset: int
+    """The same place in the file, in octets: what a uprobe is set on."""
+    form: str
+    """How the client random is found.
+
+    ``arguments``: the function is called with (label, ssl, random, 32, secret, length). Otherwise with
+    (ssl, label, secret, length), and the random lies in the structure (``embedded``) or behind a pointer
+    (``pointer``).
+    """
+    pointer: int
+    """Octets from the structure's beginning to the pointer; 0 for other forms."""
+    random: int
+    """Octets from the structure, or from what the pointer points to, to the random; 0 for ``arguments``."""
+    labels: int
+    """So many different labels lead to this function."""
+
+
+class KnownLibraries:
+    """Locations and refusals by build id, so that each library is searched once."""
+
+    def __init__(self, most: int = 1024) -> None:
+        """Past *most* builds the one that was asked for longest ago is forgotten."""
+        self._most = most
+        self._known: OrderedDict[str, Location | Refused] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def look(self, descriptor: int) -> Location:
+        """As :func:`levo.tlsprobe.locate.locate`, from memory where the file's build is known."""
+        from levo.tlsprobe.locate import locate, read_build_id
+
+        return self.find(read_build_id(descriptor), lambda: locate(descriptor))
+
+    def find(self, build_id: str, search: Callable[[], Location]) -> Location:
+        """What is known of *build_id*, or what *search* finds or refuses; without an id always that."""
+        known = self._known.get(build_id)
+        if known is None:
+            try:
+                known = search()
+            except Refused as refusal:
+                known = refusal
+            if build_id:
+                self._known[build_id] = known
+                if len(self._known) > self._most:
+                    self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(build_id)
+        if isinstance(known, Refused):
+            raise Refused(str(known), labels=known.labels)
+        return known
