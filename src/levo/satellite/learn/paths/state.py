@@ -30,7 +30,6 @@ from levo.satellite.learn.paths.trie import (
     Node,
     Rank,
     add_call,
-    least_callers,
     path_keys,
 )
 
@@ -182,7 +181,7 @@ class PathState:
         call[4] += slash
         callers = node.callers
         if caller and (len(callers) < MOST_CALLERS or caller < callers[-1]) and caller not in callers:
-            node.callers = least_callers(callers, (caller,))
+            node.callers = tuple(sorted((*callers, caller)))[:MOST_CALLERS]
         if minute and (minute < node.first or not node.first):
             node.first = minute
         self.learned += 1
