@@ -165,7 +165,7 @@ cdef int reveal_node(Node node, object names) except -1:
         node = <Node>stack.pop()
         if node._children is not None:
             changed = None
-            for name, value in node._children.items():
+            for name in node._children:
                 new = names.revealed(name)
                 if new is not name and new != name:
                     if changed is None:

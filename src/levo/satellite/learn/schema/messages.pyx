@@ -270,7 +270,6 @@ cdef class Knowledge:
         Return how many different ones were left out.
         """
         cdef int64_t unnamed = 0
-        cdef Node node
         for found in self._nodes():
             reveal_node(<Node?>found, names)
             for below in (<Node>found).walk():
