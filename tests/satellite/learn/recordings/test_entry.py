@@ -15,13 +15,13 @@ from levo.satellite.learn.recordings.entry import decoded
 BODY = b'{"id": 7}' * 9
 RAW = zlib.compressobj(wbits=-15)
 CODED = [
-    (["gzip"], gzip.compress(BODY)),
-    (["x-gzip"], gzip.compress(BODY)),
+    (["gzip"], gzip.compress(BODY, mtime=0)),
+    (["x-gzip"], gzip.compress(BODY, mtime=0)),
     (["deflate"], zlib.compress(BODY)),
     (["deflate"], RAW.compress(BODY) + RAW.flush()),
     (["br"], brotli.compress(BODY)),
     (["zstd"], zstandard.compress(BODY)),
-    (["gzip", "br"], brotli.compress(gzip.compress(BODY))),
+    (["gzip", "br"], brotli.compress(gzip.compress(BODY, mtime=0))),
     (["identity"], BODY),
     ([], BODY),
 ]
