@@ -40,6 +40,7 @@ DISTRIBUTIONS = {
     "google": "protobuf",
     "grpc": "grpcio",
     "openapi_spec_validator": "openapi-spec-validator",
+    "openapi_schema_validator": "openapi-schema-validator",
     "opentelemetry": "opentelemetry-proto",
     "re2": "google-re2",
     "stdnum": "python-stdnum",
