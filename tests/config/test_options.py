@@ -177,7 +177,7 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
     "tls-probe": (
         "/run/levo-tls-probe/probe.sock",
         [("off", "off"), ("/run/p.sock", "/run/p.sock")],
-        [("", "empty")],
+        [("< INSERT >", "placeholder")],
     ),
     "host-allow": (
         (),

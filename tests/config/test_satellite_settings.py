@@ -20,6 +20,7 @@ from levo.config.satellite_settings import (
 from levo.errors import ConfigError
 
 HERE = str(Path(__file__))
+DAY_NS = 86_400 * 10**9
 BESIDE = {
     "tls-certificate": {"LEVO_SATELLITE_TLS_KEY": HERE},
     "tls-key": {"LEVO_SATELLITE_TLS_CERTIFICATE": HERE},
@@ -91,6 +92,20 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
         [("1TiB", 1 << 40), ("10TiB", 10 << 40), ("100MiB", 100 << 20)],
         [("x", "is not a size")],
     ),
+    "host-names": ("proven", [("all", "all"), (" proven ", "proven")], [("none", "proven or all")]),
+    "max-hosts": (500, [("1", 1), ("1000000", 1_000_000)], [("0", "from 1 to 1000000"), ("many", "many")]),
+    "max-places": (
+        20_000,
+        [("1", 1), ("1000000", 1_000_000)],
+        [("0", "from 1"), ("-1", "from 1 to 1000000")],
+    ),
+    "learner-max-bytes": (256 << 20, [("64MiB", 64 << 20), ("1GB", 10**9)], [("x", "is not a size")]),
+    "endpoint-retention": (
+        400 * DAY_NS,
+        [("1d", DAY_NS), ("30", 30 * DAY_NS), ("36500d", 36_500 * DAY_NS)],
+        [("0", "from 1d to 36500d"), ("36501", "no number of days"), ("1h", "no number of days")],
+    ),
+    "refused-retention": (30 * DAY_NS, [("1d", DAY_NS), ("7", 7 * DAY_NS)], [("-1", "no number of days")]),
     "drain-timeout": (
         15_000_000_000,
         [("1m30s", 90_000_000_000), ("1d", 86_400_000_000_000), ("500ms", 500_000_000)],

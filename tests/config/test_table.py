@@ -150,7 +150,7 @@ def test_a_misspelled_key_is_an_error_with_its_line(table: Table[Any], change: A
 @both
 def test_names_of_times_and_sizes_tell_their_unit(table: Table[Any]) -> None:
     for option in table.options:
-        unit = {"TIME": "_ns", "SIZE": "_bytes"}.get(option.metavar)
+        unit = {"TIME": "_ns", "DAYS": "_ns", "SIZE": "_bytes"}.get(option.metavar)
         assert unit is None or option.field.endswith(unit), option.name
         assert unit is not None or not option.field.endswith(("_ns", "_s", "_seconds", "_bytes")), option.name
 

@@ -73,13 +73,7 @@ def _size(value: str) -> int:
     return values.size_bytes(value, least=_LEAST_BYTES, most=1 << 50)
 
 
-def _number(value: str) -> int:
-    written = values.text(value)
-    if not (written.isascii() and written.isdigit() and 1 <= int(written[:10]) <= 1_000_000):
-        raise values.BadValue(f"{values.shown(value)} is not a whole number from 1 to 1000000")
-    return int(written)
-
-
+_number = partial(values.count, least=1, most=1_000_000)
 _DAY_NS = 86_400 * 10**9
 _MOST_DAYS = 36_500
 

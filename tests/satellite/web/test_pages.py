@@ -229,8 +229,9 @@ def test_the_figures_of_an_endpoint_follow_the_range_or_say_since_when(tmp_path:
 
 
 def test_the_endpoints_that_fail_are_those_of_the_range(tmp_path: Path) -> None:
-    old = trace("/old", host="old.example", status=500, end_ns=NOW - 5 * 86_400 * SECOND)
-    site = Site(tmp_path, [old, trace("/new", host="new.example", status=500)])
+    past = NOW - 5 * 86_400 * SECOND
+    old = [trace("/old", host="old.example", status=status, end_ns=past) for status in (200, 500)]
+    site = Site(tmp_path, old + [trace("/new", host="new.example", status=status) for status in (200, 500)])
     shown = {r: text_of(site.get(f"/?range={r}"), 'id="t-bad"', 'class="more"') for r in ("1h", "7d")}
 
     assert "/new" in shown["1h"] and "/old" not in shown["1h"] and "over 1h" in shown["1h"]

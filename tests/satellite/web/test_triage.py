@@ -145,7 +145,7 @@ def test_a_description_is_uploaded_as_json_or_yaml(site: Decided, document: str)
     [
         ("{", {}, 400),
         ("a: [", {}, 400),
-        ("swagger: '2.0'", {}, 400),
+        ("swagger: '1.2'", {}, 400),
         ("openapi: 3.1.0\na: &a [x]\nb: *a\n", {}, 400),
         ("openapi: 3.1.0\na: " + "[" * 500 + "]" * 500, {}, 400),
         ("openapi: 3.1.0\na: 2020-99-99", {}, 400),
