@@ -134,13 +134,18 @@ class BodyBudget:
         self._known: Callable[[Scope], PathState | None] = lambda scope: None
 
     def counted(self, known: Callable[[Scope], PathState | None]) -> None:
-        """Count from what *known* returns of a host, which what is learned will be merged with."""
+        """Count from what *known* returns of a host, which what is learned will be merged with.
+
+        It is asked once for each state, so it must not change what it says of a host until that is merged.
+        """
         self._known = known
 
     def wants(self, key: EndpointKey, trace: Trace, paths: PathState) -> bool:
         """Whether to look into *trace*, which is counted in *paths*."""
-        known = self._known(key.scope)
-        before = known.bodies if known is not None else {}
+        before = paths.bodies_before
+        if before is None:  # asked once for what is learned between two commits
+            known = self._known(key.scope)
+            before = paths.bodies_before = known.bodies if known is not None else {}
         counter = body_counter(key.method, key.place, trace.status)
         new = paths.bodies.get(counter, 0)
         count = new + before.get(counter, 0)

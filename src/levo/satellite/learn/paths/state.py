@@ -112,8 +112,8 @@ class PathState:
     """
 
     __slots__ = (
-        "_counted", "_fresh", "_places", "_threshold", "bodies", "distinct", "given_out", "key", "learned",
-        "noise", "pinned", "root", "tally",
+        "_counted", "_fresh", "_places", "_threshold", "bodies", "bodies_before", "distinct", "given_out",
+        "key", "learned", "noise", "pinned", "root", "tally",
     )  # fmt: skip
 
     def __init__(self, key: bytes = b"levo") -> None:
@@ -133,6 +133,8 @@ class PathState:
         """Successes of literals that were folded."""
         self.bodies: dict[int, int] = {}
         """Exchanges whose messages might be looked into, by ``body_counter``."""
+        self.bodies_before: Mapping[int, int] | None = None
+        """The same of what this will be merged with; None until that was asked for. Never stored."""
         self._places: dict[str | tuple[str, ...], tuple[Node, Key, int]] = {}
         self._counted: set[Key] = set()
         """Keys that are in ``distinct``, or too great for it, and need not be hashed again."""
