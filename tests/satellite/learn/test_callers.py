@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from levo.satellite.learn.callers import Callers
+from levo.satellite.learn.callers import NOBODY, Callers, hashed_caller
 
 
 def counted(addresses: range) -> Callers:
     callers = Callers()
     for number in addresses:
-        callers.add(b"key", f"10.0.{number // 256}.{number % 256}")
+        callers.add(hashed_caller(b"key", f"10.0.{number // 256}.{number % 256}"))
     return callers
 
 
@@ -30,7 +30,14 @@ def test_an_address_of_any_length_is_counted() -> None:
     """What is longer than an address of IP is not remembered between calls, and counted all the same."""
     callers = Callers()
     for _ in range(2):
-        for length in (0, 45, 46, 10_000):
-            callers.add(b"key", "a" * length)
+        for length in (1, 45, 46, 10_000):
+            callers.add(hashed_caller(b"key", "a" * length))
 
     assert callers.estimate() == 4
+
+
+def test_who_is_not_known_is_not_counted() -> None:
+    callers = Callers()
+    callers.add(hashed_caller(b"key", ""))
+
+    assert hashed_caller(b"key", "") == NOBODY and callers == Callers()

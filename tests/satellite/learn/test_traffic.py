@@ -26,7 +26,8 @@ EXCHANGES = st.lists(
 def gathered(exchanges: list[tuple[int, int, int, int]]) -> TrafficByMinute:
     traffic: TrafficByMinute = {}
     for start, duration, status, weight in exchanges:
-        count_exchange(traffic, start_ns=start, end_ns=start + duration, status=status, weight=weight)
+        minute = (start + duration) // 60_000_000_000
+        count_exchange(traffic, minute, duration_ns=duration, status=status, weight=weight)
     return traffic
 
 

@@ -16,24 +16,31 @@ _LONGEST_CACHED = 45
 """Characters of an IP address as text, at most; what is longer is none and not remembered."""
 
 
-@lru_cache(maxsize=1 << 13)
-def _hashed(address: str, key: bytes) -> tuple[int, int, int]:
-    """Return the register of *address*, its rank, and a hash of 32 bits that is not 0.
+Hashed = tuple[int, int, int]
+"""A keyed hash of a caller: the register, the rank, and 32 bits by which one is told from another, which are
+0 for :data:`NOBODY` only."""
+NOBODY: Hashed = (0, 0, 0)
+"""Stands for a caller of whom nothing is known."""
 
-    The latest callers are remembered: they come again.
-    """
+
+@lru_cache(maxsize=1 << 13)
+def _hashed(address: str, key: bytes) -> Hashed:
     digest = hashlib.blake2b(address.encode(), key=key, digest_size=8).digest()
     number = int.from_bytes(digest)
     rest = number >> _SKETCH_BITS
     return number & (SKETCH_SIZE - 1), 64 - _SKETCH_BITS - rest.bit_length() + 1, (number >> 32) or 1
 
 
-def caller_hash(key: bytes, address: str) -> int:
-    """Return a keyed hash of *address* of 32 bits, by which one caller is told from another; 0 for none."""
+def hashed_caller(key: bytes, address: str) -> Hashed:
+    """Return the hash of *address*; *key* makes the hashes of this installation its own.
+
+    The latest callers are remembered: they come again.
+    """
     if not address:
-        return 0
-    hashed = _hashed if len(address) <= _LONGEST_CACHED else _hashed.__wrapped__
-    return hashed(address, key)[2]
+        return NOBODY
+    if len(address) <= _LONGEST_CACHED:
+        return _hashed(address, key)
+    return _hashed.__wrapped__(address, key)
 
 
 class Callers(msgspec.Struct, array_like=True):
@@ -41,10 +48,11 @@ class Callers(msgspec.Struct, array_like=True):
 
     registers: bytes = b""
 
-    def add(self, key: bytes, address: str) -> None:
-        """Count *address*; *key* makes the hashes of this installation its own."""
-        hashed = _hashed if len(address) <= _LONGEST_CACHED else _hashed.__wrapped__
-        register, rank, _ = hashed(address, key)
+    def add(self, caller: Hashed) -> None:
+        """Count *caller*, unless it is :data:`NOBODY`."""
+        register, rank, _ = caller
+        if not rank:
+            return
         if not self.registers:
             self.registers = bytes(SKETCH_SIZE)
         if self.registers[register] < rank:

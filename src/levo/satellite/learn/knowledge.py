@@ -169,7 +169,7 @@ def learn_messages(
         message = None
         if names is not None and (fields or trace.response_body):
             # What refuses a request may repeat it.
-            whole = (trace.path, *fields.values())
+            whole = (trace.path, *fields.values()) if fields else (trace.path,)
             message = Message(names, 200 <= status < 300, trace.client, trace.end_ns, whole)
         if fields:
             Observer(_checks(detectors, fields), message=message).observe(response.headers, fields)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from levo.satellite.learn.callers import Callers, caller_hash
+from levo.satellite.learn.callers import Callers, Hashed, hashed_caller
 from levo.satellite.learn.knowledge import UNREAD, learn_messages
 from levo.satellite.learn.naming import Application, NameRule
 from levo.satellite.learn.operations import parts_of
@@ -87,8 +87,8 @@ class EndpointFacts:
         self.callers.absorb(other.callers)
         self.knowledge.absorb(other.knowledge)
 
-    def add_trace(self, trace: Trace, caller_key: bytes) -> None:
-        """Count one trace."""
+    def add_trace(self, trace: Trace, caller: Hashed, minute: int) -> None:
+        """Count one trace, which came from *caller* and ended in *minute*, counted from the Unix epoch."""
         weight, end_ns, status = counted_weight(trace.weight), trace.end_ns, trace.status
         if not self.traces or end_ns < self.first_seen_ns:
             self.first_seen_ns = end_ns
@@ -98,9 +98,9 @@ class EndpointFacts:
         self.exchanges += weight
         self.schemes |= SCHEME_BITS.get(trace.scheme, 0)
         self.statuses[status] = self.statuses.get(status, 0.0) + weight
-        count_exchange(self.traffic, start_ns=trace.start_ns, end_ns=end_ns, status=status, weight=weight)
-        if trace.client:
-            self.callers.add(caller_key, trace.client)
+        duration_ns = end_ns - trace.start_ns
+        count_exchange(self.traffic, minute, duration_ns=duration_ns, status=status, weight=weight)
+        self.callers.add(caller)
 
 
 MINUTE_NS = 60 * 10**9
@@ -134,13 +134,18 @@ class BodyBudget:
         self._known: Callable[[Scope], PathState | None] = lambda scope: None
 
     def counted(self, known: Callable[[Scope], PathState | None]) -> None:
-        """Count from what *known* returns of a host, which what is learned will be merged with."""
+        """Count from what *known* returns of a host, which what is learned will be merged with.
+
+        It is asked once for each state, so it must not change what it says of a host until that is merged.
+        """
         self._known = known
 
     def wants(self, key: EndpointKey, trace: Trace, paths: PathState) -> bool:
         """Whether to look into *trace*, which is counted in *paths*."""
-        known = self._known(key.scope)
-        before = known.bodies if known is not None else {}
+        before = paths.bodies_before
+        if before is None:  # asked once for what is learned between two commits
+            known = self._known(key.scope)
+            before = paths.bodies_before = known.bodies if known is not None else {}
         counter = body_counter(key.method, key.place, trace.status)
         new = paths.bodies.get(counter, 0)
         count = new + before.get(counter, 0)
@@ -211,11 +216,17 @@ class State:
 def learn(state: State, trace: Trace, settings: LearnSettings = DEFAULT_SETTINGS) -> State:
     """Add *trace* to *state* and return it (the same object, changed)."""
     origin = trace.origin
-    scope = Scope(origin.organization, origin.environment, origin.application, trace.host)
+    organization, environment, application = origin.organization, origin.environment, origin.application
+    scope = Scope(organization, environment, application, trace.host)
     paths = state.paths.get(scope)
     if paths is None:
         paths = state.paths[scope] = PathState(settings.caller_key)
-    names = _names_of(state, scope, trace, settings) if settings.names.is_needed else None
+    by_tuple: dict[tuple[str, ...], Names] = state.names  # type: ignore[assignment]
+    names = by_tuple.get((organization, environment, application))  # an equal tuple is quicker to make
+    if names is None and settings.names.is_needed:
+        names = _new_names(state, scope.application_key, settings)
+    if names is not None:
+        names.called_by(trace.client)
     for part, keys in parts_of(trace) or ((trace, ()),):
         _learn_part(state, paths, scope, part, keys, settings, names)
     state.traces += 1
@@ -223,18 +234,12 @@ def learn(state: State, trace: Trace, settings: LearnSettings = DEFAULT_SETTINGS
     return state
 
 
-def _names_of(state: State, scope: Scope, trace: Trace, settings: LearnSettings) -> Names:
-    """Return where the names of an application are sighted."""
-    by_tuple: dict[tuple[str, ...], Names] = state.names  # type: ignore[assignment]
-    names = by_tuple.get(scope[:3])  # an equal tuple: this runs for each trace
-    if names is None:
-        application = scope.application_key
-        known = settings.known_names(application) if settings.known_names is not None else frozenset()
-        rule = settings.names
-        names = state.names[application] = Names(
-            known, settings.caller_key, rule.min_objects, rule.min_callers
-        )
-    names.called_by(trace.client)
+def _new_names(state: State, application: Application, settings: LearnSettings) -> Names:
+    """Return where the names of *application* are sighted from now on."""
+    known = settings.known_names(application) if settings.known_names is not None else frozenset()
+    rule = settings.names
+    names = Names(known, settings.caller_key, rule.min_objects, rule.min_callers)
+    state.names[application] = names
     return names
 
 
@@ -249,14 +254,16 @@ def _learn_part(
 ) -> None:
     """Add one operation; *keys* is its place, empty where that is the path's."""
     key = settings.caller_key
+    caller = hashed_caller(key, trace.client)
+    minute = trace.end_ns // MINUTE_NS
     found = place = paths.observe(
         trace.method,
         trace.path,
         GRPC_REFUSED if trace.grpc_status > 0 and trace.status < 300 else trace.status,
         trace.weight,
         keys,
-        caller_hash(key, trace.client),
-        trace.end_ns // MINUTE_NS,
+        caller[2],
+        minute,
     )
     if place is None:
         # An answer such as 404 or 401 does not make an endpoint, but belongs to one that others make.
@@ -265,7 +272,7 @@ def _learn_part(
     facts = state.endpoints.get(endpoint)
     if facts is None:
         facts = state.endpoints[endpoint] = EndpointFacts()
-    facts.add_trace(trace, key)
+    facts.add_trace(trace, caller, minute)
     if keys and names is not None:
         names.has_operations = True
     if settings.budget is None or settings.budget.wants(endpoint, trace, paths):

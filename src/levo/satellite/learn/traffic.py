@@ -38,10 +38,13 @@ TrafficByMinute = dict[int, Traffic]
 
 
 def count_exchange(
-    traffic: TrafficByMinute, *, start_ns: int, end_ns: int, status: int, weight: float
+    traffic: TrafficByMinute, minute: int, *, duration_ns: int, status: int, weight: float
 ) -> None:
-    """Add one exchange that stands for *weight*; *status* 0 is "no response seen" and has no latency."""
-    minute = end_ns // (MINUTE_S * 1_000_000_000) * MINUTE_S
+    """Add one exchange that stands for *weight* and ended in *minute*, counted from the Unix epoch.
+
+    *status* 0 is "no response seen" and has no latency.
+    """
+    minute *= MINUTE_S
     found = traffic.get(minute)
     if found is None:
         found = traffic[minute] = Traffic()
@@ -50,8 +53,8 @@ def count_exchange(
         found.server_errors += weight
     elif status >= 400:
         found.client_errors += weight
-    if status and end_ns > start_ns:
-        bucket = latency_bucket(end_ns - start_ns)
+    if status and duration_ns > 0:
+        bucket = latency_bucket(duration_ns)
         found.latency[bucket] = found.latency.get(bucket, 0.0) + weight
 
 

@@ -29,7 +29,7 @@ MULTIPART = (
         ),
         ("application/x-www-form-urlencoded", b'{"a": [1]}\n', {"a": [1]}),
         ("application/x-www-form-urlencoded", b"{x}=1&y={}", {"{x}": "1", "y": "{}"}),
-        ("application/x-www-form-urlencoded", b"{no json}", {"{no json}": ""}),
+        ("application/x-www-form-urlencoded", b"{no json}", {}),
         ("multipart/form-data; boundary=b", MULTIPART, {"file": BINARY, "title": "Hello"}),
         ("application/xml", b'<s a="1"><i>1</i><i>2</i></s>', {"s": {"@a": "1", "i": ["1", "2"]}}),
         ("application/x-ndjson", b'{"a":1}\n{"a":2}\n', [{"a": 1}, {"a": 2}]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -44,7 +45,6 @@ _ASSET = re.compile(
 _PROBE = re.compile(
     r"/\.(?!well-known(?:/|$))|/(?:wp-[a-z]+|phpmyadmin|cgi-bin)(?:/|$)|\.\./|/etc/passwd", re.IGNORECASE
 )
-_PROBES = ("/wp-", "/cgi-bin", "/phpmyadmin")
 _CHECK_EVERY = 4096
 """Insertions of new paths between two looks at the size."""
 _NODES = 50_000
@@ -112,8 +112,8 @@ class PathState:
     """
 
     __slots__ = (
-        "_counted", "_fresh", "_places", "_threshold", "bodies", "distinct", "given_out", "key", "learned",
-        "noise", "pinned", "root", "tally",
+        "_counted", "_fresh", "_places", "_threshold", "bodies", "bodies_before", "distinct", "given_out",
+        "key", "learned", "noise", "pinned", "root", "tally",
     )  # fmt: skip
 
     def __init__(self, key: bytes = b"levo") -> None:
@@ -133,6 +133,8 @@ class PathState:
         """Successes of literals that were folded."""
         self.bodies: dict[int, int] = {}
         """Exchanges whose messages might be looked into, by ``body_counter``."""
+        self.bodies_before: Mapping[int, int] | None = None
+        """The same of what this will be merged with; None until that was asked for. Never stored."""
         self._places: dict[str | tuple[str, ...], tuple[Node, Key, int]] = {}
         self._counted: set[Key] = set()
         """Keys that are in ``distinct``, or too great for it, and need not be hashed again."""
@@ -180,8 +182,13 @@ class PathState:
         call[3] += 1
         call[4] += slash
         callers = node.callers
-        if caller and (len(callers) < MOST_CALLERS or caller < callers[-1]) and caller not in callers:
-            node.callers = tuple(sorted((*callers, caller)))[:MOST_CALLERS]
+        if not callers:
+            if caller:
+                node.callers = (caller,)
+        elif caller and (caller < callers[-1] or len(callers) < MOST_CALLERS):
+            at = bisect_left(callers, caller)
+            if at == len(callers) or callers[at] != caller:
+                node.callers = (*callers[:at], caller, *callers[at : MOST_CALLERS - 1])
         if minute and (minute < node.first or not node.first):
             node.first = minute
         self.learned += 1
@@ -229,7 +236,11 @@ class PathState:
 
     def _is_noise(self, method: str, path: str, asset: bool) -> bool:
         """Return whether a request says nothing about the API, and count it then."""
-        if _PROBE.search(path) if "." in path else any(part in path for part in _PROBES):
+        if (
+            _PROBE.search(path)
+            if "." in path
+            else "/wp-" in path or "/cgi-bin" in path or "/phpmyadmin" in path
+        ):
             self.noise.probes += 1
         elif asset and method in ("GET", "HEAD"):
             self.noise.assets += 1

@@ -1,8 +1,10 @@
 from collections.abc import Iterable
+from typing import final
 
 from levo.satellite.learn.schema.names import Message
 from levo.satellite.learn.schema.node import Check, Node
 
+@final
 class Observer:
     def __init__(
         self,

@@ -12,6 +12,7 @@ Objects are told apart (``hyperloglog.py``) by what identifies them, the first t
 *What they say* leaves out fractions and times, which a server makes anew for each answer.
 """
 
+cimport cython
 from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_GET_LENGTH
 from libc.stdint cimport int64_t, uint8_t, uint64_t
@@ -212,6 +213,9 @@ cpdef str text_format(str value):
     return _MIXED
 
 
+@cython.final
+@cython.no_gc  # lives for one message and is part of no cycle
+@cython.freelist(8)
 cdef class Observer:
     """Adds values to nodes. One per body or parameter set: it knows which checks can matter there."""
 
