@@ -214,6 +214,10 @@ def learn(records: Sequence[Record], way: Way) -> Shown:
         return catalog.finish()
 
 
+KEPT = ("--endpoint-retention=36500d", "--refused-retention=36500d")
+"""The corpora have the times that they were made with: nothing in them is too old to be kept."""
+
+
 def sent(records: Sequence[Record], *, seconds: float = 0.0, kills: int = 0) -> tuple[Shown, float]:
     """Send *records* to a real Satellite within *seconds* or more, ended by SIGKILL *kills* times on the way.
 
@@ -227,7 +231,7 @@ def sent(records: Sequence[Record], *, seconds: float = 0.0, kills: int = 0) -> 
         data_dir = Path(folder)
         (data_dir / KEY_NAME).write_bytes(KEY)
         for number, part in enumerate(parts):
-            with RunningSatellite(data_dir, proof=True) as satellite:
+            with RunningSatellite(data_dir, *KEPT, proof=True) as satellite:
                 for record in part:
                     answer = satellite.post(
                         "/v1/traces",
