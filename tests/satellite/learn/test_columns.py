@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levo.satellite.learn.callers import SKETCH_SIZE, Callers
+from levo.satellite.learn.callers import SKETCH_SIZE, Callers, hashed_caller
 from levo.satellite.learn.columns import joined_callers, joined_latency, pack_latency
 
 LATENCIES = st.dictionaries(st.integers(0, 255), st.integers(0, 1 << 40).map(lambda parts: parts / 1024))
@@ -72,7 +72,7 @@ def test_callers_are_joined_as_if_they_had_been_counted_together(one: set[int], 
     sketches = [Callers(), Callers(), Callers()]
     for sketch, addresses in zip(sketches, (one, other, one | other), strict=True):
         for address in addresses:
-            sketch.add(b"key", f"10.0.0.{address}")
+            sketch.add(hashed_caller(b"key", f"10.0.0.{address}"))
     first, second, together = (each.registers for each in sketches)
 
     assert joined_callers(first, second) == joined_callers(second, first) == together
