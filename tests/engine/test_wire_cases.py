@@ -113,8 +113,8 @@ def masked(name: str, rules: Redaction) -> list[str]:
     return [batch.jsonl().decode(), bytes(batch.otlp(b"")).decode("latin-1")]
 
 
-def document_of(name: str) -> dict[str, Any]:
-    result = CliRunner().invoke(learn, [str(CASES / f"{name}.pcap"), "--plain"])
+def document_of(name: str, *beside: Path) -> dict[str, Any]:
+    result = CliRunner().invoke(learn, [str(CASES / f"{name}.pcap"), *map(str, beside), "--plain"])
     assert result.exit_code == 0, result.output
     document: dict[str, Any] = json.loads(result.stdout)
     validate(document)
@@ -185,9 +185,12 @@ def test_what_a_server_of_http_0_9_answers_is_content() -> None:
 
 @pytest.mark.parametrize("name", ["cs_bom", "cs_gbk", "cs_latin1"])
 def test_properties_are_learned_in_the_charset_of_the_content(name: str) -> None:
-    operation = document_of(name)["paths"]["/items"]["post"]
+    document = document_of(name)
+    operation = document["paths"]["/items"]["post"]
     for content in (operation["requestBody"]["content"], operation["responses"]["201"]["content"]):
         schema = content["application/json"]["schema"]
+        if "$ref" in schema:
+            schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
         assert {key: value["type"] for key, value in schema["properties"].items()} == {
             "name": "string",
             "age": "integer",
@@ -203,11 +206,18 @@ def test_properties_are_learned_in_the_charset_of_the_content(name: str) -> None
         ("st_999", "999 Denied"),
     ],
 )
-def test_what_is_no_status_code_is_a_finding_and_default_in_documents(name: str, words: str) -> None:
+def test_what_is_no_status_code_is_a_finding_and_default_in_documents(
+    name: str, words: str, tmp_path: Path
+) -> None:
     (exchange,) = exchanges_of(name)
     response = exchange["response"]
     assert (response["reason"], response["anomalies"], response["body"]) == (words, ["bad_status"], "ok")
-    assert list(document_of(name)["paths"]["/t"]["get"]["responses"]) == ["default"]
+    assert document_of(name)["paths"] == {}, "it makes no endpoint by itself"
+    succeeded = json.loads(masked(name, Redaction())[0])
+    succeeded["response"] |= {"status": 200, "reason": "OK", "anomalies": []}
+    (tmp_path / "success.jsonl").write_text(json.dumps(succeeded) + "\n")
+    document = document_of(name, tmp_path / "success.jsonl")
+    assert list(document["paths"]["/t"]["get"]["responses"]) == ["200", "default"]
 
 
 @pytest.mark.parametrize(

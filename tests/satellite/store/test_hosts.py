@@ -230,7 +230,7 @@ def test_what_nobody_uses_goes_after_its_time(tmp_path: Path) -> None:
     )
     catalog.writer.prune(NOW + 12 * DAY, Retention(20 * DAY, 10 * DAY))
     assert catalog.hosts() == {"old.test", "new.test"}
-    catalog.writer.prune(NOW + 12 * DAY, Retention(10 * DAY, 5 * DAY))
+    catalog.writer.prune(NOW + 12 * DAY, Retention(8 * DAY, 2 * DAY))  # before the latest exchange
     reader = CatalogReader(catalog.path)
 
     assert catalog.hosts() == {"new.test"}

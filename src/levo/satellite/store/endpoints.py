@@ -386,13 +386,26 @@ class EndpointTable:
         """Delete an endpoint with its places."""
         return self._removed(self._places.remove("endpoint = ?", (endpoint,)))
 
-    def remove_unseen(self, since_ns: int, unproven_since_ns: int) -> Removed:
-        """Delete the places not seen since *since_ns*, and those of no endpoint since *unproven_since_ns*."""
-        return self._removed(
-            self._places.remove(
-                "last_seen_ns < CASE endpoint WHEN 0 THEN ? ELSE ? END", (unproven_since_ns, since_ns)
+    def remove_unseen(self, now_ns: int, endpoints_ns: int, unproven_ns: int) -> Removed:
+        """Delete the places not seen for *endpoints_ns*, and those of no endpoint for *unproven_ns*.
+
+        An application's time is that of its latest exchange, so that an old capture is learned like a new one.
+        """
+        newest = self._connection.execute(
+            "SELECT organization, environment, application, max(last_seen_ns) FROM place GROUP BY 1, 2, 3"
+        ).fetchall()
+        exchanges = noise = 0.0
+        for *application, seen_ns in newest:
+            latest_ns = min(now_ns, seen_ns)
+            gone = self._removed(
+                self._places.remove(
+                    "organization = ? AND environment = ? AND application = ?"
+                    " AND last_seen_ns < CASE endpoint WHEN 0 THEN ? ELSE ? END",
+                    (*application, latest_ns - unproven_ns, latest_ns - endpoints_ns),
+                )
             )
-        )
+            exchanges, noise = exchanges + gone.exchanges, noise + gone.noise
+        return Removed(exchanges, noise)
 
     def rename_host(self, scope: Scope, host: str) -> None:
         """Give a host another name."""

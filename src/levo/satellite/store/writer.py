@@ -453,9 +453,7 @@ class CatalogWriter:
         self._endpoints.prune_events()
         if retention is not None:
             self._change(
-                lambda: self._endpoints.remove_unseen(
-                    now_ns - retention.endpoints_ns, now_ns - retention.unproven_ns
-                )
+                lambda: self._endpoints.remove_unseen(now_ns, retention.endpoints_ns, retention.unproven_ns)
             )
             self._remove_empty_hosts()
         pruned = prune_traffic(self._connection, now_ns // 1_000_000_000)
