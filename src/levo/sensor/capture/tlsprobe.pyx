@@ -35,15 +35,10 @@ cdef extern from "<sys/mman.h>" nogil:
     int MAP_SHARED
     void* MAP_FAILED
 
-cdef extern from *:
-    """
-    #define levo_load64(at) __atomic_load_n((const uint64_t *)(at), __ATOMIC_ACQUIRE)
-    #define levo_load32(at) __atomic_load_n((const uint32_t *)(at), __ATOMIC_ACQUIRE)
-    #define levo_store64(at, value) __atomic_store_n((uint64_t *)(at), (value), __ATOMIC_RELEASE)
-    """
-    uint64_t levo_load64(const void* at) nogil
-    uint32_t levo_load32(const void* at) nogil
-    void levo_store64(void* at, uint64_t value) nogil
+cdef extern from "levo/tlsprobe/shared.h" nogil:
+    uint64_t levo_load64(const void* at)
+    uint32_t levo_load32(const void* at)
+    void levo_store64(void* at, uint64_t value)
 
 cdef extern from "levo/tlsprobe/event.h" nogil:
     struct levo_secret:
