@@ -158,7 +158,7 @@ def test_matrix_parameters() -> None:
     assert styles["color"] == styles["year"] == "matrix"
 
 
-def test_json_that_is_labelled_as_a_form() -> None:
+def test_json_that_is_labeled_as_a_form() -> None:
     schema = request(learned("apiclarity374"), "/sub", "application/x-www-form-urlencoded")
 
     assert schema["properties"].keys() >= {"sst", "sd", "name"}
@@ -184,7 +184,7 @@ def test_hosts() -> None:
 
 
 COVERED: dict[str, Callable[[], None]] = {
-    "apiclarity374": test_json_that_is_labelled_as_a_form,
+    "apiclarity374": test_json_that_is_labeled_as_a_form,
     "apiclarity73": test_two_words_beside_each_other,
     "digests": test_digests,
     "drift1": test_drift,
