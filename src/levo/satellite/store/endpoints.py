@@ -389,7 +389,7 @@ class EndpointTable:
     def remove_unseen(self, now_ns: int, endpoints_ns: int, unproven_ns: int) -> Removed:
         """Delete the places not seen for *endpoints_ns*, and those of no endpoint for *unproven_ns*.
 
-        An application's time is that of its latest exchange, so that an old capture is learned like a new one.
+        An application's time is that of its latest exchange, so that an old capture is kept like a new one.
         """
         newest = self._connection.execute(
             "SELECT organization, environment, application, max(last_seen_ns) FROM place GROUP BY 1, 2, 3"
