@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from levo.errors import ProbeError
+from levo.tlsprobe import service
 from levo.tlsprobe.discovery import MappedFile
 from levo.tlsprobe.link import ask_ring, ask_status
 from levo.tlsprobe.location import Location
@@ -95,28 +96,63 @@ def test_only_libraries_within_a_folder(tmp_path: Path) -> None:
     assert (kernel.attached, libraries.examined) == ([], 0)
 
 
-@contextmanager
-def serving(path: Path, readers: set[int] = US) -> Iterator[Kernel]:
+def test_what_nobody_maps_any_more_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / "libssl.so"
+    shutil.copy(system_libssl(), copy)
     kernel = Kernel()
-    service = Service(kernel, Libraries(kernel, ["/nowhere"]), str(path), readers)
+    libraries = Libraries(kernel, [str(tmp_path)])
+    libraries.meet([mapped(copy, number) for number in (1, 2, 3)])
+
+    libraries.look()
+    assert kernel.detached == [], "the next process that maps it is read from its first handshake on"
+    monkeypatch.setattr(service, "MOST_FOUND", 2)
+    libraries.look()
+    assert kernel.detached == [1] and len(libraries.found) == 2
+    libraries.close()
+
+
+class Told:
+    """A kernel that tells of mappings on very many processors."""
+
+    lost = False
+
+    def __init__(self) -> None:
+        self.descriptors = [os.eventfd(0) for _ in range(40)]
+
+    def read(self) -> list[MappedFile]:
+        return []
+
+
+def test_many_processors_leave_room_for_the_sensor(tmp_path: Path) -> None:
+    told = Told()
+    with serving(tmp_path / "probe.sock", mappings=told):
+        assert ask_ring(str(tmp_path / "probe.sock"), US).size_bytes == 1 << 20
+    for each in told.descriptors:
+        os.close(each)
+
+
+@contextmanager
+def serving(path: Path, readers: set[int] = US, mappings: Told | None = None) -> Iterator[Kernel]:
+    kernel = Kernel()
+    serves = Service(kernel, Libraries(kernel, ["/nowhere"]), str(path), readers)
     ready = threading.Event()
-    thread = threading.Thread(target=service.run, args=(ready.set,))
+    thread = threading.Thread(target=serves.run, args=(ready.set, mappings))
     thread.start()
     try:
         assert ready.wait(30)
         yield kernel
     finally:
-        service.stop()
+        serves.stop()
         thread.join(30)
-        service.close()
-        service.close()
+        serves.close()
+        serves.close()
 
 
 def test_one_sensor_reads_at_a_time(tmp_path: Path) -> None:
     path = str(tmp_path / "probe.sock")
-    with serving(tmp_path / "probe.sock"):
+    with serving(tmp_path / "probe.sock") as kernel:
         first = ask_ring(path, US)
-        assert os.path.samestat(os.fstat(first.secrets), os.fstat(first.secrets))
+        assert os.path.samestat(os.fstat(first.secrets), os.fstat(kernel.ring))
         with pytest.raises(ProbeError, match="another sensor"):
             ask_ring(path, US)
         assert json.loads(ask_status(path, US))["sensor"] is True

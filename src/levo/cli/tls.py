@@ -107,7 +107,7 @@ def status_command(path: str, as_json: bool) -> None:
     try:
         answer = ask_status(path, trusted(USER))
     except OSError as error:
-        raise ProbeError(f"no probe at {path}: {error.strerror}") from None
+        raise ProbeError(f"no probe at {path}: {error.strerror or error}") from None
     if as_json:
         click.echo(answer)
         return
@@ -147,6 +147,8 @@ def locate_command(files: tuple[str, ...]) -> int:
         except Refused as refusal:
             click.echo(f"{name}: {refusal}")
             refused += 1
+        except OSError as error:
+            raise ConfigError(Problem(name, f"cannot be read: {error.strerror}")) from None
         finally:
             os.close(descriptor)
     return 1 if refused else 0

@@ -80,7 +80,9 @@ _MOST_DAYS = 36_500
 
 def _days(value: str) -> int:
     written = values.text(value).lower().removesuffix("d")
-    if not (written.isascii() and written.isdigit() and 1 <= int(written[:6]) <= _MOST_DAYS):
+    if not (
+        written.isascii() and written.isdigit() and len(written) <= 6 and 1 <= int(written) <= _MOST_DAYS
+    ):
         raise values.BadValue(f"{values.shown(value)} is no number of days from 1d to {_MOST_DAYS}d")
     return int(written) * _DAY_NS
 

@@ -28,18 +28,20 @@ class MappedFile:
     """The addresses of the mapping, as the kernel names it in ``map_files``."""
 
     def open(self, proc: Path = Path("/proc")) -> int:
-        """A descriptor of the file, also when it has been replaced or deleted since.
+        """A descriptor of the file; with CAP_CHECKPOINT_RESTORE also when it has been replaced since.
 
         A process that has ended leaves the name, which is followed if it leads to the same file here.
 
-        Raises OSError: that it does not, or the process may not be looked into.
+        Raises OSError: that it does not, the file was deleted, or the process may not be looked into.
         """
         folder = proc / str(self.process)
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
         with suppress(PermissionError, FileNotFoundError):  # map_files takes CAP_CHECKPOINT_RESTORE
             return os.open(folder / "map_files" / self.span, flags)
         if folder.exists():
-            return os.open(f"{folder}/root{self.path.removesuffix(_DELETED)}", flags)
+            if self.path.endswith(_DELETED):  # what has its name now is another file
+                raise FileNotFoundError(errno.ENOENT, "deleted", self.path)
+            return os.open(f"{folder}/root{self.path}", flags)
         descriptor = os.open(self.path, flags)
         status = os.fstat(descriptor)
         device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"

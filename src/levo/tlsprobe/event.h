@@ -4,7 +4,6 @@
 
 #include <linux/types.h>
 
-#define LEVO_PROBE_VERSION 1
 
 /* Kinds of secrets, as levo.engine.tls.keys numbers them. */
 enum {
@@ -43,8 +42,8 @@ enum {
 /* What the loader sets before the program runs. */
 struct levo_settings {
     __u64 most_a_second;
-    __u32 names;   /* 0, LEVO_DENY or LEVO_ALLOW: what the table of command names means */
-    __u32 cgroups; /* ... and that of cgroups */
+    __u32 names; /* 0, LEVO_DENY or LEVO_ALLOW: what the table of command names means */
+    __u32 reserved;
 };
 enum { LEVO_DENY = 1, LEVO_ALLOW = 2 };
 

@@ -9,7 +9,6 @@ by JSON. No secret ever passes through the socket.
 
 from __future__ import annotations
 
-import array
 import os
 import pwd
 import socket
@@ -98,7 +97,7 @@ def ask_ring(path: str, users: Collection[int]) -> Ring:
     descriptors: list[int] = []
     try:
         connection.sendall(b"ring\n")
-        line, descriptors, _, _ = socket.recv_fds(connection, 256, 4)
+        line, descriptors, _, _ = socket.recv_fds(connection, 256, 4, socket.MSG_CMSG_CLOEXEC)
         words = line.split()
         if words == [b"busy"]:
             raise ProbeError("another sensor reads the probe's secrets")
@@ -114,17 +113,21 @@ def ask_ring(path: str, users: Collection[int]) -> Ring:
 
 
 def ask_status(path: str, users: Collection[int]) -> bytes:
-    """What the probe at *path* says about itself, as JSON. Raises as :func:`connect`."""
+    """What the probe at *path* says about itself, as JSON.
+
+    Raises as :func:`connect`; ProbeError too without an answer.
+    """
     with connect(path, users) as connection:
         connection.sendall(b"status\n")
         answer = b""
         while len(answer) < ANSWER_BYTES and (part := connection.recv(65536)):
             answer += part
+        if not answer:
+            raise ProbeError(f"the probe at {path} does not answer this user")
         return answer
 
 
 def send_ring(connection: socket.socket, secrets: int, counters: int, size_bytes: int) -> None:
     """The probe's answer to ``ring``."""
     line = f"levo-tls-probe {VERSION} {size_bytes}\n".encode()
-    rights = array.array("i", (secrets, counters))
-    connection.sendmsg([line], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+    socket.send_fds(connection, [line], [secrets, counters])

@@ -44,36 +44,37 @@ class Location:
 
 
 class KnownLibraries:
-    """Locations and refusals by build id, so that each library is searched once."""
+    """Refusals by build id, so that most files are searched once, whatever copies of them there are.
+
+    Places are not remembered: anybody may write a file with the build id of another, and a place that was
+    found in the one must never be probed in the other.
+    """
 
     def __init__(self, most: int = 1024) -> None:
         """Past *most* builds the one that was asked for longest ago is forgotten."""
         self._most = most
-        self._known: OrderedDict[str, Location | Refused] = OrderedDict()
+        self._known: OrderedDict[str, Refused] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._known)
 
     def look(self, descriptor: int) -> Location:
-        """As :func:`levo.tlsprobe.locate.locate`, from memory where the file's build is known."""
+        """As :func:`levo.tlsprobe.locate.locate`; what was refused once is refused at once."""
         from levo.tlsprobe.locate import locate, read_build_id
 
         return self.find(read_build_id(descriptor), lambda: locate(descriptor))
 
     def find(self, build_id: str, search: Callable[[], Location]) -> Location:
-        """What is known of *build_id*, or what *search* finds or refuses; without an id always that."""
+        """What *search* finds or refuses, unless *build_id* was refused before; without an id always that."""
         known = self._known.get(build_id)
-        if known is None:
-            try:
-                known = search()
-            except Refused as refusal:
-                known = refusal
+        if known is not None:
+            self._known.move_to_end(build_id)
+            raise Refused(str(known), labels=known.labels)
+        try:
+            return search()
+        except Refused as refusal:
             if build_id:
-                self._known[build_id] = known
+                self._known[build_id] = refusal
                 if len(self._known) > self._most:
                     self._known.popitem(last=False)
-        else:
-            self._known.move_to_end(build_id)
-        if isinstance(known, Refused):
-            raise Refused(str(known), labels=known.labels)
-        return known
+            raise

@@ -86,7 +86,6 @@ class Program:
         if not path.exists():
             raise ProbeError(f"{path} is missing: the product was built without clang or libbpf's headers")
         self._libbpf = _load_libbpf()
-        self._said: list[str] = []
         self._print = _PRINT(lambda _level, _format, _arguments: 0)
         self._libbpf.libbpf_set_print(self._print)
         self._ring_bytes = ring_bytes

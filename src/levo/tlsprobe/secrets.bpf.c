@@ -75,13 +75,6 @@ struct {
     __type(value, __u8);
 } names SEC(".maps");
 
-struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 4096);
-    __type(key, __u64);
-    __type(value, __u8);
-} cgroups SEC(".maps");
-
 static __always_inline int count(__u32 which)
 {
     __u64 *at = bpf_map_lookup_elem(&counters, &which);
@@ -114,11 +107,6 @@ static __always_inline int wanted(const struct levo_settings *set, const struct 
 {
     if (set->names && !!bpf_map_lookup_elem(&names, command) != (set->names == LEVO_ALLOW))
         return 0;
-    if (set->cgroups) {
-        __u64 cgroup = bpf_get_current_cgroup_id();
-        if (!!bpf_map_lookup_elem(&cgroups, &cgroup) != (set->cgroups == LEVO_ALLOW))
-            return 0;
-    }
     return 1;
 }
 

@@ -6,6 +6,7 @@ ring; secrets pass from the kernel to the sensor alone.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import selectors
@@ -28,6 +29,8 @@ LOOK_TOLD_S = 30.0
 """... and where it does: for what may have been missed."""
 _STOP_S = 1.0
 """Within which a stop is noticed."""
+MOST_FOUND = 1024
+"""Past so many, those that no process maps any more are given up, the oldest first."""
 _MOST_WAITING = 16
 _LINE_BYTES = 64
 
@@ -60,6 +63,8 @@ class Library:
     """A library that is probed, or was recognized and is not."""
 
     number: int
+    identity: tuple[str, int]
+    """Device and inode of the file."""
     path: str
     process: int
     """Where it was seen first."""
@@ -86,15 +91,28 @@ class Libraries:
         self._within = tuple(os.path.join(os.path.realpath(each), "") for each in within)
         self._known = KnownLibraries()
         self._seen: set[tuple[str, int]] = set()
+        """Files that are mapped and were examined, and those of ``found``."""
+        self._numbers = itertools.count(1)
         self.found: list[Library] = []
         """Probed, or with labels of a key log and a reason why they are not, in the order they were seen."""
         self.examined = 0
         """Files whose code was looked at."""
 
     def look(self) -> None:
-        """Examine what is mapped now and was not before."""
+        """Examine what is mapped now and was not before, and forget what is not mapped any more.
+
+        What is probed stays for the next process that maps it, unless there are very many.
+        """
+        before, self._seen = self._seen, set()
         for each in mapped_files(self._seen):
-            self._open(each)
+            if each.identity not in before:
+                self._open(each)
+        ended = [each for each in self.found if each.identity not in self._seen]
+        for library in ended[: max(0, len(self.found) - MOST_FOUND)]:
+            if library.detach is not None:
+                library.detach()
+            self.found.remove(library)
+        self._seen |= {library.identity for library in self.found}
 
     def meet(self, files: Iterable[MappedFile]) -> None:
         """Examine *files* that are new."""
@@ -118,21 +136,32 @@ class Libraries:
 
     def _examine(self, mapped: MappedFile, descriptor: int) -> None:
         self.examined += 1
-        number = len(self.found) + 1
         try:
             location = self._known.look(descriptor)
         except Refused as refusal:
             if refusal.labels:
-                self.found.append(Library(number, mapped.path, mapped.process, None, str(refusal)))
+                self._add(next(self._numbers), mapped, None, str(refusal))
             return
         except OSError:
             return
+        number = next(self._numbers)
         try:
             detach = self._program.attach(f"/proc/self/fd/{descriptor}", location, number)
         except ProbeError as error:
-            self.found.append(Library(number, mapped.path, mapped.process, location, str(error)))
+            self._add(number, mapped, location, str(error))
             return
-        self.found.append(Library(number, mapped.path, mapped.process, location, "", detach))
+        self._add(number, mapped, location, "", detach)
+
+    def _add(
+        self,
+        number: int,
+        mapped: MappedFile,
+        location: Location | None,
+        reason: str,
+        detach: Callable[[], None] | None = None,
+    ) -> None:
+        found = Library(number, mapped.identity, mapped.path, mapped.process, location, reason, detach)
+        self.found.append(found)
 
     def close(self) -> None:
         """Take every probe away."""
@@ -211,7 +240,7 @@ class Service:
             connection, _ = self._listener.accept()
         except OSError:
             return
-        waiting = len(self._selector.get_map())
+        waiting = sum(isinstance(key.fileobj, socket.socket) for key in self._selector.get_map().values())
         if link.peer(connection) not in self._readers or waiting > _MOST_WAITING:
             connection.close()
             return
