@@ -106,7 +106,8 @@ def rotate_key_command(context: click.Context) -> None:
         " required until they are",
         f"{rotation.hosts} hosts no longer know which values responses gave out; a name in a path that was"
         " forgotten is kept again until it is found to be a value",
-        f"{rotation.unproven} places without success, or of hosts without a name, were deleted",
+        f"{rotation.unproven} places without success, or of hosts or operations without a proven name, were"
+        " deleted",
         f"{rotation.names} names that were not yet proven start anew",
     ):
         click.echo(f"Lost: {lost}")

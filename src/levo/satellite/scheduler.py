@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from levo.satellite.learn import Override, PathState, Scope, TemplateDecision, decide_templates
@@ -74,7 +74,17 @@ class DecisionScheduler:
             self._decided[scope] = _Decided(size, paths.learned, now_s + SETTLED_S)
             self._waits.pop(scope, None)
             self._waiting.pop(scope, None)
+        self._forget(pending, now_s)
         return decisions
+
+    def _forget(self, pending: Container[Scope], now_s: float) -> None:
+        """Forget what lies in the past of hosts that are not *pending*: hosts come and go."""
+        self._next_s = {each: due for each, due in self._next_s.items() if each in pending or now_s < due}
+        self._waits = {each: due for each, due in self._waits.items() if each in pending or now_s < due}
+        self._waiting = {each: count for each, count in self._waiting.items() if each in self._waits}
+        self._decided = {
+            each: last for each, last in self._decided.items() if each in pending or now_s < last.settled_s
+        }
 
     def listen(self) -> None:
         """Make all that are pending due: people have said something about paths."""

@@ -142,7 +142,17 @@ def test_methods_of_json_rpc_are_endpoints_with_their_own_bodies() -> None:
         called_by_rpc("eth_blockNumber", {"jsonrpc": "2.0", "id": 1, "result": "0x1"}) for _ in range(3)
     ]
 
-    assert shown(traces) == {"/rpc#user.find": {"POST"}, "/rpc#eth_blockNumber": {"POST"}}
+    traces += [called_by_rpc("tools/call", {"jsonrpc": "2.0", "id": 1, "result": {}}) for _ in range(3)]
+
+    assert shown(traces) == {
+        "/rpc#user.find": {"POST"},
+        "/rpc#eth_blockNumber": {"POST"},
+        "/rpc#tools%2Fcall": {"POST"},
+    }
+    state = learn_all(State(), traces)
+    assert {key.place for key in state.endpoints} == {
+        "/rpc/#/user.find", "/rpc/#/eth_blockNumber", "/rpc/#/tools%2Fcall",
+    }  # fmt: skip
 
 
 def test_answers_of_a_batch_of_json_rpc_belong_to_their_ids() -> None:

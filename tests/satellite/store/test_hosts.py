@@ -105,6 +105,24 @@ def test_without_that_only_a_hash_is_kept(catalog: Catalog, traces: list[Trace])
     assert all(map(is_unnamed, catalog.hosts()))
 
 
+@pytest.mark.parametrize("host", ["~secret.example", "~0123456789secret", "[fe80::1%secret.example]"])
+def test_a_host_that_looks_like_a_hash_or_an_address_is_hashed_too(catalog: Catalog, host: str) -> None:
+    catalog.learn([asked(host)])
+    catalog.learn([])
+
+    assert b"secret" not in catalog.octets()
+    assert len(catalog.hosts()) == 1
+
+
+def test_hosts_with_news_make_no_room_and_stay_within_their_number(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path, Limits(hosts=5))
+    for successes in range(1, 8):
+        hosts = [f"10.0.0.{number}" for number in range(5 + successes)]
+        catalog.learn(asked(host) for host in hosts for _ in range(successes))
+
+    assert len(catalog.hosts() - {OTHERS}) == 5
+
+
 def test_a_host_with_one_caller_has_a_name_after_a_day(catalog: Catalog) -> None:
     catalog.learn([asked("shop.example", end_ns=NOW)] * 2)
     catalog.learn([asked("shop.example", end_ns=NOW + DAY)])

@@ -230,6 +230,33 @@ def test_names_that_were_text_before_there_was_a_rule_stay_text(tmp_path: Path) 
     catalog.writer.close()
 
 
+def test_operations_that_were_text_before_there_was_a_rule_stay_endpoints(tmp_path: Path) -> None:
+    def paths() -> set[str]:
+        return {operation.path for operation in catalog.operations()}
+
+    catalog = Catalog(tmp_path, NameRule(1, 1))
+    catalog.learn(asked(1, "10.0.0.1", path="/graphql", body={"query": "query Lumiko { a }"}))
+    assert paths() == {"/graphql#query.Lumiko"}
+
+    catalog.restart()
+    catalog.learn(asked(2, "10.0.0.1", path="/graphql", body={"query": "query Lumiko { a }"}))
+    assert paths() == {"/graphql#query.Lumiko"}
+    catalog.writer.close()
+
+
+def test_a_new_key_leaves_no_mark_of_an_operation(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path)
+    catalog.learn(asked(1, "10.0.0.1", path="/graphql", body={"query": "query Lumiko { a }"}))
+    assert catalog.has("/graphql/#/?")
+    catalog.writer.close()
+
+    rotate_key(tmp_path)
+    catalog._open()
+    catalog.learn(asked(2, "10.0.0.2"))
+    assert not catalog.has("/graphql/#/?")
+    catalog.writer.close()
+
+
 def test_a_new_key_starts_unproven_names_anew_and_keeps_the_others(tmp_path: Path) -> None:
     catalog = Catalog(tmp_path)
     for number in range(3):

@@ -164,4 +164,4 @@ def _told(name: str) -> str:
 
 
 def _place(trace: Trace, name: str) -> tuple[str, ...]:
-    return (*path_keys(trace.path), OPERATIONS, name)
+    return (*path_keys(trace.path), OPERATIONS, name.replace("/", "%2F"))

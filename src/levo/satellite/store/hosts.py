@@ -12,11 +12,12 @@ from __future__ import annotations
 import heapq
 import ipaddress
 import re
-from dataclasses import dataclass, field
+from collections.abc import Set
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import NamedTuple
 
-from levo.satellite.learn import EndpointFacts, Scope, State
+from levo.satellite.learn import Application, EndpointFacts, Scope, State
 from levo.satellite.learn.paths.tally import Tally
 from levo.satellite.learn.paths.trie import ESTABLISHED, Strength, least_callers
 from levo.satellite.learn.state import MINUTE_NS
@@ -35,7 +36,7 @@ WILDCARD = 16
 _MOST_DOMAINS = 4_096
 """Domains whose hosts are counted."""
 _PORT = re.compile(r":\d{1,5}$")
-Application = tuple[str, str, str]
+_UNNAMED = re.compile(f"{UNNAMED}[0-9a-f]{{10}}")
 
 
 class Limits(NamedTuple):
@@ -62,7 +63,7 @@ class Admission:
 
 def is_unnamed(host: str) -> bool:
     """Whether *host* stands for one whose name is not kept."""
-    return host.startswith(UNNAMED)
+    return _UNNAMED.fullmatch(host) is not None
 
 
 class HostBook:
@@ -94,21 +95,25 @@ class HostBook:
             return admission
         room: dict[Application, _Room] = {}
         groups: dict[Scope, list[Scope]] = {}
+        busy: set[Scope] = set()
         for scope in sorted(delta.paths):
             name = scope.host
             if scope not in self._paths.hosts or is_unnamed(name):
-                here = room.get(scope[:3])
+                here = room.get(scope.application_key)
                 if here is None:
-                    here = room[scope[:3]] = _Room(self._paths, scope[:3], self._limits.hosts)
-                name = self._wild(scope[:3], name, here)
+                    here = room[scope.application_key] = _Room(
+                        self._paths, scope.application_key, self._limits.hosts, busy
+                    )
+                name = self._wild(scope.application_key, name, here)
             groups.setdefault(scope._replace(host=name), []).append(scope)
+            busy |= {scope._replace(host=name), scope._replace(host=self._hidden(name))}
         seen = _seen(delta)
         targets: dict[Scope, Scope] = {}
         for name_scope, scopes in groups.items():
             target = name_scope
             if name_scope not in self._paths.hosts or is_unnamed(name_scope.host):
                 news = _together([seen[scope] for scope in scopes])
-                target = self._target(name_scope, news, admission, room[name_scope[:3]])
+                target = self._target(name_scope, news, admission, room[name_scope.application_key])
             targets.update(dict.fromkeys(scopes, target))
         if any(scope != target for scope, target in targets.items()):
             admission.delta = _moved(delta, targets)
@@ -156,7 +161,7 @@ class HostBook:
             ipaddress.ip_address(bare)
         except ValueError:
             return False
-        return True
+        return "%" not in bare  # the zone of an address (RFC 6874) is any text
 
     def _hash(self, text: str) -> bytes:
         return blake2b(text.encode(errors="replace"), digest_size=5, key=self._key).digest()
@@ -193,8 +198,11 @@ class HostBook:
 class _Room:
     """The hosts of an application while a delta is admitted."""
 
-    def __init__(self, paths: PathTable, application: Application, most: int) -> None:
-        self.known = {scope: row.strength for scope, row in paths.hosts.items() if scope[:3] == application}
+    def __init__(self, paths: PathTable, application: Application, most: int, busy: Set[Scope]) -> None:
+        """*busy*: hosts that have news, which make no room now."""
+        self.known = {
+            scope: row.strength for scope, row in paths.hosts.items() if scope.application_key == application
+        }
         self._weakest = [
             (_order(strength), -strength.first, scope)
             for scope, strength in self.known.items()
@@ -202,6 +210,7 @@ class _Room:
         ]
         heapq.heapify(self._weakest)
         self._most = most
+        self._busy = busy
 
     def make_room(self, strength: Strength) -> list[Scope] | None:
         """Return the hosts that go for one of *strength*; None if it has to share one itself."""
@@ -210,9 +219,9 @@ class _Room:
         while self._weakest:
             order, _, scope = self._weakest[0]
             known = self.known.get(scope)
-            if known is not None and _order(known) == order:
+            if known is not None and _order(known) == order and scope not in self._busy:
                 break
-            heapq.heappop(self._weakest)  # has a name by now, or more successes
+            heapq.heappop(self._weakest)  # has a name by now, more successes, or news
         if not self._weakest or self._weakest[0][0] >= _order(strength):
             return None
         _, _, weakest = heapq.heappop(self._weakest)
@@ -278,16 +287,7 @@ def _together(each: list[_Seen]) -> _Seen:
 
 def _moved(delta: State, targets: dict[Scope, Scope]) -> State:
     """Return *delta* with its hosts named anew; what goes to one host is put together."""
-    moved = State(
-        sensors=delta.sensors,
-        names=delta.names,
-        traces=delta.traces,
-        exchanges=delta.exchanges,
-        ignored_spans=delta.ignored_spans,
-        unreadable_records=delta.unreadable_records,
-        duplicate_spans=delta.duplicate_spans,
-        duplicate_deliveries=delta.duplicate_deliveries,
-    )
+    moved = replace(delta, endpoints={}, paths={})
     for scope, paths in delta.paths.items():
         mine = moved.paths.get(targets[scope])
         if mine is None:

@@ -9,15 +9,17 @@ from typing import Any, NamedTuple
 import msgspec
 
 from levo.satellite.learn.naming import Application, NameRule, Proven
+from levo.satellite.learn.paths.operation_names import names_of
+from levo.satellite.learn.paths.state import HASHED
 from levo.satellite.learn.schema import pack_knowledge, unpack_knowledge
-from levo.satellite.learn.schema.names import FEW_CALLERS, Names, Sightings, mark_of
+from levo.satellite.learn.schema.names import FEW_CALLERS, MARK, Names, Sightings, caller_of, mark_of
 from levo.satellite.learn.schema.standard import STANDARD_NAMES
 
 MAX_NAMES = 20_000
-"""Proven names of one application."""
+"""Proven names of one application, and those proven by one caller alone."""
 MAX_UNPROVEN = 20_000
 """Names of one application that are remembered without being proven: those with most evidence."""
-_PLACE = "organization = ? AND environment = ? AND application = ?"
+APPLICATION = "organization = ? AND environment = ? AND application = ?"
 _RULE = "name rule"
 """The fact that says that every name in the knowledge of places is in the tables."""
 
@@ -77,13 +79,17 @@ class NameTable:
         if execute("SELECT 1 FROM fact WHERE name = ?", (_RULE,)).fetchone() is not None:
             return
         execute("BEGIN IMMEDIATE")
-        for identity, *application in execute(
-            "SELECT id, organization, environment, application FROM place"
+        for identity, place, *application in execute(
+            "SELECT id, path_key, organization, environment, application FROM place"
         ).fetchall():
             (octets,) = execute("SELECT knowledge FROM place WHERE id = ?", (identity,)).fetchone()
+            found = unpack_knowledge(octets).names()
+            found.update(
+                name for name in names_of(tuple(place.split("/"))) if not name.startswith((MARK, HASHED))
+            )
             self._connection.executemany(
                 "INSERT OR IGNORE INTO name VALUES (?, ?, ?, ?, 0)",
-                [(*application, name) for name in sorted(unpack_knowledge(octets).names())],
+                [(*application, name) for name in sorted(found)],
             )
         execute("INSERT INTO fact VALUES (?, '1')", (_RULE,))
         execute("COMMIT")
@@ -93,6 +99,7 @@ class NameTable:
         for application, proven in self._proven.items():
             proven.replace(self._read(application))
         self._callers.clear()
+        self._dropped = 0
 
     def of(self, application: Application) -> Proven:
         """Return the proven names of an application; the same object each time."""
@@ -115,9 +122,10 @@ class NameTable:
         """
         changes = []
         for application, sighted in names.items():
+            is_described = application not in self._callers and self._describe(application)
             is_withdrawn = self._add_callers(application, sighted.callers)
             is_proven = bool(sighted.seen) and self._add_names(application, sighted.seen)
-            if is_withdrawn or is_proven:
+            if is_described or is_withdrawn or is_proven:
                 changes.append(Change(application, is_withdrawn))
         return changes
 
@@ -125,11 +133,13 @@ class NameTable:
         """Return whether names were taken back."""
         known = self._callers.get(application)
         if known is None:
-            rows = self._connection.execute(f"SELECT caller FROM name_caller WHERE {_PLACE}", application)
+            rows = self._connection.execute(
+                f"SELECT caller FROM name_caller WHERE {APPLICATION}", application
+            )
             known = self._callers[application] = {row[0] for row in rows}
         before = len(known)
         for address in addresses:
-            hashed = mark_of(f"\0{address}", self._key)
+            hashed = f"{caller_of(address, self._key):016x}"
             if len(known) < FEW_CALLERS and hashed not in known:
                 known.add(hashed)
                 self._connection.execute("INSERT INTO name_caller VALUES (?,?,?,?)", (*application, hashed))
@@ -144,8 +154,8 @@ class NameTable:
             return False
         proven.withdraw()
         execute = self._connection.execute
-        execute(f"DELETE FROM name WHERE {_PLACE} AND alone", application)
-        rows = execute(f"SELECT id FROM place WHERE {_PLACE}", application).fetchall()
+        execute(f"DELETE FROM name WHERE {APPLICATION} AND alone", application)
+        rows = execute(f"SELECT id FROM place WHERE {APPLICATION}", application).fetchall()
         for (identity,) in rows:
             (octets,) = execute("SELECT knowledge FROM place WHERE id = ?", (identity,)).fetchone()
             known = unpack_knowledge(octets)
@@ -165,19 +175,22 @@ class NameTable:
                 continue
             mark = mark_of(name, self._key)
             row = execute(
-                f"SELECT sightings FROM unproven_name WHERE {_PLACE} AND mark = ?", (*application, mark)
+                f"SELECT sightings FROM unproven_name WHERE {APPLICATION} AND mark = ?", (*application, mark)
             ).fetchone()
             whole = Sightings() if row is None else Sightings.from_bytes(row[0])
-            whole.absorb(sightings)
+            whole.absorb(sightings, rule.min_objects, rule.min_callers)
             if not is_full and whole.is_proof(rule.min_objects, rule.min_callers):
-                proven.add(name)
+                self._prove(application, name)
                 is_changed = True
                 is_full = len(proven.names) >= MAX_NAMES
-                execute("INSERT OR REPLACE INTO name VALUES (?,?,?,?,0)", (*application, name))
-                execute(f"DELETE FROM unproven_name WHERE {_PLACE} AND mark = ?", (*application, mark))
                 continue
-            if is_alone and whole.is_proof_of_one_caller(rule.min_objects, rule.alone_after_ns):
-                is_changed |= name not in proven.alone
+            if (
+                is_alone
+                and name not in proven.alone
+                and len(proven.alone) < MAX_NAMES
+                and whole.is_proof_of_one_caller(rule.min_objects, rule.alone_after_ns)
+            ):
+                is_changed = True
                 proven.add(name, alone=True)
                 execute("INSERT OR REPLACE INTO name VALUES (?,?,?,?,1)", (*application, name))
             is_new |= row is None
@@ -191,12 +204,12 @@ class NameTable:
 
     def _trim(self, application: Application) -> None:
         execute = self._connection.execute
-        (count,) = execute(f"SELECT count(*) FROM unproven_name WHERE {_PLACE}", application).fetchone()
+        (count,) = execute(f"SELECT count(*) FROM unproven_name WHERE {APPLICATION}", application).fetchone()
         if count > MAX_UNPROVEN:
             self._dropped += count - MAX_UNPROVEN
             execute(
-                f"DELETE FROM unproven_name WHERE {_PLACE} AND mark IN (SELECT mark FROM unproven_name"
-                f" WHERE {_PLACE} ORDER BY evidence, mark LIMIT ?)",
+                f"DELETE FROM unproven_name WHERE {APPLICATION} AND mark IN (SELECT mark FROM unproven_name"
+                f" WHERE {APPLICATION} ORDER BY evidence, mark LIMIT ?)",
                 (*application, *application, count - MAX_UNPROVEN),
             )
 
@@ -205,40 +218,39 @@ class NameTable:
         dropped, self._dropped = self._dropped, 0
         return dropped
 
-    def describe(self) -> None:
-        """Take the names of uploaded descriptions for proven, those that were uploaded since."""
+    def describe(self) -> list[Application]:
+        """Take the names of uploaded descriptions for proven; return the applications with new ones."""
         if not self._rule.is_needed:
-            return
-        applications = [
-            Application(*row)
-            for row in self._connection.execute(
-                "SELECT DISTINCT organization, environment, application FROM place"
-            )
-        ]
-        for organization, environment, application, document in self._connection.execute(
-            "SELECT organization, environment, application, document FROM description"
-        ).fetchall():
-            named = sorted(described_names(msgspec.json.decode(document)))
-            for each in applications:
-                place = (each.organization, each.application)
-                if place == (organization, application) and environment in ("", each.environment):
-                    self._take(each, named)
+            return []
+        rows = self._connection.execute("SELECT DISTINCT organization, environment, application FROM place")
+        return [each for each in map(Application._make, rows.fetchall()) if self._describe(each)]
 
-    def _take(self, application: Application, names: Iterable[str]) -> None:
+    def _describe(self, application: Application) -> bool:
+        rows = self._connection.execute(
+            "SELECT document FROM description WHERE organization = ? AND environment IN (?, '')"
+            " AND application = ?",
+            application,
+        ).fetchall()
         proven = self.of(application)
-        new = [name for name in names if name not in proven.names and name not in STANDARD_NAMES]
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO name VALUES (?,?,?,?,0)", [(*application, name) for name in new]
-        )
+        found = {name for (text,) in rows for name in described_names(msgspec.json.decode(text))}
+        new = sorted(found - proven.names - STANDARD_NAMES)[: max(0, MAX_NAMES - len(proven.names))]
         for name in new:
-            proven.add(name)
+            self._prove(application, name)
+        return bool(new)
+
+    def _prove(self, application: Application, name: str) -> None:
+        execute = self._connection.execute
+        self.of(application).add(name)
+        execute("INSERT OR REPLACE INTO name VALUES (?,?,?,?,0)", (*application, name))
+        mark = mark_of(name, self._key)
+        execute(f"DELETE FROM unproven_name WHERE {APPLICATION} AND mark = ?", (*application, mark))
 
 
 def read_proven(
     connection: sqlite3.Connection, application: Application, key: bytes, *, is_open: bool = False
 ) -> Proven:
     """Return the proven names of an application; *is_open*: no name needs a proof."""
-    rows = connection.execute(f"SELECT text, alone FROM name WHERE {_PLACE}", application).fetchall()
+    rows = connection.execute(f"SELECT text, alone FROM name WHERE {APPLICATION}", application).fetchall()
     names, alone = ([name for name, is_alone in rows if bool(is_alone) == wanted] for wanted in (False, True))
     return Proven(key, names, alone, is_open=is_open)
 

@@ -17,10 +17,10 @@ from levo.satellite.learn.paths.known import Kind as OverrideKind
 from levo.satellite.learn.paths.operation_names import has_marks, settle_tree
 from levo.satellite.learn.paths.trie import Strength
 from levo.satellite.openapi import served_paths
+from levo.satellite.store.places import SCOPE
 from levo.satellite.store.userdata.database import row_number
 from levo.satellite.store.userdata.decisions import read_path_decisions
 
-_SCOPE = "organization = ? AND environment = ? AND application = ? AND host = ?"
 LARGE_BYTES = 1 << 16
 """A host whose paths take more is not written anew with each commit: what is new is put into a log …"""
 LONGEST_LOG = 32
@@ -190,7 +190,7 @@ class PathTable:
             )
             execute(
                 "UPDATE paths SET decided = ?, successes = ?, callers = ?, first_minute = ?, marked = ?"
-                f" WHERE {_SCOPE}",
+                f" WHERE {SCOPE}",
                 (decided, *row.strength, row.marked, *scope),
             )
             row.logged += 1
@@ -202,7 +202,7 @@ class PathTable:
             (*scope, octets, decided, *row.strength, row.marked),
         )
         if row.logged:
-            execute(f"DELETE FROM path_log WHERE {_SCOPE}", scope)
+            execute(f"DELETE FROM path_log WHERE {SCOPE}", scope)
             row.logged = 0
         row.octets = len(octets)
 
@@ -216,7 +216,7 @@ class PathTable:
         self.pending.discard(scope)
         self.pending.add(name)
         for table in ("paths", "path_log"):
-            self._connection.execute(f"UPDATE {table} SET host = ? WHERE {_SCOPE}", (name.host, *scope))
+            self._connection.execute(f"UPDATE {table} SET host = ? WHERE {SCOPE}", (name.host, *scope))
 
     def remove(self, scope: Scope) -> None:
         """Forget the paths of a host."""
@@ -224,7 +224,7 @@ class PathTable:
         self.hosts.pop(scope, None)
         self.pending.discard(scope)
         for table in ("paths", "path_log"):
-            self._connection.execute(f"DELETE FROM {table} WHERE {_SCOPE}", scope)
+            self._connection.execute(f"DELETE FROM {table} WHERE {SCOPE}", scope)
 
     def stored(self) -> None:
         """Say that all that is in memory is stored."""
@@ -239,7 +239,7 @@ def _read_hosts(
         "SELECT organization, environment, application, host, successes, callers, first_minute, decided,"
         " length(state), (SELECT count(*) FROM path_log WHERE organization = paths.organization AND"
         " environment = paths.environment AND application = paths.application AND host = paths.host), marked"
-        f" FROM paths {'' if scope is None else f'WHERE {_SCOPE}'}",
+        f" FROM paths {'' if scope is None else f'WHERE {SCOPE}'}",
         scope or (),
     ).fetchall():
         yield Scope(*row[:4]), HostRow(Strength(*row[4:7]), *row[7:])
@@ -258,10 +258,10 @@ class StoredPaths(NamedTuple):
 
 def read_paths(connection: sqlite3.Connection, scope: Scope, key: bytes) -> StoredPaths | None:
     """Return what is stored of the paths of a host; None if that is nothing, or cannot be read any more."""
-    row = connection.execute(f"SELECT state, decided FROM paths WHERE {_SCOPE}", scope).fetchone()
+    row = connection.execute(f"SELECT state, decided FROM paths WHERE {SCOPE}", scope).fetchone()
     if row is None:
         return None
-    log = connection.execute(f"SELECT state FROM path_log WHERE {_SCOPE} ORDER BY id", scope).fetchall()
+    log = connection.execute(f"SELECT state FROM path_log WHERE {SCOPE} ORDER BY id", scope).fetchall()
     try:
         paths = PathState.from_bytes(row[0], key)
         for (octets,) in log:

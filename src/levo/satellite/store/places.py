@@ -12,7 +12,7 @@ import msgspec
 from levo.satellite.learn import Application, Callers, EndpointFacts, Knowledge, Scope
 from levo.satellite.learn.paths.trie import ESTABLISHED
 from levo.satellite.learn.schema import pack_knowledge, unpack_knowledge
-from levo.satellite.store.names import NameTable
+from levo.satellite.store.names import APPLICATION, NameTable
 from levo.satellite.store.traffic import add_traffic, move_traffic
 
 MAX_UNPROVEN = 1_000
@@ -29,8 +29,7 @@ def _write_statuses(statuses: Mapping[int, float]) -> str:
 
 _ROW = "id, method, path_key, endpoint, exchanges, statuses, unproven"
 _CONTENTS = f"{_ROW}, callers, knowledge, organization, environment, application"
-_APPLICATION = "organization = ? AND environment = ? AND application = ?"
-SCOPE = "organization = ? AND environment = ? AND application = ? AND host = ?"
+SCOPE = f"{APPLICATION} AND host = ?"
 
 
 @dataclass(slots=True)
@@ -135,7 +134,7 @@ class PlaceTable:
         count = self._counts.get(application)
         if count is None:
             (count,) = self._connection.execute(
-                f"SELECT count(*) FROM place WHERE {_APPLICATION}", application
+                f"SELECT count(*) FROM place WHERE {APPLICATION}", application
             ).fetchone()
             self._counts[application] = count
         return count >= self._most
@@ -146,7 +145,7 @@ class PlaceTable:
         First those that no endpoint has, then those with fewest successes, not seen for longest.
         """
         return self.remove(
-            f"id IN (SELECT id FROM place WHERE {_APPLICATION} AND successes_of(statuses) < {ESTABLISHED}"
+            f"id IN (SELECT id FROM place WHERE {APPLICATION} AND successes_of(statuses) < {ESTABLISHED}"
             " ORDER BY endpoint != 0, successes_of(statuses), last_seen_ns, id"
             f" LIMIT {max(1, self._most // _PART)})",
             scope[:3],

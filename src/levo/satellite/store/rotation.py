@@ -37,7 +37,8 @@ class Rotation:
     hosts: int
     """Hosts that no longer know which values responses gave out, and which names were forgotten."""
     unproven: int
-    """Places that nothing had proven to exist, or of hosts without a name, which were deleted."""
+    """Places that nothing had proven to exist, or of hosts or operations without a proven name, which were
+    deleted."""
     names: int
     """Names that were not proven, which were deleted with what was known of them."""
 
@@ -75,8 +76,12 @@ def _restart(connection: sqlite3.Connection, key: bytes) -> Rotation:
     callers = execute("UPDATE place SET callers = x'' WHERE callers != x''").rowcount
     execute("UPDATE endpoint SET callers = x''")
     unnamed = f"substr(host, 1, 1) = '{UNNAMED}'"
-    unproven = execute(f"DELETE FROM place WHERE unproven OR {unnamed}").rowcount
-    for table_name in ("endpoint", "paths", "path_log"):
+    marked = "(instr(path_key, '/#/?') OR instr(path_key, '/#grpc/') AND instr(path_key, '/?'))"
+    gone = f"{unnamed} OR id IN (SELECT endpoint FROM place WHERE {marked})"
+    execute(f"INSERT OR REPLACE INTO endpoint_redirect SELECT id, 0 FROM endpoint WHERE {gone}")
+    execute(f"DELETE FROM endpoint WHERE {gone}")
+    unproven = execute(f"DELETE FROM place WHERE unproven OR {unnamed} OR {marked}").rowcount
+    for table_name in ("paths", "path_log"):
         execute(f"DELETE FROM {table_name} WHERE {unnamed}")
     objects = 0
     proven: dict[Application, Proven] = {}

@@ -179,9 +179,27 @@ class CatalogWriter:
         try:
             self._paths.listen(self._words(self._paths.hosts))
             self._remove_what_people_said()
-            self._names.describe()
         except sqlite3.Error as error:
             raise LevoError(f"{self._userdata}: cannot be read: {error}") from error
+        self._describe()
+
+    def _describe(self) -> None:
+        """Take the names of uploaded descriptions for proven."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for application in self._names.describe():
+                settled = self._names.of(application).settled
+                for scope in self._paths.settle(application, settled, all_of_them=False):
+                    self._paths.save(scope, None, decided=UNDECIDED)
+            self._connection.execute("COMMIT")
+        except BaseException as error:
+            try:
+                self._take_back(error)
+            finally:
+                self._names.forget()
+                self._read_again()
+            raise
+        self._paths.stored()
 
     def _words(self, scopes: Iterable[Scope]) -> dict[Scope, int]:
         return read_words(self._connection, self._userdata, scopes)

@@ -184,5 +184,6 @@ _COUNTERS = {
     "displaced_exchanges": "Exchanges that had been learned at hosts or paths that made room for others.",
     "absent_limit_exchanges": "Exchanges at paths without success that made room for others.",
     "removed_exchanges": "Exchanges at what people deleted, or nobody used for as long as it is kept.",
+    "unproven_names_dropped": "Names that were not proven and made room for others.",
     "sensor_limit_reports": "Reports of sensors that the full catalog could not take.",
 }

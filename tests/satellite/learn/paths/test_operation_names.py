@@ -45,6 +45,10 @@ def test_a_place_is_settled(place: str, expected: str) -> None:
     assert settle_place(place, settled) == expected
 
 
+def test_what_is_a_hash_already_is_not_hashed_again() -> None:
+    assert settle_place("/graphql/#/%~2226681996", lambda name: f"?{name}") == "/graphql/#/%~2226681996"
+
+
 def test_a_tree_is_settled_and_what_becomes_one_is_added() -> None:
     state = PathState()
     for name in ("query.Lumiko", "?2", "query.Zorbal", "{*}"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from levo.satellite.learn.paths.state import HASHED
 from levo.satellite.learn.paths.trie import GRPC, OPERATIONS, Node
 from levo.satellite.learn.schema.names import MARK
 
@@ -27,7 +28,7 @@ def settle_place(place: str, settled: Callable[[str], str]) -> str:
     for at, key in enumerate(parts):
         if key in _DEPTH:
             for below in range(at + 1, min(len(parts), at + 1 + _DEPTH[key])):
-                if "{" not in parts[below]:
+                if "{" not in parts[below] and not parts[below].startswith(HASHED):
                     parts[below] = settled(parts[below])
             break
     return "/".join(parts)

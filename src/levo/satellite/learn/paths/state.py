@@ -33,6 +33,7 @@ from levo.satellite.learn.paths.trie import (
     add_call,
     path_keys,
 )
+from levo.satellite.learn.schema.names import MARK
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
 """Methods that make endpoints. Others are counted as noise."""
@@ -435,6 +436,9 @@ class PathState:
             node.gone, node.odd, node.bar = frozenset(), frozenset(), None
             # How many there were, and where the same ones, still counts; who they are can no longer be told.
             node.callers = tuple(sorted({_renamed(caller, once) for caller in node.callers}))
+            for name in [key for key in node.kids if key[:1] == MARK]:  # hashes of names of operations
+                self.learned -= node.kids.pop(name).requests(1 << 62)
+                found = True
             stack.extend(node.kids.values())
         return found
 

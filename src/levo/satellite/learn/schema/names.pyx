@@ -40,7 +40,7 @@ def mark_of(str name not None, bytes key not None):
 
 
 @lru_cache(maxsize=1 << 13)
-def _caller_of(str address, bytes key):
+def caller_of(str address, bytes key):
     digest = blake2b(address.encode(errors="surrogatepass"), key=key, digest_size=8, person=b"levo name caller")
     return int.from_bytes(digest.digest())
 
@@ -106,15 +106,15 @@ cdef class Sightings:
         if last_ns > self.last_ns:
             self.last_ns = last_ns
 
-    def absorb(self, Sightings other not None):
-        """Add *other*, which is not changed."""
+    def absorb(self, Sightings other not None, int most_objects=MOST_OBJECTS, int most_callers=MOST_CALLERS):
+        """Add *other*, which is not changed, as far as not so many objects and callers are known already."""
         cdef int i
         for i in range(other.asked_count):
-            add_hash(self._asked, &self.asked_count, MOST_OBJECTS, other._asked[i])
+            add_hash(self._asked, &self.asked_count, most_objects, other._asked[i])
         for i in range(other.answered_count):
-            add_hash(self._answered, &self.answered_count, MOST_OBJECTS, other._answered[i])
+            add_hash(self._answered, &self.answered_count, most_objects, other._answered[i])
         for i in range(other.callers_count):
-            add_hash(self._callers, &self.callers_count, MOST_CALLERS, other._callers[i])
+            add_hash(self._callers, &self.callers_count, most_callers, other._callers[i])
         if other.last_ns:
             self._at(other.first_ns, other.last_ns)
 
@@ -207,7 +207,7 @@ cdef class Names:
                 found = self.seen[name] = Sightings.__new__(Sightings)
                 (<Sightings>found).mark = mark_of(name, self.key)
             mine = <Sightings>found
-            mine.absorb(sightings)
+            mine.absorb(sightings, self.min_objects, self.min_callers)
             mine.proven = mine.is_proof(self.min_objects, self.min_callers)
 
     def empty(self):
@@ -241,7 +241,7 @@ cdef class Message:
 
     cdef uint64_t caller(self) except? 0:
         if not self._caller:
-            self._caller = _caller_of(self._client, self.names.key)
+            self._caller = caller_of(self._client, self.names.key)
         return self._caller
 
     cdef bytes _salt(self):
