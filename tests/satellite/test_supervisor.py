@@ -26,7 +26,7 @@ def learner_of(data_dir: Path) -> tuple[int, str]:
         except OSError:
             continue
         if bytes(data_dir) in arguments:
-            return int(child), arguments[-2].decode()
+            return int(child), arguments[arguments.index(bytes(data_dir)) + 1].decode()
     return 0, ""
 
 

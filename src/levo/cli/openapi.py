@@ -147,6 +147,7 @@ def _lines(found: Coverage, *, show_all: bool) -> Iterator[str]:
         yield f"{answer:13} {place}: {each.kind}{detail}, {each.observations} seen"
     for answer, endpoints in (
         ("not described", found.shadow),
+        ("ambiguous", found.ambiguous),
         ("not called", found.unused if show_all else ()),
         ("deprecated", found.deprecated_but_called),
     ):
@@ -167,5 +168,6 @@ def _answers(found: Coverage, *, show_all: bool) -> dict[str, Any]:
         ],
         "not_described": endpoints(found.shadow),
         "not_called": endpoints(found.unused),
+        "ambiguous": endpoints(found.ambiguous),
         "deprecated_but_called": endpoints(found.deprecated_but_called),
     }

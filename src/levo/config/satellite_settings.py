@@ -264,11 +264,13 @@ OPTIONS: tuple[Option, ...] = (
         "endpoint-retention", "Limits",
         "How long an endpoint is kept that nobody uses.",
         _days, 400 * _DAY_NS, _show_days, metavar="DAYS", field_name="endpoint_retention_ns",
+        note="Counted back from the latest exchange of its application.",
     ),
     _option(
         "refused-retention", "Limits",
         "How long a path is kept that was only ever refused.",
         _days, 30 * _DAY_NS, _show_days, metavar="DAYS", field_name="refused_retention_ns",
+        note="Counted back from the latest exchange of its application.",
     ),
     _option(
         "drain-timeout", "Limits",

@@ -68,8 +68,11 @@ def test_one_schema_for_what_several_operations_answer() -> None:
 def test_errors_that_say_more_are_errors() -> None:
     more = {**ERROR, "errors": [{"field": "f", "why": "w"}]}
     document = rendered(
+        exchange("GET", "/users/10#", []),
         exchange("GET", "/users/20#", ERROR, 403),
+        exchange("POST", "/users", []),
         exchange("POST", "/users", more, 422),
+        exchange("PUT", "/users/10#", []),
         exchange("PUT", "/users/30#", {**ERROR, "until": "2024-05-0#"}, 409),
     )
 

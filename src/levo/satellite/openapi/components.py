@@ -283,11 +283,10 @@ class _Sharing:
             return schema
         if _LINK in schema:
             return {"anyOf": [schema, _OLD_NULL if self._old else {"type": "null"}]}
+        listed = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
         if self._old:
-            listed = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
             return {**schema, "nullable": True, **listed}
         if isinstance(schema.get("type"), str):
-            listed = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
             return {**schema, "type": [schema["type"], "null"], **listed}
         return {"anyOf": [*schema.get("anyOf", [schema]), {"type": "null"}]}
 
@@ -343,12 +342,7 @@ class _Sharing:
             number = self._find(schema[_LINK])
             name = self._names.get(number)
             return {"$ref": f"{REFERENCE}{name}"} if name else self._expanded(self._shared[number].schema)
-        return self._discriminated(
-            {
-                key: self._properties(value) if key == "properties" else self.written(value)
-                for key, value in schema.items()
-            }
-        )
+        return self._discriminated(self._expanded(schema))
 
     def _properties(self, properties: Schema) -> Schema:
         return {name: self.written(each) for name, each in properties.items()}
@@ -422,9 +416,8 @@ def _links(schema: Any) -> Iterator[int]:
         if _LINK in schema:
             yield schema[_LINK]
         else:
-            for key, value in schema.items():
-                if key not in ("enum", "required", "example"):
-                    yield from _links(value)
+            for value in schema.values():
+                yield from _links(value)
 
 
 def _is_unknown(schema: Schema) -> bool:

@@ -19,14 +19,13 @@ from levo.satellite.openapi.components import is_list, share_schemas
 from levo.satellite.openapi.examples import example_of
 from levo.satellite.openapi.hosts import host_groups
 from levo.satellite.openapi.naming import Place, Title, titles
-from levo.satellite.openapi.operation import Operation, anonymous
+from levo.satellite.openapi.operation import VARIABLE, Operation, anonymous
 from levo.satellite.openapi.schema import OBJECTS, Schema, SchemaWriter, sensitive_note
 
 SENT_FROM = 5
 """Accepted requests after which a parameter or a body that all of them had is required."""
 VERSIONS = {"3.0": "3.0.3", "3.1": "3.1.0"}
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-_NAME = re.compile(r"\{([^{}]*)\}")
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _CODE = re.compile(r"[1-5][0-9]{2}")
 
@@ -167,7 +166,7 @@ def _remove(value: Any, key: str) -> None:
 
 def _shown(path: str) -> str:
     """Return *path* as OpenAPI has it, which knows no parameter of several segments."""
-    return _NAME.sub(lambda found: "{" + found[1].rstrip("+*") + "}", path)
+    return VARIABLE.sub(lambda found: "{" + found[1].rstrip("+*") + "}", path)
 
 
 def _apart(
@@ -271,7 +270,7 @@ class _OperationWriter:
         written = []
         keys = {scheme for combination in known.auth for scheme in combination.split("+")}
         for position, segment in enumerate(part for part in self._path.split("/") if part):
-            names = _NAME.findall(segment)
+            names = VARIABLE.findall(segment)
             node = known.segments.get(str(position)) if len(names) == 1 and segment[0] == "{" else None
             for name in names:
                 schema: Schema = {"type": "string"}

@@ -10,7 +10,7 @@ from levo.satellite.openapi.operation import Operation, anonymous
 
 Calls = dict[tuple[str, str], Operation]
 """By method and path without names of parameters."""
-_LOCAL = ("localhost", "local", "internal", "lan", "home", "test-local")
+_LOCAL = ("localhost", "local", "internal", "lan", "home")
 _LONGEST_SUFFIX = 3
 """Letters of a label such as the *co* of *co.uk*, below which names are registered."""
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from levo.satellite.learn.schema import Knowledge
 
-_NAME = re.compile(r"\{[^{}]*\}")
+VARIABLE = re.compile(r"\{([^{}]*)\}")
+"""A parameter in a path, and its name."""
 
 
 @dataclass(slots=True)
@@ -33,4 +34,4 @@ class Operation:
 
 def anonymous(path: str) -> str:
     """Return *path* without the names of its parameters, by which paths are compared."""
-    return _NAME.sub("{}", path)
+    return VARIABLE.sub("{}", path)

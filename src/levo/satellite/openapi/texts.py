@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from levo.satellite.openapi.comparison.description import VARIABLE, Described, Description, Document
+from levo.satellite.openapi.comparison.description import Described, Description, Document
 from levo.satellite.openapi.components import REFERENCE
-from levo.satellite.openapi.operation import anonymous
+from levo.satellite.openapi.operation import VARIABLE, anonymous
 
 _INFO = ("title", "summary", "description", "termsOfService", "contact", "license", "version")
 _OPERATION = ("operationId", "summary", "description", "tags", "externalDocs")
@@ -52,15 +52,12 @@ class _Keeper:
         by_path: dict[tuple[str, str], Described] = {}
         for described in self._written.operations.values():
             for base in ("", *described.servers):
-                by_path[described.method.lower(), anonymous(base + described.path)] = described
+                by_path[described.method.lower(), _key(base + described.path)] = described
         paths: dict[str, Any] = {}
         for path, item in document["paths"].items():
             operations = {method: each for method, each in item.items() if isinstance(each, dict)}
-            found = {
-                method: by_path[method, anonymous(path)]
-                for method in operations
-                if (method, anonymous(path)) in by_path
-            }
+            key = _key(path)
+            found = {method: by_path[method, key] for method in operations if (method, key) in by_path}
             named = next((described.path for described in found.values()), path)
             names = dict(zip(VARIABLE.findall(path)[::-1], VARIABLE.findall(named)[::-1], strict=False))
             for operation in operations.values():
@@ -111,7 +108,7 @@ class _Keeper:
                 self._schema(each, _one_reference(described), depth + 1)
         if "$ref" in schema:
             old, new = (str(each.get("$ref", "")) for each in (schema, described))
-            if new.startswith(REFERENCE):
+            if new.startswith(REFERENCE) and "/" not in new.removeprefix(REFERENCE):
                 self._names.setdefault(old.removeprefix(REFERENCE), new.removeprefix(REFERENCE))
             schema = self._document["components"]["schemas"][old.removeprefix(REFERENCE)]
         described = self._written.resolve(described)
@@ -143,7 +140,11 @@ class _Keeper:
             taken.add(operation["operationId"])
 
     def _tags(self, written: Any) -> None:
-        kept = [dict(each) for each in _listed(written) if isinstance(each, Mapping) and each.get("name")]
+        kept = [
+            dict(each)
+            for each in _listed(written)
+            if isinstance(each, Mapping) and isinstance(each.get("name"), str)
+        ]
         names = {each["name"] for each in kept}
         used = {
             tag
@@ -151,6 +152,7 @@ class _Keeper:
             for operation in item.values()
             if isinstance(operation, dict)
             for tag in operation.get("tags", ())
+            if isinstance(tag, str)
         }
         tags = [*kept, *({"name": tag} for tag in sorted(used - names))]
         if tags:
@@ -169,6 +171,11 @@ class _Keeper:
             sorted((names.get(name, name), schema) for name, schema in schemas.items())
         )
         _rename(self._document, {REFERENCE + old: REFERENCE + new for old, new in names.items()})
+
+
+def _key(path: str) -> str:
+    """Return what paths are compared by: a trailing slash and the names of parameters say nothing."""
+    return anonymous(path).rstrip("/") or "/"
 
 
 def _renamed(path: str, names: Mapping[str, str]) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.access import identity_of
 from levo.satellite.catalog.derived import DerivedCatalog
-from levo.satellite.store import CatalogReader
+from levo.satellite.store import CatalogReader, EndpointRow
 from levo.satellite.web.render import Renderer
 
 
@@ -26,6 +27,17 @@ class Catalogs:
     def reader(self, request: Request) -> CatalogReader:
         """Return the reader for *request*."""
         return self._reader.within(identity_of(request).organization)
+
+    def endpoint(self, request: Request) -> EndpointRow:
+        """Return the endpoint whose number is in the path of *request*.
+
+        Raises:
+            HTTPException: there is none that it may see.
+        """
+        row = self.reader(request).endpoint(request.path_params["identity"])
+        if row is None:
+            raise HTTPException(404, "no such endpoint")
+        return row
 
     def derived(self, request: Request) -> DerivedCatalog:
         """Return what is derived from the catalog, for *request*."""

@@ -260,10 +260,7 @@ def derived_routes(catalogs: Catalogs) -> list[Route]:
 
     def operation(request: Request) -> Response:
         parameters.only(request.query_params)
-        identity = request.path_params["identity"]
-        row = catalogs.reader(request).endpoint(identity)
-        if row is None:
-            raise HTTPException(404, "no such endpoint")
+        row = catalogs.endpoint(request)
         derived = catalogs.derived(request)
         sensitive = [sensitive_document(item) for item in sensitive_of(catalogs.reader(request), row)]
         return etagged(request, {"openapi": derived.document_of([row]), "sensitive": sensitive})
@@ -342,10 +339,7 @@ def rest_routes(catalogs: Catalogs, clock_ns: Callable[[], int] = time.time_ns) 
 
     def endpoint(request: Request) -> Response:
         parameters.only(request.query_params)
-        identity = request.path_params["identity"]
-        row = catalogs.reader(request).endpoint(identity)
-        if row is None:
-            raise HTTPException(404, "no such endpoint")
+        row = catalogs.endpoint(request)
         return etagged(request, endpoint_document(row))
 
     def traffic(request: Request) -> Response:

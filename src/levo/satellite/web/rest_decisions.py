@@ -13,7 +13,6 @@ from levo.satellite.access import Identity, identity_of
 from levo.satellite.alerts.kinds import page_of
 from levo.satellite.catalog.place import place_of
 from levo.satellite.rfc3339 import timestamp
-from levo.satellite.store import EndpointRow
 from levo.satellite.store.userdata import Alert, Alerts, AuditEntry, AuditLog, Decision, Decisions, Views
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import Catalogs
@@ -75,27 +74,20 @@ def decision_routes(
 ) -> list[Route]:
     """Return the routes; *triage* holds the rules, which are those of the pages."""
 
-    def endpoint(request: Request) -> EndpointRow:
-        identity = request.path_params["identity"]
-        row = catalogs.reader(request).endpoint(identity)
-        if row is None:
-            raise HTTPException(404, "no such endpoint")
-        return row
-
     def list_decisions(request: Request) -> Response:
         parameters.only(request.query_params)
-        found = decisions.of(place_of(endpoint(request)))
+        found = decisions.of(place_of(catalogs.endpoint(request)))
         return etagged(request, {"decisions": [decision_document(each) for each in found]})
 
     def decide(request: Request, identity: Identity, form: Form) -> Response:
         parameters.only(request.query_params)
-        made = triage.decide(identity, endpoint(request), form)
+        made = triage.decide(identity, catalogs.endpoint(request), form)
         return JsonResponse({"decision": made}, 201)
 
     def delete(request: Request) -> Response:
         parameters.only(request.query_params, "what")
         what = parameters.text(request.query_params, "what") or "endpoint"
-        triage.delete(identity_of(request), endpoint(request), what)
+        triage.delete(identity_of(request), catalogs.endpoint(request), what)
         return Response(status_code=204)
 
     def undo(request: Request) -> Response:

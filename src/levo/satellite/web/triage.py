@@ -137,18 +137,12 @@ class Triage(CatalogPages):
         self._record(identity, "remove view", str(number))
 
     def _decide(self, request: Request, identity: Identity, form: Form) -> Response:
-        number = request.path_params["identity"]
-        row = self._catalogs.reader(request).endpoint(number)
-        if row is None:
-            raise HTTPException(404, "no such endpoint")
+        row = self._catalogs.endpoint(request)
         made = self.decide(identity, row, form)
         return html_or_json(request, back(form, f"/endpoints/{row.id}", "saved"), {"decision": made})
 
     def _delete(self, request: Request, identity: Identity, form: Form) -> Response:
-        number = request.path_params["identity"]
-        row = self._catalogs.reader(request).endpoint(number)
-        if row is None:
-            raise HTTPException(404, "no such endpoint")
+        row = self._catalogs.endpoint(request)
         what = form.get("what", "endpoint")
         self.delete(identity, row, what)
         return html_or_json(request, back(form, "/catalog", "deleted"), {"deleted": what})

@@ -93,7 +93,8 @@ def _message(octets: bytes) -> tuple[str, Headers, bytes]:
     """Return start line, header fields and body of a message as it was on the wire."""
     found = _BLANK_LINE.search(octets)
     head, body = (octets, b"") if found is None else (octets[: found.start()], octets[found.end() :])
-    line, *lines = head.decode("latin-1").splitlines() or [""]
+    # Not splitlines(): it also ends lines at octets that stand within UTF-8.
+    line, *lines = [each.rstrip("\r") for each in head.decode("latin-1").split("\n")]
     headers = [
         (name.strip(), value.strip())
         for name, colon, value in (each.partition(":") for each in lines)
@@ -106,16 +107,16 @@ def _message(octets: bytes) -> tuple[str, Headers, bytes]:
 
 def _whole(body: bytes) -> bytes:
     """Return a chunked body in one piece; as it is where it is not chunked, since Burp may have undone it."""
-    found, at = b"", 0
+    found, at = bytearray(), 0
     while True:
         size = _CHUNK.match(body, at)
         if size is None:
-            return found or body
+            return bytes(found) or body
         length = int(size[1], 16)
         if not length:
-            return found
+            return bytes(found)
         if size.end() + length > len(body):
-            return found or body
+            return bytes(found) or body
         found += body[size.end() : size.end() + length]
         at = size.end() + length
 

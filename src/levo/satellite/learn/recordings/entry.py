@@ -77,13 +77,13 @@ def _decoded(body: bytes, coding: str) -> bytes:
             raise ValueError("too large, or not of this coding")
         return found
     if coding == "br":
-        found = b""
+        whole = bytearray()
         reader = brotli.Decompressor()
         for at in range(0, len(body), 4096):
-            found += reader.process(body[at : at + 4096])
-            if len(found) > MAX_DECODED:
+            whole += reader.process(body[at : at + 4096])
+            if len(whole) > MAX_DECODED:
                 raise ValueError("too large")
-        return found
+        return bytes(whole)
     if coding == "zstd":
         found = zstandard.ZstdDecompressor().stream_reader(body).read(MAX_DECODED + 1)
         if len(found) > MAX_DECODED:

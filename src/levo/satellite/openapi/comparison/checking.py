@@ -18,10 +18,10 @@ from levo.satellite.learn.paths.trie import path_keys
 from levo.satellite.learn.schema.hyperloglog import hash_key
 from levo.satellite.learn.state import counted_weight
 from levo.satellite.openapi.catalog import operations_of
-from levo.satellite.openapi.comparison.description import VARIABLE, Description, Document
+from levo.satellite.openapi.comparison.description import Description, Document
 from levo.satellite.openapi.comparison.matching import LONGEST_PREFIX
 from levo.satellite.openapi.comparison.traffic import Coverage, compare
-from levo.satellite.openapi.operation import Operation
+from levo.satellite.openapi.operation import VARIABLE, Operation, anonymous
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ def _next(step: _Step, segment: str) -> _Step:
         if step.parameter is None:
             step.parameter = _Step()
         return step.parameter
-    written = VARIABLE.sub("{}", segment)
+    written = anonymous(segment)
     if written not in step.mixed:
         fixed = ".+?".join(re.escape(part) for part in written.split("{}"))
         step.mixed[written] = (re.compile(fixed, re.DOTALL), _Step())

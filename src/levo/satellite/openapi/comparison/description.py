@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from levo.satellite.openapi.operation import anonymous
+from levo.satellite.openapi.operation import VARIABLE, anonymous
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _MAX_HOPS = 20
 """References that lead to references."""
 _IGNORED_HEADERS = frozenset(("accept", "content-type", "authorization"))
 """Header parameters of these names are ignored (OpenAPI 3.1, Parameter Object)."""
-VARIABLE = re.compile(r"\{([^{}]*)\}")
 Document = Mapping[str, Any]
 Requirement = Mapping[str, frozenset[str]]
 """Security schemes by name, all of which must be satisfied, with their scopes."""

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from levo.satellite.learn.schema import Knowledge, Node
 from levo.satellite.learn.schema.merging import absorb
-from levo.satellite.openapi.comparison.description import VARIABLE, Described, Description, server_urls
-from levo.satellite.openapi.operation import Operation, anonymous
+from levo.satellite.openapi.comparison.description import Described, Description, server_urls
+from levo.satellite.openapi.operation import VARIABLE, Operation, anonymous
 
 LONGEST_PREFIX = 4
 """Segments of a server path that nobody described."""
@@ -75,6 +75,8 @@ class Matching:
         path of any length where the description has several paths.
         """
         crowded = {each.host for each in learned if _is_catch_all(each.path) and len(self._covered(each)) > 1}
+        if not crowded:
+            return learned
         called = {key for each in learned for prefix in self._prefixes if (key := self._match(each, prefix))}
         sharp = []
         for each in learned:
