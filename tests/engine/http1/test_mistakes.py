@@ -106,6 +106,35 @@ def test_content_that_was_asked_for_is_content_whatever_it_looks_like(answer):
     assert rows(talk.segments) == [("/login", 200, None)]
 
 
+@pytest.mark.parametrize(
+    "answer", [CONTINUE, BAD.replace(b"Connection: close\r\n", b"")], ids=["continue", "refused"]
+)
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_what_follows_an_expect_is_read_behind_its_answer_whatever_was_captured_first(answer, pieces):
+    """The octets are the same: whether they are content or a request, the answer says."""
+    content = b"GET /next HTTP/1.1\r\n"
+    talk = Conversation().handshake().client(EXPECT).server(answer)
+    done = len(talk.segments)
+    if answer == CONTINUE:
+        talk.client(content, (len(content) // pieces,)).server(OK)
+    else:
+        talk.client(GET, (len(GET) // pieces,)).server(OK)
+    before, segments = talk.segments[: done - 1], talk.segments[done:]
+    late = [*before, *segments[:pieces], talk.segments[done - 1], *segments[pieces:]]
+
+    if answer == CONTINUE:
+        assert rows(late) == [("/login", 200, None)]
+    else:
+        assert rows(late) == [("/login", 400, None), ("/next", 200, None)]
+
+
+def test_after_an_expect_whose_answer_was_lost_the_next_request_is_a_request():
+    refused = BAD.replace(b"Connection: close\r\n", b"")
+    talk = Conversation().handshake().client(EXPECT).skip(False, len(refused)).client(GET).server(OK).close()
+
+    assert rows(talk.segments) == [("/login", None, "response_gap"), ("/next", 200, None)]
+
+
 def test_only_interim_responses_show_the_last_one():
     turns = [(True, GET), (False, b"HTTP/1.1 102 Processing\r\n\r\n"), (False, b"and content")]
 

@@ -5,7 +5,8 @@ hole is waited for: until its receiver acknowledges it (then the capture lost it
 reordering inside the capture is enough), else until the stream timeout. Then it is passed on as a gap.
 
 Octets of the server's direction also wait until everything they acknowledge has been delivered, so
-that a response never overtakes its request, whatever the order of capture was.
+that a response never overtakes its request, whatever the order of capture was. Octets of the client's
+direction do so behind a request that asked for 100 (Continue): what they are depends on the answer.
 
 Where segments overlap, octets that came first win; differing ones are counted.
 
@@ -76,10 +77,12 @@ cdef void stream_ack(
 
 
 cdef inline bint must_wait(Connection* conn, int direction, bint has_ack, uint32_t ack) noexcept nogil:
-    # Does a segment of the server acknowledge octets of the client that have not been delivered?
+    # Does a segment acknowledge octets that have not been delivered, and are to be read first?
     cdef Stream* other
     cdef int32_t ahead
-    if conn.client != 1 - direction or not has_ack:
+    if not has_ack or (conn.client != 1 - direction and not (
+        conn.client == direction and conn.streams[direction].parser.expects
+    )):
         return False
     other = &conn.streams[1 - direction]
     if not other.visible or other.ended:
@@ -287,6 +290,11 @@ cdef bint overfull(EngineState* state, Connection* conn, int direction, int64_t 
     return stream.held_bytes > state.settings.max_held_bytes or (acked and stream.held_bytes > CERTAIN_LOSS)
 
 
+cdef inline bint is_blocked(const Stream* stream) noexcept nogil:
+    # Does it wait for the other direction, and not for a hole of its own?
+    return stream.held != NULL and not stream.held.padding and seq_diff(stream.held.seq, stream.rcv_nxt) <= 0
+
+
 cdef bint release(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil:
     """Stop waiting for the hole at rcv_nxt: pass it on as a gap. Callers settle; False if nothing moved."""
     cdef Stream* stream = &conn.streams[direction]
@@ -298,9 +306,8 @@ cdef bint release(EngineState* state, Connection* conn, int direction, int64_t t
         return True
     if stream.held != NULL:
         target = stream.held.seq
-        if seq_diff(target, stream.rcv_nxt) <= 0:
-            # Blocked on the client's direction, not on a hole of its own.
-            if conn.client == 1 - direction and release(state, conn, conn.client, time_ns):
+        if is_blocked(stream):
+            if not is_blocked(other) and release(state, conn, 1 - direction, time_ns):
                 return True
             stream.held.has_ack = 0               # an acknowledgment that nothing explains
             other.hole_since_ns = 0
