@@ -91,6 +91,29 @@ def test_a_property_is_required_where_all_places_require_it() -> None:
     assert schemas(document)["User"]["properties"]["mail"]["type"] == ["string", "null"]
 
 
+@pytest.mark.parametrize(
+    ("seen", "written"),
+    [
+        (["n#"], ["string", "null"]),
+        (["n#", None], ["string", "null"]),
+        ([None] * 9, "null"),
+        ([None], "null"),
+    ],
+    ids=["text", "text or null", "null", "null, too seldom to say so"],
+)
+def test_what_was_only_null_goes_together_with_everything(seen: list[Any], written: Any) -> None:
+    def users(nicks: list[Any]) -> list[Any]:
+        return [{**USER, "id": f"{number}#", "nick": nick} for number, nick in enumerate(nicks)]
+
+    document = rendered(
+        exchange("GET", "/users/10#", users([None] * 9)),
+        exchange("GET", "/teams/10#/users", users(seen)),
+        exchange("GET", "/users", users([None] * 9)),
+    )
+
+    assert schemas(document)["User"]["properties"]["nick"] == {"type": written}
+
+
 def test_different_things_are_not_one_because_they_look_alike() -> None:
     document = rendered(
         exchange("GET", "/users/10#", {"id": "#", "name": "n#"}),

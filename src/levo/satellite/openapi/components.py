@@ -248,14 +248,16 @@ class _Sharing:
         """Return a schema that allows what either allows, None if they do not go together."""
         if a == b:
             return a
-        nullable = _is_nullable(a) or _is_nullable(b) or _is_unknown(a) or _is_unknown(b)
-        a, b = _not_null(a), _not_null(b)
-        found = self._joined_values(a, b, being_joined)
-        return self._nullable(found) if found is not None and nullable and found else found
+        if _is_unknown(a):
+            a, b = b, a
+        if _is_unknown(a):
+            return a if _bare(a) else b
+        if _is_unknown(b):
+            return self._nullable(a)
+        found = self._joined_values(_not_null(a), _not_null(b), being_joined)
+        return self._nullable(found) if found is not None and (_is_nullable(a) or _is_nullable(b)) else found
 
     def _joined_values(self, a: Schema, b: Schema, being_joined: set[int]) -> Schema | None:
-        if _is_unknown(a) or _is_unknown(b):
-            return b if _is_unknown(a) else a
         if _LINK in a and _LINK in b:
             one, other = self._find(a[_LINK]), self._find(b[_LINK])
             same = one == other or {one, other} <= being_joined
