@@ -10,11 +10,11 @@ from libc.string cimport memcpy
 from levo.satellite.learn.schema.node cimport PLACES, Node, Variant, add_counts, levo_sum, new_node
 
 from levo.satellite.learn.schema.names import MARK
-from levo.satellite.learn.schema.node import MAX_CHILDREN, MAX_LABELS, MAX_UNPROVEN, MAX_VARIANTS
+from levo.satellite.learn.schema.node import KEPT_UNPROVEN, MAX_CHILDREN, MAX_LABELS, MAX_UNPROVEN, MAX_VARIANTS
 from levo.satellite.learn.schema.text import MIXED
 
 cdef str _MIXED = MIXED, _MARK = MARK
-cdef Py_ssize_t _MOST_UNPROVEN = MAX_UNPROVEN
+cdef Py_ssize_t _MOST_UNPROVEN = MAX_UNPROVEN, _KEPT_UNPROVEN = KEPT_UNPROVEN
 cdef Py_ssize_t _MOST_CHILDREN = MAX_CHILDREN, _MOST_LABELS = MAX_LABELS, _MOST_VARIANTS = MAX_VARIANTS
 
 
@@ -71,10 +71,11 @@ cdef bint is_unproven(str name, Node child) noexcept:
 
 
 cdef int crowd_node(Node node) except -1:
-    """Make room where there are more properties than may be kept: what is not proven goes into ``other``.
+    """Make room where there are more properties than may be kept.
 
-    Of that, those stay that were seen most often, and where that is equal, those of the least keyed hashes, so that
-    no spelling helps. Proven names beyond the bound make a map of all.
+    Proven names beyond the bound make a map of all. Where too many are not proven, what was seen most often of them
+    stays, and where that is equal, what has the least keyed hashes, so that no spelling helps; the others go into
+    ``other``.
     """
     cdef list unproven = []
     cdef Py_ssize_t proven = 0, room
@@ -87,9 +88,11 @@ cdef int crowd_node(Node node) except -1:
             proven += 1
     if proven > _MOST_CHILDREN:
         return fold_node(node)
+    if len(unproven) <= _MOST_UNPROVEN:
+        return 0
     node.crowded = node.many_variants = True
     node._variants = None
-    room = min(_MOST_UNPROVEN, _MOST_CHILDREN - proven)
+    room = min(_KEPT_UNPROVEN, _MOST_CHILDREN - proven)
     other = node.other
     if other is None:
         other = node.other = new_node(True)
@@ -299,7 +302,9 @@ cdef int _absorb_object(Node node, Node other) except -1:
     if node.folded or other.folded:
         fold_node(node)
     elif node._children is not None and len(node._children) > _MOST_CHILDREN:
-        if len(node._children) > 2 * _MOST_CHILDREN or not any([name[0] == _MARK for name in node._children]):
+        if len(node._children) > 2 * (_MOST_CHILDREN + _MOST_UNPROVEN) or not any(
+            [name[0] == _MARK for name in node._children]
+        ):
             crowd_node(node)  # else a name and its mark may be there (``rename_node``)
     return 0
 

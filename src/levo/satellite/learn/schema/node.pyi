@@ -4,6 +4,7 @@ from typing import final
 MAX_DEPTH: int
 MAX_CHILDREN: int
 MAX_UNPROVEN: int
+KEPT_UNPROVEN: int
 SCANNED_ITEMS: int
 MAX_LABELS: int
 MAX_VARIANTS: int

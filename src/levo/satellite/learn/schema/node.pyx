@@ -21,8 +21,9 @@ MAX_DEPTH = 20
 """Deeper values are counted, not looked into."""
 MAX_CHILDREN = 160
 """More properties than these are folded into one node for all of them."""
-MAX_UNPROVEN = 80
-"""Properties with unproven names that stay apart, once there were more than :data:`MAX_CHILDREN` in all."""
+MAX_UNPROVEN = 320
+"""Properties with unproven names beside those. Where there are more, :data:`KEPT_UNPROVEN` stay apart."""
+KEPT_UNPROVEN = 80
 SCANNED_ITEMS = 3
 """Items of an array in which sensitive data is looked for; their siblings are alike."""
 MAX_LABELS = 24
