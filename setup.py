@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -55,9 +56,15 @@ PROBE = Path("src/levo/tlsprobe/secrets.bpf.c")
 
 
 def compile_probe() -> None:
-    """The eBPF program of the TLS probe, where clang and libbpf's headers are there; else it is left out."""
+    """The eBPF program of the TLS probe, where clang and libbpf's headers are there; else it is left out.
+
+    Raises:
+        SystemExit: it does not compile, or its source is not there.
+    """
     made = PROBE.with_suffix(".o")
-    inputs = (PROBE, PROBE.with_name("event.h"))
+    if not PROBE.exists():
+        sys.exit(f"setup: {PROBE} is missing: this is not the whole source")
+    inputs = (PROBE, *PROBE.parent.glob("*.h"))
     if made.exists() and made.stat().st_mtime > max(each.stat().st_mtime for each in inputs):
         return
     made.unlink(missing_ok=True)
@@ -72,7 +79,8 @@ def compile_probe() -> None:
     # The folder's name is left out of it, so that it is the same octets wherever it is built.
     command = [clang, "-O2", "-g", "-fdebug-compilation-dir=.", "-Wall", "-Wextra", "-Werror"]
     command += ["-target", "bpf", f"-D__TARGET_ARCH_{target}"]
-    subprocess.run([*command, headers, "-c", str(PROBE), "-o", str(made)], check=True)
+    if subprocess.run([*command, headers, "-c", str(PROBE), "-o", str(made)]).returncode != 0:
+        sys.exit(f"setup: {clang} does not compile {PROBE}")
 
 
 class BuildPython(build_py):

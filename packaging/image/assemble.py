@@ -149,8 +149,9 @@ def _sensor(root: Path) -> list[dict[str, Any]]:
     shutil.copytree(BUILT / "lib/levo", app / "levo", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("satellite", "demo", "ecs"):
         shutil.rmtree(app / "levo" / name, ignore_errors=True)
-    for name in ("satellite", "demo", "ecs", "learn", "openapi"):
-        (app / "levo/cli" / f"{name}.py").unlink(missing_ok=True)
+    for pattern in ("satellite*", "demo", "ecs*", "learn", "openapi", "documents", "recordings"):
+        for path in (app / "levo/cli").glob(f"{pattern}.py"):
+            path.unlink()
     shutil.copytree(BUILT / "site-sensor", app / "vendor", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile("LICENSE", app / "LICENSE")
     (app / "bin").mkdir()

@@ -22,6 +22,8 @@ pytestmark = [
     pytest.mark.skipif(REASON is not None, reason=REASON or ""),
 ]
 
+EM_BPF = 247
+"""``e_machine`` of a program for the kernel's virtual machine (elf.h)."""
 QUICK = b"LEVO_TRACE_EXPORT_INTERVAL=500ms\nLEVO_RATE_LIMIT=0\n"
 
 
@@ -208,9 +210,39 @@ def test_watchdog_restarts_a_sensor_that_hangs(machine: Machine) -> None:
     machine.run(f"systemctl restart {SENSOR}")
 
 
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+sys.path[:0] = sys.argv[1:]
+import levo
+for module in pkgutil.walk_packages(levo.__path__, "levo."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+"""
+
+
+@pytest.mark.parametrize(
+    ("package", "lacks"), [("sensor", ("satellite", "ecs", "demo")), ("satellite", ("engine", "tlsprobe"))]
+)
+def test_packages_have_what_their_modules_import(
+    machine: Machine, package: str, lacks: tuple[str, ...]
+) -> None:
+    home = f"/usr/lib/levo-{package}"
+    machine.run(f"/usr/bin/python3 -IBc '{IMPORT_ALL}' {home} {home}/vendor")
+    for part in lacks:
+        assert not (machine.root / f"{home[1:]}/levo/{part}").exists()
+
+
+def test_probe_of_tls_is_in_the_package(machine: Machine) -> None:
+    program = (machine.root / "usr/lib/levo-sensor/levo/tlsprobe/secrets.bpf.o").read_bytes()
+    assert program[:4] == b"\x7fELF" and int.from_bytes(program[18:20], "little") == EM_BPF
+    assert machine.property("levo-tls-probe", "UnitFileState") == "disabled"
+    assert "--deny" in machine.run("/usr/bin/levo tls probe --help")
+
+
 def test_units_are_valid_and_hardened(machine: Machine) -> None:
+    units = ("levo-ebpf-sensor.service", "levo-tls-probe.service", "levo-satellite.service")
+    assert all(machine.run(f"systemd-analyze verify {unit}") == "" for unit in units)
     for unit in (f"{SENSOR}.service", "levo-satellite.service"):
-        assert machine.run(f"systemd-analyze verify {unit}") == ""
         level = re.search(
             r"Overall exposure level for \S+: ([\d.]+)", machine.run(f"systemd-analyze security {unit}")
         )

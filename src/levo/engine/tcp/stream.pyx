@@ -33,9 +33,10 @@ cdef enum:
     LEAST_CHARGE = 1024         # of a held segment, however small: bounds their number
 
 
-cdef inline int64_t far_of(const Connection* conn) noexcept nogil:
-    """How far ahead a segment may be. With keys a long hole is only that: another connection's records do not open."""
-    return FAR_SEALED if conn.encrypted else FAR
+cdef inline bint is_far(const Connection* conn, int32_t ahead) noexcept nogil:
+    """Whether *ahead* is too far. With keys a long hole is only that: another connection's records do not open."""
+    # Most are near: for those this is one comparison.
+    return (ahead > FAR or ahead < -FAR) and (not conn.encrypted or ahead > FAR_SEALED or ahead < -FAR_SEALED)
 
 
 cdef inline uint32_t charge(uint32_t length) noexcept nogil:
@@ -56,7 +57,7 @@ cdef void stream_ack(
         other.initial_seq = ack
         return
     ahead = seq_diff(ack, other.rcv_nxt)
-    if ahead > far_of(conn) or (ahead < -far_of(conn) and not other.has_data):
+    if is_far(conn, ahead) and (ahead > 0 or not other.has_data):
         if not other.has_data:
             # A proxy on the way has answered the SYN, with other numbers than the server's.
             other.odd_next = ack
@@ -88,7 +89,7 @@ cdef inline bint must_wait(Connection* conn, int direction, bint has_ack, uint32
     if not other.visible or other.ended:
         return False
     ahead = seq_diff(ack, other.rcv_nxt)
-    return 0 < ahead < far_of(conn)
+    return ahead > 0 and not is_far(conn, ahead)
 
 
 cdef bint stream_segment(
@@ -100,7 +101,6 @@ cdef bint stream_segment(
 
     False when its sequence numbers show that the connection is another one by now.
     """
-    cdef int64_t far = far_of(conn)
     cdef Stream* stream = &conn.streams[direction]
     cdef int32_t ahead
     cdef uint32_t skip
@@ -110,12 +110,12 @@ cdef bint stream_segment(
         stream.rcv_nxt = seq
         stream.initial_seq = seq
     ahead = seq_diff(seq, stream.rcv_nxt)
-    if (ahead > far or ahead < -far) and stream.odd_run == AGREED and not stream.has_data and seq == stream.odd_next:
+    if is_far(conn, ahead) and stream.odd_run == AGREED and not stream.has_data and seq == stream.odd_next:
         # Both sides go on from here, and nothing was sent before it.
         stream.rcv_nxt = seq
         stream.has_acked = stream.odd_run = 0
         ahead = 0
-    if ahead > far or ahead < -far:
+    if is_far(conn, ahead):
         if stream.odd_run == AGREED:
             stream.odd_run = 0
         stream.odd_run = stream.odd_run + 1 if seq == stream.odd_next else 1
@@ -510,7 +510,7 @@ cdef void stream_fin(
     cdef Stream* stream = &conn.streams[direction]
     if stream.fin or stream.ended:
         return
-    if stream.seen and (seq_diff(seq, stream.rcv_nxt) > far_of(conn) or seq_diff(seq, stream.rcv_nxt) < 0):
+    if stream.seen and (seq_diff(seq, stream.rcv_nxt) < 0 or is_far(conn, seq_diff(seq, stream.rcv_nxt))):
         return
     if not stream.seen:
         stream.seen = 1
