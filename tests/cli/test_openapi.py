@@ -94,6 +94,16 @@ def test_check_as_json(tmp_path: Path) -> None:
     assert found["answers"]["contradicted"] == 1
 
 
+def test_check_says_what_it_could_not_read_of_a_recording(tmp_path: Path) -> None:
+    described, traffic = tmp_path / "api.json", tmp_path / "traffic.har"
+    described.write_text(json.dumps(OLD))
+    broken = {name: value for name, value in entry("/a", {}).items() if name != "response"}
+    traffic.write_text(json.dumps({"log": {"entries": [entry("/a", {}), broken]}}))
+    result = CliRunner().invoke(command, ["check", str(described), str(traffic)])
+
+    assert f"levo openapi check: {traffic}: 1 entry with no response" in result.stderr.splitlines()
+
+
 def test_check_names_what_is_ambiguous(tmp_path: Path) -> None:
     """Files at any depth, beside paths that the description tells apart."""
     described, traffic = tmp_path / "api.json", tmp_path / "traffic.har"

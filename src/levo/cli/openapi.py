@@ -111,7 +111,7 @@ def check_command(
     def traces() -> Iterator[Trace]:
         nonlocal skipped, checked
         for path in files:
-            for trace in read_file(path, expression):
+            for trace in read_file(path, expression, "levo openapi check"):
                 if hosts and trace.host not in hosts:
                     skipped += 1
                 else:
