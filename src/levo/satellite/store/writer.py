@@ -333,7 +333,7 @@ class CatalogWriter:
         connection = self._connection
         sensitive = self._sensitive
         try:
-            all_looked = sensitive.all_looked
+            all_looked = sensitive.start_over_if_rules_changed()
             due = sensitive.due(-1 if most is None else most)
             if all_looked and not due:
                 return None
