@@ -155,7 +155,12 @@ _REFUSED_ORDER = "last_seen_ns DESC, id"
 
 
 def _refused_row(row: tuple[Any, ...]) -> RefusedRow:
-    return RefusedRow(*row[:5], shown_place(row[5]), row[6], _read_statuses(row[7]), *row[8:])
+    *place, path_key, exchanges, statuses, first_seen_ns, last_seen_ns = row
+    organization, environment, application, host, method = place
+    return RefusedRow(
+        organization, environment, application, host, method, shown_place(path_key), exchanges,
+        _read_statuses(statuses), first_seen_ns, last_seen_ns,
+    )  # fmt: skip
 
 
 class ApplicationRow(msgspec.Struct, frozen=True):

@@ -82,9 +82,9 @@ class ProbeLink:
         self._changed(self._source)
         if not self._stop.is_set():
             ring.wait()
-        self._changed(None)
         self._ring = None
         self._miss()
+        self._changed(None)
         ring.close()
 
     def _miss(self) -> None:
