@@ -94,6 +94,39 @@ def test_check_as_json(tmp_path: Path) -> None:
     assert found["answers"]["contradicted"] == 1
 
 
+def test_check_says_what_it_could_not_read_of_a_recording(tmp_path: Path) -> None:
+    described, traffic = tmp_path / "api.json", tmp_path / "traffic.har"
+    described.write_text(json.dumps(OLD))
+    broken = {name: value for name, value in entry("/a", {}).items() if name != "response"}
+    traffic.write_text(json.dumps({"log": {"entries": [entry("/a", {}), broken]}}))
+    result = CliRunner().invoke(command, ["check", str(described), str(traffic)])
+
+    assert f"levo openapi check: {traffic}: 1 entry with no response" in result.stderr.splitlines()
+
+
+def test_check_names_what_is_ambiguous(tmp_path: Path) -> None:
+    """Files at any depth, beside paths that the description tells apart."""
+    described, traffic = tmp_path / "api.json", tmp_path / "traffic.har"
+    ends = ("likes", "posts")
+    paths = {
+        f"/files/{{a}}/{{b}}/{end}": {"get": {"responses": {"200": {"description": ""}}}} for end in ends
+    }
+    described.write_text(json.dumps({"openapi": "3.1.0", "paths": paths}))
+    called = [
+        "".join(f"/k{(7 * number + 13 * at) % 997}" for at in range(depth)) + f"/r{number}.txt"
+        for number in range(8)
+        for depth in range(4)
+    ]
+    traffic.write_text(json.dumps({"log": {"entries": [entry(f"/files{path}", {}) for path in called]}}))
+    arguments = ["check", str(described), str(traffic)]
+    shown = CliRunner().invoke(command, arguments)
+    document = json.loads(CliRunner().invoke(command, [*arguments, "--format", "json"]).stdout)
+
+    assert shown.stdout.splitlines() == ["ambiguous     GET /files/{path+}"]
+    assert shown.stderr.endswith(", 1 ambiguous\n")
+    assert document["ambiguous"] == [{"method": "GET", "path": "/files/{path+}"}]
+
+
 def test_check_of_one_host_only(tmp_path: Path) -> None:
     status, shown, summary = checked(tmp_path, "--host", "else.example")
 

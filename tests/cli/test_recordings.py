@@ -27,7 +27,7 @@ MITMPROXY = str(len(FLOW)).encode() + b":" + FLOW + b"}"
 def test_each_kind_is_recognized(tmp_path: Path, octets: bytes) -> None:
     path = tmp_path / "recording"
     path.write_bytes(octets)
-    traces = read_recording(path, octets[:100])
+    traces = read_recording(path, octets[:100], "levo")
 
     assert traces is not None
     assert [(trace.host, trace.path) for trace in traces] == [("a.example", "/x")]
@@ -35,14 +35,14 @@ def test_each_kind_is_recognized(tmp_path: Path, octets: bytes) -> None:
 
 @pytest.mark.parametrize("octets", [b"\xd4\xc3\xb2\xa1", b"", b"GET / HTTP/1.1"])
 def test_what_is_none(tmp_path: Path, octets: bytes) -> None:
-    assert read_recording(tmp_path / "x", octets) is None
+    assert read_recording(tmp_path / "x", octets, "levo") is None
 
 
 @pytest.mark.parametrize("octets", [b"{}", b"[1]", b'{"log": {}}', b"<items>", b"12:5:abcde,", b"{"])
 def test_what_looks_like_one_and_is_broken(tmp_path: Path, octets: bytes) -> None:
     path = tmp_path / "x"
     path.write_bytes(octets)
-    traces = read_recording(path, octets)
+    traces = read_recording(path, octets, "levo")
 
     assert traces is not None
     with pytest.raises(UnreadableFile):

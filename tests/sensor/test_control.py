@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from levo.config import Merged, Surroundings, load
 from levo.errors import CaptureError, ConfigError, Problem
 from levo.sensor.assembly import Sensor, open_sensor
+from levo.sensor.capture.probe_link import ProbeLink
 from levo.sensor.control import Control, encrypted_sentence, undelivered
 from levo.sensor.log import Log
 from tests.cli.capture import write_capture
@@ -86,6 +87,25 @@ def test_a_bad_reload_changes_nothing(tmp_path: Path) -> None:
 
     assert running.run().balanced
     assert "configuration not reloaded: rate-limit: is wrong" in out.getvalue()
+
+
+def test_why_there_are_no_tls_secrets_is_said_once(tmp_path: Path) -> None:
+    found, out = merge(read=str(write_capture(tmp_path / "two.pcap")), output=("null",)), io.StringIO()
+    link = ProbeLink(str(tmp_path / "probe.sock"), lambda _: None)
+    running = Control(
+        replace(open_sensor(found, {}), probe=link), found, Log("json", stream=out), lambda: found, {}
+    )
+    running._show_progress()
+    assert out.getvalue() == ""
+    link.start()
+    link.close()
+    for _ in range(2):
+        running._show_progress()
+
+    (entry,) = map(json.loads, out.getvalue().splitlines())
+    assert entry["message"] == (
+        f"no TLS secrets of new connections: no probe at {tmp_path}/probe.sock; capture goes on"
+    )
 
 
 class Mailbox:

@@ -111,6 +111,7 @@ class Watched:
 
     namespace: Namespace
     folder: Path
+    server: subprocess.Popen[bytes]
     sensor: Sensor
     socket: Path
 
@@ -144,6 +145,11 @@ class Watched:
             for x in self.sensor.exchanges()
             if x["server"]["port"] == PORT
         )
+
+    def wait_for_sensor(self) -> None:
+        """Until the sensor has the probe's ring."""
+        while not self.status()["sensor"]:
+            time.sleep(0.1)
 
     def status(self) -> dict[str, object]:
         argv = command(["tls", "status", f"--socket={self.socket}", "--json"])
@@ -211,9 +217,8 @@ def watched(folder: Path, kind: str) -> Iterator[Watched]:
             probing(here, folder, library) as socket,
             capturing(here, folder, f"http://127.0.0.1:{PLAIN}", f"--tls-probe={socket}") as sensor,
         ):
-            seen = Watched(here, folder, sensor, socket)
-            while not seen.status()["sensor"]:
-                time.sleep(0.1)
+            seen = Watched(here, folder, server, sensor, socket)
+            seen.wait_for_sensor()
             yield seen
 
 
@@ -357,44 +362,24 @@ def test_secrets_are_nowhere_but_in_memory(tmp_path: Path) -> None:
 
 def test_the_probe_may_die_and_come_back(tmp_path: Path) -> None:
     """kill -9: the server goes on, and so does the sensor, which reads the next probe's secrets."""
-    pem = certificate(tmp_path, ["api.example"])
-    library = tmp_path / "lib"
-    library.mkdir()
-    shutil.copy(system_libssl(), library)
-    (tmp_path / "nginx.conf").write_text(NGINX.format(folder=tmp_path, pem=pem))
-    nginx = ["nginx", "-p", str(tmp_path), "-e", f"{tmp_path}/error.log", "-c", f"{tmp_path}/nginx.conf"]
-    own = {**os.environ, "LD_LIBRARY_PATH": str(library)}
-    with (
-        loopback_namespace() as here,
-        running(nginx, here, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server,
-    ):
-        while f":{PORT}" not in here.run(["ss", "-Hltn"]):
-            time.sleep(0.05)
-        with (
-            probing(here, tmp_path, library) as socket,
-            capturing(here, tmp_path, f"http://127.0.0.1:{PLAIN}", f"--tls-probe={socket}") as sensor,
-        ):
-            seen = Watched(here, tmp_path, sensor, socket)
-            while not seen.status()["sensor"]:
-                time.sleep(0.1)
-            seen.curl(["/first/1", "/first/2"])
-            (process,) = [
-                int(entry.name)
-                for entry in Path("/proc").iterdir()
-                if entry.name.isdecimal()
-                and f"--socket={socket}".encode() in cmdline(entry)
-                and b"probe" in cmdline(entry)
-            ]
-            os.kill(process, signal.SIGKILL)
-            time.sleep(0.5)
-            seen.curl(["/between"])
-            with probing(here, tmp_path, library):
-                while not seen.status()["sensor"]:
-                    time.sleep(0.1)
-                seen.curl(["/second/1", "/second/2"])
-                sensor.catch_up()
-            assert server.poll() is None
-    sensor.assert_ledger()
+    with watched(tmp_path, "nginx") as seen:
+        seen.curl(["/first/1", "/first/2"])
+        (process,) = [
+            int(entry.name)
+            for entry in Path("/proc").iterdir()
+            if entry.name.isdecimal()
+            and f"--socket={seen.socket}".encode() in cmdline(entry)
+            and b"probe" in cmdline(entry)
+        ]
+        os.kill(process, signal.SIGKILL)
+        time.sleep(0.5)
+        seen.curl(["/between"])
+        with probing(seen.namespace, tmp_path, tmp_path / "lib"):
+            seen.wait_for_sensor()
+            seen.curl(["/second/1", "/second/2"])
+            seen.sensor.catch_up()
+        assert seen.server.poll() is None
+    seen.sensor.assert_ledger()
 
     expected = Counter((f"/{each}", "200") for each in ("first/1", "first/2", "second/1", "second/2"))
     assert seen.reported() == expected

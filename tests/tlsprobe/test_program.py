@@ -28,7 +28,7 @@ from tests.helpers.tls_peers import TlsPeers
 for _ in range(int(sys.argv[4])):
     TlsPeers(Path(sys.argv[2]), version=ssl.TLSVersion[sys.argv[3]]).handshake()
 """
-RECORD = 136
+RECORD = 96
 
 
 def unavailable() -> str:
@@ -78,9 +78,9 @@ def records(program: Program) -> list[tuple[int, str, str]]:
         written = int.from_bytes(ring[4096:4104], "little")
         found = []
         for at in range(8192, 8192 + written, RECORD):
-            kind, length = ring[at + 8 + 24], ring[at + 8 + 25]
+            kind, length = ring[at + 8], ring[at + 9]
             assert int.from_bytes(ring[at : at + 4], "little") == RECORD - 8
-            found.append((kind, ring[at + 56 : at + 88].hex(), ring[at + 88 : at + 88 + length].hex()))
+            found.append((kind, ring[at + 16 : at + 48].hex(), ring[at + 48 : at + 48 + length].hex()))
         return found
 
 
@@ -98,7 +98,7 @@ def test_the_ring_has_what_the_library_logs(
     program: Program, library: Path, tmp_path: Path, version: str
 ) -> None:
     """Each secret of the client's key log, with its random; the server in the same process has them too."""
-    detach = program.attach(str(library), located(library), 7)
+    detach = program.attach(str(library), located(library))
     lines = handshakes(library, tmp_path, version)
     detach()
 
@@ -113,7 +113,7 @@ def test_the_ring_has_what_the_library_logs(
 
 
 def test_nothing_hits_after_detaching(program: Program, library: Path, tmp_path: Path) -> None:
-    program.attach(str(library), located(library), 1)()
+    program.attach(str(library), located(library))()
 
     handshakes(library, tmp_path, "TLSv1_3")
 
@@ -122,7 +122,7 @@ def test_nothing_hits_after_detaching(program: Program, library: Path, tmp_path:
 
 def test_a_full_ring_is_counted(library: Path, tmp_path: Path) -> None:
     program = Program(ring_bytes=4096)
-    detach = program.attach(str(library), located(library), 1)
+    detach = program.attach(str(library), located(library))
     handshakes(library, tmp_path, "TLSv1_3", 20)
     detach()
 
@@ -136,7 +136,7 @@ def test_a_full_ring_is_counted(library: Path, tmp_path: Path) -> None:
 
 def test_a_limit_is_counted(library: Path, tmp_path: Path) -> None:
     program = Program(ring_bytes=1 << 16, most_a_second=1)
-    detach = program.attach(str(library), located(library), 1)
+    detach = program.attach(str(library), located(library))
     began = time.monotonic()
     handshakes(library, tmp_path, "TLSv1_3", 5)
     seconds = int(time.monotonic() - began) + 2
@@ -157,7 +157,7 @@ def test_processes_are_left_out_by_name(library: Path, tmp_path: Path) -> None:
         ({"denied": ["somebody-else"]}, True),
     ):
         program = Program(ring_bytes=1 << 16, **options)  # type: ignore[arg-type]
-        detach = program.attach(str(library), located(library), 1)
+        detach = program.attach(str(library), located(library))
         handshakes(library, tmp_path, "TLSv1_3")
         detach()
         counted = program.counters()
@@ -173,7 +173,7 @@ def test_a_wrong_place_is_counted_as_fault_or_filtered(
     """The program reads what is not there: the process goes on, and nothing is passed as a secret."""
     true = located(library)
     wrong = Location(true.machine, "", true.address, true.offset, "pointer", 0xFF8, 0x7F0, 2)
-    detach = program.attach(str(library), wrong, 1)
+    detach = program.attach(str(library), wrong)
 
     assert handshakes(library, tmp_path, "TLSv1_3")
     detach()
@@ -187,7 +187,7 @@ def test_a_file_without_code_is_refused_by_the_kernel(program: Program, tmp_path
     path = tmp_path / "file"
     path.write_bytes(b"nothing")
     with pytest.raises(ProbeError, match="the kernel refuses the probe"):
-        program.attach(str(path), Location("x86-64", "", 0, 1 << 40, "arguments", 0, 0, 2), 1)
+        program.attach(str(path), Location("x86-64", "", 0, 1 << 40, "arguments", 0, 0, 2))
 
 
 def test_without_its_object_there_is_a_reason(tmp_path: Path) -> None:
@@ -200,4 +200,4 @@ def test_the_cookie_has_all_of_a_location() -> None:
         place = locate(file.fileno())
     whole = Location(place.machine, "", 0, 0, "pointer", 0xA8, 0xB8, 2)
 
-    assert cookie(whole, 5) == 2 | 0xA8 << 4 | 0xB8 << 16 | 5 << 32
+    assert cookie(whole) == 2 | 0xA8 << 4 | 0xB8 << 16

@@ -28,17 +28,18 @@ class Kernel:
     """In the place of the kernel: notes what is attached. Descriptors are of files."""
 
     def __init__(self, refuses: str = "") -> None:
-        self.attached: list[tuple[str, Location, int]] = []
+        self.attached: list[tuple[str, Location]] = []
         self.detached: list[int] = []
         self.ring, self.counter_map = os.memfd_create("ring"), os.memfd_create("counters")
         self.ring_bytes = 1 << 20
         self._refuses = refuses
 
-    def attach(self, path: str, location: Location, library: int) -> Callable[[], None]:
+    def attach(self, path: str, location: Location) -> Callable[[], None]:
         if self._refuses:
             raise ProbeError(self._refuses)
-        self.attached.append((os.path.realpath(path), location, library))
-        return lambda: self.detached.append(library)
+        self.attached.append((os.path.realpath(path), location))
+        number = len(self.attached)
+        return lambda: self.detached.append(number)
 
     def counters(self) -> dict[str, int]:
         return {"hits": 3, "passed": 2, "filtered": 1}
@@ -57,8 +58,7 @@ def test_a_library_is_probed_once_for_each_file(tmp_path: Path) -> None:
 
     libraries.meet([mapped(system_libssl(), 1), mapped(Path("/bin/ls"), 2), mapped(copy, 3)])
 
-    assert [number for _, _, number in kernel.attached] == [1, 2]
-    assert kernel.attached[0][0] == str(system_libssl().resolve())
+    assert [path for path, _ in kernel.attached] == [str(system_libssl().resolve()), str(copy)]
     assert kernel.attached[0][1] == kernel.attached[1][1]
     assert (len(libraries.found), libraries.examined) == (2, 3)
     libraries.close()

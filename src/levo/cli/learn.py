@@ -32,6 +32,7 @@ from levo.satellite.openapi.catalog import operations_of
 if TYPE_CHECKING:
     from levo.engine.engine import Engine
 
+_COMMAND = "levo learn"
 _SNIFFED_OCTETS = 4096
 _FRAMES = 4096
 _MEMORY_BYTES = 512 << 20
@@ -131,9 +132,9 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
         keep_texts(document, written)
     click.echo(formatted(document, form))
     for line in left_out(document, {host: recorded[host] for host in sorted(foreign)}):
-        click.echo(f"levo learn: {line}", err=True)
+        click.echo(f"{_COMMAND}: {line}", err=True)
     found = sum(len(item.keys() - {"servers"}) for item in document["paths"].values())
-    click.echo(f"levo learn: {state.traces} exchanges, {found} operations{_unnamed(operations)}", err=True)
+    click.echo(f"{_COMMAND}: {state.traces} exchanges, {found} operations{_unnamed(operations)}", err=True)
 
 
 def _unnamed(operations: list[Operation]) -> str:
@@ -141,8 +142,8 @@ def _unnamed(operations: list[Operation]) -> str:
     return f" and {unnamed} names not yet proven, which are not shown" if unnamed else ""
 
 
-def read_file(path: Path, expression: str | None = None) -> Iterator[Trace]:
-    """Yield the traces in the file at *path*, whatever its format.
+def read_file(path: Path, expression: str | None = None, command: str = _COMMAND) -> Iterator[Trace]:
+    """Yield the traces in the file at *path*, whatever its format; *command* is named in what is printed.
 
     Raises:
         UnreadableFile: it cannot be read as any of them.
@@ -154,7 +155,7 @@ def read_file(path: Path, expression: str | None = None) -> Iterator[Trace]:
         raise UnreadableFile(f"{path}: {error.strerror}") from error
     if start.lstrip().startswith(b'{"start_ns"'):
         yield from _json_lines(path)
-    elif (recording := read_recording(path, start)) is not None:
+    elif (recording := read_recording(path, start, command)) is not None:
         yield from recording
     else:
         yield from _capture(path, expression)

@@ -111,7 +111,7 @@ def check_command(
     def traces() -> Iterator[Trace]:
         nonlocal skipped, checked
         for path in files:
-            for trace in read_file(path, expression):
+            for trace in read_file(path, expression, "levo openapi check"):
                 if hosts and trace.host not in hosts:
                     skipped += 1
                 else:
@@ -129,7 +129,8 @@ def check_command(
         f"{checked} requests{f', {skipped} to other hosts' if skipped else ''}: "
         f"{counts[Answer.CONTRADICTED]} statements contradicted, {counts[Answer.AGREES]} agree, "
         f"{counts[Answer.UNSEEN]} not yet seen; {len(found.shadow)} endpoints and {len(found.undescribed)} "
-        f"parts of others not described, {len(found.unused)} not called",
+        f"parts of others not described, {len(found.unused)} not called"
+        f"{f', {len(found.ambiguous)} ambiguous' if found.ambiguous else ''}",
         err=True,
     )
     return 1 if fail_on_contradiction and counts[Answer.CONTRADICTED] else 0

@@ -37,23 +37,23 @@ def is_recording(path: Path) -> bool:
     return path.suffix.lower() == ".har"
 
 
-def read_recording(path: Path, start: bytes) -> Iterator[Trace] | None:
+def read_recording(path: Path, start: bytes, command: str) -> Iterator[Trace] | None:
     """Return the traces of a recording, and print what became of its entries; None if it is none.
 
-    *start*: its first octets.
+    *start*: its first octets. *command*: the one that reads it, named in what is printed.
 
     Raises:
         UnreadableFile: it looks like one, and cannot be read.
     """
     text = start.decode(json.detect_encoding(start), "replace").lstrip()
     if text.startswith(("{", "[")):
-        return _recording(path, _json_entries)
+        return _recording(path, _json_entries, command)
     if text.startswith(("<?xml", "<items")):
-        return _recording(path, burp_entries)
-    return _recording(path, mitmproxy_entries) if _NETSTRING.match(start) else None
+        return _recording(path, burp_entries, command)
+    return _recording(path, mitmproxy_entries, command) if _NETSTRING.match(start) else None
 
 
-def _recording(path: Path, entries: Callable[[bytes], Iterable[Any]]) -> Iterator[Trace]:
+def _recording(path: Path, entries: Callable[[bytes], Iterable[Any]], command: str) -> Iterator[Trace]:
     """Yield the traces of a file that *entries* reads, and print what became of its entries."""
     report = HarReport()
     try:
@@ -64,7 +64,7 @@ def _recording(path: Path, entries: Callable[[bytes], Iterable[Any]]) -> Iterato
         raise UnreadableFile(f"{path}: {detail}") from error
     yield from read_har(document, LEARNED, report, modified_ns)
     for line in report.lines():
-        click.echo(f"levo learn: {path}: {line}", err=True)
+        click.echo(f"{command}: {path}: {line}", err=True)
 
 
 class NoEntries(ValueError):

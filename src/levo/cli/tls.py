@@ -34,7 +34,7 @@ def command() -> None:
     type=click.IntRange(1, 256),
     default=8,
     show_default=True,
-    help="Power of two. 8 hold 61,000.",
+    help="Power of two. 8 hold 87,000.",
 )
 @click.option(
     "--limit", type=click.IntRange(1), default=50_000, show_default=True, help="Secrets a second, at most."

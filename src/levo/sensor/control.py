@@ -176,6 +176,13 @@ class Control:
             self._complain(
                 f"{output.name} full", full, f"{output.name}: its {what} is full; {full:,} traces lost so far"
             )
+        probe = self._sensor.probe
+        if probe is not None and probe.problem and not pipeline.stopping:
+            self._complain(
+                "probe",
+                probe.problems,
+                f"no TLS secrets of new connections: {probe.problem}; capture goes on",
+            )
         lost = seen.pipeline.queue_full
         self._complain("masking", lost, f"masking cannot follow; {lost:,} traces lost so far")
         if pipeline.stopping and not self._said_stopping and any(output.held for output in seen.outputs):

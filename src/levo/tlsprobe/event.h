@@ -16,14 +16,9 @@ enum {
 
 /* One secret of one connection. */
 struct levo_secret {
-    __u64 time_ns; /* CLOCK_MONOTONIC */
-    __u64 cgroup;  /* id in the unified hierarchy; 1 where there is none */
-    __u32 process;
-    __u32 library; /* as the loader has numbered it */
     __u8 kind;
-    __u8 length; /* of the secret: 32 or 48 */
-    __u8 reserved[6];
-    char command[16];
+    __u8 length;     /* of the secret: 32 or 48 */
+    __u8 padding[6]; /* to a multiple of eight octets, to which the ring rounds up */
     __u8 client_random[32];
     __u8 secret[48];
 };
@@ -42,15 +37,13 @@ enum {
 /* What the loader sets before the program runs. */
 struct levo_settings {
     __u64 most_a_second;
-    __u32 names; /* 0, LEVO_DENY or LEVO_ALLOW: what the table of command names means */
-    __u32 reserved;
+    __u64 names; /* 0, LEVO_DENY or LEVO_ALLOW: what the table of command names means */
 };
 enum { LEVO_DENY = 1, LEVO_ALLOW = 2 };
 
-/* The cookie of a probe: form, pointer and random as in levo.tlsprobe.location, and the library's number. */
+/* The cookie of a probe: form, pointer and random as in levo.tlsprobe.location. */
 enum { LEVO_ARGUMENTS = 0, LEVO_EMBEDDED = 1, LEVO_POINTER = 2 };
-#define LEVO_COOKIE_POINTER 4  /* twelve bits from here on */
-#define LEVO_COOKIE_RANDOM 16  /* twelve */
-#define LEVO_COOKIE_LIBRARY 32 /* the upper half */
+#define LEVO_COOKIE_POINTER 4 /* twelve bits from here on */
+#define LEVO_COOKIE_RANDOM 16 /* twelve */
 
 #endif

@@ -22,7 +22,7 @@ from levo.errors import ProbeError
 SOCKET = "/run/levo-tls-probe/probe.sock"
 USER = "levo-tls-probe"
 """The user of the probe's service."""
-VERSION = 1
+VERSION = 2
 """Of the ring's records and of the counters (``event.h``)."""
 ANSWER_BYTES = 1 << 20
 

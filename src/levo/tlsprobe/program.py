@@ -62,9 +62,9 @@ _FUNCTIONS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def cookie(location: Location, library: int) -> int:
-    """What the program is told at each hit: how to find the client random, and which library it is."""
-    return _FORMS[location.form] | location.pointer << 4 | location.random << 16 | library << 32
+def cookie(location: Location) -> int:
+    """What the program is told at each hit: how to find the client random."""
+    return _FORMS[location.form] | location.pointer << 4 | location.random << 16
 
 
 class Program:
@@ -120,7 +120,7 @@ class Program:
         names = _NAMES_ALLOW if allowed else _NAMES_DENY if denied else 0
         for name in allowed or denied:
             self._update(b"names", name.encode()[:15].ljust(16, b"\0"), b"\1")
-        self._update(b"settings", bytes(4), struct.pack("<QII", most, names, 0))
+        self._update(b"settings", bytes(4), struct.pack("<QQ", most, names))
 
     def _map(self, name: bytes) -> int:
         return int(self._libbpf.bpf_object__find_map_by_name(self._object, name))
@@ -155,18 +155,18 @@ class Program:
             found[name] = value.value
         return found
 
-    def attach(self, path: str, location: Location, library: int) -> Callable[[], None]:
+    def attach(self, path: str, location: Location) -> Callable[[], None]:
         """Probe the library at *path* from now on, in all processes; returns what ends that.
 
         *path* may be ``/proc/self/fd/N``. Raises ProbeError: the kernel refuses.
         """
         if self.multi:
             try:
-                link = self._attach_multi(path, location, library)
+                link = self._attach_multi(path, location)
             except OSError as error:
                 raise ProbeError(f"the kernel refuses the probe: {_reason(error.errno or 0)}") from None
             return lambda: os.close(link)
-        options = _UprobeOptions(ctypes.sizeof(_UprobeOptions), 0, cookie(location, library), False, None)
+        options = _UprobeOptions(ctypes.sizeof(_UprobeOptions), 0, cookie(location), False, None)
         made = self._libbpf.bpf_program__attach_uprobe_opts(
             self._program, -1, os.fsencode(path), location.offset, ctypes.byref(options)
         )
@@ -174,9 +174,9 @@ class Program:
             raise ProbeError(f"the kernel refuses the probe: {_reason(ctypes.get_errno())}")
         return lambda: self._libbpf.bpf_link__destroy(made) and None
 
-    def _attach_multi(self, path: str, location: Location, library: int) -> int:
+    def _attach_multi(self, path: str, location: Location) -> int:
         name = ctypes.create_string_buffer(os.fsencode(path))
-        offset, tag = ctypes.c_uint64(location.offset), ctypes.c_uint64(cookie(location, library))
+        offset, tag = ctypes.c_uint64(location.offset), ctypes.c_uint64(cookie(location))
         attributes = struct.pack(
             "<IIIIQQQQIIII",
             *(self._libbpf.bpf_program__fd(self._program), 0, _UPROBE_MULTI, 0),

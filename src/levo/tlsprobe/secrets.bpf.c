@@ -130,7 +130,7 @@ int on_secret(struct registers *registers)
 {
     __u64 cookie = bpf_get_attach_cookie(registers);
     __u32 form = cookie & 3, zero = 0;
-    __u64 label_at, random_at, secret_at, length, label = 0, now_ns = bpf_ktime_get_ns();
+    __u64 label_at, random_at, secret_at, length, label = 0;
     struct command command = {};
     struct levo_settings *set = bpf_map_lookup_elem(&settings, &zero);
     struct {
@@ -167,7 +167,7 @@ int on_secret(struct registers *registers)
         return count(LEVO_FILTERED);
     if (length != 32 && length != 48)
         return count(LEVO_FAULT);
-    if (!within_pace(now_ns, set->most_a_second))
+    if (!within_pace(bpf_ktime_get_ns(), set->most_a_second))
         return count(LEVO_LIMITED);
     /* Read first: what is reserved is also submitted, so the ring's positions count its records. */
     if (bpf_probe_read_user(found.random, 32, (void *)random_at) ||
@@ -177,14 +177,9 @@ int on_secret(struct registers *registers)
     event = bpf_ringbuf_reserve(&secrets, sizeof *event, 0);
     if (!event)
         return count(LEVO_RING_FULL);
-    event->time_ns = now_ns;
-    event->cgroup = bpf_get_current_cgroup_id();
-    event->process = bpf_get_current_pid_tgid() >> 32;
-    event->library = cookie >> LEVO_COOKIE_LIBRARY;
     event->kind = kind;
     event->length = length;
-    __builtin_memset(event->reserved, 0, sizeof event->reserved);
-    __builtin_memcpy(event->command, &command, sizeof command);
+    __builtin_memset(event->padding, 0, sizeof event->padding);
     __builtin_memcpy(event->client_random, found.random, 32);
     __builtin_memcpy(event->secret, found.secret, 48);
     bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP); /* the sensor looks by itself: nobody is woken */

@@ -6,7 +6,6 @@ ring; secrets pass from the kernel to the sensor alone.
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import selectors
@@ -44,7 +43,7 @@ class Probing(Protocol):
     def counter_map(self) -> int: ...
     @property
     def ring_bytes(self) -> int: ...
-    def attach(self, path: str, location: Location, library: int) -> Callable[[], None]: ...
+    def attach(self, path: str, location: Location) -> Callable[[], None]: ...
     def counters(self) -> dict[str, int]: ...
 
 
@@ -62,7 +61,6 @@ class Told(Protocol):
 class Library:
     """A library that is probed, or was recognized and is not."""
 
-    number: int
     identity: tuple[str, int]
     """Device and inode of the file."""
     path: str
@@ -75,7 +73,7 @@ class Library:
 
     def facts(self) -> dict[str, object]:
         place = self.location
-        found: dict[str, object] = {"number": self.number, "path": self.path, "process": self.process}
+        found: dict[str, object] = {"path": self.path, "process": self.process}
         if place is not None:
             found |= {"build_id": place.build_id, "offset": place.offset, "form": place.form}
             found |= {"pointer": place.pointer, "random": place.random}
@@ -92,7 +90,6 @@ class Libraries:
         self._known = KnownLibraries()
         self._seen: set[tuple[str, int]] = set()
         """Files that are mapped and were examined, and those of ``found``."""
-        self._numbers = itertools.count(1)
         self.found: list[Library] = []
         """Probed, or with labels of a key log and a reason why they are not, in the order they were seen."""
         self.examined = 0
@@ -140,27 +137,25 @@ class Libraries:
             location = self._known.look(descriptor)
         except Refused as refusal:
             if refusal.labels:
-                self._add(next(self._numbers), mapped, None, str(refusal))
+                self._add(mapped, None, str(refusal))
             return
         except OSError:
             return
-        number = next(self._numbers)
         try:
-            detach = self._program.attach(f"/proc/self/fd/{descriptor}", location, number)
+            detach = self._program.attach(f"/proc/self/fd/{descriptor}", location)
         except ProbeError as error:
-            self._add(number, mapped, location, str(error))
+            self._add(mapped, location, str(error))
             return
-        self._add(number, mapped, location, "", detach)
+        self._add(mapped, location, "", detach)
 
     def _add(
         self,
-        number: int,
         mapped: MappedFile,
         location: Location | None,
         reason: str,
         detach: Callable[[], None] | None = None,
     ) -> None:
-        found = Library(number, mapped.identity, mapped.path, mapped.process, location, reason, detach)
+        found = Library(mapped.identity, mapped.path, mapped.process, location, reason, detach)
         self.found.append(found)
 
     def close(self) -> None:

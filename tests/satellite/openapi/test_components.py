@@ -163,6 +163,16 @@ def test_a_tree_refers_to_itself() -> None:
     assert node_schema["properties"]["children"]["items"] == {"$ref": "#/components/schemas/Node"}
 
 
+@pytest.mark.parametrize("name", ["example", "enum", "required", "properties"])
+def test_a_property_named_as_a_keyword_holds_a_tree(name: str) -> None:
+    leaf = {"id": "#", "label": "x#", "children": []}
+    tree = {"id": "#", "label": "y#", "children": [leaf, leaf]}
+    document = rendered(exchange("GET", "/lessons/10#", {"id": "#", "title": "t", name: tree}))
+
+    told = schemas(document)["Lesson"]["properties"][name]
+    assert told["$ref"].removeprefix("#/components/schemas/") in schemas(document)
+
+
 def test_an_object_inside_another_that_has_its_properties_is_not_a_tree() -> None:
     document = rendered(
         exchange("GET", "/orders/10#", {"id": "#", "name": "o", "buyer": {"id": "#", "name": "b"}})

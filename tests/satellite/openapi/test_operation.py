@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from levo.satellite.openapi import Operation
-from levo.satellite.openapi.operation import anonymous
+from levo.satellite.openapi.operation import anonymous, comparable
 
 
-def test_paths_are_compared_without_the_names_of_their_parameters() -> None:
+def test_a_path_without_the_names_of_its_parameters() -> None:
     assert anonymous("/users/{id}/files/{name}.{kind}") == "/users/{}/files/{}.{}"
     assert anonymous("/users") == "/users"
+
+
+def test_a_slash_at_the_end_says_nothing() -> None:
+    assert comparable("/users/{id}/") == comparable("/users/{name}") == "/users/{}"
+    assert comparable("/") == comparable("") == "/"
 
 
 def test_an_operation_knows_nothing_at_first() -> None:

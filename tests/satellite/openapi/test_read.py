@@ -72,12 +72,6 @@ def test_what_is_too_deep_too_much_or_nothing_is_one_line(text: str, aliases: bo
     assert "\n" not in str(refused.value) and len(str(refused.value)) < 120
 
 
-@pytest.mark.parametrize("text", ["null", "1", "[]", HEAD])
-def test_json_alone_may_be_asked_for(text: str) -> None:
-    with pytest.raises(DocumentRefused):
-        read_document(text, aliases=False, as_yaml=False)
-
-
 def test_uploaded_yaml_may_have_fewer_values_than_json() -> None:
     values = MAX_UPLOADED_YAML_NODES
     text = "openapi: 3.1.0\nx:\n" + "- 1\n" * values

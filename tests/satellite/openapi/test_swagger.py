@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV2SpecValidator, OpenAPIV30SpecValidator
 
-from levo.satellite.openapi import diff, read_document
-from levo.satellite.openapi.swagger import from_swagger
+from levo.satellite.openapi import DocumentRefused, diff, read_document
+from levo.satellite.openapi.read import MAX_NODES
+from levo.satellite.openapi.swagger import TooLarge, from_swagger
 
 PET = {"$ref": "#/definitions/Pet"}
 SWAGGER: dict[str, Any] = {
@@ -94,7 +95,7 @@ SWAGGER: dict[str, Any] = {
         },
     },
 }  # fmt: skip
-MOVED = from_swagger(SWAGGER)
+MOVED = from_swagger(SWAGGER, MAX_NODES)
 PETS, PHOTO = MOVED["paths"]["/pets"], MOVED["paths"]["/pets/{id}/photo"]
 REFERRED = {"$ref": "#/components/schemas/Pet"}
 
@@ -118,7 +119,7 @@ def test_it_is_accepted_wherever_a_description_is(text: str) -> None:
 
 def test_servers() -> None:
     assert MOVED["servers"] == [{"url": "https://pets.example/v1"}, {"url": "http://pets.example/v1"}]
-    assert from_swagger({"swagger": "2.0", "basePath": "/v1"})["servers"] == [{"url": "/v1"}]
+    assert from_swagger({"swagger": "2.0", "basePath": "/v1"}, MAX_NODES)["servers"] == [{"url": "/v1"}]
 
 
 def test_parameters() -> None:
@@ -185,7 +186,7 @@ def test_a_change_in_swagger_is_a_change() -> None:
     new["paths"]["/pets"]["get"]["parameters"][0]["collectionFormat"] = "csv"
     new["definitions"]["Pet"]["required"].append("owner")
 
-    found = {(each.where, each.kind) for each in diff(MOVED, from_swagger(new))}
+    found = {(each.where, each.kind) for each in diff(MOVED, from_swagger(new, MAX_NODES))}
     assert ("query tags", "explode") in found and ("request application/json/owner", "required") in found
 
 
@@ -196,7 +197,67 @@ def test_a_change_in_swagger_is_a_change() -> None:
         {"paths": {"/a": [], "/b": {"get": [], "post": {"parameters": [5, {"$ref": 7}], "responses": 1}}}},
         {"definitions": [], "parameters": {"a": 1}, "responses": {"r": 1}, "securityDefinitions": {"s": 1}},
         {"schemes": "https", "host": "a.example", "produces": "x"},
+        {"schemes": [["https"]], "host": ["a"], "basePath": {"a": 1}, "consumes": [[]]},
+        {"paths": {"/a": {"parameters": [{"in": "body", "name": []}], "get": {"parameters": [{"in": []}]}}}},
     ],
 )
 def test_what_is_not_as_specified_is_left_out(broken: dict[str, Any]) -> None:
-    assert from_swagger({"swagger": "2.0", **broken})["openapi"] == "3.0.3"
+    assert from_swagger({"swagger": "2.0", **broken}, MAX_NODES)["openapi"] == "3.0.3"
+
+
+def large(kind: str, times: int) -> dict[str, Any]:
+    """Return a document in which *times* things each stand for all of *times* others."""
+    many = [f"{n:04}/x" for n in range(times)]
+    whole = {"name": "b", "in": "body", "schema": {"required": many}}
+    answer = {"responses": {"200": {"description": "", "schema": {"type": "string"}}}}
+    documents: dict[str, dict[str, Any]] = {
+        "media types": {"produces": many, "paths": {f"/{n}": {"get": answer} for n in many}},
+        "a schema": {"produces": many, "paths": {"/": {"get": {
+            "responses": {"200": {"description": "", "schema": {"required": many}}}}}}},
+        "bodies": {
+            "parameters": {"b": whole},
+            "paths": {f"/{n}": {"put": {"parameters": [{"$ref": "#/parameters/b"}]}} for n in many},
+        },
+        "a parameter": {
+            "parameters": {"b": {"name": "b", "in": "query", "type": "string", "enum": many}},
+            "paths": {f"/{n}": {"put": {"parameters": [{"$ref": "#/parameters/b"}]}} for n in many},
+        },
+        "text": {
+            "parameters": {"b": {"name": "b", "in": "query", "description": "x" * 16 * times}},
+            "paths": {f"/{n}": {"put": {"parameters": [{"$ref": "#/parameters/b"}]}} for n in many},
+        },
+        "a host": {"host": "x" * 16 * times, "schemes": many},
+        "a path": {
+            "basePath": "/" * 16 * times + "x",
+            "paths": {f"/{n}": {"get": {"schemes": ["https"]}} for n in many},
+        },
+    }  # fmt: skip
+    return {"swagger": "2.0", **documents[kind]}
+
+
+KINDS = ("media types", "a schema", "bodies", "a parameter", "text", "a host", "a path")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_said_once_for_many_places_is_bounded(kind: str) -> None:
+    """Whatever is accepted is at most some times as long as it was, and as the bound."""
+    small, most = large(kind, 10), 4_000
+    assert len(json.dumps(from_swagger(small, most))) < 4 * len(json.dumps(small)) + 32 * most
+    with pytest.raises(TooLarge):
+        from_swagger(large(kind, 100), most)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_document_that_explodes_is_refused_in_one_line(kind: str) -> None:
+    with pytest.raises(DocumentRefused, match=f"more than {MAX_NODES} values when written out as OpenAPI 3"):
+        read_document(json.dumps(large(kind, 1_500)), aliases=False)
+
+
+def test_a_body_that_operations_of_a_path_share_is_bounded() -> None:
+    body = {"name": "b", "in": "body", "schema": {"required": ["x"] * 1_000}}
+    item = {"parameters": [body], **{method: {} for method in ("get", "put", "post", "patch")}}
+    document = {"swagger": "2.0", "paths": {"/": item}}
+
+    assert len(from_swagger(document, 5_000)["paths"]["/"]) == 4
+    with pytest.raises(TooLarge):
+        from_swagger(document, 3_000)

@@ -82,6 +82,52 @@ def test_a_description_below_its_server() -> None:
     assert (operation["summary"], operation["responses"]["200"]["description"]) == ("Somebody", "Found.")
 
 
+@pytest.mark.parametrize("path", ["/v1/users/", "/v1/users"])
+def test_a_slash_at_the_end_of_a_described_path(path: str) -> None:
+    written = {
+        "openapi": "3.1.0",
+        "paths": {path: {"get": {"summary": "Everybody", "responses": {}}}},
+    }
+    document = learned()
+    keep_texts(document, written)
+
+    assert document["paths"]["/v1/users"]["get"]["summary"] == "Everybody"
+
+
+@pytest.mark.parametrize("strange", [5, {"name": "a"}, ["a"], None])
+def test_tags_that_are_no_text_are_left_out(strange: Any) -> None:
+    operation = {"tags": [strange, "people"], "responses": {}}
+    written = {
+        "openapi": "3.1.0",
+        "tags": [{"name": strange}, {"name": "people", "description": "Everybody."}],
+        "paths": {"/v1/users": {"get": operation}, "/v1/users/{id}": {"get": {"tags": [strange]}}},
+    }
+    document = learned()
+    keep_texts(document, written)
+    validate(copy.deepcopy(document))
+
+    assert document["paths"]["/v1/users"]["get"]["tags"] == ["people"]
+    assert document["paths"]["/v1/users/{id}"]["get"]["tags"] == ["users"]
+    assert document["tags"] == [{"name": "people", "description": "Everybody."}, {"name": "users"}]
+
+
+def test_a_reference_into_a_schema_gives_no_name() -> None:
+    """A name with a slash would be none (OpenAPI 3.1, Components Object)."""
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Page/properties/user"}}}
+    user = {"type": "object", "description": "A person."}
+    written = {
+        "openapi": "3.1.0",
+        "paths": {"/v1/users/{id}": {"get": {"responses": {"200": {"content": content}}}}},
+        "components": {"schemas": {"Page": {"properties": {"user": user}}}},
+    }
+    document = learned()
+    keep_texts(document, written)
+    validate(copy.deepcopy(document))
+
+    assert document["components"]["schemas"].keys() == learned()["components"]["schemas"].keys()
+    assert document["components"]["schemas"]["User"]["description"] == "A person."
+
+
 def test_an_id_that_a_person_gave_stays() -> None:
     written = {
         "openapi": "3.1.0",

@@ -12,12 +12,16 @@ import msgspec
 import pytest
 
 from levo.satellite.learn import Detectors, LearnSettings, NameRule, Origin, State, Trace, learn
+from levo.satellite.learn.naming import Application
 from levo.satellite.openapi import Operation, render_document
 from levo.satellite.queue import Position
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
 from levo.satellite.store.descriptions import store_description
 from levo.satellite.store.names import described_names
 from levo.satellite.store.rotation import KEY_NAME, rotate_key
+from levo.satellite.store.userdata import UserData
+from levo.satellite.store.userdata.database import USERDATA_NAME
+from levo.satellite.store.writer import Retention
 
 KEY = b"k" * 32
 RULE = NameRule()
@@ -211,6 +215,88 @@ def test_names_of_a_description_are_names_at_once(catalog: Catalog) -> None:
 
     assert {"zorbal", "lumiko"} <= catalog.names() and "karpo" not in catalog.names()
     assert set(described_names(document)) == {"zorbal", "lumiko", "application/json"}
+
+
+def rows(catalog: Catalog) -> dict[str, int]:
+    """How many rows each table has of the application's names."""
+    with closing(sqlite3.connect(catalog.path)) as connection:
+        return {
+            table: connection.execute(
+                f"SELECT count(*) FROM {table} WHERE (organization, environment, application) = (?, ?, ?)",
+                PLACE,
+            ).fetchone()[0]
+            for table in ("name", "unproven_name", "name_caller")
+        }
+
+
+def known_application(catalog: Catalog) -> Catalog:
+    """Teach the catalog an application with proven and unproven names, and another one."""
+    for number in range(3):
+        body = {"lumiko": number, f"rare{number}": 1}
+        catalog.learn(asked(number, f"10.0.0.{number}", query=f"zorbal={number}", body=body))
+        other = asked(number, f"10.0.0.{number}", query=f"zorbal={number}")
+        catalog.learn(msgspec.structs.replace(other, origin=Origin("acme", "test", "other", "sensor")))
+    assert all(rows(catalog).values()) and {"zorbal", "lumiko"} <= catalog.names()
+    return catalog
+
+
+@pytest.mark.parametrize("what", ["host", "endpoint"])
+def test_the_names_of_an_application_go_with_its_last_place(catalog: Catalog, what: str) -> None:
+    known_application(catalog)
+    known = catalog.writer.known_names(Application(*PLACE))
+    removals = UserData(catalog.folder / USERDATA_NAME).removals
+    method, template = ("POST", "/things") if what == "endpoint" else ("", "")
+    removals.remove((*PLACE, "shop.example"), method, template, START_NS)
+    catalog.writer.listen()
+    if what == "endpoint":  # its host stays, until a decision has been made about it
+        catalog.learn()
+        catalog.writer.prune(START_NS, Retention(HOUR_NS, HOUR_NS))
+
+    assert rows(catalog) == {"name": 0, "unproven_name": 0, "name_caller": 0}
+    assert not catalog.has("lumiko") and catalog.has("zorbal"), "the other application has it"
+    assert not {"zorbal", "lumiko"} & known
+
+    catalog.learn(asked(7, "10.0.0.7", query="zorbal=7"))
+    assert len(catalog.operations()) == 1 and "zorbal" not in catalog.names()
+    for number in range(8, 10):
+        catalog.learn(asked(number, f"10.0.0.{number}", query=f"zorbal={number}"))
+    assert "zorbal" in catalog.names() and "zorbal" in known
+
+
+def test_names_stay_while_an_application_has_a_place(catalog: Catalog) -> None:
+    known_application(catalog)
+    catalog.learn(msgspec.structs.replace(asked(5, "10.0.0.5"), host="api.example"))
+    before = rows(catalog)
+    UserData(catalog.folder / USERDATA_NAME).removals.remove((*PLACE, "shop.example"), "", "", START_NS)
+    catalog.writer.listen()
+
+    assert rows(catalog) == before and len(catalog.operations()) == 1
+
+
+def test_names_of_a_description_come_back_with_traffic(catalog: Catalog) -> None:
+    known_application(catalog)
+    operation = {"parameters": [{"name": "zorbal", "in": "query"}]}
+    document = {"openapi": "3.1.0", "paths": {"/things": {"post": operation}}}
+    store_description(catalog.path, PLACE, START_NS, json.dumps(document))
+    UserData(catalog.folder / USERDATA_NAME).removals.remove((*PLACE, "shop.example"), "", "", START_NS)
+    catalog.writer.listen()
+    assert rows(catalog)["name"] == 0
+
+    catalog.learn(asked(7, "10.0.0.7", query="zorbal=7", body={"lumiko": 7}))
+    assert "zorbal" in catalog.names() and "lumiko" not in catalog.names()
+
+
+def test_a_removal_that_fails_leaves_the_names(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    known_application(catalog)
+    before, known = rows(catalog), catalog.writer.known_names(Application(*PLACE))
+    names = set(known)
+    UserData(catalog.folder / USERDATA_NAME).removals.remove((*PLACE, "shop.example"), "", "", START_NS)
+    with monkeypatch.context() as patch:
+        patch.setattr(CatalogWriter, "_add_counters", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            catalog.writer.listen()
+
+    assert (rows(catalog), known) == (before, names)
 
 
 def test_names_that_were_text_before_there_was_a_rule_stay_text(tmp_path: Path) -> None:

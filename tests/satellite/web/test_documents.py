@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from openapi_spec_validator import validate
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
+from levo.satellite.web import read_apart
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.documents import document_routes
 from levo.satellite.web.problems import on_http_exception
@@ -52,6 +54,33 @@ def test_an_uploaded_description_is_compared(app: Starlette) -> None:
     ]
     assert found["unused"] == []
     assert found["answers"] == {"contradicted": 0, "unseen": 0, "agrees": 1} and found["unseen"] == []
+
+
+@pytest.mark.parametrize(
+    "octets", [b"[", b"\xff", b'{"openapi": "2.0"}', b"openapi: 3.1.0\na: &a [x]\nb: *a\n"]
+)
+def test_what_is_no_description_is_refused(app: Starlette, octets: bytes) -> None:
+    answer = call(app, "PUT", "/api/description", octets)
+
+    assert answer.status == 400 and "the description cannot be used: " in answer.json()["detail"]
+    assert call(app, "GET", "/api/comparison").status == 404
+
+
+def test_a_description_may_be_yaml(app: Starlette) -> None:
+    text = b"openapi: 3.1.0\npaths: {/events: {get: {responses: {}}}}\n"
+
+    assert call(app, "PUT", "/api/description", text).status == 204
+    assert call(app, "GET", "/api/comparison").json()["unused"] == []
+
+
+def test_a_description_is_read_by_another_process(app: Starlette, monkeypatch: pytest.MonkeyPatch) -> None:
+    with read_apart._READING:
+        busy = call(app, "PUT", "/api/description", b'{"openapi": "3.1.0"}')
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    refused = call(app, "PUT", "/api/description", b'{"openapi": "3.1.0"}')
+
+    assert (busy.status, busy.headers["retry-after"]) == (503, "5")
+    assert refused.status == 400 and "too much time or memory" in refused.json()["detail"]
 
 
 def test_texts_of_an_uploaded_description_are_kept(app: Starlette) -> None:

@@ -370,6 +370,28 @@ def test_what_changes_during_an_export_makes_no_row_come_twice_or_never(tmp_path
     assert len({event.id for event in (*few, *events)}) == 2000
 
 
+def test_a_refused_path_comes_once_however_many_come_during_an_export(tmp_path: Path) -> None:
+    path = tmp_path / "catalog"
+
+    def refused(part: int, start_ns: int) -> list[Trace]:
+        words = [
+            f"{a}{b}{c}{d}" for a in "bdfg"[part::2] for b in "aeiou" for c in "klmnprstvz" for d in "aeiou"
+        ]
+        return [trace(f"/{word}/admin", status=401, end_ns=start_ns + n) for n, word in enumerate(words)]
+
+    with CatalogWriter(path) as writer:
+        writer.commit(learn_all(State(), refused(0, NOW)), Position(1, 1))
+        reader = CatalogReader(path)
+        total = reader.refused()[0]
+        rows = reader.each_refused()
+        some = [next(rows) for _ in range(300)]
+        writer.commit(learn_all(State(), refused(1, NOW + SECOND)), Position(2, 1))
+
+    times = [row.last_seen_ns for row in (*some, *rows)]
+    assert times == sorted(set(times), reverse=True) and len(times) == total == 500
+    assert reader.refused()[0] > total
+
+
 def test_what_was_deleted_during_an_export_is_left_out(tmp_path: Path) -> None:
     state = State()
     for number in range(50):

@@ -10,7 +10,7 @@ import pytest
 
 from levo.satellite.openapi import DocumentRefused
 from levo.satellite.web import read_apart as module
-from levo.satellite.web.read_apart import read_apart
+from levo.satellite.web.read_apart import ReaderBusy, read_apart
 
 
 def test_what_is_read_comes_back_as_json() -> None:
@@ -36,6 +36,13 @@ def test_what_is_read_comes_back_as_json() -> None:
 def test_why_it_is_refused_is_said(text: str, reason: str) -> None:
     with pytest.raises(DocumentRefused, match=reason):
         read_apart(text)
+
+
+def test_one_is_read_at_a_time() -> None:
+    with module._READING, pytest.raises(ReaderBusy):
+        read_apart("openapi: 3.1.0")
+
+    assert read_apart("openapi: 3.1.0") == b'{"openapi":"3.1.0"}'
 
 
 def test_a_reader_that_dies_refuses_the_document(monkeypatch: pytest.MonkeyPatch) -> None:

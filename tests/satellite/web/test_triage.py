@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from levo.satellite.catalog.place import place_of
 from levo.satellite.store import CatalogReader, EndpointFilter, EndpointRow
 from levo.satellite.store.userdata import UserData
+from levo.satellite.web import read_apart
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.problems import on_http_exception
 from levo.satellite.web.render import Renderer
@@ -138,6 +139,13 @@ def test_a_description_is_uploaded_as_json_or_yaml(site: Decided, document: str)
     assert site.post("/reference/description", document=document, **PLACE).status == 303
     kept = site.reader.description(("acme", "staging", "shop"))
     assert kept is not None and kept[0] == NOW and '"openapi":"3.1.0"' in kept[1]
+
+
+def test_one_description_is_read_at_a_time(site: Decided) -> None:
+    with read_apart._READING:
+        answer = site.post("/reference/description", document='{"openapi": "3.1.0"}', **PLACE)
+
+    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
 
 
 @pytest.mark.parametrize(

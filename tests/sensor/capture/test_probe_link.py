@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from levo.sensor.capture import probe_link
 from levo.sensor.capture.probe_link import ProbeLink
 from levo.sensor.capture.tlsprobe import ProbeSource
 from levo.tlsprobe.service import Libraries, Service
@@ -47,7 +50,8 @@ def test_it_is_connected_while_there_is_a_probe(tmp_path: Path) -> None:
                 statistics = link.statistics()
                 assert statistics is not None
             assert changes.get(timeout=30) is None
-            assert link.problem
+            assert link.problem == f"the probe at {path} has ended"
+        assert link.problems >= 2, "the first time it may have been looked for before it was there"
     finally:
         link.close()
         link.close()
@@ -55,12 +59,30 @@ def test_it_is_connected_while_there_is_a_probe(tmp_path: Path) -> None:
 
 def test_without_a_probe_there_is_a_reason_and_no_statistics(tmp_path: Path) -> None:
     link = ProbeLink(str(tmp_path / "probe.sock"), lambda _: None, US)
-    assert link.problem == "not looked for yet"
+    assert link.problem == ""
     link.start()
     link.close()
 
-    assert "no probe at" in link.problem
+    assert (link.problem, link.problems) == (f"no probe at {tmp_path}/probe.sock", 1)
     assert link.statistics() is None
+
+
+def test_at_the_usual_place_there_need_not_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe_link, "SOCKET", str(tmp_path / "probe.sock"))
+    link = ProbeLink(str(tmp_path / "probe.sock"), lambda _: None, US)
+    link.start()
+    link.close()
+
+    assert (link.problem, link.problems) == ("", 0)
+
+
+def test_a_place_that_cannot_be_reached_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    link = ProbeLink(str(tmp_path / "file" / "probe.sock"), lambda _: None, US)
+    link.start()
+    link.close()
+
+    assert link.problem.endswith("cannot be reached: Not a directory")
 
 
 def test_it_ends_while_it_reads(tmp_path: Path) -> None:

@@ -29,9 +29,7 @@ class Ring:
 
     def put(self, kind: int, random: bytes, secret: bytes, *, flags: int = 0) -> None:
         """A record, as the program writes it."""
-        record = struct.pack(
-            "<QQIIBB6s16s32s48s", 1, 1, 7, 1, kind, len(secret), b"", b"nginx", random, secret
-        )
+        record = struct.pack("<BB6s32s48s", kind, len(secret), b"", random, secret)
         header = struct.pack("<II", len(record) | flags, 0)
         os.pwrite(self.descriptor, header + record, 2 * PAGE + self._written)
         self._written += len(header) + len(record)
@@ -40,7 +38,7 @@ class Ring:
 
     def finish(self) -> None:
         """The last record is written to its end."""
-        os.pwrite(self.descriptor, struct.pack("<I", 128), 2 * PAGE + self._written - 136)
+        os.pwrite(self.descriptor, struct.pack("<I", 88), 2 * PAGE + self._written - 96)
 
     def count(self, hits_of: int, more: int) -> None:
         """Add to the counters: hits, and one of what became of them (1 to 5; 0: passed)."""

@@ -33,5 +33,10 @@ class Operation:
 
 
 def anonymous(path: str) -> str:
-    """Return *path* without the names of its parameters, by which paths are compared."""
+    """Return *path* without the names of its parameters."""
     return VARIABLE.sub("{}", path)
+
+
+def comparable(path: str) -> str:
+    """Return what paths are compared by: the names of parameters and a slash at the end say nothing."""
+    return anonymous(path).rstrip("/") or "/"

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import yaml
 
-from levo.satellite.openapi.swagger import from_swagger, is_swagger
+from levo.satellite.openapi.swagger import TooLarge, from_swagger, is_swagger
 
 MAX_DEPTH = 100
 MAX_NODES = 1_000_000
@@ -25,8 +25,8 @@ class DocumentRefused(Exception):
     """The document cannot be used. The text says why, in one line without content of the document."""
 
 
-def read_document(text: str, *, aliases: bool, as_yaml: bool = True) -> dict[str, Any]:
-    """Return the OpenAPI 3 document in *text*, JSON or (if *as_yaml*) YAML. Swagger 2.0 becomes OpenAPI 3.0.
+def read_document(text: str, *, aliases: bool) -> dict[str, Any]:
+    """Return the OpenAPI 3 document in *text*, JSON or YAML. Swagger 2.0 becomes OpenAPI 3.0.
 
     *aliases*: YAML may refer to what it has written before; the number of values is bounded all the same.
 
@@ -34,11 +34,14 @@ def read_document(text: str, *, aliases: bool, as_yaml: bool = True) -> dict[str
         DocumentRefused: it is neither JSON nor YAML, neither OpenAPI 3 nor Swagger 2.0, or past a bound.
     """
     try:
-        document = _read_yaml(text, aliases=aliases) if as_yaml else _read_json(text)
+        document = _read(text, aliases=aliases)
     except (ValueError, OverflowError, yaml.YAMLError, RecursionError):
-        raise DocumentRefused("neither JSON nor YAML" if as_yaml else "not JSON") from None
+        raise DocumentRefused("neither JSON nor YAML") from None
     if is_swagger(document):
-        return from_swagger(document)
+        try:
+            return from_swagger(document, MAX_NODES)
+        except TooLarge:
+            raise DocumentRefused(f"more than {MAX_NODES} values when written out as OpenAPI 3.0") from None
     if not isinstance(document, dict) or not str(document.get("openapi", "")).startswith("3."):
         raise DocumentRefused("neither an OpenAPI 3 nor a Swagger 2.0 document")
     return document
@@ -52,7 +55,7 @@ def _read_json(text: str) -> Any:
     return document
 
 
-def _read_yaml(text: str, *, aliases: bool) -> Any:
+def _read(text: str, *, aliases: bool) -> Any:
     if text.lstrip().startswith("{"):
         with suppress(orjson.JSONDecodeError):  # the flow style of YAML begins like JSON
             return _read_json(text)

@@ -3,11 +3,14 @@
 What the two say in different places is moved (the Swagger 2.0 specification beside OpenAPI 3.0.3): bodies and
 form fields become request bodies, ``host``, ``basePath`` and ``schemes`` become servers, types of parameters
 become schemas, ``definitions``, ``parameters``, ``responses`` and ``securityDefinitions`` become components.
+
+Swagger says some things once that OpenAPI says in each place: media types of a whole document, bodies that
+operations share, the host. What is written out so is counted before it is, and bounded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 Json = dict[str, Any]
@@ -34,6 +37,8 @@ _STYLES: dict[str, Json] = {
 }
 """By ``collectionFormat`` of a query parameter. OpenAPI has no tabs, commas stand for them."""
 _FLOWS = {"application": "clientCredentials", "accessCode": "authorizationCode"}
+_CHARACTERS = 16
+"""Of a text that count as one more value."""
 _JSON = ("application/json",)
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
@@ -44,14 +49,27 @@ def is_swagger(document: Any) -> bool:
     return isinstance(document, Mapping) and str(document.get("swagger")) == "2.0"
 
 
-def from_swagger(document: Mapping[str, Any]) -> Json:
-    """Return *document*, Swagger 2.0, as OpenAPI 3.0. What is not as the specification has it is left out."""
-    return _Converter(document).converted()
+class TooLarge(Exception):
+    """The document has too many values as OpenAPI 3.0."""
+
+
+def from_swagger(document: Mapping[str, Any], most: int) -> Json:
+    """Return *document*, Swagger 2.0, as OpenAPI 3.0. What is not as the specification has it is left out.
+
+    *most*: values that may be written out of what the document says once for several places; of a text, each
+    16 characters count as a value.
+
+    Raises:
+        TooLarge: there are more.
+    """
+    return _Converter(document, most).converted()
 
 
 class _Converter:
-    def __init__(self, document: Mapping[str, Any]) -> None:
+    def __init__(self, document: Mapping[str, Any], most: int) -> None:
         self._document = document
+        self._left = most
+        self._consumed, self._produced = _texts(document.get("consumes")), _texts(document.get("produces"))
         self._shared = {
             name: each for name, each in _items(document.get("parameters")) if isinstance(each, Mapping)
         }
@@ -66,8 +84,7 @@ class _Converter:
                 if each.get("in") not in ("body", "formData")
             },
             "responses": {
-                name: self._response(each, _media(document.get("produces")))
-                for name, each in _items(document.get("responses"))
+                name: self._response(each, self._produced) for name, each in _items(document.get("responses"))
             },
             "securitySchemes": {
                 name: _scheme(each)
@@ -78,7 +95,7 @@ class _Converter:
         found: Json = {
             "openapi": "3.0.3",
             "info": document.get("info", {}),
-            "servers": [{"url": url} for url in _servers(document)],
+            "servers": self._servers(document.get("schemes")),
             "paths": {path: self._path(item) for path, item in _items(document.get("paths"))},
             "components": {name: each for name, each in components.items() if each},
         }
@@ -104,21 +121,19 @@ class _Converter:
 
     def _operation(self, operation: Mapping[str, Any], shared: list[Mapping[str, Any]]) -> Json:
         own = self._parameters(operation.get("parameters"))
-        named = {(each.get("in"), each.get("name")) for each in own}
-        body = [
-            each
-            for each in (*own, *(p for p in shared if (p.get("in"), p.get("name")) not in named))
-            if _is_body(each)
-        ]
-        consumed = _media(operation.get("consumes", self._document.get("consumes")))
-        produced = _media(operation.get("produces", self._document.get("produces")))
+        named = {_name(each) for each in own}
+        whole = [each for each in shared if _is_body(each) and _name(each) not in named]
+        self._repeat(1, *whole)
+        body = [*(each for each in own if _is_body(each)), *whole]
+        consumed = _texts(operation["consumes"]) if "consumes" in operation else self._consumed
+        produced = _texts(operation["produces"]) if "produces" in operation else self._produced
         moved = ("parameters", "consumes", "produces", "responses", "schemes")
         found = {name: value for name, value in operation.items() if name not in moved}
         parameters = [self._parameter(each) for each in own if not _is_body(each)]
         if parameters:
             found["parameters"] = parameters
         if body:
-            found["requestBody"] = _body(body, consumed)
+            found["requestBody"] = self._body(body, consumed)
         found["responses"] = {
             str(status): response
             if str(status).startswith("x-")
@@ -126,10 +141,36 @@ class _Converter:
             for status, response in _items(operation.get("responses"))
         }
         if "schemes" in operation:
-            found["servers"] = [
-                {"url": url} for url in _servers({**self._document, "schemes": operation["schemes"]})
-            ]
+            found["servers"] = self._servers(operation["schemes"])
         return found
+
+    def _repeat(self, times: int, *values: Any) -> None:
+        """Count *values*, which are written *times* times more than the document says them.
+
+        Raises:
+            TooLarge: they are too many, together with those before.
+        """
+        for value in values if times else ():
+            self._left -= times * _size(value)
+            if self._left < 0:
+                raise TooLarge
+
+    def _servers(self, schemes: Any) -> list[Json]:
+        """Return servers; without ``host`` a path alone, which is that of whoever serves the document."""
+        host, base = self._document.get("host"), self._document.get("basePath")
+        base = base.rstrip("/") if isinstance(base, str) else ""
+        if not isinstance(host, str) or not host:
+            self._repeat(1, base)
+            return [{"url": base or "/"}]
+        listed = _texts(schemes) or ("https",)
+        self._repeat(len(listed), host, base)
+        return [{"url": f"{scheme}://{host}{base}"} for scheme in listed]
+
+    def _content(self, media: tuple[str, ...], schema: Json) -> Json:
+        """Return what bodies of *media* hold, all of one *schema*."""
+        self._repeat(1, *media)
+        self._repeat(len(media) - 1, schema)
+        return {each: {"schema": schema} for each in media}
 
     def _parameters(self, listed: Any) -> list[Mapping[str, Any]]:
         """Return *listed*, references followed: what they refer to may belong into a body."""
@@ -138,6 +179,7 @@ class _Converter:
             reference = each.get("$ref") if isinstance(each, Mapping) else None
             if isinstance(reference, str):
                 each = self._shared.get(reference.removeprefix("#/parameters/"))
+                self._repeat(1, each)
             if isinstance(each, Mapping):
                 found.append(each)
         return found
@@ -174,38 +216,41 @@ class _Converter:
         if "schema" in given:
             schema = _schema(given["schema"])
             media = ("application/octet-stream",) if _is_file(given["schema"]) else _JSON
-            found["content"] = {each: {"schema": schema} for each in produced or media}
+            found["content"] = self._content(produced or media, schema)
             for each, example in _items(given.get("examples")):
                 if each in found["content"]:
                     found["content"][each]["example"] = example
         return found
 
-
-def _body(parameters: list[Mapping[str, Any]], consumed: tuple[str, ...]) -> Json:
-    """Return a request body, of a parameter ``in: body`` or of those ``in: formData``."""
-    whole = next((each for each in parameters if each.get("in") == "body"), None)
-    if whole is not None:
-        body: Json = {name: whole[name] for name in ("description", "required") if name in whole}
-        schema = _schema(whole.get("schema", {}))
-        body["content"] = {media: {"schema": schema} for media in consumed or _JSON}
-        return body
-    fields = {str(each.get("name")): each for each in parameters}
-    schema = {"type": "object", "properties": {name: _schema_of(each) for name, each in fields.items()}}
-    required = [name for name, each in fields.items() if each.get("required") is True]
-    if required:
-        schema["required"] = required
-    default = _MULTIPART if any(_is_file(each) for each in fields.values()) else _FORM
-    media = [each for each in consumed if each in (_FORM, _MULTIPART)] or [default]
-    encoding = {
-        name: _STYLES[str(each.get("collectionFormat", "csv"))]
-        for name, each in fields.items()
-        if each.get("type") == "array" and str(each.get("collectionFormat", "csv")) in _STYLES
-    }
-    more = {"encoding": encoding} if encoding else {}
-    found: Json = {"content": {each: {"schema": schema, **more} for each in media}}
-    if required:
-        found["required"] = True
-    return found
+    def _body(self, parameters: list[Mapping[str, Any]], consumed: tuple[str, ...]) -> Json:
+        """Return a request body, of a parameter ``in: body`` or of those ``in: formData``."""
+        whole = next((each for each in parameters if each.get("in") == "body"), None)
+        if whole is not None:
+            body: Json = {name: whole[name] for name in ("description", "required") if name in whole}
+            body["content"] = self._content(consumed or _JSON, _schema(whole.get("schema", {})))
+            return body
+        fields = {str(each.get("name")): each for each in parameters}
+        schema: Json = {
+            "type": "object",
+            "properties": {name: _schema_of(each) for name, each in fields.items()},
+        }
+        required = [name for name, each in fields.items() if each.get("required") is True]
+        if required:
+            schema["required"] = required
+        default = _MULTIPART if any(_is_file(each) for each in fields.values()) else _FORM
+        media = tuple(each for each in consumed if each in (_FORM, _MULTIPART)) or (default,)
+        found: Json = {"content": self._content(media, schema)}
+        encoding = {
+            name: _STYLES[str(each.get("collectionFormat", "csv"))]
+            for name, each in fields.items()
+            if each.get("type") == "array" and str(each.get("collectionFormat", "csv")) in _STYLES
+        }
+        if encoding:
+            for content in found["content"].values():
+                content["encoding"] = encoding
+        if required:
+            found["required"] = True
+        return found
 
 
 def _schema_of(given: Mapping[str, Any]) -> Json:
@@ -259,15 +304,18 @@ def _scheme(given: Mapping[str, Any]) -> Json:
     return {"type": "oauth2", "flows": {_FLOWS.get(name, name): flow}, **about}
 
 
-def _servers(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield URLs; without ``host`` a path alone, which is that of whoever serves the document."""
-    host, base = document.get("host"), str(document.get("basePath") or "").rstrip("/")
-    schemes = document.get("schemes")
-    if not host:
-        yield base or "/"
-        return
-    for scheme in schemes if isinstance(schemes, list) and schemes else ["https"]:
-        yield f"{scheme}://{host}{base}"
+def _size(value: Any) -> int:
+    """Return how many values *value* consists of; of a text, some characters count as one more."""
+    if isinstance(value, str):
+        return 1 + len(value) // _CHARACTERS
+    if isinstance(value, Mapping):
+        return 1 + sum(_size(name) + _size(each) for name, each in value.items())
+    return 1 + sum(map(_size, value)) if isinstance(value, list) else 1
+
+
+def _name(parameter: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what tells a parameter from the others."""
+    return str(parameter.get("in")), str(parameter.get("name"))
 
 
 def _is_body(parameter: Mapping[str, Any]) -> bool:
@@ -278,8 +326,12 @@ def _is_file(schema: Any) -> bool:
     return isinstance(schema, Mapping) and schema.get("type") == "file"
 
 
-def _media(listed: Any) -> tuple[str, ...]:
-    return tuple(str(each) for each in listed) if isinstance(listed, list) else ()
+def _texts(listed: Any) -> tuple[str, ...]:
+    return (
+        tuple(dict.fromkeys(each for each in listed if isinstance(each, str)))
+        if isinstance(listed, list)
+        else ()
+    )
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:

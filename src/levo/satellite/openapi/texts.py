@@ -13,7 +13,7 @@ from typing import Any
 
 from levo.satellite.openapi.comparison.description import Described, Description, Document
 from levo.satellite.openapi.components import REFERENCE
-from levo.satellite.openapi.operation import VARIABLE, anonymous
+from levo.satellite.openapi.operation import VARIABLE, comparable
 
 _INFO = ("title", "summary", "description", "termsOfService", "contact", "license", "version")
 _OPERATION = ("operationId", "summary", "description", "tags", "externalDocs")
@@ -52,11 +52,11 @@ class _Keeper:
         by_path: dict[tuple[str, str], Described] = {}
         for described in self._written.operations.values():
             for base in ("", *described.servers):
-                by_path[described.method.lower(), _key(base + described.path)] = described
+                by_path[described.method.lower(), comparable(base + described.path)] = described
         paths: dict[str, Any] = {}
         for path, item in document["paths"].items():
             operations = {method: each for method, each in item.items() if isinstance(each, dict)}
-            key = _key(path)
+            key = comparable(path)
             found = {method: by_path[method, key] for method in operations if (method, key) in by_path}
             named = next((described.path for described in found.values()), path)
             names = dict(zip(VARIABLE.findall(path)[::-1], VARIABLE.findall(named)[::-1], strict=False))
@@ -152,7 +152,6 @@ class _Keeper:
             for operation in item.values()
             if isinstance(operation, dict)
             for tag in operation.get("tags", ())
-            if isinstance(tag, str)
         }
         tags = [*kept, *({"name": tag} for tag in sorted(used - names))]
         if tags:
@@ -173,11 +172,6 @@ class _Keeper:
         _rename(self._document, {REFERENCE + old: REFERENCE + new for old, new in names.items()})
 
 
-def _key(path: str) -> str:
-    """Return what paths are compared by: a trailing slash and the names of parameters say nothing."""
-    return anonymous(path).rstrip("/") or "/"
-
-
 def _renamed(path: str, names: Mapping[str, str]) -> str:
     """Return *path* with new names of its parameters."""
     return VARIABLE.sub(lambda name: f"{{{names.get(name[1], name[1])}}}", path)
@@ -186,6 +180,8 @@ def _renamed(path: str, names: Mapping[str, str]) -> str:
 def _copy(names: tuple[str, ...], source: Any, target: dict[str, Any]) -> None:
     for name in names if isinstance(source, Mapping) else ():
         value = source.get(name)
+        if name == "tags":
+            value = [tag for tag in _listed(value) if isinstance(tag, str)]
         if value and isinstance(value, _KINDS.get(name, str)):
             target[name] = value
 

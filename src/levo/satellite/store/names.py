@@ -19,6 +19,7 @@ MAX_NAMES = 20_000
 """Proven names of one application, and those proven by one caller alone."""
 MAX_UNPROVEN = 20_000
 """Names of one application that are remembered without being proven: those with most evidence."""
+_TABLES = ("name", "unproven_name", "name_caller")
 APPLICATION = "organization = ? AND environment = ? AND application = ?"
 _RULE = "name rule"
 """The fact that says that every name in the knowledge of places is in the tables."""
@@ -212,6 +213,20 @@ class NameTable:
                 f" WHERE {APPLICATION} ORDER BY evidence, mark LIMIT ?)",
                 (*application, *application, count - MAX_UNPROVEN),
             )
+
+    def remove_if_gone(self, application: Application) -> None:
+        """Delete what is known of the names of an application that has no place any more.
+
+        Names that a description gives are proven again by its first traffic.
+        """
+        execute = self._connection.execute
+        if execute(f"SELECT 1 FROM place WHERE {APPLICATION} LIMIT 1", application).fetchone() is not None:
+            return
+        for table in _TABLES:
+            execute(f"DELETE FROM {table} WHERE {APPLICATION}", application)
+        self._callers.pop(application, None)
+        if application in self._proven:
+            self._proven[application].replace(self._read(application))
 
     def take_dropped(self) -> int:
         """Return how many unproven names there was no room for since this was last asked."""

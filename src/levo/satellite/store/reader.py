@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -147,6 +147,20 @@ _REFUSED = (
     "FROM place WHERE endpoint = 0 AND EXISTS (SELECT 1 FROM json_each(place.statuses)"
     f" WHERE CAST(key AS INTEGER) NOT IN ({', '.join(map(str, sorted(ABSENT_STATUSES)))}))"
 )
+_REFUSED_ROW = (
+    "organization, environment, application, host, method, path_key, exchanges, statuses, first_seen_ns,"
+    " last_seen_ns"
+)
+_REFUSED_ORDER = "last_seen_ns DESC, id"
+
+
+def _refused_row(row: tuple[Any, ...]) -> RefusedRow:
+    *place, path_key, exchanges, statuses, first_seen_ns, last_seen_ns = row
+    organization, environment, application, host, method = place
+    return RefusedRow(
+        organization, environment, application, host, method, shown_place(path_key), exchanges,
+        _read_statuses(statuses), first_seen_ns, last_seen_ns,
+    )  # fmt: skip
 
 
 class ApplicationRow(msgspec.Struct, frozen=True):
@@ -506,24 +520,28 @@ class CatalogReader:
         with self._connection() as connection:
             (total,) = connection.execute(f"SELECT count(*) {_REFUSED}").fetchone()
             rows = connection.execute(
-                "SELECT organization, environment, application, host, method, path_key, exchanges, statuses,"
-                f" first_seen_ns, last_seen_ns {_REFUSED} ORDER BY last_seen_ns DESC, id LIMIT ? OFFSET ?",
+                f"SELECT {_REFUSED_ROW} {_REFUSED} ORDER BY {_REFUSED_ORDER} LIMIT ? OFFSET ?",
                 (limit, offset),
             ).fetchall()
-        return total, [
-            RefusedRow(
-                row[0], row[1], row[2], row[3], row[4], shown_place(row[5]), row[6], _read_statuses(row[7]),
-                row[8], row[9],
-            )
-            for row in rows
-        ]  # fmt: skip
+        return total, [_refused_row(row) for row in rows]
 
     def each_refused(self) -> Iterator[RefusedRow]:
-        """Yield all paths that were only refused, a page in memory at a time."""
-        offset = 0
-        while rows := self.refused(limit=1000, offset=offset)[1]:
-            yield from rows
-            offset += len(rows)
+        """Yield all paths that are only refused now, in the same order, as :meth:`each_endpoint` does.
+
+        One that was answered with success in the meantime is left out.
+        """
+        with self._connection() as connection:
+            found = connection.execute(f"SELECT id {_REFUSED} ORDER BY {_REFUSED_ORDER}")
+            identities = array("q", (identity for (identity,) in found))
+        for at in range(0, len(identities), _BATCH):
+            part = identities[at : at + _BATCH]
+            marks = ",".join("?" * len(part))
+            with self._connection() as connection:
+                rows = connection.execute(
+                    f"SELECT id, {_REFUSED_ROW} {_REFUSED} AND id IN ({marks})", list(part)
+                ).fetchall()
+            by_id = {row[0]: _refused_row(row[1:]) for row in rows}
+            yield from (by_id[identity] for identity in part if identity in by_id)
 
     def applications(self, *, limit: int = 100, offset: int = 0) -> tuple[int, list[ApplicationRow]]:
         """Return how many applications there are, and *limit* of them from *offset* on, by name."""

@@ -114,9 +114,12 @@ class SensitiveTable:
         self._all_looked: bool | None = None
         """Whether the catalog says so, None while that is not known."""
 
-    @property
-    def all_looked(self) -> bool:
-        """Whether all endpoints were looked at once by the rules of this release."""
+    def start_over_if_rules_changed(self) -> bool:
+        """Make all endpoints due that were looked at by the rules of another release.
+
+        Returns:
+            Whether all were looked at once by the rules of this one.
+        """
         if self._all_looked is None:
             row = self._connection.execute("SELECT value FROM fact WHERE name = ?", (_LOOKED,)).fetchone()
             self._all_looked = row is not None and row[0] == _rules()
@@ -155,7 +158,7 @@ class SensitiveTable:
 
     def note_all_looked(self) -> bool:
         """Remember that all endpoints were looked at; return whether that is news."""
-        news = not self.all_looked
+        news = not self.start_over_if_rules_changed()
         if news:
             self._connection.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (_LOOKED, _rules()))
             self._all_looked = True

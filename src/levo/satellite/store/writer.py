@@ -333,7 +333,7 @@ class CatalogWriter:
         connection = self._connection
         sensitive = self._sensitive
         try:
-            all_looked = sensitive.all_looked
+            all_looked = sensitive.start_over_if_rules_changed()
             due = sensitive.due(-1 if most is None else most)
             if all_looked and not due:
                 return None
@@ -375,6 +375,7 @@ class CatalogWriter:
                 self._take_back(error)
             finally:
                 self._places.forget()
+                self._names.forget()
                 self._read_again()
             raise
         return gone
@@ -424,11 +425,17 @@ class CatalogWriter:
             self._decisions.pop(scope, None)
         exchanges = noise = 0.0
         for scope in admission.displaced:
-            gone = self._forget_host(scope)
+            gone = self._remove_host(scope)  # the host that gets the room is of the same application
             exchanges, noise = exchanges + gone.exchanges, noise + gone.noise
         return Removed(exchanges, noise)
 
     def _forget_host(self, scope: Scope) -> Removed:
+        """Delete all that is known of a host, and with an application's last one the application's names."""
+        gone = self._remove_host(scope)
+        self._names.remove_if_gone(scope.application_key)
+        return gone
+
+    def _remove_host(self, scope: Scope) -> Removed:
         self._paths.remove(scope)
         self._decisions.pop(scope, None)
         return self._endpoints.remove_host(scope)

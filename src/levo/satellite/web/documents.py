@@ -21,7 +21,6 @@ from levo.satellite.openapi import (
     Statement,
     compare,
     keep_texts,
-    read_document,
     render_document,
 )
 from levo.satellite.openapi.document import VERSIONS
@@ -35,6 +34,7 @@ from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.exports import Table, download, table_response
 from levo.satellite.web.json_body import etagged
 from levo.satellite.web.problems import BadParameter
+from levo.satellite.web.read_apart import ReaderBusy, read_apart
 
 _PLACE = ("organization", "environment", "application")
 MAX_DESCRIPTION_BYTES = 16 << 20
@@ -64,10 +64,9 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
     async def upload(request: Request) -> Response:
         parameters.only(request.query_params, *_PLACE)
         octets = await read_bounded(request, MAX_DESCRIPTION_BYTES)
-        document = await run_in_threadpool(_read_json, octets)
+        text = await run_in_threadpool(read_uploaded, octets)
         reader = catalogs.reader(request)
         place = await run_in_threadpool(_place, reader, request.query_params)
-        text = orjson.dumps(document).decode()  # what is up to MAX_DEPTH deep can be written
         await run_in_threadpool(store_description, reader.path, place, time.time_ns(), text)
         catalogs.on_decided()
         return Response(status_code=204)
@@ -126,17 +125,21 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
     ]
 
 
-def _read_json(octets: bytes) -> dict[str, Any]:
-    """Return an OpenAPI document.
+def read_uploaded(octets: bytes) -> str:
+    """Return an uploaded OpenAPI 3 document, JSON or YAML, as JSON. It is read in a process of its own.
 
     Raises:
-        HTTPException: it is something else, or past a bound of what may be uploaded.
+        HTTPException: it is something else, past a bound of uploads, or comes while another is read.
     """
     try:
-        return read_document(octets.decode(), aliases=False, as_yaml=False)
+        return read_apart(octets.decode()).decode()
     except (UnicodeDecodeError, DocumentRefused) as error:
         reason = error if isinstance(error, DocumentRefused) else "not UTF-8"
         raise HTTPException(400, f"the description cannot be used: {reason}") from None
+    except ReaderBusy:
+        raise HTTPException(
+            503, "another description is being read; try again", {"retry-after": "5"}
+        ) from None
 
 
 def _place(reader: CatalogReader, query: QueryParams) -> tuple[str, str, str]:

@@ -10,6 +10,7 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 
 import orjson
 
@@ -19,14 +20,31 @@ MAX_SECONDS = 60
 """Of the clock; of CPU, half."""
 _MAX_MEMORY_BYTES = 1 << 30
 _REFUSED = 3
+_READING = threading.Lock()
+
+
+class ReaderBusy(Exception):
+    """Another description is being read."""
 
 
 def read_apart(text: str) -> bytes:
     """Return the OpenAPI 3 document in *text*, JSON or YAML without aliases, as JSON.
 
+    One at a time: each takes the processor for seconds and hundreds of megabytes.
+
     Raises:
         DocumentRefused: see ``read_document``; or it took too much time or memory.
+        ReaderBusy: another one is being read.
     """
+    if not _READING.acquire(blocking=False):
+        raise ReaderBusy
+    try:
+        return _read(text)
+    finally:
+        _READING.release()
+
+
+def _read(text: str) -> bytes:
     command = [sys.executable, "-m", __name__]
     try:
         done = subprocess.run(

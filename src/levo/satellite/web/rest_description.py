@@ -42,8 +42,10 @@ _VIEW = {
 }
 _OPENAPI = {
     "type": "object",
-    "required": ["openapi"],
-    "properties": {"openapi": {"type": "string", "pattern": r"^3\."}},
+    "anyOf": [
+        {"required": ["openapi"], "properties": {"openapi": {"type": "string", "pattern": r"^3\."}}},
+        {"required": ["swagger"], "properties": {"swagger": {"type": "string", "const": "2.0"}}},
+    ],
 }
 
 
@@ -154,7 +156,8 @@ def rest_description() -> dict[str, Any]:
                 "Upload the description of an application (role editor).",
                 "204",
                 place,
-                {"application/json": _OPENAPI},
+                {"application/json": _OPENAPI, "application/yaml": _OPENAPI},
+                busy=True,
             ),
             "delete": _change("Forget the uploaded description (role editor).", "204", place),
         },
@@ -221,6 +224,7 @@ def _change(
     body: dict[str, dict[str, Any]] | None = None,
     *,
     json: bool = False,
+    busy: bool = False,
 ) -> dict[str, Any]:
     done: dict[str, Any] = {"description": "Done."}
     if json:
@@ -230,7 +234,7 @@ def _change(
     if body is not None:
         content = {media: {"schema": schema} for media, schema in body.items()}
         described["requestBody"] = {"required": True, "content": content}
-        codes += ["408", "413", "415"]
+        codes += ["408", "413", "415", *(["503"] if busy else [])]
     described["responses"] = {status: done, **_problems(*codes)}
     return described
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from typing import cast
 from urllib.parse import urlencode
 
@@ -15,14 +14,12 @@ from starlette.routing import Route
 from levo.satellite.access import Identity
 from levo.satellite.catalog.place import place_of
 from levo.satellite.learn.paths.known import anonymous_pattern
-from levo.satellite.openapi import DocumentRefused
 from levo.satellite.store import EndpointRow
 from levo.satellite.store.descriptions import store_description
 from levo.satellite.store.userdata import AuditLog, DecisionKind, Decisions, Removals, Views
 from levo.satellite.web.catalogs import CatalogPages, Catalogs
-from levo.satellite.web.documents import MAX_DESCRIPTION_BYTES
+from levo.satellite.web.documents import MAX_DESCRIPTION_BYTES, read_uploaded
 from levo.satellite.web.forms import Form, back, field, form_route, html_or_json
-from levo.satellite.web.read_apart import read_apart
 from levo.satellite.web.render import Renderer
 
 _PLACE = ("organization", "environment", "application")
@@ -49,8 +46,6 @@ class Triage(CatalogPages):
         self._views = views
         self._removals = removals
         self._audit = audit
-        self._reading = threading.Lock()
-        """Reading a description takes the processor for seconds and hundreds of megabytes: one at a time."""
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -161,14 +156,7 @@ class Triage(CatalogPages):
             field(form, "environment", 200),
             field(form, "application", 200),
         )
-        if not self._reading.acquire(blocking=False):
-            raise HTTPException(503, "another description is being read; try again", {"retry-after": "5"})
-        try:
-            kept = read_apart(form.get("document", "")).decode()
-        except DocumentRefused as refused:
-            raise HTTPException(400, f"document: {refused}") from None
-        finally:
-            self._reading.release()
+        kept = read_uploaded(form.get("document", "").encode(errors="replace"))
         reader = self._catalogs.reader(request)
         if not any(
             (row.organization, row.environment, row.application) == place for row in reader.each_application()

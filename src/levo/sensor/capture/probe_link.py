@@ -33,8 +33,11 @@ class ProbeLink:
         self._ring: Ring | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="levo-tls-probe", daemon=True)
-        self.problem = "not looked for yet"
-        """Why there are no secrets; empty while there are."""
+        self.problem = ""
+        """Why there are no secrets; empty while there are, and where none are expected: at the usual place
+        there may never have been a probe."""
+        self.problems = 0
+        """How often that became another one."""
 
     def start(self) -> None:
         """Begin to look for the probe. After privileges were given up: threads have their own."""
@@ -54,28 +57,44 @@ class ProbeLink:
             self._thread.join(RETRY_S)
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while True:
             try:
                 ring = ask_ring(self._path, self._users)
+            except (FileNotFoundError, ConnectionRefusedError):
+                self._miss()
             except OSError as error:
-                self.problem = f"no probe at {self._path}: {error.strerror or error}"
+                self._say(f"the probe at {self._path} cannot be reached: {error.strerror or error}")
             except ProbeError as error:
-                self.problem = str(error)
+                self._say(str(error))
             else:
                 self._read(ring)
-            self._stop.wait(RETRY_S)
+            if self._stop.wait(RETRY_S):
+                return
 
     def _read(self, ring: Ring) -> None:
         try:
             self._source.adopt(ring.secrets, ring.counters, ring.size_bytes)
         except (OSError, ValueError) as error:
-            self.problem = f"the ring of the probe at {self._path} cannot be read: {error}"
+            self._say(f"the ring of the probe at {self._path} cannot be read: {error}")
             ring.close()
             return
         self._ring, self.problem = ring, ""
         self._changed(self._source)
         if not self._stop.is_set():
             ring.wait()
+        self._ring = None
+        self._miss()
         self._changed(None)
-        self._ring, self.problem = None, "the probe has ended"
         ring.close()
+
+    def _miss(self) -> None:
+        """There is no probe: a problem if there was one, or if this is not where each sensor looks."""
+        if self._source.connected:
+            self._say(f"the probe at {self._path} has ended")
+        else:
+            self._say("" if self._path == SOCKET else f"no probe at {self._path}")
+
+    def _say(self, problem: str) -> None:
+        if problem != self.problem:
+            self.problem = problem
+            self.problems += bool(problem)

@@ -67,6 +67,20 @@ def test_codings_are_undone_where_burp_left_them(head: bytes, body: bytes) -> No
     assert trace.response_body == b'{"id": 7}'
 
 
+@pytest.mark.parametrize("text", ["a\u0085b", "\u2026b", "\u00e0", "a\x0bb\x1cc"])
+def test_octets_within_a_field_end_no_line(text: str) -> None:
+    """As 0x85 of UTF-8, which is a line end of Unicode, and 0xA0, which is its white space."""
+    head = f"HTTP/1.1 200 OK\r\nX-Before: \t{text} \r\nContent-Type: application/json\r\n\r\n".encode()
+    packed = item(received=head + b'{"id": 7}')
+    (found,) = burp_entries(f"<items>{packed}</items>".encode())
+
+    assert [(each["name"], each["value"].encode("latin-1")) for each in found["response"]["headers"]] == [
+        ("X-Before", text.encode()),
+        ("Content-Type", b"application/json"),
+    ]
+    assert base64.b64decode(found["response"]["content"]["text"]) == b'{"id": 7}'
+
+
 def test_an_item_without_response_is_counted() -> None:
     traces, report = read(item(received=b""))
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from levo.satellite.openapi import Operation, compare
+from levo.satellite.openapi.comparison import matching
 from tests.satellite.openapi.learned import operations, trace
 
 HOST = "shop.example"
@@ -80,3 +81,22 @@ def test_a_path_of_any_length_that_nothing_describes_is_a_shadow() -> None:
     found = compare(described("/teams/{id}", "/teams/all"), learned)
 
     assert (found.shadow, found.ambiguous) == ((("GET", "/files/{path+}"),), ())
+
+
+def test_details_are_asked_for_only_where_a_path_of_any_length_was_learned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each operation is matched once where nothing can be ambiguous, however many there are."""
+    asked: list[str] = []
+    match = matching.Matching._match
+
+    def counted(self: matching.Matching, operation: Operation, prefix: str) -> Any:
+        asked.append(operation.path)
+        return match(self, operation, prefix)
+
+    monkeypatch.setattr(matching.Matching, "_match", counted)
+    paths = [f"/teams/{word}/{{id}}" for word in ("likes", "posts", "files")]
+    found = compare(described(*paths), [Operation("GET", path, HOST) for path in paths])
+
+    assert (found.shadow, found.ambiguous) == ((), ())
+    assert asked == paths

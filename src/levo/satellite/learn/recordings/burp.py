@@ -13,6 +13,8 @@ from xml.parsers import expat
 from levo.satellite.learn.recordings.entry import Entry, Headers, entry, request_of, response_of
 
 _PIECE = 1 << 16
+_SPACE = " \t"
+"""Around a field value (RFC 9110, section 5.6.3)."""
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _CHUNK = re.compile(rb"\s*([0-9A-Fa-f]{1,8})[^\r\n]*\r?\n")
 _TIME = "%a %b %d %H:%M:%S %Z %Y"
@@ -93,10 +95,10 @@ def _message(octets: bytes) -> tuple[str, Headers, bytes]:
     """Return start line, header fields and body of a message as it was on the wire."""
     found = _BLANK_LINE.search(octets)
     head, body = (octets, b"") if found is None else (octets[: found.start()], octets[found.end() :])
-    # Not splitlines(): it also ends lines at octets that stand within UTF-8.
+    # Not splitlines() and strip(): they also take 0x85 and 0xA0, which stand within UTF-8, for white space.
     line, *lines = [each.rstrip("\r") for each in head.decode("latin-1").split("\n")]
     headers = [
-        (name.strip(), value.strip())
+        (name.strip(_SPACE), value.strip(_SPACE))
         for name, colon, value in (each.partition(":") for each in lines)
         if colon
     ]

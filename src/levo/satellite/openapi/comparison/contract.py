@@ -21,6 +21,7 @@ from levo.satellite.openapi.comparison.description import (
 from levo.satellite.openapi.comparison.schemas import SchemaChanges
 from levo.satellite.openapi.comparison.values import Reader, canonical
 from levo.satellite.openapi.comparison.verdict import Change, Effect, Level, Place
+from levo.satellite.openapi.operation import comparable
 
 _EVERY = "*"
 _STYLES = {"query": "form", "cookie": "form", "path": "simple", "header": "simple"}
@@ -75,10 +76,7 @@ class _Contract:
                 self._add(place, "server added", Level.COMPATIBLE, url)
             return dict(before), dict(after)
         whole = [
-            {
-                (method, f"{each.servers[0]}{path}".rstrip("/") or "/"): each
-                for (method, path), each in side.items()
-            }
+            {(method, comparable(f"{each.servers[0]}{path}")): each for (method, path), each in side.items()}
             for side in (before, after)
         ]
         if whole[0].keys() & whole[1].keys() or not before.keys() & after.keys():

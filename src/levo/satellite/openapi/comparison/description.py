@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from levo.satellite.openapi.operation import VARIABLE, anonymous
+from levo.satellite.openapi.operation import VARIABLE, comparable
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _MAX_HOPS = 20
@@ -56,8 +56,9 @@ class Description:
             for method in METHODS:
                 operation = item.get(method)
                 if isinstance(operation, Mapping):
-                    key = (method, anonymous(str(path)).rstrip("/") or "/")
-                    self.operations[key] = self._described(method, str(path), item, operation)
+                    self.operations[method, comparable(str(path))] = self._described(
+                        method, str(path), item, operation
+                    )
 
     @property
     def old(self) -> bool:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from levo.satellite.learn.schema import Knowledge, Node
 from levo.satellite.learn.schema.merging import absorb
 from levo.satellite.openapi.comparison.description import Described, Description, server_urls
-from levo.satellite.openapi.operation import VARIABLE, Operation, anonymous
+from levo.satellite.openapi.operation import VARIABLE, Operation, comparable
 
 LONGEST_PREFIX = 4
 """Segments of a server path that nobody described."""
@@ -107,7 +107,7 @@ class Matching:
         if not path.startswith(prefix) or path[len(prefix) : len(prefix) + 1] not in ("/", ""):
             return None
         method = operation.method.lower()
-        path = anonymous(path[len(prefix) :]).rstrip("/") or "/"
+        path = comparable(path[len(prefix) :])
         if (method, path) in self._described:
             return method, path
         segments = path.split("/")
