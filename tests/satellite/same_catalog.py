@@ -27,6 +27,7 @@ import orjson
 from levo.satellite.learn import BodyBudget, Detectors, LearnSettings, NameRule, State
 from levo.satellite.learn.paths.state import PathState
 from levo.satellite.learn.paths.statement import GivenOut
+from levo.satellite.learn.schema import Knowledge, Node
 from levo.satellite.learn.state import absorb
 from levo.satellite.learner import learn_record
 from levo.satellite.openapi import render_document
@@ -42,8 +43,8 @@ NAMES = NameRule()
 """As a Satellite has it."""
 CAPS = ("endpoint_limit_exchanges", "absent_limit_exchanges")
 """Counters of what was left out for lack of room."""
-GIVEN_OUT = "values given out"
-"""The other bound that is not a function of the set of exchanges (docs/decisions/0009)."""
+GIVEN_OUT, CROWDED = "values given out", "properties that are not proven"
+"""The other bounds that are not a function of the set of exchanges (docs/decisions/0009)."""
 SLOWER = 25
 LEARNED_S = 1800.0
 """For learning all that was sent at full speed, on a busy machine."""
@@ -57,12 +58,15 @@ class Shown(NamedTuple):
     counters: dict[str, float]
     given_out: int
     """Values of responses that are remembered of a host, the greatest number."""
+    crowded: bool
+    """Whether an object had more unproven names than are kept apart."""
 
     @property
     def caps(self) -> list[str]:
         """Bounds that were reached and can make the order show."""
         reached = [name for name in CAPS if self.counters.get(name)]
-        return [*reached, GIVEN_OUT] if self.given_out >= GivenOut.MOST else reached
+        reached += [GIVEN_OUT] * (self.given_out >= GivenOut.MOST)
+        return [*reached, CROWDED] if self.crowded else reached
 
     @property
     def names(self) -> set[tuple[object, ...]]:
@@ -78,8 +82,10 @@ def shown(path: Path) -> Shown:
     """Read the catalog at *path*."""
     reader = CatalogReader(path)
     documents = {}
+    crowded = False
     for row in reader.applications()[1]:
         operations = reader.operations((row.organization, row.environment, row.application))
+        crowded |= any(node.crowded for each in operations for node in nodes(each.knowledge))
         for version in ("3.0", "3.1"):
             document = render_document(row.application, operations, version=version)
             documents[f"{row.application} {version}"] = orjson.dumps(document)
@@ -94,7 +100,14 @@ def shown(path: Path) -> Shown:
         for table in ("paths", "path_log"):
             for (octets,) in connection.execute(f"SELECT state FROM {table}"):
                 given_out.append(len(PathState.from_bytes(octets, KEY).given_out.sorted()))
-    return Shown(documents, endpoints, counters, max(given_out))
+    return Shown(documents, endpoints, counters, max(given_out), crowded)
+
+
+def nodes(known: Knowledge) -> Iterator[Node]:
+    """Yield the nodes of the bodies of *known*."""
+    for bodies in (known.bodies, *(each.bodies for each in known.responses.values())):
+        for body in bodies.values():
+            yield from body.schema.walk()
 
 
 class Catalog:

@@ -7,12 +7,14 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
 
 from levo.satellite.learn import Detectors, LearnSettings, NameRule, Origin, State, Trace, learn
 from levo.satellite.learn.naming import Application
+from levo.satellite.learn.schema.packing import pack_node
 from levo.satellite.openapi import Operation, render_document
 from levo.satellite.queue import Position
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
@@ -36,6 +38,7 @@ class Catalog:
 
     def __init__(self, folder: Path, rule: NameRule = RULE) -> None:
         self.folder, self.rule = folder, rule
+        folder.mkdir(exist_ok=True)
         self.path = folder / DATABASE_NAME
         (folder / KEY_NAME).write_bytes(KEY)
         self._open()
@@ -370,6 +373,34 @@ def test_a_flood_of_names_displaces_no_proven_one(catalog: Catalog) -> None:
     assert {"lumiko", "zorbal"} <= schema.children.keys() and "karpo" in schema.children["zorbal"].children
     assert schema.children["lumiko"].integers == 44 and not schema.folded and schema.crowded
     assert schema.other is not None and 0 < schema.unnamed <= 80
+
+
+def test_many_names_are_the_same_schema_however_they_came(tmp_path: Path) -> None:
+    """An object of 280 names, half of which are proven sooner or later."""
+    names = [f"{a}{b}{c}ov" for a in "bdfgklm" for b in "aeiou" for c in "lmnrstvz"]
+    rng = Random(1)
+    traces = [
+        asked(
+            number,
+            f"10.0.0.{number % 3}",
+            body={name: number for name in (*rng.sample(names[:140], 20), *rng.sample(names[140:], 2))},
+        )
+        for number in range(50)
+    ]
+    found = set()
+    for size, seed in ((50, 0), (1, 0), (7, 1), (10, 2)):
+        mixed = list(traces)
+        Random(seed).shuffle(mixed)
+        catalog = Catalog(tmp_path / f"{size}")
+        for at in range(0, len(mixed), size):
+            catalog.learn(*mixed[at : at + size])
+        (operation,) = catalog.operations()
+        schema = operation.knowledge.bodies["application/json"].schema
+        assert 100 < len(schema.children) <= 160 and schema.unnamed > 50 and schema.other is None
+        found.add((pack_node(schema), schema.unnamed))
+        catalog.writer.close()
+
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8])
