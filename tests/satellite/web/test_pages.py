@@ -6,14 +6,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from bench.satellite.seed import seed
 from starlette.applications import Starlette
 
 from levo.satellite.catalog.place import place_of
-from levo.satellite.learn import Trace
+from levo.satellite.learn import Detectors, LearnSettings, NameRule, State, Trace, learn
+from levo.satellite.queue import Position
 from levo.satellite.readiness import Readiness
-from levo.satellite.store import CatalogReader, EndpointFilter
+from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.userdata import UserData
 from levo.satellite.supervisor import SupervisorStatistics
 from levo.satellite.web.catalogs import Catalogs
@@ -236,6 +238,27 @@ def test_the_endpoints_that_fail_are_those_of_the_range(tmp_path: Path) -> None:
 
     assert "/new" in shown["1h"] and "/old" not in shown["1h"] and "over 1h" in shown["1h"]
     assert "/new" in shown["7d"] and "/old" in shown["7d"]
+
+
+def test_an_endpoint_says_how_many_names_it_does_not_show(tmp_path: Path) -> None:
+    rule = NameRule(alone_after_ns=SECOND)
+    with CatalogWriter(tmp_path / "catalog", names=rule) as writer:
+        for number in range(3):
+            settings = LearnSettings(Detectors(), names=rule, known_names=writer.known_names)
+            state = State()
+            at_ns = NOW + number * SECOND
+            names = f"zorbal={number}&x{'abc'[number]}q=1"
+            asked = trace(f"/things/{number}", end_ns=at_ns)
+            learn(
+                state,
+                msgspec.structs.replace(asked, query=names, client="10.0.0.1", start_ns=at_ns),
+                settings,
+            )
+            writer.commit(state, Position(1, number + 1))
+    page = Site(tmp_path, None).get("/endpoints/1")
+
+    assert "3 names in its messages are not shown" in page
+    assert "zorbal" in page and "one caller</span>" in page and "xbq" not in page
 
 
 @pytest.mark.parametrize("path", ["/", "/endpoints/1", "/changes"])

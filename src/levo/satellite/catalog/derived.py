@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -36,7 +37,8 @@ class DerivedCatalog:
             return Operation()
         document = render_document("", [found], annotate=False, shared=False)
         written = next((o for item in document["paths"].values() for o in item.values()), None)
-        return Operation() if written is None else shown_operation(written)
+        shown = Operation() if written is None else shown_operation(written)
+        return replace(shown, unproven=found.unnamed)
 
     def changes(
         self, *, endpoint: int | None = None, kind: str = "", limit: int = 100, offset: int = 0

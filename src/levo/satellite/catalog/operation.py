@@ -37,6 +37,8 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     messages: tuple[tuple[str, tuple[Content, ...]], ...] = ()
     """(title, contents) of the request body and of each answer."""
+    unproven: int = 0
+    """Names in its messages that are not shown, because they may be values (docs/learning.md)."""
 
 
 def shown_operation(written: Mapping[str, Any]) -> Operation:

@@ -152,6 +152,7 @@ class Pages(CatalogPages):
             link=lambda **changes: link({}, **changes),
             parameters=operation.parameters,
             operation=operation.messages,
+            unproven=operation.unproven,
             fields=sensitive_of(reader, row),
             changes=derived.changes(endpoint=row.id, limit=20)[1],
             here=f"/endpoints/{row.id}",
