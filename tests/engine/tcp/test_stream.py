@@ -136,6 +136,21 @@ def test_segments_that_are_held_are_bounded_by_number():
     assert_balanced(line.engine.statistics())
 
 
+def test_every_octet_counts_where_memory_ends_within_a_segment():
+    """A segment around others that are held already is kept in pieces, as long as there is room for them."""
+    line = Line(max_memory_bytes=1 << 20, max_held_bytes=64 << 20)
+    line.give(True, 1, 1, REQUEST.replace(b"30", b"9000000"))
+    for start in range(1_000, 9_000_000, 50_000):
+        for at in range(start, start + 50_000, 1_000):
+            line.give(True, at, 1, b"d" * 10)
+        line.give(True, start, 1, b"d" * 50_000)
+    line.engine.finish()
+
+    statistics = line.engine.statistics()
+    assert statistics["payload_bytes_evicted"] > 0
+    assert_balanced(statistics)
+
+
 @pytest.mark.parametrize("order", ["scattered", "upwards", "downwards"])
 @pytest.mark.parametrize("count", [100_000, long(1_000_000)])
 def test_a_flood_of_held_segments_costs_each_the_same_and_its_neighbors_nothing(order: str, count: int):

@@ -402,6 +402,7 @@ cdef void hold(
             before = insert(state, stream, before, seq, data, size,
                             missing if size == length else 0, has_ack, ack, time_ns)
             if before == NULL:
+                state.stats.payload_bytes_evicted += length - size
                 return
         else:
             size = node.length - <uint32_t>(-room)
