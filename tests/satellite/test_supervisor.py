@@ -104,6 +104,36 @@ def test_a_learner_that_keeps_crashing_becomes_careful_and_then_leaves_the_recor
     reader.close()
 
 
+def test_stopping_waits_for_a_learner_that_is_being_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spawn = asyncio.create_subprocess_exec
+    spawned = asyncio.Event()
+
+    async def slowly(*arguments: str, **options: int) -> asyncio.subprocess.Process:
+        process = await spawn(*arguments, **options)
+        spawned.set()
+        await asyncio.sleep(0.2)
+        return process
+
+    async def run() -> None:
+        with Journal(tmp_path / JOURNAL_NAME, max_bytes=1 << 20) as journal:
+            supervisor = LearnerSupervisor(tmp_path, lambda _: None, backoff_s=0.001)
+            await supervisor.start()
+            journal.append(Record(RecordKind.TRACES, 1, "", traces([Call()]).SerializeToString())).result(10)
+            monkeypatch.setattr(asyncio, "create_subprocess_exec", slowly)
+            os.kill(learner_of(tmp_path)[0], signal.SIGKILL)
+            await spawned.wait()
+            assert await supervisor.stop(30)
+            assert learner_of(tmp_path) == (0, "")
+
+    asyncio.run(run())
+
+    reader = CatalogReader(tmp_path / DATABASE_NAME)
+    assert reader.summary().exchanges == 1
+    reader.close()
+
+
 def test_a_learner_that_cannot_start_is_an_error(tmp_path: Path) -> None:
     (tmp_path / JOURNAL_NAME).mkdir()
     (tmp_path / DATABASE_NAME).write_bytes(b"no database" * 1000)

@@ -79,6 +79,7 @@ class LearnerSupervisor:
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._spawning = asyncio.Lock()
         self._wake_is_planned = False
         self._stopping = False
         self._progress: Progress | None = None
@@ -138,6 +139,8 @@ class LearnerSupervisor:
         """Let the learner finish the journal and end; return whether it did so in time."""
         self._stopping = True
         finished = True
+        async with self._spawning:
+            pass  # a learner that is on its way is one to be stopped
         if self._process is not None and self._process.returncode is None:
             self._send(b"d")
             try:
@@ -163,16 +166,17 @@ class LearnerSupervisor:
             process.stdin.write(command)
 
     async def _spawn(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "levo.satellite.learner",
-            str(self._data_dir),
-            self._mode(),
-            msgspec.json.encode(self._bounds).decode(),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
+        async with self._spawning:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "levo.satellite.learner",
+                str(self._data_dir),
+                self._mode(),
+                msgspec.json.encode(self._bounds).decode(),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
 
     async def _supervise(self) -> None:
         backoff_s = self._first_backoff_s
