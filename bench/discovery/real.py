@@ -157,6 +157,10 @@ def operations_of(document: dict[str, Any], base: str) -> tuple[Operation, ...]:
     )
 
 
+FAILED = 400
+"""Statuses from here are no success."""
+
+
 def compare(
     name: str,
     operations: tuple[Operation, ...],
@@ -167,9 +171,9 @@ def compare(
     """Learn *traces*, which the sensor made of *calls*, and print how the templates match what was called.
 
     A call belongs to the first operation whose template matches it; parameters named in *catch_all* span
-    several
-    segments. Calls that match no operation of the description are listed, not scored: a description may be
-    incomplete. What is compared is written into the folder that ``BENCH_KEEP`` names, for ``again.py``.
+    several segments. Calls that match no operation of the description are listed, not scored: a description
+    may be incomplete. Nor are operations that only failed, which make no endpoint. What is compared is
+    written into the folder that ``BENCH_KEEP`` names, for ``again.py``.
     """
     if os.environ.get(KEEP):
         kept = {
@@ -189,17 +193,21 @@ def compare(
     if len(state.paths) != 1:
         raise SystemExit(f"{len(state.paths)} hosts were seen, not one")
     requests, outside = [], Counter[tuple[str, str]]()
+    failed = set[tuple[str, str]]()
     for method, path, status in calls:
         if status in ABSENT_STATUSES:
             continue
         match = next((o for o, r in shapes if o.method == method and r.fullmatch(path)), None)
         if match is None:
             outside[method, path] += 1
+        elif status >= FAILED:
+            failed.add((method, path))
         else:
             requests.append(Request(method, _cut(path, match.template, catch_all), status, index[id(match)]))
     catalog = Catalog(next(iter(state.paths.values())))
     called = called_operations(operations, requests)
-    beyond = {(method, catalog.assign(path)) for method, path in outside}
+    beyond = {(method, catalog.assign(path)) for method, path in (*outside, *failed)}
+    beyond -= {(request.method, catalog.assign(request.path)) for request in requests}
     learned = [
         (method, tuple(t.id.replace("{+}", "{}").strip("/").split("/")))
         for t in catalog.templates
@@ -216,7 +224,7 @@ def compare(
     statuses = Counter(status for _, _, status in calls)
     absent = sum(n for s, n in statuses.items() if s in ABSENT_STATUSES)
     print(
-        f"{name}: {len(calls)} calls ({absent} answered as absent), {result.called} of {len(operations)} operations called"  # noqa: E501
+        f"{name}: {len(calls)} calls ({absent} answered as absent), {result.called} of {len(operations)} operations answered with success"  # noqa: E501
     )
     print("   ", result.row())
     for truth in missed:

@@ -26,6 +26,8 @@ from levo.satellite.learn.paths.state import ABSENT_STATUSES, PathState
 from levo.satellite.learn.paths.templates import Catalog
 
 Learned = tuple[str, tuple[str, ...]]
+FAILED = 400
+"""Statuses from here are no success."""
 
 
 def main() -> None:
@@ -45,6 +47,7 @@ def main() -> None:
         default=0,
         help="each request comes from one of so many (default: nobody knows)",
     )
+    parser.add_argument("--served", action="store_true", help="only operations that succeeded count")
     parser.add_argument("--show", type=int, default=0, help="print this many mistakes")
     options = parser.parse_args()
     everything = read_directory(options.package, options.cache)
@@ -99,7 +102,17 @@ def _learned(
             found = catalog.assign(r.path)
             if found is not None:
                 assigned[r.method, tuple(found.strip("/").split("/"))][r.truth] += 1
-    result, missed, invented = score(called_operations(traffic.operations, requests), learned, assigned)
+    served = [r for r in requests if not options.served or r.status < FAILED]
+    if options.served:  # what nothing but failures led to is neither right nor wrong
+        failed = {(r.method, catalog.assign(r.path)) for r in requests if r.status >= FAILED}
+        failed -= {(r.method, catalog.assign(r.path)) for r in served}
+        learned = [
+            (m, tuple(t.id.strip("/").split("/")))
+            for t in catalog.templates
+            for m in t.methods
+            if (m, t.id) not in failed
+        ]
+    result, missed, invented = score(called_operations(traffic.operations, served), learned, assigned)
     if show and (missed or invented):
         print("==", description.name, result.row())
         for truth in missed[:show]:

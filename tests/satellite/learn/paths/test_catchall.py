@@ -24,6 +24,11 @@ def test_files_at_several_depths_are_one_parameter() -> None:
     assert whole.catch_all and whole.reason is not None and whole.kinds["text"] >= len(DEEP)
 
 
+def test_a_folder_that_is_used_much_is_a_value_to_those_who_use_the_others_too() -> None:
+    """``zorn`` is established, and reads like a value; who asked for it asked for its siblings."""
+    assert ends(decide(learned(TREE, caller=7))) == ["/contents/{+}"]
+
+
 def test_words_that_recur_behind_a_path_and_end_otherwise_stay_words() -> None:
     requests = TREE + [f"POST /contents/{file}/checkpoints" for file in DEEP]
 

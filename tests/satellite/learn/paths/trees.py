@@ -9,12 +9,12 @@ from levo.satellite.learn.paths.branch import Branch
 from levo.satellite.learn.paths.trie import Node
 
 
-def learned(requests: Iterable[str]) -> Node:
-    """Return the trie of *requests*, each ``METHOD /path`` (status 200)."""
+def learned(requests: Iterable[str], caller: int = 0) -> Node:
+    """Return the trie of *requests*, each ``METHOD /path`` (status 200), all of one *caller*, 0 if unknown."""
     state = PathState()
     for request in requests:
         method, path = request.split(" ", 1)
-        assert state.observe(method, path, 200) is not None
+        assert state.observe(method, path, 200, caller=caller) is not None
     return state.root
 
 

@@ -257,7 +257,8 @@ def _judge(
     """Return which of *judged*, which are some of *peers*, are values; the others become literals.
 
     *formats* takes the fixed text around values that are formats. With *everything*, the literals that stand
-    there, those of *judged* are established: others speak only as far as their callers asked for them.
+    there, those of *judged* are established: others speak only as far as their callers asked for them, and of
+    those only that read like values by themselves.
     """
     alone = everything is not None
     values: list[tuple[str, Reason]] = []
@@ -280,10 +281,20 @@ def _judge(
     if children.below_known:
         return [*values, *((text, _DESCRIBED_VALUE) for text in free if text in judged)]
     reasons = _weighed(children, free, judge, alone=alone)
+    doubtful: list[str] = []
     if everything is not None and len(everything) > len(peers):
-        reasons |= _moved(
-            children, peers, [text for text in free if text in judged], reasons, everything, judge
-        )
+        weaker = [children.callers(text) for text in everything if text not in peers]
+        doubtful = [
+            text
+            for text in free
+            if text in judged
+            and not reasons[text][1]
+            and reasons[text][0].value_probability >= READS_LIKE_VALUE
+            and _share(children.callers(text), weaker)
+        ]
+    if doubtful:
+        whole = _weighed(children, everything or peers, judge, alone=False)
+        reasons |= {text: whole[text] for text in doubtful if whole[text][1]}
     for text in free:
         reason, is_value = reasons[text]
         if text not in judged:
@@ -291,35 +302,12 @@ def _judge(
         if is_value:
             values.append((text, reason))
         else:
-            children.keep(text, reason).firm = alone
+            children.keep(text, reason).firm = alone and text not in doubtful
     return values
 
 
 _Judged = dict[str, tuple[Reason, bool]]
 """How literals were judged, and which are values."""
-
-
-def _moved(
-    children: _Children,
-    peers: list[str],
-    judged: list[str],
-    reasons: _Judged,
-    everything: list[str],
-    judge: Judge,
-) -> _Judged:
-    """Return which of *judged*, established ones, are values because of the siblings that are no *peers*."""
-    doubtful = [
-        text
-        for text in judged
-        if not reasons[text][1] and reasons[text][0].value_probability >= READS_LIKE_VALUE
-    ]
-    if not doubtful:
-        return {}
-    whole = _weighed(children, everything, judge, alone=False)
-    weaker = [children.callers(text) for text in everything if text not in peers]
-    return {
-        text: whole[text] for text in doubtful if whole[text][1] and _share(children.callers(text), weaker)
-    }
 
 
 def _share(callers: tuple[int, ...], weaker: list[tuple[int, ...]]) -> bool:
