@@ -10,7 +10,7 @@ from levo.satellite.learn.paths.trie import Node
 
 
 def learned(requests: Iterable[str], caller: int = 0) -> Node:
-    """Return the trie of *requests*, each ``METHOD /path`` (status 200), all of one *caller*, 0 if unknown."""
+    """Return the trie of *requests*, each ``METHOD /path`` (status 200), all of one *caller* (0: unknown)."""
     state = PathState()
     for request in requests:
         method, path = request.split(" ", 1)
