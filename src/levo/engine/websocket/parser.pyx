@@ -247,11 +247,12 @@ cdef void websocket_gap(
 ) noexcept nogil:
     """*size* octets were never captured: inside a frame's payload they count, elsewhere frames are lost."""
     cdef WebSocket* socket = <WebSocket*>state_of(conn, PROTOCOL_WEBSOCKET)
-    cdef Side* side = &socket.sides[direction]
     cdef bint from_client = direction == conn.client
+    cdef Side* side
     cdef Message* message
     if socket == NULL:
         return
+    side = &socket.sides[direction]
     message = &socket.report.request if from_client else &socket.report.response
     if socket.report.incomplete == COMPLETE:
         socket.report.incomplete = REQUEST_GAP if from_client else RESPONSE_GAP
