@@ -96,12 +96,6 @@ def _learned(
     catalog = Catalog(state)
     clock["decide"] += time.perf_counter_ns() - started
     learned = [(method, tuple(t.id.strip("/").split("/"))) for t in catalog.templates for method in t.methods]
-    assigned: dict[Learned, dict[int, int]] = defaultdict(Counter)
-    for r in requests:
-        if r.truth is not None:
-            found = catalog.assign(r.path)
-            if found is not None:
-                assigned[r.method, tuple(found.strip("/").split("/"))][r.truth] += 1
     served = [r for r in requests if not options.served or r.status < FAILED]
     if options.served:  # what nothing but failures led to is neither right nor wrong
         failed = {(r.method, catalog.assign(r.path)) for r in requests if r.status >= FAILED}
@@ -112,6 +106,12 @@ def _learned(
             for m in t.methods
             if (m, t.id) not in failed
         ]
+    assigned: dict[Learned, dict[int, int]] = defaultdict(Counter)
+    for r in served:
+        if r.truth is not None:
+            found = catalog.assign(r.path)
+            if found is not None:
+                assigned[r.method, tuple(found.strip("/").split("/"))][r.truth] += 1
     result, missed, invented = score(called_operations(traffic.operations, served), learned, assigned)
     if show and (missed or invented):
         print("==", description.name, result.row())
