@@ -23,7 +23,7 @@ from urllib.parse import quote, urlencode
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "src")]
 
 from discovery.corpus import Operation
-from discovery.score import anonymous, called_operations, score
+from discovery.score import FAILED, anonymous, called_operations, only_failed, score
 from discovery.traffic import Request
 from discovery.watch import KEEP
 from levo.satellite.learn import State, Trace, learn_all
@@ -157,10 +157,6 @@ def operations_of(document: dict[str, Any], base: str) -> tuple[Operation, ...]:
     )
 
 
-FAILED = 400
-"""Statuses from here are no success."""
-
-
 def compare(
     name: str,
     operations: tuple[Operation, ...],
@@ -206,8 +202,7 @@ def compare(
             requests.append(Request(method, _cut(path, match.template, catch_all), status, index[id(match)]))
     catalog = Catalog(next(iter(state.paths.values())))
     called = called_operations(operations, requests)
-    beyond = {(method, catalog.assign(path)) for method, path in (*outside, *failed)}
-    beyond -= {(request.method, catalog.assign(request.path)) for request in requests}
+    beyond = only_failed(catalog.assign, (*outside, *failed), ((r.method, r.path) for r in requests))
     learned = [
         (method, tuple(t.id.replace("{+}", "{}").strip("/").split("/")))
         for t in catalog.templates

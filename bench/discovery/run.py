@@ -19,15 +19,13 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / 
 
 from discovery.corpus import Description, read_directory, split_of
 from discovery.rules import RULES
-from discovery.score import Score, called_operations, score
+from discovery.score import FAILED, Score, called_operations, only_failed, score
 from discovery.traffic import Request, Traffic, sample
 from levo.satellite.learn.paths.segments import split_path
 from levo.satellite.learn.paths.state import ABSENT_STATUSES, PathState
 from levo.satellite.learn.paths.templates import Catalog
 
 Learned = tuple[str, tuple[str, ...]]
-FAILED = 400
-"""Statuses from here are no success."""
 
 
 def main() -> None:
@@ -95,17 +93,15 @@ def _learned(
     started = time.perf_counter_ns()
     catalog = Catalog(state)
     clock["decide"] += time.perf_counter_ns() - started
-    learned = [(method, tuple(t.id.strip("/").split("/"))) for t in catalog.templates for method in t.methods]
     served = [r for r in requests if not options.served or r.status < FAILED]
-    if options.served:  # what nothing but failures led to is neither right nor wrong
-        failed = {(r.method, catalog.assign(r.path)) for r in requests if r.status >= FAILED}
-        failed -= {(r.method, catalog.assign(r.path)) for r in served}
-        learned = [
-            (m, tuple(t.id.strip("/").split("/")))
-            for t in catalog.templates
-            for m in t.methods
-            if (m, t.id) not in failed
-        ]
+    failed = [(r.method, r.path) for r in requests if options.served and r.status >= FAILED]
+    beyond = only_failed(catalog.assign, failed, ((r.method, r.path) for r in served))
+    learned = [
+        (method, tuple(t.id.strip("/").split("/")))
+        for t in catalog.templates
+        for method in t.methods
+        if (method, t.id) not in beyond
+    ]
     assigned: dict[Learned, dict[int, int]] = defaultdict(Counter)
     for r in served:
         if r.truth is not None:

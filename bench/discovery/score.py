@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from discovery.corpus import Operation
 from discovery.traffic import Request
 
+FAILED = 400
+"""The least HTTP status that says that a request failed."""
 _PARAMETERS = re.compile(r"\{[^{}]*\}(?:.*\{[^{}]*\})?")
 
 
@@ -110,6 +112,19 @@ def called_operations(operations: tuple[Operation, ...], requests: Iterable[Requ
             if "{}" in segment and len(called.values[i]) < 2 and i < len(segments):
                 called.values[i].add(segments[i])
     return by_index
+
+
+def only_failed(
+    assign: Callable[[str], str | None],
+    failed: Iterable[tuple[str, str]],
+    served: Iterable[tuple[str, str]],
+) -> set[tuple[str, str | None]]:
+    """Return the (method, template) that nothing but *failed* (method, path) belong to.
+
+    They are neither right nor wrong: what only failed makes no endpoint. *assign*: the template of a path.
+    """
+    found, others = ({(method, assign(path)) for method, path in each} for each in (failed, served))
+    return found - others
 
 
 def score(

@@ -46,12 +46,16 @@ def answered(report: str) -> int:
     return int(found[1])
 
 
+CONNECTIONS = 32
+"""Of wrk, unless a test says otherwise."""
+
+
 def wrk(
     namespace: Namespace,
     url: str,
     *,
     seconds: float,
-    connections: int = 32,
+    connections: int = CONNECTIONS,
     folder: Path,
     script: str = "",
     pause_ms: int = 0,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.helpers.effort import long
-from tests.system.load import PIPELINED, wrk
+from tests.system.load import CONNECTIONS, PIPELINED, wrk
 from tests.system.network import loopback_namespace, needs, veth_pair
 from tests.system.nginx import Nginx, serving
 from tests.system.sensor import Exchange, Sensor, capturing
@@ -52,10 +52,6 @@ def roomy(tmp_path: Path, pace: Load) -> Iterator[Path]:
 
 def key(exchange: Exchange) -> tuple[int, str, str]:
     return exchange["response"]["status"], exchange["request"]["method"], exchange["request"]["target"]
-
-
-CONNECTIONS = 32
-"""Of wrk."""
 
 
 def assert_exact(

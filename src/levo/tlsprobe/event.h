@@ -4,7 +4,6 @@
 
 #include <linux/types.h>
 
-
 /* Kinds of secrets, as levo.engine.tls.keys numbers them. */
 enum {
     LEVO_MASTER = 0,

@@ -88,10 +88,11 @@ def test_a_request_whose_first_octets_were_lost_is_not_made_up(size):
 
 EXPECT = POST + b"Content-Length: 20\r\nExpect: 100-continue\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+REFUSED = BAD.replace(b"Connection: close\r\n", b"")
 
 
 def test_after_a_refused_expect_the_next_request_is_a_request():
-    turns = [(True, EXPECT), (False, BAD.replace(b"Connection: close\r\n", b"")), (True, GET), (False, OK)]
+    turns = [(True, EXPECT), (False, REFUSED), (True, GET), (False, OK)]
 
     assert rows(converse(turns)) == [("/login", 400, None), ("/next", 200, None)]
 
@@ -106,9 +107,7 @@ def test_content_that_was_asked_for_is_content_whatever_it_looks_like(answer):
     assert rows(talk.segments) == [("/login", 200, None)]
 
 
-@pytest.mark.parametrize(
-    "answer", [CONTINUE, BAD.replace(b"Connection: close\r\n", b"")], ids=["continue", "refused"]
-)
+@pytest.mark.parametrize("answer", [CONTINUE, REFUSED], ids=["continue", "refused"])
 @pytest.mark.parametrize("pieces", [1, 2])
 def test_what_follows_an_expect_is_read_behind_its_answer_whatever_was_captured_first(answer, pieces):
     """The octets are the same: whether they are content or a request, the answer says."""
@@ -129,8 +128,7 @@ def test_what_follows_an_expect_is_read_behind_its_answer_whatever_was_captured_
 
 
 def test_after_an_expect_whose_answer_was_lost_the_next_request_is_a_request():
-    refused = BAD.replace(b"Connection: close\r\n", b"")
-    talk = Conversation().handshake().client(EXPECT).skip(False, len(refused)).client(GET).server(OK).close()
+    talk = Conversation().handshake().client(EXPECT).skip(False, len(REFUSED)).client(GET).server(OK).close()
 
     assert rows(talk.segments) == [("/login", None, "response_gap"), ("/next", 200, None)]
 

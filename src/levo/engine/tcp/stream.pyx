@@ -5,8 +5,8 @@ hole is waited for: until its receiver acknowledges it (then the capture lost it
 reordering inside the capture is enough), else until the stream timeout. Then it is passed on as a gap.
 
 Octets of the server's direction also wait until everything they acknowledge has been delivered, so
-that a response never overtakes its request, whatever the order of capture was. Octets of the client's
-direction do so behind a request that asked for 100 (Continue): what they are depends on the answer.
+that a response never overtakes its request, whatever the order of capture was. After a request with
+``Expect: 100-continue`` the client's octets wait in the same way: the answer decides what they are.
 
 Where segments overlap, octets that came first win; differing ones are counted.
 

@@ -34,8 +34,7 @@ class ProbeLink:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="levo-tls-probe", daemon=True)
         self.problem = ""
-        """Why there are no secrets; empty while there are, and where none are expected: at the usual place
-        there may never have been a probe."""
+        """Why there are no secrets. Empty while there are, and if no probe was ever at the usual place."""
         self.problems = 0
         """How often that became another one."""
 
@@ -88,7 +87,7 @@ class ProbeLink:
         ring.close()
 
     def _miss(self) -> None:
-        """There is no probe: a problem if there was one, or if this is not where each sensor looks."""
+        """Note that there is no probe. It is a problem if there was one, or if a place was named for it."""
         if self._source.connected:
             self._say(f"the probe at {self._path} has ended")
         else:

@@ -282,19 +282,16 @@ def _judge(
         return [*values, *((text, _DESCRIBED_VALUE) for text in free if text in judged)]
     reasons = _weighed(children, free, judge, alone=alone)
     doubtful: list[str] = []
-    if everything is not None and len(everything) > len(peers):
+    if everything is not None:
         weaker = [children.callers(text) for text in everything if text not in peers]
         doubtful = [
             text
             for text in free
-            if text in judged
-            and not reasons[text][1]
-            and reasons[text][0].value_probability >= READS_LIKE_VALUE
-            and _share(children.callers(text), weaker)
+            if text in judged and _reads_like_value(reasons[text]) and _share(children.callers(text), weaker)
         ]
-    if doubtful:
-        whole = _weighed(children, everything or peers, judge, alone=False)
-        reasons |= {text: whole[text] for text in doubtful if whole[text][1]}
+        if doubtful:
+            whole = _weighed(children, everything, judge, alone=False)
+            reasons |= {text: whole[text] for text in doubtful if whole[text][1]}
     for text in free:
         reason, is_value = reasons[text]
         if text not in judged:
@@ -310,10 +307,16 @@ _Judged = dict[str, tuple[Reason, bool]]
 """How literals were judged, and which are values."""
 
 
+def _reads_like_value(judged: tuple[Reason, bool]) -> bool:
+    """Whether what was not *judged* a value may be one, if its siblings say so."""
+    reason, is_value = judged
+    return not is_value and reason.value_probability >= READS_LIKE_VALUE
+
+
 def _share(callers: tuple[int, ...], weaker: list[tuple[int, ...]]) -> bool:
-    """Whether at least half of the *weaker* siblings were asked for by some of the known *callers*."""
+    """Whether there are *weaker* siblings, at least half of which some of the known *callers* asked for."""
     known = set(callers)
-    return 2 * sum(not known.isdisjoint(theirs) for theirs in weaker) >= len(weaker)
+    return bool(weaker) and 2 * sum(not known.isdisjoint(theirs) for theirs in weaker) >= len(weaker)
 
 
 def _weighed(children: _Children, free: list[str], judge: Judge, *, alone: bool) -> _Judged:
