@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.helpers.conversation import Conversation, converse
@@ -91,8 +93,21 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 REFUSED = BAD.replace(b"Connection: close\r\n", b"")
 
 
-def test_after_a_refused_expect_the_next_request_is_a_request():
-    turns = [(True, EXPECT), (False, REFUSED), (True, GET), (False, OK)]
+@pytest.mark.parametrize("cut", [0, 1, 2, 3, 4, 6], ids=lambda cut: f"cut {cut}")
+@pytest.mark.parametrize("content", ["Content-Length: 20", "Transfer-Encoding: chunked"])
+def test_after_a_refused_expect_the_next_request_is_a_request(cut, content):
+    """However few of its octets the first segment holds."""
+    expect = EXPECT.replace(b"Content-Length: 20", content.encode())
+    talk = Conversation().handshake().client(expect).server(REFUSED)
+    talk.client(GET, [cut] if cut else []).server(OK).close()
+
+    assert rows(talk.segments) == [("/login", 400, None), ("/next", 200, None)]
+
+
+@pytest.mark.parametrize("content", [b"P", b"GE", b"DELET"])
+def test_content_sent_in_spite_of_a_refusal(content):
+    expect = EXPECT.replace(b"20", b"%d" % len(content))
+    turns = [(True, expect), (False, REFUSED), (True, content), (True, GET), (False, OK)]
 
     assert rows(converse(turns)) == [("/login", 400, None), ("/next", 200, None)]
 
@@ -131,6 +146,130 @@ def test_after_an_expect_whose_answer_was_lost_the_next_request_is_a_request():
     talk = Conversation().handshake().client(EXPECT).skip(False, len(REFUSED)).client(GET).server(OK).close()
 
     assert rows(talk.segments) == [("/login", None, "response_gap"), ("/next", 200, None)]
+
+
+CONTENT = b"GET /content HTTP/1"
+"""As long as EXPECT's content, and like a request."""
+
+
+def numbered(octets: bytes, number: int) -> bytes:
+    return octets.replace(b"/login", b"/%d" % number).replace(b"/next", b"/%d" % number)
+
+
+def answered(talk: Conversation) -> list[tuple[object, object, object]]:
+    """Two more exchanges behind what *talk* holds: whatever came before them, they pair with their own."""
+    for number in (2, 3):
+        talk.client(numbered(GET, number)).server(OK.replace(b"200", b"20%d" % number))
+    found = rows(talk.close().segments)
+
+    assert found[-2:] == [("/2", 202, None), ("/3", 203, None)]
+    return found[:-2]
+
+
+@pytest.mark.parametrize("first", [GET, POST + b"Content-Length: 2\r\n\r\nhi"], ids=["get", "post"])
+@pytest.mark.parametrize("joined", [True, False])
+def test_content_that_acknowledges_the_response_before_is_content(first, joined):
+    """Pipelined: what it acknowledges was not an answer to the request it belongs to."""
+    talk = Conversation().handshake()
+    first, expecting = numbered(first, 0), numbered(EXPECT, 1)
+    if joined:
+        talk.client(first + expecting)
+    else:
+        talk.client(first).client(expecting)
+    talk.server(OK).client(CONTENT).server(OK)
+
+    assert answered(talk) == [("/0", 200, None), ("/1", 200, None)]
+
+
+def test_content_that_acknowledges_late_is_content():
+    """The head's segment left before the response in front of it arrived (a delayed acknowledgment)."""
+    talk = Conversation().handshake().client(numbered(GET, 0)).server(OK).client(numbered(EXPECT, 1))
+    talk.segments[-1] = replace(talk.segments[-1], ack=talk.segments[-2].seq)
+    talk.client(CONTENT).server(OK)
+
+    assert answered(talk) == [("/0", 200, None), ("/1", 200, None)]
+
+
+@pytest.mark.parametrize("answer", [CONTINUE, REFUSED], ids=["continue", "refused"])
+def test_content_that_acknowledges_a_part_of_the_answer_is_content(answer):
+    talk = Conversation().handshake().client(numbered(EXPECT, 1)).server(answer[:10]).client(CONTENT)
+    talk.server(answer[10:])
+    if answer == CONTINUE:
+        talk.server(OK)
+
+    assert answered(talk) == [("/1", 200 if answer == CONTINUE else 400, None)]
+
+
+def test_content_that_passed_its_continue_on_the_way_is_content():
+    talk = Conversation().handshake().client(numbered(GET, 0)).client(numbered(EXPECT, 1)).server(OK)
+    talk.client(CONTENT).server(CONTINUE).server(OK)
+
+    assert answered(talk) == [("/0", 200, None), ("/1", 200, None)]
+
+
+@pytest.mark.parametrize("asked", [CONTINUE, b""], ids=["continue", "no answer"])
+def test_content_and_the_next_expect_in_one_segment(asked):
+    talk = Conversation().handshake().client(numbered(EXPECT, 0)).server(CONTINUE)
+    talk.client(b"p" * 20 + numbered(EXPECT, 1)).server(OK)
+    if asked:
+        talk.server(asked)
+    talk.client(CONTENT).server(OK)
+
+    assert answered(talk) == [("/0", 200, None), ("/1", 200, None)]
+
+
+@pytest.mark.parametrize("lost", [GET, EXPECT], ids=["get", "expect"])
+@pytest.mark.parametrize("content", [CONTENT, b"p" * 20], ids=["like a request", "plain"])
+def test_content_after_a_continue_is_content_though_the_response_before_was_lost(lost, content):
+    talk = Conversation().handshake().client(numbered(lost, 0)).skip(False, len(OK))
+    talk.client(numbered(EXPECT, 1)).server(CONTINUE).client(content).server(OK)
+
+    assert answered(talk) == [("/0", None, "response_gap"), ("/1", 200, None)]
+
+
+@pytest.mark.parametrize("lost", [1, 10, 40])
+def test_a_refusal_before_the_content_does_not_answer_the_next_request(lost):
+    """It acknowledges nothing of the next request, whose head has a hole or not."""
+    talk = Conversation().handshake().client(numbered(EXPECT, 1)).server(REFUSED).client(CONTENT)
+    talk.skip(True, lost).server(OK)
+
+    assert ("/1", 400) in [row[:2] for row in answered(talk)]
+
+
+@pytest.mark.parametrize("interim", [b"103 Early Hints", b"102 Processing"])
+@pytest.mark.parametrize("final", ["lost", "read"])
+def test_another_interim_response_does_not_ask_for_content(interim, final):
+    talk = Conversation().handshake().client(numbered(EXPECT, 1)).server(b"HTTP/1.1 " + interim + b"\r\n\r\n")
+    if final == "lost":
+        talk.skip(False, len(REFUSED))
+    else:
+        talk.server(REFUSED)
+
+    assert answered(talk) == [("/1", None, "response_gap") if final == "lost" else ("/1", 400, None)]
+
+
+def test_content_whose_continue_was_lost_is_content():
+    talk = Conversation().handshake().client(numbered(EXPECT, 1)).skip(False, len(CONTINUE)).client(CONTENT)
+
+    assert answered(talk.server(OK)) == [("/1", None, "response_gap")]
+
+
+def test_content_after_a_continue_to_a_lost_request_is_content():
+    talk = Conversation().handshake().client(numbered(GET, 0)).server(OK).skip(True, 20)
+    talk.client(EXPECT[20:]).server(CONTINUE).client(CONTENT).server(OK)
+
+    assert answered(talk) == [("/0", 200, None), (None, 200, "no_request")]
+
+
+@pytest.mark.parametrize("size", [20, 40, 90, 300], ids=lambda size: f"{size} announced")
+@pytest.mark.parametrize("lost", [10, 40])
+def test_a_hole_after_a_refusal_may_hold_the_next_request(size, lost):
+    """What comes behind it is neither the refused request's content nor answered by its response."""
+    refused = numbered(EXPECT, 0).replace(b"20", b"%d" % size)
+    talk = Conversation().handshake().client(refused).server(REFUSED)
+    talk.skip(True, lost).client(numbered(EXPECT, 1)[lost:]).server(CONTINUE).client(b"q" * 20).server(OK)
+
+    assert answered(talk) == [("/0", 400, "request_gap"), (None, 200, "no_request")]
 
 
 def test_only_interim_responses_show_the_last_one():

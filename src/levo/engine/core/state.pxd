@@ -37,6 +37,12 @@ ctypedef struct Held:
     uint8_t padding               # perhaps no payload: see stream_padding
 
 
+cdef enum Expects:
+    # A client that asked for 100 (Continue), and whose content was not read yet.
+    ASKED = 1
+    CONTINUED = 2                 # the 100 was read
+
+
 ctypedef struct Parser:
     # HTTP/1 reading position of one direction (states in http1.pyx).
     Buffer head                   # octets of a head that is not whole yet
@@ -52,7 +58,7 @@ ctypedef struct Parser:
     uint8_t chunk_flags
     uint8_t gap_before            # octets were lost since the last message; 2: fewer than a request has
     uint8_t optional              # the status allows no content, yet the head announces some
-    uint8_t expects               # the request asked for 100 (Continue), and none of its content was read yet
+    uint8_t expects               # 0, or one of Expects
 
 
 ctypedef struct Stream:

@@ -27,7 +27,7 @@ cdef void drop_exchange(EngineState* state, Connection* conn, Exchange* exchange
 cdef int64_t next_request_after(Connection* conn, int64_t offset) noexcept nogil
 cdef void finish_pending(EngineState* state, Connection* conn, int incomplete) noexcept nogil
 cdef void unlink_pending(Connection* conn, Exchange* exchange) noexcept nogil
-cdef void note_interim(Connection* conn, int64_t end, int status) noexcept nogil
+cdef void note_interim(Connection* conn, int64_t start, int64_t ack, int64_t end, int status) noexcept nogil
 cdef bint may_begin_request(const Connection* conn, int64_t resumes, int64_t ack) noexcept nogil
 cdef bint may_begin_response(Connection* conn, int64_t ack) noexcept nogil
 cdef void finish_unread(EngineState* state, Connection* conn) noexcept nogil

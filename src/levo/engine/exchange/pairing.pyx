@@ -24,7 +24,7 @@ from libc.string cimport memcpy
 from levo.engine.core.exchange cimport exchange_free, exchange_new
 from levo.engine.core.memory cimport buffer_free
 from levo.engine.core.ports cimport ports_exchange
-from levo.engine.core.state cimport ALIAS_RENAMED, Connection, EngineState, Parser, is_host
+from levo.engine.core.state cimport ALIAS_RENAMED, CONTINUED, Connection, EngineState, Parser, is_host
 from levo.engine.exchange.evicted cimport keep_evicted
 from levo.engine.exchange.hops cimport hops_take
 from levo.engine.exchange.ready cimport put_ready
@@ -191,18 +191,21 @@ cdef inline Exchange* first_unanswered(Connection* conn) noexcept nogil:
     return exchange
 
 
-cdef void note_interim(Connection* conn, int64_t end, int status) noexcept nogil:
+cdef void note_interim(Connection* conn, int64_t start, int64_t ack, int64_t end, int status) noexcept nogil:
     # Until the final response comes, its stream_end is where the interim one before it ended, with that one's status.
-    cdef Exchange* exchange = conn.pending_first
-    while exchange != NULL and exchange.response.present:
-        exchange = exchange.next
+    cdef Exchange* exchange = find_answered(conn, first_unanswered(conn), start, ack)
+    cdef Parser* client = &conn.streams[conn.client].parser
+    if status == 100 and client.expects and client.current == exchange:
+        client.expects = CONTINUED
     if exchange != NULL and exchange.interim < 255:
         exchange.interim += 1
     if exchange != NULL:
         exchange.response.stream_end = end
         exchange.response.status = <uint16_t>status
     elif end > conn.paired_end:
-        conn.paired_end = end                     # to a request that was lost: it is not answered yet
+        # To a request that was lost. It is not answered yet: nothing that the server had before is.
+        conn.paired_end = end
+        conn.streams[1 - conn.client].parser.start_ack = -1
 
 
 cdef bint may_answer(Connection* conn, int64_t ack) noexcept nogil:
@@ -215,25 +218,36 @@ cdef bint may_answer(Connection* conn, int64_t ack) noexcept nogil:
     return False
 
 
+cdef inline bint is_in_order(const Connection* conn, const Exchange* first) noexcept nogil:
+    return conn.tainted == 0 and first.after_gap == 0
+
+
+cdef inline Exchange* find_answered(Connection* conn, Exchange* first, int64_t start, int64_t ack) noexcept nogil:
+    """The pending exchange that a response at offset *start*, sent with *ack* (-1 unknown), answers.
+
+    *first*: the first unanswered one, or NULL. NULL when none is answered, or when a loss has left
+    more than one possibility.
+    """
+    if first == NULL:
+        return NULL
+    if not is_in_order(conn, first):
+        return find_by_causality(conn, first, start, ack)
+    if ack >= 0 and first.request.stream_start >= ack and first.request.peer_ack >= 0:
+        return NULL                               # sent before the server had any of the request
+    return first
+
+
 cdef Exchange* pair_response(
     EngineState* state, Connection* conn, int64_t start, int64_t ack
 ) noexcept nogil:
-    """The pending exchange that a response at offset *start*, sent with *ack* (-1 unknown), answers.
+    """The pending exchange that a response answers, as `find_answered` says.
 
-    NULL when there is none, or when a loss has left more than one possibility; requests that are
-    passed over because their response was lost are finished here.
+    Requests that are passed over because their response was lost are finished here.
     """
     cdef Exchange* first = first_unanswered(conn)
-    cdef Exchange* found
-    if first == NULL:
-        return NULL
-    if conn.tainted == 0 and first.after_gap == 0:
-        if ack >= 0 and first.request.stream_start > ack and first.request.peer_ack >= 0:
-            return NULL                           # sent before the server had any of the request
-        return first
-    found = find_by_causality(conn, first, start, ack)
-    if found == NULL:
-        return NULL
+    cdef Exchange* found = find_answered(conn, first, start, ack)
+    if found == NULL or is_in_order(conn, first):
+        return found
     while conn.pending_first != NULL and conn.pending_first != found:
         finish_exchange(
             state, conn, conn.pending_first,

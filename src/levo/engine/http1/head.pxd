@@ -25,6 +25,7 @@ cdef uint32_t first_line_length(const uint8_t* data, uint32_t length) noexcept n
 cdef int read_request_line(const uint8_t* data, uint32_t length, Message* message) noexcept nogil
 cdef bint read_status_line(const uint8_t* data, uint32_t length, Message* message) noexcept nogil
 cdef bint is_token(uint8_t octet) noexcept nogil
+cdef bint begins_known_method(const uint8_t* data, uint32_t length) noexcept nogil
 cdef bint is_known_method(const uint8_t* data, uint32_t length) noexcept nogil
 
 

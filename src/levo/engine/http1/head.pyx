@@ -42,6 +42,16 @@ cdef bint is_known_method(const uint8_t* data, uint32_t length) noexcept nogil:
     return False
 
 
+cdef bint begins_known_method(const uint8_t* data, uint32_t length) noexcept nogil:
+    """Whether *data* is such a method, or its beginning, and no more."""
+    cdef int i = 0
+    while levo_methods[i] != NULL:
+        if length <= levo_method_length[i] and memcmp(levo_methods[i], data, length) == 0:
+            return True
+        i += 1
+    return False
+
+
 cdef inline bint equals(const uint8_t* data, const char* lower_name, uint32_t length) noexcept nogil:
     return equals_lower(data, <const uint8_t*>lower_name, length)
 

@@ -11,6 +11,7 @@ from libc.string cimport memcmp, memset
 
 from levo.engine.http1.head cimport (
     Framing,
+    begins_known_method,
     find_head_end,
     first_line_length,
     needs_normalizing,
@@ -80,7 +81,7 @@ from levo.engine.exchange.pairing cimport (
     trust_order,
 )
 from levo.engine.exchange.sampling cimport sample_request, sample_response
-from levo.engine.core.state cimport Connection, EngineState, Parser
+from levo.engine.core.state cimport ASKED, CONTINUED, Connection, EngineState, Parser
 from levo.engine.core.ports cimport NAMED_NOTHING
 from levo.engine.proto.banner cimport named_by, note_banner
 from levo.engine.proto.dispatch cimport agree_on, begin_protocol
@@ -136,6 +137,7 @@ cdef enum:
     MAX_TRAILERS = 65536
     FIRST_BODY_BLOCK = 16384
     FIRST_CHUNK_LINE = 1024
+    BARE_CONTINUE = 25          # octets of "HTTP/1.1 100 Continue" and its empty line; any final response has more
 
 
 cdef inline Message* message_of(Connection* conn, int direction, Exchange* exchange) noexcept nogil:
@@ -395,7 +397,7 @@ cdef bint take_plain_head(
             speak(conn, PROTOCOL_OPAQUE, NULL)
         return True
     if direction != conn.client and 100 <= message.status < 200 and message.status != 101:
-        note_interim(conn, end_offset, message.status)
+        note_interim(conn, parser.start_offset, parser.start_ack, end_offset, message.status)
         end_head(state, parser)
         move(parser, MESSAGE_ENDS)
         return True
@@ -454,7 +456,7 @@ cdef void take_request(
     else:
         end_message(state, conn, direction, time_ns, end_offset)
         return
-    parser.expects = framing.expects
+    parser.expects = ASKED if framing.expects else 0
 
 
 cdef bint leaves_out_content(
@@ -462,10 +464,12 @@ cdef bint leaves_out_content(
 ) noexcept nogil:
     """Whether the client that asked for 100 (Continue) goes on with another request (RFC 9110 section 10.1.1).
 
-    It does when a final response came instead, or one that was not captured.
+    It does when a final response came instead, or a hole in which one may have been, and nothing else since.
     """
     cdef Parser* parser = &conn.streams[direction].parser
+    cdef const Parser* server = &conn.streams[1 - direction].parser
     cdef Exchange* exchange = parser.current
+    cdef bint continued = parser.expects == CONTINUED
     parser.expects = 0
     if direction != conn.client or exchange == NULL or exchange.request.wire_body_size or (
         parser.state == CHUNK_SIZE and parser.head.length
@@ -474,7 +478,11 @@ cdef bint leaves_out_content(
     if exchange.response.present:
         if 0 <= ack <= exchange.response.stream_start:
             return False
-    elif exchange.interim or ack <= exchange.request.peer_ack:
+        if parser.remaining != length and begins_known_method(data, length):
+            return True                           # so few octets that they could be anything
+    elif server.state != LOST or not server.gap_before or continued or (
+        ack <= exchange.request.peer_ack + BARE_CONTINUE
+    ):
         return False
     return http1_looks(data, length) == LOOKS_REQUEST
 
@@ -848,7 +856,10 @@ cdef void http1_gap(
     """*size* octets of this direction were never captured; the stream's offset is still before them."""
     cdef Parser* parser = &conn.streams[direction].parser
     cdef int64_t offset = conn.streams[direction].offset
-    if parser.state == LENGTH or (parser.state == CHUNK_DATA and size <= parser.remaining):
+    if parser.expects and parser.current != NULL and parser.current.response.present:
+        # Answered before any of its content, which may not have been sent: a request may be lost as well.
+        lose_framing(state, conn, direction, time_ns, offset, 0)
+    elif parser.state == LENGTH or (parser.state == CHUNK_DATA and size <= parser.remaining):
         if not passes_body(state, conn, direction, size, time_ns):
             return
     elif parser.state == CLOSE:

@@ -167,7 +167,7 @@ cdef void end_cut_response(
     cdef uint16_t status = message.status
     if 100 <= status < 200 and status != 101:
         # The final response is still to come, at the earliest where reading goes on.
-        note_interim(conn, resumes, status)
+        note_interim(conn, parser.start_offset, parser.start_ack, resumes, status)
         section_free(&state.budget, &message.head)
         return
     exchange = pair_response(state, conn, parser.start_offset, parser.start_ack)

@@ -22,7 +22,7 @@ from levo.engine.proto.dispatch cimport deliver, deliver_end, deliver_gap
 from levo.engine.proto.layers cimport look_again
 from levo.engine.proto.protocol cimport ENDED_FIN
 from levo.engine.core.memory cimport give_back, over_budget, take
-from levo.engine.core.state cimport Connection, EngineState, Held, Stream, ack_offset, by_clock, seq_diff
+from levo.engine.core.state cimport Connection, EngineState, Held, Parser, Stream, ack_offset, by_clock, seq_diff
 
 cdef enum:
     FAR = 1 << 26               # sequence numbers further away belong to another connection
@@ -79,10 +79,12 @@ cdef void stream_ack(
 
 cdef inline bint must_wait(Connection* conn, int direction, bint has_ack, uint32_t ack) noexcept nogil:
     # Does a segment acknowledge octets that have not been delivered, and are to be read first?
+    # Whether the client goes on with content or with a request, what it has received may say.
+    cdef const Parser* parser = &conn.streams[direction].parser
     cdef Stream* other
     cdef int32_t ahead
     if not has_ack or (conn.client != 1 - direction and not (
-        conn.client == direction and conn.streams[direction].parser.expects
+        conn.client == direction and (parser.expects or parser.gap_before)
     )):
         return False
     other = &conn.streams[1 - direction]
