@@ -56,6 +56,7 @@
     T(TRAILERS, MESSAGE_ENDS, START)                                              \
     T(CLOSE, MESSAGE_ENDS, START)                                                 \
     T(HEAD, FRAMING_LOST, LOST)                                                   \
+    T(LENGTH, FRAMING_LOST, LOST)                                                 \
     T(CHUNK_SIZE, FRAMING_LOST, LOST)                                             \
     T(CHUNK_DATA, FRAMING_LOST, LOST)                                             \
     T(CHUNK_END, FRAMING_LOST, LOST)                                              \
