@@ -77,6 +77,30 @@ def test_several_that_are_likely_values_are_judged_together(count: int, expected
     assert len(ends(decide(learned(requests), judge=everything(0.9)))) == expected
 
 
+@pytest.mark.parametrize(
+    ("below", "words", "is_value"),
+    [("records", 0, True), ("transfers", 0, False), ("", 0, False), ("records", 2, False)],
+    ids=["like the values", "another child", "no child", "some words"],
+)
+def test_a_doubtful_one_among_values_with_the_same_children_is_one(
+    below: str, words: int, is_value: bool
+) -> None:
+    requests = [
+        f"GET /zones/{name}/records" for name in ("hx", "vf", "yx", "ma", "qd", "uo", "wz", "bk", "jc")
+    ]
+    requests += [f"GET /zones/word{number}/records" for number in range(words)]
+    requests.append(f"GET /zones/pv/{below}".rstrip("/"))
+
+    def judge(branch: Branch, siblings: Siblings) -> Sequence[Reason]:
+        sure = {"pv": 0.7, "zones": 0.0, "records": 0.0, "transfers": 0.0, "word0": 0.1, "word1": 0.1}
+        return [Reason(sure.get(child.literal, 0.99), ()) for child in siblings.children]
+
+    found = ends(decide(learned(requests), judge=judge))
+
+    assert not any(path.startswith("/zones/pv") for path in found) is is_value
+    assert "/zones/{}/records" in found
+
+
 def test_what_a_user_or_a_description_says_goes_before_any_judge() -> None:
     known = compile_known([Override("import", "/teams/{team}/info"), Override("split", "/teams/ours")])
     root = learned(["GET /teams/red/info", "GET /teams/ours"])

@@ -352,17 +352,19 @@ def _like_clear(siblings: Siblings, judged: Sequence[tuple[list[str], Reason]]) 
         for child, (_, reason) in zip(siblings.children, judged, strict=True)
         if reason.value_probability >= JOIN_FROM
     ]
-    if any(child.below for child in clear):
-        return [1.0] * len(judged)
     methods = frozenset[str]().union(*(child.methods for child in clear))
+    below = frozenset[str]().union(*(child.below for child in clear))
     many = len(clear) >= MANY_VALUES and 2 * len(clear) >= len(judged)
+    nearly_all = len(clear) >= MANY_VALUES and 10 * len(clear) >= 9 * len(judged)
     spelt = Counter(spelling(child.literal) for child in clear)
     total = Counter(spelling(child.literal) for child in siblings.children)
     enough = []
     for child in siblings.children:
         shape = spelling(child.literal)
-        if child.below or not child.methods <= methods:
+        if not child.methods <= methods or not child.below <= below:
             enough.append(1.0)
+        elif below:
+            enough.append(LIKE_FROM if nearly_all and child.below else 1.0)
         elif shape not in PLAIN and spelt[shape] >= 2 and 3 * spelt[shape] >= 2 * total[shape]:
             enough.append(SPELT_LIKE_FROM)
         else:

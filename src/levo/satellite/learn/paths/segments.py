@@ -3,7 +3,7 @@
 ``segment_key`` maps a segment to the key of a trie child. A value whose form gives it away (number, UUID,
 hash, date, e-mail address, anything random) becomes a *typed key* such as ``{integer}``, so it is forgotten
 at once; everything else is its own key. An extension behind a typed value stays (``{uuid}.json``), and so do
-a ``:verb`` and the name before a value in parentheses, if they are made of words of APIs:
+a ``:verb`` and the name before a value in parentheses, if they name an operation (``names_operation``):
 ``{integer}:cancel``. All functions are pure; the same segment has the same key in every process.
 """
 
@@ -143,6 +143,8 @@ _VERSION = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _BEFORE_VERSIONS = frozenset({"api", "rest"})
+ACRONYM_LETTERS = 3
+"""Of a word in the name of an operation that is none of APIs, at most."""
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_]+")
 _QUOTED = re.compile(r"(?P<name>[A-Za-z]\w*)\((?P<inside>[^()]*)\)", re.ASCII)
 _CLEAN = re.compile(r"[^\x00-\x1f\x7f{}/%#\s]+")
@@ -187,11 +189,11 @@ def pattern_key(segment: str, first: bool) -> str:
             kind = _kind(found["stem"], False)
             if kind is not None:
                 # What is behind a value is never forgotten, so it must not be another one.
-                is_name = extension is not None or known_rank(found["suffix"][1:]) >= 0
+                is_name = extension is not None or names_operation(found["suffix"][1:])
                 return "{" + kind + "}" + found["suffix"] if is_name else "{token}"
     quoted = _QUOTED.fullmatch(segment)
     if quoted is not None and quoted["inside"]:
-        return quoted["name"] + "({quoted})" if known_rank(quoted["name"]) >= 0 else "{token}"
+        return quoted["name"] + "({quoted})" if names_operation(quoted["name"]) else "{token}"
     return segment if segment.isprintable() and _CLEAN.fullmatch(segment) else _encode(segment)
 
 
@@ -291,6 +293,18 @@ def known_rank(segment: str) -> int:
     return min(map(word_rank, words(segment)), default=-1)
 
 
+def names_operation(text: str) -> bool:
+    """Return whether *text*, which stands beside a value, is made of words of APIs.
+
+    Between others, one acronym may be unknown: ``setIamPolicy``.
+    """
+    if known_rank(text) >= 0:
+        return True
+    found = words(text)
+    unknown = [index for index, word in enumerate(found) if word_rank(word) < 0]
+    return len(unknown) == 1 and 0 < unknown[0] < len(found) - 1 and len(found[unknown[0]]) <= ACRONYM_LETTERS
+
+
 def split_key(key: str) -> tuple[str, str, str]:
     """Split a typed key into (prefix, kind, suffix); for a literal the kind is empty and all is prefix."""
     start, end = key.find("{"), key.find("}")
@@ -310,10 +324,10 @@ def literal_suffix(literal: str) -> str:
 def folded_key(literal: str) -> str:
     """Return the key of the child that *literal* shares with others once it is not kept.
 
-    An extension stays told apart, as does a ``:verb`` that is a word of APIs: of both there are only so many.
+    An extension stays told apart, as does a ``:verb`` that names an operation: of both there are only so many.
     """
     suffix = literal_suffix(literal)
-    if suffix.startswith(":") and known_rank(suffix[1:]) < 0:
+    if suffix.startswith(":") and not names_operation(suffix[1:]):
         suffix = ""
     return OVERFLOW + suffix.lower() if suffix.startswith(".") else OVERFLOW + suffix
 
