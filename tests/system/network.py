@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.helpers.links import until_links
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -86,6 +88,8 @@ def veth_pair(*, mtu: int = 1500, offloads: bool = False) -> Iterator[tuple[Name
             _ip("-n", end.name, "link", "set", "lo", "up")
             if not offloads:
                 end.run(["ethtool", "-K", "veth0", "tso", "off", "gso", "off", "gro", "off"])
+        for end in ends:
+            until_links("UP", "veth0", namespace=end.name)
         yield ends
     finally:
         for name in (server, client):
