@@ -1,4 +1,4 @@
-"""Network interfaces that the kernel is still setting up: it follows their cables a moment later, by itself."""
+"""Network interfaces that the kernel is still setting up: it follows a cable a moment later, by itself."""
 
 from __future__ import annotations
 

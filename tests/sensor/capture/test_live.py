@@ -17,8 +17,8 @@ from levo.errors import CaptureError, ConfigError
 from levo.sensor.capture.filters import Endpoint
 from levo.sensor.capture.live import LiveSource
 from levo.sensor.capture.memory import Counter, Recorder, record
-from tests.sensor.capture.files import tcp_frame
 from tests.helpers.links import until_links
+from tests.sensor.capture.files import tcp_frame
 from tests.sensor.capture.network import Wire, ip, private_network, root, veth
 
 pytestmark = [pytest.mark.root, root]
