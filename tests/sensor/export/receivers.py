@@ -8,9 +8,9 @@ import ssl
 import struct
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -287,13 +287,3 @@ def _rpc_messages():  # type: ignore[no-untyped-def]
 
 
 _STATUS, _RETRY_INFO = _rpc_messages()
-
-
-@contextmanager
-def free_port() -> Iterator[int]:
-    """A port that nobody listens on while the context lasts, and that a receiver can take inside it."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    yield port
