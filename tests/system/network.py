@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,6 +52,18 @@ class Namespace:
         done = subprocess.run(self.command(argv), capture_output=True, text=True, timeout=timeout)
         assert done.returncode == 0, f"{argv}: {done.stderr[-2000:]}"
         return done.stdout
+
+
+def until_listening(
+    namespace: Namespace, *ports: int, process: subprocess.Popen[bytes] | None = None
+) -> None:
+    """Return once something in the namespace listens at each of *ports*; *process* is who is to do it."""
+    end = time.monotonic() + 60
+    for port in ports:
+        while f":{port} " not in namespace.run(["ss", "-Hltn", f"sport = :{port}"]):
+            assert process is None or process.poll() is None, f"what is to listen at {port} has ended"
+            assert time.monotonic() < end, f"nothing listens at {port}"
+            time.sleep(0.05)
 
 
 def _ip(*arguments: str) -> None:
