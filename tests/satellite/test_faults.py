@@ -1,4 +1,4 @@
-"""Faults of a running Satellite, induced for real: each is reported everywhere; `test_readiness` says when."""
+"""Faults of a running Satellite, induced for real: each is reported everywhere; test_readiness says when."""
 
 from __future__ import annotations
 

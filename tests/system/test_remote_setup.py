@@ -98,7 +98,7 @@ def shell(place: Namespace, folder: Path, command: str) -> Iterator[subprocess.P
         text=True,
         start_new_session=True,
     )
-    watchdog = threading.Timer(90, lambda: os.killpg(process.pid, signal.SIGKILL))
+    watchdog = threading.Timer(180, lambda: os.killpg(process.pid, signal.SIGKILL))
     watchdog.start()
     try:
         yield process
