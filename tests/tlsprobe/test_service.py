@@ -19,6 +19,7 @@ from levo.tlsprobe.discovery import MappedFile
 from levo.tlsprobe.link import ask_ring, ask_status
 from levo.tlsprobe.location import Location
 from levo.tlsprobe.service import Libraries, Service
+from tests.satellite.running import until
 from tests.tlsprobe.test_locate import system_libssl
 
 US = {os.geteuid()}
@@ -158,8 +159,7 @@ def test_one_sensor_reads_at_a_time(tmp_path: Path) -> None:
         assert json.loads(ask_status(path, US))["sensor"] is True
 
         first.close()
-        while json.loads(ask_status(path, US))["sensor"]:
-            pass
+        until(lambda: not json.loads(ask_status(path, US))["sensor"])
         second = ask_ring(path, US)
         second.close()
     assert not os.path.exists(path)
