@@ -62,7 +62,7 @@ class RunningSatellite:
             self.first_line,
         )
         if found is None:
-            self.process.wait(10)
+            self.process.wait(60)
             self._error_reader.join()
             raise AssertionError(f"not ready: {self.first_line!r} {self.errors}")
         self.web, self.grpc, self.otlp_http = found.groups()

@@ -111,7 +111,7 @@ def test_sigterm_ends_open_event_streams(tmp_path: Path) -> None:
         assert reader.stdout.readline() == b"retry: 2000\n"
 
         assert satellite.terminate() == 0
-        assert reader.wait(10) == 0
+        assert reader.wait(60) == 0
         reader.stdout.close()
 
 

@@ -256,7 +256,7 @@ def test_a_capture_thread_that_hangs_shows() -> None:
 
     def hang() -> None:
         hanging.set()
-        release.wait(10)
+        release.wait(60)
 
     pipeline = Pipeline(
         ScriptedEngine([], on_idle=hang),
@@ -269,12 +269,12 @@ def test_a_capture_thread_that_hangs_shows() -> None:
     )
     runner = threading.Thread(target=pipeline.run)
     runner.start()
-    assert hanging.wait(10)
+    assert hanging.wait(60)
     before = pipeline.stalled_s
     assert pipeline.stalled_s > before > 0
     pipeline.stop()
     release.set()
-    runner.join(10)
+    runner.join(60)
     assert pipeline.stalled_s == 0
 
 
@@ -285,15 +285,15 @@ def test_live_capture_does_not_wait_for_a_slow_output() -> None:
     sink = Sink()
 
     def slow(batch: Batch, start: int, stop: int) -> None:
-        gate.wait(10)
+        gate.wait(60)
         finish(batch, start, stop)
 
     pipeline = Pipeline(engine, Source(), [sink], live=True, finish=slow, pace=PACE, clock=lambda: 1)
     runner = threading.Thread(target=pipeline.run)
     runner.start()
-    assert gate.wait(10)
+    assert gate.wait(60)
     pipeline.stop()
-    runner.join(10)
+    runner.join(60)
 
     seen = pipeline.snapshot().pipeline
     assert seen.queue_full > 0

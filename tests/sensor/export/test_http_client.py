@@ -199,7 +199,7 @@ def test_closing_wakes_who_waits(opened: Opener) -> None:
     waiting.start()
     wait_until(lambda: bool(server.requests))
     client.close()
-    waiting.join(10)
+    waiting.join(60)
     assert not waiting.is_alive() and failed == ["connection lost"]
 
 
