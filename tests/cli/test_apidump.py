@@ -46,7 +46,7 @@ def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
             raise
         finally:
-            process.wait(30)
+            process.wait(90)
             watchdog.cancel()
 
 
@@ -296,7 +296,7 @@ def test_without_the_privilege_one_line_says_how_to_get_it() -> None:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
 
     assert done.returncode == 1
@@ -337,7 +337,7 @@ def test_live_on_loopback_with_health_reload_and_sigterm(tmp_path: Path) -> None
     flags += ["--trace-export-interval", "100ms", "--listen", f"127.0.0.1:{health}"]
 
     def get(path: str, on: int = port) -> bytes:
-        with urllib.request.urlopen(f"http://127.0.0.1:{on}{path}", timeout=60) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{on}{path}", timeout=180) as answer:
             body: bytes = answer.read()
             return body
 

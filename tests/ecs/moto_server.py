@@ -137,7 +137,7 @@ class MotoServer:
         request = urllib.request.Request(
             f"{self.url}/moto-api/{path}", data=body, headers={"Content-Type": "text/plain"}
         )
-        urllib.request.urlopen(request, timeout=60).read()
+        urllib.request.urlopen(request, timeout=180).read()
 
 
 def _key(answer: dict[str, Any]) -> dict[str, str]:

@@ -36,7 +36,7 @@ class PseudoTerminal:
             )
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
 
-    def expect(self, text: str, seconds: float = 30) -> None:
+    def expect(self, text: str, seconds: float = 90) -> None:
         """Wait until *text* is written, after what was waited for before."""
         until = time.monotonic() + seconds
         while True:
@@ -60,7 +60,7 @@ class PseudoTerminal:
     def interrupt(self) -> None:
         os.write(self._fd, b"\x03")
 
-    def wait(self, seconds: float = 30) -> int:
+    def wait(self, seconds: float = 90) -> int:
         """Read to the end; the exit status."""
         until = time.monotonic() + seconds
         while self._read(0.2) or (status := self._exit_status()) is None:

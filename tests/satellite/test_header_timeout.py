@@ -52,13 +52,13 @@ def ports() -> Iterator[tuple[int, int]]:
 
 @pytest.fixture
 def hurried(ports: tuple[int, int]) -> Iterator[Connected]:
-    with socket.create_connection(("127.0.0.1", ports[0]), timeout=60) as opened:
+    with socket.create_connection(("127.0.0.1", ports[0]), timeout=180) as opened:
         yield opened
 
 
 @pytest.fixture
 def connection(ports: tuple[int, int]) -> Iterator[Connected]:
-    with socket.create_connection(("127.0.0.1", ports[1]), timeout=60) as opened:
+    with socket.create_connection(("127.0.0.1", ports[1]), timeout=180) as opened:
         yield opened
 
 

@@ -72,7 +72,7 @@ def server(reasons: list[str]) -> Iterator[HealthServer]:
 
 
 def get(server: HealthServer, path: str, method: str = "GET") -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=180)
     connection.request(method, path)
     answer = connection.getresponse()
     return answer.status, answer.read().decode()
@@ -96,7 +96,7 @@ def test_an_address_in_use_is_bad_input(server: HealthServer) -> None:
 
 def test_idle_clients_do_not_pile_up(server: HealthServer) -> None:
     """Connections that send nothing take the slots, no more; once they go, there is room again."""
-    idle = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(12)]
+    idle = [socket.create_connection(("127.0.0.1", server.port), timeout=180) for _ in range(12)]
     refused = [each for each in idle[8:] if each.recv(1) == b""]
     for each in idle:
         each.close()

@@ -26,7 +26,7 @@ def recording(namespace: Namespace, path: Path, expression: str) -> Iterator[Non
         yield
         _until_written(process.pid, path)
         process.send_signal(signal.SIGINT)
-        told = process.communicate(timeout=60)[1]
+        told = process.communicate(timeout=180)[1]
         assert b"\n0 packets dropped by kernel" in told, told
     finally:
         process.kill()

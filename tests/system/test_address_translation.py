@@ -39,7 +39,7 @@ host, port, name = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 connections, each = int(sys.argv[4]), int(sys.argv[5])
 done = []
 def run(number):
-    connection = http.client.HTTPConnection(host, port, timeout=20)
+    connection = http.client.HTTPConnection(host, port, timeout=90)
     for i in range(each):
         connection.request("GET", f"/{name}/{number}-{i}", headers={"host": name})
         assert connection.getresponse().read().decode().split("/", 1)[1] == f"{name}/{number}-{i}"

@@ -65,7 +65,7 @@ class Application:
         self._server = Server(("127.0.0.1", 0), Handler)
         self.port = int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        self._client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        self._client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=180)
         self.asked = 0
 
     def ask(self, count: int = 1) -> None:
@@ -311,7 +311,7 @@ def test_a_killed_sensor_loses_at_most_the_last_interval(tmp_path: Path) -> None
 
 def spooled(url: str) -> int:
     """How many traces the sensor says to have in its spool."""
-    with urllib.request.urlopen(url, timeout=60) as answer:
+    with urllib.request.urlopen(url, timeout=180) as answer:
         text = answer.read().decode()
     labels = r'stage="output",output="otlp",state="spooled",fate="waiting"'
     found = re.search(rf"(?m)^levo_sensor_ledger_waiting\{{{labels}\}} (\d+)", text)

@@ -54,7 +54,7 @@ import http.client, sys, time
 end = time.monotonic() + float(sys.argv[1])
 sent = 0
 while time.monotonic() < end:
-    connection = http.client.HTTPConnection("{host}", {port}, timeout=20)
+    connection = http.client.HTTPConnection("{host}", {port}, timeout=90)
     for _ in range(5):
         connection.request("GET", f"/asked/{{sent}}")
         connection.getresponse().read()
@@ -168,7 +168,7 @@ def test_exports_of_another_node_to_a_published_port_are_not_captured_on_the_way
                 capturing(away, folders[1], here, *more) as exporting,
             ):
                 asking = ASK.format(host="127.0.0.1", port=APPLICATION)
-                sent = int(away.run([sys.executable, "-c", asking, "3"], timeout=60))
+                sent = int(away.run([sys.executable, "-c", asking, "3"], timeout=180))
                 exporting.catch_up()
                 between.catch_up()
         traces, _ = map(int, received.read_text().splitlines()[-1].split())

@@ -166,7 +166,7 @@ def running(
         yield process
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(90)
 
 
 @contextmanager

@@ -140,11 +140,11 @@ def serving(path: Path, readers: set[int] = US, mappings: Told | None = None) ->
     thread = threading.Thread(target=serves.run, args=(ready.set, mappings))
     thread.start()
     try:
-        assert ready.wait(30)
+        assert ready.wait(90)
         yield kernel
     finally:
         serves.stop()
-        thread.join(30)
+        thread.join(90)
         serves.close()
         serves.close()
 

@@ -140,7 +140,7 @@ def _handler(seen: Received, connections: set[socket.socket]) -> type[BaseHTTPRe
                 response.partial_success.rejected_spans = answer.rejected
                 response.partial_success.error_message = "no room"
             if answer.stall:
-                seen.released.wait(20)
+                seen.released.wait(90)
                 self.close_connection = True
                 return
             if answer.raw:
@@ -214,7 +214,7 @@ class _Traces(trace_service_pb2_grpc.TraceServiceServicer):
             seen.bodies.append(body)
         answer = seen.next_answer()
         if answer.stall:
-            seen.released.wait(20)
+            seen.released.wait(90)
             context.abort(grpc.StatusCode.UNAVAILABLE, "stalled")
         if answer.code is not None:
             if answer.retry_delay_s is not None:
