@@ -171,17 +171,20 @@ def test_a_server_that_says_nothing_is_given_up(opened: Opener) -> None:
 
 
 def test_an_answer_that_trickles_has_a_deadline(opened: Opener) -> None:
-    server, client = opened(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+    server, client = opened(b"")
     stop = threading.Event()
 
     def trickle() -> None:
-        while not stop.wait(0.01):
-            with suppress(OSError, IndexError):
-                server.connections[0].sendall(b"x" * 9000)
+        wait_until(lambda: bool(server.requests))
+        part = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"
+        with suppress(OSError):
+            while not stop.wait(0.01):
+                server.connections[0].sendall(part)
+                part = b"x" * 9000
 
     threading.Thread(target=trickle, daemon=True).start()
     with pytest.raises(UnansweredError, match="the answer broke off: no answer in time"):
-        client.post("/", b"1", {}, Limits(5.0, 5.0, time.monotonic() + 0.03))
+        client.post("/", b"1", {}, Limits(90.0, 90.0, time.monotonic() + 0.03))
     stop.set()
 
 
