@@ -8,14 +8,16 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 # A machine that does other things is slow at times: no test depends on one. `tests.helpers.effort.scaled`
-# multiplies the number of examples of each test by the profile's, in percent.
-settings.register_profile("check", deadline=None, max_examples=20)
-settings.register_profile("test", deadline=None, max_examples=50)
-settings.register_profile("long", deadline=None, max_examples=1000)
+# multiplies the number of examples of each test by the profile's, in percent. Only `make test-long` draws new
+# ones each time: what `make test` finds is of the last change.
+WHENEVER = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("check", WHENEVER, max_examples=20, derandomize=True)
+settings.register_profile("test", WHENEVER, max_examples=50, derandomize=True)
+settings.register_profile("long", WHENEVER, max_examples=1000)
 settings.load_profile("test")
 
 FOLDERS = {

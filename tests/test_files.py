@@ -100,7 +100,7 @@ class TestHonestPaths:
             reader = threading.Thread(target=lambda pipe=pipe, found=found: found.append(pipe.read_bytes()))
             reader.start()
             write(pipe)
-            reader.join(20)
+            reader.join(90)
             assert found == [b"new"]
 
     def test_a_second_name_in_a_folder_of_ones_own_is_nobody_elses(

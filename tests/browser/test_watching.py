@@ -110,7 +110,7 @@ def test_nothing_acknowledged_is_lost_while_ten_pages_are_watched(
             page.goto(satellite.web + path, wait_until="load")
             opened.append((*page.evaluate(_OPENED), path))
         stop.set()
-        acknowledged, put_off = told.get(timeout=60)
+        acknowledged, put_off = told.get(timeout=180)
         sender.join(60)
         for page in pages:
             refreshed += page.evaluate(_REFRESHED)

@@ -27,6 +27,6 @@ def levo(
         env=environment(env),
         input=stdin,
         capture_output=True,
-        timeout=60,
+        timeout=180,
     )
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -110,14 +110,14 @@ def test_children_do_not_outlive_a_killed_demo() -> None:
         assert demo.end(signal.SIGKILL) == -signal.SIGKILL
 
     waiter = ["tail", *(f"--pid={child}" for child in children), "-f", "/dev/null"]
-    subprocess.run(waiter, timeout=30, check=True)
+    subprocess.run(waiter, timeout=90, check=True)
 
 
 def test_a_taken_port_is_one_clear_line() -> None:
     with levo_demo("--replay") as demo:
         port = demo.wait_for(r"http://127.0.0.1:(\d+)/")
         command = [sys.executable, "-m", "levo", "demo", "--replay", "--port", port]
-        second = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        second = subprocess.run(command, capture_output=True, text=True, timeout=180)
 
     assert second.returncode == 1
     assert second.stderr.count("\n") == 1
@@ -127,12 +127,12 @@ def test_a_taken_port_is_one_clear_line() -> None:
 def test_the_traffic_as_a_capture_file_for_the_sensor(tmp_path: Path) -> None:
     capture = tmp_path / "traffic.pcap"
     command = [sys.executable, "-m", "levo", "demo", "--write-capture", str(capture), "--seconds", "2"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
     assert (done.returncode, done.stdout) == (0, f"{capture}: 80 exchanges of the sample API\n")
 
     read = [sys.executable, "-m", "levo", "apidump", "--config=/dev/null", f"--read={capture}"]
     lines = subprocess.run(
-        [*read, "--rate-limit=0", "--output=jsonl"], capture_output=True, text=True, timeout=60, check=True
+        [*read, "--rate-limit=0", "--output=jsonl"], capture_output=True, text=True, timeout=180, check=True
     ).stdout.splitlines()
     assert len(lines) == 80
 
@@ -140,9 +140,9 @@ def test_the_traffic_as_a_capture_file_for_the_sensor(tmp_path: Path) -> None:
 def test_a_capture_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
     start = [sys.executable, "-m", "levo", "demo", "--write-capture"]
     nowhere = subprocess.run(
-        [*start, str(tmp_path / "none" / "x.pcap")], capture_output=True, text=True, timeout=60
+        [*start, str(tmp_path / "none" / "x.pcap")], capture_output=True, text=True, timeout=180
     )
-    both = subprocess.run([*start, "x.pcap", "--replay"], capture_output=True, text=True, timeout=60)
+    both = subprocess.run([*start, "x.pcap", "--replay"], capture_output=True, text=True, timeout=180)
 
     assert nowhere.returncode == 1 and nowhere.stderr.count("\n") == 1
     assert "--write-capture" in nowhere.stderr and "No such file" in nowhere.stderr

@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.capture import write_capture
 from tests.cli.levo_command import environment, levo
-from tests.system.network import Namespace, loopback_namespace, needs
+from tests.system.network import Namespace, loopback_namespace, needs, until_listening
 
 ROOT = Path(__file__).resolve().parents[2]
 PORT = 18473
@@ -92,6 +92,7 @@ def talking(where: Namespace, kind: str | None) -> Iterator[None]:
     argv = [sys.executable, "-m", "tests.helpers.talk", kind, str(PORT)]
     process = where.popen(argv, env=environment({"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}), cwd=ROOT)
     try:
+        until_listening(where, PORT, process=process)
         yield
     finally:
         process.kill()
@@ -101,7 +102,7 @@ def talking(where: Namespace, kind: str | None) -> Iterator[None]:
 def doctor(where: Namespace, *flags: str, prefix: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     argv = [*prefix, sys.executable, "-m", "levo", "doctor", "--seconds=1.5", "--config=/dev/null", *flags]
     return subprocess.run(
-        where.command(argv), env=environment(), capture_output=True, text=True, timeout=60, check=False
+        where.command(argv), env=environment(), capture_output=True, text=True, timeout=180, check=False
     )
 
 

@@ -195,7 +195,7 @@ def test_snippet_and_policy_need_no_aws_library() -> None:
         " file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment(), capture_output=True, timeout=60, text=True
+        [sys.executable, "-c", program], env=environment(), capture_output=True, timeout=180, text=True
     )
 
     assert done.stderr.splitlines()[-1] == "[]"

@@ -31,7 +31,7 @@ def test_only_the_chosen_command_is_imported() -> None:
         " or m.startswith(('levo.satellite', 'levo.engine', 'levo.cli.apidump'))], file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment(), capture_output=True, timeout=60, text=True
+        [sys.executable, "-c", program], env=environment(), capture_output=True, timeout=180, text=True
     )
 
     assert done.stderr == "[]\n"
@@ -198,7 +198,7 @@ def test_without_the_extras_every_command_works_or_says_in_one_line_what_to_inst
         [sys.executable, "-m", "levo", *words, *arguments],
         env=environment(extra),
         capture_output=True,
-        timeout=60,
+        timeout=180,
         text=True,
         stdin=subprocess.DEVNULL,
     )

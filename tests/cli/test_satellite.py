@@ -21,7 +21,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "levo", "satellite", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 
@@ -31,7 +31,7 @@ def test_ports_that_were_chosen_are_told(tmp_path: Path) -> None:
         for place in (satellite.web, satellite.grpc, satellite.otlp_http):
             host, _, port = place.rpartition("/")[2].partition(":")
             assert int(port) > 0
-            socket.create_connection((host, int(port)), timeout=10).close()
+            socket.create_connection((host, int(port)), timeout=180).close()
 
 
 def test_an_address_that_others_can_reach_is_pointed_out(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_status_says_what_is_probed(tmp_path: Path, capsys) -> None:  # type: ig
         status = json.loads(capsys.readouterr().out)
     finally:
         service.stop()
-        thread.join(30)
+        thread.join(90)
         service.close()
 
     assert f"{system_libssl()} (process {os.getpid()}): probed at 0x" in text

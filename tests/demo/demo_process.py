@@ -22,6 +22,7 @@ class DemoProcess:
         self.process = process
         self.output = ""
         self._grown = threading.Condition()
+        self._ended = False
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -32,13 +33,14 @@ class DemoProcess:
                 self.output += line
                 self._grown.notify_all()
         with self._grown:
+            self._ended = True
             self._grown.notify_all()
 
     def wait_for(self, pattern: str) -> str:
         """First group of *pattern* in the output, as soon as it is there."""
         with self._grown:
             found = self._grown.wait_for(
-                lambda: re.search(pattern, self.output) or self.process.poll() is not None, PATIENCE_SECONDS
+                lambda: re.search(pattern, self.output) or self._ended, PATIENCE_SECONDS
             )
         assert isinstance(found, re.Match), f"no {pattern} in:\n{self.output}"
         return str(found[1])

@@ -3,8 +3,9 @@ import socket
 import pytest
 
 from levo.demo.children import DemoError
-from levo.demo.run import DEFAULT_PORT, Seen, choose_port, describe, free_port, look
+from levo.demo.run import DEFAULT_PORT, Seen, choose_port, describe, look
 from levo.demo.sensor_log import Losses
+from tests.helpers.ports import unused_port
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def test_the_default_port_gives_way(monkeypatch: pytest.MonkeyPatch, taken_port:
 
 
 def test_a_free_port_is_used_as_wanted() -> None:
-    port = free_port()
+    port = unused_port()
 
     assert choose_port(port) == port
     assert choose_port(0) not in (0, DEFAULT_PORT)
@@ -43,4 +44,4 @@ def test_the_status_line() -> None:
 
 
 def test_a_satellite_that_does_not_answer_shows_nothing() -> None:
-    assert look(free_port(), None) is None
+    assert look(unused_port(), None) is None

@@ -54,7 +54,7 @@ class MotoServer:
 
     def close(self) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(60)
         self._log.close()
 
     def reset(self) -> None:
@@ -137,7 +137,7 @@ class MotoServer:
         request = urllib.request.Request(
             f"{self.url}/moto-api/{path}", data=body, headers={"Content-Type": "text/plain"}
         )
-        urllib.request.urlopen(request, timeout=10).read()
+        urllib.request.urlopen(request, timeout=180).read()
 
 
 def _key(answer: dict[str, Any]) -> dict[str, str]:

@@ -27,6 +27,8 @@ class PseudoTerminal:
         self._read_to = 0
         self._pid, self._fd = pty.fork()
         if self._pid == 0:  # pragma: no cover  # the child
+            # Programs of a terminal hear Ctrl-C, even where the tests run in the background of a script
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execve(
                 sys.executable,
                 [sys.executable, "-m", "levo", *arguments],
@@ -34,7 +36,7 @@ class PseudoTerminal:
             )
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
 
-    def expect(self, text: str, seconds: float = 30) -> None:
+    def expect(self, text: str, seconds: float = 90) -> None:
         """Wait until *text* is written, after what was waited for before."""
         until = time.monotonic() + seconds
         while True:
@@ -58,16 +60,20 @@ class PseudoTerminal:
     def interrupt(self) -> None:
         os.write(self._fd, b"\x03")
 
-    def wait(self, seconds: float = 30) -> int:
+    def wait(self, seconds: float = 90) -> int:
         """Read to the end; the exit status."""
         until = time.monotonic() + seconds
-        while self._read(0.2):
+        while self._read(0.2) or (status := self._exit_status()) is None:
             if time.monotonic() > until:
                 os.kill(self._pid, signal.SIGKILL)
+                os.waitpid(self._pid, 0)
                 raise AssertionError(f"it does not end: {self.written[-500:]!r}")
-        _, status = os.waitpid(self._pid, 0)
         os.close(self._fd)
-        return os.waitstatus_to_exitcode(status)
+        return status
+
+    def _exit_status(self) -> int | None:
+        pid, status = os.waitpid(self._pid, os.WNOHANG)
+        return os.waitstatus_to_exitcode(status) if pid else None
 
     def _read(self, seconds: float) -> bool:
         """Whether there may be more."""

@@ -114,7 +114,7 @@ class Machine:
         ]
         return [*enter, *clean, "/bin/sh", "-c", command]
 
-    def try_run(self, command: str, *, timeout: float = 60) -> Result:
+    def try_run(self, command: str, *, timeout: float = 240) -> Result:
         """Run a shell command, whatever its status."""
         return Result(
             subprocess.run(
@@ -122,7 +122,7 @@ class Machine:
             )
         )
 
-    def run(self, command: str, *, timeout: float = 60) -> str:
+    def run(self, command: str, *, timeout: float = 240) -> str:
         """Run a shell command that must succeed; what it printed."""
         result = self.try_run(command, timeout=timeout)
         assert result.status == 0, f"{command}: status {result.status}: {result.text[-3000:]}"
@@ -130,10 +130,10 @@ class Machine:
 
     def json(self, url: str) -> Any:
         """The JSON document that a server inside the machine answers with."""
-        fetch = f"import urllib.request as u; print(u.urlopen({url!r}, timeout=10).read().decode())"
+        fetch = f"import urllib.request as u; print(u.urlopen({url!r}, timeout=180).read().decode())"
         return json.loads(self.run(f'/usr/bin/python3 -c "{fetch}"'))
 
-    def wait(self, what: str, condition: Callable[[], bool], *, seconds: float = 30) -> None:
+    def wait(self, what: str, condition: Callable[[], bool], *, seconds: float = 120) -> None:
         """Return once *condition* holds."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -142,9 +142,14 @@ class Machine:
                 raise AssertionError(f"not within {seconds} s: {what}\n{journal}")
             time.sleep(0.2)
 
-    def wait_for(self, command: str, *, seconds: float = 30) -> None:
+    def wait_for(self, command: str, *, seconds: float = 120) -> None:
         """Return once *command* succeeds."""
         self.wait(command, lambda: self.try_run(command).status == 0, seconds=seconds)
+
+    def until_logged(self, unit: str, text: str) -> None:
+        """Return once the unit has logged *text* since it was started last: the journal is written later."""
+        invocation = f"_SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID {unit})"
+        self.wait_for(f"journalctl {invocation} -b --no-pager | grep -qF '{text}'")
 
     def property(self, unit: str, name: str) -> str:
         return self.run(f"systemctl show -P {name} {unit}").strip()
@@ -291,7 +296,7 @@ def booted(folder: Path, files: dict[str, bytes | Path]) -> Iterator[Machine]:
 
 def _leader(process: subprocess.Popen[bytes], console: Path) -> int:
     """The inner systemd: the child of systemd-nspawn whose first process number inside is 1."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the machine did not start: {console.read_text(errors='replace')[-1000:]}")
@@ -302,7 +307,7 @@ def _leader(process: subprocess.Popen[bytes], console: Path) -> int:
             except OSError:
                 continue
         time.sleep(0.05)
-    raise RuntimeError("the machine did not start in 30 s")
+    raise RuntimeError("the machine did not start in time")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -310,10 +315,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
         os.kill(int(child), signal.SIGKILL)
     try:
-        process.wait(timeout=20)
+        process.wait(timeout=60)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 def remove_groups(name: str) -> None:

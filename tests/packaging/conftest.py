@@ -19,7 +19,7 @@ def packages() -> dict[str, Path]:
     """The packages by name: those in the folder LEVO_PACKAGES, or built here (quick when nothing changed)."""
     folder = Path(os.environ.get("LEVO_PACKAGES", ROOT / "build" / "deb"))
     if "LEVO_PACKAGES" not in os.environ:
-        done = subprocess.run([ROOT / "packaging/deb/build"], capture_output=True, text=True, timeout=800)
+        done = subprocess.run([ROOT / "packaging/deb/build"], capture_output=True, text=True, timeout=2400)
         assert done.returncode == 0, done.stderr[-3000:]
     return {file.name.partition("_")[0]: file for file in folder.glob("*.deb")}
 
@@ -29,7 +29,7 @@ def archive() -> Path:
     """The image as an OCI archive: LEVO_IMAGE, or built here (quick when nothing changed)."""
     if "LEVO_IMAGE" in os.environ:
         return Path(os.environ["LEVO_IMAGE"])
-    done = subprocess.run([ROOT / "packaging/image/build"], capture_output=True, text=True, timeout=800)
+    done = subprocess.run([ROOT / "packaging/image/build"], capture_output=True, text=True, timeout=2400)
     assert done.returncode == 0, done.stderr[-3000:]
     return ROOT / done.stdout.splitlines()[-1].split()[0]
 

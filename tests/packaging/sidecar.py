@@ -56,11 +56,11 @@ ASK = """
 import sys, urllib.request
 body = sys.argv[2].encode() if len(sys.argv) > 2 else None
 request = urllib.request.Request(sys.argv[1], body, {"Content-Type": "application/json"} if body else {})
-sys.stdout.write(urllib.request.urlopen(request, timeout=20).read().decode())
+sys.stdout.write(urllib.request.urlopen(request, timeout=180).read().decode())
 """
 
 
-def until(what: str, condition: Callable[[], bool], seconds: float = 60, pause_s: float = 0.1) -> None:
+def until(what: str, condition: Callable[[], bool], seconds: float = 120, pause_s: float = 0.1) -> None:
     """Wait until *condition* holds; fail with *what* when it does not within *seconds*."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -18,7 +18,7 @@ REASON = missing_reason()
 pytestmark = [
     pytest.mark.root,
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(2700),
     pytest.mark.skipif(REASON is not None, reason=REASON or ""),
 ]
 
@@ -40,7 +40,7 @@ def machine(
     files |= {f"root/{version}.deb": file for version, file in newer.items()}
     files |= {"etc/hosts": b"127.0.0.1 localhost\n", "root/nginx.conf": NGINX}
     with booted(tmp_path_factory.mktemp("machine"), files) as found:
-        found.run("apt-get install -y -q /root/levo-ebpf-sensor.deb /root/levo-satellite.deb", timeout=120)
+        found.run("apt-get install -y -q /root/levo-ebpf-sensor.deb /root/levo-satellite.deb", timeout=600)
         assert found.try_run(f"systemctl is-active {SENSOR}").text == "inactive\n", (
             "begins when somebody says so"
         )
@@ -70,7 +70,7 @@ def paths(machine: Machine, port: int = 9999) -> set[str]:
     return {each["path"] for each in machine.json(f"http://127.0.0.1:{port}/api/endpoints")["endpoints"]}
 
 
-def expect(machine: Machine, path: str, port: int = 9999, seconds: float = 30) -> None:
+def expect(machine: Machine, path: str, port: int = 9999, seconds: float = 120) -> None:
     machine.wait(f"{path} in the catalog", lambda: path in paths(machine, port), seconds=seconds)
 
 
@@ -91,9 +91,8 @@ def test_service_commands(machine: Machine) -> None:
     stopped = machine.try_run(f"systemctl status --no-pager {SENSOR}")
     assert stopped.status == 3 and "inactive (dead)" in stopped.text
     assert machine.property(SENSOR, "ExecMainStatus") == "0"
-    journal = machine.run(f'journalctl -u {SENSOR}.service -b --no-pager --since "15min ago"')
-    assert "capturing on lo" in journal and "balance: all" in journal
-    # rsyslog writes on its own time.
+    machine.until_logged(SENSOR, "capturing on lo")
+    machine.until_logged(SENSOR, "balance: all")
     machine.wait_for(f"cat /var/log/syslog | grep '{SENSOR}' | grep -q 'balance: all'")
 
 
@@ -106,8 +105,7 @@ def test_runs_without_privileges(machine: Machine) -> None:
     assert status["Uid"].split() == [user] * 4 and user != "0"
     assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 1 << 13, "CAP_NET_RAW alone"
     assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
-    journal = f"journalctl -u {SENSOR}.service -b --no-pager"
-    machine.wait_for(f"{journal} | grep -q 'with CAP_NET_RAW alone, system calls filtered'")
+    machine.until_logged(SENSOR, "with CAP_NET_RAW alone, system calls filtered")
 
 
 def test_default_configuration_finds_a_local_satellite(machine: Machine) -> None:
@@ -140,12 +138,12 @@ def test_reload_keeps_the_capture(machine: Machine, configuration: Path) -> None
     get(machine, "/kept/before")
     configuration.write_text(configuration.read_text() + "\npath-exclusions:\n  - ^/left-out\n")
     machine.run(f"systemctl reload {SENSOR}")
+    machine.until_logged(SENSOR, "changed: path-exclusions")
     get(machine, "/left-out")
     get(machine, "/kept/after")
     expect(machine, "/kept/after")
     assert "/kept/before" in paths(machine) and "/left-out" not in paths(machine)
     assert main_pid(machine) == before
-    assert "changed: path-exclusions" in machine.run(f"journalctl -u {SENSOR} -b --no-pager")
 
 
 def test_broken_configuration_fails_once_and_says_why(machine: Machine, configuration: Path) -> None:
@@ -167,10 +165,10 @@ def test_satellite_that_is_down_is_no_error(machine: Machine) -> None:
     machine.run("systemctl stop levo-satellite")
     machine.run(f"systemctl restart {SENSOR}")
     get(machine, "/while-down")
-    machine.wait_for(f"journalctl -u {SENSOR} -b --no-pager -n 5 | grep -q 'capture goes on'")
+    machine.until_logged(SENSOR, "capture goes on")
     assert machine.property(SENSOR, "ActiveState") == "active"
     machine.run("systemctl start levo-satellite")
-    expect(machine, "/while-down", seconds=90)
+    expect(machine, "/while-down")
 
 
 def test_killed_under_load_delivers_its_spool(machine: Machine) -> None:
@@ -184,7 +182,7 @@ def test_killed_under_load_delivers_its_spool(machine: Machine) -> None:
     held = spooled()  # of earlier tests
     get(machine, "/before-the-kill")
     machine.run("systemd-run -q --unit=load wrk -t1 -c4 -d5s http://127.0.0.1:8080/load")
-    machine.wait("traces in the spool", lambda: spooled() > held, seconds=40)
+    machine.wait("traces in the spool", lambda: spooled() > held)
     time.sleep(1)  # two intervals: what a kill may lose is the last one
     restarts = int(machine.property(SENSOR, "NRestarts"))
     before = main_pid(machine)
@@ -192,20 +190,20 @@ def test_killed_under_load_delivers_its_spool(machine: Machine) -> None:
     machine.wait("started again", lambda: main_pid(machine) not in (0, before))
     assert int(machine.property(SENSOR, "NRestarts")) == restarts + 1
     machine.run("systemctl start levo-satellite")
-    expect(machine, "/before-the-kill", seconds=90)
+    expect(machine, "/before-the-kill")
     get(machine, "/after-the-kill")
-    expect(machine, "/after-the-kill", seconds=60)
+    expect(machine, "/after-the-kill")
 
 
 def test_watchdog_restarts_a_sensor_that_hangs(machine: Machine) -> None:
     folder = f"/run/systemd/system/{SENSOR}.service.d"
-    unit = r"[Service]\nWatchdogSec=3\nTimeoutAbortSec=1\nRestartSec=100ms\n"
+    unit = r"[Service]\nWatchdogSec=6\nTimeoutAbortSec=1\nRestartSec=100ms\n"
     machine.run(f"mkdir -p {folder} && printf '{unit}' > {folder}/quick.conf && systemctl daemon-reload")
     machine.run(f"systemctl restart {SENSOR}")
     before = main_pid(machine)
     machine.run(f"kill -STOP {before}")
     machine.wait("started again", lambda: main_pid(machine) not in (0, before))
-    assert "Watchdog timeout" in machine.run(f"journalctl -u {SENSOR} -b --no-pager -n 30")
+    machine.wait_for(f"journalctl -u {SENSOR} -b --no-pager -n 60 | grep -qF 'Watchdog timeout'")
     machine.run(f"rm -r {folder} && systemctl daemon-reload")
     machine.run(f"systemctl restart {SENSOR}")
 
@@ -265,15 +263,15 @@ def test_upgrade_keeps_an_edited_configuration(machine: Machine, configuration: 
     configuration.write_text(edited)
     machine.run(f"systemctl restart {SENSOR}")
     before = main_pid(machine)
-    machine.run("dpkg -i /root/90.0.deb", timeout=120)
+    machine.run("dpkg -i /root/90.0.deb")
     assert configuration.read_text() == edited
     assert main_pid(machine) not in (0, before), "an upgrade restarts what runs"
-    machine.run("dpkg --force-confold -i /root/91.0.deb", timeout=120)
+    machine.run("dpkg --force-confold -i /root/91.0.deb")
     assert configuration.read_text() == edited
     assert "Something new" in machine.run(f"cat {CONFIG}.dpkg-dist")
     assert "environment staging" in machine.run(f"systemctl status --no-pager {SENSOR}")
     # Maintainer scripts can be run again.
-    machine.run("dpkg-reconfigure levo-ebpf-sensor", timeout=120)
+    machine.run("dpkg-reconfigure levo-ebpf-sensor")
     assert machine.property(SENSOR, "ActiveState") == "active"
 
 
@@ -281,10 +279,10 @@ def test_removal_leaves_nothing(machine: Machine) -> None:
     """Last: takes the packages away."""
     machine.run(f"systemctl enable --now {SENSOR}")
     # /var/cache/man is man's own, made by reading a page.
-    machine.run("apt remove -y levo-ebpf-sensor", timeout=120)
+    machine.run("apt remove -y levo-ebpf-sensor")
     assert machine.property(SENSOR, "ActiveState") == "inactive"
     assert machine.run("ls /etc/levo/sensor").splitlines()[0] == "config.yaml"
-    machine.run("apt remove -y --purge levo-ebpf-sensor levo-satellite && apt clean", timeout=120)
+    machine.run("apt remove -y --purge levo-ebpf-sensor levo-satellite && apt clean")
     left = machine.run(
         "find / -xdev -iname '*levo*' -not -path '/proc/*' -not -path '/root/*' -not -path '/run/*'"
         " -not -path '/sys/*' -not -path '/tmp/*' -not -path '/var/cache/man/*'"

@@ -15,7 +15,7 @@ REASON = limits_missing_reason()
 pytestmark = [
     pytest.mark.root,
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(2700),
     pytest.mark.skipif(REASON is not None, reason=REASON or ""),
 ]
 
@@ -31,7 +31,7 @@ def test_limits_hold_under_load(packages: dict[str, Path], tmp_path: Path) -> No
         f"etc/systemd/system/{SENSOR}.service.d/limits.conf": DROP_IN.encode(),
     }
     with booted_with_limits(tmp_path, files) as machine:
-        machine.run("apt-get install -y -q /root/levo-ebpf-sensor.deb /root/levo-satellite.deb", timeout=120)
+        machine.run("apt-get install -y -q /root/levo-ebpf-sensor.deb /root/levo-satellite.deb", timeout=600)
         (machine.root / "etc/default" / SENSOR).write_text(
             "LEVO_RATE_LIMIT=0\nLEVO_TRACE_EXPORT_INTERVAL=1s\n"
         )
@@ -58,11 +58,12 @@ def test_limits_hold_under_load(packages: dict[str, Path], tmp_path: Path) -> No
         assert peak <= MEBIBYTES << 20, "MemoryMax"
         assert machine.property(SENSOR, "NRestarts") == "0"
         assert machine.property(SENSOR, "ActiveState") == "active"
-        machine.run(f"systemctl stop {SENSOR}", timeout=120)
+        machine.run(f"systemctl stop {SENSOR}")
         assert machine.property(SENSOR, "ExecMainStatus") == "0"
-        journal = machine.run(f"journalctl -u {SENSOR} -b --no-pager")
-        assert "balance: all" in journal
-        exchanges = re.search(r"exchanges: ([\d,]+) exchanges", journal)
+        journal = f"journalctl -u {SENSOR} -b --no-pager"
+        machine.wait_for(f"{journal} | grep -qF 'balance: all'")
+        logged = machine.run(journal)
+        exchanges = re.search(r"exchanges: ([\d,]+) exchanges", logged)
         assert exchanges and int(exchanges[1].replace(",", "")) > 0
         requests = re.search(r"(\d+) requests in", report)
         assert requests

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-DEADLINE_S = 60.0
+DEADLINE_S = 90.0
 
 
 class Answer(NamedTuple):
@@ -53,13 +53,16 @@ class RunningSatellite:
         self._error_reader = threading.Thread(target=self._read_errors, daemon=True)
         self._error_reader.start()
         assert self.process.stdout is not None
+        watchdog = threading.Timer(DEADLINE_S, self.process.kill)
+        watchdog.start()
         self.first_line = self.process.stdout.readline()
+        watchdog.cancel()
         found = re.fullmatch(
             r"Satellite ready: web (https?://\S+)/  OTLP/gRPC (\S+)  OTLP/HTTP (https?://\S+)\n",
             self.first_line,
         )
         if found is None:
-            self.process.wait(10)
+            self.process.wait(60)
             self._error_reader.join()
             raise AssertionError(f"not ready: {self.first_line!r} {self.errors}")
         self.web, self.grpc, self.otlp_http = found.groups()

@@ -39,7 +39,7 @@ def send_until_failure(satellite: RunningSatellite, acknowledged: list[int], sen
             calls = [Call(path=f"/orders/{number}", weight=2) for number in range(7)]
             sent.append(len(calls))
             try:
-                export(traces(calls).SerializeToString(), timeout=20)
+                export(traces(calls).SerializeToString(), timeout=90)
             except grpc.RpcError:
                 return
             acknowledged.append(len(calls))
@@ -111,7 +111,7 @@ def test_sigterm_ends_open_event_streams(tmp_path: Path) -> None:
         assert reader.stdout.readline() == b"retry: 2000\n"
 
         assert satellite.terminate() == 0
-        assert reader.wait(10) == 0
+        assert reader.wait(60) == 0
         reader.stdout.close()
 
 
@@ -130,7 +130,7 @@ def test_a_data_directory_belongs_to_one_satellite(tmp_path: Path) -> None:
             ],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
 
@@ -148,7 +148,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
                 + [part for other in others for part in (other, "127.0.0.1:0")],
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=180,
                 check=False,
             )
             assert second.returncode == 1

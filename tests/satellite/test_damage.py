@@ -61,7 +61,7 @@ def outcome(data_dir: Path) -> tuple[int, str]:
     except AssertionError as error:
         arguments = [sys.executable, "-m", "levo", "satellite", "--data-dir", str(data_dir)]
         ports = ["--listen=127.0.0.1:0", "--otlp-grpc=127.0.0.1:0", "--otlp-http=127.0.0.1:0"]
-        again = subprocess.run([*arguments, *ports], capture_output=True, text=True, timeout=60)
+        again = subprocess.run([*arguments, *ports], capture_output=True, text=True, timeout=180)
         return again.returncode, again.stderr or str(error)
 
 

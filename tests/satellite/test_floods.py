@@ -111,7 +111,7 @@ class Unit:
             each.join()
 
     def connect(self, port: tuple[str, int] | None = None) -> socket.socket:
-        return socket.create_connection(port or self.place, timeout=20)
+        return socket.create_connection(port or self.place, timeout=90)
 
     def _measure(self) -> None:
         while not self._over.wait(0.02):

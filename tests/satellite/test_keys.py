@@ -10,7 +10,7 @@ from levo.satellite.queue import Journal, Record, RecordKind
 
 def installed(data_dir: Path) -> Path:
     with Journal(data_dir / "journal", max_bytes=1 << 20) as journal:
-        journal.append(Record(RecordKind.TRACES, 1, "", b"x")).result(10)
+        journal.append(Record(RecordKind.TRACES, 1, "", b"x")).result(60)
     (data_dir / "learner.key").write_bytes(bytes(32))
     return data_dir
 

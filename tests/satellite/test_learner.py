@@ -33,7 +33,7 @@ def record(path: str = "/users/1", kind: RecordKind = RecordKind.TRACES) -> Reco
 def learning(tmp_path: Path, records: list[Record], mode: Mode = Mode.NORMAL) -> Iterator[Learner]:
     with Journal(tmp_path / "journal", max_bytes=1 << 20) as journal:
         for one in records:
-            journal.append(one).result(10)
+            journal.append(one).result(60)
     with CatalogWriter(tmp_path / "catalog") as writer:
         yield Learner(JournalReader(tmp_path / "journal", writer.checkpoint().position), writer, mode)
 
@@ -74,7 +74,7 @@ def test_commits_wait_for_company_and_then_keep_their_distance(tmp_path: Path) -
         learner.commit(101.0)
         assert learner.wait_s(101.0) is None
         with Journal(tmp_path / "journal", max_bytes=1 << 20) as journal:
-            journal.append(record()).result(10)
+            journal.append(record()).result(60)
         learner.step(101.1)
         assert learner.wait_s(101.1) == pytest.approx(COMMIT_INTERVAL_S - 0.1)
 
@@ -93,7 +93,7 @@ def test_sensitive_data_is_looked_for_after_commits_and_takes_its_share_of_the_t
         assert learner.look_wait_s(101.0) == pytest.approx(1 / IDLE_SHARE - 1)
 
         with Journal(tmp_path / "journal", max_bytes=1 << 20) as journal:
-            journal.append(record("/c")).result(10)
+            journal.append(record("/c")).result(60)
         assert learner.step(200.0)
         assert learner.look(lambda: next(times)) is None
         assert learner.look_wait_s(0.0) is None, "nothing is new before the next commit"

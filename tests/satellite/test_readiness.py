@@ -86,7 +86,7 @@ def test_what_a_learner_commits_while_more_comes_in_is_no_end_of_being_behind(tm
             supervisor = LearnerSupervisor(tmp_path, lambda _: None, journal_end=lambda: journal.end)
             await supervisor.start()
             for _ in range(3):
-                journal.append(record()).result(10)
+                journal.append(record()).result(60)
                 supervisor.wake()
             await eventually(lambda: supervisor.statistics().stuck_s == 0.0)
             progress = supervisor.statistics().progress
@@ -101,14 +101,14 @@ def test_a_full_journal_or_disk_is_reported_before_and_after_a_refusal(tmp_path:
     with Journal(tmp_path, max_bytes=1 << 20, clock_s=lambda: now[0]) as journal:
         readiness = Readiness(stopping=lambda: False, refusal=journal.refusal, learner=lambda: WELL)
         assert readiness.causes() == {}
-        journal.append(record(600_000)).result(10)
+        journal.append(record(600_000)).result(60)
         assert readiness.causes() == {}
         with pytest.raises(JournalFull):
             journal.append(record(600_000))
         assert "the journal is full" in readiness.causes()[Cause.REFUSING]
         now[0] += 60.0  # one record was too large; ordinary ones are taken in
         assert readiness.causes() == {}
-        journal.append(record(400_000)).result(10)
+        journal.append(record(400_000)).result(60)
         assert Cause.REFUSING in readiness.causes()
     with Journal(tmp_path / "other", max_bytes=1 << 20, min_free_bytes=1 << 60) as journal:
         assert journal.refusal() == "the disk is full"

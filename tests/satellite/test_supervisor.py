@@ -45,12 +45,12 @@ def test_wakes_follows_and_drains(tmp_path: Path) -> None:
             await supervisor.start()
             assert supervisor.statistics().running
             body = traces([Call()]).SerializeToString()
-            position = journal.append(Record(RecordKind.TRACES, 1, "", body)).result(10)
+            position = journal.append(Record(RecordKind.TRACES, 1, "", body)).result(60)
             for _ in range(5):
                 supervisor.wake()
             await eventually(lambda: told[-1].position == position)
             body = traces([Call()]).SerializeToString()
-            last = journal.append(Record(RecordKind.TRACES, 1, "", body)).result(10)
+            last = journal.append(Record(RecordKind.TRACES, 1, "", body)).result(60)
             assert await supervisor.stop(30)
             assert told[-1].position == last
             assert not supervisor.statistics().running
@@ -92,7 +92,7 @@ def test_a_learner_that_keeps_crashing_becomes_careful_and_then_leaves_the_recor
                 child, mode = learner_of(tmp_path)
             for _ in range(3):
                 body = traces([Call()]).SerializeToString()
-                journal.append(Record(RecordKind.TRACES, 1, "", body)).result(10)
+                journal.append(Record(RecordKind.TRACES, 1, "", body)).result(60)
             assert await supervisor.stop(30)
 
     asyncio.run(run())
@@ -120,7 +120,7 @@ def test_stopping_waits_for_a_learner_that_is_being_started(
         with Journal(tmp_path / JOURNAL_NAME, max_bytes=1 << 20) as journal:
             supervisor = LearnerSupervisor(tmp_path, lambda _: None, backoff_s=0.001)
             await supervisor.start()
-            journal.append(Record(RecordKind.TRACES, 1, "", traces([Call()]).SerializeToString())).result(10)
+            journal.append(Record(RecordKind.TRACES, 1, "", traces([Call()]).SerializeToString())).result(60)
             monkeypatch.setattr(asyncio, "create_subprocess_exec", slowly)
             os.kill(learner_of(tmp_path)[0], signal.SIGKILL)
             await spawned.wait()

@@ -11,7 +11,7 @@ def test_states_reach_the_service_manager(tmp_path: Path, abstract: bool) -> Non
     name = f"@levo-test-{tmp_path.name}-{id(tmp_path)}" if abstract else str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind("\0" + name[1:] if abstract else name)
-        manager.settimeout(10)
+        manager.settimeout(60)
         notifier = Notifier({"NOTIFY_SOCKET": name})
 
         notifier.ready("capturing on lo")

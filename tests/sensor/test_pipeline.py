@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -196,6 +198,24 @@ def run(
     return pipeline
 
 
+@contextmanager
+def stopped_once(pipeline: Pipeline, condition: Callable[[], bool]) -> Iterator[threading.Event]:
+    """Stop *pipeline* as soon as *condition* holds, which sets the event, or after a minute."""
+    came = threading.Event()
+
+    def watch() -> None:
+        end = time.monotonic() + 60
+        while time.monotonic() < end and not came.wait(0.002):
+            if condition():
+                came.set()
+        pipeline.stop()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    yield came
+    watcher.join()
+
+
 def test_a_file_reaches_every_output_whole_and_in_order_whatever_their_queues_hold() -> None:
     engine, small, large = (
         ScriptedEngine([7, 40, 0, 3, 100]),
@@ -236,7 +256,7 @@ def test_a_capture_thread_that_hangs_shows() -> None:
 
     def hang() -> None:
         hanging.set()
-        release.wait(10)
+        release.wait(60)
 
     pipeline = Pipeline(
         ScriptedEngine([], on_idle=hang),
@@ -249,12 +269,12 @@ def test_a_capture_thread_that_hangs_shows() -> None:
     )
     runner = threading.Thread(target=pipeline.run)
     runner.start()
-    assert hanging.wait(10)
+    assert hanging.wait(60)
     before = pipeline.stalled_s
     assert pipeline.stalled_s > before > 0
     pipeline.stop()
     release.set()
-    runner.join(10)
+    runner.join(60)
     assert pipeline.stalled_s == 0
 
 
@@ -265,15 +285,15 @@ def test_live_capture_does_not_wait_for_a_slow_output() -> None:
     sink = Sink()
 
     def slow(batch: Batch, start: int, stop: int) -> None:
-        gate.wait(10)
+        gate.wait(60)
         finish(batch, start, stop)
 
     pipeline = Pipeline(engine, Source(), [sink], live=True, finish=slow, pace=PACE, clock=lambda: 1)
     runner = threading.Thread(target=pipeline.run)
     runner.start()
-    assert gate.wait(10)
+    assert gate.wait(60)
     pipeline.stop()
-    runner.join(10)
+    runner.join(60)
 
     seen = pipeline.snapshot().pipeline
     assert seen.queue_full > 0
@@ -305,9 +325,9 @@ def test_frames_that_the_kernel_still_gathers_when_it_is_stopped_are_waited_for(
 def test_stop_ends_a_replay_that_waits_for_a_stuck_output() -> None:
     engine, sink = ScriptedEngine([10] * 50), Sink(limit=20, stuck=True)
     pipeline = Pipeline(engine, Source(), [sink], live=False, finish=finish, pace=PACE, clock=lambda: 1)
-    threading.Timer(0.05, pipeline.stop).start()
 
-    pipeline.run(stop_after_s=0.1)
+    with stopped_once(pipeline, lambda: sink.waits > 0):
+        pipeline.run(stop_after_s=0.1)
 
     assert sink.closed == 1
     assert sink.left > 0
@@ -359,11 +379,11 @@ def test_orders_run_in_the_capture_thread_between_pumps() -> None:
 def test_what_waits_outside_the_engine_is_reported_to_it() -> None:
     engine, sink = ScriptedEngine([10, 10, 10]), Sink(stuck=True)
     pipeline = Pipeline(engine, Source(), [sink], live=False, finish=finish, pace=PACE, clock=lambda: 1)
-    threading.Timer(0.05, pipeline.stop).start()
 
-    pipeline.run(stop_after_s=0.1)
+    with stopped_once(pipeline, lambda: max(engine.external, default=0) > 0) as came:
+        pipeline.run(stop_after_s=0.1)
 
-    assert max(engine.external) > 0
+    assert came.is_set()
 
 
 def test_the_control_thread_is_woken_by_wake() -> None:

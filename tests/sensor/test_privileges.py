@@ -89,7 +89,7 @@ def sensor(
         yield process
     finally:
         process.kill()
-        process.wait(30)
+        process.wait(90)
 
 
 def text(folder: Path) -> str:
@@ -98,7 +98,10 @@ def text(folder: Path) -> str:
 
 def threads(process: int) -> Iterator[dict[str, str]]:
     for each in Path(f"/proc/{process}/task").iterdir():
-        lines = (each / "status").read_text().splitlines()
+        try:
+            lines = (each / "status").read_text().splitlines()
+        except OSError:  # it has ended
+            continue
         yield {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
@@ -139,7 +142,7 @@ def server(namespace: Namespace) -> Iterator[None]:
         yield
     finally:
         process.kill()
-        process.wait(30)
+        process.wait(90)
 
 
 def fetch(namespace: Namespace, path: str, size: int = 2, *, port: int = 8080, check: bool = True) -> bool:
@@ -238,7 +241,7 @@ class TestUnderSudo:
         os.chown(spool, UID + 7, GID + 7)
         argv = [interpreter[0], "-m", "levo", "apidump", f"--spool-dir={spool}"]
         env = environment({"PYTHONPATH": interpreter[1], "SUDO_UID": str(UID), "SUDO_GID": str(GID)})
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, cwd="/", timeout=60)
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, cwd="/", timeout=180)
         assert done.returncode == 2 and f"cannot be written as user {UID}" in done.stderr
         assert len(done.stderr.splitlines()) == 1
 
@@ -286,7 +289,7 @@ class TestRootItself:
                 assert_kept(process.pid, 0, 0)
             finally:
                 process.kill()
-                process.wait(30)
+                process.wait(90)
 
     def test_dry_run_and_doctor_say_it(self, tmp_path: Path) -> None:
         with loopback_namespace() as alone:

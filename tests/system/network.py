@@ -6,11 +6,14 @@ import os
 import secrets
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
+
+from tests.helpers.links import until_links
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -51,6 +54,18 @@ class Namespace:
         return done.stdout
 
 
+def until_listening(
+    namespace: Namespace, *ports: int, process: subprocess.Popen[bytes] | None = None
+) -> None:
+    """Return once something in the namespace listens at each of *ports*; *process* is who is to do it."""
+    end = time.monotonic() + 60
+    for port in ports:
+        while f":{port} " not in namespace.run(["ss", "-Hltn", f"sport = :{port}"]):
+            assert process is None or process.poll() is None, f"what is to listen at {port} has ended"
+            assert time.monotonic() < end, f"nothing listens at {port}"
+            time.sleep(0.05)
+
+
 def _ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True)
 
@@ -86,6 +101,8 @@ def veth_pair(*, mtu: int = 1500, offloads: bool = False) -> Iterator[tuple[Name
             _ip("-n", end.name, "link", "set", "lo", "up")
             if not offloads:
                 end.run(["ethtool", "-K", "veth0", "tso", "off", "gso", "off", "gro", "off"])
+        for end in ends:
+            until_links("UP", "veth0", namespace=end.name)
         yield ends
     finally:
         for name in (server, client):

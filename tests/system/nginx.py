@@ -85,7 +85,7 @@ def serving(namespace: Namespace, folder: Path, *, locations: str = "") -> Itera
     finally:
         process.send_signal(signal.SIGQUIT)
         try:
-            process.wait(20)
+            process.wait(90)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

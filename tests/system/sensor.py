@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ import orjson
 from tests.system.network import Namespace
 
 Exchange = dict[str, Any]
+
+PATIENCE_S = 90.0
+"""What a busy machine may take for anything; nothing waits so long elsewhere."""
 
 LOSSES = {"queue_full", "unfinished", "failed", "rejected", "evicted", "malformed", "unsupported_link"}
 """States of the ledger that a clean path must not have."""
@@ -41,6 +44,8 @@ class Sensor:
         """What it reported, readiness probes left out. Read from the file as it is asked for."""
         with self._lines.open("rb") as lines:
             for line in lines:
+                if not line.endswith(b"\n"):
+                    break  # it is still being written
                 exchange = orjson.loads(line)
                 request = exchange["request"]
                 if request is None or not request["target"].startswith(without):
@@ -65,12 +70,28 @@ class Sensor:
 
     def catch_up(self) -> None:
         """Return once it has reported a request made now, and so all that came before."""
-        self._see("/ready/last", 30)
+        self._see("/ready/last")
 
-    def _see(self, target: str, seconds: float) -> None:
-        fetch = f"import urllib.request as u; u.urlopen({self._probe + target!r}, timeout=5).read()"
+    def until_reported(self, what: Callable[[Exchange], bool], count: int) -> None:
+        """Return once it has reported *count* exchanges that are *what*."""
+        deadline = time.monotonic() + PATIENCE_S
+        while (found := sum(map(what, self.exchanges()))) < count:
+            assert self.is_running(), self.log[-3000:]
+            assert time.monotonic() < deadline, f"reported {found}, not {count}: {self.log[-3000:]}"
+            time.sleep(0.1)
+
+    def until_logged(self, text: str) -> None:
+        """Return once *text* is in its log."""
+        deadline = time.monotonic() + PATIENCE_S
+        while text not in self.log:
+            assert self.is_running(), self.log[-3000:]
+            assert time.monotonic() < deadline, f"no {text!r}: {self.log[-3000:]}"
+            time.sleep(0.05)
+
+    def _see(self, target: str) -> None:
+        fetch = f"import urllib.request as u; u.urlopen({self._probe + target!r}, timeout=60).read()"
         offset = self._lines.stat().st_size if self._lines.exists() else 0
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             assert self.is_running(), self.log[-3000:]
             self._client.run([sys.executable, "-c", fetch])
@@ -79,7 +100,7 @@ class Sensor:
                 if found:
                     return
                 time.sleep(0.1)
-        raise AssertionError(f"the sensor did not report {target} in {seconds} s: {self.log[-3000:]}")
+        raise AssertionError(f"the sensor did not report {target}: {self.log[-3000:]}")
 
     def is_running(self) -> bool:
         return self._process.poll() is None
@@ -120,7 +141,7 @@ def capturing(
         process = namespace.popen(argv, stdout=sink, stderr=sink, stdin=subprocess.DEVNULL)
     sensor = Sensor(process, lines, log, client or namespace, probe_url)
     try:
-        sensor._see("/ready", 30)
+        sensor._see("/ready")
         yield sensor
         sensor.stop()
     finally:

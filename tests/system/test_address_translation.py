@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.network import Namespace, namespaces, needs
+from tests.system.network import Namespace, namespaces, needs, until_listening
 from tests.system.sensor import capturing
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, needs("nft", "bridge"), pytest.mark.timeout(600)]
@@ -40,7 +39,7 @@ host, port, name = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 connections, each = int(sys.argv[4]), int(sys.argv[5])
 done = []
 def run(number):
-    connection = http.client.HTTPConnection(host, port, timeout=20)
+    connection = http.client.HTTPConnection(host, port, timeout=90)
     for i in range(each):
         connection.request("GET", f"/{name}/{number}-{i}", headers={"host": name})
         assert connection.getresponse().read().decode().split("/", 1)[1] == f"{name}/{number}-{i}"
@@ -82,14 +81,8 @@ table ip levo {
 @contextmanager
 def serving(where: Namespace, port: int, name: str = "") -> Iterator[None]:
     process = where.popen([sys.executable, "-c", SERVE, str(port), name])
-    connect = f"import socket; socket.create_connection(('127.0.0.1', {port}), 1).close()"
     try:
-        end = time.monotonic() + 30
-        while subprocess.run(
-            where.command([sys.executable, "-c", connect]), stderr=subprocess.DEVNULL
-        ).returncode:
-            assert time.monotonic() < end, "the server does not listen"
-            time.sleep(0.1)
+        until_listening(where, port, process=process)
         yield
     finally:
         process.kill()

@@ -335,13 +335,13 @@ def stopped_once_spooled(base: tuple[str, ...], spool: Path) -> str:
     """Run the sensor with a Satellite that is not there until its spool holds something; what it logged."""
     argv = [sys.executable, "-m", "levo", *base, "--satellite-url=http://127.0.0.1:9", f"--spool-dir={spool}"]
     with subprocess.Popen(argv, env=environment(), stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while process.poll() is None and time.monotonic() < deadline:
             if sum(each.stat().st_size for each in spool.glob("*.spool")) > 1000:
                 process.terminate()
                 break
             time.sleep(0.05)
-        watchdog = threading.Timer(30, process.kill)
+        watchdog = threading.Timer(90, process.kill)
         watchdog.start()
         log = process.communicate()[1]
         watchdog.cancel()

@@ -40,7 +40,7 @@ Server(("127.0.0.1", 9000), Handler).serve_forever()
 """
 ASK = """
 import http.client
-connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=20)
+connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=90)
 for number in range(200):
     body = b"b" * (number * 30)
     connection.request("POST" if number % 3 else "GET", f"/fcgi?n={number}&m=1", body if number % 3 else None)
@@ -66,7 +66,7 @@ def test_each_request_of_nginx_to_an_application_is_an_exchange(tmp_path: Path) 
                 serving(here, tmp_path / "nginx", locations=LOCATION) as nginx,
                 capturing(here, tmp_path, nginx.base) as sensor,
             ):
-                here.run([sys.executable, "-c", ASK], timeout=60)
+                here.run([sys.executable, "-c", ASK], timeout=180)
                 sensor.catch_up()
         finally:
             application.kill()

@@ -42,7 +42,7 @@ import http.client, sys, threading
 host, field, shared = sys.argv[1], sys.argv[2], sys.argv[3] == "shared"
 failed = []
 def run(number):
-    connection = http.client.HTTPConnection(host, 80, timeout=20)
+    connection = http.client.HTTPConnection(host, 80, timeout=90)
     for i in range(50):
         identifier = "7" if shared else f"{number}-{i}"
         if field == "traceparent":

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.effort import long
-from tests.system.network import Namespace, loopback_namespace, needs, veth_pair
+from tests.system.network import Namespace, loopback_namespace, needs, until_listening, veth_pair
 from tests.system.nginx import serving
 from tests.system.sensor import Exchange, Sensor, capturing
 
@@ -47,20 +47,11 @@ def nghttpd(namespace: Namespace, folder: Path) -> Iterator[str]:
     argv = ["nghttpd", "--no-tls", "-d", str(root), "-a", namespace.address, str(PORT)]
     process = namespace.popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _await_listener(namespace, process)
+        until_listening(namespace, PORT, process=process)
         yield f"http://{namespace.address}:{PORT}"
     finally:
         process.terminate()
         process.wait()
-
-
-def _await_listener(namespace: Namespace, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(100):
-        assert process.poll() is None, "nghttpd has ended"
-        if f":{PORT}" in namespace.run(["ss", "-Hltn", f"sport = :{PORT}"]):
-            return
-        time.sleep(0.05)
-    raise AssertionError("nghttpd does not listen")
 
 
 def load(

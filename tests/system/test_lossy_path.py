@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import json
 import random
-import signal
-import subprocess
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +26,7 @@ from tests.helpers.pcap import read_pcap
 from tests.system.load import NUMBERED, answered, wrk
 from tests.system.network import needs, veth_pair
 from tests.system.nginx import PORT, serving
+from tests.system.recorder import recording
 
 COUNTS = [4_000, long(100_000)]
 """Exchanges on the path."""
@@ -195,13 +193,11 @@ def test_generated_traffic_over_a_lossy_path(seed, count):
 def test_nginx_traffic_over_a_lossy_path(tmp_path: Path, count: int):
     """Recorded from a real server over a veth pair (packets of 1,500 octets), then harmed with a seed."""
     capture = tmp_path / "recorded.pcap"
-    with veth_pair() as (server, client), serving(server, tmp_path / "nginx") as nginx:
-        recorder = server.popen(
-            ["tcpdump", "-i", "veth0", "-w", str(capture), "-B", "65536", "-U", "--nano", f"tcp port {PORT}"],
-            stderr=subprocess.PIPE,
-        )
-        assert recorder.stderr is not None
-        assert b"listening" in recorder.stderr.readline()
+    with (
+        veth_pair() as (server, client),
+        serving(server, tmp_path / "nginx") as nginx,
+        recording(server, capture, f"tcp port {PORT}"),
+    ):
         done = run = 0
         while done < count:
             script = NUMBERED % {"first": run * 10_000_000, "limit": count - done}
@@ -216,10 +212,6 @@ def test_nginx_traffic_over_a_lossy_path(tmp_path: Path, count: int):
             )
             done += answered(report)
             run += 1
-        _wait_until_quiet(capture)
-        recorder.send_signal(signal.SIGINT)
-        recorded = recorder.communicate(timeout=30)[1]
-        assert b"\n0 packets dropped by kernel" in recorded, recorded
     _, frames = read_pcap(capture)
     mutated = lossy(list(enumerate(frames)), seed=7)
     kept = {index for index, _ in mutated}
@@ -235,13 +227,6 @@ def test_nginx_traffic_over_a_lossy_path(tmp_path: Path, count: int):
     )
 
     print(f"lossy path, nginx: {verdict}")
-
-
-def _wait_until_quiet(capture: Path) -> None:
-    size = -1
-    while (now := capture.stat().st_size) != size:
-        size = now
-        time.sleep(0.3)
 
 
 def _touched(frames: Sequence[CapturedFrame], kept: set[int]) -> set[str]:

@@ -24,6 +24,7 @@ from levo.model.exchange import Exchange
 from tests.cli.levo_command import environment
 from tests.helpers.attack import Attack
 from tests.helpers.effort import long
+from tests.satellite.running import until
 from tests.system.network import Namespace, needs, veth_pair
 from tests.system.sensor import command
 
@@ -79,6 +80,7 @@ def memory_limit(limit: int) -> Iterator[Path]:
     try:
         yield group / "cgroup.procs"
     finally:
+        until(lambda: not (group / "cgroup.procs").read_text())
         group.rmdir()
 
 
@@ -113,7 +115,8 @@ def attacked(
     with log.open("wb") as sink:
         process = sensor_end.popen(argv, stderr=sink, env=environment(), preexec_fn=join_group)
     try:
-        wait_for(process, log, b"capturing on")
+        until(lambda: b"capturing on" in log.read_bytes() or process.poll() is not None)
+        assert process.poll() is None, log.read_text()
         flood = [sys.executable, "-m", "tests.helpers.attack", attacker.interface, str(seconds), "10000"]
         done = subprocess.run(
             attacker.command(flood),
@@ -139,15 +142,6 @@ def attacked(
     events = map(orjson.loads, log.read_bytes().splitlines())
     stages = {event["stage"]: event for event in events if "stage" in event}
     return int(done.stdout), whole, peak, stages
-
-
-def wait_for(process: subprocess.Popen[bytes], log: Path, octets: bytes) -> None:
-    import time
-
-    deadline = time.monotonic() + 30
-    while octets not in log.read_bytes():
-        assert process.poll() is None and time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)
 
 
 @pytest.mark.root

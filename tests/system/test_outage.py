@@ -9,12 +9,14 @@ import http.client
 import http.server
 import json
 import random
+import re
 import signal
 import socketserver
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -63,7 +65,7 @@ class Application:
         self._server = Server(("127.0.0.1", 0), Handler)
         self.port = int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        self._client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        self._client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=180)
         self.asked = 0
 
     def ask(self, count: int = 1) -> None:
@@ -103,7 +105,7 @@ class Sensor:
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
-    def wait_until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 90) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert self.process.poll() is None and time.monotonic() < deadline, self.log[-3000:]
@@ -112,7 +114,7 @@ class Sensor:
     def stop(self) -> dict[str, dict[str, Any]]:
         """SIGTERM; the stages of the ledger, all of which balance."""
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(30) == 0, self.log[-3000:]
+        assert self.process.wait(90) == 0, self.log[-3000:]
         events = [json.loads(line) for line in self.log.splitlines()]
         stages = {event["stage"]: event for event in events if "stage" in event}
         for stage in stages.values():
@@ -245,7 +247,7 @@ def test_the_drill(transport: Transport, spooling: bool, tmp_path: Path, phase_s
                 app.ask()
                 return max(delivered.look(first, second), default=-1) >= recovered
 
-            sensor.wait_until(is_back, 30 + phase_s)
+            sensor.wait_until(is_back, 90 + phase_s)
             stages = sensor.stop()
         finally:
             sensor.kill()
@@ -284,12 +286,12 @@ def test_a_killed_sensor_loses_at_most_the_last_interval(tmp_path: Path) -> None
     spool = tmp_path / "spool"
     delivered = Delivered()
     with application() as app:
-        sensor = Sensor(tmp_path, app.port, "http://127.0.0.1:9", f"--spool-dir={spool}")
+        flags = (f"--spool-dir={spool}", "--listen=127.0.0.1:8888")
+        sensor = Sensor(tmp_path, app.port, "http://127.0.0.1:9", *flags)
         try:
             app.ask(500)
             before = app.asked
-            # Two intervals later all of them are in the spool.
-            time.sleep(0.5)
+            sensor.wait_until(lambda: spooled("http://127.0.0.1:8888/metrics") == before)
             app.ask(20)
         finally:
             sensor.kill()
@@ -305,6 +307,16 @@ def test_a_killed_sensor_loses_at_most_the_last_interval(tmp_path: Path) -> None
 
     assert set(range(before)) | set(range(before + 20, before + 40)) <= set(arrived)
     assert stages["output otlp"]["states"]["exported"] >= before + 20
+
+
+def spooled(url: str) -> int:
+    """How many traces the sensor says to have in its spool."""
+    with urllib.request.urlopen(url, timeout=180) as answer:
+        text = answer.read().decode()
+    labels = r'stage="output",output="otlp",state="spooled",fate="waiting"'
+    found = re.search(rf"(?m)^levo_sensor_ledger_waiting\{{{labels}\}} (\d+)", text)
+    assert found, text
+    return int(found[1])
 
 
 @pytest.mark.parametrize("seed", [*range(4), *map(long, range(4, 10))])

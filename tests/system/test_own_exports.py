@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.effort import long
-from tests.system.network import Namespace, namespaces, needs, veth_pair
+from tests.system.network import Namespace, namespaces, needs, until_listening, veth_pair
 from tests.system.sensor import capturing
 
 SERVICE = "10.96.0.20"
@@ -55,7 +54,7 @@ import http.client, sys, time
 end = time.monotonic() + float(sys.argv[1])
 sent = 0
 while time.monotonic() < end:
-    connection = http.client.HTTPConnection("{host}", {port}, timeout=20)
+    connection = http.client.HTTPConnection("{host}", {port}, timeout=90)
     for _ in range(5):
         connection.request("GET", f"/asked/{{sent}}")
         connection.getresponse().read()
@@ -90,16 +89,6 @@ def translate(node: Namespace, to: str) -> None:
     subprocess.run(node.command(["nft", "-f", "-"]), input=rules.encode(), check=True)
 
 
-def wait_for(namespace: Namespace, host: str, port: int) -> None:
-    connect = f"import socket; socket.create_connection(({host!r}, {port}), 1).close()"
-    end = time.monotonic() + 30
-    while subprocess.run(
-        namespace.command([sys.executable, "-c", connect]), stderr=subprocess.DEVNULL
-    ).returncode:
-        assert time.monotonic() < end, f"nobody listens at {host}:{port}"
-        time.sleep(0.1)
-
-
 @pytest.mark.parametrize("transport", ["http", "grpc"])
 @pytest.mark.parametrize("seconds", [3, long(60)])
 def test_exports_behind_address_translation_are_not_captured_again(
@@ -110,8 +99,7 @@ def test_exports_behind_address_translation_are_not_captured_again(
         translate(node, pod.address)
         received = tmp_path / "received"
         with running(pod, RECEIVERS[transport] + RECEIVE, received), running(pod, SERVE, tmp_path / "served"):
-            wait_for(node, pod.address, RECEIVER)
-            wait_for(node, pod.address, APPLICATION)
+            until_listening(pod, RECEIVER, APPLICATION)
             url = f"{transport}://{SERVICE}:{RECEIVER + 1}"
             application = f"http://{pod.address}:{APPLICATION}"
             more = ("--output=otlp", f"--satellite-url={url}", "--log-format=json")
@@ -167,9 +155,9 @@ def test_exports_of_another_node_to_a_published_port_are_not_captured_on_the_way
             running(away, SERVE, tmp_path / "served"),
             running(middle, SERVE, tmp_path / "also-served"),
         ):
-            wait_for(away, "10.1.0.1", RECEIVER + 1)
-            wait_for(away, "127.0.0.1", APPLICATION)
-            wait_for(middle, "127.0.0.1", APPLICATION)
+            until_listening(satellite, RECEIVER)
+            until_listening(away, APPLICATION)
+            until_listening(middle, APPLICATION)
             folders = [tmp_path / "middle", tmp_path / "away"]
             for folder in folders:
                 folder.mkdir()
@@ -180,7 +168,7 @@ def test_exports_of_another_node_to_a_published_port_are_not_captured_on_the_way
                 capturing(away, folders[1], here, *more) as exporting,
             ):
                 asking = ASK.format(host="127.0.0.1", port=APPLICATION)
-                sent = int(away.run([sys.executable, "-c", asking, "3"], timeout=60))
+                sent = int(away.run([sys.executable, "-c", asking, "3"], timeout=180))
                 exporting.catch_up()
                 between.catch_up()
         traces, _ = map(int, received.read_text().splitlines()[-1].split())

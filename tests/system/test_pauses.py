@@ -26,7 +26,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args): pass
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 8900), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
-connection = http.client.HTTPConnection("127.0.0.1", 8900, timeout=20)
+connection = http.client.HTTPConnection("127.0.0.1", 8900, timeout=90)
 for number in range(4):
     connection.request("GET", f"/turn/{number}")
     connection.getresponse().read()

@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from tests.satellite.learn.paths.poison import REAL
-from tests.satellite.running import RunningSatellite
-from tests.system.network import Namespace, loopback_namespace, needs
+from tests.satellite.running import RunningSatellite, until
+from tests.system.network import Namespace, loopback_namespace, needs, until_listening
 from tests.system.sensor import command
 
 SERVER = """
@@ -47,7 +47,7 @@ for caller in (2, 3):
 for start in range(0, int(sys.argv[2]), 50):
     ask(list(invented("lexicon", start + 50))[start:], {"x-answer": sys.argv[3]}, 9)
 """
-ASK = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1], timeout=10).read().decode())"
+ASK = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1], timeout=180).read().decode())"
 ROOT = str(Path(__file__).parents[2])
 
 
@@ -64,12 +64,16 @@ def test_real_endpoints_stay(tmp_path: Path, status: int, requests: int) -> None
         RunningSatellite(tmp_path / "data", through=place.command([])) as running,
     ):
         sensor = ["apidump", "--interfaces=lo", "--rate-limit=0", f"--satellite-url={running.web}"]
-        started = [place.popen([sys.executable, "-c", SERVER])]
-        started.append(place.popen(command(sensor), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        log = tmp_path / "sensor.log"
+        server = place.popen([sys.executable, "-c", SERVER])
+        started = [server]
         try:
-            time.sleep(3.0)
+            with log.open("wb") as sink:
+                started.append(place.popen(command(sensor), stdout=subprocess.DEVNULL, stderr=sink))
+            until_listening(place, 8080, process=server)
+            until(lambda: "capturing on" in log.read_text())
             place.run([sys.executable, "-c", DRIVER, ROOT, str(requests), str(status)])
-            deadline, shown = time.monotonic() + 40, set[str]()
+            deadline, shown = time.monotonic() + 120, set[str]()
             while time.monotonic() < deadline and not set(REAL) <= shown:
                 time.sleep(0.5)
                 rows = asked(place, f"{running.web}/api/endpoints?limit=1000")["endpoints"]
@@ -81,7 +85,7 @@ def test_real_endpoints_stay(tmp_path: Path, status: int, requests: int) -> None
         finally:
             for process in started:
                 process.terminate()
-                process.wait(30)
+                process.wait(90)
 
     assert set(REAL) - shown == set()
     assert bool(refused) is (status == 401)

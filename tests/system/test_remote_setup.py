@@ -98,7 +98,7 @@ def shell(place: Namespace, folder: Path, command: str) -> Iterator[subprocess.P
         text=True,
         start_new_session=True,
     )
-    watchdog = threading.Timer(90, lambda: os.killpg(process.pid, signal.SIGKILL))
+    watchdog = threading.Timer(180, lambda: os.killpg(process.pid, signal.SIGKILL))
     watchdog.start()
     try:
         yield process
@@ -147,7 +147,7 @@ def test_the_command_of_the_page_brings_traces_over_tls_with_a_token(tmp_path: P
                 until(lambda: visitor.endpoints() != [])
                 os.kill(last_child(sensor.pid), signal.SIGTERM)
                 told = sensor.stderr.read()
-                assert sensor.wait(30) == 0, told
+                assert sensor.wait(90) == 0, told
         finally:
             server.kill()
             server.wait()

@@ -81,7 +81,7 @@ def test_two_sensors_one_stopped_cleanly_one_killed(
     until(lambda: len([each for each in sensors(satellite) if ledger(each)]) == 2)
     stopped.send_signal(signal.SIGTERM)
     killed.kill()
-    assert stopped.wait(30) == 0
+    assert stopped.wait(90) == 0
     until(lambda: any(each["state"] == "stopped" for each in sensors(satellite)))
 
     states = {

@@ -6,10 +6,8 @@ tshark reads the same packets with the same key log as an independent oracle.
 from __future__ import annotations
 
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +16,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.system.network import Namespace, loopback_namespace, needs
+from tests.system.network import loopback_namespace, needs
+from tests.system.recorder import recording
 from tests.system.sensor import Exchange, Sensor, capturing
 from tests.system.tls_talk import (
     FILES,
@@ -134,29 +133,12 @@ def test_a_key_log_that_comes_up_behind_the_connection(tmp_path: Path, version: 
         sensor.catch_up()
         assert encrypted(sensor) == []
         servers.keys.rename(servers.keys.with_name("late.log"))
-        sensor.catch_up()
-        sensor.catch_up()
+        sensor.until_reported(lambda exchange: exchange["server"]["port"] != 8080, COUNT)
 
     exchanges = encrypted(sensor)
 
     assert asked(exchanges) == Counter((target, 200) for target in targets)
     assert Counter(x["incomplete"] for x in exchanges) == {None: COUNT}
-
-
-@contextmanager
-def recording(namespace: Namespace, path: Path) -> Iterator[None]:
-    """tcpdump writes what passes the namespace's loopback interface into *path*."""
-    argv = ["tcpdump", "-i", "lo", "-U", "--immediate-mode", "-w", str(path), "-B", "8192", "tcp"]
-    process = namespace.popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    try:
-        assert process.stderr is not None
-        while b"listening on" not in (line := process.stderr.readline()):
-            assert line, "tcpdump has ended"
-        yield
-        time.sleep(0.5)
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
 
 
 def read_file(path: Path, *more: str) -> list[Exchange]:
@@ -201,7 +183,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Coun
     folder = tmp_path_factory.mktemp("recorded")
     path, targets = folder / "talk.pcap", Counter[str]()
     with loopback_namespace() as here, tls_servers(here, folder / "servers") as servers:
-        with recording(here, path):
+        with recording(here, path, "tcp"):
             for number, suite in enumerate(SUITES):
                 for version in ("--http1.1", "--http2"):
                     paths = [f"/{number}{version}/{i}" for i in range(COUNT)] + ["/files/small.json"]

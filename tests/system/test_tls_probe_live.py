@@ -23,7 +23,8 @@ import pytest
 from levo.tlsprobe.link import ask_status
 from levo.tlsprobe.program import Program
 from tests.helpers.tls_peers import certificate
-from tests.system.network import Namespace, loopback_namespace, needs
+from tests.satellite.running import until
+from tests.system.network import Namespace, loopback_namespace, needs, until_listening
 from tests.system.sensor import Sensor, capturing, command
 from tests.tlsprobe.test_locate import system_libssl
 from tests.tlsprobe.test_program import unavailable
@@ -148,8 +149,7 @@ class Watched:
 
     def wait_for_sensor(self) -> None:
         """Until the sensor has the probe's ring."""
-        while not self.status()["sensor"]:
-            time.sleep(0.1)
+        until(lambda: bool(self.status()["sensor"]))
 
     def status(self) -> dict[str, object]:
         argv = command(["tls", "status", f"--socket={self.socket}", "--json"])
@@ -166,7 +166,7 @@ def running(
         yield process
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(90)
 
 
 @contextmanager
@@ -175,9 +175,8 @@ def probing(namespace: Namespace, folder: Path, within: Path, *more: str) -> Ite
     socket, log = folder / "probe.sock", folder / "probe.log"
     argv = command(["tls", "probe", f"--socket={socket}", f"--within={within}", "--reader=root", *more])
     with log.open("wb") as sink, running(argv, namespace, stdout=sink, stderr=sink) as process:
-        while f"at {socket}" not in log.read_text():
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.05)
+        until(lambda: f"at {socket}" in log.read_text() or process.poll() is not None)
+        assert process.poll() is None, log.read_text()
         yield socket
 
 
@@ -210,9 +209,7 @@ def watched(folder: Path, kind: str) -> Iterator[Watched]:
             argv, here, env=own, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as server,
     ):
-        while f":{PORT}" not in here.run(["ss", "-Hltn"]):
-            assert server.poll() is None
-            time.sleep(0.05)
+        until_listening(here, PORT, PLAIN, process=server)
         with (
             probing(here, folder, library) as socket,
             capturing(here, folder, f"http://127.0.0.1:{PLAIN}", f"--tls-probe={socket}") as sensor,
@@ -310,13 +307,10 @@ def test_four_capabilities_are_enough(tmp_path: Path) -> None:
         log.open("wb") as sink,
         running(server, here, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,
     ):
-        while f":{PORT}" not in here.run(["ss", "-Hltn"]):
-            assert process.poll() is None
-            time.sleep(0.05)
+        until_listening(here, PORT, process=process)
         with running([*change, *probe], here, stdout=sink, stderr=sink) as probing_process:
-            while b"probe.sock" not in log.read_bytes():
-                assert probing_process.poll() is None, log.read_text()
-                time.sleep(0.05)
+            until(lambda: b"probe.sock" in log.read_bytes() or probing_process.poll() is not None)
+            assert probing_process.poll() is None, log.read_text()
             curl = ["curl", "--silent", "--insecure", "--max-time", "30", f"https://127.0.0.1:{PORT}/"]
             assert here.run(curl) == "you asked for /"
             status = json.loads(ask_status(f"{place}/probe.sock", {NOBODY}))
@@ -372,7 +366,7 @@ def test_the_probe_may_die_and_come_back(tmp_path: Path) -> None:
             and b"probe" in cmdline(entry)
         ]
         os.kill(process, signal.SIGKILL)
-        time.sleep(0.5)
+        seen.sensor.until_logged("has ended")
         seen.curl(["/between"])
         with probing(seen.namespace, tmp_path, tmp_path / "lib"):
             seen.wait_for_sensor()

@@ -71,7 +71,7 @@ class Terminal:
             text=True,
             start_new_session=True,
         ) as process:
-            watchdog = threading.Timer(120, lambda: os.killpg(process.pid, signal.SIGKILL))
+            watchdog = threading.Timer(180, lambda: os.killpg(process.pid, signal.SIGKILL))
             watchdog.start()
             assert process.stdout is not None
             try:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.helpers.tls_peers import certificate
-from tests.system.network import Namespace
+from tests.system.network import Namespace, until_listening
 
 NGINX, NGHTTPD, S_SERVER = 8443, 8444, 8445
 """Ports inside a namespace of its own."""
@@ -113,21 +112,12 @@ def tls_servers(namespace: Namespace, folder: Path) -> Iterator[Servers]:
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     running = [namespace.popen(argv, cwd=root, **quiet) for argv in programs]
     try:
-        for port in (8080, NGINX, NGHTTPD, S_SERVER):
-            _await_listener(namespace, port)
+        until_listening(namespace, 8080, NGINX, NGHTTPD, S_SERVER)
         yield Servers(namespace, f"http://{namespace.address}:8080", folder / "keys.log")
     finally:
         for process in running:
             process.kill()
             process.wait()
-
-
-def _await_listener(namespace: Namespace, port: int) -> None:
-    for _ in range(200):
-        if f":{port}" in namespace.run(["ss", "-Hltn", f"sport = :{port}"]):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"nothing listens at {port}")
 
 
 class UpdatingClient:

@@ -35,7 +35,7 @@ def answering(path: Path, answer: Callable[[socket.socket], None]) -> Iterator[s
     try:
         yield str(path)
     finally:
-        thread.join(10)
+        thread.join(60)
         listener.close()
 
 

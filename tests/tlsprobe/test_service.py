@@ -19,6 +19,7 @@ from levo.tlsprobe.discovery import MappedFile
 from levo.tlsprobe.link import ask_ring, ask_status
 from levo.tlsprobe.location import Location
 from levo.tlsprobe.service import Libraries, Service
+from tests.satellite.running import until
 from tests.tlsprobe.test_locate import system_libssl
 
 US = {os.geteuid()}
@@ -139,11 +140,11 @@ def serving(path: Path, readers: set[int] = US, mappings: Told | None = None) ->
     thread = threading.Thread(target=serves.run, args=(ready.set, mappings))
     thread.start()
     try:
-        assert ready.wait(30)
+        assert ready.wait(90)
         yield kernel
     finally:
         serves.stop()
-        thread.join(30)
+        thread.join(90)
         serves.close()
         serves.close()
 
@@ -158,8 +159,7 @@ def test_one_sensor_reads_at_a_time(tmp_path: Path) -> None:
         assert json.loads(ask_status(path, US))["sensor"] is True
 
         first.close()
-        while json.loads(ask_status(path, US))["sensor"]:
-            pass
+        until(lambda: not json.loads(ask_status(path, US))["sensor"])
         second = ask_ring(path, US)
         second.close()
     assert not os.path.exists(path)
@@ -174,7 +174,7 @@ def test_a_sensor_learns_that_the_probe_has_ended(tmp_path: Path) -> None:
 
 def test_who_may_not_read_gets_nothing(tmp_path: Path) -> None:
     with serving(tmp_path / "probe.sock", {4_000_000}), socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(10)
+        connection.settimeout(60)
         connection.connect(str(tmp_path / "probe.sock"))
         with suppress(ConnectionResetError):
             assert connection.recv(64) == b""

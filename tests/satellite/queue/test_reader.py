@@ -27,8 +27,8 @@ def write(folder: Path, sizes: list[int], segment_bytes: int = 1 << 20) -> list[
         futures = []
         for number, size in enumerate(sizes):
             futures.append(journal.append(Record(RecordKind.TRACES, number, "", bytes(size))))
-            futures[-1].result(10)
-        return [future.result(10) for future in futures]
+            futures[-1].result(60)
+        return [future.result(60) for future in futures]
 
 
 def read_all(reader: JournalReader, limit: int = 1 << 20) -> list[int]:
@@ -63,7 +63,7 @@ def test_reading_while_writing_misses_nothing(tmp_path: Path) -> None:
 
         def append() -> None:
             for number in range(total):
-                journal.append(Record(RecordKind.TRACES, number, "", bytes(number))).result(10)
+                journal.append(Record(RecordKind.TRACES, number, "", bytes(number))).result(60)
 
         writer = threading.Thread(target=append)
         writer.start()

@@ -108,7 +108,7 @@ def test_connections_past_the_limit_are_closed() -> None:
         )
         receiver = GrpcReceiver(ingester)
         port = await receiver.start("127.0.0.1", 0, max_connections=5)
-        opened = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(20)]
+        opened = [socket.create_connection(("127.0.0.1", port), timeout=180) for _ in range(20)]
         for each in opened:
             each.setblocking(False)
         closed: set[socket.socket] = set()

@@ -134,7 +134,7 @@ def test_what_cannot_be_used_is_refused(
 
 def test_a_body_that_never_says_its_length_is_cut_off(satellite: RunningSatellite) -> None:
     host, _, port = satellite.otlp_http.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=30) as client:
+    with socket.create_connection((host, int(port)), timeout=90) as client:
         client.sendall(
             b"POST /v1/traces HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-protobuf\r\n"
             b"transfer-encoding: chunked\r\n\r\n"

@@ -141,7 +141,7 @@ def test_giants_are_refused_on_every_route_that_takes_a_body(
 ) -> None:
     parts = urlsplit(hostile.web)
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {PROTOBUF}\r\n"
-    with socket.create_connection((parts.hostname, parts.port), timeout=60) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=180) as connection:
         if how == "one giant":
             connection.sendall(f"{head}Content-Length: {1 << 40}\r\n\r\n".encode())
         else:
@@ -161,7 +161,7 @@ def test_giants_are_refused_on_every_route_that_takes_a_body(
 
 def test_slow_requests_keep_nobody_waiting(hostile: RunningSatellite) -> None:
     parts = urlsplit(hostile.web)
-    slow = [socket.create_connection((parts.hostname, parts.port), timeout=60) for _ in range(60)]
+    slow = [socket.create_connection((parts.hostname, parts.port), timeout=180) for _ in range(60)]
     try:
         for number, connection in enumerate(slow):
             begun = (

@@ -207,7 +207,7 @@ def test_a_token_sees_its_organization_only(tenants: TwoTenants) -> None:
 
 
 def test_the_stream_is_silent_about_the_other(tenants: TwoTenants) -> None:
-    connection = http.client.HTTPConnection(urlsplit(tenants.mine.base).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlsplit(tenants.mine.base).netloc, timeout=180)
     connection.request("GET", "/live", headers={"cookie": tenants.mine.cookie})
     stream = connection.getresponse()
 

@@ -56,7 +56,7 @@ class Shell:
         calls = folder / "calls"
         environment = {"PATH": f"{programs}:/usr/bin:/bin", "CALLS": str(calls)}
         done = subprocess.run(
-            ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, timeout=30
+            ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, timeout=90
         )
         assert (done.returncode, done.stderr) == (0, b""), done
         self.calls = [line.split("\0") for line in calls.read_text().split("\0\n") if line]

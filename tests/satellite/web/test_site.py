@@ -96,7 +96,7 @@ def test_a_trailing_slash_leads_to_the_page_whatever_host_is_named(satellite: Ru
 
 
 def test_a_change_is_told_to_open_pages(satellite: RunningSatellite) -> None:
-    connection = http.client.HTTPConnection(urlsplit(satellite.web).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlsplit(satellite.web).netloc, timeout=90)
     connection.request("GET", "/live")
     stream = connection.getresponse()
 

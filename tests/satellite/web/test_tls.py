@@ -41,7 +41,7 @@ class Secured:
 
     def ask(self, method: str, url: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
         parts = urlsplit(url)
-        connection = HTTPSConnection("localhost", parts.port, timeout=30, context=self.trusting)
+        connection = HTTPSConnection("localhost", parts.port, timeout=90, context=self.trusting)
         try:
             connection.request(method, parts.path, body, headers or {})
             response = connection.getresponse()
@@ -77,10 +77,10 @@ def test_pages_and_rest_are_there_over_tls_and_not_without(secured: Secured) -> 
     assert secured.ask("GET", web + "/api/summary").status == 200
     for url in (web, secured.running.otlp_http):
         parts = urlsplit(url)
-        stranger = HTTPSConnection("localhost", parts.port, timeout=30, context=ssl.create_default_context())
+        stranger = HTTPSConnection("localhost", parts.port, timeout=90, context=ssl.create_default_context())
         with pytest.raises(ssl.SSLCertVerificationError):
             stranger.request("GET", "/healthz")
-        plain = HTTPConnection("localhost", parts.port or 0, timeout=30)
+        plain = HTTPConnection("localhost", parts.port or 0, timeout=90)
         with pytest.raises((OSError, HTTPException)):
             plain.request("GET", "/healthz")
             plain.getresponse()
@@ -91,7 +91,7 @@ def test_old_versions_of_tls_are_refused(secured: Secured) -> None:
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         old.minimum_version = ssl.TLSVersion.TLSv1
         old.maximum_version = ssl.TLSVersion.TLSv1_1
-    connection = HTTPSConnection("localhost", urlsplit(secured.running.web).port, timeout=30, context=old)
+    connection = HTTPSConnection("localhost", urlsplit(secured.running.web).port, timeout=90, context=old)
     with pytest.raises(OSError):
         connection.request("GET", "/healthz")
 
@@ -109,7 +109,7 @@ def test_traces_come_in_over_grpc(secured: Secured) -> None:
     target = f"localhost:{secured.running.grpc.rpartition(':')[2]}"
     trusted = grpc.ssl_channel_credentials(secured.authority.read_bytes())
     with grpc.secure_channel(target, trusted) as channel:
-        answer = export(channel)(request_of("over-grpc"), timeout=30)
+        answer = export(channel)(request_of("over-grpc"), timeout=90)
         assert not ExportTraceServiceResponse.FromString(answer).partial_success.rejected_spans
     until(lambda: "over-grpc" in secured.known())
     with grpc.insecure_channel(target) as channel, pytest.raises(grpc.RpcError):

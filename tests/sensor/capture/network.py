@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.links import until_links
+
 _CLONE_NEWNET = 0x40000000
 
 root = pytest.mark.skipif(
@@ -58,6 +60,7 @@ def veth(left: str = "left0", right: str = "right0") -> None:
     for name in (left, right):
         ip("link", "set", name, "addrgenmode", "none")
         ip("link", "set", name, "up")
+    until_links("UP", left, right)
 
 
 class Wire:

@@ -17,6 +17,7 @@ from levo.errors import CaptureError, ConfigError
 from levo.sensor.capture.filters import Endpoint
 from levo.sensor.capture.live import LiveSource
 from levo.sensor.capture.memory import Counter, Recorder, record
+from tests.helpers.links import until_links
 from tests.sensor.capture.files import tcp_frame
 from tests.sensor.capture.network import Wire, ip, private_network, root, veth
 
@@ -297,6 +298,7 @@ def test_interfaces_come_and_go_while_capturing():
         assert recorder.pump(source, 1000, 1000) > 0
 
         ip("link", "set", "left0", "up")
+        until_links("UP", "left0", "right0")
         source.refresh()
         assert any("'left0'" in line and "up again" in line for line in source.events())
         while recorder.pump(source, 100, 50) > 0:
@@ -416,6 +418,7 @@ def pairs(first: int, end: int) -> None:
     lines = [f"link add m{i} type veth peer name n{i}" for i in range(first, end)]
     lines += [f"link set {side}{i} addrgenmode none up" for i in range(first, end) for side in "mn"]
     subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, check=True, capture_output=True)
+    until_links("UP", *(f"{side}{i}" for i in range(first, end) for side in "mn"))
 
 
 def numbered(start: int, end: int) -> list[bytes]:

@@ -33,7 +33,7 @@ def probe(path: Path) -> Iterator[None]:
         yield
     finally:
         service.stop()
-        thread.join(30)
+        thread.join(90)
         service.close()
 
 
@@ -45,11 +45,11 @@ def test_it_is_connected_while_there_is_a_probe(tmp_path: Path) -> None:
     try:
         for _ in range(2):
             with probe(path):
-                assert changes.get(timeout=30) is not None
+                assert changes.get(timeout=90) is not None
                 assert link.problem == ""
                 statistics = link.statistics()
                 assert statistics is not None
-            assert changes.get(timeout=30) is None
+            assert changes.get(timeout=90) is None
             assert link.problem == f"the probe at {path} has ended"
         assert link.problems >= 2, "the first time it may have been looked for before it was there"
     finally:
@@ -91,9 +91,9 @@ def test_it_ends_while_it_reads(tmp_path: Path) -> None:
     with probe(path):
         link = ProbeLink(str(path), changes.put, US)
         link.start()
-        assert changes.get(timeout=30) is not None
+        assert changes.get(timeout=90) is not None
         link.close()
-        assert changes.get(timeout=30) is None
+        assert changes.get(timeout=90) is None
 
 
 def test_a_probe_of_a_stranger_is_not_read(tmp_path: Path) -> None:

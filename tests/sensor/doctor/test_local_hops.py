@@ -154,7 +154,7 @@ def test_doctor_names_a_docker_proxy_that_doubles_requests(tmp_path: Path) -> No
              f"--filter=port {port} or port {application.getsockname()[1]}"],
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        application.settimeout(10)
+        application.settimeout(60)
         while doctor.poll() is None:
             with socket.create_connection(("127.0.0.1", port)) as client:
                 client.sendall(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -70,7 +70,7 @@ def balanced(output: Output) -> OutputStatistics:
     return seen
 
 
-def wait_until(condition: Callable[[], bool], limit_s: float = 20.0) -> None:
+def wait_until(condition: Callable[[], bool], limit_s: float = 60.0) -> None:
     """Poll *condition*; a failure names nothing but the limit, so assert details behind it."""
     end = time.monotonic() + limit_s
     while not condition():

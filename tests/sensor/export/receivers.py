@@ -8,9 +8,9 @@ import ssl
 import struct
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -140,7 +140,7 @@ def _handler(seen: Received, connections: set[socket.socket]) -> type[BaseHTTPRe
                 response.partial_success.rejected_spans = answer.rejected
                 response.partial_success.error_message = "no room"
             if answer.stall:
-                seen.released.wait(20)
+                seen.released.wait(90)
                 self.close_connection = True
                 return
             if answer.raw:
@@ -214,7 +214,7 @@ class _Traces(trace_service_pb2_grpc.TraceServiceServicer):
             seen.bodies.append(body)
         answer = seen.next_answer()
         if answer.stall:
-            seen.released.wait(20)
+            seen.released.wait(90)
             context.abort(grpc.StatusCode.UNAVAILABLE, "stalled")
         if answer.code is not None:
             if answer.retry_delay_s is not None:
@@ -287,13 +287,3 @@ def _rpc_messages():  # type: ignore[no-untyped-def]
 
 
 _STATUS, _RETRY_INFO = _rpc_messages()
-
-
-@contextmanager
-def free_port() -> Iterator[int]:
-    """A port that nobody listens on while the context lasts, and that a receiver can take inside it."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    yield port

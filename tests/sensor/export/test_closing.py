@@ -50,7 +50,7 @@ def test_waiting_goes_on_past_the_deadline_until_the_end() -> None:
     with closing.changed:
         ended.append(True)
         closing.changed.notify_all()
-    waiter.join(20)
+    waiter.join(90)
     assert found == [False]
 
 
@@ -66,5 +66,5 @@ def test_a_pause_ends_by_itself_by_the_deadline_or_when_abandoned() -> None:
     with closing.changed:
         closing.abandoned = True
         closing.changed.notify_all()
-    waiter.join(20)
+    waiter.join(90)
     assert found == [False]

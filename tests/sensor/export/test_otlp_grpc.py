@@ -8,9 +8,10 @@ import grpc
 import pytest
 
 from levo.sensor.export import RequestLimits, RetryPolicy, Spool
+from tests.helpers.ports import unused_port
 from tests.sensor.export.batches import NumberedBatch
 from tests.sensor.export.helpers import balanced, otlp_output, wait_until
-from tests.sensor.export.receivers import Answer, GrpcReceiver, free_port
+from tests.sensor.export.receivers import Answer, GrpcReceiver
 
 CODE = grpc.StatusCode
 RETRYABLE = (
@@ -150,14 +151,14 @@ def test_a_partial_success_is_counted_and_not_repeated() -> None:
 
 
 def test_a_refused_connection_is_tried_again_until_the_receiver_is_there() -> None:
-    with free_port() as port:
-        output = otlp_output(f"127.0.0.1:{port}")
-        output.submit(NumberedBatch([1, 2]))
-        wait_until(lambda: output.statistics().retries >= 2)
-        seen = balanced(output)
-        assert seen.held == 2
-        assert str(seen.last_error) == f"grpc://127.0.0.1:{port}: Connection refused"
-        receiver = GrpcReceiver(port=port)
+    port = unused_port()
+    output = otlp_output(f"127.0.0.1:{port}")
+    output.submit(NumberedBatch([1, 2]))
+    wait_until(lambda: output.statistics().retries >= 2)
+    seen = balanced(output)
+    assert seen.held == 2
+    assert str(seen.last_error) == f"grpc://127.0.0.1:{port}: Connection refused"
+    receiver = GrpcReceiver(port=port)
     try:
         assert output.flush(20)
         assert balanced(output).exported == 2

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from levo.sensor.export import RequestLimits, RetryPolicy
+from tests.helpers.ports import unused_port
 from tests.sensor.export.batches import NumberedBatch
 from tests.sensor.export.helpers import balanced, otlp_output, wait_until
-from tests.sensor.export.receivers import Answer, HttpReceiver, free_port
+from tests.sensor.export.receivers import Answer, HttpReceiver
 
 FAULTS = {
     "503 with Retry-After": Answer(status=503, headers=(("retry-after", "1"),)),
@@ -106,14 +107,14 @@ def test_a_receiver_that_rejects_more_than_was_sent_does_not_unbalance_the_ledge
 
 
 def test_a_refused_connection_is_tried_again_until_the_receiver_is_there() -> None:
-    with free_port() as port:
-        output = otlp_output(f"http://127.0.0.1:{port}")
-        output.submit(NumberedBatch([1, 2]))
-        wait_until(lambda: output.statistics().retries >= 2)
-        seen = balanced(output)
-        assert seen.held == 2
-        assert "refused" in (seen.last_error or "")
-        receiver = HttpReceiver(port=port)
+    port = unused_port()
+    output = otlp_output(f"http://127.0.0.1:{port}")
+    output.submit(NumberedBatch([1, 2]))
+    wait_until(lambda: output.statistics().retries >= 2)
+    seen = balanced(output)
+    assert seen.held == 2
+    assert "refused" in (seen.last_error or "")
+    receiver = HttpReceiver(port=port)
     try:
         assert output.flush(20)
         assert balanced(output).exported == 2

@@ -12,9 +12,10 @@ import grpc
 import pytest
 
 from levo.sensor.export import QueueLimits, RequestLimits, RetryPolicy, Spool
+from tests.helpers.ports import unused_port
 from tests.sensor.export.batches import NumberedBatch
 from tests.sensor.export.helpers import QUICK, balanced, otlp_output, wait_until
-from tests.sensor.export.receivers import Answer, GrpcReceiver, HttpReceiver, free_port
+from tests.sensor.export.receivers import Answer, GrpcReceiver, HttpReceiver
 
 CODE = grpc.StatusCode
 BUSY = {
@@ -37,28 +38,28 @@ def start(transport: str, answers: list[Answer], port: int) -> HttpReceiver | Gr
 @pytest.mark.parametrize("transport", ["http", "grpc"])
 def test_the_drill(transport: str, with_spool: bool, tmp_path: Path) -> None:
     """Away, refusing with a pause, silent, exhausted, back: nothing is lost but what was counted."""
-    with free_port() as port:
-        url = f"http://127.0.0.1:{port}" if transport == "http" else f"127.0.0.1:{port}"
-        output = otlp_output(
-            url,
-            spool=Spool(tmp_path) if with_spool else None,
-            queue=QueueLimits(traces=100),
-            timeout_s=0.3,
-        )
-        submitted = 0
+    port = unused_port()
+    url = f"http://127.0.0.1:{port}" if transport == "http" else f"127.0.0.1:{port}"
+    output = otlp_output(
+        url,
+        spool=Spool(tmp_path) if with_spool else None,
+        queue=QueueLimits(traces=100),
+        timeout_s=0.3,
+    )
+    submitted = 0
 
-        def submit(batches: int) -> None:
-            nonlocal submitted
-            for _ in range(batches):
-                if with_spool:  # the disk keeps up with the interval at which batches come
-                    wait_until(lambda: output.statistics().held < 90)
-                output.submit(NumberedBatch(range(submitted, submitted + 10)))
-                submitted += 10
+    def submit(batches: int) -> None:
+        nonlocal submitted
+        for _ in range(batches):
+            if with_spool:  # the disk keeps up with the interval at which batches come
+                wait_until(lambda: output.statistics().held < 90)
+            output.submit(NumberedBatch(range(submitted, submitted + 10)))
+            submitted += 10
 
-        submit(20)
-        wait_until(lambda: output.statistics().retries >= 3)
-        balanced(output)
-        receiver = start(transport, list(BUSY[transport]), port)
+    submit(20)
+    wait_until(lambda: output.statistics().retries >= 3)
+    balanced(output)
+    receiver = start(transport, list(BUSY[transport]), port)
     try:
         submit(20)
         wait_until(lambda: receiver.seen.requests > len(BUSY[transport]))
@@ -86,8 +87,8 @@ def test_random_faults(seed: int, tmp_path: Path) -> None:
     with_spool = rng.random() < 0.6
     retry = QUICK if rng.random() < 0.5 else RetryPolicy(initial_s=0.005, ceiling_s=0.01, total_s=0.05)
 
-    with free_port() as port:
-        receiver = start(transport, [_any_answer(rng, transport) for _ in range(15)], port)
+    port = unused_port()
+    receiver = start(transport, [_any_answer(rng, transport) for _ in range(15)], port)
     url = f"http://127.0.0.1:{port}" if transport == "http" else f"127.0.0.1:{port}"
 
     def open_output():  # type: ignore[no-untyped-def]
@@ -177,16 +178,16 @@ for number in range(0, 100_000, 10):
 
 
 def test_a_killed_sensor_loses_nothing_that_reached_its_spool(tmp_path: Path) -> None:
-    with free_port() as port:
-        url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-c", SENSOR, url, str(tmp_path)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sensor:
-            assert sensor.stdout is not None
-            lines = [sensor.stdout.readline() for _ in range(30)]
-            sensor.send_signal(signal.SIGKILL)
-            lines += sensor.stdout.readlines()
-        on_disk = max(int(line) for line in lines if line.endswith("\n"))
-        receiver = HttpReceiver(port=port)
+    port = unused_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-c", SENSOR, url, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sensor:
+        assert sensor.stdout is not None
+        lines = [sensor.stdout.readline() for _ in range(30)]
+        sensor.send_signal(signal.SIGKILL)
+        lines += sensor.stdout.readlines()
+    on_disk = max(int(line) for line in lines if line.endswith("\n"))
+    receiver = HttpReceiver(port=port)
     output = otlp_output(url, spool=Spool(tmp_path))
     try:
         assert output.flush(20)

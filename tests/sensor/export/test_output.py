@@ -49,7 +49,7 @@ class Gate:
         import gzip
 
         self.sending.set()
-        assert self.open.wait(20)
+        assert self.open.wait(90)
         if self.failures:
             raise self.failures.pop(0)
         body = gzip.decompress(request.body) if request.gzipped else request.body
@@ -90,7 +90,7 @@ def test_submit_never_waits_and_a_full_queue_is_counted() -> None:
     gate = Gate(is_open=False)
     output = output_to(gate, queue=QueueLimits(traces=25))
     assert output.submit(NumberedBatch(range(10)))
-    assert gate.sending.wait(20)
+    assert gate.sending.wait(90)
     assert output.submit(NumberedBatch(range(10, 20)))
     assert not output.submit(NumberedBatch(range(20, 30)))
     assert output.submit(NumberedBatch(range(30, 35)))
@@ -145,7 +145,7 @@ def test_close_gives_up_a_delivery_that_hangs_and_counts_everything_once() -> No
     output = output_to(gate)
     for number in range(5):
         output.submit(NumberedBatch([number]))
-    assert gate.sending.wait(20)
+    assert gate.sending.wait(90)
     output.close(0.01)
     seen = balanced(output)
     assert (seen.failed, seen.held, seen.exported) == (5, 0, 0)
@@ -199,7 +199,7 @@ def test_metrics_go_out_once_and_only_the_newest() -> None:
     gate = Gate(is_open=False)
     output = output_to(gate)
     output.submit(NumberedBatch([1]))
-    assert gate.sending.wait(20)
+    assert gate.sending.wait(90)
     output.submit_metrics(b"old")
     output.submit_metrics(b"new")
     gate.open.set()
@@ -218,7 +218,7 @@ def test_metrics_do_not_wait_for_the_end_of_a_batch() -> None:
     gate = Timed(is_open=False)
     output = output_to(gate)
     output.submit(NumberedBatch(range(30)))
-    assert gate.sending.wait(20)
+    assert gate.sending.wait(90)
     output.submit_metrics(b"now")
     gate.open.set()
     assert output.flush(20)
@@ -261,7 +261,7 @@ class TestWithSpool:
         output = output_to(first, spool=Spool(tmp_path))
         for number in range(0, 50, 10):
             output.submit(NumberedBatch(range(number, number + 10)))
-        assert first.sending.wait(20)
+        assert first.sending.wait(90)
         output.close(0.01)
         seen = balanced(output)
         assert (seen.spooled + seen.exported, seen.failed) == (50, 0)
@@ -286,7 +286,7 @@ class TestWithSpool:
         output.submit(NumberedBatch([1]))
         flushing = threading.Thread(target=output.flush, args=(3600,), daemon=True)
         flushing.start()
-        flushing.join(20)
+        flushing.join(90)
         assert not flushing.is_alive()
         assert balanced(output).spooled == 1
         output.close(0.01)
@@ -359,7 +359,7 @@ class TestWithSpool:
         monkeypatch.setattr(spool, "append", refuse)
         for number in range(5):
             output.submit(NumberedBatch([number]))
-        assert gate.sending.wait(20)
+        assert gate.sending.wait(90)
         wait_until(lambda: len(refused) == 3)  # one is being sent, one waits for that, one for its turn
         output.submit_metrics(b"now")
         gate.open.set()
@@ -372,7 +372,7 @@ class TestWithSpool:
         gate = Stuck(is_open=False)
         output = output_to(gate, spool=Spool(tmp_path))
         output.submit(NumberedBatch([1, 2]))
-        assert gate.sending.wait(20)
+        assert gate.sending.wait(90)
         output.close(0.01)
         assert balanced(output).spooled == 2
         gate.open.set()
@@ -420,13 +420,13 @@ def test_a_disk_that_hangs_holds_up_neither_submit_nor_statistics(
 
     def hang(descriptor: int, data: bytes, at: int) -> int:
         entered.set()
-        assert leave.wait(20)
+        assert leave.wait(90)
         return real(descriptor, data, at)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", hang)
         output.submit(NumberedBatch([0]))
-        assert entered.wait(20)
+        assert entered.wait(90)
         accepted = [output.submit(NumberedBatch([number])) for number in range(1, 40)]
         seen = balanced(output)
         assert (sum(accepted), seen.queue_full) == (20, 19)

@@ -52,7 +52,7 @@ class Parts:
     def close(self) -> None:
         self.closing.begin(20)
         for thread in self.threads:
-            thread.join(20)
+            thread.join(90)
         self.queue.close()
 
 

@@ -307,12 +307,12 @@ def test_a_slow_disk_holds_up_nobody_who_only_looks(tmp_path: Path, monkeypatch:
 
     def slow_write(descriptor: int, data: bytes, at: int) -> int:
         entered.set()
-        assert leave.wait(20)
+        assert leave.wait(90)
         return real_write(descriptor, data, at)
 
     def slow_sync(descriptor: int) -> None:
         entered.set()
-        assert leave.wait(20)
+        assert leave.wait(90)
         real_sync(descriptor)
 
     for patched, call in (("pwrite", lambda: spool.append(request(2))), ("fsync", spool.sync)):
@@ -322,7 +322,7 @@ def test_a_slow_disk_holds_up_nobody_who_only_looks(tmp_path: Path, monkeypatch:
             patch.setattr(os, patched, slow_write if patched == "pwrite" else slow_sync)
             thread = threading.Thread(target=call)
             thread.start()
-            assert entered.wait(20)
+            assert entered.wait(90)
             assert spool.has_waiting()
             assert spool.bytes_on_disk > 0
             if patched == "fsync":

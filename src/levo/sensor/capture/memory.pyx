@@ -3,10 +3,12 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 
-import time
-
 from levo.engine.core.source cimport FrameSource
 from levo.engine.core.types cimport Frame, FrameSink
+
+
+cdef enum:
+    LOOK_MS = 50
 
 
 cdef class MemorySource(FrameSource):
@@ -124,17 +126,15 @@ cdef void count(void* context, const Frame* frame) noexcept nogil:
 def record(FrameSource source not None, limit=None, idle_ms=None):
     """All frames of *source* to its end, or the first *limit*: list of (time_ns, octets, wire_length, link_type).
 
-    *idle_ms* ends the recording when no frame came for so long; a live source has no other end.
+    *idle_ms* ends the recording when no frame came for so long, while somebody looked; a live source has no
+    other end.
     """
     recorder = Recorder()
-    last = time.monotonic()
+    idle = 0
     while limit is None or len(recorder.frames) < limit:
         wanted = 1000 if limit is None else min(1000, limit - len(recorder.frames))
-        passed = recorder.pump(source, wanted, 50)
-        if passed < 0:
-            break
-        if passed > 0:
-            last = time.monotonic()
-        elif idle_ms is not None and (time.monotonic() - last) * 1000 >= idle_ms:
+        passed = recorder.pump(source, wanted, LOOK_MS)
+        idle = 0 if passed else idle + LOOK_MS
+        if passed < 0 or (idle_ms is not None and idle >= idle_ms):
             break
     return recorder.frames
