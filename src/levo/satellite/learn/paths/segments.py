@@ -324,7 +324,7 @@ def literal_suffix(literal: str) -> str:
 def folded_key(literal: str) -> str:
     """Return the key of the child that *literal* shares with others once it is not kept.
 
-    An extension stays told apart, as does a ``:verb`` that names an operation: of both there are only so many.
+    An extension stays told apart, as does a ``:verb`` that names an operation: there are only so many.
     """
     suffix = literal_suffix(literal)
     if suffix.startswith(":") and not names_operation(suffix[1:]):
