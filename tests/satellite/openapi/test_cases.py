@@ -60,7 +60,6 @@ def test_drift() -> None:
         assert found.count(Answer.AGREES) >= 20
 
 
-@pending
 def test_odata() -> None:
     document = learned("odata2")
     (path,) = document["paths"]

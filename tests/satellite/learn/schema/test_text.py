@@ -35,7 +35,19 @@ def test_scalars_that_travel_as_text(text: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["firstName", "x-request-id", "page[size]", "@type", "user_id", "q", "address2"]
+    "key",
+    [
+        "firstName",
+        "x-request-id",
+        "page[size]",
+        "@type",
+        "@odata.context",
+        "items@odata.nextLink",
+        "total@Org.OData.Measures.V1.Unit",
+        "user_id",
+        "q",
+        "address2",
+    ],
 )
 def test_names(key: str) -> None:
     assert is_name(key)
@@ -46,6 +58,8 @@ def test_names(key: str) -> None:
     [
         "42",
         "a@example.com",
+        "a@odata.example.com",
+        "a@microsoft.fr",
         "2024-05-17",
         str(uuid.UUID(int=77)),
         "kX9aQ2bT7cR4dW1e",

@@ -71,7 +71,9 @@ _PLAIN_NAME = re.compile(r"[A-Za-z_$@#.\-][A-Za-z0-9_$@#:.\-\[\]/ ]{0,63}")
 _DIGIT_RUN = re.compile(r"[0-9]+")
 _LONG_RUN = re.compile(r"[A-Za-z0-9]{12,}")
 _VALUE_LIKE = re.compile(
-    r".*@.*\..*|.*\d{4,}.*|.*[0-9a-f]{3,8}-[0-9a-f]{4}-.*|[a-z]{1,8}[-_]?\d{3,}|.*\.(?:com|net|org|io|de|uk)",
+    # An e-mail address, but no annotation of OData (JSON Format 4.01, section 4.6): ``items@odata.count``.
+    r".+@(?-i:(?!odata\.|Org\.OData\.|Microsoft\.)).*\..*"
+    r"|.*\d{4,}.*|.*[0-9a-f]{3,8}-[0-9a-f]{4}-.*|[a-z]{1,8}[-_]?\d{3,}|.*\.(?:com|net|org|io|de|uk)",
     re.IGNORECASE | re.DOTALL,
 )
 
