@@ -8,11 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from levo.satellite.learn import State, Trace, learn_all
+from levo.satellite.learn import Scope, State, Trace, learn_all
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.hosts import OTHERS, UNNAMED, WILDCARD, Limits, is_unnamed
 from levo.satellite.store.userdata import UserData
+from levo.satellite.store.userdata.decisions import EndpointPlace
 from levo.satellite.store.writer import Retention
 from tests.helpers.effort import long
 from tests.satellite.store.catalogs import NOW, SECOND, trace
@@ -70,6 +71,13 @@ def asked(
 ) -> Trace:
     made = trace(path, host=host, status=status, end_ns=end_ns)
     return msgspec.structs.replace(made, client=f"10.0.0.{caller}")
+
+
+def place_of(catalog: Catalog, host: str) -> EndpointPlace:
+    """Where decisions on the users of *host*, which has no name yet, stand."""
+    unnamed = catalog.writer._hosts.stored(Scope("acme", "staging", "shop", host)).host
+    assert is_unnamed(unnamed)
+    return EndpointPlace("acme", "staging", "shop", unnamed, "GET", "/users/{}")
 
 
 @pytest.mark.parametrize("at_once", [True, False])
@@ -215,6 +223,47 @@ def test_a_failed_commit_takes_names_back(catalog: Catalog, monkeypatch: pytest.
     assert catalog.shown() == before
 
     catalog.learn([asked("shop.example", 2)])
+    assert catalog.shown() == {("shop.example", "/orders"): 3}
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "meanwhile"])
+def test_decisions_follow_a_host_to_its_name(catalog: Catalog, late: bool) -> None:
+    catalog.learn([asked("shop.example", 1, "/users/7"), asked("other.example", 1, "/users/7")])
+    unnamed = {host: place_of(catalog, host) for host in ("shop.example", "other.example")}
+
+    def decide() -> None:
+        for host in unnamed.values():
+            catalog.userdata.decisions.decide("rename", host, "/users/{customer}", "ann", NOW)
+            catalog.userdata.decisions.decide("ignore", host, "", "ann", NOW)
+
+    if not late:
+        decide()
+    for caller in (2, 3):
+        catalog.learn([asked("shop.example", caller, "/users/7")])
+    if late:
+        decide()
+        catalog.writer.listen()
+        catalog.learn([])
+    decisions = catalog.userdata.decisions
+    shop = msgspec.structs.replace(unnamed["shop.example"], host="shop.example")
+
+    assert catalog.hosts() == {"shop.example", unnamed["other.example"].host}
+    assert decisions.triage(shop) == ("ignored", "/users/{customer}")
+    assert [each.kind for each in decisions.of(shop)] == ["ignore", "rename"]
+    assert decisions.of(unnamed["shop.example"]) == []
+    assert decisions.triage(unnamed["shop.example"]) == ("", "")
+    assert decisions.triage(unnamed["other.example"]) == ("ignored", "/users/{customer}")
+    assert ("shop.example", "/users/{customer}") in catalog.shown()
+
+
+def test_what_people_delete_of_a_host_that_has_its_name_meanwhile_is_gone(catalog: Catalog) -> None:
+    catalog.learn([asked("shop.example", 1, path) for path in ("/users/7", "/orders")])
+    place = place_of(catalog, "shop.example")
+    for caller in (2, 3):
+        catalog.learn([asked("shop.example", caller)])
+    catalog.userdata.removals.remove(msgspec.structs.astuple(place)[:4], "GET", "/users/{}", NOW)
+    catalog.writer.listen()
+
     assert catalog.shown() == {("shop.example", "/orders"): 3}
 
 

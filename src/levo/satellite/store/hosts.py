@@ -88,6 +88,14 @@ class HostBook:
                 return other
         return scope
 
+    def called(self, scope: Scope) -> Scope:
+        """Return the host that *scope* stands for by the name it has by now, *scope* if it has none."""
+        if is_unnamed(scope.host) and scope not in self._paths.hosts:
+            for other in self._paths.hosts:
+                if other._replace(host=self._hidden(other.host)) == scope:
+                    return other
+        return scope
+
     def admit(self, delta: State) -> Admission:
         """Return how *delta*, which is not changed, is to be stored."""
         admission = Admission(delta)

@@ -41,6 +41,7 @@ from levo.satellite.store.schema import open_for_writing
 from levo.satellite.store.sensitive import SensitiveTable
 from levo.satellite.store.traffic import prune_traffic
 from levo.satellite.store.userdata.database import USERDATA_NAME
+from levo.satellite.store.userdata.decisions import rename_hosts
 from levo.satellite.store.userdata.removals import read_removals
 
 IN_FULL = Limits(hosts=1 << 30, places=100_000, name_hosts=True)
@@ -177,6 +178,7 @@ class CatalogWriter:
             LevoError: what they say cannot be read.
         """
         try:
+            self._rename_decided_hosts()  # what was decided while a host got its name
             self._paths.listen(self._words(self._paths.hosts))
             self._remove_what_people_said()
         except sqlite3.Error as error:
@@ -380,11 +382,16 @@ class CatalogWriter:
             raise
         return gone
 
+    def _rename_decided_hosts(self) -> None:
+        rename_hosts(self._userdata, lambda host: self._hosts.called(Scope(*host)))
+
     def _remove_what_people_said(self) -> None:
         """Delete the endpoints and hosts that people have deleted since this was asked last."""
         row = self._connection.execute("SELECT value FROM fact WHERE name = 'removals'").fetchone()
         for number, scope, method, template in read_removals(self._userdata, int(row[0]) if row else 0):
-            self._change(partial(self._remove_one, number, Scope(*scope), method, template))
+            self._change(
+                partial(self._remove_one, number, self._hosts.called(Scope(*scope)), method, template)
+            )
 
     def _remove_one(self, number: int, scope: Scope, method: str, template: str) -> Removed:
         execute = self._connection.execute
@@ -423,6 +430,9 @@ class CatalogWriter:
             self._paths.rename(scope, name)
             self._endpoints.rename_host(scope, name.host)
             self._decisions.pop(scope, None)
+        if admission.named:
+            # Before it is read what people say. If this commit fails, the next one gives the same names.
+            self._rename_decided_hosts()
         exchanges = noise = 0.0
         for scope in admission.displaced:
             gone = self._remove_host(scope)  # the host that gets the room is of the same application

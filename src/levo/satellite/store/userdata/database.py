@@ -1,7 +1,8 @@
 """One connection to the database of users' data, for all subjects.
 
 A database of its own beside the catalog, so that neither waits for the other. One process uses it, from any
-of its threads. Secrets are kept as digests; what is learned from traffic is not kept here.
+of its threads; the learner reads it, and takes decisions along when a host gets its name. Secrets are kept as
+digests; what is learned from traffic is not kept here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from levo.satellite.store.userdata.schema import STEPS
 USERDATA_NAME = "userdata.sqlite3"
 EARLIER_NAME = "desk.sqlite3"
 """What the file was called by versions before 0.1.0."""
+
+TIMEOUT_S = 30
+"""How long one process waits for another that writes."""
 
 Row = tuple[Any, ...]
 
@@ -40,7 +44,7 @@ class UserDatabase:
                 _rename_earlier(path.with_name(EARLIER_NAME), path)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._connection = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, timeout=30
+                path, isolation_level=None, check_same_thread=False, timeout=TIMEOUT_S
             )
             try:
                 self._prepare()

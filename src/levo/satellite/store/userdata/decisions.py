@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from levo.satellite.store.userdata.database import Subject, row_number
+from levo.satellite.store.userdata.database import TIMEOUT_S, Subject, row_number
 
 DecisionKind = Literal["accept", "rename", "split", "merge", "ignore", "confirm", "reject"]
 
@@ -140,9 +141,35 @@ _DECISION = (
 _SAME_ENDPOINT = (
     "organization = ? AND environment = ? AND application = ? AND host = ? AND method = ? AND template = ?"
 )
-_AND_HOST = "AND organization = ? AND environment = ? AND application = ? AND host = ?"
+_SAME_HOST = "organization = ? AND environment = ? AND application = ? AND host = ?"
 Host = tuple[str, str, str, str]
 """Organization, environment, application and host."""
+
+
+def rename_hosts(path: Path, called: Callable[[Host], Host]) -> None:
+    """Let what was decided about hosts follow them to their names; *called* says how a host is called now.
+
+    For the learner, which gives hosts their names: *path* is opened for this call and may be absent.
+    """
+    if not path.exists():
+        return
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    with contextlib.closing(
+        sqlite3.connect(uri, uri=True, isolation_level=None, timeout=TIMEOUT_S)
+    ) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'triage'").fetchone():
+            return  # written by an earlier version, and not opened by this one yet
+        hosts = connection.execute(
+            "SELECT DISTINCT organization, environment, application, host FROM decision WHERE host LIKE '~%'"
+        ).fetchall()
+        renamed = [(name, host) for host in hosts if (name := called(host)) != host]
+        if not renamed:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        for name, host in renamed:
+            connection.execute(f"UPDATE decision SET host = ? WHERE {_SAME_HOST}", (name[3], *host))
+            connection.execute(f"UPDATE OR REPLACE triage SET host = ? WHERE {_SAME_HOST}", (name[3], *host))
+        connection.execute("COMMIT")
 
 
 def read_path_decisions(path: Path, host: Host | None = None) -> list[tuple[Host, str, str]]:
@@ -157,7 +184,7 @@ def read_path_decisions(path: Path, host: Host | None = None) -> list[tuple[Host
             "SELECT organization, environment, application, host, kind,"
             " CASE detail WHEN '' THEN template ELSE detail END FROM decision WHERE undone_ns = 0"
             " AND kind IN ('accept', 'rename', 'split', 'merge')"
-            f" {'' if host is None else _AND_HOST} ORDER BY id",
+            f" {'' if host is None else f'AND {_SAME_HOST}'} ORDER BY id",
             host or (),
         )
         return [(row[:4], str(row[4]), str(row[5])) for row in rows]
