@@ -26,7 +26,7 @@ FOLDER = (
 NAMES = sorted(path.stem for path in FOLDER.glob("*.har"))
 pytestmark = pytest.mark.skipif(not NAMES, reason="the shared cases are not here")
 Document = dict[str, Any]
-pending = pytest.mark.xfail(reason="the rules of names and paths do not do this yet", strict=False)
+pending = pytest.mark.xfail(reason="the rules of names and paths do not do this yet", strict=True)
 
 
 def traces(name: str) -> list[Trace]:
@@ -86,7 +86,6 @@ def test_form_parameters() -> None:
     assert schema["properties"].keys() == {"remember", "user"}
 
 
-@pending
 def test_hot_operations() -> None:
     found = calls(learned("hot2"))
 
