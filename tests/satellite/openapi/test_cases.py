@@ -106,7 +106,6 @@ def test_rare_operations() -> None:
     } <= told
 
 
-@pending
 def test_two_words_beside_each_other() -> None:
     reads = ("GET /httpbin/get", "GET /httpbin/headers", "GET /httpbin/json", "GET /httpbin/xml")
 

@@ -35,6 +35,8 @@ def everything(probability: float) -> Judge:
         (["GET /users/1", "GET /users/me"], ["/users/me", "/users/{}"]),
         (["GET /jobs/7:cancel", "GET /jobs/7"], ["/jobs/{}", "/jobs/{}:cancel"]),
         (["GET /report.json", "GET /report.xml"], ["/report.{}"]),
+        (["GET /export/json", "GET /export/xml"], ["/export/{}"]),
+        (["GET /echo/get", "GET /echo/json", "GET /echo/xml"], ["/echo/get", "/echo/json", "/echo/xml"]),
         (["GET /v1/a", "GET /v2/a"], ["/v1/a", "/v2/a"]),
         (
             [f"GET /{day}/functions/1" for day in ("2015-03-31", "2017-10-31", "2019-09-25", "2021-10-31")],

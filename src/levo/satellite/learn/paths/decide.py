@@ -269,7 +269,7 @@ def _judge(
             children.keep(text, _VERSION)
     found = _formats(free)
     named_formats = [text for text in free if text not in found and text.lower() in FORMATS]
-    if len(named_formats) > 1:
+    if len(named_formats) > 1 and len(named_formats) == len(free) - len(found):
         found.update(dict.fromkeys(named_formats, Affix("", "")))
     free = [text for text in free if text not in found]
     for text in found:
