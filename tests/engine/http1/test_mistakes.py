@@ -283,6 +283,25 @@ def test_content_behind_an_interim_response_to_a_lost_first_request_is_content(i
     assert answered(talk) == [(None, 200, "no_request")]
 
 
+@pytest.mark.parametrize("size", [20, 1000])
+def test_where_only_the_client_is_captured_requests_after_a_refused_expect_are_requests(size):
+    refused = numbered(EXPECT, 0).replace(b"20", b"%d" % size)
+    talk = Conversation().handshake().client(refused).server(REFUSED).client(numbered(GET, 1)).server(OK)
+    found = rows([x for x in talk.client(GET).server(OK).close().segments if x.from_client])
+
+    assert [row[0] for row in found] == ["/0", "/1", "/next"]
+
+
+@pytest.mark.parametrize("answer", [CONTINUE, b""], ids=["continue", "no answer"])
+def test_where_only_the_client_is_captured_content_that_was_asked_for_is_content(answer):
+    talk = Conversation().handshake().client(EXPECT)
+    if answer:
+        talk.server(answer)
+    talk.client(CONTENT + b".").server(OK).client(GET).server(OK).close()
+
+    assert [row[0] for row in rows([x for x in talk.segments if x.from_client])] == ["/login", "/next"]
+
+
 @pytest.mark.parametrize("first", [1, 2, 30])
 def test_the_next_request_after_a_lost_first_one_is_read_however_few_octets_come_first(first):
     talk = Conversation().handshake().skip(True, len(GET)).server(OK).client(GET, [first]).server(OK)

@@ -462,7 +462,8 @@ cdef bint leaves_out_content(
 ) noexcept nogil:
     """Whether the client that asked for 100 (Continue) goes on with another request (RFC 9110 section 10.1.1).
 
-    It does when a final response came instead, or a hole in which one may have been, and nothing else since.
+    It does when a final response came instead, or a hole in which one may have been, and nothing else since. Where
+    the server's direction is not captured, all of it is such a hole.
     """
     cdef Parser* parser = &conn.streams[direction].parser
     cdef const Parser* server = &conn.streams[1 - direction].parser
@@ -478,10 +479,10 @@ cdef bint leaves_out_content(
             return False
         if parser.remaining != length and begins_known_method(data, length):
             return True                           # so few octets that they could be anything
-    elif server.state != LOST or not server.gap_before or continued or (
-        ack <= exchange.request.peer_ack + BARE_CONTINUE
-    ):
+    elif continued or ack <= exchange.request.peer_ack + BARE_CONTINUE:
         return False
+    elif ack <= conn.streams[1 - direction].offset and (server.state != LOST or not server.gap_before):
+        return False                              # nothing that the client has received is missing
     return http1_looks(data, length) == LOOKS_REQUEST
 
 
