@@ -272,6 +272,60 @@ def test_a_hole_after_a_refusal_may_hold_the_next_request(size, lost):
     assert answered(talk) == [("/0", 400, "request_gap"), (None, 200, "no_request")]
 
 
+@pytest.mark.parametrize(
+    "interim", [CONTINUE, b"HTTP/1.1 103 Early Hints\r\n\r\n"], ids=["continue", "hints"]
+)
+@pytest.mark.parametrize("content", [CONTENT, b"word", b"some text", b"a line\n"], ids=repr)
+def test_content_behind_an_interim_response_to_a_lost_first_request_is_content(interim, content):
+    """The server's octets are what shows the protocol; no request was read before them."""
+    talk = Conversation().handshake().skip(True, len(EXPECT)).server(interim).client(content).server(OK)
+
+    assert answered(talk) == [(None, 200, "no_request")]
+
+
+@pytest.mark.parametrize("size", [20, 1000])
+def test_where_only_the_client_is_captured_requests_after_a_refused_expect_are_requests(size):
+    refused = numbered(EXPECT, 0).replace(b"20", b"%d" % size)
+    talk = Conversation().handshake().client(refused).server(REFUSED).client(numbered(GET, 1)).server(OK)
+    found = rows([x for x in talk.client(GET).server(OK).close().segments if x.from_client])
+
+    assert [row[0] for row in found] == ["/0", "/1", "/next"]
+
+
+@pytest.mark.parametrize("answer", [CONTINUE, b""], ids=["continue", "no answer"])
+def test_where_only_the_client_is_captured_content_that_was_asked_for_is_content(answer):
+    talk = Conversation().handshake().client(EXPECT)
+    if answer:
+        talk.server(answer)
+    talk.client(CONTENT + b".").server(OK).client(GET).server(OK).close()
+
+    assert [row[0] for row in rows([x for x in talk.segments if x.from_client])] == ["/login", "/next"]
+
+
+@pytest.mark.parametrize("first", [1, 2, 30])
+def test_the_next_request_after_a_lost_first_one_is_read_however_few_octets_come_first(first):
+    talk = Conversation().handshake().skip(True, len(GET)).server(OK).client(GET, [first]).server(OK)
+
+    assert answered(talk) == [(None, 200, "no_request"), ("/next", 200, None)]
+
+
+@pytest.mark.parametrize("asked", ["read", "lost"])
+def test_a_response_is_not_paired_with_what_was_sent_behind_content_that_was_asked_for(asked):
+    """Pipelined after a loss: the client had no more than the 100 (Continue) when it sent the second one."""
+    talk = (
+        Conversation().handshake().client(numbered(GET, 0)).skip(False, len(OK)).client(numbered(EXPECT, 1))
+    )
+    if asked == "read":
+        talk.server(CONTINUE)
+    else:
+        talk.skip(False, len(CONTINUE))
+    talk.client(b"p" * 20 + GET).server(OK).server(OK)
+    found = answered(talk)
+
+    assert not [row for row in found if row[2] is None]
+    assert [row[0] for row in found if row[0]] == ["/0", "/1", "/next"]
+
+
 def test_only_interim_responses_show_the_last_one():
     turns = [(True, GET), (False, b"HTTP/1.1 102 Processing\r\n\r\n"), (False, b"and content")]
 

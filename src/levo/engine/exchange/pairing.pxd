@@ -13,6 +13,7 @@ ctypedef struct Proxied:
 
 cdef enum:
     LEAST_REQUEST = 7           # octets of the shortest request: "GET /" and a line end
+    BARE_CONTINUE = 25          # of "HTTP/1.1 100 Continue" and its empty line; hardly a final response has so few
 
 
 cdef Exchange* begin_exchange(EngineState* state, Connection* conn) noexcept nogil

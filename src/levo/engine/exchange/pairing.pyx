@@ -257,6 +257,13 @@ cdef Exchange* pair_response(
     return found
 
 
+cdef inline bint sent_together(const Exchange* earlier, const Exchange* later) noexcept nogil:
+    # Had the client received no final response to the earlier request: nothing, or so little as a 100 (Continue)?
+    return later.request.peer_ack == earlier.request.peer_ack or not earlier.response.present and (
+        0 <= earlier.request.peer_ack <= later.request.peer_ack <= earlier.request.peer_ack + BARE_CONTINUE
+    )
+
+
 cdef Exchange* find_by_causality(
     Connection* conn, Exchange* first, int64_t start, int64_t ack
 ) noexcept nogil:
@@ -275,8 +282,8 @@ cdef Exchange* find_by_causality(
         exchange = exchange.next
     if candidate == NULL:
         return NULL
-    # The first request of its batch: those with the same acknowledgment were sent together.
-    while candidate.previous != NULL and candidate.previous.request.peer_ack == candidate.request.peer_ack:
+    # The first request of its batch.
+    while candidate.previous != NULL and sent_together(candidate.previous, candidate):
         if candidate.after_gap:
             return NULL                           # a request between the two was lost
         candidate = candidate.previous

@@ -64,6 +64,7 @@ from levo.engine.http1.states cimport (
 from levo.engine.http1.switch cimport end_heads, http1_tick, is_preface, leave_http1, note_event_stream, says_upgrade
 from levo.engine.core.memory cimport buffer_append, buffer_free, buffer_reserve, clear, give_back, section_free, take
 from levo.engine.exchange.pairing cimport (
+    BARE_CONTINUE,
     LEAST_REQUEST,
     begin_exchange,
     enqueue_request,
@@ -81,7 +82,7 @@ from levo.engine.exchange.pairing cimport (
     trust_order,
 )
 from levo.engine.exchange.sampling cimport sample_request, sample_response
-from levo.engine.core.state cimport ASKED, CONTINUED, Connection, EngineState, Parser
+from levo.engine.core.state cimport ASKED, CONTINUED, Connection, EngineState, Parser, Stream
 from levo.engine.core.ports cimport NAMED_NOTHING
 from levo.engine.proto.banner cimport named_by, note_banner
 from levo.engine.proto.dispatch cimport agree_on, begin_protocol
@@ -137,7 +138,6 @@ cdef enum:
     MAX_TRAILERS = 65536
     FIRST_BODY_BLOCK = 16384
     FIRST_CHUNK_LINE = 1024
-    BARE_CONTINUE = 25          # octets of "HTTP/1.1 100 Continue" and its empty line; any final response has more
 
 
 cdef inline Message* message_of(Connection* conn, int direction, Exchange* exchange) noexcept nogil:
@@ -200,9 +200,7 @@ cdef uint32_t begin_head(
         at += 1
     if at == length:
         return at
-    if parser.gap_before and not conn.found and direction == conn.client and (
-        not may_begin_request(conn, parser.start_offset, ack)
-    ):
+    if parser.gap_before and direction == conn.client and is_content(conn, parser, data + at, length - at, ack):
         move(parser, HOLE)                        # content of a request whose head was lost
         return at
     parser.start_ns = time_ns
@@ -464,7 +462,8 @@ cdef bint leaves_out_content(
 ) noexcept nogil:
     """Whether the client that asked for 100 (Continue) goes on with another request (RFC 9110 section 10.1.1).
 
-    It does when a final response came instead, or a hole in which one may have been, and nothing else since.
+    It does when a final response came instead, or a hole in which one may have been, and nothing else since. Where
+    the server's direction is not captured, all of it is such a hole.
     """
     cdef Parser* parser = &conn.streams[direction].parser
     cdef const Parser* server = &conn.streams[1 - direction].parser
@@ -480,10 +479,10 @@ cdef bint leaves_out_content(
             return False
         if parser.remaining != length and begins_known_method(data, length):
             return True                           # so few octets that they could be anything
-    elif server.state != LOST or not server.gap_before or continued or (
-        ack <= exchange.request.peer_ack + BARE_CONTINUE
-    ):
+    elif continued or ack <= exchange.request.peer_ack + BARE_CONTINUE:
         return False
+    elif ack <= conn.streams[1 - direction].offset and (server.state != LOST or not server.gap_before):
+        return False                              # nothing that the client has received is missing
     return http1_looks(data, length) == LOOKS_REQUEST
 
 
@@ -1008,7 +1007,11 @@ cdef int looks(const Connection* conn, int direction, const uint8_t* data, uint3
 cdef bint begin(
     EngineState* state, Connection* conn, int direction, int seen, uint32_t consumed, int64_t time_ns
 ) noexcept nogil:
+    cdef Stream* client
     learn_client(conn, direction if seen == LOOKS_REQUEST else 1 - direction)
+    client = &conn.streams[conn.client]
+    if client.parser.gap_before:
+        client.parser.start_offset = client.offset          # a hole at the beginning ends here (``begin_head``)
     speak(conn, PROTOCOL_HTTP1, NULL)
     state.stats.connections_http1 += 1
     return True
