@@ -45,6 +45,8 @@ from levo.satellite.learn.paths.segments import (
         ("17:listGcpProjectDeployments", "{integer}:listGcpProjectDeployments"),
         ("17:getMargaret", "{token}"),
         ("17:getMargaretPolicy", "{token}"),
+        ("17:getBobName", "{token}"),
+        ("GetAnnOrders(7)", "{token}"),
         ("17:setIamKgb", "{token}"),
         ("17:bob", "{token}"),
         ("Users('jane')", "Users({quoted})"),

@@ -143,8 +143,11 @@ _VERSION = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _BEFORE_VERSIONS = frozenset({"api", "rest"})
-ACRONYM_LETTERS = 3
-"""Of a word in the name of an operation that is none of APIs, at most."""
+ACRONYMS = frozenset(
+    "acl acm api aws cdn cors csp csv dlp dns ecs eks gcp gke gpu iam ids ips jwt kms ldap mfa nat nfs otp pki sas"
+    " scim sdk sku sla smb sms smtp sql ssh ssl sso tls ttl uri url vm vpc vpn waf xml".split()
+)
+"""Of the field, in names of operations; not all are in the vocabulary."""
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_]+")
 _QUOTED = re.compile(r"(?P<name>[A-Za-z]\w*)\((?P<inside>[^()]*)\)", re.ASCII)
 _CLEAN = re.compile(r"[^\x00-\x1f\x7f{}/%#\s]+")
@@ -294,15 +297,8 @@ def known_rank(segment: str) -> int:
 
 
 def names_operation(text: str) -> bool:
-    """Return whether *text*, which stands beside a value, is made of words of APIs.
-
-    Between others, one acronym may be unknown: ``setIamPolicy``.
-    """
-    if known_rank(text) >= 0:
-        return True
-    found = words(text)
-    unknown = [index for index, word in enumerate(found) if word_rank(word) < 0]
-    return len(unknown) == 1 and 0 < unknown[0] < len(found) - 1 and len(found[unknown[0]]) <= ACRONYM_LETTERS
+    """Return whether *text*, which stands beside a value, is made of words of APIs and :data:`ACRONYMS`."""
+    return all(word in ACRONYMS or word_rank(word) >= 0 for word in words(text) or ("",))
 
 
 def split_key(key: str) -> tuple[str, str, str]:
