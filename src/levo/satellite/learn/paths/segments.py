@@ -143,10 +143,12 @@ _VERSION = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _BEFORE_VERSIONS = frozenset({"api", "rest"})
-ACRONYMS = frozenset(
-    "acl acm api aws cdn cors csp csv dlp dns ecs eks gcp gke gpu iam ids ips jwt kms ldap mfa nat nfs otp pki sas"
-    " scim sdk sku sla smb sms smtp sql ssh ssl sso tls ttl uri url vm vpc vpn waf xml".split()
-)
+ACRONYMS = frozenset({
+    "acl", "acm", "api", "aws", "cdn", "cors", "csp", "csv", "dlp", "dns", "ecs", "eks", "gcp",
+    "gke", "gpu", "iam", "ids", "ips", "jwt", "kms", "ldap", "mfa", "nat", "nfs", "otp", "pki",
+    "sas", "scim", "sdk", "sku", "sla", "smb", "sms", "smtp", "sql", "ssh", "ssl", "sso", "tls",
+    "ttl", "uri", "url", "vm", "vpc", "vpn", "waf", "xml",
+})  # fmt: skip
 """Of the field, in names of operations; not all are in the vocabulary."""
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_]+")
 _QUOTED = re.compile(r"(?P<name>[A-Za-z]\w*)\((?P<inside>[^()]*)\)", re.ASCII)
