@@ -264,7 +264,7 @@ def test_content_after_a_continue_to_a_lost_request_is_content():
 @pytest.mark.parametrize("size", [20, 40, 90, 300], ids=lambda size: f"{size} announced")
 @pytest.mark.parametrize("lost", [10, 40])
 def test_a_hole_after_a_refusal_may_hold_the_next_request(size, lost):
-    """What comes behind it is neither the refused request's content nor answered by its response."""
+    """What follows the hole is neither read as the refused request's content nor paired with its response."""
     refused = numbered(EXPECT, 0).replace(b"20", b"%d" % size)
     talk = Conversation().handshake().client(refused).server(REFUSED)
     talk.skip(True, lost).client(numbered(EXPECT, 1)[lost:]).server(CONTINUE).client(b"q" * 20).server(OK)

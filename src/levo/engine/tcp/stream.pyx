@@ -6,7 +6,8 @@ reordering inside the capture is enough), else until the stream timeout. Then it
 
 Octets of the server's direction also wait until everything they acknowledge has been delivered, so
 that a response never overtakes its request, whatever the order of capture was. After a request with
-``Expect: 100-continue`` the client's octets wait in the same way: the answer decides what they are.
+``Expect: 100-continue``, and after a hole of their own, the client's octets wait in the same way: what they are
+may depend on what the client has received.
 
 Where segments overlap, octets that came first win; differing ones are counted.
 
@@ -79,7 +80,7 @@ cdef void stream_ack(
 
 cdef inline bint must_wait(Connection* conn, int direction, bint has_ack, uint32_t ack) noexcept nogil:
     # Does a segment acknowledge octets that have not been delivered, and are to be read first?
-    # Whether the client goes on with content or with a request, what it has received may say.
+    # What the client has received may say whether it goes on with content or with a request.
     cdef const Parser* parser = &conn.streams[direction].parser
     cdef Stream* other
     cdef int32_t ahead

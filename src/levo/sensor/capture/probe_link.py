@@ -34,7 +34,7 @@ class ProbeLink:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="levo-tls-probe", daemon=True)
         self.problem = ""
-        """Why there are no secrets. Empty while there are, and if no probe was ever at the usual place."""
+        """Why no secrets arrive. Empty while they do, and if no probe has ever run at the usual place."""
         self.problems = 0
         """How often that became another one."""
 
@@ -87,7 +87,7 @@ class ProbeLink:
         ring.close()
 
     def _miss(self) -> None:
-        """Note that there is no probe. It is a problem if there was one, or if a place was named for it."""
+        """Note that no probe answers: a problem if one did before, or if the user has named its place."""
         if self._source.connected:
             self._say(f"the probe at {self._path} has ended")
         else:

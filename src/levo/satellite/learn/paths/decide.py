@@ -268,10 +268,10 @@ def _judge(
         if text in judged:
             children.keep(text, _VERSION)
     found = _formats(free)
-    named_formats = [text for text in free if text not in found and text.lower() in FORMATS]
-    if len(named_formats) > 1 and len(named_formats) == len(free) - len(found):
-        found.update(dict.fromkeys(named_formats, Affix("", "")))
     free = [text for text in free if text not in found]
+    if len(free) > 1 and all(text.lower() in FORMATS for text in free):
+        found.update(dict.fromkeys(free, Affix("", "")))
+        free = []
     for text in found:
         if text in judged:
             formats[text] = found[text]
@@ -355,7 +355,7 @@ def _like_clear(siblings: Siblings, judged: Sequence[tuple[list[str], Reason]]) 
     methods = frozenset[str]().union(*(child.methods for child in clear))
     below = frozenset[str]().union(*(child.below for child in clear))
     many = len(clear) >= MANY_VALUES and 2 * len(clear) >= len(judged)
-    nearly_all = len(clear) >= MANY_VALUES and 10 * len(clear) >= 9 * len(judged)
+    nearly_all = many and 10 * len(clear) >= 9 * len(judged)
     spelt = Counter(spelling(child.literal) for child in clear)
     total = Counter(spelling(child.literal) for child in siblings.children)
     enough = []

@@ -300,7 +300,8 @@ def known_rank(segment: str) -> int:
 
 def names_operation(text: str) -> bool:
     """Return whether *text*, which stands beside a value, is made of words of APIs and :data:`ACRONYMS`."""
-    return all(word in ACRONYMS or word_rank(word) >= 0 for word in words(text) or ("",))
+    found = words(text)
+    return bool(found) and all(word in ACRONYMS or word_rank(word) >= 0 for word in found)
 
 
 def split_key(key: str) -> tuple[str, str, str]:

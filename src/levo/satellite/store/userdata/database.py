@@ -28,6 +28,23 @@ TIMEOUT_S = 30
 Row = tuple[Any, ...]
 
 
+@contextlib.contextmanager
+def opened_once(path: Path, table: str, *, write: bool = False) -> Iterator[sqlite3.Connection | None]:
+    """Open the database at *path* for one thing that the learner, a process of its own, has to do.
+
+    None if it is absent, or was written by an earlier version without *table* and not opened by this one yet.
+    """
+    if not path.exists():
+        yield None
+        return
+    uri = f"{path.absolute().as_uri()}?mode={'rw' if write else 'ro'}"
+    with contextlib.closing(
+        sqlite3.connect(uri, uri=True, isolation_level=None, timeout=TIMEOUT_S)
+    ) as connection:
+        known = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+        yield connection if known else None
+
+
 class UserDatabase:
     """Everything is durable when a method returns. Use :meth:`change` to do several things at once."""
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from levo.satellite.store.userdata.database import TIMEOUT_S, Subject, row_number
+from levo.satellite.store.userdata.database import Subject, opened_once, row_number
 
 DecisionKind = Literal["accept", "rename", "split", "merge", "ignore", "confirm", "reject"]
 
@@ -149,18 +147,13 @@ Host = tuple[str, str, str, str]
 def rename_hosts(path: Path, called: Callable[[Host], Host]) -> None:
     """Let what was decided about hosts follow them to their names; *called* says how a host is called now.
 
-    For the learner, which gives hosts their names: *path* is opened for this call and may be absent.
+    For the learner, which gives hosts their names; *path* may be absent.
     """
-    if not path.exists():
-        return
-    uri = f"{path.absolute().as_uri()}?mode=rw"
-    with contextlib.closing(
-        sqlite3.connect(uri, uri=True, isolation_level=None, timeout=TIMEOUT_S)
-    ) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'triage'").fetchone():
-            return  # written by an earlier version, and not opened by this one yet
+    with opened_once(path, "triage", write=True) as connection:
+        if connection is None:
+            return
         hosts = connection.execute(
-            "SELECT DISTINCT organization, environment, application, host FROM decision WHERE host LIKE '~%'"
+            "SELECT DISTINCT organization, environment, application, host FROM decision"
         ).fetchall()
         renamed = [(name, host) for host in hosts if (name := called(host)) != host]
         if not renamed:
@@ -175,11 +168,11 @@ def rename_hosts(path: Path, called: Callable[[Host], Host]) -> None:
 def read_path_decisions(path: Path, host: Host | None = None) -> list[tuple[Host, str, str]]:
     """Return (host, kind, template) of the decisions in force on the paths of *host*, or all; oldest first.
 
-    For the learner, which has its own process: *path* is opened for this call and may be absent.
+    For the learner; *path* may be absent.
     """
-    if not path.exists():
-        return []
-    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+    with opened_once(path, "decision") as connection:
+        if connection is None:
+            return []
         rows = connection.execute(
             "SELECT organization, environment, application, host, kind,"
             " CASE detail WHEN '' THEN template ELSE detail END FROM decision WHERE undone_ns = 0"

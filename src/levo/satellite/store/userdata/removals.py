@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from pathlib import Path
 
-from levo.satellite.store.userdata.database import Subject
+from levo.satellite.store.userdata.database import Subject, opened_once
 from levo.satellite.store.userdata.decisions import Host
 
 
@@ -29,13 +27,11 @@ class Removals(Subject):
 def read_removals(path: Path, after: int) -> list[tuple[int, Host, str, str]]:
     """Return number, host, method and template of what was deleted after the number *after*, in order.
 
-    For the learner, which has its own process: *path* is opened for this call and may be absent.
+    For the learner; *path* may be absent.
     """
-    if not path.exists():
-        return []
-    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'removal'").fetchone():
-            return []  # written by an earlier version, and not opened by this one yet
+    with opened_once(path, "removal") as connection:
+        if connection is None:
+            return []
         rows = connection.execute(
             "SELECT id, organization, environment, application, host, method, template FROM removal"
             " WHERE id > ? ORDER BY id",
