@@ -111,7 +111,7 @@ class Sensor:
         return measure(ledger_of(seen), seen, ProcessUse.now())
 
     def not_ready(self, now_ns: int) -> list[str]:
-        """Why the sensor does not do its work; empty when it does."""
+        """Why the sensor does not do its work; empty when it does. *now_ns* is ``time.monotonic_ns()``."""
         interfaces = None if self.live is None else len(self.live.interfaces)
         return not_ready(self.pipeline.snapshot(), now_ns, interfaces)
 
