@@ -196,7 +196,7 @@ TIME_OF_DAY = {
     "levo.sensor.log": "lines of the log",
     "levo.sensor.pipeline": "frames",
 }
-"""The modules that read a clock which anybody may set, and what they write its time on. Nothing is due by it."""
+"""The modules that read a clock which may be set, and what they write its time on. Nothing is due by it."""
 
 
 def test_the_sensor_waits_by_a_clock_that_nobody_sets() -> None:

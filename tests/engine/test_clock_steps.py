@@ -33,7 +33,7 @@ Seen = Counter[tuple[str, int | None, str | None]]
 
 @cache
 def traffic(rounds: int = 10, connections: int = 5) -> list[CapturedFrame]:
-    """Keep-alive connections in turn, one of them idle but at both ends; every answer has segments out of order."""
+    """Keep-alive connections in turn, one idle but at both ends; every answer has segments out of order."""
     talks = [Conversation(client_isn=10**8 * i, server_isn=10**9 + i).handshake() for i in range(connections)]
     frames: list[CapturedFrame] = []
     for number in range(rounds):
@@ -139,7 +139,7 @@ def test_an_event_stream_is_reported_as_soon(step: int) -> None:
 @ways
 @pytest.mark.parametrize("cycles", [14, long(300)])
 def test_memory_holds_however_often_the_clock_is_set(cycles: int, way: Way) -> None:
-    """Connections that end nowhere come with every step: what they hold is bounded, and the ledger balances."""
+    """Connections that end nowhere come with every step: what they hold is bounded, the ledger balances."""
     limit = 1 << 20
     engine = Engine(max_memory_bytes=limit)
     at = START

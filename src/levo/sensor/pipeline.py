@@ -190,8 +190,8 @@ class Pipeline:
     ) -> None:
         """*finish* decodes and masks a batch in place, from one position to another, each exchange once.
 
-        It must raise rather than leave it unmasked. *clock* tells the time of day for time stamps; *steady*, which
-        nobody sets, when something is due.
+        It must raise rather than leave it unmasked. *clock* tells the time of day for time stamps; *steady*,
+        which nobody sets, when something is due.
         """
         self._engine = engine
         self._source = source

@@ -16,7 +16,7 @@ _CUT_SHORT = "closed before everything was delivered"
 
 
 class Waiting:
-    """Since when what waits has waited, as if the oldest left first: marks of some traces each, few of them."""
+    """Since when what waits has waited, as if the oldest left first, in few marks of some traces each."""
 
     def __init__(self, steady: Callable[[], int] = time.monotonic_ns) -> None:
         self._steady = steady

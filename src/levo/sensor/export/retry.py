@@ -51,8 +51,8 @@ class Backoff:
 def retry_after_s(value: str | None, date: str | None) -> float | None:
     """Read a Retry-After field (RFC 9110 section 10.2.3): seconds, or an HTTP date.
 
-    A date is one of the server's clock: it is compared with the Date field of the same answer, not with our clock.
-    None when absent or unreadable, or where there is no such field; a date before it is 0.
+    A date is one of the server's clock: it is compared with the Date field of the same answer, not with our
+    clock. None when absent or unreadable, or where there is no such field; a date before it is 0.
     """
     if value is None:
         return None

@@ -37,7 +37,7 @@ class OutputStatistics:
     spool_bytes: int = 0
     """Octets on disk. A gauge."""
     oldest_age_s: float = field(default=0.0, compare=False)
-    """How long the oldest trace that is held or spooled has waited in this process; 0 when none does. A gauge."""
+    """How long the oldest trace that is held or spooled has waited in this process; 0: none does. A gauge."""
     requests: int = 0
     """Deliveries that the destination answered with success."""
     retries: int = 0
