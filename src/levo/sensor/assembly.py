@@ -385,7 +385,9 @@ def _open_outputs(
     outputs: list[Output] = []
     try:
         for spec in config.output:
-            destination = open_destination(spec, otlp_settings(config), owner=owner)
+            destination = open_destination(
+                spec, otlp_settings(config), owner=owner, append=config.read is None
+            )
             found.append((spec, destination, None))
             if spec.kind == "otlp":
                 spool = _open_spool(merged, owner)

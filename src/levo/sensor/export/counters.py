@@ -191,6 +191,8 @@ class OutputCounters:
             self._bytes_sent += receipt.bytes_sent
             self._last_success_ns = time.monotonic_ns()
             self._organization_rejected = False
+            if receipt.trouble:
+                self.note_error(receipt.trouble)
             if rejected:
                 self._note_loss(f"the receiver rejected {rejected} of {traces} traces")
 
