@@ -1,9 +1,9 @@
 """One unary call of gRPC whose message is a gzip stream that we made.
 
-The library compresses with a slow zlib, which is most of what a delivery costs. Its core takes a message that is
-compressed already, marked by a flag, from its wrappers in other languages; the one for Python has no argument for
-it. So the operation that sends the message is exchanged for one that bears the flag, in a private place of the
-library. Where a release of it has no such place, it is given the plain octets to compress itself.
+The library compresses with a slow zlib, which is most of what a delivery costs. Its core takes a message that
+is compressed already, marked by a flag, but the wrapper for Python has no argument for it. So the operation
+that sends the message is exchanged for one that bears the flag, in a private place of the library. Where a
+release of it has no such place, it is given the plain octets to compress itself.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 Metadata = tuple[tuple[str, str], ...]
 Call = Callable[[bytes, float, Metadata], bytes]
-"""(gzip stream, time limit in seconds, metadata) -> answer. Raises grpc.RpcError, or ValueError when closed."""
+"""(gzip stream, time limit in seconds, metadata) -> answer. Raises grpc.RpcError; ValueError when closed."""
 
 _COMPRESSED = -(2**31)
-"""``GRPC_WRITE_INTERNAL_COMPRESS`` of gRPC's core, bit 31, as the signed number that the wrapper takes."""
+"""``GRPC_WRITE_INTERNAL_COMPRESS`` of gRPC's core, bit 31, as the signed number that the wrapper wants."""
 
 
 def open_call(channel: grpc.Channel, method: str) -> Call:

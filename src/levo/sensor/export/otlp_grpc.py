@@ -12,7 +12,6 @@ from levo.errors import ConfigError, Problem
 from levo.sensor.export.advice import forbidden, grpc_handshake_problem, unauthenticated
 from levo.sensor.export.batch import EncodedRequest, ExportBatch, RequestLimits, otlp_slices
 from levo.sensor.export.compression import compress, decompress
-from levo.sensor.export.grpc_call import Call, open_call
 from levo.sensor.export.destination import Receipt
 from levo.sensor.export.failure import (
     ExhaustedError,
@@ -20,6 +19,7 @@ from levo.sensor.export.failure import (
     PermanentExportError,
     RetryableExportError,
 )
+from levo.sensor.export.grpc_call import Call, open_call
 from levo.sensor.export.peer import fetch_certificate
 from levo.sensor.export.settings import OtlpSettings
 from levo.sensor.export.tls import Renewals, check_pair, client_context, read_pem
@@ -123,6 +123,8 @@ class OtlpGrpc:
                 ("grpc.initial_reconnect_backoff_ms", 100),
                 ("grpc.min_reconnect_backoff_ms", 100),
                 ("grpc.max_reconnect_backoff_ms", 1000),
+                # The receiver may have moved to another address; the library would ask once in 30 seconds.
+                ("grpc.dns_min_time_between_resolutions_ms", 1000),
                 ("grpc.enable_retries", 0),
                 ("grpc.primary_user_agent", f"levo-sensor/{__version__}"),
                 ("grpc.enable_http_proxy", 0 if self._proxy is None else 1),

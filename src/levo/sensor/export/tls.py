@@ -1,4 +1,4 @@
-"""Reading of certificates and keys, with errors that name the setting and the file, and anew when they change."""
+"""Reading of certificates and keys, anew when they change, with errors that name the setting and the file."""
 
 from __future__ import annotations
 
@@ -47,8 +47,9 @@ def client_context(settings: OtlpSettings) -> ssl.SSLContext:
 class Renewals:
     """Takes certificates, keys and authorities that are renewed on disk while the sensor runs.
 
-    The files are looked at before a request, which costs a system call for each. What cannot be used, such as a
-    certificate whose key is not written yet, is left alone until it changes again: what was read before goes on.
+    The files are looked at before a request, which costs a system call for each. What cannot be used, such as
+    a certificate whose key is not written yet, is left alone until it changes again: what was read before is
+    used on.
     """
 
     def __init__(self, settings: OtlpSettings) -> None:
