@@ -23,8 +23,8 @@ def open_destination(
 
     *otlp* says how to reach the Satellite, which only ``otlp`` needs; a file that is made belongs to *owner*
     (user and group). With *append*, a file of lines that is there goes on. Raises ConfigError with one
-    line that names the value and the fix. Client libraries are imported here, not before: a sensor that writes files
-    needs none.
+    line that names the value and the fix. Client libraries are imported here, not before: a sensor that writes
+    files needs none.
     """
     path = None if spec.path is None else Path(spec.path)
     match spec.kind:
