@@ -243,6 +243,12 @@ _STEPS = (
     """,
     # 12: names, which need a proof from now on; those that are text stay text (``NameTable.start``)
     names.SCHEMA + "ALTER TABLE paths ADD COLUMN marked INTEGER NOT NULL DEFAULT 0;",
+    # 13: what is asked for each endpoint that goes; how much the endpoint was used that a redirect leads from
+    """
+    CREATE INDEX event_endpoint ON event (endpoint);
+    CREATE INDEX endpoint_redirect_new ON endpoint_redirect (new_endpoint);
+    ALTER TABLE endpoint_redirect ADD COLUMN exchanges REAL NOT NULL DEFAULT 0;
+    """,
 )
 
 _ITS_ENDPOINTS = "(SELECT id FROM main.endpoint WHERE organization = {1})"

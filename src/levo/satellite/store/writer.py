@@ -486,6 +486,7 @@ class CatalogWriter:
         With a *retention*, what was not seen for so long goes, too.
         """
         self._endpoints.prune_events()
+        self._endpoints.prune_redirects()
         if retention is not None:
             self._change(
                 lambda: self._endpoints.remove_unseen(now_ns, retention.endpoints_ns, retention.unproven_ns)
