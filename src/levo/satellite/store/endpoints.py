@@ -146,9 +146,13 @@ class EndpointTable:
             added.unproven += self._removed(self._places.make_room_unproven(scope)).exchanges
         proven = is_proven(facts.statuses) or (row is not None and row.proven)
         wanted = _assign(method, at, decision, proven=proven)
-        if wanted is not None and decision is not None and at.like not in decision.by_place:
-            if decision.fits_parameter(at.key):
-                wanted = None  # a value, most likely; the next decision says
+        if (
+            wanted is not None
+            and decision is not None
+            and at.like not in decision.by_place
+            and decision.fits_parameter(at.key)
+        ):
+            wanted = None  # a value, most likely; the next decision says
         if row is None and self._places.is_full(scope):
             gone = self._removed(self._places.make_room(scope))
             added.displaced += gone.exchanges
