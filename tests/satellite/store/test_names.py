@@ -23,7 +23,7 @@ from levo.satellite.store.names import described_names
 from levo.satellite.store.rotation import KEY_NAME, rotate_key
 from levo.satellite.store.userdata import UserData
 from levo.satellite.store.userdata.database import USERDATA_NAME
-from levo.satellite.store.writer import Retention
+from levo.satellite.store.retention import Retention
 
 KEY = b"k" * 32
 RULE = NameRule()

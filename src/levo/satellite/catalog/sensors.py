@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from levo.satellite.learn.sensors import SILENT_NS
 from levo.satellite.store import SensorRow
-
-SILENT_NS = 120 * 1_000_000_000
-"""A sensor reports every export interval; after this long without a word it is silent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -571,7 +571,7 @@ class CatalogReader:
         with self._connection() as connection:
             rows = connection.execute(
                 "SELECT organization, sensor, instance FROM sensor"
-                " WHERE stopped_ns = 0 AND last_seen_ns >= ? AND last_seen_ns < ?",
+                " WHERE (stopped_ns = 0) = 1 AND last_seen_ns >= ? AND last_seen_ns < ?",
                 (since_ns, until_ns),
             ).fetchall()
         return {SensorKey(*row) for row in rows}

@@ -12,7 +12,7 @@ from levo.errors import LevoError
 from levo.satellite.learn.columns import joined_callers
 from levo.satellite.learn.paths.known import anonymous_pattern
 from levo.satellite.learn.state import counted_weight
-from levo.satellite.store import names, traffic
+from levo.satellite.store import names, retention, traffic
 
 DATABASE_NAME = "catalog.sqlite3"
 
@@ -243,6 +243,8 @@ _STEPS = (
     """,
     # 12: names, which need a proof from now on; those that are text stay text (``NameTable.start``)
     names.SCHEMA + "ALTER TABLE paths ADD COLUMN marked INTEGER NOT NULL DEFAULT 0;",
+    # 13: the times at which something was learned; which sensors stopped, or have been silent for longest
+    retention.SCHEMA + "CREATE INDEX sensor_heard ON sensor (stopped_ns = 0, last_seen_ns);",
 )
 
 _ITS_ENDPOINTS = "(SELECT id FROM main.endpoint WHERE organization = {1})"
@@ -262,6 +264,7 @@ _SEEN_BY_ONE = {
     "event": _OF_ENDPOINT,
     "sensitive_field": _OF_ENDPOINT,
     "fact": "SELECT * FROM main.{0}",
+    "learned_step": "SELECT * FROM main.{0}",
     "rollup": _OF_PLACE + " UNION ALL SELECT * FROM main.{0} WHERE place ="
     " (SELECT -id FROM main.organization WHERE name = {1})",
     "endpoint_redirect": f"SELECT * FROM main.{{0}} WHERE new_endpoint IN {_ITS_ENDPOINTS}",

@@ -74,6 +74,7 @@ class Pages(CatalogPages):
             request,
             "overview.html",
             summary=summary,
+            unknown_paths=summary.counters.get("unknown_path_exchanges", 0),
             chart=self._chart(reader, chosen, summary.first_seen_ns),
             ranges=list(RANGES),
             chosen=chosen,
