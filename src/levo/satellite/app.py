@@ -44,8 +44,8 @@ from levo.satellite.receive import GrpcReceiver, Ingester
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
 from levo.satellite.store.faults import opening
 from levo.satellite.store.hosts import Limits
-from levo.satellite.store.userdata import USERDATA_NAME, UserData
 from levo.satellite.store.retention import Retention
+from levo.satellite.store.userdata import USERDATA_NAME, UserData
 from levo.satellite.supervisor import LearnerSupervisor
 from levo.satellite.web import (
     Backup,

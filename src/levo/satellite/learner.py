@@ -43,8 +43,8 @@ from levo.satellite.learn import (
     read_metrics,
     read_senders,
 )
-from levo.satellite.log_rate import RateLimited
 from levo.satellite.learn.sensors import sent_ns
+from levo.satellite.log_rate import RateLimited
 from levo.satellite.queue import JournalReader, Position, Record, RecordKind
 from levo.satellite.queue.reader import DOUBT_S
 from levo.satellite.receipts import ReceiptClock

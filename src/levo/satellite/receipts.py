@@ -1,8 +1,8 @@
 """When something was received, made safe against a clock of the Satellite that is wrong for a while.
 
 The journal keeps the order in which records came; their times are only as good as the Satellite's clock was.
-It is taken for right while senders agree with it. Of what it says while it is behind, nothing is believed: times do
-not go back behind the last moment at which clocks agreed.
+It is taken for right while senders agree with it. Of what it says while it is behind, nothing is believed:
+times do not go back behind the last moment at which clocks agreed.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from levo.satellite.learn import Scope, State, Trace, learn_all
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.hosts import OTHERS, UNNAMED, WILDCARD, Limits, is_unnamed
+from levo.satellite.store.retention import Retention
 from levo.satellite.store.userdata import UserData
 from levo.satellite.store.userdata.decisions import EndpointPlace
-from levo.satellite.store.retention import Retention
 from tests.helpers.effort import long
 from tests.satellite.store.catalogs import NOW, SECOND, trace
 

@@ -25,6 +25,7 @@ from levo.satellite.store.learned import (
     read_description,
     read_event_ids,
     read_events,
+    read_events_after,
     read_events_by_id,
     read_operations,
     read_operations_of,
@@ -117,6 +118,17 @@ class EndpointRow(msgspec.Struct, frozen=True):
         for status, exchanges in self.statuses.items():
             classes[_class_of(status)] += exchanges
         return {name: exchanges for name, exchanges in classes.items() if exchanges}
+
+
+class NewEndpoints(msgspec.Struct, frozen=True):
+    """The endpoints that were found after some other one."""
+
+    last: int
+    """The last number of an endpoint."""
+    applications: dict[str, int]
+    """How many were found, by application, most first."""
+    rows: list[EndpointRow]
+    """Some of them, the first first."""
 
 
 def _class_of(status: str) -> str:
@@ -473,15 +485,17 @@ class CatalogReader:
         *,
         endpoint: int | None = None,
         kind: str = "",
-        since_ns: int = 0,
         limit: int = 100,
         offset: int = 0,
     ) -> tuple[int, list[EventRow]]:
         """Return how many changes there are, and some of them, newest first."""
         with self._connection() as connection:
-            return read_events(
-                connection, endpoint=endpoint, kind=kind, since_ns=since_ns, limit=limit, offset=offset
-            )
+            return read_events(connection, endpoint=endpoint, kind=kind, limit=limit, offset=offset)
+
+    def events_after(self, number: int, limit: int) -> list[EventRow]:
+        """Return the changes that were found after that of *number*, the first ones first."""
+        with self._connection() as connection:
+            return read_events_after(connection, number, limit)
 
     def each_event(self, *, endpoint: int | None = None, kind: str = "") -> Iterator[EventRow]:
         """Yield all changes that there are now, newest first, as :meth:`each_endpoint` does."""
@@ -611,6 +625,32 @@ class CatalogReader:
                 )
                 found.update(row[0] for row in rows)
         return found
+
+    def newest(self, before_ns: int | None = None) -> tuple[int, int]:
+        """Return the last number of an endpoint, and that of a change: of all, or of those before a time."""
+        with self._connection() as connection:
+            found = []
+            for table, time in (("endpoint", "first_seen_ns"), ("event", "time_ns")):
+                where, values = ("", ()) if before_ns is None else (f"WHERE {time} < ?", (before_ns,))
+                row = connection.execute(f"SELECT ifnull(max(id), 0) FROM {table} {where}", values)
+                found.append(int(row.fetchone()[0]))
+        return found[0], found[1]
+
+    def found_after(self, number: int, limit: int) -> NewEndpoints:
+        """Return the endpoints that were found after that of *number*, *limit* of them in full."""
+        found = (
+            "FROM endpoint WHERE id > ?"
+            " AND EXISTS (SELECT 1 FROM event WHERE endpoint = endpoint.id AND kind = 'endpoint')"
+        )
+        with self._connection() as connection:
+            (last,) = connection.execute("SELECT ifnull(max(id), 0) FROM endpoint").fetchone()
+            applications = connection.execute(
+                f"SELECT application, count(*) {found} GROUP BY 1 ORDER BY 2 DESC, 1", (number,)
+            ).fetchall()
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} {found} ORDER BY id LIMIT ?", (number, limit)
+            ).fetchall()
+            return NewEndpoints(last, dict(applications), _with_statuses(connection, rows))
 
     def each_sensor(self) -> Iterator[SensorRow]:
         """Yield all runs of sensors that there are now, last heard of first, a few in memory at a time."""

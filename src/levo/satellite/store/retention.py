@@ -9,9 +9,9 @@ count, so nothing that a wrong clock left behind makes what is kept shorter than
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
 from typing import NamedTuple
 
+from levo.satellite.learn import State
 from levo.satellite.learn.traffic import MINUTE_S
 
 HOUR_S, DAY_S = 3600, 86_400
@@ -54,10 +54,11 @@ class Retention(NamedTuple):
         return {size: each // SECOND_NS for size, each in zip(SIZES, kept, strict=True)}
 
 
-def note_steps(connection: sqlite3.Connection, minutes: Iterable[int], received_ns: Iterable[int]) -> None:
-    """Note that something was learned of *minutes* (their first seconds), and received at other times."""
+def note_steps(connection: sqlite3.Connection, delta: State) -> None:
+    """Note of which times *delta* teaches something, and on which days sensors were heard."""
+    minutes = {minute for facts in delta.endpoints.values() for minute in facts.traffic}
     steps = {(size, minute // size * size) for minute in minutes for size in SIZES}
-    steps |= {(DAY_S, at // DAY_NS * DAY_S) for at in received_ns}
+    steps |= {(DAY_S, report.last_seen_ns // DAY_NS * DAY_S) for report in delta.sensors.values()}
     connection.executemany("INSERT OR IGNORE INTO learned_step VALUES (?, ?)", sorted(steps))
 
 

@@ -281,11 +281,7 @@ class CatalogWriter:
                 word = words.get(scope, NOTHING_SAID) if scope in decided else UNDECIDED
                 new = None if scope in renamed else delta.paths.get(scope)
                 self._paths.save(scope, new, decided=word)
-            note_steps(
-                connection,
-                {minute for facts in delta.endpoints.values() for minute in facts.traffic},
-                [report.last_seen_ns for report in delta.sensors.values()],
-            )
+            note_steps(connection, delta)
             refused_sensors, displaced_sensors = self._add_sensors(delta.sensors.items())
             self._add_counters(
                 learned_traces=delta.traces,
@@ -305,10 +301,10 @@ class CatalogWriter:
                 unproven_names_dropped=self._names.take_dropped(),
             )
             self._add_deliveries(deliveries)
-            if agreed_ns:
-                connection.execute("INSERT OR REPLACE INTO fact VALUES ('agreed', ?)", (str(agreed_ns),))
+            facts = {"agreed": str(agreed_ns)} if agreed_ns else {}
             if not self._paths.pending - decisions.keys():
-                connection.execute("INSERT OR REPLACE INTO fact VALUES ('rules', ?)", (rules_version(),))
+                facts["rules"] = rules_version()
+            connection.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?)", facts.items())
             changed = not delta.is_empty or bool(decisions)
             connection.execute(
                 "UPDATE checkpoint SET segment = ?, offset = ?, revision = revision + ?",

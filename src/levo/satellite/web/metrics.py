@@ -186,7 +186,7 @@ _COUNTERS = {
     "absent_limit_exchanges": "Exchanges at paths without success that made room for others.",
     "removed_exchanges": "Exchanges at what people deleted, or nobody used for as long as it is kept.",
     "unproven_names_dropped": "Names that were not proven and made room for others.",
-    "sensor_limit_reports": "Reports of sensors that the catalog, full of others that report, could not take.",
+    "sensor_limit_reports": "Reports of sensors without room: all others report, too.",
     "displaced_sensors": "Sensors that stopped or were silent, and made room for others.",
     "expired_sensors": "Sensors that stopped or were silent for as long as they are kept.",
 }
