@@ -6,6 +6,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import time
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -171,7 +172,7 @@ def _refused_row(row: tuple[Any, ...]) -> RefusedRow:
     organization, environment, application, host, method = place
     return RefusedRow(
         organization, environment, application, host, method, shown_place(path_key), exchanges,
-        _read_statuses(statuses), first_seen_ns, last_seen_ns,
+        _read_statuses(statuses), *_by_now(first_seen_ns, last_seen_ns),
     )  # fmt: skip
 
 
@@ -224,7 +225,12 @@ class SensorRow(msgspec.Struct, frozen=True):
     last_seen_ns: int
     attributes: dict[str, str]
     metrics: list[MetricValue]
+    """Of its newest report."""
     run: Run = Run()
+    cut: int = 0
+    """Series of that report that found no room."""
+    skew_ns: int | None = None
+    """By how much its clock is ahead of the Satellite's; None if not known."""
 
     @property
     def key(self) -> SensorKey:
@@ -567,7 +573,7 @@ class CatalogReader:
                 f" max(last_seen_ns) {grouped} ORDER BY 1, 2, 3 LIMIT ? OFFSET ?",
                 (limit, offset),
             ).fetchall()
-            return total, [ApplicationRow(*row) for row in rows]
+            return total, [ApplicationRow(*row[:5], *_by_now(*row[5:])) for row in rows]
 
     def sensors(self, *, limit: int = 100, offset: int = 0) -> tuple[int, list[SensorRow]]:
         """Return how many sensors there are, and *limit* of them from *offset* on, last heard of first."""
@@ -690,7 +696,8 @@ class CatalogReader:
             ).fetchone()
             counters = dict(connection.execute("SELECT name, value FROM counter ORDER BY name").fetchall())
             connection.execute("COMMIT")
-        return Summary(revision, endpoints, applications, sensors, exchanges, errors, first, last, counters)
+        seen = _by_now(first, last)
+        return Summary(revision, endpoints, applications, sensors, exchanges, errors, *seen, counters)
 
     def names(self, column: str, limit: int = 200) -> list[str]:
         """Return the different values of *column*, one of ``environment``, ``application`` and ``method``."""
@@ -773,7 +780,16 @@ def _with_statuses(connection: sqlite3.Connection, rows: Sequence[_Columns]) -> 
     )
     for endpoint, status, exchanges in found:
         statuses[endpoint][status_name(status)] = exchanges
-    return [EndpointRow(*row[:-1], statuses[row[0]], schemes_of(row[-1])) for row in rows]
+    return [
+        EndpointRow(*row[:9], *_by_now(*row[9:11]), row[11], statuses[row[0]], schemes_of(row[12]))
+        for row in rows
+    ]
+
+
+def _by_now(first_ns: int, last_ns: int) -> tuple[int, int]:
+    """Return when something was seen first and last; later than now is from a clock that was ahead."""
+    now_ns = time.time_ns()
+    return min(first_ns, now_ns), min(last_ns, now_ns)
 
 
 _SENSOR = "organization, sensor, first_seen_ns, last_seen_ns, report"
@@ -785,4 +801,6 @@ def _sensor_row(row: tuple[str, str, int, int, bytes]) -> SensorRow:
         MetricValue(name, labels, time, value) for name, labels, time, value in sorted(state.values, key=str)
     ]
     attributes = {name: value for name, (_, value) in sorted(state.attributes.items())}
-    return SensorRow(row[0], row[1], row[2], row[3], attributes, metrics, state.run)
+    skew_ns = max((skew_ns for _, _, skew_ns in state.skews), default=None)
+    seen = _by_now(row[2], row[3])
+    return SensorRow(row[0], row[1], *seen, attributes, metrics, state.run, state.cut, skew_ns)

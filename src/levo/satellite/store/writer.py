@@ -301,10 +301,7 @@ class CatalogWriter:
                 unproven_names_dropped=self._names.take_dropped(),
             )
             self._add_deliveries(deliveries)
-            facts = {"agreed": str(agreed_ns)} if agreed_ns else {}
-            if not self._paths.pending - decisions.keys():
-                facts["rules"] = rules_version()
-            connection.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?)", facts.items())
+            self._note_facts(agreed_ns, all_decided=not self._paths.pending - decisions.keys())
             changed = not delta.is_empty or bool(decisions)
             connection.execute(
                 "UPDATE checkpoint SET segment = ?, offset = ?, revision = revision + ?",
@@ -481,6 +478,12 @@ class CatalogWriter:
             " ON CONFLICT DO UPDATE SET revision = excluded.revision",
             [(name,) for name in sorted(changed)],
         )
+
+    def _note_facts(self, agreed_ns: int, *, all_decided: bool) -> None:
+        facts = {"agreed": str(agreed_ns)} if agreed_ns else {}
+        if all_decided:
+            facts["rules"] = rules_version()
+        self._connection.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?)", facts.items())
 
     def _add_deliveries(self, digests: Iterable[bytes]) -> None:
         (number,) = self._connection.execute("SELECT ifnull(max(number), 0) FROM delivery").fetchone()
