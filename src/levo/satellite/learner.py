@@ -248,6 +248,11 @@ class Learner:
         """
         self._last_prune_s = now_s
         self._writer.prune(now_ns, self._retention, is_right=self._clock.is_right(now_ns))
+        if self._retention is not None and self._retention.catalog_bytes:
+            gone = self._writer.keep_within(self._retention.catalog_bytes)
+            if gone:
+                went = ", ".join(f"{rows:,} {what}" for what, rows in gone.items())
+                _LOG.warning("learner: the catalog is larger than catalog-max-bytes; given up: %s", went)
         self._committed = self._writer.checkpoint()
 
     def look_wait_s(self, now_s: float) -> float | None:

@@ -412,6 +412,10 @@ class EndpointTable:
             exchanges, noise = exchanges + gone.exchanges, noise + gone.noise
         return Removed(exchanges, noise)
 
+    def remove_longest_unseen(self, part: int, *, with_endpoint: bool) -> Removed:
+        """Delete one in *part* of the places; see ``PlaceTable``."""
+        return self._removed(self._places.remove_longest_unseen(part, with_endpoint=with_endpoint))
+
     def rename_host(self, scope: Scope, host: str) -> None:
         """Give a host another name."""
         for table in ("place", "endpoint"):

@@ -46,6 +46,7 @@ from levo.satellite.store.sensitive import (
     read_sensitive_ids,
     read_sure,
 )
+from levo.satellite.store.storage import Storage, read_storage
 from levo.satellite.store.traffic import WHOLE_CATALOG, read_most_errors, read_traffic
 from levo.satellite.store.userdata.database import USERDATA_NAME, row_number
 from levo.satellite.store.writer import SensorState
@@ -676,6 +677,11 @@ class CatalogReader:
                 ).fetchall()
             rows = {(row[1], row[2], row[0]): row[1:] for row in found}
             yield from (_sensor_row(rows[key]) for key in part if key in rows)
+
+    def storage(self) -> Storage:
+        """Return how much room the catalog takes, and how much is left."""
+        with self._connection() as connection:
+            return read_storage(connection, self._path)
 
     def summary(self) -> Summary:
         """Return the catalog in numbers."""

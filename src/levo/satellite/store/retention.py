@@ -47,6 +47,8 @@ class Retention(NamedTuple):
     stopped_sensors_ns: int = DAY_NS
     """Of sensors that said that they stop."""
     changes_ns: int = 400 * DAY_NS
+    catalog_bytes: int = 0
+    """How much room the catalog may take; 0: as much as it needs."""
 
     def rollups_s(self) -> dict[int, int]:
         """Return how many seconds rollups are kept, by their size."""

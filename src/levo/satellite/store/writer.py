@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -32,15 +33,23 @@ from levo.satellite.learn.decisions import rules_version
 from levo.satellite.learn.schema import DamagedKnowledge
 from levo.satellite.learn.sensors import NO_REPORT, SILENT_NS, is_skewed
 from levo.satellite.learn.trace import CLOCK_TOLERANCE_NS, NOT_SET_NS
+from levo.satellite.learn.traffic import MINUTE_S
 from levo.satellite.queue import Position
 from levo.satellite.store.endpoints import EndpointTable
 from levo.satellite.store.hosts import Admission, HostBook, Limits
 from levo.satellite.store.names import NameTable
 from levo.satellite.store.paths import NOTHING_SAID, UNDECIDED, PathTable, read_overrides, read_words
 from levo.satellite.store.places import SCOPE, PlaceTable, Removed
-from levo.satellite.store.retention import Retention, kept_since_ns, note_steps
+from levo.satellite.store.retention import DAY_S, HOUR_S, Retention, kept_since_ns, note_steps
 from levo.satellite.store.schema import open_for_writing
 from levo.satellite.store.sensitive import SensitiveTable
+from levo.satellite.store.storage import (
+    drop_oldest_changes,
+    drop_oldest_steps,
+    give_back,
+    note_size,
+    stored_bytes,
+)
 from levo.satellite.store.traffic import prune_traffic
 from levo.satellite.store.userdata.database import USERDATA_NAME
 from levo.satellite.store.userdata.decisions import rename_hosts
@@ -53,6 +62,7 @@ OCTETS_IN_MEMORY = 12
 MAX_SENSORS = 10_000
 MAX_RUNS = 64
 """Runs kept of one sensor id that overlap."""
+_STEPS_AT_ONCE = 10
 MAX_DELIVERIES = 20_000
 """Deliveries remembered, so that one that comes again changes nothing."""
 
@@ -503,6 +513,10 @@ class CatalogWriter:
             self._change(lambda: self._take_back_the_future(now_ns))
         self._endpoints.prune_events()
         if retention is not None:
+            since_ns = kept_since_ns(self._connection, retention.changes_ns, now_ns)
+            self._connection.execute(
+                "DELETE FROM event WHERE time_ns < ? AND kind != 'endpoint'", (since_ns,)
+            )
             self._change(
                 lambda: self._endpoints.remove_unseen(now_ns, retention.endpoints_ns, retention.unproven_ns)
             )
@@ -510,8 +524,53 @@ class CatalogWriter:
             self._expire_sensors(now_ns, retention)
         kept = retention or Retention()
         pruned = prune_traffic(self._connection, kept.rollups_s(), now_ns // 1_000_000_000)
+        note_size(self._connection, now_ns // 1_000_000_000)
+        give_back(self._connection, self._path)
         self._empty_log()
         return pruned
+
+    def keep_within(self, most_bytes: int) -> dict[str, int]:
+        """Delete until what is kept takes at most *most_bytes*, the least worth first; return what went.
+
+        In this order, each as far as it goes before the next: traffic by the minute but the last hour, paths
+        that were only refused, traffic by the hour but the last two days, changes, traffic by the day but
+        the last month, endpoints that were not seen for longest. At most some steps at once: each takes a
+        quarter of a kind, of endpoints a 20th.
+        """
+        connection = self._connection
+        steps = (
+            ("rollups by the minute", lambda: drop_oldest_steps(connection, MINUTE_S, 60)),
+            ("refused paths", lambda: self._give_up_places(4, with_endpoint=False)),
+            ("rollups by the hour", lambda: drop_oldest_steps(connection, HOUR_S, 48)),
+            ("changes", lambda: drop_oldest_changes(connection)),
+            ("rollups by the day", lambda: drop_oldest_steps(connection, DAY_S, 30)),
+            ("endpoints", lambda: self._give_up_places(20, with_endpoint=True)),
+        )
+        gone: Counter[str] = Counter()
+        left = _STEPS_AT_ONCE
+        for what, step in steps:
+            while left and stored_bytes(connection) > most_bytes and (rows := step()):
+                gone[what] += rows
+                left -= 1
+        if gone:
+            self._remove_empty_hosts()
+            self._add_counters(given_up_rows=gone.total())
+            give_back(connection, self._path)
+            self._empty_log()
+        return dict(gone)
+
+    def _give_up_places(self, part: int, *, with_endpoint: bool) -> int:
+        """Delete one in *part* of the places of endpoints, or of none; return how many."""
+        which = "endpoint != 0" if with_endpoint else "endpoint = 0"
+
+        def count() -> int:
+            return int(
+                self._connection.execute(f"SELECT count(*) FROM place WHERE {which}").fetchone()[0]
+            )
+
+        before = count()
+        self._change(partial(self._endpoints.remove_longest_unseen, part, with_endpoint=with_endpoint))
+        return before - count()
 
     def _take_back_the_future(self, now_ns: int) -> Removed:
         """Note that nothing was seen after *now_ns*, nor before the clock was set for the first time."""
