@@ -190,6 +190,8 @@ class State:
     """Names that were sighted and are not known to be names, where that is asked for."""
     traces: int = 0
     exchanges: float = 0.0
+    unknown_path_exchanges: float = 0.0
+    """Of them, those whose path is not known: they make no endpoint, and belong to none."""
     ignored_spans: int = 0
     """Spans that are no HTTP server exchanges."""
     unreadable_records: int = 0
@@ -214,6 +216,11 @@ class State:
 
 def learn(state: State, trace: Trace, settings: LearnSettings = DEFAULT_SETTINGS) -> State:
     """Add *trace* to *state* and return it (the same object, changed)."""
+    if not trace.path:
+        state.traces += 1
+        state.exchanges += counted_weight(trace.weight)
+        state.unknown_path_exchanges += counted_weight(trace.weight)
+        return state
     origin = trace.origin
     organization, environment, application = origin.organization, origin.environment, origin.application
     scope = Scope(organization, environment, application, trace.host)
@@ -343,6 +350,7 @@ def absorb(state: State, other: State) -> State:
         learn_sensor(state, organization, sensor, report)
     state.traces += other.traces
     state.exchanges += other.exchanges
+    state.unknown_path_exchanges += other.unknown_path_exchanges
     state.ignored_spans += other.ignored_spans
     state.unreadable_records += other.unreadable_records
     state.duplicate_spans += other.duplicate_spans

@@ -35,6 +35,7 @@ from levo.satellite.store.places import (
     is_proven,
     read_knowledge,
 )
+from levo.satellite.store.retention import kept_since_ns
 from levo.satellite.store.traffic import WHOLE_CATALOG, add_traffic, count_traffic, whole_of
 
 MAX_EVENTS = 100_000
@@ -398,6 +399,7 @@ class EndpointTable:
         """Delete the places not seen for *endpoints_ns*, and those of no endpoint for *unproven_ns*.
 
         An application's time is that of its latest exchange, so that an old capture is kept like a new one.
+        Days on which nothing was learned do not count (``store.retention``).
         """
         newest = self._connection.execute(
             "SELECT organization, environment, application, max(last_seen_ns) FROM place GROUP BY 1, 2, 3"
@@ -405,15 +407,22 @@ class EndpointTable:
         exchanges = noise = 0.0
         for *application, seen_ns in newest:
             latest_ns = min(now_ns, seen_ns)
+            since = [
+                kept_since_ns(self._connection, kept_ns, latest_ns) for kept_ns in (unproven_ns, endpoints_ns)
+            ]
             gone = self._removed(
                 self._places.remove(
                     "organization = ? AND environment = ? AND application = ?"
                     " AND last_seen_ns < CASE endpoint WHEN 0 THEN ? ELSE ? END",
-                    (*application, latest_ns - unproven_ns, latest_ns - endpoints_ns),
+                    (*application, *since),
                 )
             )
             exchanges, noise = exchanges + gone.exchanges, noise + gone.noise
         return Removed(exchanges, noise)
+
+    def remove_longest_unseen(self, part: int, *, with_endpoint: bool) -> Removed:
+        """Delete one in *part* of the places; see ``PlaceTable``."""
+        return self._removed(self._places.remove_longest_unseen(part, with_endpoint=with_endpoint))
 
     def rename_host(self, scope: Scope, host: str) -> None:
         """Give a host another name."""
