@@ -40,7 +40,7 @@ def command(context: click.Context, **given: Any) -> None:
     """Receive API traces and turn them into an API catalog.
 
     Prints one line with its addresses when it is ready. A port of 0 lets the system choose. SIGTERM ends it
-    after everything received is learned.
+    after everything received is learned; SIGHUP rereads settings, certificates and detection rules.
     """
     context.obj = given
     if context.invoked_subcommand is not None:
@@ -62,7 +62,7 @@ def command(context: click.Context, **given: Any) -> None:
                 err=True,
             )
 
-    asyncio.run(run_satellite(settings, on_ready))
+    asyncio.run(run_satellite(settings, on_ready, lambda: _loaded(given).config))
 
 
 @command.command("backup")

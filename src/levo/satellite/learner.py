@@ -376,9 +376,9 @@ def main() -> int:
     # filter of system calls may forbid it.
     with suppress(OSError):
         os.nice(_NICE)
-    # The terminal's Ctrl-C reaches the whole process group; the main process decides when this one ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # The terminal's signals reach the whole process group; the main process decides when this one ends.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, format="levo satellite: %(message)s")
     _LOG.addFilter(RateLimited())
     try:
