@@ -45,6 +45,7 @@ from levo.satellite.reload import Reload, pem_files
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
 from levo.satellite.store.faults import opening
 from levo.satellite.store.hosts import Limits
+from levo.satellite.store.rotation import settle_key
 from levo.satellite.store.userdata import USERDATA_NAME, UserData
 from levo.satellite.store.writer import Retention
 from levo.satellite.supervisor import LearnerSupervisor
@@ -118,6 +119,7 @@ async def run_satellite(  # noqa: PLR0915 (starts all parts in the one order tha
         with opening(data_dir):
             with CatalogWriter(data_dir / DATABASE_NAME) as writer:
                 checkpoint = writer.checkpoint()
+            settle_key(data_dir)
             userdata = UserData(data_dir / USERDATA_NAME)
             resources.callback(userdata.close)
             reader = CatalogReader(data_dir / DATABASE_NAME, userdata.path)

@@ -12,8 +12,8 @@ from levo.config.reload import changes
 from levo.config.satellite_settings import SATELLITE, SatelliteSettings
 from levo.errors import LevoError
 from levo.satellite.certificate import PemFiles
-from levo.satellite.learn import load_rules
-from levo.satellite.learner import RULES_NAME, Bounds
+from levo.satellite.learn import RULES_NAME, load_rules
+from levo.satellite.learner import Bounds
 from levo.satellite.supervisor import LearnerSupervisor
 from levo.satellite.tls import Tls
 

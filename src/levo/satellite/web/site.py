@@ -59,9 +59,9 @@ class SiteParts:
     satellite_url: str
     """What a sensor on this machine would be given as ``--satellite-url``."""
     connect: Connect
-    tls: Tls | None
     loopback_only: bool
     webhook_link_local: bool
+    tls: Tls | None = None
 
 
 def build_site(parts: SiteParts) -> Starlette:
