@@ -26,6 +26,7 @@ from levo.satellite.app import Listening, only_satellite, run_satellite
 from levo.satellite.learner import only_learner
 from levo.satellite.store.backup import BackupContents, restore_backup, verify_backup, write_backup
 from levo.satellite.store.rotation import rotate_key
+from levo.satellite.store.upgrade import copy_before_upgrade
 from levo.sensor.notify import Notifier
 
 
@@ -107,6 +108,7 @@ def rotate_key_command(context: click.Context) -> None:
     """
     data_dir = _data_dir(context)
     with only_satellite(data_dir), only_learner(data_dir):
+        copy_before_upgrade(data_dir)
         rotation = rotate_key(data_dir)
     click.echo(f"New key in {data_dir}")
     for lost in (

@@ -46,6 +46,7 @@ from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
 from levo.satellite.store.faults import opening
 from levo.satellite.store.hosts import Limits
 from levo.satellite.store.rotation import settle_key
+from levo.satellite.store.upgrade import copy_before_upgrade
 from levo.satellite.store.userdata import USERDATA_NAME, UserData
 from levo.satellite.store.writer import Retention
 from levo.satellite.supervisor import LearnerSupervisor
@@ -117,6 +118,7 @@ async def run_satellite(  # noqa: PLR0915 (starts all parts in the one order tha
         ]
         keys = KeyWatch(data_dir)
         with opening(data_dir):
+            copy_before_upgrade(data_dir)
             with CatalogWriter(data_dir / DATABASE_NAME) as writer:
                 checkpoint = writer.checkpoint()
             settle_key(data_dir)
