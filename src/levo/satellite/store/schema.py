@@ -256,6 +256,8 @@ _STEPS = (
     + "CREATE INDEX sensor_heard ON sensor (stopped_ns = 0, last_seen_ns);",
 )
 
+VERSION = len(_STEPS)
+"""Of the schema, in ``PRAGMA user_version``."""
 _ITS_ENDPOINTS = "(SELECT id FROM main.endpoint WHERE organization = {1})"
 _OF_ENDPOINT = f"SELECT * FROM main.{{0}} WHERE endpoint IN {_ITS_ENDPOINTS}"
 _OF_PLACE = "SELECT * FROM main.{0} WHERE place IN (SELECT id FROM main.place WHERE organization = {1})"
@@ -369,7 +371,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.create_function("counted", 1, counted_weight, deterministic=True)
     connection.create_function("counted_statuses", 1, _counted_statuses, deterministic=True)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(_STEPS):
+    if version > VERSION:
         raise LevoError(
             f"{path}: was written by a later version of levo (schema {version}); upgrade to read it"
         )
