@@ -49,6 +49,16 @@ class SatelliteSettings:
     learner_max_bytes: int
     endpoint_retention_ns: int
     refused_retention_ns: int
+    minute_retention_ns: int
+    hour_retention_ns: int
+    day_retention_ns: int
+    change_retention_ns: int
+    sensor_retention_ns: int
+    stopped_sensor_retention_ns: int
+    alert_retention_ns: int
+    archive_after_ns: int
+    catalog_max_bytes: int
+    """0: no limit."""
     drain_timeout_ns: int
     dry_run: bool
 
@@ -75,6 +85,7 @@ def _size(value: str) -> int:
 
 _number = partial(values.count, least=1, most=1_000_000)
 _DAY_NS = 86_400 * 10**9
+_HOUR_NS = 3600 * 10**9
 _MOST_DAYS = 36_500
 
 
@@ -85,6 +96,21 @@ def _days(value: str) -> int:
     ):
         raise values.BadValue(f"{values.shown(value)} is no number of days from 1d to {_MOST_DAYS}d")
     return int(written) * _DAY_NS
+
+
+def _hours(value: str) -> int:
+    found = values.duration_ns(value)
+    if not _HOUR_NS <= found <= _MOST_DAYS * _DAY_NS:
+        raise values.BadValue(f"{values.shown(value)} is not between 1h and {_MOST_DAYS}d")
+    return found
+
+
+def _size_or_none(value: str) -> int:
+    return 0 if values.text(value).lower() == "none" else _size(value)
+
+
+def _show_size_or_none(octets: int) -> str:
+    return values.show_size(octets) if octets else "none"
 
 
 def _show_days(nanoseconds: int) -> str:
@@ -168,17 +194,20 @@ OPTIONS: tuple[Option, ...] = (
         "tls-certificate", "Protection",
         "PEM file of the certificate chain; with tls-key all ports speak TLS, and nothing else.",
         _file, metavar="FILE", example="/etc/levo/satellite/tls.pem",
+        reloadable=True,
     ),
     _option(
         "tls-key", "Protection",
         "PEM file of the private key of tls-certificate.",
         _file, metavar="FILE", example="/etc/levo/satellite/tls.key",
+        reloadable=True,
     ),
     _option(
         "tls-ca-certificate", "Protection",
         "PEM file of the authority that signed tls-certificate, or the certificate of a proxy in front.",
         _file, metavar="FILE", default_text="what tls-certificate has of it",
         example="/etc/levo/satellite/ca.pem",
+        reloadable=True,
         note="Shown to whoever connects a sensor.",
     ),
     _option(
@@ -206,6 +235,7 @@ OPTIONS: tuple[Option, ...] = (
         "min-objects", "Protection",
         "Different messages or objects that must have a name before it is kept as text.",
         partial(values.count, least=1, most=16), 3, metavar="NUMBER",
+        reloadable=True,
         note="Names of properties, parameters, header fields, cookies, parts, columns and operations are "
         "values until then, and only their keyed hashes are stored. With 1, and `min-callers` 1, every name "
         "is kept at once.",
@@ -214,6 +244,7 @@ OPTIONS: tuple[Option, ...] = (
         "min-callers", "Protection",
         "Different client addresses that must have sent a name that no successful answer has.",
         partial(values.count, least=1, most=8), 2, metavar="NUMBER",
+        reloadable=True,
         note="Where one client alone calls an application, a name that it has sent for 24 hours is kept and "
         "marked.",
     ),
@@ -236,6 +267,7 @@ OPTIONS: tuple[Option, ...] = (
         "host-names", "Limits",
         "Which hosts are shown by name: proven, or all at once.",
         values.choice("proven", "all"), "proven", metavar="WHICH",
+        reloadable=True,
         note="Any client can send any Host. Until a host had three requests answered with success, from two "
         "callers or over a day, a hash stands for its name; addresses and localhost are shown at once.",
     ),
@@ -243,6 +275,7 @@ OPTIONS: tuple[Option, ...] = (
         "max-hosts", "Limits",
         "Hosts of one application that are told apart.",
         _number, 500, metavar="NUMBER",
+        reloadable=True,
         note="When there is no room, the host with the fewest successes and callers makes it, unless it had "
         "20 successes. What finds no room is learned at the host *.",
     ),
@@ -250,6 +283,7 @@ OPTIONS: tuple[Option, ...] = (
         "max-places", "Limits",
         "Methods and paths of one application that are kept.",
         _number, 20_000, metavar="NUMBER",
+        reloadable=True,
         note="When there is no room, those make it that were never answered with success, then those with "
         "fewest successes, unless they had 20.",
     ),
@@ -257,6 +291,7 @@ OPTIONS: tuple[Option, ...] = (
         "learner-max-bytes", "Limits",
         "About how much memory the paths of hosts take while traffic is learned.",
         _size, 256 << 20, values.show_size, metavar="SIZE",
+        reloadable=True,
         note="Hosts not used for longest are read from disk when they are needed again. The learner needs "
         "about 150MiB beside it.",
     ),
@@ -264,13 +299,72 @@ OPTIONS: tuple[Option, ...] = (
         "endpoint-retention", "Limits",
         "How long an endpoint is kept that nobody uses.",
         _days, 400 * _DAY_NS, _show_days, metavar="DAYS", field_name="endpoint_retention_ns",
+        reloadable=True,
         note="Counted back from the latest exchange of its application.",
     ),
     _option(
         "refused-retention", "Limits",
         "How long a path is kept that was only ever refused.",
         _days, 30 * _DAY_NS, _show_days, metavar="DAYS", field_name="refused_retention_ns",
+        reloadable=True,
         note="Counted back from the latest exchange of its application.",
+    ),
+    _option(
+        "minute-retention", "Limits",
+        "How long traffic is kept by the minute.",
+        _hours, 3 * _HOUR_NS, values.show_duration, metavar="TIME", field_name="minute_retention_ns",
+        note="At least as many of the latest minutes with traffic. So it is with hours and days, and with "
+        "endpoints, changes and sensors: days on which nothing was learned do not count, and a clock that is "
+        "wrong for a while erases nothing.",
+    ),
+    _option(
+        "hour-retention", "Limits",
+        "How long traffic is kept by the hour.",
+        _days, 8 * _DAY_NS, _show_days, metavar="DAYS", field_name="hour_retention_ns",
+    ),
+    _option(
+        "day-retention", "Limits",
+        "How long traffic is kept by the day.",
+        _days, 400 * _DAY_NS, _show_days, metavar="DAYS", field_name="day_retention_ns",
+    ),
+    _option(
+        "change-retention", "Limits",
+        "How long changes of endpoints are kept.",
+        _days, 400 * _DAY_NS, _show_days, metavar="DAYS", field_name="change_retention_ns",
+        note="At most 100,000 of them. When an endpoint was found is kept as long as the endpoint.",
+    ),
+    _option(
+        "sensor-retention", "Limits",
+        "How long a sensor is kept that fell silent.",
+        _days, 30 * _DAY_NS, _show_days, metavar="DAYS", field_name="sensor_retention_ns",
+        note="At most 10,000 sensors: for a new one, those go first that stopped, then those that have been "
+        "silent for longest; none that reports.",
+    ),
+    _option(
+        "stopped-sensor-retention", "Limits",
+        "How long a sensor is kept that said that it stops.",
+        _days, _DAY_NS, _show_days, metavar="DAYS", field_name="stopped_sensor_retention_ns",
+    ),
+    _option(
+        "alert-retention", "Limits",
+        "How long alerts are kept.",
+        _days, 400 * _DAY_NS, _show_days, metavar="DAYS", field_name="alert_retention_ns",
+        note="Those that are not over stay.",
+    ),
+    _option(
+        "archive-after", "Limits",
+        "After how long an endpoint that nobody uses leaves the list of the catalog, with an alert.",
+        _days, 90 * _DAY_NS, _show_days, metavar="DAYS", field_name="archive_after_ns",
+        note="Counted back from the latest exchange. It is shown by the filter Archived, and comes back with "
+        "its next exchange.",
+    ),
+    _option(
+        "catalog-max-bytes", "Limits",
+        "Most octets of the catalog, or none.",
+        _size_or_none, 0, _show_size_or_none, metavar="SIZE",
+        note="Looked at every ten minutes. What is too much is given up in this order: traffic by the minute "
+        "but the last hour, paths that were only refused, traffic by the hour but the last two days, changes, "
+        "traffic by the day but the last month, endpoints that were not seen for longest.",
     ),
     _option(
         "drain-timeout", "Limits",

@@ -13,10 +13,11 @@ from levo.satellite.learn.naming import Application, NameRule, Proven, proven_wi
 from levo.satellite.learn.paths.known import Override
 from levo.satellite.learn.paths.state import PathState
 from levo.satellite.learn.schema import Knowledge
-from levo.satellite.learn.sensitive import Detectors, load_rules
+from levo.satellite.learn.sensitive import RULES_NAME, Detectors, load_rules
 from levo.satellite.learn.sensors import (
     Run,
     SensorReport,
+    follow_sensor,
     merge_sensor,
     read_metrics,
     read_senders,
@@ -41,6 +42,7 @@ from levo.satellite.learn.trace import Origin, Trace, read_delivery
 
 __all__ = [
     "DEFAULT_SETTINGS",
+    "RULES_NAME",
     "Application",
     "Assignment",
     "BodyBudget",
@@ -64,6 +66,7 @@ __all__ = [
     "Trace",
     "absorb",
     "decide_templates",
+    "follow_sensor",
     "learn",
     "learn_all",
     "learn_sensor",

@@ -16,6 +16,7 @@ from levo.satellite.readiness import Cause
 from levo.satellite.receive import IngestStatistics
 from levo.satellite.store import CatalogReader, Summary
 from levo.satellite.supervisor import SupervisorStatistics
+from levo.satellite.tls import Tls, TlsStatistics
 from levo.wire.metrics import Metric
 from levo.wire.prometheus import MEDIA_TYPE, exposition
 
@@ -27,6 +28,7 @@ def metrics_route(
     snapshot: Callable[[], Snapshot],
     not_ready: Callable[[], dict[Cause, str]] = dict,
     connections: Callable[[], dict[str, ConnectionStatistics]] = dict,
+    tls: Tls | None = None,
 ) -> Route:
     """Return the route ``/metrics``."""
 
@@ -34,6 +36,8 @@ def metrics_route(
         if identity_of(request).organization:
             raise HTTPException(403, "these numbers are of all organizations together")
         text = render(*snapshot(), reader.summary(), not_ready(), connections())
+        if tls is not None:
+            text += exposition(_tls(tls.statistics()))
         return PlainTextResponse(text, media_type=MEDIA_TYPE)
 
     return Route("/metrics", metrics)
@@ -137,6 +141,28 @@ def _connections(found: Mapping[str, ConnectionStatistics]) -> list[Metric]:
     ]
 
 
+def _tls(seen: TlsStatistics) -> list[Metric]:
+    return [
+        _gauge(
+            "tls_certificate_expiry_timestamp",
+            "When the certificate in use expires, or one that is shown with it: seconds since 1970.",
+            seen.expiry_ns / 1e9,
+            "s",
+        ),
+        _counter(
+            "tls_certificates_loaded", "Certificates taken, that of the start included.", seen.loads_total
+        ),
+        _counter(
+            "tls_certificates_refused", "Certificate files that could not be used.", seen.refusals_total
+        ),
+        _gauge(
+            "tls_files_refused",
+            "Whether the certificate files cannot be used, and the one before is shown.",
+            int(bool(seen.refusal)),
+        ),
+    ]
+
+
 def _learner(seen: SupervisorStatistics) -> list[Metric]:
     return [
         _gauge("learner_up", "Whether the learner process runs.", int(seen.running)),
@@ -179,11 +205,14 @@ _COUNTERS = {
     "ignored_spans": "Spans that are no HTTP server exchanges.",
     "unreadable_records": "Journal records that could not be learned from.",
     "noise_exchanges": "Exchanges that belong to no endpoint: refused, answered as absent, scanners, assets.",
+    "unknown_path_exchanges": "Exchanges whose path is unknown, of HTTP/2 connections that were joined late.",
     "endpoint_limit_exchanges": "Exchanges at new paths of an application that has no room for more.",
     "host_limit_exchanges": "Exchanges of hosts that share one, as their application has no room for more.",
     "displaced_exchanges": "Exchanges that had been learned at hosts or paths that made room for others.",
     "absent_limit_exchanges": "Exchanges at paths without success that made room for others.",
     "removed_exchanges": "Exchanges at what people deleted, or nobody used for as long as it is kept.",
     "unproven_names_dropped": "Names that were not proven and made room for others.",
-    "sensor_limit_reports": "Reports of sensors that the full catalog could not take.",
+    "sensor_limit_reports": "Reports of sensors without room: all others report, too.",
+    "displaced_sensors": "Sensors that stopped or were silent, and made room for others.",
+    "expired_sensors": "Sensors that stopped or were silent for as long as they are kept.",
 }
