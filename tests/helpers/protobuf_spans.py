@@ -181,7 +181,7 @@ def _weight(value: AnyValue | None) -> float:
         return 1.0
     kind = value.WhichOneof("value")
     weight = float(value.int_value if kind == "int_value" else value.double_value)
-    return min(weight, MAX_WEIGHT) if math.isfinite(weight) and weight >= 1.0 else 1.0
+    return min(weight, MAX_WEIGHT) if math.isfinite(weight) and (weight >= 1.0 or not weight) else 1.0
 
 
 def _text_of(values: dict[str, AnyValue], key: str) -> str:

@@ -63,7 +63,7 @@ cdef enum:
 
 cdef enum:
     LATEST_NS = 0x7F00000000000000    # in the year 2259
-    LONG_NS = 1 << 60                 # the engine's own clock begins so late that 1 is long ago, and 0 never
+    LONG_NS = 0x1000000000000000      # the engine's own clock begins so late that 1 is long ago, and 0 never
 
 DROP_NAMES = {
     DROP_HOST_NOT_ALLOWED: "host_not_allowed",
@@ -82,7 +82,7 @@ DROP_NAMES = {
 
 cdef void advance(EngineState* state, int64_t by_ns) noexcept nogil:
     # So much time has passed. At the end of all times the clock stands still.
-    if by_ns > 0:
+    if by_ns > 0 and state.elapsed_ns < <int64_t>LATEST_NS:
         state.elapsed_ns += min(by_ns, <int64_t>LATEST_NS - state.elapsed_ns)
 
 
@@ -292,7 +292,7 @@ cdef class Engine:
         self.state.settings.quiet_ns = min(quiet_ns, idle_ns)
         self.state.settings.order_ns = self.state.settings.quiet_ns >> ORDER_SHIFT
         self.state.settings.linger_ns = linger_ns
-        self.state.elapsed_ns = LONG_NS
+        self.state.elapsed_ns = <int64_t>LONG_NS
         self.state.hash_seed = int.from_bytes(os.urandom(8), "little")
         self.state.one_network = one_network
         self.intake.state = &self.state

@@ -13,6 +13,8 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 from wsproto.extensions import PerMessageDeflate
 
 from levo.engine.engine import Engine
+from levo.satellite.learn.state import State, learn
+from levo.satellite.learn.trace import read_delivery
 from tests.helpers.effort import scaled
 from tests.helpers.websocket import conversation_frames
 
@@ -24,6 +26,9 @@ AGREED = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
 )
+
+SECOND = 10**9
+START = 1_700_000_000 * SECOND
 
 messages = st.lists(
     st.tuples(
@@ -113,3 +118,28 @@ def test_wsproto_and_the_upgrade_agree():
     server.receive_data(UPGRADE)
     assert next(iter(server.events())).target == "/chat"
     assert CloseConnection(1000).code == 1000
+
+
+def test_one_that_lasts_is_one_exchange_for_the_satellite():
+    """Reported when it is agreed on, once a minute and at its end; counted once, and seen to be in use."""
+    frames = conversation_frames([(True, UPGRADE), (False, AGREED), *[(False, bytes([0x82, 1, 7]))] * 23])
+    minutes = [(START + index * 5 * SECOND, octets, size) for index, (_, octets, size) in enumerate(frames)]
+    engine = Engine()
+    for each in minutes:
+        engine.feed([each])
+        engine.tick(each[0])
+    engine.finish()
+    batch = engine.take()
+    exchanges = batch.exchanges()
+    assert len(exchanges) == 4 and sum(x.weight for x in exchanges) == 1
+    assert sum(x.response.data_messages for x in exchanges) == 23
+    statistics = engine.statistics()
+    assert statistics["exchanges_begun"] == statistics["exchanges_emitted"] == 4
+
+    _, traces = read_delivery(bytes(batch.otlp(b"")), "", minutes[-1][0])
+    state = State()
+    for trace in traces:
+        learn(state, trace)
+    (facts,) = state.endpoints.values()
+    assert (state.exchanges, facts.exchanges, facts.statuses) == (1, 1, {101: 1})
+    assert facts.last_seen_ns == exchanges[-1].end_ns > exchanges[0].end_ns + 60 * SECOND

@@ -32,7 +32,7 @@ def trace_of(exchange: Exchange, origin: Origin) -> Trace | None:
         request.method if request.method in METHODS else "_OTHER",
         request.path or "/",
         _status(response),
-        max(1.0, exchange.weight),
+        max(1.0, exchange.weight) if exchange.weight else 0.0,
         exchange.start_ns,
         max(exchange.start_ns, exchange.end_ns),
         request.query,

@@ -341,11 +341,14 @@ cdef bint has_anomaly(const Value* anomalies, const char* name, Py_ssize_t size)
 
 
 cdef double weight(Value* value) noexcept nogil:
-    cdef double found = 0.0
+    # 0: a report about an exchange that was counted before, as of a WebSocket that lasts.
+    cdef double found = 1.0
     if value.kind == ANY_VALUE_INT_VALUE:
         found = <double><int64_t>value.number
     elif value.kind == ANY_VALUE_DOUBLE_VALUE:
         memcpy(&found, &value.number, 8)
+    if found == 0.0:
+        return 0.0
     if not isfinite(found) or found < 1.0:
         return 1.0
     return found if found < 1e9 else 1e9

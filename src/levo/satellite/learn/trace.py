@@ -61,7 +61,7 @@ class Trace(msgspec.Struct, frozen=True, gc=False):
     status: int
     """100 to 599, 0 when no response was seen, or :data:`INVALID_STATUS`."""
     weight: float
-    """How many exchanges this trace stands for; at least 1."""
+    """How many exchanges this trace stands for; at least 1, or 0 for a further report about one."""
     start_ns: int
     end_ns: int
     query: str = ""
