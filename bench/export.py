@@ -1,13 +1,15 @@
 """What a delivery costs the sensor by transport: ``python -m bench.export [--exchanges N] [--rounds N]``.
 
-CPU time of this process, user and system, for encoding, compressing and sending the same exchanges to receivers in
-processes of their own, which throw them away. The ways take turns, so that a busy machine troubles all alike; a
-figure is the middle of the rounds. "compressed by the library" is what gRPC costs where it is left to compress.
+CPU time of this process, user and system, for encoding, compressing and sending the same exchanges to
+receivers in processes of their own, which throw them away. The ways take turns, so that a busy machine
+troubles all alike; a figure is the middle of the rounds. "compressed by the library" is what gRPC costs
+where it is left to compress.
 """
 
 from __future__ import annotations
 
 import argparse
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,9 +22,9 @@ from statistics import median
 from unittest import mock
 
 import grpc
+from bench.live import free_port, wait_for
 
 from bench import inputs
-from bench.live import free_port, wait_for
 from levo.config.values import satellite_url
 from levo.engine.engine import Engine
 from levo.sensor.capture.file import FileSource
@@ -63,8 +65,6 @@ def receiver(*command: str) -> Iterator[int]:
 
 
 def _listens(port: int) -> bool:
-    import socket
-
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

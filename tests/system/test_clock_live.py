@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import glob
+import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -33,8 +35,10 @@ def test_what_is_captured_goes_out_whatever_the_clock_is_set_to(
         with capturing(here, tmp_path, nginx.base) as sensor:
             for name in ("LD_PRELOAD", "FAKETIME_TIMESTAMP_FILE"):
                 monkeypatch.delenv(name)
-            for offset in ("-3600", "+86400", "-86400", "+315360000", "+0"):
+            for offset in ("-3600", "+86400", "-86400", "+315360000", "-7200"):
                 clock.write_text(offset)
                 sensor.catch_up()
         sensor.assert_ledger()
+        last = json.loads(sensor.log.splitlines()[-1])["time"]
+        assert datetime.fromisoformat(last) < datetime.now(UTC) - timedelta(hours=1), "the clock was not set"
         assert all(each["incomplete"] is None for each in sensor.exchanges(without="/none"))
