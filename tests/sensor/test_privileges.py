@@ -12,12 +12,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from levo.config import load
 from levo.sensor.capture.seccomp import missing
-from levo.sensor.privileges import Plan, User, plan
+from levo.sensor.privileges import Plan, User, lost_files, plan
 from tests.cli.levo_command import SOURCE, environment
 from tests.packaging.sidecar import until
 from tests.system.network import Namespace, loopback_namespace, missing_reason
@@ -397,3 +399,17 @@ def test_a_user_who_is_not_root_is_not_changed(monkeypatch: pytest.MonkeyPatch) 
 def test_files_belong_to_the_user_that_is_become() -> None:
     assert Plan(User(5, 6), True).owner == (5, 6)
     assert Plan(None, True).owner is None
+
+
+@pytest.mark.parametrize("setting", ["tls-ca-cert-path", "tls-client-cert-path", "tls-client-key-path"])
+def test_a_file_that_cannot_be_renewed_is_named(
+    setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "file.pem")
+    found = load({"read": "x"}, {}, default_path="/nonexistent").config
+    config = replace(found, read=None, **{setting.replace("-", "_"): path})
+    monkeypatch.setattr(os, "access", lambda name, mode: name != path)
+    (warning,) = lost_files(Plan(None, True), None, config)
+    assert warning.startswith(
+        f"{setting}: {path} cannot be read as user {os.geteuid()}: a new one takes effect"
+    )
