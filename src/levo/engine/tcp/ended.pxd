@@ -8,7 +8,7 @@ from levo.engine.tcp.twins cimport Ends
 ctypedef struct Grave:
     uint32_t hash
     uint32_t check              # a second hash of the same ends
-    int64_t time_ns             # 0: empty
+    int64_t time_ns             # by the engine's own clock; 0: empty
     uint32_t next_a             # the sequence number behind the last octet of each
     uint32_t next_b
 

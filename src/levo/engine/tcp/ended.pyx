@@ -84,7 +84,9 @@ cdef bint ended_has(EngineState* state, const Ends* ends, int side, uint32_t end
     cdef int i
     for i in range(2):
         grave = &ended.graves[(ends.hash & ended.mask) ^ i]
-        if grave.hash != ends.hash or grave.time_ns == 0 or state.elapsed_ns - grave.time_ns > RETRANSMITTED * MINUTE_NS:
+        if grave.hash != ends.hash or grave.time_ns == 0:
+            continue
+        if state.elapsed_ns - grave.time_ns > RETRANSMITTED * MINUTE_NS:
             continue
         check = check_of(state, ends)
         if grave.check == check:
