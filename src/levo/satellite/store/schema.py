@@ -243,10 +243,8 @@ _STEPS = (
     """,
     # 12: names, which need a proof from now on; those that are text stay text (``NameTable.start``)
     names.SCHEMA + "ALTER TABLE paths ADD COLUMN marked INTEGER NOT NULL DEFAULT 0;",
-    # 13: the times at which something was learned, and the room that it took; which sensors stopped, or have been silent for longest
-    retention.SCHEMA
-    + storage.SCHEMA
-    + "CREATE INDEX sensor_heard ON sensor (stopped_ns = 0, last_seen_ns);",
+    # 13: when something was learned, and the room that it took; sensors by when they were heard
+    retention.SCHEMA + storage.SCHEMA + "CREATE INDEX sensor_heard ON sensor (stopped_ns = 0, last_seen_ns);",
 )
 
 _ITS_ENDPOINTS = "(SELECT id FROM main.endpoint WHERE organization = {1})"
