@@ -19,15 +19,17 @@ PROTOBUF = {"content_type": "application/x-protobuf"}
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 
-def learner_of(satellite: RunningSatellite) -> int:
-    children = (
-        Path(f"/proc/{satellite.process.pid}/task/{satellite.process.pid}/children").read_text().split()
-    )
-    (learner,) = [
+def learners_of(satellite: RunningSatellite) -> list[int]:
+    children = Path(f"/proc/{satellite.process.pid}/task/{satellite.process.pid}/children").read_text()
+    return [
         int(child)
-        for child in children
+        for child in children.split()
         if b"levo.satellite.learner" in Path(f"/proc/{child}/cmdline").read_bytes()
     ]
+
+
+def learner_of(satellite: RunningSatellite) -> int:
+    (learner,) = learners_of(satellite)
     return learner
 
 

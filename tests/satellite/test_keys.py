@@ -32,7 +32,7 @@ def test_a_key_that_changes_is_reported_until_it_is_back(tmp_path: Path) -> None
     assert [fault.partition(";")[0] for fault in watch.faults()] == ["learner.key is missing"]
     key.write_bytes(bytes(31))
     assert watch.faults()[0].startswith(
-        "learner.key is another file than at the start; put it back, or callers"
+        "learner.key is another file than at the start; put it back, or the next start is refused"
     )
     key.write_bytes(octets)
     assert watch.faults() == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from levo.config.satellite_settings import (
 )
 from levo.satellite.app import Listening, only_satellite, run_satellite
 from levo.satellite.learner import only_learner
-from levo.satellite.store.backup import restore_backup, write_backup
+from levo.satellite.store.backup import BackupContents, restore_backup, verify_backup, write_backup
 from levo.satellite.store.rotation import rotate_key
+from levo.satellite.store.upgrade import copy_before_upgrade
 from levo.sensor.notify import Notifier
 
 
@@ -40,7 +42,7 @@ def command(context: click.Context, **given: Any) -> None:
     """Receive API traces and turn them into an API catalog.
 
     Prints one line with its addresses when it is ready. A port of 0 lets the system choose. SIGTERM ends it
-    after everything received is learned.
+    after everything received is learned; SIGHUP rereads settings, certificates and detection rules.
     """
     context.obj = given
     if context.invoked_subcommand is not None:
@@ -62,7 +64,7 @@ def command(context: click.Context, **given: Any) -> None:
                 err=True,
             )
 
-    asyncio.run(run_satellite(settings, on_ready))
+    asyncio.run(run_satellite(settings, on_ready, lambda: _loaded(given).config))
 
 
 @command.command("backup")
@@ -71,10 +73,18 @@ def command(context: click.Context, **given: Any) -> None:
 def backup_command(context: click.Context, file: Path) -> None:
     """Write a backup of the data to FILE, while the Satellite runs or not.
 
+    With the key of the installation and the detection rules: enough to move to another machine, and a secret.
     Say where the data is with --data-dir before the word backup.
     """
     write_backup(_data_dir(context), file)
     click.echo(f"Backup written: {file}")
+
+
+@command.command("verify-backup")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def verify_backup_command(file: Path) -> None:
+    """Read the whole of a backup and check it. Writes nothing."""
+    click.echo(f"Good: {_described(verify_backup(file))}")
 
 
 @command.command("restore")
@@ -84,9 +94,9 @@ def backup_command(context: click.Context, file: Path) -> None:
 def restore_command(context: click.Context, file: Path, replace: bool) -> None:
     """Put the data of a backup in place, while no Satellite runs on it."""
     data_dir = _data_dir(context)
-    with only_satellite(data_dir):
-        restore_backup(file, data_dir, replace=replace)
-    click.echo(f"Restored into {data_dir}")
+    with only_satellite(data_dir), only_learner(data_dir):
+        contents = restore_backup(file, data_dir, replace=replace)
+    click.echo(f"Restored into {data_dir}: {_described(contents)}")
 
 
 @command.command("rotate-key")
@@ -98,6 +108,7 @@ def rotate_key_command(context: click.Context) -> None:
     """
     data_dir = _data_dir(context)
     with only_satellite(data_dir), only_learner(data_dir):
+        copy_before_upgrade(data_dir)
         rotation = rotate_key(data_dir)
     click.echo(f"New key in {data_dir}")
     for lost in (
@@ -150,6 +161,14 @@ def _loaded(given: dict[str, Any]) -> Loaded[SatelliteSettings]:
     for warning in loaded.warnings:
         click.echo(f"levo satellite: warning: {warning}", err=True)
     return loaded
+
+
+def _described(contents: BackupContents) -> str:
+    if not contents.version:
+        return "a backup of an earlier version, without the key: elsewhere, callers are counted anew"
+    seconds = min(max(contents.made_ns // 10**9, 0), 4 * 10**9)  # a file may say anything
+    made = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{', '.join(sorted(contents.names))} of {made}, by levo {contents.version}"
 
 
 def _data_dir(context: click.Context) -> Path:

@@ -66,7 +66,8 @@ and where it comes from; `levo satellite config check FILE` checks a file. The
 [sensor's settings](configuration.md) work in the same way.""",
         (
             "Flags and LEVO_SATELLITE_* environment variables override this file.",
-            "`levo satellite config check FILE` checks it; a restart of the Satellite applies a change.",
+            "`levo satellite config check FILE` checks it. A restart of the Satellite applies a change;",
+            "SIGHUP is enough for certificates, backups, and what is learned and kept.",
         ),
     ),
 }

@@ -194,17 +194,20 @@ OPTIONS: tuple[Option, ...] = (
         "tls-certificate", "Protection",
         "PEM file of the certificate chain; with tls-key all ports speak TLS, and nothing else.",
         _file, metavar="FILE", example="/etc/levo/satellite/tls.pem",
+        reloadable=True,
     ),
     _option(
         "tls-key", "Protection",
         "PEM file of the private key of tls-certificate.",
         _file, metavar="FILE", example="/etc/levo/satellite/tls.key",
+        reloadable=True,
     ),
     _option(
         "tls-ca-certificate", "Protection",
         "PEM file of the authority that signed tls-certificate, or the certificate of a proxy in front.",
         _file, metavar="FILE", default_text="what tls-certificate has of it",
         example="/etc/levo/satellite/ca.pem",
+        reloadable=True,
         note="Shown to whoever connects a sensor.",
     ),
     _option(
@@ -232,6 +235,7 @@ OPTIONS: tuple[Option, ...] = (
         "min-objects", "Protection",
         "Different messages or objects that must have a name before it is kept as text.",
         partial(values.count, least=1, most=16), 3, metavar="NUMBER",
+        reloadable=True,
         note="Names of properties, parameters, header fields, cookies, parts, columns and operations are "
         "values until then, and only their keyed hashes are stored. With 1, and `min-callers` 1, every name "
         "is kept at once.",
@@ -240,6 +244,7 @@ OPTIONS: tuple[Option, ...] = (
         "min-callers", "Protection",
         "Different client addresses that must have sent a name that no successful answer has.",
         partial(values.count, least=1, most=8), 2, metavar="NUMBER",
+        reloadable=True,
         note="Where one client alone calls an application, a name that it has sent for 24 hours is kept and "
         "marked.",
     ),
@@ -262,6 +267,7 @@ OPTIONS: tuple[Option, ...] = (
         "host-names", "Limits",
         "Which hosts are shown by name: proven, or all at once.",
         values.choice("proven", "all"), "proven", metavar="WHICH",
+        reloadable=True,
         note="Any client can send any Host. Until a host had three requests answered with success, from two "
         "callers or over a day, a hash stands for its name; addresses and localhost are shown at once.",
     ),
@@ -269,6 +275,7 @@ OPTIONS: tuple[Option, ...] = (
         "max-hosts", "Limits",
         "Hosts of one application that are told apart.",
         _number, 500, metavar="NUMBER",
+        reloadable=True,
         note="When there is no room, the host with the fewest successes and callers makes it, unless it had "
         "20 successes. What finds no room is learned at the host *.",
     ),
@@ -276,6 +283,7 @@ OPTIONS: tuple[Option, ...] = (
         "max-places", "Limits",
         "Methods and paths of one application that are kept.",
         _number, 20_000, metavar="NUMBER",
+        reloadable=True,
         note="When there is no room, those make it that were never answered with success, then those with "
         "fewest successes, unless they had 20.",
     ),
@@ -283,6 +291,7 @@ OPTIONS: tuple[Option, ...] = (
         "learner-max-bytes", "Limits",
         "About how much memory the paths of hosts take while traffic is learned.",
         _size, 256 << 20, values.show_size, metavar="SIZE",
+        reloadable=True,
         note="Hosts not used for longest are read from disk when they are needed again. The learner needs "
         "about 150MiB beside it.",
     ),
@@ -290,12 +299,14 @@ OPTIONS: tuple[Option, ...] = (
         "endpoint-retention", "Limits",
         "How long an endpoint is kept that nobody uses.",
         _days, 400 * _DAY_NS, _show_days, metavar="DAYS", field_name="endpoint_retention_ns",
+        reloadable=True,
         note="Counted back from the latest exchange of its application.",
     ),
     _option(
         "refused-retention", "Limits",
         "How long a path is kept that was only ever refused.",
         _days, 30 * _DAY_NS, _show_days, metavar="DAYS", field_name="refused_retention_ns",
+        reloadable=True,
         note="Counted back from the latest exchange of its application.",
     ),
     _option(

@@ -26,7 +26,7 @@ from levo.satellite.alerts.detector import AlertDetector
 from levo.satellite.alerts.watcher import AlertWatcher
 from levo.satellite.alerts.webhooks import WebhookSender
 from levo.satellite.catalog.storage import storage_warnings
-from levo.satellite.certificate import Certificate, read_authority
+from levo.satellite.certificate import read_authority
 from levo.satellite.connections import (
     BACKLOG,
     MAX_CONNECTIONS,
@@ -42,12 +42,16 @@ from levo.satellite.log_rate import calm_log
 from levo.satellite.queue import Journal
 from levo.satellite.readiness import Readiness
 from levo.satellite.receive import GrpcReceiver, Ingester
+from levo.satellite.reload import Reload, pem_files
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
 from levo.satellite.store.faults import opening
 from levo.satellite.store.hosts import Limits
 from levo.satellite.store.retention import Retention
+from levo.satellite.store.rotation import settle_key
+from levo.satellite.store.upgrade import copy_before_upgrade
 from levo.satellite.store.userdata import USERDATA_NAME, UserData
 from levo.satellite.supervisor import LearnerSupervisor
+from levo.satellite.tls import Tls
 from levo.satellite.web import (
     Backup,
     Catalogs,
@@ -85,8 +89,14 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listening], None]) -> None:  # noqa: PLR0915 (starts all parts in the one order that works)
+async def run_satellite(  # noqa: PLR0915 (starts all parts in the one order that works)
+    settings: SatelliteSettings,
+    on_ready: Callable[[Listening], None],
+    reread: Callable[[], SatelliteSettings] | None = None,
+) -> None:
     """Run until SIGTERM or SIGINT; then finish what was received, and return.
+
+    SIGHUP applies what *reread* returns (``reload``); without one the settings stay.
 
     Raises:
         LevoError: the Satellite cannot start, or one of its servers ended by itself.
@@ -95,20 +105,24 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # what it would reread is read anyway
     data_dir = settings.data_dir
     with contextlib.ExitStack() as resources:
         resources.enter_context(only_satellite(data_dir))
         resources.enter_context(calm_log())
-        tls = settings.tls_certificate is not None
-        max_connections = connection_limit(tls=tls)
+        files = pem_files(settings)
+        tls = Tls(files) if files else None
+        max_connections = connection_limit(tls=tls is not None)
         sockets = [
-            resources.enter_context(_bind(a, f, max_connections, tls=tls))
+            resources.enter_context(_bind(a, f, max_connections, tls=tls is not None))
             for a, f in ((settings.listen, "--listen"), (settings.otlp_http, "--otlp-http"))
         ]
         keys = KeyWatch(data_dir)
         with opening(data_dir):
+            copy_before_upgrade(data_dir)
             with CatalogWriter(data_dir / DATABASE_NAME) as writer:
                 checkpoint = writer.checkpoint()
+            settle_key(data_dir)
             userdata = UserData(data_dir / USERDATA_NAME)
             resources.callback(userdata.close)
             reader = CatalogReader(data_dir / DATABASE_NAME, userdata.path)
@@ -121,7 +135,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             userdata.audit,
             on_loopback=settings.listen.is_loopback,
         )
-        scheme = "https" if settings.tls_certificate else "http"
+        scheme = "https" if tls else "http"
         journal = resources.enter_context(
             Journal(data_dir / JOURNAL_NAME, max_bytes=settings.journal_max_bytes)
         )
@@ -141,12 +155,17 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
         supervisor = LearnerSupervisor(
             data_dir, on_progress, bounds=_bounds(settings), journal_end=lambda: journal.end
         )
+        reload = Reload(settings, reread or (lambda: settings), supervisor, tls, _bounds)
+        loop.add_signal_handler(signal.SIGHUP, reload.ask)
         readiness = Readiness(
             stopping=stop.is_set,
             refusal=journal.refusal,
             learner=supervisor.statistics,
             keys=keys.faults,
-            warnings=lambda: storage_warnings(reader.storage(), settings.catalog_max_bytes),
+            notes=lambda: [
+                *(tls.notes() if tls else ()),
+                *storage_warnings(reader.storage(), settings.catalog_max_bytes),
+            ],
         )
         ingester = Ingester(
             journal,
@@ -176,7 +195,8 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
                 },
                 backup=Backup(data_dir),
                 satellite_url=web_url,
-                connect=_connect(settings, web_url, admission),
+                connect=_connect(settings, web_url, admission, tls),
+                tls=tls,
                 loopback_only=settings.listen.is_loopback,
                 webhook_link_local=settings.webhook_link_local,
             )
@@ -185,7 +205,7 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             ingester=ingester, readiness=readiness, loopback_only=settings.otlp_http.is_loopback
         )
         servers = [
-            _server(app, settings, listener.connections)
+            _server(app, settings, listener.connections, tls)
             for app, listener in zip((site, otlp), sockets, strict=True)
         ]
         background = [asyncio.create_task(_alerts(reader, userdata, web_url, settings).run(), name="alerts")]
@@ -193,10 +213,13 @@ async def run_satellite(settings: SatelliteSettings, on_ready: Callable[[Listeni
             await supervisor.start()
             keys.start()
             background.append(asyncio.create_task(readiness.watch(), name="readiness"))
+            background.append(asyncio.create_task(reload.run(), name="reload"))
+            if tls:
+                background.append(asyncio.create_task(tls.watch(), name="certificate"))
             grpc_port = await grpc_receiver.start(
                 settings.otlp_grpc.host,
                 settings.otlp_grpc.port,
-                _tls(settings),
+                tls.grpc_credentials() if tls else None,
                 max_connections=connection_limit(),
             )
             serving = [asyncio.create_task(s.serve([k])) for s, k in zip(servers, sockets, strict=True)]
@@ -260,12 +283,14 @@ def _admission(settings: SatelliteSettings, authenticator: Authenticator) -> Ing
     return IngestionTokens(authenticator, required=settings.ingest_tokens == "required" or reachable)
 
 
-def _connect(settings: SatelliteSettings, web_url: str, admission: IngestionTokens | None) -> Connect:
-    chain, key, authority = settings.tls_certificate, settings.tls_key, settings.tls_ca_certificate
+def _connect(
+    settings: SatelliteSettings, web_url: str, admission: IngestionTokens | None, tls: Tls | None
+) -> Connect:
+    authority = settings.tls_ca_certificate
     return Connect(
         web_url,
         loopback_only=settings.listen.is_loopback,
-        certificate=Certificate(chain, key, authority) if chain and key else None,
+        certificate=lambda: tls.certificate if tls else None,
         authority=read_authority(authority) if authority else "",
         token_required=lambda: admission is not None and admission.asked_for,
     )
@@ -291,27 +316,12 @@ def _bounds(settings: SatelliteSettings) -> Bounds:
     )
 
 
-def _tls(settings: SatelliteSettings) -> tuple[bytes, bytes] | None:
-    """Return private key and certificate chain.
-
-    Raises:
-        LevoError: they cannot be read.
-    """
-    if settings.tls_certificate is None or settings.tls_key is None:
-        return None
-    try:
-        return settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes()
-    except OSError as error:
-        raise LevoError(f"tls-certificate, tls-key: cannot be read: {error.strerror}") from error
-
-
-def _server(app: ASGIApp, settings: SatelliteSettings, connections: Connections) -> _Server:
+def _server(app: ASGIApp, settings: SatelliteSettings, connections: Connections, tls: Tls | None) -> _Server:
     config = uvicorn.Config(
         app,
         http=bounded_protocol(connections=connections),
         backlog=BACKLOG,
-        ssl_certfile=settings.tls_certificate,
-        ssl_keyfile=settings.tls_key,
+        ssl_context_factory=(lambda _config, _default: tls.context) if tls else None,
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -15,10 +15,9 @@ from levo.satellite.store.rotation import KEY_NAME as LEARNER_KEY_NAME
 _RECENT_S = 60.0
 """So long after the start it is said that a key was missing."""
 _JOURNAL, _LEARNER = f"{JOURNAL_NAME}/{JOURNAL_KEY_NAME}", LEARNER_KEY_NAME
-_LOST_WITHOUT = {
-    _JOURNAL: "what waits in the journal cannot be read",
-    _LEARNER: "callers and objects are counted anew",
-}
+_UNREADABLE = "what waits in the journal cannot be read"
+_LEFT_SO = {_JOURNAL: f"{_UNREADABLE} after the next start", _LEARNER: "the next start is refused"}
+"""By key, what follows if nothing is done."""
 
 
 class KeyWatch:
@@ -31,13 +30,13 @@ class KeyWatch:
         self._started_s = clock_s()
         self._known: dict[str, bytes] = {}
         journal = data_dir / JOURNAL_NAME
-        # A restored backup has no learner.key, and needs none: it begins to count callers with its own.
+        # Of learner.key the catalog knows whether it is the right one (``rotation.settle_key``).
         waits = journal.is_dir() and bool(segment_numbers(journal))
         self._missing = [_JOURNAL] if waits and not self._digest(_JOURNAL) else []
 
     def start(self) -> None:
         """Remember the keys as they are now, once all are made."""
-        self._known = {name: self._digest(name) for name in _LOST_WITHOUT}
+        self._known = {name: self._digest(name) for name in _LEFT_SO}
 
     def faults(self) -> list[str]:
         """Return what is wrong with the keys, each in one line."""
@@ -46,11 +45,10 @@ class KeyWatch:
             now = self._digest(name)
             if now != known:
                 state = "another file than at the start" if now else "missing"
-                found.append(f"{name} is {state}; put it back, or {_LOST_WITHOUT[name]} after the next start")
+                found.append(f"{name} is {state}; put it back, or {_LEFT_SO[name]}")
         if self._clock_s() - self._started_s < _RECENT_S:
             found += [
-                f"{name} was missing at the start and was made anew: {_LOST_WITHOUT[name]}"
-                for name in self._missing
+                f"{name} was missing at the start and was made anew: {_UNREADABLE}" for name in self._missing
             ]
         return found
 

@@ -27,6 +27,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from levo.errors import LevoError
 from levo.satellite.learn import (
     DEFAULT_SETTINGS,
+    RULES_NAME,
     BodyBudget,
     Detectors,
     LearnSettings,
@@ -53,12 +54,11 @@ from levo.satellite.store import DATABASE_NAME, CatalogWriter
 from levo.satellite.store.faults import described, fault_of
 from levo.satellite.store.hosts import Limits
 from levo.satellite.store.retention import Retention
-from levo.satellite.store.rotation import KEY_BYTES, KEY_NAME, read_key
+from levo.satellite.store.rotation import KEY_NAME, make_key
 
 _LOG = logging.getLogger(__name__)
 JOURNAL_NAME = "journal"
 LOCK_NAME = "learner.lock"
-RULES_NAME = "detectors.yaml"
 COMMIT_INTERVAL_S = 0.8
 """While traces come in, the catalog is written at most this often …"""
 GATHER_S = 0.15
@@ -386,14 +386,7 @@ def load_settings(data_dir: Path) -> LearnSettings:
     detectors = Detectors(load_rules(rules) if rules.exists() else ())
     path = data_dir / KEY_NAME
     try:
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            pass
-        else:
-            os.write(descriptor, os.urandom(KEY_BYTES))
-            os.close(descriptor)
-        return LearnSettings(detectors, read_key(path), BodyBudget())
+        return LearnSettings(detectors, make_key(path), BodyBudget())
     except OSError as error:
         raise LevoError(f"{path}: {error.strerror}") from error
 
@@ -410,9 +403,9 @@ def main() -> int:
     # filter of system calls may forbid it.
     with suppress(OSError):
         os.nice(_NICE)
-    # The terminal's Ctrl-C reaches the whole process group; the main process decides when this one ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # The terminal's signals reach the whole process group; the main process decides when this one ends.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, format="levo satellite: %(message)s")
     _LOG.addFilter(RateLimited())
     try:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 PERIOD_S = 60.0
 RECORDS = 5
-LOGGERS = ("asyncio", "uvicorn.error")
-"""Loggers of libraries that write a line, or a traceback, for whatever a client does."""
+LOGGERS = ("asyncio", "uvicorn.error", "levo.satellite.web.headers")
+"""Loggers that write a line, or a traceback, for whatever a client does."""
 
 
 class RateLimited(logging.Filter):
@@ -41,7 +41,7 @@ class RateLimited(logging.Filter):
 
 @contextlib.contextmanager
 def calm_log() -> Iterator[None]:
-    """Limit the loggers of libraries while in the context."""
+    """Limit the loggers of what clients do while in the context."""
     limit = RateLimited()
     for name in LOGGERS:
         logging.getLogger(name).addFilter(limit)

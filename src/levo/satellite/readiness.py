@@ -47,7 +47,7 @@ class Readiness:
         refusal: Callable[[], str],
         learner: Callable[[], SupervisorStatistics],
         keys: Callable[[], list[str]] = list,
-        warnings: Callable[[], list[str]] = list,
+        notes: Callable[[], list[str]] = list,
         stuck_after_s: float = STUCK_AFTER_S,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -56,7 +56,7 @@ class Readiness:
         refusal: why the journal refuses records; empty if it does not.
         learner: the supervisor's numbers.
         keys: what is wrong with the keys of the installation.
-        warnings: what an operator should look after, while everything works.
+        notes: what else an operator should know.
         stuck_after_s: how long the learner may take for a commit.
         clock_s: a clock that is never set back.
         """
@@ -64,7 +64,7 @@ class Readiness:
         self._refusal = refusal
         self._learner = learner
         self._keys = keys
-        self._warnings = warnings
+        self._notes = notes
         self._lost, self._lost_s = 0, float("-inf")
         self._stuck_after_s = stuck_after_s
         self._clock_s = clock_s
@@ -101,11 +101,11 @@ class Readiness:
         return found
 
     def notes(self) -> list[str]:
-        """Return what has been lost since the start, also when it is a cause no more, and warnings.
+        """Return what an operator should know though it is no cause, each in one line.
 
-        Each in one line.
+        Among it what has been lost since the start, also when that is a cause no more.
         """
-        return _losses(self._learner()) + self._warnings()
+        return [*_losses(self._learner()), *self._notes()]
 
     async def watch(self) -> None:
         """Write to the log what begins and what ends, until cancelled."""

@@ -81,7 +81,7 @@ class LearnerSupervisor:
         self._ready = asyncio.Event()
         self._spawning = asyncio.Lock()
         self._wake_is_planned = False
-        self._stopping = False
+        self._stopping = self._renewing = False
         self._progress: Progress | None = None
         self._damaged = self._unreadable = 0
         self._used, self._used_changed_s = -1, 0.0
@@ -135,6 +135,17 @@ class LearnerSupervisor:
             min(stuck_s, now_s - self._used_changed_s) if used >= 0 else 0.0,
         )
 
+    def renew(self, bounds: Bounds | None = None) -> None:
+        """Let another learner go on, with other *bounds* where given, which reads its rules again.
+
+        What the one before has not committed is learned again by its successor.
+        """
+        self._bounds = bounds or self._bounds
+        process = self._process
+        if process is not None and process.returncode is None and process.stdin is not None:
+            self._renewing = True
+            process.stdin.close()
+
     async def stop(self, timeout_s: float) -> bool:
         """Let the learner finish the journal and end; return whether it did so in time."""
         self._stopping = True
@@ -185,6 +196,11 @@ class LearnerSupervisor:
             status = await self._follow()
             if self._stopping or not self._ready.is_set():
                 return
+            if self._renewing and status == 0:
+                self._renewing = False
+                await self._spawn()
+                continue
+            self._renewing = False
             self._restarts += 1
             if self._progress != before:
                 backoff_s, self._crashes_in_place = self._first_backoff_s, 0

@@ -12,7 +12,7 @@ from levo.satellite.learn.paths import PathState
 from levo.satellite.learn.schema import unpack_knowledge
 from levo.satellite.queue import Position
 from levo.satellite.store import DATABASE_NAME, CatalogWriter
-from levo.satellite.store.rotation import KEY_NAME, rotate_key
+from levo.satellite.store.rotation import KEY_NAME, rotate_key, settle_key
 from tests.cli.levo_command import levo
 from tests.satellite.corpora import Corpus
 from tests.satellite.same_catalog import KEY, Catalog, in_commits, shown
@@ -73,3 +73,36 @@ def test_the_command_says_what_is_lost(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "New key" in done.stdout and done.stdout.count("Lost:") == 5
     assert levo("satellite", "--data-dir", str(tmp_path / "none"), "rotate-key").returncode != 0
+
+
+def test_a_catalog_without_its_key_is_refused_until_the_key_is_back_or_a_new_one_is_made(
+    tmp_path: Path,
+) -> None:
+    learned(tmp_path)
+    settle_key(tmp_path)
+    settle_key(tmp_path)
+    (tmp_path / KEY_NAME).rename(tmp_path / "away")
+    with pytest.raises(LevoError, match=r"learner\.key: is missing; put back .*or let rotate-key make a new"):
+        settle_key(tmp_path)
+    (tmp_path / "away").rename(tmp_path / KEY_NAME)
+    settle_key(tmp_path)
+    (tmp_path / KEY_NAME).unlink()
+    rotate_key(tmp_path)
+    settle_key(tmp_path)
+
+
+def test_a_rotation_that_was_interrupted_in_its_last_step_is_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned(tmp_path)
+    settle_key(tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "rename", interrupt)
+        rotate_key(tmp_path)
+    assert (tmp_path / KEY_NAME).read_bytes() == KEY
+    settle_key(tmp_path)
+    assert (tmp_path / KEY_NAME).read_bytes() != KEY and not (tmp_path / "learner.new").exists()
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

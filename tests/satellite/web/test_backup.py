@@ -41,14 +41,14 @@ def test_what_is_sent_can_be_restored_and_nothing_is_left_behind(tmp_path: Path)
     userdata.audit.record("anna", "did", "something", "", NOW)
     userdata.close()
     answer = ask(source)
-    (tmp_path / "b.tar").write_bytes(answer.body)
-    restore_backup(tmp_path / "b.tar", tmp_path / "new", replace=False)
+    (tmp_path / "b.tar.gz").write_bytes(answer.body)
+    restore_backup(tmp_path / "b.tar.gz", tmp_path / "new", replace=False)
 
     assert answer.headers["content-disposition"] == (
-        'attachment; filename="levo-satellite-20231114-221320.tar"'
+        'attachment; filename="levo-satellite-20231114-221320.tar.gz"'
     )
     assert (answer.headers["content-type"], answer.headers["cache-control"]) == (
-        "application/x-tar",
+        "application/gzip",
         "no-store",
     )
     with sqlite3.connect(tmp_path / "new" / DATABASE_NAME) as restored:
@@ -60,7 +60,7 @@ def test_what_is_sent_can_be_restored_and_nothing_is_left_behind(tmp_path: Path)
 def test_without_data_there_is_no_backup_and_no_half_a_file(tmp_path: Path) -> None:
     answer = ask(tmp_path)
 
-    assert (answer.status, answer.json()["detail"]) == (503, "the backup cannot be written")
+    assert (answer.status, answer.json()["detail"]) == (503, "the backup cannot be written; the log says why")
     assert not list(tmp_path.iterdir())
 
 

@@ -43,6 +43,20 @@ def test_only_a_satellite_on_loopback_asks_for_the_name() -> None:
     assert call(SecurityHeaders(app, loopback_only=False), "GET", "/", headers=headers).status == 200
 
 
+@pytest.mark.parametrize(("setting", "address"), [("listen", "0.0.0.0:9999"), ("otlp-http", "0.0.0.0:4318")])
+def test_who_asks_by_a_wrong_name_and_who_runs_it_are_told_what_to_set(
+    caplog: pytest.LogCaptureFixture, setting: str, address: str
+) -> None:
+    guarded = SecurityHeaders(app, loopback_only=True, setting=setting)
+    detail = call(guarded, "GET", "/", headers={"host": "Satellite.example:80"}).json()["detail"]
+    call(guarded, "GET", "/", headers={"host": "not a \x1b[31mname"})
+
+    for told in (detail, *caplog.messages):
+        assert "localhost" in told and f"set {setting} to" in told and address in told
+    assert caplog.messages[0].startswith("421: asked as satellite.example:80: ")
+    assert caplog.messages[1].startswith("421: asked as what is no host name: ")
+
+
 def test_headers_are_added_and_stricter_ones_of_a_route_kept() -> None:
     answer = call(SecurityHeaders(app, loopback_only=True), "GET", "/")
 

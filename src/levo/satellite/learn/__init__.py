@@ -13,7 +13,7 @@ from levo.satellite.learn.naming import Application, NameRule, Proven, proven_wi
 from levo.satellite.learn.paths.known import Override
 from levo.satellite.learn.paths.state import PathState
 from levo.satellite.learn.schema import Knowledge
-from levo.satellite.learn.sensitive import Detectors, load_rules
+from levo.satellite.learn.sensitive import RULES_NAME, Detectors, load_rules
 from levo.satellite.learn.sensors import (
     Run,
     SensorReport,
@@ -42,6 +42,7 @@ from levo.satellite.learn.trace import Origin, Trace, read_delivery
 
 __all__ = [
     "DEFAULT_SETTINGS",
+    "RULES_NAME",
     "Application",
     "Assignment",
     "BodyBudget",

@@ -146,17 +146,16 @@ class BodyBudget:
         if before is None:  # asked once for what is learned between two commits
             known = self._known(key.scope)
             before = paths.bodies_before = known.bodies if known is not None else {}
+            paths.bodies_apart = sum(counter not in before for counter in paths.bodies)
         counter = body_counter(key.method, key.place, trace.status)
         new = paths.bodies.get(counter, 0)
         count = new + before.get(counter, 0)
+        paths.bodies_apart += count == 0
         paths.bodies[counter] = min(MOST_BODIES, new + 1)
         share = 1
         if count >= self._thorough:
             share = min(self._least_share, count // self._thorough + 1)
-        elif (
-            len(before) + len(paths.bodies) > MAX_THOROUGH_PLACES
-            and len(before.keys() | paths.bodies.keys()) > MAX_THOROUGH_PLACES
-        ):
+        elif len(before) + paths.bodies_apart > MAX_THOROUGH_PLACES:
             # A host with so many places is being scanned, or has names for values: one is like another.
             share = self._least_share
         return share == 1 or zlib.crc32(trace.identity or count.to_bytes(8)) % share == 0

@@ -49,13 +49,13 @@ class GrpcReceiver:
         self,
         host: str,
         port: int,
-        tls: tuple[bytes, bytes] | None = None,
+        tls: grpc.ServerCredentials | None = None,
         *,
         max_connections: int = MAX_CONNECTIONS,
     ) -> int:
         """Listen; return the port, which differs from *port* when that is 0.
 
-        *tls* is private key and certificate chain (PEM). Connections past *max_connections* are closed.
+        Without *tls* it speaks plain text. Connections past *max_connections* are closed.
 
         Raises:
             LevoError: the address cannot be listened on.
@@ -87,7 +87,7 @@ class GrpcReceiver:
             if tls is None:
                 bound = self._server.add_insecure_port(address)
             else:
-                bound = self._server.add_secure_port(address, grpc.ssl_server_credentials([tls]))
+                bound = self._server.add_secure_port(address, tls)
         except RuntimeError:
             bound = 0
         if not bound:

@@ -243,10 +243,18 @@ _STEPS = (
     """,
     # 12: names, which need a proof from now on; those that are text stay text (``NameTable.start``)
     names.SCHEMA + "ALTER TABLE paths ADD COLUMN marked INTEGER NOT NULL DEFAULT 0;",
-    # 13: when something was learned, and the room that it took; sensors by when they were heard
+    # 13: what is asked for each endpoint that goes; how much the endpoint was used that a redirect leads from
+    """
+    CREATE INDEX event_endpoint ON event (endpoint);
+    CREATE INDEX endpoint_redirect_new ON endpoint_redirect (new_endpoint);
+    ALTER TABLE endpoint_redirect ADD COLUMN exchanges REAL NOT NULL DEFAULT 0;
+    """,
+    # 14: when something was learned, and the room that it took; sensors by when they were heard
     retention.SCHEMA + storage.SCHEMA + "CREATE INDEX sensor_heard ON sensor (stopped_ns = 0, last_seen_ns);",
 )
 
+VERSION = len(_STEPS)
+"""Of the schema, in ``PRAGMA user_version``."""
 _ITS_ENDPOINTS = "(SELECT id FROM main.endpoint WHERE organization = {1})"
 _OF_ENDPOINT = f"SELECT * FROM main.{{0}} WHERE endpoint IN {_ITS_ENDPOINTS}"
 _OF_PLACE = "SELECT * FROM main.{0} WHERE place IN (SELECT id FROM main.place WHERE organization = {1})"
@@ -360,7 +368,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.create_function("counted", 1, counted_weight, deterministic=True)
     connection.create_function("counted_statuses", 1, _counted_statuses, deterministic=True)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(_STEPS):
+    if version > VERSION:
         raise LevoError(
             f"{path}: was written by a later version of levo (schema {version}); upgrade to read it"
         )

@@ -512,6 +512,7 @@ class CatalogWriter:
         if is_right:
             self._change(lambda: self._take_back_the_future(now_ns))
         self._endpoints.prune_events()
+        self._endpoints.prune_redirects()
         if retention is not None:
             since_ns = kept_since_ns(self._connection, retention.changes_ns, now_ns)
             self._connection.execute(

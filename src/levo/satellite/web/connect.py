@@ -79,14 +79,14 @@ class Connect:
         fallback_url: str,
         *,
         loopback_only: bool = True,
-        certificate: Certificate | None = None,
+        certificate: Callable[[], Certificate | None] = lambda: None,
         authority: str = "",
         token_required: Callable[[], bool] = lambda: False,
     ) -> None:
         """*fallback_url* is used where a request names no usable host.
 
-        *authority* is PEM of who signed the certificate of a proxy in front of us; a *certificate* of our own
-        knows its own.
+        *authority* is PEM of who signed the certificate of a proxy in front of us; a *certificate* of our
+        own, asked for each time, knows its own.
         """
         self._fallback_url = fallback_url
         self._loopback_only = loopback_only
@@ -101,7 +101,7 @@ class Connect:
         url = f"{'https' if tls else 'http'}://{address}" if address else self._fallback_url
         host = address.host if address else ""
         own_machine = self._loopback_only or not address or names_loopback(host) or host in ("0.0.0.0", "::")
-        certificate = self._certificate if tls else None
+        certificate = self._certificate() if tls else None
         authority = certificate.to_hand_over if certificate else self._authority if tls else ""
         return Situation(
             url=url,

@@ -6,6 +6,8 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
+LOOPBACK_NAMES = "localhost, names that end in .localhost, 127.0.0.0/8 and [::1]"
+"""What :func:`names_loopback` accepts, in words."""
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 
 

@@ -17,6 +17,7 @@ from levo.satellite.receive import IngestStatistics
 from levo.satellite.store import CatalogReader, Summary
 from levo.satellite.store.storage import Storage
 from levo.satellite.supervisor import SupervisorStatistics
+from levo.satellite.tls import Tls, TlsStatistics
 from levo.wire.metrics import Metric
 from levo.wire.prometheus import MEDIA_TYPE, exposition
 
@@ -28,6 +29,7 @@ def metrics_route(
     snapshot: Callable[[], Snapshot],
     not_ready: Callable[[], dict[Cause, str]] = dict,
     connections: Callable[[], dict[str, ConnectionStatistics]] = dict,
+    tls: Tls | None = None,
 ) -> Route:
     """Return the route ``/metrics``."""
 
@@ -35,6 +37,8 @@ def metrics_route(
         if identity_of(request).organization:
             raise HTTPException(403, "these numbers are of all organizations together")
         text = render(*snapshot(), reader.summary(), not_ready(), connections(), reader.storage())
+        if tls is not None:
+            text += exposition(_tls(tls.statistics()))
         return PlainTextResponse(text, media_type=MEDIA_TYPE)
 
     return Route("/metrics", metrics)
@@ -137,6 +141,28 @@ def _connections(found: Mapping[str, ConnectionStatistics]) -> list[Metric]:
             label="port",
         )
         for name, monotonic, text, field in families
+    ]
+
+
+def _tls(seen: TlsStatistics) -> list[Metric]:
+    return [
+        _gauge(
+            "tls_certificate_expiry_timestamp",
+            "When the certificate in use expires, or one that is shown with it: seconds since 1970.",
+            seen.expiry_ns / 1e9,
+            "s",
+        ),
+        _counter(
+            "tls_certificates_loaded", "Certificates taken, that of the start included.", seen.loads_total
+        ),
+        _counter(
+            "tls_certificates_refused", "Certificate files that could not be used.", seen.refusals_total
+        ),
+        _gauge(
+            "tls_files_refused",
+            "Whether the certificate files cannot be used, and the one before is shown.",
+            int(bool(seen.refusal)),
+        ),
     ]
 
 

@@ -20,6 +20,7 @@ from levo.satellite.readiness import Readiness
 from levo.satellite.receive import Ingester, otlp_routes
 from levo.satellite.store import CatalogReader
 from levo.satellite.store.userdata import UserData
+from levo.satellite.tls import Tls
 from levo.satellite.web.account_pages import AccountPages
 from levo.satellite.web.assets import Assets
 from levo.satellite.web.backup import Backup
@@ -60,6 +61,7 @@ class SiteParts:
     connect: Connect
     loopback_only: bool
     webhook_link_local: bool
+    tls: Tls | None = None
 
 
 def build_site(parts: SiteParts) -> Starlette:
@@ -89,7 +91,7 @@ def build_site(parts: SiteParts) -> Starlette:
         description_route(),
         parts.backup.route(),
         parts.live.route(),
-        metrics_route(parts.reader, parts.snapshot, parts.readiness.causes, parts.connections),
+        metrics_route(parts.reader, parts.snapshot, parts.readiness.causes, parts.connections, parts.tls),
         *_health_routes(parts.readiness),
         *otlp_routes(parts.ingester),
         assets.route(),
@@ -104,7 +106,10 @@ def build_site(parts: SiteParts) -> Starlette:
 
 def build_otlp_app(*, ingester: Ingester, readiness: Readiness, loopback_only: bool) -> Starlette:
     """Return the application of the OTLP/HTTP port."""
-    middleware = [Middleware(StorageFaults), Middleware(SecurityHeaders, loopback_only=loopback_only)]
+    middleware = [
+        Middleware(StorageFaults),
+        Middleware(SecurityHeaders, loopback_only=loopback_only, setting="otlp-http"),
+    ]
     return _application([*otlp_routes(ingester), *_health_routes(readiness)], middleware, on_http_exception)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from levo.satellite.learn.sensitive.decide import TAGGED_FROM, Detection, decide
 from levo.satellite.learn.sensitive.detectors import Check, Detectors
 from levo.satellite.learn.sensitive.kinds import KINDS, Category, Kind, Proof
-from levo.satellite.learn.sensitive.rules import Rule, load_rules
+from levo.satellite.learn.sensitive.rules import RULES_NAME, Rule, load_rules
 
 __all__ = [
     "KINDS",
+    "RULES_NAME",
     "TAGGED_FROM",
     "Category",
     "Check",

@@ -26,6 +26,8 @@ from levo.satellite.learn.sensitive.kinds import KINDS, Category, Kind, Proof
 
 _KEYS = frozenset(("kind", "category", "pattern", "field", "validator"))
 MAX_RULES = 500
+RULES_NAME = "detectors.yaml"
+"""The file's name in the data directory."""
 
 
 @dataclass(frozen=True, slots=True)

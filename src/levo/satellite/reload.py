@@ -1,0 +1,116 @@
+"""SIGHUP: rereads what can change while the Satellite runs, and names what cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from levo.config.reload import changes
+from levo.config.satellite_settings import SATELLITE, SatelliteSettings
+from levo.errors import LevoError
+from levo.satellite.certificate import PemFiles
+from levo.satellite.learn import RULES_NAME, load_rules
+from levo.satellite.learner import Bounds
+from levo.satellite.supervisor import LearnerSupervisor
+from levo.satellite.tls import Tls
+
+_LOG = logging.getLogger(__name__)
+
+
+def pem_files(settings: SatelliteSettings) -> PemFiles | None:
+    """Return where the certificate of the ports is; None where they speak no TLS."""
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    return PemFiles(settings.tls_certificate, settings.tls_key, settings.tls_ca_certificate)
+
+
+class Reload:
+    """Applies what has changed since the start or the last time. Lives on one event loop."""
+
+    def __init__(
+        self,
+        settings: SatelliteSettings,
+        reread: Callable[[], SatelliteSettings],
+        supervisor: LearnerSupervisor,
+        tls: Tls | None,
+        bounds: Callable[[SatelliteSettings], Bounds],
+    ) -> None:
+        """Args:
+        settings: those in force.
+        reread: merges flags, variables and file again; may raise LevoError.
+        supervisor: of the learner.
+        tls: of the ports, None if they speak none.
+        bounds: makes what the learner is told of settings.
+        """
+        self.settings = settings
+        """Those in force."""
+        self._reread = reread
+        self._supervisor = supervisor
+        self._tls = tls
+        self._bounds = bounds
+        self._asked = asyncio.Event()
+        self._rules = _octets(self._rules_path)
+
+    def ask(self) -> None:
+        """Reread soon; many calls become one."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Do what is asked for, until cancelled."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            await self._reload()
+
+    async def _reload(self) -> None:
+        said = []
+        try:
+            said += self._apply(await asyncio.to_thread(self._reread))
+        except LevoError as error:
+            said.append(f"settings stay as they are: {'; '.join(str(error).splitlines())}")
+        if self._tls is not None:
+            await asyncio.to_thread(self._tls.look, files=pem_files(self.settings), settled=True)
+            said += self._tls.notes()
+        said += await self._reload_rules()
+        _LOG.warning("SIGHUP: %s", "; ".join(said) or "nothing has changed")
+
+    def _apply(self, new: SatelliteSettings) -> list[str]:
+        """Take over what can be; return what was and what was not."""
+        now, later = changes(self.settings, new, SATELLITE.options)
+        if (pem_files(self.settings) is None) != (pem_files(new) is None):
+            speaking = [name for name in now if name.startswith("tls-")]
+            now, later = [name for name in now if name not in speaking], [*later, *speaking]
+        before = self._bounds(self.settings)
+        fields = (SATELLITE.by_key[name].field for name in now)
+        self.settings = replace(self.settings, **{name: getattr(new, name) for name in fields})
+        if self._bounds(self.settings) != before:
+            self._supervisor.renew(self._bounds(self.settings))
+        said = [f"now in force: {', '.join(now)}"] if now else []
+        return [*said, f"a restart is needed for {', '.join(later)}"] if later else said
+
+    async def _reload_rules(self) -> list[str]:
+        rules = await asyncio.to_thread(_octets, self._rules_path)
+        if rules == self._rules:
+            return []
+        try:
+            if rules is not None:
+                await asyncio.to_thread(load_rules, self._rules_path)
+        except LevoError as error:
+            return [f"detection rules stay as they are: {error}"]
+        self._rules = rules
+        self._supervisor.renew()
+        return [f"now in force: {RULES_NAME}"]
+
+    @property
+    def _rules_path(self) -> Path:
+        return self.settings.data_dir / RULES_NAME
+
+
+def _octets(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
