@@ -32,7 +32,7 @@ KINDS = ("property", "status", "authentication", "request-media-type", "response
 _JSON = (("content-type", "application/json"),)
 
 
-def seed(
+def seed(  # noqa: PLR0913 (sizes of one catalog, each with a default)
     path: Path, *, endpoints: int = 5000, days: int = 90, applications: int = 20, events: int = 20_000,
     sensors: int = 40, now_ns: int, looked: bool = True, hours: int = 24, minutes: int = 0,
 ) -> None:  # fmt: skip
