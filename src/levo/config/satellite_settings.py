@@ -362,9 +362,9 @@ OPTIONS: tuple[Option, ...] = (
         "catalog-max-bytes", "Limits",
         "Most octets of the catalog, or none.",
         _size_or_none, 0, _show_size_or_none, metavar="SIZE",
-        note="Looked at every ten minutes. What is too much is given up in this order: traffic by the minute "
-        "but the last hour, paths that were only refused, traffic by the hour but the last two days, changes, "
-        "traffic by the day but the last month, endpoints that were not seen for longest.",
+        note="Looked at every ten minutes. What is too much is given up in this order: traffic by the "
+        "minute but the last hour, paths that were only refused, traffic by the hour but the last two days, "
+        "changes, traffic by the day but the last month, endpoints that were not seen for longest.",
     ),
     _option(
         "drain-timeout", "Limits",

@@ -76,7 +76,12 @@ def build_site(parts: SiteParts) -> Starlette:
         *LearnedPages(catalogs, renderer).routes(),
         *triage.routes(),
         *AccountPages(
-            parts.authenticator, userdata.webhooks, alerts, renderer, link_local=parts.webhook_link_local
+            parts.authenticator,
+            userdata.webhooks,
+            alerts,
+            renderer,
+            parts.reader.storage,
+            link_local=parts.webhook_link_local,
         ).routes(),
         *ConnectPage(parts.authenticator, renderer).routes(),
         *rest_routes(catalogs, renderer.clock_ns),
