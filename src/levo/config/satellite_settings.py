@@ -50,6 +50,10 @@ class SatelliteSettings:
     endpoint_retention_ns: int
     refused_retention_ns: int
     drain_timeout_ns: int
+    backup_folder: Path | None
+    """Where backups are made by themselves; None: none is."""
+    backup_interval_ns: int
+    backup_keep: int
     dry_run: bool
 
 
@@ -137,6 +141,7 @@ SECTIONS: dict[str, str] = {
     "Addresses": "Where it listens. A port of 0 lets the system choose.",
     "Protection": "Who may send and look.",
     "Limits": "How much it holds, and for how long.",
+    "Backup": "Copies of the data that are made while it runs, verified, each in one file that is a secret.",
     "Self-description": "What it says of itself.",
 }
 OPTIONS: tuple[Option, ...] = (
@@ -289,6 +294,28 @@ OPTIONS: tuple[Option, ...] = (
         values.duration_ns, 15_000_000_000, values.show_duration, metavar="TIME",
         field_name="drain_timeout_ns",
         note="What is not learned by then waits in the journal for the next start.",
+    ),
+    _option(
+        "backup-folder", "Backup",
+        "Folder into which backups are made by themselves; made if absent, for its owner only.",
+        _folder, metavar="FOLDER", example="/var/backups/levo-satellite",
+        reloadable=True,
+        note="One folder for each Satellite, best on another disk. Nothing else in it is touched.",
+    ),
+    _option(
+        "backup-interval", "Backup",
+        "Time from one backup to the next.",
+        values.duration_ns, 86_400 * 10**9, values.show_duration, metavar="TIME",
+        field_name="backup_interval_ns",
+        reloadable=True,
+        note="After a restart it counts from the last backup in the folder. One that fails is tried again "
+        "after ten minutes.",
+    ),
+    _option(
+        "backup-keep", "Backup",
+        "Backups that are kept; the oldest is deleted once a new one is verified.",
+        partial(values.count, least=1, most=10_000), 7, metavar="NUMBER",
+        reloadable=True,
     ),
     _option(
         "dry-run", "Self-description",

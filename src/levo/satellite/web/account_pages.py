@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -21,6 +23,7 @@ from levo.satellite.access.middleware import cookie_name, local_target
 from levo.satellite.alerts.kinds import KINDS, page_of
 from levo.satellite.alerts.webhooks import WebhookRefused, checked_url
 from levo.satellite.store.userdata import Alerts, Webhooks
+from levo.satellite.upkeep import UpkeepStatistics
 from levo.satellite.web import parameters
 from levo.satellite.web.connect import Sender, targets
 from levo.satellite.web.forms import Form, back, field, form_route, read_form
@@ -40,8 +43,10 @@ class AccountPages:
         renderer: Renderer,
         *,
         link_local: bool = False,
+        upkeep: Callable[[], UpkeepStatistics | None] = lambda: None,
     ) -> None:
-        """*link_local*: whether webhooks may have link-local addresses."""
+        """*link_local*: whether webhooks may have link-local addresses. *upkeep* is shown to admins."""
+        self._upkeep = upkeep
         self._authenticator = authenticator
         self._webhooks = webhooks
         self._alerts = alerts
@@ -167,6 +172,7 @@ class AccountPages:
             link=lambda **changes: f"?offset={changes.get('offset', 0)}#audit",
             roles=ROLES,
             kinds=KINDS,
+            upkeep=self._upkeep() if admin else None,
         )
 
     def _change_password(self, request: Request, identity: Identity, form: Form) -> Response:
