@@ -189,6 +189,31 @@ def test_the_engine_has_no_io_and_no_clock(package: str) -> None:
     assert not [path.name for path in engine if any(within(name, package) for name in imports(path))]
 
 
+TIME_OF_DAY = {
+    "levo.sensor.control": "reports",
+    "levo.sensor.doctor.watch": "frames",
+    "levo.sensor.identity": "the start of a run",
+    "levo.sensor.log": "lines of the log",
+    "levo.sensor.pipeline": "frames",
+}
+"""The modules that read a clock which may be set, and what they write its time on. Nothing is due by it."""
+
+
+def test_the_sensor_waits_by_a_clock_that_nobody_sets() -> None:
+    reads = re.compile(
+        r"\btime\.time(_ns)?\b|\bfrom time import .*\btime|CLOCK_REALTIME\b|\bdatetime\.(now|utcnow|today)\b"
+    )
+    parts = ("levo.sensor", "levo.engine", "levo.tlsprobe", "levo.ecs", "levo.wire")
+    reading = [
+        module_name(path)
+        for path in sources(".py", ".pyx", ".pxd", ".h")
+        if any(within(module_name(path), part) for part in parts)
+        for _ in reads.finditer(path.read_text())
+    ]
+
+    assert sorted(reading) == sorted(TIME_OF_DAY), "one place in each: where the clock is handed in"
+
+
 def test_names_say_what_a_module_is_about() -> None:
     vague = {"utils", "util", "common", "helpers", "helper", "manager", "misc"}
 

@@ -21,7 +21,8 @@ from levo.satellite.learn import (
 )
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogWriter
-from levo.satellite.store.traffic import DAY_S, HOUR_S, WHOLE_CATALOG
+from levo.satellite.store.retention import DAY_S, HOUR_S
+from levo.satellite.store.traffic import WHOLE_CATALOG
 
 SECOND = 1_000_000_000
 ORGANIZATION = "acme"

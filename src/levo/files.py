@@ -50,8 +50,10 @@ class UnsafePathError(PermissionError):
         super().__init__(errno.EPERM, reason)
 
 
-def open_for_writing(path: str | os.PathLike[str], owner: Owner | None = None) -> int:
-    """Open *path* for writing, emptied if it is a regular file; a descriptor.
+def open_for_writing(
+    path: str | os.PathLike[str], owner: Owner | None = None, *, append: bool = False
+) -> int:
+    """Open *path* for writing, emptied if it is a regular file, or at its end to *append*; a descriptor.
 
     A file that is made is readable by its owner alone, and given to *owner*, who counts as ourselves.
 
@@ -64,10 +66,10 @@ def open_for_writing(path: str | os.PathLike[str], owner: Owner | None = None) -
             found = place.look()
             if found is None:
                 with contextlib.suppress(FileExistsError):
-                    return place.make(owner)
+                    return place.make(owner, append)
                 continue
             with contextlib.suppress(FileNotFoundError):
-                return place.empty(found)
+                return place.open(found, append)
         raise UnsafePathError("it is replaced again and again while it is being opened")
 
 
@@ -128,22 +130,23 @@ class _Place:
         except FileNotFoundError:
             return None
 
-    def make(self, owner: Owner | None) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    def make(self, owner: Owner | None, append: bool) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | (os.O_APPEND if append else 0)
         made = os.open(self.name, flags, 0o600, dir_fd=self.folder)
         if owner is not None:
             os.fchown(made, *owner)
         return made
 
-    def empty(self, found: os.stat_result) -> int:
-        """Open what is there. It is judged before, since opening a pipe waits, and once it is open."""
+    def open(self, found: os.stat_result, append: bool) -> int:
+        """Open what is there, to go on at its end or from its beginning. It is judged before, since opening a pipe waits, and once it is open."""
         self._judge(found)
         flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY | (0 if self.magic else os.O_NOFOLLOW)
+        flags |= os.O_APPEND if append else 0
         descriptor = os.open(self.name, flags, dir_fd=self.folder)
         try:
             status = os.fstat(descriptor)
             self._judge(status)
-            if stat.S_ISREG(status.st_mode):
+            if stat.S_ISREG(status.st_mode) and not append:
                 os.ftruncate(descriptor, 0)
         except BaseException:
             os.close(descriptor)

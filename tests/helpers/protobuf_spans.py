@@ -15,9 +15,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from levo.satellite.learn.trace import (
     BAD_STATUS,
     CLOCK_TOLERANCE_NS,
+    EARLIEST_NS,
     HALF_READ,
     HEAD_CUT,
     INVALID_STATUS,
+    LONGEST_NS,
     MAX_WEIGHT,
     METHODS,
     Origin,
@@ -50,6 +52,7 @@ _WANTED = frozenset(
         "levo.exchange.incomplete",
         "rpc.system",
         "rpc.grpc.status_code",
+        "levo.http.request.target",
     )
 )
 _REQUEST_HEADER, _RESPONSE_HEADER = "http.request.header.", "http.response.header."
@@ -91,16 +94,19 @@ def _read_span(span: Span, origin: Origin, received_ns: int) -> Trace | None:
     if method not in METHODS:
         method = "_OTHER"
     end_ns = span.end_time_unix_nano or span.start_time_unix_nano
-    if not 0 < end_ns <= received_ns + CLOCK_TOLERANCE_NS:
+    took_ns = max(0, end_ns - (span.start_time_unix_nano or end_ns))
+    if took_ns > LONGEST_NS:
+        took_ns = 0
+    if not EARLIEST_NS <= end_ns <= received_ns + CLOCK_TOLERANCE_NS:
         end_ns = received_ns
     return Trace(
         origin,
         _host(values),
         method,
-        _text_of(values, "url.path") or "/",
+        _text_of(values, "url.path") or ("/" if "levo.http.request.target" in values else ""),
         _status(values),
         _weight(values.get("levo.sample.weight")),
-        min(span.start_time_unix_nano or end_ns, end_ns),
+        end_ns - took_ns,
         end_ns,
         _text_of(values, "url.query"),
         _text_of(values, "client.address"),

@@ -189,3 +189,37 @@ def test_both_forms_say_how_many_encrypted_endpoints_are_not_named(tmp_path: Pat
 
     assert out.getvalue().count("encrypted: ") == 10
     assert "and 3 more endpoints over TLS" in out.getvalue()
+
+
+SECOND = 10**9
+STEPS = [sign * size * SECOND for size in (1, 60, 3600, 86_400, 10 * 365 * 86_400) for sign in (1, -1)]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda ns: f"{ns // SECOND:+} s")
+def test_reports_and_warnings_go_on_whatever_the_clock_is_set_to(tmp_path: Path, step: int) -> None:
+    capture, mailbox = str(write_capture(tmp_path / "two.pcap")), Mailbox()
+    sensor = replace(open_sensor(merge(read=capture, output=("null",)), {}), outputs=(mailbox,))
+    merged, out = merge(read=capture, output=("otlp",), trace_export_interval="2"), io.StringIO()
+    now, offset, told = 0, 0, []
+    running = Control(
+        sensor,
+        merged,
+        Log("json", stream=out),
+        lambda: merged,
+        {},
+        clock=lambda: 17 * 10**17 + now + offset,
+        steady=lambda: now,
+    )
+    for second in range(1, 111):
+        now += SECOND
+        offset += step if second % 10 == 0 else 0
+        running._on_wake()
+        running._complain("otlp", now, f"failed {second}")
+        told.append(len(mailbox.reports))
+    assert told == [second // 2 for second in range(1, 111)]
+    said = [json.loads(line)["message"] for line in out.getvalue().splitlines()]
+    assert said == ["failed 1", "failed 32", "failed 63", "failed 94"]
+    for report in mailbox.reports:
+        for metric in report.resource_metrics[0].scope_metrics[0].metrics:
+            for point in metric.sum.data_points:
+                assert point.start_time_unix_nano <= point.time_unix_nano

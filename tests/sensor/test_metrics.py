@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from levo.engine.engine import Engine
@@ -22,7 +23,7 @@ def snapshot() -> Snapshot:
 
 
 def metrics() -> list[Metric]:
-    return measure(ledger_of(snapshot()), snapshot(), ProcessUse(1.5, 4096))
+    return measure(ledger_of(snapshot()), snapshot(), ProcessUse(1.5, 4096, 9, 7))
 
 
 def test_the_whole_ledger_is_in_the_metrics() -> None:
@@ -55,3 +56,17 @@ def test_this_process_uses_something() -> None:
     used = ProcessUse.now()
 
     assert used.cpu_seconds > 0 and used.resident_bytes > 1 << 20
+    assert used.descriptors >= 3 and used.threads >= 1
+
+
+def test_descriptors_and_threads_are_counted() -> None:
+    before = ProcessUse.now()
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    with open("/dev/null"):
+        thread.start()
+        during = ProcessUse.now()
+    ended.set()
+    thread.join()
+    assert (during.descriptors, during.threads) == (before.descriptors + 1, before.threads + 1)
+    assert ProcessUse.now().descriptors == before.descriptors

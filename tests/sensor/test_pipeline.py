@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -102,8 +103,11 @@ class ScriptedEngine:
         self.made += step
         return step or 0
 
-    def tick(self, now_ns: int) -> None:
+    def tick(self, now_ns: int, passed_ns: int) -> None:
         self.ticked = now_ns
+        self.passed_ns += passed_ns
+
+    passed_ns = 0
 
     def finish(self) -> None:
         self.finished += 1
@@ -401,3 +405,57 @@ def test_the_control_thread_is_woken_by_wake() -> None:
     pipeline.run(on_wake)
 
     assert calls[0] == threading.current_thread().name
+
+
+SECOND = 10**9
+STEPS = [sign * size * SECOND for size in (1, 60, 3600, 86_400, 10 * 365 * 86_400) for sign in (1, -1)]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda ns: f"{ns // SECOND:+} s")
+def test_no_step_of_the_clock_holds_exchanges_or_counts_back(step: int) -> None:
+    """Ten steps, one every 10 s: what is captured leaves and is shown as if nobody had set the clock."""
+    now, offset, published = [0], [0], []
+
+    class Steadily(ScriptedEngine):
+        """Each pump waits a tenth of a second, and finishes an exchange."""
+
+        def pump(self, source: Any, limit: int, timeout_ms: int) -> int:
+            if now[0] >= 101 * SECOND:
+                pipeline.stop()
+                return 0
+            now[0] += SECOND // 10
+            if now[0] % (10 * SECOND) == 0:
+                offset[0] += step
+            self.ready += 1
+            self.made += 1
+            return 1
+
+        def statistics(self) -> dict[str, Any]:
+            published.append(now[0])
+            return super().statistics()
+
+    drained: list[int] = []
+
+    class Timed(Steadily):
+        def take(self, limit: int = 0, limit_bytes: int = 0) -> Batch:
+            drained.append(now[0])
+            return super().take(limit, limit_bytes)
+
+    engine, sink = Timed([]), Sink()
+    pipeline = Pipeline(
+        engine,
+        Source(),
+        [sink],
+        live=True,
+        finish=finish,
+        pace=Pace(interval_ns=SECOND, batch_exchanges=1000),
+        clock=lambda: 10**18 + now[0] + offset[0],
+        steady=lambda: now[0],
+    )
+    pipeline.run()
+
+    for moments in (drained, published):
+        assert max(b - a for a, b in pairwise(moments)) <= 2 * SECOND
+    assert engine.passed_ns == 101 * SECOND
+    assert sink.delivered == engine.made
+    assert pipeline.snapshot().last_frame_ns == 10**18 + 101 * SECOND + 10 * step

@@ -49,6 +49,16 @@ class SatelliteSettings:
     learner_max_bytes: int
     endpoint_retention_ns: int
     refused_retention_ns: int
+    minute_retention_ns: int
+    hour_retention_ns: int
+    day_retention_ns: int
+    change_retention_ns: int
+    sensor_retention_ns: int
+    stopped_sensor_retention_ns: int
+    alert_retention_ns: int
+    archive_after_ns: int
+    catalog_max_bytes: int
+    """0: no limit."""
     drain_timeout_ns: int
     backup_folder: Path | None
     """Where backups are made by themselves; None: none is."""
@@ -79,6 +89,7 @@ def _size(value: str) -> int:
 
 _number = partial(values.count, least=1, most=1_000_000)
 _DAY_NS = 86_400 * 10**9
+_HOUR_NS = 3600 * 10**9
 _MOST_DAYS = 36_500
 
 
@@ -89,6 +100,21 @@ def _days(value: str) -> int:
     ):
         raise values.BadValue(f"{values.shown(value)} is no number of days from 1d to {_MOST_DAYS}d")
     return int(written) * _DAY_NS
+
+
+def _hours(value: str) -> int:
+    found = values.duration_ns(value)
+    if not _HOUR_NS <= found <= _MOST_DAYS * _DAY_NS:
+        raise values.BadValue(f"{values.shown(value)} is not between 1h and {_MOST_DAYS}d")
+    return found
+
+
+def _size_or_none(value: str) -> int:
+    return 0 if values.text(value).lower() == "none" else _size(value)
+
+
+def _show_size_or_none(octets: int) -> str:
+    return values.show_size(octets) if octets else "none"
 
 
 def _show_days(nanoseconds: int) -> str:
@@ -287,6 +313,63 @@ OPTIONS: tuple[Option, ...] = (
         _days, 30 * _DAY_NS, _show_days, metavar="DAYS", field_name="refused_retention_ns",
         reloadable=True,
         note="Counted back from the latest exchange of its application.",
+    ),
+    _option(
+        "minute-retention", "Limits",
+        "How long traffic is kept by the minute.",
+        _hours, 3 * _HOUR_NS, values.show_duration, metavar="TIME", field_name="minute_retention_ns",
+        note="At least as many of the latest minutes with traffic. So it is with hours and days, and with "
+        "endpoints, changes and sensors: days on which nothing was learned do not count, and a clock that is "
+        "wrong for a while erases nothing.",
+    ),
+    _option(
+        "hour-retention", "Limits",
+        "How long traffic is kept by the hour.",
+        _days, 8 * _DAY_NS, _show_days, metavar="DAYS", field_name="hour_retention_ns",
+    ),
+    _option(
+        "day-retention", "Limits",
+        "How long traffic is kept by the day.",
+        _days, 400 * _DAY_NS, _show_days, metavar="DAYS", field_name="day_retention_ns",
+    ),
+    _option(
+        "change-retention", "Limits",
+        "How long changes of endpoints are kept.",
+        _days, 400 * _DAY_NS, _show_days, metavar="DAYS", field_name="change_retention_ns",
+        note="At most 100,000 of them. When an endpoint was found is kept as long as the endpoint.",
+    ),
+    _option(
+        "sensor-retention", "Limits",
+        "How long a sensor is kept that fell silent.",
+        _days, 30 * _DAY_NS, _show_days, metavar="DAYS", field_name="sensor_retention_ns",
+        note="At most 10,000 sensors: for a new one, those go first that stopped, then those that have been "
+        "silent for longest; none that reports.",
+    ),
+    _option(
+        "stopped-sensor-retention", "Limits",
+        "How long a sensor is kept that said that it stops.",
+        _days, _DAY_NS, _show_days, metavar="DAYS", field_name="stopped_sensor_retention_ns",
+    ),
+    _option(
+        "alert-retention", "Limits",
+        "How long alerts are kept.",
+        _days, 400 * _DAY_NS, _show_days, metavar="DAYS", field_name="alert_retention_ns",
+        note="Those that are not over stay.",
+    ),
+    _option(
+        "archive-after", "Limits",
+        "After how long an endpoint that nobody uses leaves the list of the catalog, with an alert.",
+        _days, 90 * _DAY_NS, _show_days, metavar="DAYS", field_name="archive_after_ns",
+        note="Counted back from the latest exchange. It is shown by the filter Archived, and comes back with "
+        "its next exchange.",
+    ),
+    _option(
+        "catalog-max-bytes", "Limits",
+        "Most octets of the catalog, or none.",
+        _size_or_none, 0, _show_size_or_none, metavar="SIZE",
+        note="Looked at every ten minutes. What is too much is given up in this order: traffic by the minute "
+        "but the last hour, paths that were only refused, traffic by the hour but the last two days, changes, "
+        "traffic by the day but the last month, endpoints that were not seen for longest.",
     ),
     _option(
         "drain-timeout", "Limits",

@@ -303,7 +303,9 @@ def look(port: int, metrics: str | None) -> Seen | None:
     summary = json.loads(answer)
     page = None if metrics is None else fetch(metrics)
     losses = None if page is None else read_metrics(page.decode("utf-8", "replace"))
-    learned = summary["count"] + summary["counters"].get("noise_exchanges", 0)
+    counters = summary["counters"]
+    without = sum(counters.get(name, 0) for name in ("noise_exchanges", "unknown_path_exchanges"))
+    learned = summary["count"] + without
     return Seen(round(learned), summary["endpoints"], losses)
 
 

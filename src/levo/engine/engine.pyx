@@ -29,6 +29,7 @@ from levo.engine.proto.dispatch cimport add_protocol
 from levo.engine.proxy.parser cimport proxy_protocol
 from levo.engine.tls.endpoints cimport endpoints_list
 from levo.engine.tls.keys cimport KeyTable, Secrets, keys_put
+from levo.engine.core.times cimport SECOND_NS
 from levo.engine.core.types cimport (
     DROP_EVICTED,
     DROP_HOST_EXCLUDED,
@@ -58,6 +59,7 @@ cdef enum:
     TICK_NS = 10_000_000
     MOST_FRAMES = 512           # asked for at once: what they finish is in memory until it is taken
     JUMP_NS = 1_000_000_000     # frames that are further from the clock move it only together
+    LONGEST_PAUSE_S = 3600      # of a capture: what is longer is a step of its clock, as far as anything waits
     RESERVE_PARTS = 32          # of the budget: one is left for what is given up
     ORDER_SHIFT = 5             # the order of connections by activity is exact to this part of quiet_ns
 
@@ -83,13 +85,15 @@ cdef inline void follow(Intake* intake, int64_t time_ns) noexcept nogil:
     """Let the engine's clock follow a frame's time. One frame with a strange clock moves nothing.
 
     A jump counts once three frames in a row agree on it, and then as far as the most careful of them says:
-    a pause of the traffic ends with such a jump, and so does a step of the machine's clock.
+    a pause of the traffic ends with such a jump, and so does a step of the machine's clock. Which it was cannot
+    be told from frames alone: where nobody ticks, up to an hour of it has passed for what waits.
     """
     cdef EngineState* state = intake.state
     cdef int64_t ahead = time_ns - state.now_ns
     if -JUMP_NS <= ahead <= JUMP_NS:
         if ahead > 0:
             state.now_ns = time_ns
+            state.elapsed_ns += ahead
         intake.jumps = 0
     elif state.now_ns == 0:
         state.now_ns = time_ns
@@ -113,7 +117,22 @@ cdef void jump(Intake* intake, int64_t time_ns, bint forward) noexcept nogil:
         return
     intake.jump_ns[0] = intake.jump_ns[1]
     intake.jump_ns[1] = time_ns
+    if forward and not state.ticked:
+        state.elapsed_ns += min(to - state.now_ns, LONGEST_PAUSE_S * SECOND_NS)
     state.now_ns = to
+
+
+cdef void pass_time(EngineState* state, int64_t now_ns, int64_t passed_ns) noexcept nogil:
+    # Since the last tick, frames may have counted a part of it, or more: no second counts twice.
+    cdef int64_t to
+    if passed_ns < 0:
+        to = state.elapsed_ns + (now_ns - state.now_ns if state.now_ns and now_ns > state.now_ns else 0)
+    else:
+        to = state.elapsed_tick_ns + passed_ns if state.ticked else state.elapsed_ns
+        state.ticked = 1
+    if to > state.elapsed_ns:
+        state.elapsed_ns = to
+    state.elapsed_tick_ns = state.elapsed_ns
 
 
 cdef void on_frame(void* context, const Frame* frame) noexcept nogil:
@@ -136,7 +155,7 @@ cdef void on_frame(void* context, const Frame* frame) noexcept nogil:
         decoder_tick(&intake.decoder, state.now_ns)
         connections_tick(state, state.now_ns)
         if state.hops != NULL:
-            hops_tick(state, state.now_ns)
+            hops_tick(state)
 
 
 cdef inline bytes octets_of(Text text):
@@ -271,6 +290,7 @@ cdef class Engine:
         self.state.settings.quiet_ns = min(quiet_ns, idle_ns)
         self.state.settings.order_ns = self.state.settings.quiet_ns >> ORDER_SHIFT
         self.state.settings.linger_ns = linger_ns
+        self.state.elapsed_ns = SECOND_NS         # 0 is "never"
         self.state.hash_seed = int.from_bytes(os.urandom(8), "little")
         self.state.one_network = one_network
         self.intake.state = &self.state
@@ -376,17 +396,22 @@ cdef class Engine:
                     break
         return count if passed == 0 else passed
 
-    def tick(self, int64_t now_ns):
-        """Tell the time: gives up holes, connections and fragments that were waited for long enough."""
+    def tick(self, int64_t now_ns, int64_t passed_ns=-1):
+        """Tell the time: gives up holes, connections and fragments that were waited for long enough.
+
+        *now_ns* is for time stamps, and may be set back or ahead. *passed_ns* is how much time has passed since
+        the last tick, by a clock that nobody sets; without it, as much as *now_ns* says.
+        """
         with nogil:
             take_secrets(&self.asking)
             self.intake.jumps = 0
+            pass_time(&self.state, now_ns, passed_ns)
             if now_ns > self.state.now_ns or now_ns < self.state.now_ns - JUMP_NS:
                 self.state.now_ns = now_ns
             decoder_tick(&self.intake.decoder, now_ns)
             connections_tick(&self.state, now_ns)
             if self.state.hops != NULL:
-                hops_tick(&self.state, now_ns)
+                hops_tick(&self.state)
 
     def finish(self):
         """The capture has ended: report every exchange that is still open. Legal twice."""

@@ -46,10 +46,10 @@ from levo.satellite.reload import Reload, backup_plan, pem_files
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
 from levo.satellite.store.faults import opening
 from levo.satellite.store.hosts import Limits
+from levo.satellite.store.retention import Retention
 from levo.satellite.store.rotation import settle_key
 from levo.satellite.store.upgrade import copy_before_upgrade
 from levo.satellite.store.userdata import USERDATA_NAME, UserData
-from levo.satellite.store.writer import Retention
 from levo.satellite.supervisor import LearnerSupervisor
 from levo.satellite.tls import Tls
 from levo.satellite.upkeep import Upkeep
@@ -297,7 +297,17 @@ def _bounds(settings: SatelliteSettings) -> Bounds:
     """Return how much the learner keeps, and what of it as text."""
     return Bounds(
         Limits(settings.max_hosts, settings.max_places, settings.host_names == "all"),
-        Retention(settings.endpoint_retention_ns, settings.refused_retention_ns),
+        Retention(
+            endpoints_ns=settings.endpoint_retention_ns,
+            unproven_ns=settings.refused_retention_ns,
+            minutes_ns=settings.minute_retention_ns,
+            hours_ns=settings.hour_retention_ns,
+            days_ns=settings.day_retention_ns,
+            sensors_ns=settings.sensor_retention_ns,
+            stopped_sensors_ns=settings.stopped_sensor_retention_ns,
+            changes_ns=settings.change_retention_ns,
+            catalog_bytes=settings.catalog_max_bytes,
+        ),
         settings.learner_max_bytes,
         NameRule(settings.min_objects, settings.min_callers),
     )

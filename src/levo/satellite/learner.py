@@ -44,15 +44,17 @@ from levo.satellite.learn import (
     read_metrics,
     read_senders,
 )
+from levo.satellite.learn.sensors import sent_ns
 from levo.satellite.log_rate import RateLimited
 from levo.satellite.queue import JournalReader, Position, Record, RecordKind
 from levo.satellite.queue.reader import DOUBT_S
+from levo.satellite.receipts import ReceiptClock
 from levo.satellite.scheduler import DecisionScheduler
 from levo.satellite.store import DATABASE_NAME, CatalogWriter
 from levo.satellite.store.faults import described, fault_of
 from levo.satellite.store.hosts import Limits
+from levo.satellite.store.retention import Retention
 from levo.satellite.store.rotation import KEY_NAME, make_key
-from levo.satellite.store.writer import Retention
 
 _LOG = logging.getLogger(__name__)
 JOURNAL_NAME = "journal"
@@ -65,7 +67,6 @@ MAX_DELTA_ENDPOINTS = 20_000
 """More new facts than these are committed at once, which bounds memory under a flood of random paths."""
 PRUNE_INTERVAL_S = 600.0
 """How often old rollups, and what was not seen for long, are deleted."""
-DAY_NS = 86_400 * 10**9
 LOOKED_AT_ONCE = 100
 """Endpoints that are looked at for sensitive data in one transaction."""
 BUSY_SHARE, IDLE_SHARE = 0.1, 0.5
@@ -109,20 +110,30 @@ def learn_record(
     record: Record,
     settings: LearnSettings = DEFAULT_SETTINGS,
     recent: RecentDeliveries | None = None,
+    clock: ReceiptClock | None = None,
 ) -> State:
     """Return *state* with what *record* teaches; all of it or, when the record is unreadable, nothing.
 
     What *recent* has seen before, a whole delivery or a span, is counted as duplicate and changes nothing.
+    *clock* says when it was received.
     """
     reports: list[tuple[Origin, SensorReport]] = []
     traces: list[Trace | None] = []
+    clock = clock or ReceiptClock(0)
+    received_ns = clock.at(record.received_ns)
     try:
         if record.kind is RecordKind.TRACES:
-            resources, traces = read_delivery(record.payload, record.organization, record.received_ns)
-            reports.extend(read_senders(resources, record.organization, record.received_ns))
+            latest_ns = clock.latest_ns(record.received_ns)
+            resources, traces = read_delivery(record.payload, record.organization, received_ns, latest_ns)
+            reports.extend(read_senders(resources, record.organization, received_ns))
+            clock.hear(
+                record.received_ns, max((each.end_ns for each in traces if each is not None), default=0)
+            )
         else:
             metrics = ExportMetricsServiceRequest.FromString(record.payload)
-            reports.extend(read_metrics(metrics, record.organization, record.received_ns))
+            clock.hear(record.received_ns, sent_ns(metrics))
+            received_ns = clock.at(record.received_ns)
+            reports.extend(read_metrics(metrics, record.organization, received_ns))
     except Exception as error:
         # Whatever is wrong with one record, the others must be learned. Its text may be captured content.
         _LOG.error(
@@ -170,6 +181,7 @@ class Learner:
         if settings.budget is not None:
             settings.budget.counted(writer.paths_of)
         self._recent = RecentDeliveries(writer.is_known)
+        self._clock = ReceiptClock(writer.agreed_ns())
         self._scheduler = DecisionScheduler()
         self._delta = State()
         self._committed = writer.checkpoint()
@@ -190,7 +202,7 @@ class Learner:
                 _LOG.error("learner: a record of %d octets killed it; left out", len(record.payload))
                 self._delta.unreadable_records += 1
             else:
-                learn_record(self._delta, record, self._settings, self._recent)
+                learn_record(self._delta, record, self._settings, self._recent, self._clock)
         return bool(records)
 
     def wait_s(self, now_s: float) -> float | None:
@@ -217,17 +229,34 @@ class Learner:
             self._reader.position,
             decide=partial(self._scheduler.decide, now_s=float("inf") if decide_all else now_s),
             deliveries=self._recent.fresh,
+            agreed_ns=self._clock.agreed_ns,
         )
         self._unreadable += self._delta.unreadable_records
         self._to_look = True
         self._delta = State()
         self._recent.committed()
-        if now_s - self._last_prune_s > PRUNE_INTERVAL_S:
-            self._last_prune_s = now_s
-            self._writer.prune(time.time_ns(), self._retention)
         self._careful_records = max(0, self._careful_records - 1)
         self._last_commit_s = now_s
         return msgspec.structs.replace(self.progress(), commit_s=time.monotonic() - began_s)
+
+    def prune_wait_s(self, now_s: float) -> float:
+        """Return in how long what is kept no longer is to be deleted, whether traffic comes or not."""
+        return max(0.0, self._last_prune_s + PRUNE_INTERVAL_S - now_s)
+
+    def prune(self, now_s: float, now_ns: int) -> None:
+        """Delete what is kept no longer; *now_ns* is the time of day.
+
+        Raises:
+            LevoError: not all of it was deleted; the disk or the file refuses.
+        """
+        self._last_prune_s = now_s
+        self._writer.prune(now_ns, self._retention, is_right=self._clock.is_right(now_ns))
+        if self._retention is not None and self._retention.catalog_bytes:
+            gone = self._writer.keep_within(self._retention.catalog_bytes)
+            if gone:
+                went = ", ".join(f"{rows:,} {what}" for what, rows in gone.items())
+                _LOG.warning("learner: the catalog is larger than catalog-max-bytes; given up: %s", went)
+        self._committed = self._writer.checkpoint()
 
     def look_wait_s(self, now_s: float) -> float | None:
         """Return in how long some endpoints are to be looked at for sensitive data; None if none is known."""
@@ -288,7 +317,7 @@ class Bounds(msgspec.Struct, frozen=True):
     """How much the learner keeps, and what of it as text; the main process says so."""
 
     limits: Limits = Limits()
-    retention: Retention = Retention(400 * DAY_NS, 30 * DAY_NS)
+    retention: Retention = Retention()
     memory_octets: int = 256 << 20
     """About how much the paths of hosts may take in memory."""
     names: NameRule = NameRule()
@@ -328,6 +357,11 @@ def run(data_dir: Path, mode: Mode, bounds: Bounds, commands: int, answers: int)
                 wait = learner.wait_s(time.monotonic())
             if draining and not progressed:
                 return
+            if learner.prune_wait_s(time.monotonic()) == 0.0 and not draining:
+                learner.prune(time.monotonic(), time.time_ns())
+                _tell(answers, learner.progress())
+            pause = learner.prune_wait_s(time.monotonic())
+            wait = pause if wait is None else min(wait, pause)
             look = learner.look_wait_s(time.monotonic())
             if look == 0.0 and not draining:
                 seen = learner.look()
@@ -335,7 +369,7 @@ def run(data_dir: Path, mode: Mode, bounds: Bounds, commands: int, answers: int)
                     _tell(answers, seen)
                 look = learner.look_wait_s(time.monotonic())
             if look is not None:
-                wait = look if wait is None else min(wait, look)
+                wait = min(wait, look)
             if select.select([commands], [], [], 0.0 if progressed or draining else wait)[0]:
                 said = os.read(commands, 4096)
                 if not said:

@@ -36,8 +36,8 @@ class DecisionScheduler:
     """Chooses when to decide on the templates of which host. Told the time; one thread uses it.
 
     What is decided depends on what was learned, never on when. A host that is not due keeps its last
-    decision, and its new places are shown as they are, until it is. New places, and what users and
-    descriptions say, make a host due at once, as far as its cost allows.
+    decision until it is; its new places are shown as they are by then, or wait if they may be values. New
+    places, and what users and descriptions say, make a host due at once, as far as its cost allows.
     """
 
     def __init__(self, stopwatch: Callable[[], float] = time.perf_counter) -> None:

@@ -111,7 +111,7 @@ class Sensor:
         return measure(ledger_of(seen), seen, ProcessUse.now())
 
     def not_ready(self, now_ns: int) -> list[str]:
-        """Why the sensor does not do its work; empty when it does."""
+        """Why the sensor does not do its work; empty when it does. *now_ns* is ``time.monotonic_ns()``."""
         interfaces = None if self.live is None else len(self.live.interfaces)
         return not_ready(self.pipeline.snapshot(), now_ns, interfaces)
 
@@ -385,7 +385,9 @@ def _open_outputs(
     outputs: list[Output] = []
     try:
         for spec in config.output:
-            destination = open_destination(spec, otlp_settings(config), owner=owner)
+            destination = open_destination(
+                spec, otlp_settings(config), owner=owner, append=config.read is None
+            )
             found.append((spec, destination, None))
             if spec.kind == "otlp":
                 spool = _open_spool(merged, owner)

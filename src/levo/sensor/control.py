@@ -42,8 +42,9 @@ _NAMED_ENDPOINTS = 10
 class _Complaint:
     """What was said last about one thing that goes wrong."""
 
-    amount: int = 0
-    time_ns: int = 0
+    amount: int
+    time_ns: int
+    """By the clock that nobody sets."""
 
 
 class Control:
@@ -56,8 +57,13 @@ class Control:
         log: Log,
         reread: Callable[[], Merged],
         environ: Mapping[str, str],
+        clock: Callable[[], int] = time.time_ns,
+        steady: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """*reread* merges the configuration again, for SIGHUP; it may raise ConfigError."""
+        """*reread* merges the configuration again, for SIGHUP; it may raise ConfigError.
+
+        *clock* tells the time of day for time stamps; *steady*, which nobody sets, when something is due.
+        """
         self._sensor = sensor
         self._config = merged.config
         self._known_warnings = len(merged.warnings)
@@ -72,7 +78,9 @@ class Control:
         self._said_stopping = False
         self._started_ns = sensor.claim.run.started_ns
         self._reports = 0
-        self._next_metrics_ns = time.time_ns() + merged.config.trace_export_interval_ns
+        self._clock = clock
+        self._steady = steady
+        self._next_metrics_ns = steady() + merged.config.trace_export_interval_ns
 
     def run(self) -> Ledger:
         """Work until the source ends or a signal comes; report; return the final ledger.
@@ -126,7 +134,7 @@ class Control:
             return None
         return HealthServer(
             self._sensor.listener,
-            lambda: self._sensor.not_ready(time.time_ns()),
+            lambda: self._sensor.not_ready(self._steady()),
             lambda: exposition(self._sensor.metrics()),
         )
 
@@ -140,7 +148,7 @@ class Control:
             self._notifier.ready("configuration reread")
         if self._sensor.pipeline.stalled_s < _STALLED_S:
             self._notifier.alive()
-        now = time.time_ns()
+        now = self._steady()
         if now >= self._next_metrics_ns:
             self._next_metrics_ns = now + max(1_000_000_000, self._config.trace_export_interval_ns)
             self._send_metrics()
@@ -148,16 +156,16 @@ class Control:
 
     def _say_goodbye(self) -> None:
         """Report once more, as stopped: silence is expected from now on. A failure is not a clean stop."""
-        self._send_metrics(None if self._sensor.pipeline.failed else time.time_ns())
+        self._send_metrics(None if self._sensor.pipeline.failed else self._clock())
 
     def _send_metrics(self, stopped_ns: int | None = None) -> None:
         if not any(spec.kind == "otlp" for spec in self._config.output):
             return
         self._reports += 1
         metrics = report_marks(self._reports, stopped_ns) + self._sensor.metrics()
-        now_ns = stopped_ns or time.time_ns()
+        now_ns = stopped_ns or self._clock()
         scope = (SCOPE, __version__)
-        encoded = encode_metrics(metrics, self._sensor.resource, scope, self._started_ns, now_ns)
+        encoded = encode_metrics(metrics, self._sensor.resource, scope, min(self._started_ns, now_ns), now_ns)
         for output in self._sensor.outputs:
             output.submit_metrics(encoded)
 
@@ -198,9 +206,9 @@ class Control:
 
     def _complain(self, about: str, amount: int, text: str) -> None:
         """Warn when *amount* has grown, but about the same thing only now and then."""
-        said = self._complaints.get(about, _Complaint())
-        now = time.time_ns()
-        if amount > said.amount and now - said.time_ns > _REPEAT_WARNING_NS:
+        said = self._complaints.get(about)
+        now = self._steady()
+        if amount and (said is None or (amount > said.amount and now - said.time_ns > _REPEAT_WARNING_NS)):
             self._complaints[about] = _Complaint(amount, now)
             self._log.warning(text)
 

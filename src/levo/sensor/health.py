@@ -20,7 +20,8 @@ EXPORT_PATIENCE_NS = 60_000_000_000
 def not_ready(seen: Snapshot, now_ns: int, interfaces: int | None) -> list[str]:
     """Why the sensor does not do its work now; empty when it does.
 
-    *interfaces* is the number that is open (their filter is then in place), None when a file is read.
+    *now_ns* is by the clock of ``OutputStatistics``. *interfaces* is the number that is open (their filter is
+    then in place), None when a file is read.
     """
     reasons = []
     if not seen.capturing:

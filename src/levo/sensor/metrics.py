@@ -29,19 +29,27 @@ _CONNECTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class ProcessUse:
-    """What this process takes from the machine."""
+    """What this process takes from the machine, by proc(5); 0: not known."""
 
     cpu_seconds: float
     resident_bytes: int
+    descriptors: int
+    threads: int
 
     @classmethod
     def now(cls, root: Path = Path("/proc/self")) -> ProcessUse:
         used = getrusage(RUSAGE_SELF)
         try:
             pages = int((root / "statm").read_text().split()[1])
+            threads = int((root / "stat").read_text().rpartition(")")[2].split()[17])
         except (OSError, ValueError, IndexError):
-            pages = 0
-        return cls(used.ru_utime + used.ru_stime, pages * os.sysconf("SC_PAGE_SIZE"))
+            pages = threads = 0
+        try:
+            descriptors = len(os.listdir(root / "fd")) - 1  # one is the listing's
+        except OSError:
+            descriptors = 0
+        resident_bytes = pages * os.sysconf("SC_PAGE_SIZE")
+        return cls(used.ru_utime + used.ru_stime, resident_bytes, descriptors, threads)
 
 
 def measure(ledger: Ledger, seen: Snapshot, process: ProcessUse) -> list[Metric]:
@@ -110,6 +118,14 @@ def _process(use: ProcessUse) -> list[Metric]:
     return [
         _single("process.cpu.time", "CPU time of this process.", "s", True, use.cpu_seconds),
         _single("process.memory.usage", "Resident memory of this process.", "By", False, use.resident_bytes),
+        _single(
+            "process.unix.file_descriptor.count",
+            "Open descriptors.",
+            "{file_descriptor}",
+            False,
+            use.descriptors,
+        ),
+        _single("process.thread.count", "Threads of this process.", "{thread}", False, use.threads),
         Metric("levo.sensor.build", "The sensor's version.", "1", False, (version,)),
     ]
 
@@ -149,6 +165,7 @@ def _exports(seen: Snapshot) -> list[Metric]:
         ("retries", "retries", "Attempts that failed and were repeated.", "1", True),
         ("sent", "bytes_sent", "Octets of successful deliveries.", "By", True),
         ("spool", "spool_bytes", "Octets in the spool.", "By", False),
+        ("oldest", "oldest_age_s", "How long the oldest trace has waited for its delivery.", "s", False),
     )
     return [
         Metric(
@@ -212,7 +229,7 @@ def _capital(text: str) -> str:
 _INTRODUCTION = """\
 The sensor's numbers of itself: at `/metrics` where `--listen` is given, and as OTLP metrics with every
 interval to the Satellite. Counters count since the start. Labels come from bounded sets; none holds
-captured content. The states of the ledger are on [a page of their own](ledger.md). `levo.sensor.reports` and
+captured content: interfaces that are no more count together, as `gone interfaces`. The states of the ledger are on [a page of their own](ledger.md). `levo.sensor.reports` and
 `levo.sensor.stopped` are sent to the Satellite only."""
 
 
@@ -263,4 +280,4 @@ def _every_family() -> list[Metric]:
     outputs = (OutputStatistics("otlp"),)
     seen = Snapshot(engine, 0, capture, PipelineStatistics(), outputs, None, True, (), (endpoint,))
     ledger = Ledger.from_statistics(engine, capture, outputs, seen.pipeline, 0)
-    return [*measure(ledger, seen, ProcessUse(0.0, 0)), *report_marks(0, 0)]
+    return [*measure(ledger, seen, ProcessUse(0.0, 0, 0, 0)), *report_marks(0, 0)]

@@ -93,7 +93,7 @@ class Snapshot:
     pipeline: PipelineStatistics
     outputs: tuple[OutputStatistics, ...]
     last_frame_ns: int | None
-    """Wall clock when frames came last."""
+    """Wall clock when frames came last, for people."""
     capturing: bool
     """The capture thread is at work."""
     ports: tuple[PortUse, ...] = ()
@@ -186,10 +186,12 @@ class Pipeline:
         finish: Callable[[Batch, int, int], None],
         pace: Pace | None = None,
         clock: Callable[[], int] = time.time_ns,
+        steady: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """*finish* decodes and masks a batch in place, from one position to another, each exchange once.
 
-        It must raise rather than leave it unmasked.
+        It must raise rather than leave it unmasked. *clock* tells the time of day for time stamps; *steady*,
+        which nobody sets, when something is due.
         """
         self._engine = engine
         self._source = source
@@ -198,6 +200,7 @@ class Pipeline:
         self._finish = finish
         self._pace = pace or Pace()
         self._clock = clock
+        self._steady = steady
         self._handover = Handover(self._pace.handover_bytes)
         self._stop = threading.Event()
         self._hurry = threading.Event()  # a replay stops waiting for its outputs
@@ -307,19 +310,21 @@ class Pipeline:
             self._obey()
 
     def _capture(self) -> None:
-        engine, source, live, clock = self._engine, self._source, self._live, self._clock
+        engine, source, live, steady = self._engine, self._source, self._live, self._steady
         wait_ms = min(_PUMP_WAIT_MS, max(1, self._pace.interval_ns // 1_000_000))
-        next_drain = next_publish = clock()
+        came_round = next_drain = next_publish = steady()
         while not self._stop.is_set():
             frames = engine.pump(source, _FRAMES_PER_PUMP, wait_ms)
             if frames < 0:
                 return
-            now = clock()
+            now = steady()
+            time_of_day = self._clock()
             self._beat_s = time.monotonic()
             if frames:
-                self._last_frame_ns = now
+                self._last_frame_ns = time_of_day
             if live:
-                engine.tick(now)
+                engine.tick(time_of_day, now - came_round)
+            came_round = now
             self._obey()
             if self._full_batch() or now >= next_drain:
                 self._drain(everything=False)

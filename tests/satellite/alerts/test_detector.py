@@ -18,10 +18,17 @@ from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
 
 
 class Clock:
+    """The time of day, and seconds that go on while that is set."""
+
     now_ns = NOW - SECOND
+    set_ns = 0
+    """By how much the time of day was set."""
 
     def __call__(self) -> int:
-        return self.now_ns
+        return self.now_ns + self.set_ns
+
+    def seconds(self) -> float:
+        return self.now_ns / SECOND
 
 
 SCOPE = Scope("acme", "staging", "shop", "shop.example")
@@ -31,8 +38,9 @@ PLACE = ("acme", "staging", "shop", "shop.example", "GET")
 class World:
     """A catalog that grows, and who watches it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, set_ns: int = 0) -> None:
         self.clock = Clock()
+        self.clock.set_ns = set_ns
         self.userdata = UserData(folder / "userdata.sqlite3")
         self.writer = CatalogWriter(folder / "catalog")
         self.reader = CatalogReader(folder / "catalog", self.userdata.path)
@@ -41,7 +49,10 @@ class World:
         self.detector.look(True)
 
     def restarted(self) -> AlertDetector:
-        self.detector = AlertDetector(self.reader, self.userdata.alerts, self.userdata.settings, self.clock)
+        userdata = self.userdata
+        self.detector = AlertDetector(
+            self.reader, userdata.alerts, userdata.settings, self.clock, self.clock.seconds
+        )
         return self.detector
 
     def see(self, *seen: str) -> None:
@@ -212,3 +223,89 @@ def test_what_breaks_clients_is_alerted(world: World) -> None:
 
     (text,) = world.texts("breaking-change")
     assert text == "New status: 503 at GET /health of shop"
+
+
+def test_the_time_at_which_a_new_endpoint_is_said_to_be_seen_does_not_matter(world: World) -> None:
+    """Of a sensor a day behind; and of one that is ahead, as far as it is believed."""
+    day_ns = 86_400 * SECOND
+    for number, end_ns in enumerate((NOW - day_ns, NOW + day_ns, NOW)):
+        world.commit(learn_all(State(), [trace("/a", host=f"h{number}.example", end_ns=end_ns)]))
+
+    assert len(world.texts("new-endpoint")) == 3
+
+
+@pytest.mark.parametrize("ahead_s", [365 * 86_400, -365 * 86_400])
+def test_a_first_look_with_a_wrong_clock_keeps_no_alert_back(tmp_path: Path, ahead_s: int) -> None:
+    world = World(tmp_path, set_ns=ahead_s * SECOND)
+    world.clock.set_ns = 0
+    world.see("/health")
+    world.hear("web-1", 1)
+    for second in (2, 130, 260):
+        world.clock.now_ns = NOW + second * SECOND
+        world.detector.look(True)
+
+    assert len(world.texts("new-endpoint")) == len(world.texts("sensor-silent")) == 1
+
+
+@pytest.mark.parametrize("step_s", [3600, -3600, 3650 * 86_400])
+def test_a_clock_that_is_set_makes_no_sensor_silent_and_ends_no_silence(world: World, step_s: int) -> None:
+    world.hear("web-1", 1)
+    world.hear("web-2", 1)
+    world.hear("web-1", 125)
+    world.clock.now_ns = NOW + 126 * SECOND
+    world.detector.look(True)
+    assert len(world.texts("sensor-silent")) == 1
+    world.clock.set_ns = step_s * SECOND
+    for second in range(127, 240, 10):
+        world.clock.now_ns = NOW + second * SECOND
+        world.detector.look(True)
+
+    (alert,) = (alert for alert in world.userdata.alerts.latest() if alert.kind == "sensor-silent")
+    assert not alert.ended_ns
+
+
+def found(numbers: range, application: str) -> State:
+    """What new endpoints teach, each of a host of its own."""
+    hosts = [f"h{number}.example" for number in numbers]
+    return learn_all(State(), [trace("/a", host=host, application=application) for host in hosts])
+
+
+def test_very_many_new_endpoints_are_one_alert(world: World) -> None:
+    for part in range(6):
+        world.commit(found(range(100 * part, 100 * part + 100), "shop" if part else "cart"))
+        world.clock.now_ns += 5 * SECOND
+    assert not world.texts("new-endpoint"), "while they come, nothing"
+    world.detector.look(True)
+    world.see("/one")
+    world.restarted().look(True)
+
+    assert world.texts("new-endpoint") == [
+        "600 new endpoints: of shop (500), cart (100), such as GET /a, GET /a, GET /a",
+        "New endpoint GET /one of shop (staging)",
+    ]
+    assert len(world.userdata.alerts.unsent()) == 2
+
+
+def test_a_burst_without_an_end_is_told_after_a_while_and_a_trickle_one_by_one(world: World) -> None:
+    world.commit(found(range(30), "shop"))
+    for number in range(30, 160):
+        world.clock.now_ns += 5 * SECOND
+        world.commit(found(range(number, number + 1), "shop"))
+    told = world.texts("new-endpoint")
+
+    assert told[0].startswith("150 new endpoints") and len(told) == 11
+    assert all(text.startswith("New endpoint ") for text in told[1:])
+
+
+def test_many_silent_sensors_are_one_alert_and_each_is_over_by_itself(world: World) -> None:
+    for number in range(30):
+        world.hear(f"web-{number}", 1)
+    for second in (2, 130):
+        world.clock.now_ns = NOW + second * SECOND
+        world.detector.look(True)
+    (text,) = (alert.text for alert in world.userdata.alerts.unsent() if alert.kind == "sensor-silent")
+    assert text.startswith("30 more alerts of this kind, such as: Sensor on web-")
+    world.hear("web-3", 140)
+    still = world.userdata.alerts.open_subjects("sensor-silent")
+
+    assert len(still) == 30 and "acme/id of web-3 new/run-1" not in still

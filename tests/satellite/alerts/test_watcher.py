@@ -11,7 +11,9 @@ from typing import Any
 from levo.satellite.alerts.detector import AlertDetector
 from levo.satellite.alerts.watcher import AlertWatcher
 from levo.satellite.alerts.webhooks import WebhookSender
-from levo.satellite.store import CatalogReader
+from levo.satellite.learn import State, learn_all
+from levo.satellite.queue import Position
+from levo.satellite.store import CatalogReader, CatalogWriter
 from levo.satellite.store.userdata import UserData
 from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
 
@@ -22,16 +24,21 @@ class Clock:
     def __call__(self) -> int:
         return self.now_ns
 
+    def seconds(self) -> float:
+        return self.now_ns / SECOND
+
 
 def watcher(folder: Path, clock: Clock) -> tuple[AlertWatcher, UserData]:
     userdata = UserData(folder / "userdata.sqlite3")
-    catalog(
-        folder / "catalog", [trace("/old", end_ns=NOW - 60 * SECOND), trace("/new", host="b.example")]
-    ).close()
+    catalog(folder / "catalog", [trace("/old", end_ns=NOW - 60 * SECOND)]).close()
     reader = CatalogReader(folder / "catalog", userdata.path)
-    detector = AlertDetector(reader, userdata.alerts, userdata.settings, clock)
-    sender = WebhookSender(userdata.alerts, userdata.webhooks, "http://satellite/", clock)
-    return AlertWatcher(detector, sender), userdata
+    detector = AlertDetector(reader, userdata.alerts, userdata.settings, clock, clock.seconds)
+    sender = WebhookSender(userdata.alerts, userdata.webhooks, "http://satellite/", clock, clock.seconds)
+    watching = AlertWatcher(detector, sender)
+    watching.step()  # what is there now is not news
+    with CatalogWriter(folder / "catalog") as writer:
+        writer.commit(learn_all(State(), [trace("/new", host="b.example")]), Position(1, 2))
+    return watching, userdata
 
 
 def test_only_what_is_new_is_told_and_only_once(tmp_path: Path) -> None:

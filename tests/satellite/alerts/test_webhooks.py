@@ -71,7 +71,9 @@ def test_an_alert_is_kept_until_every_webhook_that_wants_it_has_it(
     """Redirects are not followed, and the pause after a failure is doubled."""
     userdata = UserData(tmp_path / "userdata")
     now_ns = [NOW]
-    sender = WebhookSender(userdata.alerts, userdata.webhooks, "http://satellite/", lambda: now_ns[0])
+    sender = WebhookSender(
+        userdata.alerts, userdata.webhooks, "http://satellite/", clock_s=lambda: now_ns[0] / 1e9
+    )
     userdata.webhooks.add(unwilling.url, "new-endpoint", "anna", NOW)
     userdata.webhooks.add(willing.url, "sensor-silent", "anna", NOW)
     userdata.alerts.add(

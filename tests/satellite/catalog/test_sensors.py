@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from levo.satellite.catalog.sensors import SILENT_NS, is_replaced, sensor_view
+from levo.satellite.catalog.sensors import SILENT_NS, SKEWED_NS, is_replaced, sensor_view
 from levo.satellite.learn import Run
 from levo.satellite.store import SensorRow
 from levo.satellite.store.reader import MetricValue
@@ -124,3 +124,11 @@ def test_only_a_sensor_of_the_release_before_is_replaced_by_one_of_the_same_plac
     assert not is_replaced(old, [old, seen("new", "r", 9, host="web-2")])
     assert not is_replaced(old, [old, seen("older", "", 9)])
     assert not is_replaced(seen("new", "r", 0), [seen("newer", "s", 9)])
+
+
+def test_a_clock_is_off_from_where_the_way_of_a_report_does_not_explain_it() -> None:
+    def skew_s(skew_ns: int | None) -> float:
+        return sensor_view(msgspec.structs.replace(sensor(), skew_ns=skew_ns), NOW).skew_s
+
+    assert [skew_s(None), skew_s(-SECOND), skew_s(SKEWED_NS - 1)] == [0, 0, 0]
+    assert [skew_s(-86_400 * SECOND), skew_s(SKEWED_NS)] == [-86_400, 5]

@@ -81,3 +81,13 @@ def test_traffic_after_now_is_neither_series_nor_counted() -> None:
     series = traffic_series([(NOW_S // 60 * 60 + 600, Traffic(5))], "1h", NOW_S)
 
     assert (series.total.exchanges, series.steps) == (0, {})
+
+
+def test_everything_reaches_as_far_as_is_kept_and_at_least_over_a_season() -> None:
+    day = 86_400
+    old = NOW_S // day * day - 399 * day
+    series = traffic_series([(old, Traffic(3)), (NOW_S // day * day, Traffic(4))], "all", NOW_S, old)
+
+    assert (series.start_s, series.step_count, series.total.exchanges) == (old, 400, 7)
+    assert series.steps.keys() == {0, 399} and not series.partly
+    assert traffic_series([], "all", NOW_S).step_count == 90

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from levo.satellite.learn.knowledge import MAX_QUERY_FIELDS, learn_messages, read_query
+from levo.satellite.learn.naming import Proven
 from levo.satellite.learn.schema import Knowledge
+from levo.satellite.learn.schema.names import Names
 from levo.satellite.learn.sensitive.detectors import Detectors
 from levo.satellite.learn.trace import INVALID_STATUS, Origin, Trace
 
@@ -119,3 +121,26 @@ def test_a_query_is_read_as_by_the_standard_library(text: str) -> None:
 def test_a_query_of_too_many_parameters_teaches_nothing(mark: str) -> None:
     assert len(read_query(mark + "&".join(f"p{number}=1" for number in range(MAX_QUERY_FIELDS)))) == 100
     assert not read_query(mark + "&".join(f"p{number}=1" for number in range(MAX_QUERY_FIELDS + 1)))
+
+
+def test_parameters_that_a_segment_carries_are_learned_by_name() -> None:
+    knowledge = Knowledge()
+    for path in ("/cars;color=red;size=a+b/7;seat=1", "/cars;color=blue;color=red;alice/7"):
+        each = Trace(Origin("", "", "", ""), "h", "GET", path, 200, 1.0, 1, 2)
+        learn_messages(knowledge, each, "/cars/{integer}", DETECTORS)
+    cars, one = knowledge.segments[";0"], knowledge.segments[";1"]
+
+    assert cars.children.keys() == {"color", "size"} and one.children.keys() == {"seat"}
+    assert (cars.children["color"].strings, cars.children["color"].arrays) == (1, 1)
+    assert cars.children["size"].longest == 3 and one.children["seat"].integers == 1
+
+
+def test_names_that_a_segment_carries_are_hashes_until_they_are_proven() -> None:
+    names, knowledge = Names(), Knowledge()
+    path = "/cars;kowalski=1/7"
+    each = Trace(Origin("", "", "", ""), "h", "GET", path, 200, 1.0, 1, 2, client="192.0.2.1")
+    learn_messages(knowledge, each, "/cars/{integer}", DETECTORS, names=names)
+
+    assert knowledge.unsettled and knowledge.names() == {"kowalski"}
+    knowledge.settle(Proven(names.key))
+    assert knowledge.names() == set() and len(knowledge.segments[";0"].children) == 1

@@ -8,7 +8,15 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from levo.satellite.learn import Run, SensorReport, merge_sensor, read_metrics, read_senders, runs_before
+from levo.satellite.learn import (
+    Run,
+    SensorReport,
+    follow_sensor,
+    merge_sensor,
+    read_metrics,
+    read_senders,
+    runs_before,
+)
 from levo.satellite.learn.sensors import MAX_ENCRYPTED_SERIES, MAX_SERIES
 from tests.satellite.requests import RESOURCE, Call, attribute, metrics, traces
 
@@ -60,23 +68,91 @@ def test_traces_name_their_sensor_too() -> None:
     )
 
 
-def test_series_are_bounded() -> None:
-    many = {f"levo.m{number}": number for number in range(MAX_SERIES + 50)}
-    ((_, report),) = read_metrics(metrics(many), "", NOW)
-    ((_, other),) = read_metrics(metrics({f"levo.z{number}": 1 for number in range(50)}), "", NOW)
+def series(*names: str, number: int = 0, received_ns: int = NOW, time_ns: int = 0) -> SensorReport:
+    """What is read of one report with these series; *number* 0 is of a sensor that does not number them."""
+    values = {name: 1.0 + at for at, name in enumerate(names)}
+    request = metrics(values, time_ns=time_ns)
+    if number:
+        marks = request.resource_metrics[0].scope_metrics[0].metrics.add(name="levo.sensor.reports").sum
+        marks.data_points.add(as_int=number, time_unix_nano=time_ns)
+    ((_, report),) = read_metrics(request, "", received_ns)
+    return report
 
-    assert len(report.values) == MAX_SERIES == len(merge_sensor(report, other).values)
+
+def kept(report: SensorReport) -> set[str]:
+    return {name for name, _ in report.values}
+
+
+def test_a_sensor_with_2000_series_keeps_its_ledger_and_what_is_cut_is_counted() -> None:
+    """Whatever the names, and whatever came first."""
+    ledger = [f"levo.sensor.ledger.m{number}" for number in range(90)]
+    interfaces = [f"levo.sensor.capture.m{number}" for number in range(1_900)]
+    other = ["process.cpu.time", "levo.a"]
+    for order in ((*interfaces, *other, *ledger), (*ledger, *other, *interfaces)):
+        report = series(*order, number=1)
+        assert kept(report) >= {*ledger, *other, "levo.sensor.reports"}
+        assert len(report.values) == MAX_SERIES
+        assert report.cut == len(order) + 1 - MAX_SERIES
+
+
+def test_reading_a_report_of_any_size_takes_bounded_memory_and_keeps_the_ledger() -> None:
+    many = [f"levo.m{number}" for number in range(3 * (MAX_SERIES + MAX_ENCRYPTED_SERIES))]
+    report = series("levo.sensor.ledger.received", *many)
+
+    assert "levo.sensor.ledger.received" in kept(report) and len(report.values) == MAX_SERIES
+    assert report.cut == 1 + len(many) - MAX_SERIES
+
+
+def test_the_newest_report_takes_the_place_of_the_one_before() -> None:
+    """A series that it lacks is of an interface that is gone. The number decides, whatever the clocks say."""
+    first = series("levo.a", "levo.sensor.capture.veth1", number=1, time_ns=NOW + 99 * SECOND)
+    second = series("levo.a", number=2, received_ns=NOW + 1, time_ns=NOW - 99 * SECOND)
+
+    for merged in (merge_sensor(first, second), merge_sensor(second, first)):
+        assert kept(merged) == {"levo.a", "levo.sensor.reports"}
+    unnumbered = series("levo.b", received_ns=NOW + 2), series("levo.c", received_ns=NOW + 3)
+    assert kept(merge_sensor(*unnumbered)) == {"levo.c"}
+    ((_, sender),) = read_senders(resources(traces([Call()])), "", NOW + 9)
+    assert kept(merge_sensor(sender, first)) == kept(merge_sensor(first, sender)) == kept(first)
 
 
 def test_encrypted_endpoints_never_crowd_out_the_ledger() -> None:
-    many = {f"levo.encrypted.m{number}": 1 for number in range(MAX_ENCRYPTED_SERIES + 5)}
-    ((_, first),) = read_metrics(metrics({**many, "process.cpu.time": 1}, time_ns=5), "", NOW)
-    ((_, later),) = read_metrics(metrics({"levo.encrypted.later": 1, "levo.z": 2}, time_ns=6), "", NOW)
-    merged = merge_sensor(first, later).values
+    many = [f"levo.encrypted.m{number}" for number in range(MAX_ENCRYPTED_SERIES + 5)]
+    report = series("process.cpu.time", *many)
 
-    assert len(first.values) == MAX_ENCRYPTED_SERIES + 1
-    assert len(merged) == MAX_ENCRYPTED_SERIES + 2
-    assert {name for name, _ in merged} >= {"process.cpu.time", "levo.z", "levo.encrypted.later"}
+    assert len(report.values) == MAX_ENCRYPTED_SERIES + 1 and report.cut == 5
+    assert "process.cpu.time" in kept(report)
+    assert kept(report).isdisjoint(many[:5]), "those with the fewest connections"
+
+
+def test_a_skew_is_the_greatest_of_the_latest_reports_and_unknown_without_one() -> None:
+    merged = series("levo.a", number=1, time_ns=NOW + 80 * SECOND)
+    for number, late_s in ((2, 30), (3, 0), (4, 3), (5, 9), (6, 1)):
+        now_ns = NOW + number * SECOND
+        report = series("levo.a", number=number, received_ns=now_ns, time_ns=now_ns - late_s * SECOND)
+        merged = merge_sensor(merged, report)
+
+    assert merged.skew_ns == 0, "five reports after the clock was set, that is forgotten"
+    ((_, sender),) = read_senders(resources(traces([Call()])), "", NOW)
+    assert sender.skew_ns is None
+    assert series("levo.a", time_ns=NOW - 86_400 * SECOND).skew_ns == -86_400 * SECOND
+
+
+def test_what_a_clock_of_ours_said_that_was_ahead_does_not_outlive_it() -> None:
+    """Nor does one that is behind make anything older: times of receipt come in the journal's order."""
+    year_ns = 365 * 86_400 * SECOND
+    first = series("levo.a", number=7, received_ns=NOW, time_ns=NOW)
+    ahead = series("levo.a", number=8, received_ns=NOW + year_ns, time_ns=NOW + SECOND)
+    known = follow_sensor(first, ahead)
+    behind = series("levo.a", number=9, received_ns=NOW - 10 * year_ns, time_ns=NOW + 2 * SECOND)
+    right = series("levo.a", number=10, received_ns=NOW + 3 * SECOND, time_ns=NOW + 3 * SECOND)
+
+    assert follow_sensor(known, behind).first_seen_ns == NOW
+    for at in (known, follow_sensor(known, behind)):
+        found = follow_sensor(at, right)
+        assert (found.first_seen_ns, found.last_seen_ns) == (NOW, NOW + 3 * SECOND)
+        assert found.values == right.values
+    assert follow_sensor(ahead, right).first_seen_ns == NOW + 3 * SECOND
 
 
 SECOND = 1_000_000_000
@@ -143,7 +219,7 @@ def test_a_time_in_the_future_does_not_outlive_its_mistake() -> None:
     ((_, later),) = read_metrics(metrics({"levo.a": 222}, time_ns=NOW + 1), "", NOW + 1)
 
     assert merge_sensor(first, later).values == {("levo.a", STATE): (NOW + 1, 222.0)}
-    assert first.run.started_ns == NOW
+    assert first.run.started_ns <= NOW
 
 
 @given(text=st.text() | st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]*)?Z"))

@@ -7,8 +7,12 @@ import dataclasses
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from levo.satellite.learn import Trace
-from levo.satellite.learn.trace import INVALID_STATUS, clean_host, read_delivery
+from levo.engine.engine import Engine
+from levo.satellite.learn import State, Trace, learn_all, merge
+from levo.satellite.learn.trace import INVALID_STATUS, LONGEST_NS, clean_host, read_delivery
+from tests.helpers.conversation import converse
+from tests.helpers.http2_peers import Peers, request_head, response_head
+from tests.helpers.packets import capture_segments
 from tests.satellite.requests import RESOURCE, Call, traces
 
 NOW = 1_700_000_000_000_000_000
@@ -133,12 +137,53 @@ def test_a_clients_header_does_not_make_a_scheme() -> None:
     assert read(call).scheme == "http"
 
 
-@pytest.mark.parametrize("end_ns", [0, NOW + 400 * 10**9, 2**64 - 1])
-def test_times_that_cannot_be_are_the_time_of_receipt(end_ns: int) -> None:
+@pytest.mark.parametrize("end_ns", [0, 86_400 * 10**9, NOW + 400 * 10**9, 2**64 - 1])
+def test_times_that_cannot_be_are_the_time_of_receipt_and_how_long_it_took_stays(end_ns: int) -> None:
     trace = read(Call(end_ns=end_ns))
 
     assert trace.end_ns == NOW
-    assert 0 < trace.start_ns <= NOW
+    assert trace.start_ns == NOW - (3_000_000 if end_ns else 0)
+
+
+@pytest.mark.parametrize("start_ns", [1, 2**64 - 1, NOW - LONGEST_NS - 1])
+def test_nothing_is_known_of_how_long_it_took_when_the_clock_was_set_meanwhile(start_ns: int) -> None:
+    request = traces([Call(end_ns=NOW)])
+    request.resource_spans[0].scope_spans[0].spans[0].start_time_unix_nano = start_ns
+    (trace,) = read_delivery(request.SerializeToString(), "", NOW)[1]
+
+    assert trace is not None and trace.start_ns == trace.end_ns == NOW
+
+
+def test_a_connection_that_was_joined_late_invents_no_path() -> None:
+    """Neither ``/`` nor an endpoint: what the tables of HPACK held is not known."""
+    peers = Peers()
+    for stream in range(1, 121, 2):
+        path = "/shop.v1.Cart/Add" if stream < 80 else f"/shop.v1.Cart/Add{stream}"  # names its path anew
+        peers.head(True, stream, request_head("POST", path), end=True)
+        peers.flush(True)
+        peers.head(False, stream, response_head(200), end=True)
+        peers.flush(False)
+    engine = Engine()
+    engine.feed(capture_segments(converse(peers.turns))[30:])
+    engine.finish()
+    found = read_delivery(bytes(engine.take().otlp(b"")), "", NOW)[1]
+    state = learn_all(State(), found)
+    unknown = [trace for trace in found if trace is not None and not trace.path]
+
+    assert unknown and len(unknown) < len(found)
+    assert state.unknown_path_exchanges == len(unknown)
+    assert state.traces == state.exchanges == len(found)
+    assert {key.place.split("/")[1] for key in state.endpoints} == {"shop.v1.Cart"}
+    both = merge(state, state)
+    assert both.unknown_path_exchanges == 2 * len(unknown)
+
+
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [({}, ""), ({"levo.http.request.target": "http://shop.example"}, "/"), ({"url.path": "/"}, "/")],
+)
+def test_an_empty_path_is_the_root_only_where_the_target_says_so(more: dict[str, str], path: str) -> None:
+    assert read(Call(path="", more=more)).path == path
 
 
 def test_unknown_methods_are_other() -> None:

@@ -130,3 +130,14 @@ def test_requests_whose_head_was_cut_leave_a_header_required() -> None:
     required = {p["name"]: p["required"] for p in item["get"]["parameters"] if p["in"] == "header"}
     assert required == {"x-tenant": True}
     assert item["get"]["security"] == [{"bearer": []}]
+
+
+def test_a_parameter_that_a_segment_carries_now_and_then_is_no_variable() -> None:
+    paths = ["/cars;color=red"] * 5 + ["/cars;color=blue;seat=1"]
+    document = render_document("x", operations([trace("GET", path, 200) for path in paths]))
+    validate(document)
+    written = document["paths"]["/cars{color}"]["get"]
+
+    assert [(each["name"], each["style"]) for each in written["parameters"]] == [("color", "matrix")]
+    (other,) = written["x-levo-matrix-parameters"]
+    assert (other["name"], other["segment"], other["schema"]) == ("seat", 0, {"type": "integer"})

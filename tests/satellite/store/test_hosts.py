@@ -12,9 +12,9 @@ from levo.satellite.learn import Scope, State, Trace, learn_all
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.hosts import OTHERS, UNNAMED, WILDCARD, Limits, is_unnamed
+from levo.satellite.store.retention import Retention
 from levo.satellite.store.userdata import UserData
 from levo.satellite.store.userdata.decisions import EndpointPlace
-from levo.satellite.store.writer import Retention
 from tests.helpers.effort import long
 from tests.satellite.store.catalogs import NOW, SECOND, trace
 
@@ -291,7 +291,7 @@ def test_what_nobody_uses_goes_after_its_time(tmp_path: Path) -> None:
     catalog.learn(
         [
             asked("old.test", end_ns=NOW),
-            asked("new.test", end_ns=NOW + 9 * DAY),
+            *(asked("new.test", end_ns=NOW + day * DAY) for day in range(1, 10)),
             asked("new.test", path="/secret", status=401, end_ns=NOW + 6 * DAY),
         ]
     )

@@ -12,6 +12,7 @@ from levo.satellite.store.descriptions import store_description
 from levo.satellite.store.learned import (
     read_description,
     read_events,
+    read_events_after,
     read_operations,
     read_operations_of,
 )
@@ -77,7 +78,8 @@ def test_events_can_be_paged_and_narrowed(connection: sqlite3.Connection) -> Non
 
     assert [event for _, page in pages for event in page] == events
     assert {count for count, _ in pages} == {total}
-    assert read_events(connection, since_ns=NOW + 3600 * SECOND) == (0, [])
+    first, second, *_ = read_events_after(connection, 0, 100)
+    assert first.id < second.id and read_events_after(connection, first.id, 1) == [second]
     assert read_events(connection, kind="no such") == (0, [])
     one = events[0].endpoint
     assert {event.endpoint for event in read_events(connection, endpoint=one)[1]} == {one}

@@ -20,10 +20,10 @@ from levo.satellite.queue import Position
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
 from levo.satellite.store.descriptions import store_description
 from levo.satellite.store.names import described_names
+from levo.satellite.store.retention import Retention
 from levo.satellite.store.rotation import KEY_NAME, rotate_key
 from levo.satellite.store.userdata import UserData
 from levo.satellite.store.userdata.database import USERDATA_NAME
-from levo.satellite.store.writer import Retention
 
 KEY = b"k" * 32
 RULE = NameRule()

@@ -10,7 +10,7 @@ from levo.satellite.learn.schema import pack_knowledge, unpack_knowledge
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.places import MAX_UNPROVEN, is_proven
-from levo.satellite.store.traffic import DAY_S
+from levo.satellite.store.retention import DAY_S
 from levo.satellite.store.userdata import EndpointPlace, UserData
 from tests.satellite.store.catalogs import trace
 

@@ -7,11 +7,9 @@ from pathlib import Path
 from levo.satellite.learn import State, learn_all
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogWriter
+from levo.satellite.store.retention import DAY_S, HOUR_S, SIZES, Retention
 from levo.satellite.store.schema import open_for_writing
 from levo.satellite.store.traffic import (
-    DAY_S,
-    HOUR_S,
-    KEPT_S,
     WHOLE_CATALOG,
     move_traffic,
     prune_traffic,
@@ -30,7 +28,7 @@ def test_every_size_adds_up_to_the_same(tmp_path: Path) -> None:
             writer.commit(learn_all(State(), part), Position(1, at))
     connection = open_for_writing(path)
     for endpoint in (WHOLE_CATALOG, 1):
-        for size in KEPT_S:
+        for size in SIZES:
             rows = list(read_traffic(connection, endpoint, size, 0))
             assert sum(t.exchanges for _, t in rows) == 200
             assert sum(t.server_errors for _, t in rows) == 132
@@ -39,13 +37,20 @@ def test_every_size_adds_up_to_the_same(tmp_path: Path) -> None:
 
 def test_old_rollups_go_and_coarse_ones_stay_longer(tmp_path: Path) -> None:
     path = tmp_path / "catalog"
+    minutes = [trace(end_ns=NOW + 60 * number * SECOND) for number in range(300)]
     with CatalogWriter(path) as writer:
-        writer.commit(learn_all(State(), [trace()]), Position(1, 1))
+        writer.commit(learn_all(State(), minutes), Position(1, 1))
     connection = open_for_writing(path)
+    kept_s = Retention().rollups_s()
 
-    assert prune_traffic(connection, NOW_S + HOUR_S) == 0
-    assert prune_traffic(connection, NOW_S + DAY_S) == 3
-    assert [len(list(read_traffic(connection, 1, size, 0))) for size in KEPT_S] == [0, 1, 1]
+    def stored() -> list[int]:
+        return [len(list(read_traffic(connection, 1, size, 0))) for size in SIZES]
+
+    before = stored()
+    assert prune_traffic(connection, kept_s, NOW_S + HOUR_S) == 0
+    assert prune_traffic(connection, kept_s, NOW_S + 5 * HOUR_S) == 3 * 120
+    assert stored() == [180, *before[1:]]
+    assert prune_traffic(connection, kept_s, NOW_S + DAY_S) == 0, "without traffic no time passes"
 
 
 def test_traffic_moves_with_its_endpoint(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,17 @@ from bench.satellite.seed import seed
 from starlette.applications import Starlette
 
 from levo.satellite.catalog.place import place_of
-from levo.satellite.learn import Detectors, LearnSettings, NameRule, State, Trace, learn
+from levo.satellite.learn import (
+    Detectors,
+    LearnSettings,
+    NameRule,
+    Run,
+    SensorReport,
+    State,
+    Trace,
+    learn,
+    learn_sensor,
+)
 from levo.satellite.queue import Position
 from levo.satellite.readiness import Readiness
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
@@ -283,3 +294,31 @@ def test_more_sensors_than_a_page_are_all_counted_and_found(tmp_path: Path) -> N
     assert "1–100 of 250 sensors" in pages[0] and "201–250 of 250 sensors" in pages[2]  # noqa: RUF001
     assert "201–400 of 2,500 endpoints" in site.get("/encrypted?offset=200")  # noqa: RUF001
     assert "and 50 more sensors" not in site.get("/encrypted")
+
+
+def test_a_sensor_with_a_wrong_clock_and_too_many_series_says_both(tmp_path: Path) -> None:
+    site = Site(tmp_path, [trace()])
+    report = SensorReport(
+        NOW, NOW, run=Run("r", NOW, (1, NOW)), reported=(1, NOW), cut=7, skews=((1, NOW, -86_400 * SECOND),)
+    )
+    with CatalogWriter(site.reader.path) as writer:
+        writer.commit(learn_sensor(State(), "acme", "s", report), Position(1, 9))
+    page = site.get("/sensors")
+
+    assert "clock 1 d behind" in page and "Series left out</dt><dd>7" in page
+
+
+def test_exchanges_whose_path_is_unknown_are_shown(tmp_path: Path) -> None:
+    site = Site(tmp_path, [trace(), trace("", weight=7)])
+
+    assert "7 exchanges with their path unknown" in site.get("/")
+    assert [row.path for row in site.reader.endpoints(EndpointFilter())[1]] == ["/users/{userId}"]
+
+
+def test_times_beyond_now_are_now(tmp_path: Path) -> None:
+    site = Site(tmp_path, [trace(end_ns=4_102_444_800 * SECOND)])
+    (row,) = site.reader.endpoints(EndpointFilter())[1]
+
+    assert row.last_seen_ns <= time.time_ns() and row.first_seen_ns <= time.time_ns()
+    assert site.reader.summary().last_seen_ns <= time.time_ns()
+    assert site.reader.applications()[1][0].last_seen_ns <= time.time_ns()

@@ -7,6 +7,7 @@ import pytest
 from levo.satellite.web.render import (
     ago,
     amount,
+    apart,
     day,
     duration,
     milliseconds,
@@ -117,3 +118,7 @@ def test_how_long_something_was_observed(seconds: int, text: str) -> None:
 
 def test_a_moment_names_its_zone() -> None:
     assert moment(NOW) == "2023-11-14 22:13:20 UTC"
+
+
+def test_clocks_apart() -> None:
+    assert (apart(90.5), apart(-86_400)) == ("1 min ahead", "1 d behind")

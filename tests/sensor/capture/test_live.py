@@ -17,6 +17,8 @@ from levo.errors import CaptureError, ConfigError
 from levo.sensor.capture.filters import Endpoint
 from levo.sensor.capture.live import LiveSource
 from levo.sensor.capture.memory import Counter, Recorder, record
+from levo.sensor.capture.statistics import GONE
+from tests.helpers.effort import long
 from tests.helpers.links import until_links
 from tests.sensor.capture.files import tcp_frame
 from tests.sensor.capture.network import Wire, ip, private_network, root, veth
@@ -319,8 +321,42 @@ def test_interfaces_come_and_go_while_capturing():
         source.refresh()
         assert sorted(source.interfaces) == ["left0", "lo", "right0"]
         assert deliver("right0", source) > 0
-        assert sorted(each.name for each in source.statistics().interfaces) == ["left0", "lo", "right0"]
+        assert [each.name for each in source.statistics().interfaces] == [GONE, "lo", "left0", "right0"]
         assert source.statistics().delivered == len(recorder.frames)
+
+
+@pytest.mark.parametrize("count", [8, long(1000)])
+@private_network
+def test_pairs_that_come_and_go_leave_one_row_of_counters_and_their_room(count: int):
+    recorder, frame, seen = Recorder(), tcp_frame(9000, 80), set()
+    with LiveSource() as source:
+        sizes = []
+        for number in range(count):
+            left, right = f"a{number}", f"b{number}"
+            veth(left, right)
+            source.refresh()
+            assert {left, right} <= set(source.interfaces)
+            before = len(recorder.frames)
+            with Wire(left) as wire:
+                wire.send(frame)
+            for _ in range(100):
+                recorder.pump(source, 100, 50)
+                if len(recorder.frames) == before + 2:
+                    break
+            assert len(recorder.frames) == before + 2
+            seen |= set(recorder.interfaces)
+            ip("link", "del", left)
+            while recorder.pump(source, 100, 20) > 0:
+                pass
+            source.refresh()
+            source.events()
+            statistics = source.statistics()
+            sizes.append(len(statistics.interfaces))
+            assert statistics.received == statistics.delivered == 2 * (number + 1)
+        assert set(sizes) == {2}
+        assert [each.name for each in statistics.interfaces] == [GONE, "lo"]
+        assert len(seen) == 2, "slots are used again"
+        assert statistics.interfaces_lost == 2 * count
 
 
 @private_network

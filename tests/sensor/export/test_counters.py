@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from levo.sensor.export import Receipt
 from levo.sensor.export.closing import Closing
-from levo.sensor.export.counters import OutputCounters
+from levo.sensor.export.counters import OutputCounters, Waiting
 
 _CUT_SHORT = "closed before everything was delivered"
 _STEPS: dict[str, Callable[[OutputCounters, int], object]] = {
@@ -41,7 +41,39 @@ def test_no_step_loses_or_invents_a_trace(steps: list[tuple[str, int]]) -> None:
     counters = OutputCounters("x", Closing())
     for name, count in steps:
         _STEPS[name](counters, count)
-        assert counters.snapshot(0).missing == 0, name
+        seen = counters.snapshot(0)
+        assert seen.missing == 0, name
+        assert seen.oldest_age_s >= 0
+
+
+def test_the_oldest_that_waits_tells_how_late_delivery_is() -> None:
+    now = [0]
+    waiting = Waiting(lambda: now[0])
+    assert waiting.oldest_age_s == 0
+    for _ in range(3):
+        waiting.add(10)
+        now[0] += 10**9
+    ages = []
+    for _ in range(6):
+        ages.append(waiting.oldest_age_s)
+        waiting.leave(5)
+    assert ages == [3, 3, 2, 2, 1, 1]
+    assert waiting.oldest_age_s == 0
+
+
+def test_an_outage_of_a_month_is_remembered_in_little_room() -> None:
+    now = [0]
+    waiting = Waiting(lambda: now[0])
+    batches = 30 * 8640
+    for _ in range(batches):
+        waiting.add(3)
+        now[0] += 10 * 10**9
+    assert len(waiting._marks) <= 1024
+    assert waiting.oldest_age_s == batches * 10
+    waiting.leave(3 * batches // 2)
+    assert 0.9 < waiting.oldest_age_s / (batches * 10 / 2) < 1.1
+    waiting.leave(3 * batches)
+    assert waiting.oldest_age_s == 0
 
 
 def test_an_abandoned_output_has_failed_what_it_held_and_learns_no_more() -> None:

@@ -30,9 +30,10 @@ def test_the_file_is_its_owners_only(tmp_path: Path) -> None:
         sink.write(b"late")
 
 
-def test_a_write_that_does_not_fit_leaves_whole_deliveries(tmp_path: Path) -> None:
+@pytest.mark.parametrize("append", [False, True])
+def test_a_write_that_does_not_fit_leaves_whole_deliveries(tmp_path: Path, append: bool) -> None:
     """A file size limit stands for a full disk: the kernel takes a part of the write, then refuses."""
-    sink = FileSink(tmp_path / "out")
+    sink = FileSink(tmp_path / "out", append=append)
     sink.write(b"a" * 600)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -72,3 +73,57 @@ def test_nothing_is_written_through_a_second_name_in_a_shared_folder(tmp_path: P
         "in a folder that others can write; name another"
     )
     assert (tmp_path / "victim").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(("append", "kept"), [(True, b"before\n"), (False, b"")])
+def test_a_restart_goes_on_or_replaces(tmp_path: Path, append: bool, kept: bytes) -> None:
+    (tmp_path / "out").write_bytes(b"before\n")
+    sink = FileSink(tmp_path / "out", append=append)
+    sink.write(b"after\n")
+    sink.close()
+    assert (tmp_path / "out").read_bytes() == kept + b"after\n"
+
+
+@pytest.mark.parametrize("rotate", ["rename", "remove", "copy and truncate", "another in its place"])
+def test_a_rotation_of_logs_loses_nothing_and_leaves_no_hole(tmp_path: Path, rotate: str) -> None:
+    path, old, kept = tmp_path / "out", tmp_path / "out.1", b"".join(b"%d\n" % n for n in range(1000))
+    sink = FileSink(path, append=True)
+    sink.write(kept)
+    match rotate:
+        case "rename":
+            path.rename(old)
+        case "remove":
+            old.write_bytes(path.read_bytes())
+            path.unlink()
+        case "copy and truncate":
+            old.write_bytes(path.read_bytes())
+            os.truncate(path, 0)
+        case _:
+            path.rename(old)
+            path.touch(0o600)
+    assert sink.write(b"next\n") == ""
+    sink.write(b"more\n")
+    sink.close()
+    assert (old.read_bytes(), path.read_bytes()) == (kept, b"next\nmore\n")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_where_nothing_can_be_made_anew_what_is_open_goes_on(tmp_path: Path) -> None:
+    """As after a sensor has given up its rights."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    sink = FileSink(folder / "out", append=True)
+    folder.rename(tmp_path / "moved")
+    assert "cannot be opened again: No such file or directory; what was open is written on" in sink.write(b"x")
+    sink.close()
+    assert (tmp_path / "moved" / "out").read_bytes() == b"x"
+
+
+def test_a_pipe_is_written_as_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    sink = FileSink(tmp_path / "pipe", append=True)
+    sink.write(b"x")
+    sink.close()
+    assert os.read(reader, 10) == b"x"
+    os.close(reader)

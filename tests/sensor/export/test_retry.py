@@ -52,10 +52,17 @@ def test_a_server_cannot_silence_the_sensor_for_ever(asked_s: float) -> None:
     ],
 )
 def test_retry_after_is_read_in_both_forms(value: str | None, expected: float | None) -> None:
-    assert retry_after_s(value, 1_700_000_000) == expected
+    answered = formatdate(1_700_000_000, usegmt=True)
+    assert retry_after_s(value, answered) == expected
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday"])
+def test_a_date_to_wait_for_means_nothing_without_the_servers_clock(date: str | None) -> None:
+    assert retry_after_s(formatdate(1_700_000_100, usegmt=True), date) is None
+    assert retry_after_s("7", date) == 7
 
 
 @given(value=st.text())
 def test_any_retry_after_is_safe(value: str) -> None:
-    delay = retry_after_s(value, 1_700_000_000)
+    delay = retry_after_s(value, formatdate(1_700_000_000, usegmt=True))
     assert delay is None or delay >= 0

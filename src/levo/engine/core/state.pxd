@@ -182,8 +182,11 @@ ctypedef struct EngineState:
     Exchange* ready_last
     uint32_t ready_count
     int64_t ready_bytes
-    int64_t now_ns
-    int64_t last_tick_ns
+    int64_t now_ns                # the time of the latest frame, or tick: for time stamps
+    int64_t last_tick_ns          # ... at the last look at what waits
+    int64_t elapsed_ns            # how long the engine has been at work: for all that waits; never goes back
+    int64_t elapsed_tick_ns       # ... at the last tick of the caller's
+    uint8_t ticked                # the caller says how much time passes; else frames do
     void* sampler                 # consulted at each request head, or NULL
     PortTable* ports              # counts by server port, or NULL
     void* tls                     # TlsTable (tls.pxd), or NULL
@@ -207,14 +210,6 @@ cdef inline bint is_host(const EngineState* state, const uint8_t* address) noexc
         if memcmp(state.hosts + 16 * i, address, 16) == 0:
             return True
     return False
-
-
-cdef inline int64_t by_clock(const EngineState* state, int64_t time_ns) noexcept nogil:
-    """Since when something is waited for that began with a frame of that time: not before the engine's clock.
-
-    A frame whose clock is behind would have waited for long; one ahead is put right when time passes.
-    """
-    return time_ns if time_ns > state.now_ns else state.now_ns
 
 
 cdef inline int64_t ack_offset(const Stream* other, uint32_t ack) noexcept nogil:

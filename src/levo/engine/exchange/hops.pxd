@@ -8,5 +8,5 @@ from levo.engine.core.types cimport Exchange
 cdef bint hops_init(EngineState* state, bint merge) noexcept nogil
 cdef void hops_free(EngineState* state) noexcept nogil
 cdef bint hops_take(EngineState* state, Exchange* exchange) noexcept nogil
-cdef void hops_tick(EngineState* state, int64_t now_ns) noexcept nogil
+cdef void hops_tick(EngineState* state) noexcept nogil
 cdef void hops_finish(EngineState* state) noexcept nogil

@@ -268,10 +268,10 @@ cdef void drop_oldest(EngineState* state, Hops* hops) noexcept nogil:
     hops.count -= 1
 
 
-cdef void hops_tick(EngineState* state, int64_t now_ns) noexcept nogil:
+cdef void hops_tick(EngineState* state) noexcept nogil:
     """Forget, and report, what has waited long enough."""
     cdef Hops* hops = <Hops*>state.hops
-    while hops.count and hops.entries[hops.first].until_ns <= now_ns:
+    while hops.count and hops.entries[hops.first].until_ns <= state.elapsed_ns:
         drop_oldest(state, hops)
 
 
@@ -383,13 +383,13 @@ cdef bint hops_take(EngineState* state, Exchange* exchange) noexcept nogil:
     if hops.merge and merge_fresh(state, hops, exchange, &fresh):
         return True
     link_fresh(state, hops, exchange, &fresh)
-    fresh.until_ns = (state.now_ns if state.now_ns > fresh.end_ns else fresh.end_ns) + WAIT_NS
+    fresh.until_ns = state.elapsed_ns + WAIT_NS
     if hops.merge:
         fresh.held = exchange
         fresh.footprint = exchange_footprint(exchange)
         hops.held_bytes += fresh.footprint
     while hops.count and (hops.count == MOST_HOPS or hops.held_bytes > state.budget.limit // PARTS):
-        state.stats.hops_hurried += hops.entries[hops.first].until_ns > state.now_ns
+        state.stats.hops_hurried += hops.entries[hops.first].until_ns > state.elapsed_ns
         drop_oldest(state, hops)
     index = (hops.first + hops.count) & (MOST_HOPS - 1)
     hops.entries[index] = fresh

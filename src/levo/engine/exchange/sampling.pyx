@@ -19,7 +19,7 @@ from libc.string cimport memcmp, memset
 
 from levo.engine.core.exchange cimport Facts, section_find, section_text, target_facts
 from levo.engine.core.output cimport Text, load64
-from levo.engine.core.state cimport EngineState, by_clock
+from levo.engine.core.state cimport EngineState
 from levo.engine.core.times cimport MINUTE_NS, SECOND_NS
 from levo.engine.core.types cimport COMPLETE, DROP_NONE, DROP_OWN_EXPORT, UNSAMPLED_BODY, Exchange
 
@@ -329,8 +329,7 @@ cdef void sample_request(EngineState* state, Exchange* exchange) noexcept nogil:
     cdef Sampler* sampler = <Sampler*>state.sampler
     cdef Endpoint* endpoint
     cdef Facts facts
-    # The first frames after a pause are ahead of the clock.
-    cdef int64_t now_ns = by_clock(state, exchange.request.head_ns)
+    cdef int64_t now_ns = state.elapsed_ns
     cdef int reason
     if is_own_export(exchange):
         exchange.drop_state = DROP_OWN_EXPORT
@@ -387,7 +386,7 @@ cdef void sample_response(EngineState* state, Exchange* exchange) noexcept nogil
     cdef Endpoint* endpoint
     cdef uint8_t bit
     cdef uint32_t status_class = exchange.response.status // 100
-    cdef int64_t now_ns = by_clock(state, exchange.response.head_ns)
+    cdef int64_t now_ns = state.elapsed_ns
     if sampler == NULL or exchange.drop_state != DROP_NONE:
         return
     if sampler.per_minute <= 0 and sampler.cap < 0:

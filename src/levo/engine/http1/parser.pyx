@@ -567,7 +567,7 @@ cdef void take_response(
         message.body_framing = BODY_CLOSE
         move(parser, CLOSE_FOLLOWS)
     if parser.state == CLOSE or parser.state == CHUNK_SIZE:
-        note_event_stream(conn, &message.head, time_ns)
+        note_event_stream(state, conn, &message.head)
 
 
 cdef inline void begin_chunks(Parser* parser, int64_t fallback) noexcept nogil:

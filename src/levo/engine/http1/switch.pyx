@@ -73,10 +73,10 @@ cdef bint says_events(const Section* head) noexcept nogil:
     return text.length >= 17 and equals_lower(text.data, <const uint8_t*>b"text/event-stream", 17)
 
 
-cdef void note_event_stream(Connection* conn, const Section* head, int64_t time_ns) noexcept nogil:
+cdef void note_event_stream(const EngineState* state, Connection* conn, const Section* head) noexcept nogil:
     # Server-sent events last as long as somebody listens: they are reported while they do.
     if says_events(head):
-        watch_stream(conn, time_ns)
+        watch_stream(conn, state.elapsed_ns)
         look_again(conn)
 
 
@@ -88,7 +88,7 @@ cdef bint http1_tick(EngineState* state, Connection* conn, int64_t now_ns, bint 
     if exchange == NULL or not says_events(&exchange.response.head):
         watch_stream(conn, 0)                     # it has ended in the meantime
         return False
-    if now_ns - conn.streaming_ns < state.settings.stream_timeout_ns:
+    if state.elapsed_ns - conn.streaming_ns < state.settings.stream_timeout_ns:
         return True
     watch_stream(conn, 0)
     # Framing goes on without it: nothing more is kept, the next response is read as ever.

@@ -33,18 +33,18 @@ cdef bint http2_tick(EngineState* state, Connection* conn, int64_t now_ns, bint 
     cdef int64_t due_ns
     if last or conn.streaming_ns == 0 or h2 == NULL:
         return False
-    if now_ns - conn.streaming_ns < timeout_ns:
+    if state.elapsed_ns - conn.streaming_ns < timeout_ns:
         return True
     stream = h2.oldest
     while stream != NULL:
         following = stream.newer
         if stream.lasting_ns:
             due_ns = stream.lasting_ns + timeout_ns
-            if due_ns <= now_ns and lasts(stream):
+            if due_ns <= state.elapsed_ns and lasts(stream):
                 finish_stream(state, conn, stream, STILL_OPEN)
             else:
-                if due_ns <= now_ns:
-                    due_ns = now_ns + AGAIN_NS
+                if due_ns <= state.elapsed_ns:
+                    due_ns = state.elapsed_ns + AGAIN_NS
                 if next_ns == 0 or due_ns < next_ns:
                     next_ns = due_ns
         stream = following

@@ -711,7 +711,7 @@ cdef void abandon(EngineState* state, Connection* conn) noexcept nogil:
     if state_of(conn, PROTOCOL_HTTP2) == NULL:
         return
     for side in range(2):
-        end_block(state, conn, side, conn.last_ns, EVICTED)
+        end_block(state, conn, side, state.now_ns, EVICTED)
     give_up_streams(state, conn)
 
 

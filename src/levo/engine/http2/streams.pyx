@@ -178,7 +178,7 @@ cdef bint is_overdue(
     for k in range(2):
         part = &stream.parts[k]
         if part.suspect_ns and not part.ended and (
-            time_ns - part.suspect_ns >= state.settings.stream_timeout_ns
+            state.elapsed_ns - part.suspect_ns >= state.settings.stream_timeout_ns
             or (h2.last_stream > stream.id + OVERTAKEN and not stream.id & 1 == 0)
         ):
             return True
@@ -413,7 +413,7 @@ cdef void fill_head(
     if not ends and stream.lasting_ns == 0 and (
         exchange.grpc or k == OF_RESPONSE and says(&message.head, b"text/event-stream", 17)
     ):
-        stream.lasting_ns = time_ns if time_ns else 1
+        stream.lasting_ns = state.elapsed_ns
         if conn.streaming_ns == 0:
             watch_stream(conn, stream.lasting_ns)
         look_again(conn)
@@ -741,7 +741,7 @@ cdef void suspect_all(EngineState* state, Connection* conn, int direction, int64
             if stream.parts[k].suspect_ns == 0:
                 stream.parts[k].kept = (
                     stream.exchange.request.body.length if k == OF_REQUEST else stream.exchange.response.body.length)
-            stream.parts[k].suspect_ns = time_ns if time_ns else 1
+            stream.parts[k].suspect_ns = state.elapsed_ns
             stream.parts[k].grpc.broken = 1
         stream = stream.newer
 

@@ -70,7 +70,7 @@ cdef void ended_put(EngineState* state, const Ends* ends, uint32_t next_a, uint3
             grave = other
     grave.hash = ends.hash
     grave.check = check
-    grave.time_ns = state.now_ns
+    grave.time_ns = state.elapsed_ns
     grave.next_a = next_a
     grave.next_b = next_b
 
@@ -84,7 +84,7 @@ cdef bint ended_has(EngineState* state, const Ends* ends, int side, uint32_t end
     cdef int i
     for i in range(2):
         grave = &ended.graves[(ends.hash & ended.mask) ^ i]
-        if grave.hash != ends.hash or grave.time_ns == 0 or state.now_ns - grave.time_ns > RETRANSMITTED * MINUTE_NS:
+        if grave.hash != ends.hash or grave.time_ns == 0 or state.elapsed_ns - grave.time_ns > RETRANSMITTED * MINUTE_NS:
             continue
         check = check_of(state, ends)
         if grave.check == check:

@@ -19,6 +19,7 @@ ctypedef struct Recent:
     uint32_t prefix             # of its first octets
     uint32_t length
     uint8_t side                # of its sender, in conn
+    uint32_t noted              # when, by the engine's own clock: elapsed_ns >> 10
 
 
 ctypedef struct Alias:

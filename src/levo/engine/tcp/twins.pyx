@@ -224,6 +224,7 @@ cdef void put(EngineState* state, Connection* conn, int side, uint32_t seq, uint
     slot.prefix = prefix
     slot.length = length
     slot.side = <uint8_t>side
+    slot.noted = <uint32_t>(state.elapsed_ns >> 10)
 
 
 cdef void twins_note(EngineState* state, Connection* conn, int side, uint32_t seq, const Packet* packet) noexcept nogil:
@@ -327,5 +328,5 @@ cdef const Recent* twin_of(
     if same_ends(conn, side, other, sender):
         return slot if same or (drawn and whole) or not other.streams[sender].visible else NULL
     if whole:
-        return slot if drawn or (same and conn.placed_ns < slot.time_ns) else NULL
+        return slot if drawn or (same and seq_diff(slot.noted, <uint32_t>(conn.placed_ns >> 10)) > 0) else NULL
     return slot if same and drawn else NULL

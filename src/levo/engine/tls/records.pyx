@@ -322,12 +322,12 @@ cdef void seal(EngineState* state, Connection* conn, int direction, int64_t time
 cdef bint find_keys(EngineState* state, Connection* conn, int direction, int64_t time_ns) noexcept nogil:
     """Set up the opener of a direction; False while there are no keys, and then the connection may be shut."""
     cdef TlsTable* table = <TlsTable*>state.tls
-    cdef bint again = table.wait_ns and 0 <= time_ns - table.asked_ns < ASK_NS
+    cdef bint again = table.wait_ns and state.elapsed_ns - table.asked_ns < ASK_NS
     if prepare(state, conn, direction):
         return True
     if table.ask != NULL:
         if not again:
-            table.asked_ns = time_ns
+            table.asked_ns = state.elapsed_ns
         table.ask(table.ask_context, again)
         if prepare(state, conn, direction):
             return True
@@ -383,7 +383,7 @@ cdef void hold(Arrival* from_, const uint8_t* data, uint32_t length, int64_t off
         return
     if side.held.length == 0:
         side.held_offset = offset
-        side.held_ns = from_.time_ns
+        side.held_ns = from_.state.elapsed_ns
         look_again(from_.conn)
     if side.held.length + length > MOST_HELD or table.held + length > most or not buffer_append(
         &from_.state.budget, &side.held, data, length
@@ -446,7 +446,7 @@ cdef bint tls_look(
         release_held(&arrival, 1 - client)
     if tls_waits(conn):
         for i in range(2):
-            if tls.sides[i].held.length and now_ns - tls.sides[i].held_ns >= (<TlsTable*>state.tls).wait_ns:
+            if tls.sides[i].held.length and state.elapsed_ns - tls.sides[i].held_ns >= (<TlsTable*>state.tls).wait_ns:
                 last = True
         if last:
             shut(state, conn, now_ns)
@@ -745,7 +745,7 @@ cdef void tls_end(EngineState* state, Connection* conn, int direction) noexcept 
         return
     tls.sides[direction].ended = 1
     if tls.sides[0].ended and tls.sides[1].ended:
-        shut(state, conn, conn.last_ns)
+        shut(state, conn, state.now_ns)
         give_back(&state.budget, tls, sizeof(Tls))
         forget_state(conn, PROTOCOL_TLS)
 
@@ -768,7 +768,7 @@ cdef void tls_rest(EngineState* state, Connection* conn) noexcept nogil:
 cdef void tls_abandon(EngineState* state, Connection* conn) noexcept nogil:
     """Give up what *conn* holds for its handshake and its records; its octets go on being counted."""
     if state_of(conn, PROTOCOL_TLS) != NULL:
-        shut(state, conn, conn.last_ns)
+        shut(state, conn, state.now_ns)
     conn.encrypted = 0
 
 

@@ -115,7 +115,7 @@ cdef bint websocket_begin(EngineState* state, Connection* conn, Exchange* upgrad
     if socket.report == NULL:
         give_back(&state.budget, socket, sizeof(WebSocket))
         return False
-    socket.reported_ns = upgrade.response.end_ns
+    socket.reported_ns = state.elapsed_ns
     speak(conn, PROTOCOL_WEBSOCKET, socket)
     state.stats.connections_websocket += 1
     return True
@@ -196,7 +196,7 @@ cdef void count_frames(
             side.have = 0
         if side.remaining == 0 and side.have == 0:
             end_frame(side, message)
-    if time_ns - socket.reported_ns >= MINUTE_NS:
+    if state.elapsed_ns - socket.reported_ns >= MINUTE_NS:
         report_now(state, conn, socket, time_ns)
 
 
@@ -239,7 +239,7 @@ cdef void report_now(EngineState* state, Connection* conn, WebSocket* socket, in
     following.response.start_ns = following.response.head_ns = time_ns
     finish_exchange(state, conn, socket.report, STILL_OPEN)
     socket.report = following
-    socket.reported_ns = time_ns
+    socket.reported_ns = state.elapsed_ns
 
 
 cdef void websocket_gap(

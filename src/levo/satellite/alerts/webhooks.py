@@ -78,14 +78,19 @@ class WebhookSender:
         webhooks: Webhooks,
         satellite_url: str,
         clock_ns: Callable[[], int] = time.time_ns,
+        clock_s: Callable[[], float] = time.monotonic,
         *,
         link_local: bool = False,
     ) -> None:
-        """*link_local*: whether link-local addresses and metadata services may be asked."""
+        """*clock_ns* is the time of day, *clock_s* one that is never set.
+
+        *link_local*: whether link-local addresses and metadata services may be asked.
+        """
         self._alerts = alerts
         self._webhooks = webhooks
         self._satellite_url = satellite_url.rstrip("/")
         self._clock_ns = clock_ns
+        self._clock_s = clock_s
         guarded: tuple[BaseHandler, ...] = () if link_local else (GuardedHttp(), GuardedHttps())
         self._opener: OpenerDirector = build_opener(_NoRedirects, *guarded)
         self._not_before_s: dict[int, tuple[float, float]] = {}
@@ -99,12 +104,12 @@ class WebhookSender:
         alerts = self._alerts.unsent(MAX_IN_ONE)
         if not alerts:
             return
-        now_s = self._clock_ns() / 1e9
+        now_s = self._clock_s()
         failed_kinds: set[str] = set()
         for webhook in receivers:
             kinds = webhook.kinds.split(",")
             wanted = [alert for alert in alerts if alert.kind in kinds]
-            due_s, pause_s = self._not_before_s.get(webhook.id, (0.0, _FIRST_PAUSE_S))
+            due_s, pause_s = self._not_before_s.get(webhook.id, (float("-inf"), _FIRST_PAUSE_S))
             if not wanted:
                 continue
             if now_s < due_s:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from levo.satellite.learn.sensors import SILENT_NS
 from levo.satellite.store import SensorRow
 
-SILENT_NS = 120 * 1_000_000_000
-"""A sensor reports every export interval; after this long without a word it is silent."""
+SKEWED_NS = 5 * 1_000_000_000
+"""From so much on, the clocks of a sensor and of the Satellite differ; less may be the time under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,12 @@ class SensorView:
     def state(self) -> str:
         """``reporting``, ``stopped`` or ``silent``."""
         return "stopped" if self.stopped_ns else "silent" if self.silent else "reporting"
+
+    @property
+    def skew_s(self) -> float:
+        """Seconds by which its clock is ahead of the Satellite's; 0 if they agree, or that is not known."""
+        skew_ns = self.row.skew_ns or 0
+        return skew_ns / 1e9 if abs(skew_ns) >= SKEWED_NS else 0.0
 
     @property
     def name(self) -> str:

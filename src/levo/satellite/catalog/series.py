@@ -9,8 +9,9 @@ from levo.satellite.learn.traffic import Traffic, latency_quantile, total_traffi
 from levo.satellite.store import CatalogReader
 from levo.satellite.store.traffic import WHOLE_CATALOG
 
-RANGES = {"1h": (60, 60), "24h": (3600, 24), "7d": (3600, 168), "90d": (86_400, 90)}
-"""By name: seconds of one step, and how many there are."""
+EVERYTHING = "all"
+RANGES = {"1h": (60, 60), "24h": (3600, 24), "7d": (3600, 168), "90d": (86_400, 90), EVERYTHING: (86_400, 90)}
+"""By name: seconds of one step, and how many there are; of everything at least, as it is as long as is kept."""
 QUANTILES = (0.5, 0.95, 0.99)
 _LEAST_S = 10
 """A rate is never over less: the first exchange of a catalog does not make a rate of one a second."""
@@ -25,6 +26,8 @@ class TrafficSeries:
 
     range: str
     """A key of :data:`RANGES`."""
+    step_count: int
+    """How many steps it has."""
     start_s: int
     """When the first step begins, in seconds since 1970."""
     points: Points
@@ -41,11 +44,6 @@ class TrafficSeries:
     def step_s(self) -> int:
         """Seconds of one step."""
         return RANGES[self.range][0]
-
-    @property
-    def step_count(self) -> int:
-        """How many steps the range has."""
-        return RANGES[self.range][1]
 
     @property
     def quantiles(self) -> tuple[float | None, ...]:
@@ -66,7 +64,8 @@ def read_series(
     reader: CatalogReader, name: str, now_s: int, first_s: int, endpoint: int = WHOLE_CATALOG
 ) -> TrafficSeries:
     """Return the range *name* that ends now, of one endpoint or of all; see :func:`traffic_series`."""
-    points = reader.traffic(RANGES[name][0], range_start(name, now_s), endpoint)
+    since_s = 0 if name == EVERYTHING else range_start(name, now_s)
+    points = reader.traffic(RANGES[name][0], since_s, endpoint)
     return traffic_series(points, name, now_s, first_s)
 
 
@@ -75,13 +74,14 @@ def traffic_series(points: Points, name: str, now_s: int, first_s: int = 0) -> T
 
     *first_s* is when it was observed first, as :func:`observed_seconds` takes it.
     """
-    size, count = RANGES[name]
-    start = range_start(name, now_s)
+    size, _ = RANGES[name]
+    start = range_start(name, now_s, points)
+    count = now_s // size + 1 - start // size
     by_step = {(at - start) // size: traffic for at, traffic in points}
     steps = {step: traffic for step, traffic in by_step.items() if 0 <= step < count}
     observed_s = observed_seconds(points, name, now_s, first_s)
     return TrafficSeries(
-        name, start, points, steps, total_traffic(steps.values()), observed_s, observed_s < now_s - start
+        name, count, start, points, steps, total_traffic(steps.values()), observed_s, observed_s < now_s - start
     )
 
 
@@ -98,14 +98,17 @@ def observed_seconds(points: Points, name: str, now_s: int, first_s: int = 0) ->
     of its step, the earliest that it can be from.
     """
     size, _ = RANGES[name]
-    start = range_start(name, now_s)
+    start = range_start(name, now_s, points)
     earliest = min((at for at, traffic in points if traffic.exchanges), default=now_s)
     if earliest + size <= first_s:
         first_s = earliest
     return max(_LEAST_S, now_s - max(start, first_s))
 
 
-def range_start(name: str, now_s: int) -> int:
-    """Return the first second of a range that ends now."""
+def range_start(name: str, now_s: int, points: Points = ()) -> int:
+    """Return the first second of a range that ends now; that of everything begins with *points*."""
     size, steps = RANGES[name]
-    return (now_s // size + 1 - steps) * size
+    start = (now_s // size + 1 - steps) * size
+    if name == EVERYTHING:
+        start = min(start, min((at for at, _ in points), default=start))
+    return start

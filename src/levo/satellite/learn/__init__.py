@@ -17,6 +17,7 @@ from levo.satellite.learn.sensitive import RULES_NAME, Detectors, load_rules
 from levo.satellite.learn.sensors import (
     Run,
     SensorReport,
+    follow_sensor,
     merge_sensor,
     read_metrics,
     read_senders,
@@ -65,6 +66,7 @@ __all__ = [
     "Trace",
     "absorb",
     "decide_templates",
+    "follow_sensor",
     "learn",
     "learn_all",
     "learn_sensor",

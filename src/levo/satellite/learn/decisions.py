@@ -12,7 +12,7 @@ from levo.satellite.learn.paths.branch import Branch
 from levo.satellite.learn.paths.known import Override
 from levo.satellite.learn.paths.model import model
 from levo.satellite.learn.paths.state import PathState
-from levo.satellite.learn.paths.templates import Catalog, Template, shown_path
+from levo.satellite.learn.paths.templates import Catalog, Template, match_key, shown_path
 from levo.satellite.learn.paths.vocabulary import vocabulary
 
 _VALUE = re.compile(r"\{[^{}]*\}")
@@ -47,6 +47,11 @@ class TemplateDecision:
         if found is None and paths is not None:
             found = self.by_place.get(paths.locate(place).like or "")
         return found
+
+    def fits_parameter(self, place: str) -> bool:
+        """Whether a place that is newer than the decision may be one more value of a parameter."""
+        found = None if self.top is None else match_key(self.top, place)
+        return found is not None and any(_VALUE.search(segment) for segment in found.pattern)
 
 
 def decide_templates(paths: PathState, overrides: Sequence[Override] = ()) -> TemplateDecision:

@@ -16,6 +16,7 @@ from levo.satellite.learn.auth import carries_key, schemes
 from levo.satellite.learn.paths.statement import Document, read_document
 from levo.satellite.learn.schema.body import media_kind, media_type, observe_body, read_pairs, sniffed
 from levo.satellite.learn.schema.messages import (
+    MATRIX,
     MAX_AUTH_SETS,
     MAX_MEDIA_TYPES,
     Body,
@@ -212,6 +213,8 @@ def _learn_asked(
         Observer(_checks(detectors, query), message=message).observe(known.query, query)
     if "{" in place:
         _learn_segments(known, trace.path, place, detectors)
+    if ";" in trace.path:
+        _learn_matrix(known, trace.path, place, detectors, message)
     if not trace.request_head_whole:
         known.heads_cut += 1
         return UNREAD
@@ -278,6 +281,24 @@ def _learn_segments(known: Knowledge, path: str, place: str, detectors: Detector
             if node is None:
                 node = known.segments[str(position)] = Node(open=True)
             Observer(detectors.checks_for(value)).observe(node, Text(value))
+
+
+def _learn_matrix(
+    known: Knowledge, path: str, place: str, detectors: Detectors, message: Message | None
+) -> None:
+    """Learn the parameters that path segments carry: ``/cars;color=red`` (RFC 3986 section 3.3)."""
+    last = place.count("/")
+    for position, part in enumerate(part for part in path.split("/") if part):
+        if ";" not in part or position >= last:
+            continue
+        # As in a query, but a plus is a plus.
+        found = read_query(part.partition(";")[2].replace("&", "%26").replace("+", "%2B").replace(";", "&"))
+        if found:
+            name = f"{MATRIX}{position}"
+            node = known.segments.get(name)
+            if node is None:
+                node = known.segments[name] = Node()
+            Observer(_checks(detectors, found), message=message).observe(node, found)
 
 
 def _learn_body(  # noqa: PLR0913 (runs for each body: no object more)

@@ -13,7 +13,9 @@ class SpanReader:
         status: Callable[[object], int],
         half_read: Container[str],
         received_ns: int,
-        tolerance_ns: int,
+        earliest_ns: int,
+        latest_ns: int,
+        longest_ns: int,
     ) -> None: ...
 
 def read_spans(octets: bytes, reader_of: Callable[[bytes], SpanReader]) -> list[Trace | None] | None: ...

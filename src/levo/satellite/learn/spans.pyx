@@ -39,20 +39,21 @@ from levo.wire.schema cimport (
 cdef enum:
     METHOD, SCHEME, PATH, ADDRESS, PORT, CODE, WEIGHT, QUERY, CLIENT
     REQUEST_BODY, REQUEST_CUT, REQUEST_MISSING, RESPONSE_BODY, RESPONSE_CUT, RESPONSE_MISSING, INCOMPLETE
-    RPC_SYSTEM, GRPC_STATUS, ANOMALIES, FINDINGS  # the last: what sensors before 0.1.0 called anomalies
+    RPC_SYSTEM, GRPC_STATUS, TARGET, ANOMALIES, FINDINGS  # the last: what sensors before 0.1.0 called anomalies
     NOTHING
 
 cdef enum:
-    WANTED = 20
+    WANTED = 21
 cdef const char** NAMES = [
     b"http.request.method", b"url.scheme", b"url.path", b"server.address", b"server.port",
     b"http.response.status_code", b"levo.sample.weight", b"url.query", b"client.address",
     b"levo.http.request.body", b"levo.http.request.body.truncated", b"levo.http.request.body.missing_bytes",
     b"levo.http.response.body", b"levo.http.response.body.truncated", b"levo.http.response.body.missing_bytes",
     b"levo.exchange.incomplete", b"rpc.system", b"rpc.grpc.status_code",
+    b"levo.http.request.target",
     b"levo.anomalies", b"levo.findings",
 ]
-cdef int* LENGTHS = [19, 10, 8, 14, 11, 25, 18, 9, 14, 22, 32, 36, 23, 33, 37, 24, 10, 20, 14, 13]
+cdef int* LENGTHS = [19, 10, 8, 14, 11, 25, 18, 9, 14, 22, 32, 36, 23, 33, 37, 24, 10, 20, 24, 14, 13]
 
 cdef enum:
     ABSENT = 1
@@ -144,12 +145,16 @@ cdef class SpanReader:
     """Makes traces of the spans of one resource."""
 
     cdef object _trace, _origin, _methods, _host, _scheme, _status, _half_read
-    cdef uint64_t _received_ns, _latest_ns
+    cdef uint64_t _received_ns, _earliest_ns, _latest_ns, _longest_ns
 
-    def __init__(self, trace, origin, methods, host, scheme, status, half_read, received_ns, tolerance_ns):
+    def __init__(
+        self, trace, origin, methods, host, scheme, status, half_read, received_ns, earliest_ns, latest_ns, longest_ns
+    ):
         """*trace* is the type to make; *host* makes a host of (address, port, scheme).
 
-        *scheme* makes a scheme of a text, *status* a status of whatever is in its place.
+        *scheme* makes a scheme of a text, *status* a status of whatever is in its place. *received_ns* stands in
+        for the end of what did not end between *earliest_ns* and *latest_ns*. What took longer than *longest_ns*
+        is of a clock that was set meanwhile: then nothing is known of how long it took.
         """
         self._trace = trace
         self._origin = origin
@@ -159,7 +164,9 @@ cdef class SpanReader:
         self._status = status
         self._half_read = half_read
         self._received_ns = received_ns
-        self._latest_ns = received_ns + tolerance_ns
+        self._earliest_ns = earliest_ns
+        self._latest_ns = latest_ns
+        self._longest_ns = longest_ns
 
     cdef bint _read(self, Cursor cursor, list into) except -1:
         """Append what the span in *cursor* is: a trace, or None if it is no server's exchange."""
@@ -233,7 +240,8 @@ cdef class SpanReader:
         self, Value* values, Cursor* ids, uint64_t kind, uint64_t start_ns, uint64_t end_ns, list sent, list received
     ):
         cdef int64_t status
-        cdef str method, incomplete, scheme
+        cdef uint64_t took_ns = 0
+        cdef str method, path, incomplete, scheme
         cdef bint sent_whole, received_whole, sent_head, received_head
         method = text(&values[METHOD])
         if kind != SPAN_KIND_SERVER or not method:
@@ -244,10 +252,16 @@ cdef class SpanReader:
         scheme = self._scheme(text(&values[SCHEME]))
         if not end_ns:
             end_ns = start_ns
-        if not 0 < end_ns <= self._latest_ns:
+        # However wrong the sender's clock is, how long the exchange took is right.
+        if start_ns and start_ns < end_ns:
+            took_ns = end_ns - start_ns
+        if took_ns > self._longest_ns:
+            took_ns = 0
+        if not self._earliest_ns <= end_ns <= self._latest_ns:
             end_ns = self._received_ns
-        if not start_ns or start_ns > end_ns:
-            start_ns = end_ns
+        path = text(&values[PATH])
+        if not path and values[TARGET].kind != ABSENT:
+            path = "/"  # http://host and http://host/ are the same (RFC 9110, section 4.2.3)
         incomplete = text(&values[INCOMPLETE])
         sent_whole = not (
             (values[REQUEST_CUT].kind == ANY_VALUE_BOOL_VALUE and values[REQUEST_CUT].number)
@@ -266,10 +280,10 @@ cdef class SpanReader:
             self._origin,
             self._host(text(&values[ADDRESS]), integer(&values[PORT]), scheme),
             method,
-            text(&values[PATH]) or "/",
+            path,
             status,
             weight(&values[WEIGHT]),
-            start_ns,
+            end_ns - took_ns,
             end_ns,
             text(&values[QUERY]),
             text(&values[CLIENT]),

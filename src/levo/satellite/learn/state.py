@@ -146,17 +146,16 @@ class BodyBudget:
         if before is None:  # asked once for what is learned between two commits
             known = self._known(key.scope)
             before = paths.bodies_before = known.bodies if known is not None else {}
+            paths.bodies_apart = sum(counter not in before for counter in paths.bodies)
         counter = body_counter(key.method, key.place, trace.status)
         new = paths.bodies.get(counter, 0)
         count = new + before.get(counter, 0)
+        paths.bodies_apart += count == 0
         paths.bodies[counter] = min(MOST_BODIES, new + 1)
         share = 1
         if count >= self._thorough:
             share = min(self._least_share, count // self._thorough + 1)
-        elif (
-            len(before) + len(paths.bodies) > MAX_THOROUGH_PLACES
-            and len(before.keys() | paths.bodies.keys()) > MAX_THOROUGH_PLACES
-        ):
+        elif len(before) + paths.bodies_apart > MAX_THOROUGH_PLACES:
             # A host with so many places is being scanned, or has names for values: one is like another.
             share = self._least_share
         return share == 1 or zlib.crc32(trace.identity or count.to_bytes(8)) % share == 0
@@ -191,6 +190,8 @@ class State:
     """Names that were sighted and are not known to be names, where that is asked for."""
     traces: int = 0
     exchanges: float = 0.0
+    unknown_path_exchanges: float = 0.0
+    """Of them, those whose path is not known: they make no endpoint, and belong to none."""
     ignored_spans: int = 0
     """Spans that are no HTTP server exchanges."""
     unreadable_records: int = 0
@@ -215,6 +216,11 @@ class State:
 
 def learn(state: State, trace: Trace, settings: LearnSettings = DEFAULT_SETTINGS) -> State:
     """Add *trace* to *state* and return it (the same object, changed)."""
+    if not trace.path:
+        state.traces += 1
+        state.exchanges += counted_weight(trace.weight)
+        state.unknown_path_exchanges += counted_weight(trace.weight)
+        return state
     origin = trace.origin
     organization, environment, application = origin.organization, origin.environment, origin.application
     scope = Scope(organization, environment, application, trace.host)
@@ -344,6 +350,7 @@ def absorb(state: State, other: State) -> State:
         learn_sensor(state, organization, sensor, report)
     state.traces += other.traces
     state.exchanges += other.exchanges
+    state.unknown_path_exchanges += other.unknown_path_exchanges
     state.ignored_spans += other.ignored_spans
     state.unreadable_records += other.unreadable_records
     state.duplicate_spans += other.duplicate_spans

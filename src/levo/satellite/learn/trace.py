@@ -18,6 +18,12 @@ MAX_NAME_CHARACTERS = 200
 MAX_WEIGHT = 1e9
 _MAX_DIGITS = 9
 CLOCK_TOLERANCE_NS = 300 * 1_000_000_000
+EARLIEST_NS = 631_152_000 * 1_000_000_000
+"""1990. No HTTP is older; a clock that says so was never set."""
+NOT_SET_NS = 1_577_836_800 * 1_000_000_000
+"""2020. A clock of a Satellite that is behind it was never set: there was none then."""
+LONGEST_NS = 7 * 86_400 * 1_000_000_000
+"""An exchange that took longer is one during which the clock was set."""
 DEFAULT_PORTS = {"http": 80, "https": 443, "": 80}
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 """WebSocket connections begin as HTTP (RFC 6455 section 1.3)."""
@@ -51,6 +57,7 @@ class Trace(msgspec.Struct, frozen=True, gc=False):
     """``server.address``, lower case, with ``server.port`` unless it is the default of the scheme."""
     method: str
     path: str
+    """Empty when unknown, as in an HTTP/2 connection that was joined late."""
     status: int
     """100 to 599, 0 when no response was seen, or :data:`INVALID_STATUS`."""
     weight: float
@@ -85,7 +92,7 @@ class Trace(msgspec.Struct, frozen=True, gc=False):
 
 
 def read_delivery(
-    octets: bytes, organization: str, received_ns: int
+    octets: bytes, organization: str, received_ns: int, latest_ns: int | None = None
 ) -> tuple[list[Resource], list[Trace | None]]:
     """Return the resources of an encoded trace request, and one item per span, in order.
 
@@ -93,7 +100,8 @@ def read_delivery(
 
     Args:
         organization: what the sender's header said; it wins over the resource's attribute.
-        received_ns: stands in for times that are absent or lie in the future.
+        received_ns: stands in for times that are absent, lie in the future, or are older than HTTP.
+        latest_ns: what is later lies in the future; None: soon after *received_ns*.
 
     Raises:
         ValueError: *octets* are no such request.
@@ -112,7 +120,9 @@ def read_delivery(
             status_of,
             HALF_READ,
             received_ns,
-            CLOCK_TOLERANCE_NS,
+            EARLIEST_NS,
+            received_ns + CLOCK_TOLERANCE_NS if latest_ns is None else latest_ns,
+            LONGEST_NS,
         )
 
     resources: list[Resource] = []

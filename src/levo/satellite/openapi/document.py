@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from levo.satellite.learn.knowledge import UNKNOWN_CODE
 from levo.satellite.learn.paths.operation_names import is_unproven
-from levo.satellite.learn.schema import Body, Knowledge, Node, media_kind
+from levo.satellite.learn.schema import MATRIX, Body, Knowledge, Node, media_kind
 from levo.satellite.learn.schema import Response as LearnedResponse
 from levo.satellite.learn.sensitive import Detection, Rule
 from levo.satellite.learn.trace import DEFAULT_PORTS
@@ -75,11 +75,11 @@ def render_document(
     elsewhere, left_out = _apart(joined, apart)
     for operation in (*joined, *elsewhere):
         method = operation.method.lower()
-        shown = _shown(operation.path)
+        shown = _shown(operation)
         if method not in _METHODS:
             others.setdefault(shown, []).append(operation.method)
             continue
-        writer = _OperationWriter(operation, shown, version, rules)
+        writer = _OperationWriter(operation, version, rules)
         written = writer.write(schemes, annotate=annotate)
         paths.setdefault(shown, {})[method] = written
     document: dict[str, Any] = {
@@ -107,7 +107,7 @@ def render_document(
         operation.host: servers for group in apart for servers in [_servers(group)] for operation in group
     }
     for operation in elsewhere:
-        item = document["paths"].get(_shown(operation.path))
+        item = document["paths"].get(_shown(operation))
         if item is not None:
             item["servers"] = served[operation.host]
     if left_out:
@@ -119,7 +119,7 @@ def render_document(
 
 def sensitive_fields(operation: Operation, rules: Sequence[Rule] = ()) -> list[SensitiveField]:
     """Return what is sensitive in the messages of *operation*."""
-    writer = _OperationWriter(operation, operation.path, "3.1", rules)
+    writer = _OperationWriter(operation, "3.1", rules)
     writer.write({}, annotate=False)
     return writer.sensitive
 
@@ -164,8 +164,42 @@ def _remove(value: Any, key: str) -> None:
             _remove(each, key)
 
 
-def _shown(path: str) -> str:
-    """Return *path* as OpenAPI has it, which knows no parameter of several segments."""
+def _shown(operation: Operation) -> str:
+    """Return the path of *operation* as OpenAPI has it.
+
+    OpenAPI knows no parameter of several segments, and has a variable for each parameter that a segment
+    carries (``/cars{color}`` for ``/cars;color=red``).
+    """
+    parts = _plain(operation.path).split("/")
+    for each in _carried(operation):
+        if each.always:
+            parts[each.position + 1] += "{" + each.name + "}"
+    return "/".join(parts)
+
+
+class _Carried(NamedTuple):
+    """A parameter that a path segment carries."""
+
+    position: int
+    name: str
+    node: Node
+    always: bool
+    """Always there, and told from the others by its name: no path parameter of OpenAPI may be missing."""
+
+
+def _carried(operation: Operation) -> Iterator[_Carried]:
+    known = operation.knowledge
+    taken = set(VARIABLE.findall(_plain(operation.path)))
+    segments = operation.path.count("/")
+    positions = sorted(int(key[1:]) for key in known.segments if key[0] == MATRIX)
+    for position in positions:
+        for name, node in sorted(known.segments[f"{MATRIX}{position}"].children.items()):
+            told = position < segments and name not in taken and not set("{}/").intersection(name)
+            yield _Carried(position, name, node, told and node.total >= known.accepted >= SENT_FROM)
+            taken.add(name)
+
+
+def _plain(path: str) -> str:
     return VARIABLE.sub(lambda found: "{" + found[1].rstrip("+*") + "}", path)
 
 
@@ -186,7 +220,7 @@ def _apart(
         taken.update(anonymous(operation.path) for operation in mine)
         if out:
             hosts = [url["url"] for url in _servers(group)]
-            left_out.append({"servers": hosts, "left-out": [f"{o.method} {_shown(o.path)}" for o in out]})
+            left_out.append({"servers": hosts, "left-out": [f"{o.method} {_shown(o)}" for o in out]})
     return kept, left_out
 
 
@@ -231,9 +265,9 @@ def _joined(operations: Iterable[Operation]) -> list[Operation]:
 
 
 class _OperationWriter:
-    def __init__(self, operation: Operation, path: str, version: str, rules: Sequence[Rule]) -> None:
+    def __init__(self, operation: Operation, version: str, rules: Sequence[Rule]) -> None:
         self._operation = operation
-        self._path = path
+        self._path = _plain(operation.path)
         self._version = version
         self._rules = rules
         self.sensitive: list[SensitiveField] = []
@@ -244,6 +278,15 @@ class _OperationWriter:
         parameters = self._parameters(known)
         if parameters:
             written["parameters"] = parameters
+        if sometimes := [each for each in _carried(operation) if not each.always]:
+            written["x-levo-matrix-parameters"] = [
+                {
+                    "name": each.name,
+                    "segment": each.position,
+                    "schema": self._text(each.node, each.name, "path"),
+                }
+                for each in sometimes
+            ]
         if known.bodies:
             body: dict[str, Any] = {"content": self._content(known.bodies, "request-body", "", False)}
             if sum(b.seen for b in known.bodies.values()) >= known.heads >= SENT_FROM:
@@ -277,6 +320,12 @@ class _OperationWriter:
                 if node is not None:
                     schema = self._text(node, name, "path") or schema
                 written.append(_parameter(name, "path", True, schema))
+        for each in _carried(self._operation):
+            if each.always:
+                schema = self._text(each.node, each.name, "path")
+                written.append(
+                    {**_parameter(each.name, "path", True, schema), "style": "matrix", "explode": True}
+                )
         for place, position_name, node in (
             ("query", "query", known.query),
             ("header", "request-header", known.headers),

@@ -12,6 +12,8 @@ from levo.satellite.learn.paths.segments import words
 from levo.satellite.learn.paths.templates import singular
 
 _VERSION = re.compile(r"v\d+(?:\.\d+)*|api|rest", re.IGNORECASE)
+_CARRIED = re.compile(r"(?<=[A-Za-z0-9])(?:\{[^{}]*\})+(?=/|$)")
+"""Variables for the parameters that a segment carries (``/cars{color}``)."""
 _GRAPHQL = ("query", "mutation", "subscription", "operation")
 _VERBS = {"GET": "get", "PUT": "update", "PATCH": "update", "DELETE": "delete", "POST": "create"}
 
@@ -95,6 +97,7 @@ def titles(places: Sequence[Place]) -> dict[tuple[str, str], Title]:
 def _title(place: Place, has_items: bool, beside: set[str]) -> Title:
     """Return what *place* is called; *has_items*: a parameter may follow, *beside*: all its methods."""
     path, _, operation = place.path.partition("#")
+    path = _CARRIED.sub("", path)
     nouns = _nouns(path)
     tag = next((part for part in path.split("/") if part and "{" not in part and not is_version(part)), "")
     if operation:

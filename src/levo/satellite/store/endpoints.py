@@ -35,9 +35,11 @@ from levo.satellite.store.places import (
     is_proven,
     read_knowledge,
 )
+from levo.satellite.store.retention import kept_since_ns
 from levo.satellite.store.traffic import WHOLE_CATALOG, add_traffic, count_traffic, whole_of
 
 MAX_EVENTS = 100_000
+MAX_REDIRECTS = 100_000
 _SIBLINGS = 8
 """Places of an endpoint that are asked whether something is news, those with most traces."""
 
@@ -145,6 +147,13 @@ class EndpointTable:
             added.unproven += self._removed(self._places.make_room_unproven(scope)).exchanges
         proven = is_proven(facts.statuses) or (row is not None and row.proven)
         wanted = _assign(method, at, decision, proven=proven)
+        if (
+            wanted is not None
+            and decision is not None
+            and at.like not in decision.by_place
+            and decision.fits_parameter(at.key)
+        ):
+            wanted = None  # a value, most likely; the next decision says
         if row is None and self._places.is_full(scope):
             gone = self._removed(self._places.make_room(scope))
             added.displaced += gone.exchanges
@@ -390,6 +399,7 @@ class EndpointTable:
         """Delete the places not seen for *endpoints_ns*, and those of no endpoint for *unproven_ns*.
 
         An application's time is that of its latest exchange, so that an old capture is kept like a new one.
+        Days on which nothing was learned do not count (``store.retention``).
         """
         newest = self._connection.execute(
             "SELECT organization, environment, application, max(last_seen_ns) FROM place GROUP BY 1, 2, 3"
@@ -397,15 +407,22 @@ class EndpointTable:
         exchanges = noise = 0.0
         for *application, seen_ns in newest:
             latest_ns = min(now_ns, seen_ns)
+            since = [
+                kept_since_ns(self._connection, kept_ns, latest_ns) for kept_ns in (unproven_ns, endpoints_ns)
+            ]
             gone = self._removed(
                 self._places.remove(
                     "organization = ? AND environment = ? AND application = ?"
                     " AND last_seen_ns < CASE endpoint WHEN 0 THEN ? ELSE ? END",
-                    (*application, latest_ns - unproven_ns, latest_ns - endpoints_ns),
+                    (*application, *since),
                 )
             )
             exchanges, noise = exchanges + gone.exchanges, noise + gone.noise
         return Removed(exchanges, noise)
+
+    def remove_longest_unseen(self, part: int, *, with_endpoint: bool) -> Removed:
+        """Delete one in *part* of the places; see ``PlaceTable``."""
+        return self._removed(self._places.remove_longest_unseen(part, with_endpoint=with_endpoint))
 
     def rename_host(self, scope: Scope, host: str) -> None:
         """Give a host another name."""
@@ -417,9 +434,13 @@ class EndpointTable:
         """Delete an endpoint that has no places any more, and lead its number to *new*, 0 for nowhere."""
         execute = self._connection.execute
         execute("DELETE FROM event WHERE endpoint = ?", (endpoint,))
-        execute("DELETE FROM endpoint WHERE id = ?", (endpoint,))
         execute("UPDATE endpoint_redirect SET new_endpoint = ? WHERE new_endpoint = ?", (new, endpoint))
-        execute("INSERT OR REPLACE INTO endpoint_redirect VALUES (?, ?)", (endpoint, new))
+        execute(
+            "INSERT INTO endpoint_redirect (old_endpoint, new_endpoint, exchanges)"
+            " SELECT id, ?, exchanges FROM endpoint WHERE id = ?",
+            (new, endpoint),
+        )
+        execute("DELETE FROM endpoint WHERE id = ?", (endpoint,))
 
     def _event(self, endpoint: int, time_ns: int, kind: str, detail: str) -> None:
         self._connection.execute(
@@ -431,6 +452,15 @@ class EndpointTable:
         """Delete the oldest events past their number."""
         self._connection.execute(
             "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?", (MAX_EVENTS,)
+        )
+
+    def prune_redirects(self) -> None:
+        """Forget where the least used endpoints went, past their number; never the highest number given."""
+        self._connection.execute(
+            "DELETE FROM endpoint_redirect WHERE old_endpoint IN"
+            " (SELECT old_endpoint FROM endpoint_redirect ORDER BY exchanges DESC, old_endpoint DESC"
+            " LIMIT -1 OFFSET ?) AND old_endpoint != (SELECT max(old_endpoint) FROM endpoint_redirect)",
+            (MAX_REDIRECTS,),
         )
 
 

@@ -63,12 +63,11 @@ def read_events(
     *,
     endpoint: int | None = None,
     kind: str = "",
-    since_ns: int = 0,
     limit: int = 100,
     offset: int = 0,
 ) -> tuple[int, list[EventRow]]:
     """Return how many events there are, and some of them, newest first."""
-    where, values = _events_where(endpoint, kind, since_ns)
+    where, values = _events_where(endpoint, kind)
     (total,) = connection.execute(f"SELECT count(*) FROM event WHERE {where}", values).fetchone()
     rows = connection.execute(
         f"{_EVENTS} WHERE {where} ORDER BY {_NEWEST} LIMIT ? OFFSET ?", [*values, limit, offset]
@@ -80,9 +79,15 @@ def read_event_ids(
     connection: sqlite3.Connection, *, endpoint: int | None = None, kind: str = ""
 ) -> Iterator[int]:
     """Yield the numbers of the events that there are, newest first."""
-    where, values = _events_where(endpoint, kind, 0)
+    where, values = _events_where(endpoint, kind)
     for (identity,) in connection.execute(f"SELECT id FROM event WHERE {where} ORDER BY {_NEWEST}", values):
         yield identity
+
+
+def read_events_after(connection: sqlite3.Connection, number: int, limit: int) -> list[EventRow]:
+    """Return the events after that of *number*, the first ones first."""
+    rows = connection.execute(f"{_EVENTS} WHERE event.id > ? ORDER BY event.id LIMIT ?", (number, limit))
+    return [EventRow(*row) for row in rows]
 
 
 def read_events_by_id(connection: sqlite3.Connection, identities: Sequence[int]) -> dict[int, EventRow]:
@@ -99,9 +104,9 @@ _EVENTS = (
 _NEWEST = "event.time_ns DESC, event.id DESC"
 
 
-def _events_where(endpoint: int | None, kind: str, since_ns: int) -> tuple[str, list[str | int]]:
-    parts: list[str] = ["event.time_ns >= ?"]
-    values: list[str | int] = [since_ns]
+def _events_where(endpoint: int | None, kind: str) -> tuple[str, list[str | int]]:
+    parts: list[str] = ["TRUE"]
+    values: list[str | int] = []
     if endpoint is not None:
         parts.append("event.endpoint = ?")
         values.append(endpoint)

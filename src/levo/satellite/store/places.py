@@ -159,6 +159,15 @@ class PlaceTable:
             scope,
         )
 
+    def remove_longest_unseen(self, part: int, *, with_endpoint: bool) -> Removed:
+        """Delete one in *part* of the places, those not seen for longest: of endpoints, or of none."""
+        which = "endpoint != 0" if with_endpoint else "endpoint = 0"
+        return self.remove(
+            f"id IN (SELECT id FROM place WHERE {which} ORDER BY last_seen_ns, id"
+            f" LIMIT (SELECT (count(*) + {part - 1}) / {part} FROM place WHERE {which}))",
+            (),
+        )
+
     def remove(self, which: str, values: tuple[object, ...]) -> Removed:
         """Delete the places for which the SQL condition *which* holds, *values* in its place holders."""
         rows = self._connection.execute(

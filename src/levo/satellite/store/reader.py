@@ -6,6 +6,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import time
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from levo.satellite.store.learned import (
     read_description,
     read_event_ids,
     read_events,
+    read_events_after,
     read_events_by_id,
     read_operations,
     read_operations_of,
@@ -44,6 +46,7 @@ from levo.satellite.store.sensitive import (
     read_sensitive_ids,
     read_sure,
 )
+from levo.satellite.store.storage import Storage, read_storage
 from levo.satellite.store.traffic import WHOLE_CATALOG, read_most_errors, read_traffic
 from levo.satellite.store.userdata.database import USERDATA_NAME, row_number
 from levo.satellite.store.writer import SensorState
@@ -119,6 +122,17 @@ class EndpointRow(msgspec.Struct, frozen=True):
         return {name: exchanges for name, exchanges in classes.items() if exchanges}
 
 
+class NewEndpoints(msgspec.Struct, frozen=True):
+    """The endpoints that were found after some other one."""
+
+    last: int
+    """The last number of an endpoint."""
+    applications: dict[str, int]
+    """How many were found, by application, most first."""
+    rows: list[EndpointRow]
+    """Some of them, the first first."""
+
+
 def _class_of(status: str) -> str:
     if status == INVALID:
         return INVALID
@@ -159,7 +173,7 @@ def _refused_row(row: tuple[Any, ...]) -> RefusedRow:
     organization, environment, application, host, method = place
     return RefusedRow(
         organization, environment, application, host, method, shown_place(path_key), exchanges,
-        _read_statuses(statuses), first_seen_ns, last_seen_ns,
+        _read_statuses(statuses), *_by_now(first_seen_ns, last_seen_ns),
     )  # fmt: skip
 
 
@@ -212,7 +226,12 @@ class SensorRow(msgspec.Struct, frozen=True):
     last_seen_ns: int
     attributes: dict[str, str]
     metrics: list[MetricValue]
+    """Of its newest report."""
     run: Run = Run()
+    cut: int = 0
+    """Series of that report that found no room."""
+    skew_ns: int | None = None
+    """By how much its clock is ahead of the Satellite's; None if not known."""
 
     @property
     def key(self) -> SensorKey:
@@ -473,15 +492,17 @@ class CatalogReader:
         *,
         endpoint: int | None = None,
         kind: str = "",
-        since_ns: int = 0,
         limit: int = 100,
         offset: int = 0,
     ) -> tuple[int, list[EventRow]]:
         """Return how many changes there are, and some of them, newest first."""
         with self._connection() as connection:
-            return read_events(
-                connection, endpoint=endpoint, kind=kind, since_ns=since_ns, limit=limit, offset=offset
-            )
+            return read_events(connection, endpoint=endpoint, kind=kind, limit=limit, offset=offset)
+
+    def events_after(self, number: int, limit: int) -> list[EventRow]:
+        """Return the changes that were found after that of *number*, the first ones first."""
+        with self._connection() as connection:
+            return read_events_after(connection, number, limit)
 
     def each_event(self, *, endpoint: int | None = None, kind: str = "") -> Iterator[EventRow]:
         """Yield all changes that there are now, newest first, as :meth:`each_endpoint` does."""
@@ -553,7 +574,7 @@ class CatalogReader:
                 f" max(last_seen_ns) {grouped} ORDER BY 1, 2, 3 LIMIT ? OFFSET ?",
                 (limit, offset),
             ).fetchall()
-            return total, [ApplicationRow(*row) for row in rows]
+            return total, [ApplicationRow(*row[:5], *_by_now(*row[5:])) for row in rows]
 
     def sensors(self, *, limit: int = 100, offset: int = 0) -> tuple[int, list[SensorRow]]:
         """Return how many sensors there are, and *limit* of them from *offset* on, last heard of first."""
@@ -571,7 +592,7 @@ class CatalogReader:
         with self._connection() as connection:
             rows = connection.execute(
                 "SELECT organization, sensor, instance FROM sensor"
-                " WHERE stopped_ns = 0 AND last_seen_ns >= ? AND last_seen_ns < ?",
+                " WHERE (stopped_ns = 0) = 1 AND last_seen_ns >= ? AND last_seen_ns < ?",
                 (since_ns, until_ns),
             ).fetchall()
         return {SensorKey(*row) for row in rows}
@@ -612,6 +633,32 @@ class CatalogReader:
                 found.update(row[0] for row in rows)
         return found
 
+    def newest(self, before_ns: int | None = None) -> tuple[int, int]:
+        """Return the last number of an endpoint, and that of a change: of all, or of those before a time."""
+        with self._connection() as connection:
+            found = []
+            for table, time in (("endpoint", "first_seen_ns"), ("event", "time_ns")):
+                where, values = ("", ()) if before_ns is None else (f"WHERE {time} < ?", (before_ns,))
+                row = connection.execute(f"SELECT ifnull(max(id), 0) FROM {table} {where}", values)
+                found.append(int(row.fetchone()[0]))
+        return found[0], found[1]
+
+    def found_after(self, number: int, limit: int) -> NewEndpoints:
+        """Return the endpoints that were found after that of *number*, *limit* of them in full."""
+        found = (
+            "FROM endpoint WHERE id > ?"
+            " AND EXISTS (SELECT 1 FROM event WHERE endpoint = endpoint.id AND kind = 'endpoint')"
+        )
+        with self._connection() as connection:
+            (last,) = connection.execute("SELECT ifnull(max(id), 0) FROM endpoint").fetchone()
+            applications = connection.execute(
+                f"SELECT application, count(*) {found} GROUP BY 1 ORDER BY 2 DESC, 1", (number,)
+            ).fetchall()
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} {found} ORDER BY id LIMIT ?", (number, limit)
+            ).fetchall()
+            return NewEndpoints(last, dict(applications), _with_statuses(connection, rows))
+
     def each_sensor(self) -> Iterator[SensorRow]:
         """Yield all runs of sensors that there are now, last heard of first, a few in memory at a time."""
         with self._connection() as connection:
@@ -630,6 +677,11 @@ class CatalogReader:
                 ).fetchall()
             rows = {(row[1], row[2], row[0]): row[1:] for row in found}
             yield from (_sensor_row(rows[key]) for key in part if key in rows)
+
+    def storage(self) -> Storage:
+        """Return how much room the catalog takes, and how much is left."""
+        with self._connection() as connection:
+            return read_storage(connection, self._path)
 
     def summary(self) -> Summary:
         """Return the catalog in numbers."""
@@ -650,7 +702,8 @@ class CatalogReader:
             ).fetchone()
             counters = dict(connection.execute("SELECT name, value FROM counter ORDER BY name").fetchall())
             connection.execute("COMMIT")
-        return Summary(revision, endpoints, applications, sensors, exchanges, errors, first, last, counters)
+        seen = _by_now(first, last)
+        return Summary(revision, endpoints, applications, sensors, exchanges, errors, *seen, counters)
 
     def names(self, column: str, limit: int = 200) -> list[str]:
         """Return the different values of *column*, one of ``environment``, ``application`` and ``method``."""
@@ -733,7 +786,16 @@ def _with_statuses(connection: sqlite3.Connection, rows: Sequence[_Columns]) -> 
     )
     for endpoint, status, exchanges in found:
         statuses[endpoint][status_name(status)] = exchanges
-    return [EndpointRow(*row[:-1], statuses[row[0]], schemes_of(row[-1])) for row in rows]
+    return [
+        EndpointRow(*row[:9], *_by_now(*row[9:11]), row[11], statuses[row[0]], schemes_of(row[12]))
+        for row in rows
+    ]
+
+
+def _by_now(first_ns: int, last_ns: int) -> tuple[int, int]:
+    """Return when something was seen first and last; later than now is from a clock that was ahead."""
+    now_ns = time.time_ns()
+    return min(first_ns, now_ns), min(last_ns, now_ns)
 
 
 _SENSOR = "organization, sensor, first_seen_ns, last_seen_ns, report"
@@ -745,4 +807,6 @@ def _sensor_row(row: tuple[str, str, int, int, bytes]) -> SensorRow:
         MetricValue(name, labels, time, value) for name, labels, time, value in sorted(state.values, key=str)
     ]
     attributes = {name: value for name, (_, value) in sorted(state.attributes.items())}
-    return SensorRow(row[0], row[1], row[2], row[3], attributes, metrics, state.run)
+    skew_ns = max((skew_ns for _, _, skew_ns in state.skews), default=None)
+    seen = _by_now(row[2], row[3])
+    return SensorRow(row[0], row[1], *seen, attributes, metrics, state.run, state.cut, skew_ns)

@@ -161,7 +161,10 @@ def _restart(connection: sqlite3.Connection, key: bytes, new: bytes) -> Rotation
     unnamed = f"substr(host, 1, 1) = '{UNNAMED}'"
     marked = "(instr(path_key, '/#/?') OR instr(path_key, '/#grpc/') AND instr(path_key, '/?'))"
     gone = f"{unnamed} OR id IN (SELECT endpoint FROM place WHERE {marked})"
-    execute(f"INSERT OR REPLACE INTO endpoint_redirect SELECT id, 0 FROM endpoint WHERE {gone}")
+    execute(
+        "INSERT OR REPLACE INTO endpoint_redirect (old_endpoint, new_endpoint, exchanges)"
+        f" SELECT id, 0, exchanges FROM endpoint WHERE {gone}"
+    )
     execute(f"DELETE FROM endpoint WHERE {gone}")
     unproven = execute(f"DELETE FROM place WHERE unproven OR {unnamed} OR {marked}").rowcount
     for table_name in ("paths", "path_log"):

@@ -12,7 +12,7 @@ from levo.errors import LevoError
 from levo.satellite.learn.columns import joined_callers
 from levo.satellite.learn.paths.known import anonymous_pattern
 from levo.satellite.learn.state import counted_weight
-from levo.satellite.store import names, traffic
+from levo.satellite.store import names, retention, storage, traffic
 
 DATABASE_NAME = "catalog.sqlite3"
 
@@ -243,6 +243,17 @@ _STEPS = (
     """,
     # 12: names, which need a proof from now on; those that are text stay text (``NameTable.start``)
     names.SCHEMA + "ALTER TABLE paths ADD COLUMN marked INTEGER NOT NULL DEFAULT 0;",
+    # 13: what is asked for each endpoint that goes; how much the endpoint was used that a redirect leads from
+    """
+    CREATE INDEX event_endpoint ON event (endpoint);
+    CREATE INDEX endpoint_redirect_new ON endpoint_redirect (new_endpoint);
+    ALTER TABLE endpoint_redirect ADD COLUMN exchanges REAL NOT NULL DEFAULT 0;
+    """,
+    # 14: the times at which something was learned, and the room that it took; which sensors stopped, or have
+    # been silent for longest
+    retention.SCHEMA
+    + storage.SCHEMA
+    + "CREATE INDEX sensor_heard ON sensor (stopped_ns = 0, last_seen_ns);",
 )
 
 VERSION = len(_STEPS)
@@ -264,6 +275,8 @@ _SEEN_BY_ONE = {
     "event": _OF_ENDPOINT,
     "sensitive_field": _OF_ENDPOINT,
     "fact": "SELECT * FROM main.{0}",
+    "learned_step": _OF_NOBODY,
+    "size_of_day": _OF_NOBODY,
     "rollup": _OF_PLACE + " UNION ALL SELECT * FROM main.{0} WHERE place ="
     " (SELECT -id FROM main.organization WHERE name = {1})",
     "endpoint_redirect": f"SELECT * FROM main.{{0}} WHERE new_endpoint IN {_ITS_ENDPOINTS}",
@@ -288,6 +301,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(path, isolation_level=None, timeout=30, cached_statements=256)
         try:
+            storage.prepare(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")

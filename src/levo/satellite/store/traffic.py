@@ -8,11 +8,9 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from levo.satellite.learn.columns import joined_latency, pack_latency
-from levo.satellite.learn.traffic import MINUTE_S, Traffic
+from levo.satellite.learn.traffic import Traffic
+from levo.satellite.store.retention import SIZES, forget_steps, kept_since_s
 
-HOUR_S, DAY_S = 3600, 86_400
-KEPT_S = {MINUTE_S: 3 * HOUR_S, HOUR_S: 8 * DAY_S, DAY_S: 400 * DAY_S}
-"""How long rollups are kept, by their size in seconds."""
 WHOLE_CATALOG = 0
 """Stands in for a place's id for the sum over all."""
 
@@ -51,11 +49,11 @@ def add_traffic(connection: sqlite3.Connection, place: int, by_minute: Mapping[i
     if len(by_minute) == 1:
         ((minute, traffic),) = by_minute.items()
         columns = _columns_of(traffic)
-        rows = [(place, size, minute // size * size, *columns) for size in KEPT_S]
+        rows = [(place, size, minute // size * size, *columns) for size in SIZES]
     else:
         rows = [
             (place, size, start, *_columns_of(traffic))
-            for size in KEPT_S
+            for size in SIZES
             for start, traffic in _sums_of(by_minute, size).items()
         ]
     connection.executemany(_ADD, rows)
@@ -91,14 +89,17 @@ def count_traffic(connection: sqlite3.Connection, place: int, organization: str)
         connection.execute(f"{_COPY} WHERE place = ? {_ADDED}", (total, place))
 
 
-def prune_traffic(connection: sqlite3.Connection, now_s: int) -> int:
-    """Delete what is older than it is kept; return how many rollups that was."""
-    return sum(
-        connection.execute(
-            "DELETE FROM rollup WHERE size_s = ? AND start_s < ?", (size, now_s - kept)
-        ).rowcount
-        for size, kept in KEPT_S.items()
-    )
+def prune_traffic(connection: sqlite3.Connection, kept_s: Mapping[int, int], now_s: int) -> int:
+    """Delete rollups older than they are kept, by their size (``store.retention``); return how many."""
+    pruned = 0
+    for size, kept in kept_s.items():
+        since_s = kept_since_s(connection, size, kept, now_s)
+        if since_s is not None:
+            pruned += connection.execute(
+                "DELETE FROM rollup WHERE size_s = ? AND start_s < ?", (size, since_s)
+            ).rowcount
+            forget_steps(connection, size, since_s)
+    return pruned
 
 
 def read_traffic(

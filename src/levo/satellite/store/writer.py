@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import math
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
 
 import msgspec
 
@@ -26,19 +26,30 @@ from levo.satellite.learn import (
     State,
     TemplateDecision,
     decide_templates,
-    merge_sensor,
+    follow_sensor,
     runs_before,
 )
 from levo.satellite.learn.decisions import rules_version
 from levo.satellite.learn.schema import DamagedKnowledge
+from levo.satellite.learn.sensors import NO_REPORT, SILENT_NS, is_skewed
+from levo.satellite.learn.trace import CLOCK_TOLERANCE_NS, NOT_SET_NS
+from levo.satellite.learn.traffic import MINUTE_S
 from levo.satellite.queue import Position
 from levo.satellite.store.endpoints import EndpointTable
 from levo.satellite.store.hosts import Admission, HostBook, Limits
 from levo.satellite.store.names import NameTable
 from levo.satellite.store.paths import NOTHING_SAID, UNDECIDED, PathTable, read_overrides, read_words
 from levo.satellite.store.places import SCOPE, PlaceTable, Removed
+from levo.satellite.store.retention import DAY_S, HOUR_S, Retention, kept_since_ns, note_steps
 from levo.satellite.store.schema import open_for_writing
 from levo.satellite.store.sensitive import SensitiveTable
+from levo.satellite.store.storage import (
+    drop_oldest_changes,
+    drop_oldest_steps,
+    give_back,
+    note_size,
+    stored_bytes,
+)
 from levo.satellite.store.traffic import prune_traffic
 from levo.satellite.store.userdata.database import USERDATA_NAME
 from levo.satellite.store.userdata.decisions import rename_hosts
@@ -51,6 +62,7 @@ OCTETS_IN_MEMORY = 12
 MAX_SENSORS = 10_000
 MAX_RUNS = 64
 """Runs kept of one sensor id that overlap."""
+_STEPS_AT_ONCE = 10
 MAX_DELIVERIES = 20_000
 """Deliveries remembered, so that one that comes again changes nothing."""
 
@@ -70,14 +82,6 @@ class Commit:
     position: Position
 
 
-class Retention(NamedTuple):
-    """How long after it was seen last something is kept."""
-
-    endpoints_ns: int
-    unproven_ns: int
-    """Of places that no endpoint has: they were only refused, or answered as absent."""
-
-
 class SensorState(msgspec.Struct):
     """How a sensor's report is stored."""
 
@@ -86,6 +90,10 @@ class SensorState(msgspec.Struct):
     values: list[tuple[str, dict[str, str], int, float]]
     """Metric name, labels, time (ns), value."""
     run: Run = Run()
+    reported: tuple[int, int] = (0, 0)
+    cut: int = 0
+    skews: tuple[tuple[int, int, int], ...] = ()
+    """As in :class:`SensorReport`."""
 
 
 class CatalogWriter:
@@ -215,6 +223,11 @@ class CatalogWriter:
         """Return what uploaded descriptions and users say about the paths of *scope*; users come last."""
         return read_overrides(self._connection, self._userdata, scope)
 
+    def agreed_ns(self) -> int:
+        """Return when the clock of a sender agreed with ours last, as of the last commit; 0 if never."""
+        row = self._connection.execute("SELECT value FROM fact WHERE name = 'agreed'").fetchone()
+        return 0 if row is None else int(row[0])
+
     def is_known(self, digest: bytes) -> bool:
         """Whether a delivery of this digest was committed before."""
         row = self._connection.execute("SELECT 1 FROM delivery WHERE digest = ?", (digest,)).fetchone()
@@ -227,11 +240,13 @@ class CatalogWriter:
         *,
         decide: Decide | None = None,
         deliveries: Iterable[bytes] = (),
+        agreed_ns: int = 0,
     ) -> Commit:
         """Add *delta* to the catalog and move the checkpoint to *position*, both or neither, durably.
 
         *decide* chooses the hosts that are decided on now and decides (None: on all that are pending), and
-        *deliveries* are the digests of what was learned from. The places of *delta* are stored as they are;
+        *deliveries* are the digests of what was learned from, and *agreed_ns* is remembered (see
+        :meth:`agreed_ns`). The places of *delta* are stored as they are;
         what depends on decisions is worked out anew for the hosts that are decided on.
 
         Raises:
@@ -276,7 +291,8 @@ class CatalogWriter:
                 word = words.get(scope, NOTHING_SAID) if scope in decided else UNDECIDED
                 new = None if scope in renamed else delta.paths.get(scope)
                 self._paths.save(scope, new, decided=word)
-            refused_sensors = self._add_sensors(delta.sensors.items())
+            note_steps(connection, delta)
+            refused_sensors, displaced_sensors = self._add_sensors(delta.sensors.items())
             self._add_counters(
                 learned_traces=delta.traces,
                 learned_exchanges=delta.exchanges,
@@ -290,11 +306,12 @@ class CatalogWriter:
                 host_limit_exchanges=admission.shared,
                 noise_exchanges=noise + added.noise,
                 sensor_limit_reports=refused_sensors,
+                displaced_sensors=displaced_sensors,
+                unknown_path_exchanges=delta.unknown_path_exchanges,
                 unproven_names_dropped=self._names.take_dropped(),
             )
             self._add_deliveries(deliveries)
-            if not self._paths.pending - decisions.keys():
-                connection.execute("INSERT OR REPLACE INTO fact VALUES ('rules', ?)", (rules_version(),))
+            self._note_facts(agreed_ns, all_decided=not self._paths.pending - decisions.keys())
             changed = not delta.is_empty or bool(decisions)
             connection.execute(
                 "UPDATE checkpoint SET segment = ?, offset = ?, revision = revision + ?",
@@ -472,6 +489,12 @@ class CatalogWriter:
             [(name,) for name in sorted(changed)],
         )
 
+    def _note_facts(self, agreed_ns: int, *, all_decided: bool) -> None:
+        facts = {"agreed": str(agreed_ns)} if agreed_ns else {}
+        if all_decided:
+            facts["rules"] = rules_version()
+        self._connection.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?)", facts.items())
+
     def _add_deliveries(self, digests: Iterable[bytes]) -> None:
         (number,) = self._connection.execute("SELECT ifnull(max(number), 0) FROM delivery").fetchone()
         self._connection.executemany(
@@ -480,20 +503,104 @@ class CatalogWriter:
         )
         self._connection.execute("DELETE FROM delivery WHERE number <= ?", (number - MAX_DELIVERIES,))
 
-    def prune(self, now_ns: int, retention: Retention | None = None) -> int:
+    def prune(self, now_ns: int, retention: Retention | None = None, *, is_right: bool = False) -> int:
         """Delete rollups that are older than they are kept, and old pages; return how many.
 
-        With a *retention*, what was not seen for so long goes, too.
+        With a *retention*, what was not seen for so long goes, too. If *now_ns* *is_right*, what is said to
+        have been seen later was learned while a clock was ahead, and was seen by now.
         """
+        if is_right:
+            self._change(lambda: self._take_back_the_future(now_ns))
         self._endpoints.prune_events()
+        self._endpoints.prune_redirects()
         if retention is not None:
+            since_ns = kept_since_ns(self._connection, retention.changes_ns, now_ns)
+            self._connection.execute(
+                "DELETE FROM event WHERE time_ns < ? AND kind != 'endpoint'", (since_ns,)
+            )
             self._change(
                 lambda: self._endpoints.remove_unseen(now_ns, retention.endpoints_ns, retention.unproven_ns)
             )
             self._remove_empty_hosts()
-        pruned = prune_traffic(self._connection, now_ns // 1_000_000_000)
+            self._expire_sensors(now_ns, retention)
+        kept = retention or Retention()
+        pruned = prune_traffic(self._connection, kept.rollups_s(), now_ns // 1_000_000_000)
+        note_size(self._connection, now_ns // 1_000_000_000)
+        give_back(self._connection, self._path)
         self._empty_log()
         return pruned
+
+    def keep_within(self, most_bytes: int) -> dict[str, int]:
+        """Delete until what is kept takes at most *most_bytes*, the least worth first; return what went.
+
+        In this order, each as far as it goes before the next: traffic by the minute but the last hour, paths
+        that were only refused, traffic by the hour but the last two days, changes, traffic by the day but
+        the last month, endpoints that were not seen for longest. At most some steps at once: each takes a
+        quarter of a kind, of endpoints a 20th.
+        """
+        connection = self._connection
+        steps = (
+            ("rollups by the minute", lambda: drop_oldest_steps(connection, MINUTE_S, 60)),
+            ("refused paths", lambda: self._give_up_places(4, with_endpoint=False)),
+            ("rollups by the hour", lambda: drop_oldest_steps(connection, HOUR_S, 48)),
+            ("changes", lambda: drop_oldest_changes(connection)),
+            ("rollups by the day", lambda: drop_oldest_steps(connection, DAY_S, 30)),
+            ("endpoints", lambda: self._give_up_places(20, with_endpoint=True)),
+        )
+        gone: Counter[str] = Counter()
+        left = _STEPS_AT_ONCE
+        for what, step in steps:
+            while left and stored_bytes(connection) > most_bytes and (rows := step()):
+                gone[what] += rows
+                left -= 1
+        if gone:
+            self._remove_empty_hosts()
+            self._add_counters(given_up_rows=gone.total())
+            give_back(connection, self._path)
+            self._empty_log()
+        return dict(gone)
+
+    def _give_up_places(self, part: int, *, with_endpoint: bool) -> int:
+        """Delete one in *part* of the places of endpoints, or of none; return how many."""
+        which = "endpoint != 0" if with_endpoint else "endpoint = 0"
+
+        def count() -> int:
+            return int(
+                self._connection.execute(f"SELECT count(*) FROM place WHERE {which}").fetchone()[0]
+            )
+
+        before = count()
+        self._change(partial(self._endpoints.remove_longest_unseen, part, with_endpoint=with_endpoint))
+        return before - count()
+
+    def _take_back_the_future(self, now_ns: int) -> Removed:
+        """Note that nothing was seen after *now_ns*, nor before the clock was set for the first time."""
+        late_ns = now_ns + CLOCK_TOLERANCE_NS
+        for table in ("place", "endpoint", "sensor"):
+            self._connection.execute(
+                f"UPDATE {table} SET first_seen_ns = min(first_seen_ns, ?1), last_seen_ns = ?1"
+                " WHERE last_seen_ns > ?2",
+                (now_ns, late_ns),
+            )
+            self._connection.execute(
+                f"UPDATE {table} SET first_seen_ns = last_seen_ns WHERE first_seen_ns = ?", (NOT_SET_NS,)
+            )
+        self._connection.execute("UPDATE event SET time_ns = ? WHERE time_ns > ?", (now_ns, late_ns))
+        return Removed()
+
+    def _expire_sensors(self, now_ns: int, retention: Retention) -> None:
+        """Delete the sensors that stopped, or were last heard, longer ago than they are kept."""
+        connection = self._connection
+        gone = 0
+        for is_open, kept_ns in ((0, retention.stopped_sensors_ns), (1, retention.sensors_ns)):
+            since_ns = kept_since_ns(connection, kept_ns, now_ns)
+            if since_ns is not None:
+                gone += connection.execute(
+                    "DELETE FROM sensor WHERE (stopped_ns = 0) = ? AND last_seen_ns < ?", (is_open, since_ns)
+                ).rowcount
+        if gone:
+            self._sensors -= gone
+            self._add_counters(expired_sensors=gone)
 
     def close(self) -> None:
         """Close the database. Legal twice."""
@@ -514,14 +621,16 @@ class CatalogWriter:
     ) -> None:
         self.close()
 
-    def _add_sensors(self, reports: Iterable[tuple[tuple[str, str, str], SensorReport]]) -> int:
-        """Return the reports of sensors that the full catalog could not take."""
-        refused = 0
+    def _add_sensors(self, reports: Iterable[tuple[tuple[str, str, str], SensorReport]]) -> tuple[int, int]:
+        """Return the reports of sensors that found no room, and the sensors that made room."""
+        refused = displaced = 0
         for (organization, sensor, instance), report in reports:
             known = self._runs(organization, sensor)
             mine = known.pop(instance, None)
             if mine is not None:
-                report = merge_sensor(mine, report)
+                report = follow_sensor(mine, report)
+            elif report.reported == NO_REPORT and any(is_skewed(each) for each in known.values()):
+                continue  # its times would be compared with those of another clock; its metrics will tell
             else:
                 is_current, predecessor = runs_before([each.run for each in known.values()], report.run)
                 if not is_current:
@@ -530,9 +639,14 @@ class CatalogWriter:
                     self._forget_run(organization, sensor, predecessor.instance)
                     first_ns = known[predecessor.instance].first_seen_ns
                     report = replace(report, first_seen_ns=min(first_ns, report.first_seen_ns))
-                elif self._sensors >= MAX_SENSORS or len(known) >= MAX_RUNS:
+                elif len(known) >= MAX_RUNS:
                     refused += 1
                     continue
+                elif self._sensors >= MAX_SENSORS:
+                    if not self._forget_longest_silent(report.last_seen_ns):
+                        refused += 1
+                        continue
+                    displaced += 1
                 self._sensors += 1
             self._connection.execute(
                 "INSERT OR REPLACE INTO sensor VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -546,7 +660,21 @@ class CatalogWriter:
                     _pack_sensor(report),
                 ),
             )
-        return refused
+        return refused, displaced
+
+    def _forget_longest_silent(self, now_ns: int) -> bool:
+        """Make room for a sensor: one that stopped goes first, else the one that has been silent longest.
+
+        Return whether there was one. One that reports does not go.
+        """
+        row = self._connection.execute(
+            "SELECT organization, sensor, instance, stopped_ns, last_seen_ns FROM sensor"
+            " ORDER BY stopped_ns = 0, last_seen_ns LIMIT 1"
+        ).fetchone()
+        if row is None or (not row[3] and now_ns - row[4] <= SILENT_NS):
+            return False
+        self._forget_run(*row[:3])
+        return True
 
     def _runs(self, organization: str, sensor: str) -> dict[str, SensorReport]:
         """Return what is stored of a sensor, by instance."""
@@ -573,7 +701,10 @@ class CatalogWriter:
 
 def _pack_sensor(report: SensorReport) -> bytes:
     values = [(name, dict(labels), time, value) for (name, labels), (time, value) in report.values.items()]
-    return msgspec.msgpack.encode(SensorState(dict(report.attributes), values, report.run))
+    state = SensorState(
+        dict(report.attributes), values, report.run, report.reported, report.cut, report.skews
+    )
+    return msgspec.msgpack.encode(state)
 
 
 def _unpack_sensor(row: tuple[int, int, bytes]) -> SensorReport:
@@ -581,4 +712,6 @@ def _unpack_sensor(row: tuple[int, int, bytes]) -> SensorReport:
     values = {
         (name, tuple(sorted(labels.items()))): (time, value) for name, labels, time, value in state.values
     }
-    return SensorReport(row[0], row[1], state.attributes, values, state.run)
+    return SensorReport(
+        row[0], row[1], state.attributes, values, state.run, state.reported, state.cut, state.skews
+    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from levo.satellite.catalog.series import QUANTILES, TrafficSeries
+from levo.satellite.catalog.series import EVERYTHING, QUANTILES, TrafficSeries
 from levo.satellite.learn.traffic import Traffic, latency_quantile
 from levo.satellite.web.render import milliseconds
 
@@ -132,6 +132,8 @@ def _name(share: float) -> str:
 def _moment(time_s: int, name: str) -> str:
     """Return a time on the axis of the range *name*, in :data:`ZONE`."""
     moment = datetime.fromtimestamp(time_s, UTC)
+    if name == EVERYTHING:
+        return moment.strftime("%Y-%m-%d")
     return moment.strftime("%b %d" if name in ("90d", "7d") else "%H:%M")
 
 

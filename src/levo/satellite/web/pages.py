@@ -12,7 +12,7 @@ from levo.satellite.catalog.fleet import Fleet, fleet_of
 from levo.satellite.catalog.place import place_of
 from levo.satellite.catalog.sensitive import sensitive_of
 from levo.satellite.catalog.sensors import sensor_view
-from levo.satellite.catalog.series import RANGES, range_start, read_series
+from levo.satellite.catalog.series import RANGES, TrafficSeries, read_series
 from levo.satellite.catalog.ttl_cache import TtlCache
 from levo.satellite.learn.paths.explain import explain
 from levo.satellite.readiness import Cause, Readiness
@@ -21,7 +21,7 @@ from levo.satellite.store.traffic import WHOLE_CATALOG
 from levo.satellite.store.userdata import Decisions, Views
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import CatalogPages, Catalogs
-from levo.satellite.web.charts import Chart, chart
+from levo.satellite.web.charts import chart
 from levo.satellite.web.problems import BadParameter
 from levo.satellite.web.render import SECOND_NS, Renderer, link
 
@@ -69,18 +69,20 @@ class Pages(CatalogPages):
         new_total, newest = reader.endpoints(
             EndpointFilter(new_since_ns=now_ns - DAY_NS), sort="first_seen", limit=6
         )
+        series = self._series(reader, chosen, summary.first_seen_ns)
         fleet = self._fleets.get((reader.organization,), lambda: fleet_of(reader.each_sensor(), now_ns))
         return self._renderer.page(
             request,
             "overview.html",
             summary=summary,
-            chart=self._chart(reader, chosen, summary.first_seen_ns),
+            unknown_paths=summary.counters.get("unknown_path_exchanges", 0),
+            chart=chart(series),
             ranges=list(RANGES),
             chosen=chosen,
             link=lambda **changes: link({}, **changes),
             new_total=new_total,
             newest=newest or reader.endpoints(EndpointFilter(), sort="first_seen", limit=6)[1],
-            failing=reader.most_errors(size_s, range_start(chosen, now_ns // SECOND_NS)),
+            failing=reader.most_errors(size_s, series.start_s),
             applications=reader.applications(limit=8)[1],
             sensors=fleet.latest,
             sensor_count=fleet.sensors,
@@ -146,7 +148,7 @@ class Pages(CatalogPages):
             path=path or row.path,
             state=state,
             decisions=decisions,
-            chart=self._chart(reader, chosen, reader.first_seen_ns(application), row.id),
+            chart=chart(self._series(reader, chosen, reader.first_seen_ns(application), row.id)),
             ranges=list(RANGES),
             chosen=chosen,
             link=lambda **changes: link({}, **changes),
@@ -203,8 +205,8 @@ class Pages(CatalogPages):
             raise BadParameter("range", f"must be one of {', '.join(RANGES)}")
         return chosen
 
-    def _chart(
+    def _series(
         self, reader: CatalogReader, chosen: str, first_ns: int, endpoint: int = WHOLE_CATALOG
-    ) -> Chart:
+    ) -> TrafficSeries:
         now_s = self._renderer.clock_ns() // SECOND_NS
-        return chart(read_series(reader, chosen, now_s, first_ns // SECOND_NS, endpoint))
+        return read_series(reader, chosen, now_s, first_ns // SECOND_NS, endpoint)

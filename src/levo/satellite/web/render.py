@@ -65,6 +65,7 @@ class Renderer:
             "percent": percent,
             "pace": pace,
             "duration": duration,
+            "apart": apart,
             "kind": lambda name: name.replace("-", " "),
             "day": lambda time_ns: day(time_ns, clock_ns()),
             "timestamp": timestamp,
@@ -191,6 +192,11 @@ def duration(seconds: float) -> str:
                 return f"{math.floor(seconds / size * 10) / 10:.1f} {unit}"
             return f"{seconds // size:.0f} {unit}"
     return f"{seconds // 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+def apart(seconds: float) -> str:
+    """By how much one clock is ahead of another, for people."""
+    return f"{duration(abs(seconds))} {'ahead' if seconds > 0 else 'behind'}"
 
 
 def moment(time_ns: int) -> str:

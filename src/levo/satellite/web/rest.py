@@ -118,6 +118,8 @@ def sensor_document(view: SensorView) -> dict[str, Any]:
         "stopped": timestamp(view.stopped_ns) if view.stopped_ns else None,
         "first_seen": timestamp(row.first_seen_ns),
         "last_seen": timestamp(row.last_seen_ns),
+        "clock_ahead_seconds": None if row.skew_ns is None else round(row.skew_ns / 1e9, 3),
+        "series_left_out": row.cut,
         "attributes": row.attributes,
         "metrics": [
             {
@@ -204,6 +206,8 @@ SENSORS = Table(
         "stopped",
         "first_seen",
         "last_seen",
+        "clock_ahead_seconds",
+        "series_left_out",
         "attributes",
         "metrics",
     ),

@@ -39,7 +39,7 @@ from levo.sensor.capture.bpf import ExpressionError, compile_expression
 from levo.sensor.capture.filters import check_expression, live_program, resolve
 from levo.sensor.capture.interfaces import ANY, default_interfaces, list_interfaces
 from levo.sensor.capture.privilege import missing_privilege
-from levo.sensor.capture.statistics import InterfaceStatistics, LiveStatistics
+from levo.sensor.capture.statistics import GONE, InterfaceStatistics, LiveStatistics
 
 cdef extern from "pcap/pcap.h":
     struct pcap_stat:
@@ -132,6 +132,7 @@ cdef struct Handle:
     bint loopback
     bint pressed                # the ring has been found too small
     bint relieved               # a larger one is being, or was, tried
+    bint growing                # ... is being
     int fd
     uint16_t number
     uint16_t link_type
@@ -199,6 +200,9 @@ cdef class LiveSource(FrameSource):
     cdef bint _unresolved
     cdef list _events
     cdef dict _complaints           # name -> why it is not open, said once
+    cdef list _free                 # slots that no name has
+    cdef Handle _gone               # counters of interfaces that are no more
+    cdef bint _any_gone
 
     def __cinit__(
         self,
@@ -231,6 +235,7 @@ cdef class LiveSource(FrameSource):
         self._names = []
         self._events = []
         self._complaints = {}
+        self._free = []
         self._chosen = list(dict.fromkeys(interfaces)) or None
         self._filter = filter if filter is not None and filter.strip() else None
         self._snaplen = snaplen
@@ -495,6 +500,9 @@ cdef class LiveSource(FrameSource):
 
     cdef Handle* _slot(self, str name, int slot) except NULL:
         cdef Handle* handle
+        if slot < 0 and self._free:
+            slot = self._free.pop()
+            self._names[slot] = name
         if slot >= 0:
             return self._handles[slot]
         if self._count >= MOST_INTERFACES:
@@ -519,11 +527,17 @@ cdef class LiveSource(FrameSource):
         self._pressed = False
         for index in range(self._count):
             if self._handles[index].pressed and not self._handles[index].relieved:
-                self._handles[index].relieved = True
+                self._handles[index].relieved = self._handles[index].growing = True
                 threading.Thread(target=self._grow, args=(index,), name="levo-ring", daemon=True).start()
 
     def _grow(self, int index):
         """Replace the ring of a handle by its largest; where that fails, the small one stays."""
+        try:
+            self._replace_by_largest(index)
+        finally:
+            self._handles[index].growing = False
+
+    cdef _replace_by_largest(self, int index):
         cdef Handle* handle = self._handles[index]
         cdef pcap_t* pcap = NULL
         cdef pcap_t* left = NULL
@@ -617,8 +631,25 @@ cdef class LiveSource(FrameSource):
             self._complain(None, str(error))
             return
         self._note_down(listed)
+        self._forget(listed)
         self._open_missing(listed, False)
         self._close_separate()
+
+    cdef _forget(self, list listed):
+        """Count interfaces that are closed and no more together, and give their slots to others."""
+        cdef int index
+        cdef Handle* handle
+        kept = {each.name for each in listed} | {ANY} | set(self._chosen or ())
+        for index in range(self._count):
+            handle = self._handles[index]
+            if self._names[index] is None or self._names[index] in kept or self._is_open(index) or handle.growing:
+                continue
+            add_counters(&self._gone, handle)
+            self._any_gone = True
+            self._names[index] = None
+            self._free.append(index)
+        for name in [name for name in self._complaints if isinstance(name, str) and name not in kept]:
+            del self._complaints[name]
 
     cdef _close_separate(self):
         """Close the interfaces that ANY has taken the place of."""
@@ -679,7 +710,6 @@ cdef class LiveSource(FrameSource):
         cdef int index
         cdef Handle* handle
         self._reap()
-        each = []
         for index in range(self._count):
             handle = self._handles[index]
             with nogil:
@@ -687,18 +717,12 @@ cdef class LiveSource(FrameSource):
                 if handle.pcap != NULL:
                     read_statistics(handle)
                 PyThread_release_lock(self._lock)
-            each.append(
-                InterfaceStatistics(
-                    name=self._names[index],
-                    received=handle.received,
-                    delivered=handle.delivered,
-                    dropped=handle.dropped,
-                    interface_dropped=handle.interface_dropped,
-                    open=handle.pcap != NULL,
-                    ring_bytes=handle.ring_bytes,
-                )
-            )
-        return LiveStatistics(tuple(each), self._lost)
+        # Copied in one go: meanwhile an interface may go, and its counters must be here or there.
+        counted = [counters_of(GONE, &self._gone)] if self._any_gone else []
+        for index in range(self._count):
+            if self._names[index] is not None:
+                counted.append(counters_of(self._names[index], self._handles[index]))
+        return LiveStatistics(tuple([InterfaceStatistics(*each) for each in counted]), self._lost)
 
     def close(self):
         """Close all interfaces; ``pump`` then returns -1. Legal twice. Counters stay readable."""
@@ -715,6 +739,23 @@ cdef class LiveSource(FrameSource):
 
     def __exit__(self, *exc_info):
         self.close()
+
+
+cdef tuple counters_of(str name, const Handle* handle):
+    """The fields of an ``InterfaceStatistics``."""
+    return (
+        name, handle.received, handle.delivered, handle.dropped, handle.interface_dropped, handle.pcap != NULL,
+        handle.ring_bytes)
+
+
+cdef void add_counters(Handle* total, Handle* handle) noexcept:
+    """Move the counters of *handle*, which is closed, to *total*."""
+    total.received += handle.received
+    total.delivered += handle.delivered
+    total.dropped += handle.dropped
+    total.interface_dropped += handle.interface_dropped
+    handle.received = handle.delivered = handle.dropped = handle.interface_dropped = 0
+    handle.ring_bytes = 0
 
 
 cdef void begin_ring(Handle* handle, pcap_t* pcap) noexcept nogil:

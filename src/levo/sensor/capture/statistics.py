@@ -25,9 +25,13 @@ class InterfaceStatistics:
     """Size of the kernel's ring for it, octets."""
 
 
+GONE = "gone interfaces"
+"""Stands for all that are no more; no interface has a blank in its name."""
+
+
 @dataclass(frozen=True, slots=True)
 class LiveStatistics:
-    """Counters of all interfaces, closed ones included."""
+    """Counters of all interfaces, closed ones included; those that are no more count as one, ``GONE``."""
 
     interfaces: tuple[InterfaceStatistics, ...]
     interfaces_lost: int

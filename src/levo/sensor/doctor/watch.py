@@ -57,6 +57,7 @@ class _Eye:
         from levo.engine.engine import Engine
 
         self.source = source
+        self._looked_ns = time.monotonic_ns()
         self._engine = Engine(
             max_memory_bytes=_MEMORY_BYTES, keep_bodies=False, vxlan_ports=vxlan_ports, **rules
         )
@@ -65,7 +66,9 @@ class _Eye:
         """Read some frames; False at the end of the source."""
         going = self._engine.pump(self.source, _FRAMES, wait_ms) >= 0
         if live:
-            self._engine.tick(time.time_ns())
+            now_ns = time.monotonic_ns()
+            self._engine.tick(time.time_ns(), now_ns - self._looked_ns)
+            self._looked_ns = now_ns
         self._engine.take()
         return going
 

@@ -3,12 +3,54 @@
 from __future__ import annotations
 
 import time
+from collections import deque
+from collections.abc import Callable
 
 from levo.sensor.export.closing import Closing
 from levo.sensor.export.destination import Receipt
 from levo.sensor.export.statistics import OutputStatistics
 
+_MOST_MARKS = 1024
+"""Batches whose age is known apart; in an outage that lasts, two neighbors become one."""
 _CUT_SHORT = "closed before everything was delivered"
+
+
+class Waiting:
+    """Since when what waits has waited, as if the oldest left first, in few marks of some traces each."""
+
+    def __init__(self, steady: Callable[[], int] = time.monotonic_ns) -> None:
+        self._steady = steady
+        self._marks: deque[tuple[int, int]] = deque()  # (when the first of them came, how many)
+        self._apart_ns = 0  # what comes sooner after a mark belongs to it
+
+    def add(self, traces: int) -> None:
+        now_ns = self._steady()
+        if not self._marks:
+            self._apart_ns = 0
+        elif now_ns - self._marks[-1][0] < self._apart_ns:
+            since_ns, count = self._marks.pop()
+            self._marks.append((since_ns, count + traces))
+            return
+        if len(self._marks) == _MOST_MARKS:
+            self._apart_ns = 2 * max(self._apart_ns, (now_ns - self._marks[0][0]) // _MOST_MARKS)
+            pairs = list(self._marks)
+            self._marks = deque(
+                (first[0], first[1] + second[1])
+                for first, second in zip(pairs[::2], pairs[1::2], strict=True)
+            )
+        if traces:
+            self._marks.append((now_ns, traces))
+
+    def leave(self, traces: int) -> None:
+        while traces > 0 and self._marks:
+            since_ns, count = self._marks.popleft()
+            if count > traces:
+                self._marks.appendleft((since_ns, count - traces))
+            traces -= count
+
+    @property
+    def oldest_age_s(self) -> float:
+        return (self._steady() - self._marks[0][0]) / 1e9 if self._marks else 0.0
 
 
 class OutputCounters:
@@ -22,6 +64,7 @@ class OutputCounters:
         self._changed = closing.changed
         self._name = name
         self.held = self.held_bytes = self.spooled = 0
+        self._waiting = Waiting()
         self._received = self._recovered = self._exported = 0
         self._queue_full = self._failed = self._rejected = 0
         self._evicted = self._damaged = self._torn = 0
@@ -50,6 +93,7 @@ class OutputCounters:
                 spool_torn_records=self._torn,
                 held_bytes=self.held_bytes,
                 spool_bytes=spool_bytes,
+                oldest_age_s=self._waiting.oldest_age_s if self.held or self.spooled else 0.0,
                 requests=self._requests,
                 retries=self._retries,
                 bytes_sent=self._bytes_sent,
@@ -70,6 +114,7 @@ class OutputCounters:
             self._received += traces
             self.held += traces
             self.held_bytes += size
+            self._waiting.add(traces)
             self._changed.notify_all()
 
     def refuse_full(self, traces: int) -> None:
@@ -87,6 +132,7 @@ class OutputCounters:
         with self._changed:
             self._recovered += traces
             self.spooled += traces
+            self._waiting.add(traces)
             self._torn += torn_records
 
     # Between memory and disk.
@@ -106,6 +152,7 @@ class OutputCounters:
             self.spooled -= traces
             if self._closing.abandoned:
                 self._failed += traces
+                self._waiting.leave(traces)
                 return
             self.held += traces
             self.note_error(error)
@@ -113,6 +160,7 @@ class OutputCounters:
     def lose_on_disk(self, evicted: int, damaged: int) -> None:
         with self._changed:
             self.spooled -= evicted + damaged
+            self._waiting.leave(evicted + damaged)
             self._evicted += evicted
             self._damaged += damaged
             self._changed.notify_all()
@@ -128,6 +176,7 @@ class OutputCounters:
                 self.held -= traces
                 self._failed += traces
                 self.held_bytes -= size
+                self._waiting.leave(traces)
             self._changed.notify_all()
 
     def deliver(self, traces: int, receipt: Receipt, *, on_disk: bool) -> None:
@@ -140,8 +189,10 @@ class OutputCounters:
             self._exported += traces - rejected
             self._requests += 1
             self._bytes_sent += receipt.bytes_sent
-            self._last_success_ns = time.time_ns()
+            self._last_success_ns = time.monotonic_ns()
             self._organization_rejected = False
+            if receipt.trouble:
+                self.note_error(receipt.trouble)
             if rejected:
                 self._note_loss(f"the receiver rejected {rejected} of {traces} traces")
 
@@ -158,6 +209,7 @@ class OutputCounters:
         """What is in memory has failed."""
         with self._changed:
             if self.held:
+                self._waiting.leave(self.held)
                 self._failed += self.held
                 self.held = 0
                 self._note_loss(self.cut_short())
@@ -171,6 +223,7 @@ class OutputCounters:
             self.spooled -= traces
         else:
             self.held -= traces
+        self._waiting.leave(traces)
         self._changed.notify_all()
         return True
 
@@ -195,7 +248,7 @@ class OutputCounters:
     def note_error(self, text: str) -> None:
         with self._changed:
             self._last_error = text
-            self._last_error_ns = time.time_ns()
+            self._last_error_ns = time.monotonic_ns()
 
     def cut_short(self) -> str:
         """Why what is left was not delivered: the trouble that lasted until the end, where there was one."""

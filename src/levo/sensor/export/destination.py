@@ -16,7 +16,9 @@ class Receipt:
     rejected: int = 0
     """Traces (or metric points) it refused for good: a partial success."""
     bytes_sent: int = 0
-    """Octets of the request's body as sent or written; over gRPC before the library compresses it."""
+    """Octets of the request's body as sent or written."""
+    trouble: str = ""
+    """What was wrong although it was delivered, in one line without captured content."""
 
 
 class Destination(Protocol):

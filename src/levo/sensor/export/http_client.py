@@ -30,6 +30,7 @@ class Answer(NamedTuple):
     content_type: str
     """Empty when there is none."""
     retry_after: str | None
+    date: str | None
     body: bytes
 
 
@@ -186,7 +187,7 @@ class Proxied:
 
 
 def _answer(status: int, field: Callable[[str], str | None], body: bytes) -> Answer:
-    return Answer(status, field("content-type") or "", field("retry-after"), body)
+    return Answer(status, field("content-type") or "", field("retry-after"), field("date"), body)
 
 
 class _Readable(Protocol):

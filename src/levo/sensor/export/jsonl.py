@@ -20,10 +20,15 @@ class JsonLines:
     consumes = True
 
     def __init__(
-        self, path: Path | None, stdout: BinaryIO | None = None, owner: tuple[int, int] | None = None
+        self,
+        path: Path | None,
+        stdout: BinaryIO | None = None,
+        owner: tuple[int, int] | None = None,
+        *,
+        append: bool = False,
     ) -> None:
-        """*owner*: user and group of a file that is made."""
-        self._sink = FileSink(path, stdout, owner=owner)
+        """*owner*: user and group of a file that is made. *append*: go on with one that is there."""
+        self._sink = FileSink(path, stdout, owner=owner, append=append)
 
     def encode(self, batch: ExportBatch, resource: bytes) -> Iterator[EncodedRequest]:
         total = len(batch)
@@ -34,8 +39,8 @@ class JsonLines:
             yield EncodedRequest(stop - start, batch.jsonl(start, stop))
 
     def send(self, request: EncodedRequest, timeout_s: float | None = None) -> Receipt:
-        self._sink.write(request.body)
-        return Receipt(bytes_sent=len(request.body))
+        trouble = self._sink.write(request.body)
+        return Receipt(bytes_sent=len(request.body), trouble=trouble)
 
     def send_metrics(self, encoded: bytes, timeout_s: float | None = None) -> Receipt:
         return Receipt()

@@ -16,11 +16,13 @@ def open_destination(
     otlp: OtlpSettings | None = None,
     limits: RequestLimits | None = None,
     owner: tuple[int, int] | None = None,
+    *,
+    append: bool = False,
 ) -> Destination:
     """Open what *spec* names: files at once, connections at the first send.
 
     *otlp* says how to reach the Satellite, which only ``otlp`` needs; a file that is made belongs to *owner*
-    (user and group). Raises ConfigError with one line that
+    (user and group). With *append*, a file of lines that is there goes on. Raises ConfigError with one line that
     names the value and the fix. Client libraries are imported here, not before: a sensor that writes files
     needs none.
     """
@@ -33,7 +35,7 @@ def open_destination(
         case "jsonl":
             from levo.sensor.export.jsonl import JsonLines
 
-            return JsonLines(path, owner=owner)
+            return JsonLines(path, owner=owner, append=append)
         case "har":
             from levo.sensor.export.har import HarFile
 

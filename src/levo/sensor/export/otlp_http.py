@@ -119,7 +119,7 @@ class OtlpHttp:
         if 200 <= status < 300:
             return
         if status in _RETRYABLE:
-            asked = retry_after_s(answer.retry_after, time.time())
+            asked = retry_after_s(answer.retry_after, answer.date)
             raise RetryableExportError(f"{url}: HTTP {status}", asked)
         advice = http_refusal(status, self._settings)
         raise PermanentExportError(

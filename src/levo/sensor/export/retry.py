@@ -48,10 +48,11 @@ class Backoff:
         self._next_s = self._policy.initial_s
 
 
-def retry_after_s(value: str | None, now_s: float) -> float | None:
-    """Read a Retry-After field (RFC 9110 section 10.2.3): seconds, or an HTTP date against *now_s* (Unix).
+def retry_after_s(value: str | None, date: str | None) -> float | None:
+    """Read a Retry-After field (RFC 9110 section 10.2.3): seconds, or an HTTP date.
 
-    None when absent or unreadable; a date in the past is 0.
+    A date is one of the server's clock: it is compared with the Date field of the same answer, not with our
+    clock. None when absent or unreadable, or where there is no such field; a date before it is 0.
     """
     if value is None:
         return None
@@ -59,6 +60,6 @@ def retry_after_s(value: str | None, now_s: float) -> float | None:
     if value.isascii() and value.isdigit():
         return float(value[:9])
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now_s)
+        return max(0.0, (parsedate_to_datetime(value) - parsedate_to_datetime(date or "")).total_seconds())
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

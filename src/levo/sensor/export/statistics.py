@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class OutputStatistics:
     """Memory of what is held: part of the sensor's budget. A gauge."""
     spool_bytes: int = 0
     """Octets on disk. A gauge."""
+    oldest_age_s: float = field(default=0.0, compare=False)
+    """How long the oldest trace that is held or spooled has waited in this process; 0: none does. A gauge."""
     requests: int = 0
     """Deliveries that the destination answered with success."""
     retries: int = 0
@@ -47,10 +49,11 @@ class OutputStatistics:
     metrics_failed: int = 0
     """Metric messages given up; the next one holds newer values of the same counters."""
     last_success_ns: int | None = None
-    """Unix time of the last successful delivery."""
+    """When the last delivery succeeded, by the clock that nobody sets (``time.monotonic_ns``)."""
     last_error: str | None = None
     """One line without captured content; kept after a later success."""
     last_error_ns: int | None = None
+    """When that was, by the same clock."""
     last_loss: str | None = None
     """Why traces were given up last, in one line; None while none was."""
     organization_rejected: bool = False

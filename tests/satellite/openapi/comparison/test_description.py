@@ -79,3 +79,20 @@ def test_paths_are_served_below_those_of_their_servers() -> None:
         "/v1/users/{id}", "/v2/users/{id}", "/users/{id}", "/v1/{tenant}/users", "/v2/{tenant}/users",
         "/v0/old", "/old", "/v1/unused", "/v2/unused", "/unused",
     ]  # fmt: skip
+
+
+def test_variables_that_a_segment_carries_are_no_part_of_the_called_path() -> None:
+    document = {
+        "components": {"parameters": {"color": {"name": "color", "in": "path", "style": "matrix"}}},
+        "paths": {
+            "/cars{color}/{id}.{kind}": {
+                "parameters": [{"$ref": "#/components/parameters/color"}],
+                "get": {"parameters": [{"name": "kind", "in": "path"}, {"name": "id", "in": "path"}]},
+            }
+        },
+    }
+    ((key, described),) = Description(document).operations.items()
+
+    assert key == ("get", "/cars/{}.{}") and described.called == "/cars/{id}.{kind}"
+    assert described.parameters.keys() == {("path", "color"), ("path", "0"), ("path", "1")}
+    assert served_paths(document) == ["/cars/{id}.{kind}"]

@@ -69,7 +69,7 @@ def weigh(siblings: Siblings, reasons: Sequence[Reason]) -> list[Reason]:
         like = _like_typed(child, siblings)
         if like:
             found.append((f"{'same' if like > 0 else 'other'} properties as with typed values", like))
-        weighed.append(_add(reason, found))
+        weighed.append(with_evidence(reason, found))
     return _pool(children, weighed)
 
 
@@ -102,7 +102,7 @@ def _pool(children: Sequence[Child], reasons: list[Reason]) -> list[Reason]:
         for i in group:
             if reasons[i].value_probability < SHAPED_LIKE:
                 gain = _log_odds(SHAPED_LIKE) - _log_odds(reasons[i].value_probability)
-                reasons[i] = _add(
+                reasons[i] = with_evidence(
                     reasons[i], [(f"as {len(group) - 1} siblings with the same properties", gain)]
                 )
     return reasons
@@ -118,7 +118,8 @@ def _is_shaped_alike(a: Signals, b: Signals) -> bool | None:
     return all(is_alike(a.shapes[method], b.shapes[method]) for method in common) if common else None
 
 
-def _add(reason: Reason, found: list[tuple[str, float]]) -> Reason:
+def with_evidence(reason: Reason, found: list[tuple[str, float]]) -> Reason:
+    """Return *reason* with the named log-odds in *found* added."""
     if not found:
         return reason
     odds = _log_odds(reason.value_probability) + sum(weight for _, weight in found)

@@ -25,6 +25,7 @@ from typing import Protocol
 from levo.satellite.learn.paths import catchall
 from levo.satellite.learn.paths.body_evidence import weigh
 from levo.satellite.learn.paths.branch import Affix, Branch, Place, Reason, probability
+from levo.satellite.learn.paths.crossing import weigh_crossing
 from levo.satellite.learn.paths.features import (
     Child,
     Context,
@@ -329,7 +330,8 @@ def _weighed(children: _Children, free: list[str], judge: Judge, *, alone: bool)
     siblings = _siblings(children.context, branch, children.kids, stems, typed, totals)
     if not alone and any(totals.rules.were_given_out(node) for _, node in branch.places):
         siblings.typed_signals.given_out = True
-    judged = list(zip(stems.values(), weigh(siblings, judge(branch, siblings)), strict=True))
+    reasons = weigh_crossing(siblings, judge(branch, siblings))
+    judged = list(zip(stems.values(), weigh(siblings, reasons), strict=True))
     clear = sum(reason.value_probability >= CERTAIN for _, reason in judged)
     likely = sum(reason.value_probability >= JOIN_FROM for _, reason in judged)
     together = likely >= TOGETHER and 3 * likely >= 2 * len(judged)
@@ -450,6 +452,7 @@ def _siblings(
                 totals.homes(stem),
                 len(texts) if texts != [stem] else 0,
                 _signals(nodes, totals.rules),
+                _above(nodes, totals) if context.kind == "param" else 0,
             )
         )
     # What was forgotten are values as certain as those of recognized types; what was not kept is anything.
@@ -468,6 +471,15 @@ def _siblings(
         _signals((*places, *folded), totals.rules),
         _forgotten(branch, kids, totals) if not crowded else Forgotten(),
     )
+
+
+def _above(places: Iterable[Place], totals: _Totals) -> int:
+    """Return below how many values *places* of one literal are."""
+    above = 0
+    for key, node in places:
+        value = key.split("/")[-2]
+        above += totals.visits[id(node)] if "{" in value else 1
+    return above
 
 
 def _forgotten(branch: Branch, kids: dict[str, list[Place]], totals: _Totals) -> Forgotten:
@@ -489,20 +501,28 @@ def _signals(places: Iterable[Place], rules: Forgetting) -> Signals:
         signals.looked += node.looked
         signals.came_back += node.came_back
         signals.given_out |= "{" not in name and rules.is_given_out(name)
-        for method, call in node.calls.items():
-            if call[SHAPE]:
-                signals.shapes[method] = signals.shapes.get(method, 0) | call[SHAPE]
+        _add_shapes(signals.shapes, node, "")
+        for below, kid in node.kids.items():
+            _add_shapes(signals.shapes, kid, _anonymous(below))
     return signals
+
+
+def _add_shapes(shapes: dict[str, int], node: Node, below: str) -> None:
+    for method, call in node.calls.items():
+        if call[SHAPE]:
+            name = f"{below} {method}" if below else method
+            shapes[name] = shapes.get(name, 0) | call[SHAPE]
 
 
 def _signature(places: Iterable[Place]) -> Iterable[str]:
     for _, node in places:
-        for name in node.kids:
-            if "{" in name:
-                prefix, _, suffix = split_key(name)
-                yield f"{prefix}{{}}{suffix}"
-            else:
-                yield name
+        yield from map(_anonymous, node.kids)
+
+
+def _anonymous(key: str) -> str:
+    """Return *key* without the type of its values."""
+    prefix, kind, suffix = split_key(key)
+    return f"{prefix}{{}}{suffix}" if kind else key
 
 
 _TYPED = Reason(1.0, (("value of a recognized type", math.inf),))

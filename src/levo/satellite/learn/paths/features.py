@@ -51,7 +51,7 @@ class Signals:
     given_out: bool = False
     """Another call gave it out as the name or id of something."""
     shapes: dict[str, int] = field(default_factory=dict)
-    """By method: sketch of the properties of the bodies; none that is 0."""
+    """By method, and by what follows and method: sketch of the properties of the bodies; none that is 0."""
 
 
 @dataclass(slots=True)
@@ -70,6 +70,8 @@ class Child:
     verbs: int = 0
     """Different ``:verb`` suffixes behind it."""
     signals: Signals = field(default_factory=Signals)
+    above: int = 0
+    """Below so many values of the parameter above it stands; of recognized types, requests count."""
 
 
 @dataclass(frozen=True, slots=True)

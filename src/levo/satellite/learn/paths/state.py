@@ -113,8 +113,8 @@ class PathState:
     """
 
     __slots__ = (
-        "_counted", "_fresh", "_places", "_threshold", "bodies", "bodies_before", "distinct", "given_out",
-        "key", "learned", "noise", "pinned", "root", "tally",
+        "_counted", "_fresh", "_places", "_threshold", "bodies", "bodies_apart", "bodies_before", "distinct",
+        "given_out", "key", "learned", "noise", "pinned", "root", "tally",
     )  # fmt: skip
 
     def __init__(self, key: bytes = b"levo") -> None:
@@ -136,6 +136,8 @@ class PathState:
         """Exchanges whose messages might be looked into, by ``body_counter``."""
         self.bodies_before: Mapping[int, int] | None = None
         """The same of what this will be merged with; None until that was asked for. Never stored."""
+        self.bodies_apart = 0
+        """How many of ``bodies`` are not in ``bodies_before``, once that was asked for."""
         self._places: dict[str | tuple[str, ...], tuple[Node, Key, int]] = {}
         self._counted: set[Key] = set()
         """Keys that are in ``distinct``, or too great for it, and need not be hashed again."""
@@ -330,6 +332,8 @@ class PathState:
         self.tally.merge(other.tally)
         for counter, count in other.bodies.items():
             self.bodies[counter] = min(MOST_BODIES, self.bodies.get(counter, 0) + count)
+        if other.bodies:
+            self.bodies_before = None
         self._fresh += len(other._places)
         if fold or self._fresh >= _CHECK_EVERY:
             self.fold()

@@ -127,6 +127,11 @@ def shown_path(segments: Sequence[str]) -> str:
     return "/" + "/".join(segments)
 
 
+def match_key(top: Branch, key: Key) -> Branch | None:
+    """Return the branch under *top* that a place falls to, None if there is none."""
+    return _match(top, [part for part in key.split("/") if part], 0)
+
+
 def _match(branch: Branch, keys: list[str], at: int) -> Branch | None:
     if at == len(keys):
         return branch if any(node.calls for _, node in branch.places) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from levo.satellite.learn.schema.body import MAX_BODY_BYTES, media_kind, observe_body, read_body
 from levo.satellite.learn.schema.merging import absorb, merge
-from levo.satellite.learn.schema.messages import Body, Knowledge, Response
+from levo.satellite.learn.schema.messages import MATRIX, Body, Knowledge, Response
 from levo.satellite.learn.schema.node import Check, Node, Variant
 from levo.satellite.learn.schema.observe import Observer
 from levo.satellite.learn.schema.packing import (
@@ -18,6 +18,7 @@ from levo.satellite.learn.schema.text import BINARY, MIXED, Text, is_name
 
 __all__ = [
     "BINARY",
+    "MATRIX",
     "MAX_BODY_BYTES",
     "MIXED",
     "Body",

@@ -5,6 +5,7 @@ from levo.satellite.learn.schema.node import Node
 
 MAX_MEDIA_TYPES: int
 MAX_AUTH_SETS: int
+MATRIX: str
 OTHER_MEDIA: str
 
 @final
@@ -34,6 +35,7 @@ class Knowledge:
     headers: Node
     cookies: Node
     segments: dict[str, Node]
+    """Values of path parameters by position, and (:data:`MATRIX` before it) parameters of that segment."""
     bodies: dict[str, Body]
     responses: dict[str, Response]
     auth: dict[str, int]

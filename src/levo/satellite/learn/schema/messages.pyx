@@ -16,6 +16,8 @@ from levo.satellite.learn.schema.node cimport add_counts, levo_sum, new_node, sh
 
 MAX_MEDIA_TYPES = 8
 MAX_AUTH_SETS = 24
+MATRIX = ";"
+"""Stands before the position of a path segment whose parameters are known: ``/cars;color=red``."""
 OTHER_MEDIA = "*/*"
 """Stands for the media types beyond :data:`MAX_MEDIA_TYPES`."""
 _COMMON_MEDIA = frozenset(
@@ -306,6 +308,8 @@ cdef class Knowledge:
     cdef list _nodes(self):
         """Return the roots of all schemas that have names."""
         cdef list found = [self.query, self.headers, self.cookies]
+        if self._segments is not None:
+            found.extend([node for position, node in self._segments.items() if position[:1] == MATRIX])
         if self._bodies is not None:
             found.extend([(<Body?>body).schema for body in self._bodies.values()])
         if self._responses is not None:

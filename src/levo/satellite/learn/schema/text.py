@@ -67,34 +67,47 @@ def scalar(text: str) -> str | int | float | bool:
     return str(text)
 
 
-_PLAIN_NAME = re.compile(r"[A-Za-z_$@#.\-][A-Za-z0-9_$@#:.\-\[\]/ ]{0,63}")
-_DIGIT_RUN = re.compile(r"[0-9]+")
-_LONG_RUN = re.compile(r"[A-Za-z0-9]{12,}")
+_LONGEST_NAME = 64
+_MOST_NUMBERS = 3
+"""Numbers in one name."""
+_NUMERIC = re.compile(r"(?![+-]\d$)[\W\d_]*\d[\W\d_]*")
+"""Digits without a letter, but not a vote (``+1``)."""
+_LONG_RUN = re.compile(r"[^\W_]{8,}")
+_DIGITS = re.compile(r"\d+")
 _VALUE_LIKE = re.compile(
     # An e-mail address, but no annotation of OData (JSON Format 4.01, section 4.6): ``items@odata.count``.
     r".+@(?-i:(?!odata\.|Org\.OData\.|Microsoft\.)).*\..*"
-    r"|.*\d{4,}.*|.*[0-9a-f]{3,8}-[0-9a-f]{4}-.*|[a-z]{1,8}[-_]?\d{3,}|.*\.(?:com|net|org|io|de|uk)",
+    # Only a year stands in a name (``total2024``); longer numbers, and numbers beside it, are values.
+    r"|.*\d{5,}.*|(?!\D+(?:19|20)\d\d\D*$).*\d{4}.*"
+    r"|.*[0-9a-f]{3,8}-[0-9a-f]{4}-.*"
+    r"|.*\.(?:com|net|org|io|de|uk)|.*://.*",
     re.IGNORECASE | re.DOTALL,
 )
 
 
 @lru_cache(maxsize=1 << 14)
 def is_name(key: str) -> bool:
-    """Whether a property name was chosen by a programmer; else it is a value, and its object a map.
+    """Whether *key* may be the name of a property; else it is a value, and its object a map.
 
-    Numbers, UUIDs, dates, addresses, hosts, what is long or looks random, and what is no plain ASCII are
-    values; their text is not kept.
+    Values are what nobody calls a property: numbers, UUIDs, dates, addresses, hosts, hashes, what is long or
+    looks random; their text is not kept. Anything else, in whatever script, is a name if it recurs
+    (``names.pyx``), and one of a map if there are many of its kind (``levo.satellite.openapi.schema``).
     """
-    if not _PLAIN_NAME.fullmatch(key) or _VALUE_LIKE.fullmatch(key):
-        return False
-    if key.isalpha() and len(key) <= 24:
+    if key.isascii() and key.isalpha() and len(key) <= 24:
         return True
-    if key.count(" ") > 1 or (len(_DIGIT_RUN.findall(key)) > 1 and sum(map(str.isdigit, key)) > 2):
+    if not 0 < len(key) <= _LONGEST_NAME or not key.isprintable() or _NUMERIC.fullmatch(key):
         return False
-    return not any(_looks_random(run) for run in _LONG_RUN.findall(key))
+    if _VALUE_LIKE.fullmatch(key) or len(_DIGITS.findall(key)) > _MOST_NUMBERS:
+        return False
+    return not any(map(_looks_random, _LONG_RUN.findall(key)))
 
 
 def _looks_random(run: str) -> bool:
+    """Whether letters and digits in a row, eight at least, look drawn rather than spelt."""
     digits = sum(map(str.isdigit, run))
     switches = sum((a.isdigit() != b.isdigit()) or (a.islower() and b.isupper()) for a, b in pairwise(run))
-    return digits * 4 >= len(run) or (digits > 0 and switches * 4 >= len(run)) or switches * 3 >= len(run)
+    if digits and (len(_DIGITS.findall(run)) > 1 or switches * 3 >= len(run)):
+        return True
+    return len(run) >= 12 and (
+        digits * 4 >= len(run) or (digits > 0 and switches * 4 >= len(run)) or switches * 3 >= len(run)
+    )

@@ -42,12 +42,14 @@ class Routes:
     def __init__(self, description: Description) -> None:
         self._top = _Step()
         bases: set[str] = set()
+        self._is_cut = not any(";" in each.called for each in description.operations.values())
+        """Parameters that segments carry are not told apart, as nobody wrote any into a path."""
         for described in description.operations.values():
             bases.update(described.servers)
             step = self._top
-            for segment in filter(None, described.path.split("/")):
+            for segment in filter(None, described.called.split("/")):
                 step = _next(step, segment)
-            step.paths.setdefault(described.method, described.path)
+            step.paths.setdefault(described.method, described.called)
         self._bases = [
             (base, [part for part in base.split("/") if part])
             for base in sorted({*bases, ""}, key=len, reverse=True)
@@ -60,6 +62,8 @@ class Routes:
         begins with a literal is found.
         """
         told = path.split("/")
+        if ";" in path and self._is_cut:
+            told = [part.partition(";")[0] for part in told]
         parts = [unquote(part) if "%" in part else part for part in told if part]
         for base, segments in self._bases:
             if parts[: len(segments)] == segments:

@@ -10,6 +10,8 @@ from typing import Any
 from levo.satellite.openapi.operation import VARIABLE, comparable
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+_BESIDE = re.compile(r"[^/]\{")
+"""Where a path may have a parameter that a segment carries."""
 _MAX_HOPS = 20
 """References that lead to references."""
 _IGNORED_HEADERS = frozenset(("accept", "content-type", "authorization"))
@@ -35,6 +37,8 @@ class Described:
     security: tuple[Requirement, ...]
     """Any one of which suffices; an empty one needs nothing."""
     inherits_security: bool
+    called: str
+    """The path as requests are told apart: without variables of the style ``matrix``."""
 
     @property
     def deprecated(self) -> bool:
@@ -56,9 +60,8 @@ class Description:
             for method in METHODS:
                 operation = item.get(method)
                 if isinstance(operation, Mapping):
-                    self.operations[method, comparable(str(path))] = self._described(
-                        method, str(path), item, operation
-                    )
+                    described = self._described(method, str(path), item, operation)
+                    self.operations[method, comparable(described.called)] = described
 
     @property
     def old(self) -> bool:
@@ -128,15 +131,27 @@ class Description:
         self, method: str, path: str, item: Mapping[str, Any], operation: Mapping[str, Any]
     ) -> Described:
         own = operation.get("security")
+        called = self._called(path, item, operation) if _BESIDE.search(path) else path
         return Described(
             method.upper(),
             path,
             operation,
-            dict(self._parameters(path, item, operation)),
+            dict(self._parameters(called, item, operation)),
             base_paths(operation.get("servers") or item.get("servers") or self.document.get("servers")),
             _requirements(own if isinstance(own, list) else self.document.get("security")),
             not isinstance(own, list),
+            called,
         )
+
+    def _called(self, path: str, item: Mapping[str, Any], operation: Mapping[str, Any]) -> str:
+        carried = {
+            str(parameter.get("name"))
+            for source in (item.get("parameters"), operation.get("parameters"))
+            for each in (source if isinstance(source, list) else ())
+            for parameter in [self.resolve(each)]
+            if parameter.get("in") == "path" and parameter.get("style") == "matrix"
+        }
+        return VARIABLE.sub(lambda found: "" if found[1] in carried else found[0], path)
 
     def _parameters(
         self, path: str, item: Mapping[str, Any], operation: Mapping[str, Any]
@@ -160,11 +175,13 @@ def served_paths(document: Document) -> list[str]:
     """
     found: dict[str, None] = {}
     paths = document.get("paths")
+    called = {each.path: each.called for each in Description(document).operations.values()}
     for path, item in paths.items() if isinstance(paths, Mapping) else ():
         if not isinstance(path, str) or not path.startswith("/"):
             continue
         item = item if isinstance(item, Mapping) else {}
         operations = [item[method] for method in METHODS if isinstance(item.get(method), Mapping)] or [{}]
+        path = called.get(path, path)
         for operation in operations:
             servers = operation.get("servers") or item.get("servers") or document.get("servers")
             found.update(dict.fromkeys(f"{base}{path}" for base in base_paths(servers)))

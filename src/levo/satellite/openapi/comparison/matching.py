@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from urllib.parse import urlsplit
 
-from levo.satellite.learn.schema import Knowledge, Node
+from levo.satellite.learn.schema import MATRIX, Knowledge, Node
 from levo.satellite.learn.schema.merging import absorb
 from levo.satellite.openapi.comparison.description import Described, Description, server_urls
 from levo.satellite.openapi.operation import VARIABLE, Operation, comparable
@@ -62,7 +62,7 @@ class Matching:
             matched = found.setdefault(key, Matched(self._described[key]))
             matched.knowledge.absorb(operation.knowledge)
             matched.count += round(operation.exchanges) or operation.knowledge.accepted
-            for number, node in _values(operation, prefix, self._described[key].path):
+            for number, node in _values(operation, prefix, self._described[key].called):
                 absorb(matched.segments.setdefault(number, Node(open=True)), node)
             return True
         return False
@@ -172,7 +172,10 @@ def _prefixes(path: str) -> Iterator[str]:
 
 
 def _values(operation: Operation, prefix: str, described: str) -> Iterator[tuple[str, Node]]:
-    """Yield the values of path parameters of *operation*, by the number of the parameter in *described*."""
+    """Yield the values of path parameters of *operation*, by the number of the parameter in *described*.
+
+    Those that a segment carries (``/cars;color=red``) have their names.
+    """
     skipped = len([part for part in prefix.split("/") if part])
     number = 0
     for position, segment in enumerate(part for part in described.split("/") if part):
@@ -180,4 +183,7 @@ def _values(operation: Operation, prefix: str, described: str) -> Iterator[tuple
         node = operation.knowledge.segments.get(str(position + skipped))
         if node is not None and names == 1 and segment.startswith("{") and segment.endswith("}"):
             yield str(number), node
+        carried = operation.knowledge.segments.get(f"{MATRIX}{position + skipped}")
+        if carried is not None:
+            yield from carried.children.items()
         number += names

@@ -167,7 +167,7 @@ class ParameterJudge(_Judge):
             self._say(spot, "header", 0)
 
     def _path(self, spot: Spot, parameter: Mapping[str, Any], node: Node | None) -> None:
-        if parameter.get("style", "simple") != "simple":
+        if parameter.get("style", "simple") not in ("simple", "matrix"):
             return
         if node is None:
             self._say(spot, "type", 0)
