@@ -114,7 +114,9 @@ def test_where_nothing_can_be_made_anew_what_is_open_goes_on(tmp_path: Path) -> 
     folder.mkdir()
     sink = FileSink(folder / "out", append=True)
     folder.rename(tmp_path / "moved")
-    assert "cannot be opened again: No such file or directory; what was open is written on" in sink.write(b"x")
+    assert "cannot be opened again: No such file or directory; what was open is written on" in sink.write(
+        b"x"
+    )
     sink.close()
     assert (tmp_path / "moved" / "out").read_bytes() == b"x"
 

@@ -81,7 +81,14 @@ def traffic_series(points: Points, name: str, now_s: int, first_s: int = 0) -> T
     steps = {step: traffic for step, traffic in by_step.items() if 0 <= step < count}
     observed_s = observed_seconds(points, name, now_s, first_s)
     return TrafficSeries(
-        name, count, start, points, steps, total_traffic(steps.values()), observed_s, observed_s < now_s - start
+        name,
+        count,
+        start,
+        points,
+        steps,
+        total_traffic(steps.values()),
+        observed_s,
+        observed_s < now_s - start,
     )
 
 

@@ -251,9 +251,7 @@ _STEPS = (
     """,
     # 14: the times at which something was learned, and the room that it took; which sensors stopped, or have
     # been silent for longest
-    retention.SCHEMA
-    + storage.SCHEMA
-    + "CREATE INDEX sensor_heard ON sensor (stopped_ns = 0, last_seen_ns);",
+    retention.SCHEMA + storage.SCHEMA + "CREATE INDEX sensor_heard ON sensor (stopped_ns = 0, last_seen_ns);",
 )
 
 VERSION = len(_STEPS)

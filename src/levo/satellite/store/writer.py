@@ -565,9 +565,7 @@ class CatalogWriter:
         which = "endpoint != 0" if with_endpoint else "endpoint = 0"
 
         def count() -> int:
-            return int(
-                self._connection.execute(f"SELECT count(*) FROM place WHERE {which}").fetchone()[0]
-            )
+            return int(self._connection.execute(f"SELECT count(*) FROM place WHERE {which}").fetchone()[0])
 
         before = count()
         self._change(partial(self._endpoints.remove_longest_unseen, part, with_endpoint=with_endpoint))
