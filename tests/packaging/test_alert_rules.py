@@ -28,7 +28,8 @@ from tests.satellite.store.catalogs import catalog
 from tests.sensor.export.certificates import make_authority
 
 RULES = Path(__file__).parents[2] / "packaging" / "prometheus" / "levo-alerts.yaml"
-WORDS = set("and or by sum time rate increase deriv histogram_quantile instance reason state le".split())
+WORDS = {"and", "or", "by", "sum", "time", "rate", "increase", "deriv", "histogram_quantile"}
+WORDS |= {"instance", "reason", "state", "le"}
 """Functions, operators and labels that the rules use beside names of metrics."""
 
 

@@ -318,6 +318,7 @@ OPTIONS: tuple[Option, ...] = (
         "minute-retention", "Limits",
         "How long traffic is kept by the minute.",
         _hours, 3 * _HOUR_NS, values.show_duration, metavar="TIME", field_name="minute_retention_ns",
+        reloadable=True,
         note="At least as many of the latest minutes with traffic. So it is with hours and days, and with "
         "endpoints, changes and sensors: days on which nothing was learned do not count, and a clock that is "
         "wrong for a while erases nothing.",
@@ -326,22 +327,26 @@ OPTIONS: tuple[Option, ...] = (
         "hour-retention", "Limits",
         "How long traffic is kept by the hour.",
         _days, 8 * _DAY_NS, _show_days, metavar="DAYS", field_name="hour_retention_ns",
+        reloadable=True,
     ),
     _option(
         "day-retention", "Limits",
         "How long traffic is kept by the day.",
         _days, 400 * _DAY_NS, _show_days, metavar="DAYS", field_name="day_retention_ns",
+        reloadable=True,
     ),
     _option(
         "change-retention", "Limits",
         "How long changes of endpoints are kept.",
         _days, 400 * _DAY_NS, _show_days, metavar="DAYS", field_name="change_retention_ns",
+        reloadable=True,
         note="At most 100,000 of them. When an endpoint was found is kept as long as the endpoint.",
     ),
     _option(
         "sensor-retention", "Limits",
         "How long a sensor is kept that fell silent.",
         _days, 30 * _DAY_NS, _show_days, metavar="DAYS", field_name="sensor_retention_ns",
+        reloadable=True,
         note="At most 10,000 sensors: for a new one, those go first that stopped, then those that have been "
         "silent for longest; none that reports.",
     ),
@@ -349,11 +354,13 @@ OPTIONS: tuple[Option, ...] = (
         "stopped-sensor-retention", "Limits",
         "How long a sensor is kept that said that it stops.",
         _days, _DAY_NS, _show_days, metavar="DAYS", field_name="stopped_sensor_retention_ns",
+        reloadable=True,
     ),
     _option(
         "alert-retention", "Limits",
         "How long alerts are kept.",
         _days, 400 * _DAY_NS, _show_days, metavar="DAYS", field_name="alert_retention_ns",
+        reloadable=True,
         note="Those that are not over stay.",
     ),
     _option(
@@ -367,9 +374,10 @@ OPTIONS: tuple[Option, ...] = (
         "catalog-max-bytes", "Limits",
         "Most octets of the catalog, or none.",
         _size_or_none, 0, _show_size_or_none, metavar="SIZE",
-        note="Looked at every ten minutes. What is too much is given up in this order: traffic by the minute "
-        "but the last hour, paths that were only refused, traffic by the hour but the last two days, changes, "
-        "traffic by the day but the last month, endpoints that were not seen for longest.",
+        reloadable=True,
+        note="Looked at every ten minutes. What is too much is given up in this order: traffic by the "
+        "minute but the last hour, paths that were only refused, traffic by the hour but the last two days, "
+        "changes, traffic by the day but the last month, endpoints that were not seen for longest.",
     ),
     _option(
         "drain-timeout", "Limits",

@@ -26,6 +26,7 @@ from levo.satellite.alerts.detector import AlertDetector
 from levo.satellite.alerts.watcher import AlertWatcher
 from levo.satellite.alerts.webhooks import WebhookSender
 from levo.satellite.backups import ScheduledBackups
+from levo.satellite.catalog.storage import storage_warnings
 from levo.satellite.certificate import read_authority
 from levo.satellite.connections import (
     BACKLOG,
@@ -145,7 +146,7 @@ async def run_satellite(  # noqa: PLR0915 (starts all parts in the one order tha
         def on_decided() -> None:
             loop.call_soon_threadsafe(supervisor.wake_for_decisions)
 
-        catalogs = Catalogs(reader, on_decided)
+        catalogs = Catalogs(reader, on_decided, settings.archive_after_ns)
         live = LiveChannel(catalogs.revision)
 
         def on_progress(progress: Progress) -> None:
@@ -167,7 +168,10 @@ async def run_satellite(  # noqa: PLR0915 (starts all parts in the one order tha
             refusal=journal.refusal,
             learner=supervisor.statistics,
             keys=keys.faults,
-            notes=upkeep.notes,
+            notes=lambda: [
+                *upkeep.notes(),
+                *storage_warnings(reader.storage(), reload.settings.catalog_max_bytes),
+            ],
         )
         ingester = Ingester(
             journal,
@@ -266,7 +270,13 @@ def _alerts(
     web_url: str,
     settings: SatelliteSettings,
 ) -> AlertWatcher:
-    detector = AlertDetector(reader, userdata.alerts, userdata.settings)
+    detector = AlertDetector(
+        reader,
+        userdata.alerts,
+        userdata.settings,
+        archive_ns=settings.archive_after_ns,
+        kept_ns=settings.alert_retention_ns,
+    )
     sender = WebhookSender(
         userdata.alerts, userdata.webhooks, web_url, link_local=settings.webhook_link_local
     )

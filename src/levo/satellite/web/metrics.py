@@ -19,6 +19,7 @@ from levo.satellite.queue import JournalStatistics
 from levo.satellite.readiness import Cause
 from levo.satellite.receive import IngestStatistics
 from levo.satellite.store import CatalogReader, Summary
+from levo.satellite.store.storage import Storage
 from levo.satellite.supervisor import COMMIT_BOUNDS_S, SupervisorStatistics
 from levo.satellite.tls import TlsStatistics
 from levo.satellite.upkeep import UpkeepStatistics
@@ -42,7 +43,7 @@ def metrics_route(
     def metrics(request: Request) -> Response:
         if identity_of(request).organization:
             raise HTTPException(403, "these numbers are of all organizations together")
-        text = render(*snapshot(), reader.summary(), not_ready(), connections(), upkeep())
+        text = render(*snapshot(), reader.summary(), not_ready(), connections(), reader.storage(), upkeep())
         return PlainTextResponse(text, media_type=MEDIA_TYPE)
 
     return Route("/metrics", metrics)
@@ -55,6 +56,7 @@ def render(
     summary: Summary,
     not_ready: Mapping[Cause, str],
     connections: Mapping[str, ConnectionStatistics],
+    storage: Storage,
     upkeep: UpkeepStatistics | None = None,
 ) -> str:
     """Return the page."""
@@ -66,6 +68,7 @@ def render(
         *_connections(connections),
         *_learner(learner),
         *_catalog(summary),
+        *_storage(storage),
         *(_upkeep(upkeep) if upkeep is not None else ()),
     ]
     return exposition(ours)
@@ -233,6 +236,16 @@ def _catalog(summary: Summary) -> list[Metric]:
     ]
 
 
+def _storage(found: Storage) -> list[Metric]:
+    return [
+        _gauge("catalog", "Octets of what the catalog keeps.", found.stored_bytes, "By"),
+        _gauge("catalog_file", "Octets of its file; free pages are given back.", found.file_bytes, "By"),
+        _gauge("catalog_log", "Octets of its write-ahead log.", found.log_bytes, "By"),
+        _gauge("catalog_growth", "Octets that it grew a day, lately.", found.growth_bytes, "By"),
+        _gauge("disk_free", "Octets that the disk of the catalog has left.", found.disk_free_bytes, "By"),
+    ]
+
+
 def _counter(name: str, text: str, value: float) -> Metric:
     return Metric(f"levo.satellite.{name}", text, "1", True, (((), value),))
 
@@ -269,6 +282,7 @@ _COUNTERS = {
     "removed_exchanges": "Exchanges at what people deleted, or nobody used for as long as it is kept.",
     "unproven_names_dropped": "Names that were not proven and made room for others.",
     "sensor_limit_reports": "Reports of sensors without room: all others report, too.",
+    "given_up_rows": "Rows that were given up, as the catalog was larger than catalog-max-bytes.",
     "displaced_sensors": "Sensors that stopped or were silent, and made room for others.",
     "expired_sensors": "Sensors that stopped or were silent for as long as they are kept.",
 }

@@ -80,6 +80,7 @@ def build_site(parts: SiteParts) -> Starlette:
             userdata.webhooks,
             alerts,
             renderer,
+            parts.reader.storage,
             link_local=parts.webhook_link_local,
             upkeep=parts.upkeep,
         ).routes(),

@@ -91,6 +91,19 @@ class Alerts(Subject):
                 "DELETE FROM alert WHERE ended_ns != 0 AND id <= (SELECT max(id) FROM alert) - ?", _MOST_OVER
             )
 
+    def forget(self, before_ns: int, kinds: Sequence[str]) -> None:
+        """Delete alerts that were over before a time, and those of *kinds* that were raised before it.
+
+        A 20th of all at once, so that a clock that is wrong for a while costs little.
+        """
+        marks = ",".join("?" * len(kinds))
+        self._database.run(
+            "DELETE FROM alert WHERE id IN (SELECT id FROM alert"
+            f" WHERE (ended_ns != 0 AND ended_ns < ?) OR (time_ns < ? AND kind IN ({marks}))"
+            " ORDER BY id LIMIT (SELECT count(*) / 20 + 1 FROM alert))",
+            before_ns, before_ns, *kinds,
+        )  # fmt: skip
+
     def unsent(self, limit: int = 100) -> list[Alert]:
         """Return alerts that were not sent yet and have not ended, oldest first."""
         rows = self._database.rows(
