@@ -24,6 +24,7 @@ from levo.satellite.alerts.kinds import KINDS, page_of
 from levo.satellite.alerts.webhooks import WebhookRefused, checked_url
 from levo.satellite.store.storage import Storage
 from levo.satellite.store.userdata import Alerts, Webhooks
+from levo.satellite.upkeep import UpkeepStatistics
 from levo.satellite.web import parameters
 from levo.satellite.web.connect import Sender, targets
 from levo.satellite.web.forms import Form, back, field, form_route, read_form
@@ -44,11 +45,13 @@ class AccountPages:
         storage: Callable[[], Storage],
         *,
         link_local: bool = False,
+        upkeep: Callable[[], UpkeepStatistics | None] = lambda: None,
     ) -> None:
-        """*storage* says how much room the catalog takes.
+        """*storage* says how much room the catalog takes; *upkeep* is shown to admins.
 
         *link_local*: whether webhooks may have link-local addresses.
         """
+        self._upkeep = upkeep
         self._authenticator = authenticator
         self._webhooks = webhooks
         self._alerts = alerts
@@ -176,6 +179,7 @@ class AccountPages:
             link=lambda **changes: f"?offset={changes.get('offset', 0)}#audit",
             roles=ROLES,
             kinds=KINDS,
+            upkeep=self._upkeep() if admin else None,
         )
 
     def _change_password(self, request: Request, identity: Identity, form: Form) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import platform
 from collections.abc import Callable, Iterable, Mapping
 
 from starlette.exceptions import HTTPException
@@ -9,18 +11,23 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from levo import __version__
 from levo.satellite.access import identity_of
+from levo.satellite.backups import BackupStatistics
 from levo.satellite.connections import ConnectionStatistics
 from levo.satellite.queue import JournalStatistics
 from levo.satellite.readiness import Cause
 from levo.satellite.receive import IngestStatistics
 from levo.satellite.store import CatalogReader, Summary
 from levo.satellite.store.storage import Storage
-from levo.satellite.supervisor import SupervisorStatistics
-from levo.satellite.tls import Tls, TlsStatistics
-from levo.wire.metrics import Metric
+from levo.satellite.supervisor import COMMIT_BOUNDS_S, SupervisorStatistics
+from levo.satellite.tls import TlsStatistics
+from levo.satellite.upkeep import UpkeepStatistics
+from levo.wire.metrics import Histogram, Metric
+from levo.wire.process_use import process_metrics
 from levo.wire.prometheus import MEDIA_TYPE, exposition
 
+_BUILD = (("version", __version__), ("python", platform.python_version()))
 Snapshot = tuple[IngestStatistics, JournalStatistics, SupervisorStatistics]
 
 
@@ -29,16 +36,14 @@ def metrics_route(
     snapshot: Callable[[], Snapshot],
     not_ready: Callable[[], dict[Cause, str]] = dict,
     connections: Callable[[], dict[str, ConnectionStatistics]] = dict,
-    tls: Tls | None = None,
+    upkeep: Callable[[], UpkeepStatistics | None] = lambda: None,
 ) -> Route:
     """Return the route ``/metrics``."""
 
     def metrics(request: Request) -> Response:
         if identity_of(request).organization:
             raise HTTPException(403, "these numbers are of all organizations together")
-        text = render(*snapshot(), reader.summary(), not_ready(), connections(), reader.storage())
-        if tls is not None:
-            text += exposition(_tls(tls.statistics()))
+        text = render(*snapshot(), reader.summary(), not_ready(), connections(), reader.storage(), upkeep())
         return PlainTextResponse(text, media_type=MEDIA_TYPE)
 
     return Route("/metrics", metrics)
@@ -52,9 +57,11 @@ def render(
     not_ready: Mapping[Cause, str],
     connections: Mapping[str, ConnectionStatistics],
     storage: Storage,
+    upkeep: UpkeepStatistics | None = None,
 ) -> str:
     """Return the page."""
-    ours = [
+    ours: list[Metric | Histogram] = [
+        Metric("levo.satellite.build.info", "What runs, in its labels.", "1", False, ((_BUILD, 1),)),
         *_ingest_metrics(ingester),
         *_journal(journal, learner),
         *_readiness(not_ready),
@@ -62,6 +69,7 @@ def render(
         *_learner(learner),
         *_catalog(summary),
         *_storage(storage),
+        *(_upkeep(upkeep) if upkeep is not None else ()),
     ]
     return exposition(ours)
 
@@ -166,8 +174,54 @@ def _tls(seen: TlsStatistics) -> list[Metric]:
     ]
 
 
-def _learner(seen: SupervisorStatistics) -> list[Metric]:
+def _upkeep(seen: UpkeepStatistics) -> list[Metric]:
     return [
+        *process_metrics(seen.processes),
+        *(_tls(seen.tls) if seen.tls is not None else ()),
+        *(_backups(seen.backups) if seen.backups is not None else ()),
+        _gauge("alerts_waiting", "Alerts that no webhook has taken yet.", seen.alerts_waiting),
+        _gauge("oldest_waiting_alert_age", "How long the first of them has waited.", seen.alert_age_s, "s"),
+    ]
+
+
+def _backups(seen: BackupStatistics) -> list[Metric]:
+    return [
+        _counter("backups", "Scheduled backups made and verified.", seen.made_total),
+        _counter("backups_failed", "Scheduled backups that could not be made.", seen.failed_total),
+        _gauge(
+            "backup_last_success_timestamp",
+            "When the last good one was made, since the Unix epoch; 0 for never.",
+            seen.last_ns / 1e9,
+            "s",
+        ),
+        _gauge("backup_last_size", "Its size.", seen.last_bytes, "By"),
+        _gauge("backup_last_duration", "How long it took, its verification included.", seen.last_s, "s"),
+        _gauge(
+            "backup_interval",
+            "Time from one scheduled backup to the next; 0 where none are made.",
+            seen.plan.interval_s if seen.plan else 0,
+            "s",
+        ),
+    ]
+
+
+def _learner(seen: SupervisorStatistics) -> list[Metric | Histogram]:
+    below = tuple(zip(COMMIT_BOUNDS_S, itertools.accumulate(seen.commits), strict=False))
+    return [
+        Histogram(
+            "levo.satellite.commit.duration",
+            "Commits of what was learned, by how long they took.",
+            "s",
+            below,
+            sum(seen.commits),
+            seen.commits_s,
+        ),
+        _gauge(
+            "oldest_unlearned_record_age",
+            "How long the oldest record that is not learned has waited, since the start at most.",
+            seen.oldest_s,
+            "s",
+        ),
         _gauge("learner_up", "Whether the learner process runs.", int(seen.running)),
         _counter("learner_restarts", "Times the learner had to be started again.", seen.restarts_total),
     ]
@@ -216,6 +270,8 @@ _COUNTERS = {
     "learned_traces": "API traces learned, since the catalog was made.",
     "learned_exchanges": "Exchanges they stand for.",
     "ignored_spans": "Spans that are no HTTP server exchanges.",
+    "duplicate_spans": "Spans that had been learned before.",
+    "duplicate_deliveries": "Deliveries that had been learned before.",
     "unreadable_records": "Journal records that could not be learned from.",
     "noise_exchanges": "Exchanges that belong to no endpoint: refused, answered as absent, scanners, assets.",
     "unknown_path_exchanges": "Exchanges whose path is unknown, of HTTP/2 connections that were joined late.",

@@ -111,6 +111,13 @@ class Alerts(Subject):
         )
         return [Alert(*row) for row in rows]
 
+    def waiting(self) -> tuple[int, int]:
+        """Return how many alerts wait to be sent, and when the first was raised (ns; 0 if none waits)."""
+        rows = self._database.rows(
+            "SELECT count(*), ifnull(min(time_ns), 0) FROM alert WHERE sent = 0 AND ended_ns = 0"
+        )
+        return int(rows[0][0]), int(rows[0][1])
+
     def mark_sent(self, identities: Sequence[int]) -> None:
         """Mark alerts as sent."""
         with self._database.change():
