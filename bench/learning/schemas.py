@@ -71,14 +71,20 @@ def measure(seed: int = 1, learned: int = 5000, held_out: int = 3000) -> dict[st
 
 
 def compare(
-    learned: Iterable[Trace], held_out: Iterable[Trace], seed: int, show: bool = False
+    learned: Iterable[Trace],
+    held_out: Iterable[Trace],
+    seed: int,
+    show: bool = False,
+    state: State | None = None,
 ) -> dict[str, float]:
     """Return shares: ``valid`` of the *held_out* responses, ``rejected`` of mutants, in all and by kind.
+
+    What is *learned* is added to what *state* knows.
 
     A response to an operation or with a status that was never learned from is no valid one, but those are
     counted as ``unlearned`` too. With *show*, what is wrong is printed by place, without values.
     """
-    state = State()
+    state = state if state is not None else State()
     for trace in learned:
         learn(state, trace)
     operations = operations_of(state)
