@@ -64,7 +64,7 @@ def made(document: dict[str, Any], requests: int, seed: int, *, words: bool) -> 
     yield from exchanges(document, requests, seed, values=Values(1, words=words))
 
 
-def templates(learned: list[Exchange], state: State) -> Score:
+def templates(learned: list[Exchange], state: State, *, show: bool) -> Score:
     """Return how well the templates of *state* match the operations of *learned* that succeeded."""
     keys: dict[tuple[str, str], int] = {}
     operations: list[Operation] = []
@@ -81,7 +81,13 @@ def templates(learned: list[Exchange], state: State) -> Score:
         (each.method, tuple(anonymous(each.path.replace("+}", "}")).strip("/").split("/")))
         for each in operations_of(state)
     ]
-    return score(called_operations(tuple(operations), requests), found)[0]
+    result, missed, invented = score(called_operations(tuple(operations), requests), found)
+    if show:
+        for truth in missed:
+            print("    missed  ", truth.method, "/" + "/".join(truth.segments), truth.requests)
+        for method, segments in invented:
+            print("    invented", method, "/" + "/".join(segments))
+    return result
 
 
 def measure(
@@ -92,7 +98,7 @@ def measure(
     state = State()
     learn_all(state, (trace for _, trace in learned), LearnSettings(Detectors(), b"key"))
     held_out = (trace for _, trace in made(document, HELD_OUT, 2, words=words))
-    return templates(learned, state), compare((), held_out, 1, show, state=state)
+    return templates(learned, state, show=show), compare((), held_out, 1, show, state=state)
 
 
 def main() -> None:
