@@ -5,12 +5,27 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+from levo.config.satellite_settings import SATELLITE
+from levo.satellite import app
 from tests.satellite.receive.test_http_routes import PROTOBUF
 from tests.satellite.requests import Call, traces
 from tests.satellite.running import RunningSatellite, until
 from tests.satellite.test_app import learners_of
 
 RULES = "rules:\n  - kind: staff-number\n    field: '(?i)staff'\n"
+
+
+def test_all_that_the_learner_is_told_can_change() -> None:
+    asked: set[str] = set()
+
+    class Asked:
+        def __getattr__(self, field: str) -> int:
+            asked.add(field)
+            return 1
+
+    app._bounds(Asked())  # type: ignore[arg-type]
+    assert len(asked) > 10
+    assert {option.field for option in SATELLITE.options if option.reloadable} >= asked
 
 
 def test_a_signal_applies_what_can_change_and_names_the_rest(tmp_path: Path) -> None:

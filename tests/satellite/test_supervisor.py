@@ -145,3 +145,30 @@ def test_a_learner_that_cannot_start_is_an_error(tmp_path: Path) -> None:
         await supervisor.stop(10)
 
     asyncio.run(run())
+
+
+def test_the_age_of_the_oldest_record_counts_from_its_arrival(tmp_path: Path) -> None:
+    now_s = 0.0
+
+    async def run() -> None:
+        nonlocal now_s
+        with Journal(tmp_path / JOURNAL_NAME, max_bytes=1 << 20) as journal:
+            end = journal.end
+            supervisor = LearnerSupervisor(
+                tmp_path, lambda _: None, journal_end=lambda: end, clock_s=lambda: now_s
+            )
+            assert supervisor.statistics().oldest_s == 0
+            for now_s in range(1, 8000):
+                end = journal.append(record()).result(60) if now_s % 1000 == 1 else end
+                supervisor.wake()
+            assert supervisor.statistics().oldest_s == now_s - 1
+            await supervisor.start()
+            await eventually(lambda: supervisor.statistics().oldest_s == 0)
+            assert sum(supervisor.statistics().commits) > 0 and supervisor.statistics().pid
+            assert await supervisor.stop(30)
+
+    asyncio.run(run())
+
+
+def record() -> Record:
+    return Record(RecordKind.TRACES, 1, "", traces([Call()]).SerializeToString())

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from levo.wire.metrics import Metric
+from levo.wire.metrics import Histogram, Metric
 from levo.wire.prometheus import exposition, family_name
 
 NAMES = st.sampled_from(["a", "levo.sensor.frames", "tls.server_name", "bytes", "x.bytes"])
@@ -72,3 +72,17 @@ def test_unit_and_kind_are_in_the_name_once(name: str, unit: str, monotonic: boo
 )
 def test_whole_numbers_have_no_point(value: float, shown: str) -> None:
     assert exposition([Metric("a", "", "1", False, (((), value),))]).splitlines()[-1] == f"a {shown}"
+
+
+def test_a_histogram_is_read_as_one() -> None:
+    made = Histogram("levo.commit.duration", "How long.", "s", ((0.5, 2), (1.0, 5)), 6, 3.25)
+    (family,) = text_string_to_metric_families(exposition([made]))
+
+    assert (family.name, family.type) == ("levo_commit_duration_seconds", "histogram")
+    assert [(sample.name.rpartition("_")[2], sample.labels, sample.value) for sample in family.samples] == [
+        ("bucket", {"le": "0.5"}, 2),
+        ("bucket", {"le": "1"}, 5),
+        ("bucket", {"le": "+Inf"}, 6),
+        ("sum", {}, 3.25),
+        ("count", {}, 6),
+    ]

@@ -60,6 +60,10 @@ class SatelliteSettings:
     catalog_max_bytes: int
     """0: no limit."""
     drain_timeout_ns: int
+    backup_folder: Path | None
+    """Where backups are made by themselves; None: none is."""
+    backup_interval_ns: int
+    backup_keep: int
     dry_run: bool
 
 
@@ -163,6 +167,7 @@ SECTIONS: dict[str, str] = {
     "Addresses": "Where it listens. A port of 0 lets the system choose.",
     "Protection": "Who may send and look.",
     "Limits": "How much it holds, and for how long.",
+    "Backup": "Copies of the data that are made while it runs, verified, each in one file that is a secret.",
     "Self-description": "What it says of itself.",
 }
 OPTIONS: tuple[Option, ...] = (
@@ -313,6 +318,7 @@ OPTIONS: tuple[Option, ...] = (
         "minute-retention", "Limits",
         "How long traffic is kept by the minute.",
         _hours, 3 * _HOUR_NS, values.show_duration, metavar="TIME", field_name="minute_retention_ns",
+        reloadable=True,
         note="At least as many of the latest minutes with traffic. So it is with hours and days, and with "
         "endpoints, changes and sensors: days on which nothing was learned do not count, and a clock that is "
         "wrong for a while erases nothing.",
@@ -321,22 +327,26 @@ OPTIONS: tuple[Option, ...] = (
         "hour-retention", "Limits",
         "How long traffic is kept by the hour.",
         _days, 8 * _DAY_NS, _show_days, metavar="DAYS", field_name="hour_retention_ns",
+        reloadable=True,
     ),
     _option(
         "day-retention", "Limits",
         "How long traffic is kept by the day.",
         _days, 400 * _DAY_NS, _show_days, metavar="DAYS", field_name="day_retention_ns",
+        reloadable=True,
     ),
     _option(
         "change-retention", "Limits",
         "How long changes of endpoints are kept.",
         _days, 400 * _DAY_NS, _show_days, metavar="DAYS", field_name="change_retention_ns",
+        reloadable=True,
         note="At most 100,000 of them. When an endpoint was found is kept as long as the endpoint.",
     ),
     _option(
         "sensor-retention", "Limits",
         "How long a sensor is kept that fell silent.",
         _days, 30 * _DAY_NS, _show_days, metavar="DAYS", field_name="sensor_retention_ns",
+        reloadable=True,
         note="At most 10,000 sensors: for a new one, those go first that stopped, then those that have been "
         "silent for longest; none that reports.",
     ),
@@ -344,11 +354,13 @@ OPTIONS: tuple[Option, ...] = (
         "stopped-sensor-retention", "Limits",
         "How long a sensor is kept that said that it stops.",
         _days, _DAY_NS, _show_days, metavar="DAYS", field_name="stopped_sensor_retention_ns",
+        reloadable=True,
     ),
     _option(
         "alert-retention", "Limits",
         "How long alerts are kept.",
         _days, 400 * _DAY_NS, _show_days, metavar="DAYS", field_name="alert_retention_ns",
+        reloadable=True,
         note="Those that are not over stay.",
     ),
     _option(
@@ -362,9 +374,10 @@ OPTIONS: tuple[Option, ...] = (
         "catalog-max-bytes", "Limits",
         "Most octets of the catalog, or none.",
         _size_or_none, 0, _show_size_or_none, metavar="SIZE",
-        note="Looked at every ten minutes. What is too much is given up in this order: traffic by the minute "
-        "but the last hour, paths that were only refused, traffic by the hour but the last two days, changes, "
-        "traffic by the day but the last month, endpoints that were not seen for longest.",
+        reloadable=True,
+        note="Looked at every ten minutes. What is too much is given up in this order: traffic by the "
+        "minute but the last hour, paths that were only refused, traffic by the hour but the last two days, "
+        "changes, traffic by the day but the last month, endpoints that were not seen for longest.",
     ),
     _option(
         "drain-timeout", "Limits",
@@ -372,6 +385,28 @@ OPTIONS: tuple[Option, ...] = (
         values.duration_ns, 15_000_000_000, values.show_duration, metavar="TIME",
         field_name="drain_timeout_ns",
         note="What is not learned by then waits in the journal for the next start.",
+    ),
+    _option(
+        "backup-folder", "Backup",
+        "Folder into which backups are made by themselves; made if absent, for its owner only.",
+        _folder, metavar="FOLDER", example="/var/backups/levo-satellite",
+        reloadable=True,
+        note="One folder for each Satellite, best on another disk. Nothing else in it is touched.",
+    ),
+    _option(
+        "backup-interval", "Backup",
+        "Time from one backup to the next.",
+        values.duration_ns, 86_400 * 10**9, values.show_duration, metavar="TIME",
+        field_name="backup_interval_ns",
+        reloadable=True,
+        note="After a restart it counts from the last backup in the folder. One that fails is tried again "
+        "after ten minutes.",
+    ),
+    _option(
+        "backup-keep", "Backup",
+        "Backups that are kept; the oldest is deleted once a new one is verified.",
+        partial(values.count, least=1, most=10_000), 7, metavar="NUMBER",
+        reloadable=True,
     ),
     _option(
         "dry-run", "Self-description",

@@ -25,6 +25,8 @@ from levo.satellite.access.ingestion import IngestionTokens
 from levo.satellite.alerts.detector import AlertDetector
 from levo.satellite.alerts.watcher import AlertWatcher
 from levo.satellite.alerts.webhooks import WebhookSender
+from levo.satellite.backups import ScheduledBackups
+from levo.satellite.catalog.storage import storage_warnings
 from levo.satellite.certificate import read_authority
 from levo.satellite.connections import (
     BACKLOG,
@@ -41,7 +43,7 @@ from levo.satellite.log_rate import calm_log
 from levo.satellite.queue import Journal
 from levo.satellite.readiness import Readiness
 from levo.satellite.receive import GrpcReceiver, Ingester
-from levo.satellite.reload import Reload, pem_files
+from levo.satellite.reload import Reload, backup_plan, pem_files
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
 from levo.satellite.store.faults import opening
 from levo.satellite.store.hosts import Limits
@@ -51,6 +53,7 @@ from levo.satellite.store.upgrade import copy_before_upgrade
 from levo.satellite.store.userdata import USERDATA_NAME, UserData
 from levo.satellite.supervisor import LearnerSupervisor
 from levo.satellite.tls import Tls
+from levo.satellite.upkeep import Upkeep
 from levo.satellite.web import (
     Backup,
     Catalogs,
@@ -143,7 +146,7 @@ async def run_satellite(  # noqa: PLR0915 (starts all parts in the one order tha
         def on_decided() -> None:
             loop.call_soon_threadsafe(supervisor.wake_for_decisions)
 
-        catalogs = Catalogs(reader, on_decided)
+        catalogs = Catalogs(reader, on_decided, settings.archive_after_ns)
         live = LiveChannel(catalogs.revision)
 
         def on_progress(progress: Progress) -> None:
@@ -154,14 +157,21 @@ async def run_satellite(  # noqa: PLR0915 (starts all parts in the one order tha
         supervisor = LearnerSupervisor(
             data_dir, on_progress, bounds=_bounds(settings), journal_end=lambda: journal.end
         )
-        reload = Reload(settings, reread or (lambda: settings), supervisor, tls, _bounds)
+        backups = ScheduledBackups(data_dir, backup_plan(settings))
+        upkeep = Upkeep(
+            supervisor=supervisor, tls=tls, backups=backups, alerts_waiting=userdata.alerts.waiting
+        )
+        reload = Reload(settings, reread or (lambda: settings), supervisor, tls, backups, _bounds)
         loop.add_signal_handler(signal.SIGHUP, reload.ask)
         readiness = Readiness(
             stopping=stop.is_set,
             refusal=journal.refusal,
             learner=supervisor.statistics,
             keys=keys.faults,
-            notes=tls.notes if tls else list,
+            notes=lambda: [
+                *upkeep.notes(),
+                *storage_warnings(reader.storage(), reload.settings.catalog_max_bytes),
+            ],
         )
         ingester = Ingester(
             journal,
@@ -185,14 +195,17 @@ async def run_satellite(  # noqa: PLR0915 (starts all parts in the one order tha
                 live=live,
                 snapshot=lambda: (ingester.statistics(), journal.statistics(), supervisor.statistics()),
                 readiness=readiness,
-                connections=lambda: {
-                    name: each.connections.statistics()
-                    for name, each in zip(("web", "otlp_http"), sockets, strict=True)
-                },
+                connections=lambda: (
+                    {
+                        name: each.connections.statistics()
+                        for name, each in zip(("web", "otlp_http"), sockets, strict=True)
+                    }
+                    | grpc_receiver.connections()
+                ),
                 backup=Backup(data_dir),
                 satellite_url=web_url,
                 connect=_connect(settings, web_url, admission, tls),
-                tls=tls,
+                upkeep=upkeep.statistics,
                 loopback_only=settings.listen.is_loopback,
                 webhook_link_local=settings.webhook_link_local,
             )
@@ -210,6 +223,7 @@ async def run_satellite(  # noqa: PLR0915 (starts all parts in the one order tha
             keys.start()
             background.append(asyncio.create_task(readiness.watch(), name="readiness"))
             background.append(asyncio.create_task(reload.run(), name="reload"))
+            background.append(asyncio.create_task(backups.run(), name="backups"))
             if tls:
                 background.append(asyncio.create_task(tls.watch(), name="certificate"))
             grpc_port = await grpc_receiver.start(
@@ -259,7 +273,13 @@ def _alerts(
     web_url: str,
     settings: SatelliteSettings,
 ) -> AlertWatcher:
-    detector = AlertDetector(reader, userdata.alerts, userdata.settings)
+    detector = AlertDetector(
+        reader,
+        userdata.alerts,
+        userdata.settings,
+        archive_ns=settings.archive_after_ns,
+        kept_ns=settings.alert_retention_ns,
+    )
     sender = WebhookSender(
         userdata.alerts, userdata.webhooks, web_url, link_local=settings.webhook_link_local
     )

@@ -96,6 +96,8 @@ class Progress(msgspec.Struct, frozen=True):
     damaged_records: int
     unreadable_records: int = 0
     """Since this process started, like the two before."""
+    commit_s: float = 0.0
+    """How long the commit took that is told of; 0 if none is."""
 
     @property
     def position(self) -> Position:
@@ -221,6 +223,7 @@ class Learner:
         Raises:
             LevoError: nothing was written, and nothing was forgotten.
         """
+        began_s = time.monotonic()
         self._committed = self._writer.commit(
             self._delta,
             self._reader.position,
@@ -234,7 +237,7 @@ class Learner:
         self._recent.committed()
         self._careful_records = max(0, self._careful_records - 1)
         self._last_commit_s = now_s
-        return self.progress()
+        return msgspec.structs.replace(self.progress(), commit_s=time.monotonic() - began_s)
 
     def prune_wait_s(self, now_s: float) -> float:
         """Return in how long what is kept no longer is to be deleted, whether traffic comes or not."""

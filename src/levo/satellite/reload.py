@@ -11,6 +11,7 @@ from pathlib import Path
 from levo.config.reload import changes
 from levo.config.satellite_settings import SATELLITE, SatelliteSettings
 from levo.errors import LevoError
+from levo.satellite.backups import BackupPlan, ScheduledBackups
 from levo.satellite.certificate import PemFiles
 from levo.satellite.learn import RULES_NAME, load_rules
 from levo.satellite.learner import Bounds
@@ -27,6 +28,13 @@ def pem_files(settings: SatelliteSettings) -> PemFiles | None:
     return PemFiles(settings.tls_certificate, settings.tls_key, settings.tls_ca_certificate)
 
 
+def backup_plan(settings: SatelliteSettings) -> BackupPlan | None:
+    """Return when and where backups are made; None for never."""
+    if settings.backup_folder is None:
+        return None
+    return BackupPlan(settings.backup_folder, settings.backup_interval_ns / 1e9, settings.backup_keep)
+
+
 class Reload:
     """Applies what has changed since the start or the last time. Lives on one event loop."""
 
@@ -36,6 +44,7 @@ class Reload:
         reread: Callable[[], SatelliteSettings],
         supervisor: LearnerSupervisor,
         tls: Tls | None,
+        backups: ScheduledBackups,
         bounds: Callable[[SatelliteSettings], Bounds],
     ) -> None:
         """Args:
@@ -43,6 +52,7 @@ class Reload:
         reread: merges flags, variables and file again; may raise LevoError.
         supervisor: of the learner.
         tls: of the ports, None if they speak none.
+        backups: those that are made by themselves.
         bounds: makes what the learner is told of settings.
         """
         self.settings = settings
@@ -50,6 +60,7 @@ class Reload:
         self._reread = reread
         self._supervisor = supervisor
         self._tls = tls
+        self._backups = backups
         self._bounds = bounds
         self._asked = asyncio.Event()
         self._rules = _octets(self._rules_path)
@@ -83,11 +94,13 @@ class Reload:
         if (pem_files(self.settings) is None) != (pem_files(new) is None):
             speaking = [name for name in now if name.startswith("tls-")]
             now, later = [name for name in now if name not in speaking], [*later, *speaking]
-        before = self._bounds(self.settings)
+        before, planned = self._bounds(self.settings), backup_plan(self.settings)
         fields = (SATELLITE.by_key[name].field for name in now)
         self.settings = replace(self.settings, **{name: getattr(new, name) for name in fields})
         if self._bounds(self.settings) != before:
             self._supervisor.renew(self._bounds(self.settings))
+        if backup_plan(self.settings) != planned:
+            self._backups.change(backup_plan(self.settings))
         said = [f"now in force: {', '.join(now)}"] if now else []
         return [*said, f"a restart is needed for {', '.join(later)}"] if later else said
 

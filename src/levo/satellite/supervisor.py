@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
+import itertools
 import logging
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,10 @@ _WAKE_DELAY_S = 0.02
 _LAST_BACKOFF_S = 30.0
 _STOPPED = ("T", "t")
 """States of proc(5) in which a process does nothing until a signal or a debugger lets it go on."""
+COMMIT_BOUNDS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""By which the durations of commits are counted."""
+_MARK_EVERY_S = 1.0
+_MOST_MARKS = 4096
 _CAREFUL_AFTER, _SKIP_AFTER = 3, 5
 """Crashes without progress after which the learner goes record by record, and leaves one out."""
 
@@ -45,6 +52,14 @@ class SupervisorStatistics:
     """Whether the learner was stopped by a signal."""
     idle_s: float = 0.0
     """For how long of :attr:`stuck_s` it has used no processor time, as when it waits for a disk."""
+    pid: int = 0
+    """Of the learner; 0 if none runs."""
+    oldest_s: float = 0.0
+    """How long the oldest record that is not learned has waited, to the second; since the start at most."""
+    commits: tuple[int, ...] = (0,) * (len(COMMIT_BOUNDS_S) + 1)
+    """Commits by duration: up to each of :data:`COMMIT_BOUNDS_S` and above the one before, and above all."""
+    commits_s: float = 0.0
+    """How long all of them took together."""
 
 
 class LearnerSupervisor:
@@ -85,6 +100,10 @@ class LearnerSupervisor:
         self._progress: Progress | None = None
         self._damaged = self._unreadable = 0
         self._used, self._used_changed_s = -1, 0.0
+        self._marks: deque[tuple[Position, float]] = deque()
+        """Ends of the journal, and when each was reached, at most one a second; the oldest first."""
+        self._commits = [0] * (len(COMMIT_BOUNDS_S) + 1)
+        self._commits_s = 0.0
         self._restarts = 0
         self._crashes_in_place = 0
 
@@ -104,6 +123,7 @@ class LearnerSupervisor:
 
     def wake(self) -> None:
         """Say that the journal has grown. Cheap; many calls become one."""
+        self._mark(self._clock_s())
         if self._behind_since_s is None:
             self._behind_since_s = self._clock_s()
         if not self._wake_is_planned:
@@ -133,6 +153,10 @@ class LearnerSupervisor:
             self._unreadable,
             state in _STOPPED,
             min(stuck_s, now_s - self._used_changed_s) if used >= 0 else 0.0,
+            process.pid if process is not None and running else 0,
+            now_s - self._marks[0][1] if self._marks else 0.0,
+            tuple(self._commits),
+            self._commits_s,
         )
 
     def renew(self, bounds: Bounds | None = None) -> None:
@@ -166,6 +190,26 @@ class LearnerSupervisor:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
         return finished
+
+    def _mark(self, now_s: float) -> None:
+        marks = self._marks
+        if marks and now_s - marks[-1][1] < _MARK_EVERY_S:
+            return
+        if len(marks) >= _MOST_MARKS:  # after an hour of waiting, every other second will do
+            self._marks = marks = deque(itertools.islice(marks, 0, None, 2))
+        marks.append((self._journal_end(), now_s))
+
+    def _note_progress(self, progress: Progress) -> None:
+        end, now_s = self._journal_end(), self._clock_s()
+        behind = end > progress.position
+        self._behind_since_s = now_s if behind else None
+        while self._marks and (not behind or self._marks[0][0] <= progress.position):
+            self._marks.popleft()
+        if behind:
+            self._mark(now_s)  # also what was there at the start
+        if progress.commit_s:
+            self._commits[bisect.bisect_left(COMMIT_BOUNDS_S, progress.commit_s)] += 1
+            self._commits_s += progress.commit_s
 
     def _send_wake(self) -> None:
         self._wake_is_planned = False
@@ -226,8 +270,7 @@ class LearnerSupervisor:
         damaged, unreadable = self._damaged, self._unreadable
         async for line in process.stdout:
             self._progress = msgspec.json.decode(line, type=Progress)
-            behind = self._journal_end() > self._progress.position
-            self._behind_since_s = self._clock_s() if behind else None
+            self._note_progress(self._progress)
             self._damaged = damaged + self._progress.damaged_records
             self._unreadable = unreadable + self._progress.unreadable_records
             self._ready.set()

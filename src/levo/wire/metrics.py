@@ -27,6 +27,20 @@ class Metric:
     points: tuple[Point, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """How often something was how large, since start. Of the Prometheus text only."""
+
+    name: str
+    """As of :class:`Metric`, like the three that follow."""
+    help: str
+    unit: str
+    buckets: tuple[tuple[float, int], ...]
+    """(upper bound, how many were at most that), in order; without the one of all."""
+    count: int
+    total: float
+
+
 def encode_metrics(
     metrics: Iterable[Metric], resource: bytes, scope: tuple[str, str], start_ns: int, now_ns: int
 ) -> bytes:

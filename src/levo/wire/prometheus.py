@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from levo.wire.metrics import Metric
+from levo.wire.metrics import Histogram, Metric
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _UNITS = {"By": "_bytes", "s": "_seconds"}
@@ -16,12 +16,18 @@ _EXACT = 2**53
 """Up to here a float holds every whole number."""
 
 
-def exposition(metrics: Iterable[Metric]) -> str:
+def exposition(metrics: Iterable[Metric | Histogram]) -> str:
     """The page: each family with its help and its type."""
     lines = []
     for metric in metrics:
         name = family_name(metric)
         lines.append(f"# HELP {name} {_escaped(metric.help)}")
+        if isinstance(metric, Histogram):
+            lines.append(f"# TYPE {name} histogram")
+            for bound, number in (*metric.buckets, (math.inf, metric.count)):
+                lines.append(f'{name}_bucket{{le="{_number(bound)}"}} {number}')
+            lines += [f"{name}_sum {_number(metric.total)}", f"{name}_count {metric.count}"]
+            continue
         lines.append(f"# TYPE {name} {'counter' if metric.monotonic else 'gauge'}")
         for labels, value in metric.points:
             inside = ",".join(f'{_underscored(key)}="{_quoted(text)}"' for key, text in labels)
@@ -29,11 +35,11 @@ def exposition(metrics: Iterable[Metric]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def family_name(metric: Metric) -> str:
+def family_name(metric: Metric | Histogram) -> str:
     """The family's name with its unit and kind, as Prometheus has them in the name."""
     unit = _UNITS.get(metric.unit, "")
     name = _underscored(metric.name).removesuffix(unit) + unit
-    return f"{name}_total" if metric.monotonic else name
+    return f"{name}_total" if isinstance(metric, Metric) and metric.monotonic else name
 
 
 def _number(value: int | float) -> str:

@@ -309,3 +309,37 @@ def test_many_silent_sensors_are_one_alert_and_each_is_over_by_itself(world: Wor
     still = world.userdata.alerts.open_subjects("sensor-silent")
 
     assert len(still) == 30 and "acme/id of web-3 new/run-1" not in still
+
+
+def test_an_endpoint_that_nobody_uses_any_more_is_told_once_and_again_after_it_was_used(world: World) -> None:
+    day_ns = 86_400 * SECOND
+    world.commit(found(range(2), "shop"))
+    for days in (50, 100):
+        world.clock.now_ns = NOW + days * day_ns
+        late = trace("/a", host="h0.example", end_ns=world.clock.now_ns)
+        world.commit(learn_all(State(), [late]))
+        world.detector.look(True)
+    (text,) = world.texts("endpoint-unseen")
+    assert text == "GET /a of shop has not been used for 90 days"
+    late = trace("/a", host="h1.example", end_ns=world.clock.now_ns)
+    world.clock.now_ns += day_ns
+    world.commit(learn_all(State(), [late]))
+
+    (alert,) = (each for each in world.userdata.alerts.latest() if each.kind == "endpoint-unseen")
+    assert alert.ended_ns
+
+
+def test_alerts_go_after_their_time_little_by_little(world: World) -> None:
+    for number in range(60):
+        world.clock.now_ns += 60 * SECOND
+        world.commit(found(range(number, number + 1), "shop"))
+    before = len(world.userdata.alerts.latest(1000))
+    world.clock.set_ns = 3650 * 86_400 * SECOND
+    world.restarted().look(True)
+    at_once = before - len(world.userdata.alerts.latest(1000))
+    for _ in range(200):
+        world.clock.now_ns += 3600 * SECOND
+        world.detector.look(True)
+
+    assert 0 < at_once <= before // 20 + 1
+    assert world.texts("new-endpoint") == []

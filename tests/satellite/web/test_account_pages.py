@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from levo.satellite.access import AuthMiddleware
+from levo.satellite.store.storage import Storage
 from levo.satellite.store.userdata import USERDATA_NAME, UserData
 from levo.satellite.web.account_pages import AccountPages
 from levo.satellite.web.problems import on_http_exception, problem
@@ -28,7 +29,10 @@ class Browser:
         self.userdata = UserData(folder / USERDATA_NAME)
         self.authenticator = authenticator_of(self.userdata, on_loopback=on_loopback, clock_ns=Clock().ns)
         renderer = Renderer("http://localhost", lambda: START_NS)
-        pages = AccountPages(self.authenticator, self.userdata.webhooks, self.userdata.alerts, renderer)
+        room = Storage(5_000_000, 0, 0, 10_000_000_000, 1_000_000)
+        pages = AccountPages(
+            self.authenticator, self.userdata.webhooks, self.userdata.alerts, renderer, lambda: room
+        )
         self.app = Starlette(
             routes=pages.routes(),
             middleware=[Middleware(AuthMiddleware, authenticator=self.authenticator, problem=problem)],
@@ -157,3 +161,10 @@ def test_on_loopback_there_is_no_login_until_there_is_an_account(tmp_path: Path)
     assert local.post("/settings/accounts", name="anna", role="admin", password=PASSWORD).status == 303
     local.cookie = ""
     assert local.get("/settings").headers["location"].startswith("/login")
+
+
+def test_an_admin_sees_how_much_room_there_is(browser: Browser) -> None:
+    browser.set_up()
+    page = browser.get("/settings").body.decode()
+
+    assert "Room on disk" in page and "4.8 MiB" in page and "9.3 GiB" in page

@@ -6,6 +6,7 @@ import re
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from levo import __version__
 from tests.satellite.receive.test_http_routes import PROTOBUF
 from tests.satellite.requests import Call, traces
 from tests.satellite.running import RunningSatellite
@@ -19,9 +20,11 @@ def test_every_sample_belongs_to_a_described_family(satellite: RunningSatellite)
     names = [family.name for family in families]
     assert len(names) == len(set(names)) > 20
     for family in families:
-        assert family.documentation and family.type in ("counter", "gauge")
-        suffix = "_total" if family.type == "counter" else ""
-        assert {sample.name for sample in family.samples} <= {family.name + suffix}
+        assert family.documentation
+        suffixes = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
+        assert {sample.name for sample in family.samples} <= {
+            family.name + suffix for suffix in suffixes[family.type]
+        }
     assert {"levo_satellite_requests_in_flight_bytes", "levo_satellite_journal_bytes"} <= set(names)
 
 
@@ -42,4 +45,26 @@ def test_the_ledger_balances(satellite: RunningSatellite) -> None:
     )
     spans = float(re.search(r'accepted_items_total\{kind="traces"\} (\S+)', page)[1])  # type: ignore[index]
     assert spans == total(prefix + "learned_traces_total") + total(prefix + "ignored_spans_total")
-    assert total(prefix + "journal_bytes") == 0
+    assert total(prefix + "journal_bytes") == total(prefix + "oldest_unlearned_record_age_seconds") == 0
+    assert total(prefix + "commit_duration_seconds_count") > 0
+    assert total(prefix + "commit_duration_seconds_sum") > 0
+
+
+def test_both_processes_show_what_they_take(satellite: RunningSatellite) -> None:
+    families = {
+        family.name: family
+        for family in text_string_to_metric_families(satellite.get("/metrics").body.decode())
+    }
+    for name in (
+        "cpu_seconds",
+        "resident_memory_bytes",
+        "open_fds",
+        "max_fds",
+        "threads",
+        "start_time_seconds",
+    ):
+        samples = families[f"process_{name}"].samples
+        assert {sample.labels["process"] for sample in samples} == {"web", "learner"}
+        assert all(sample.value > 0 for sample in samples), name
+    (built,) = families["levo_satellite_build_info"].samples
+    assert built.value == 1 and built.labels["version"] == __version__

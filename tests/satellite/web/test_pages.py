@@ -322,3 +322,13 @@ def test_times_beyond_now_are_now(tmp_path: Path) -> None:
     assert row.last_seen_ns <= time.time_ns() and row.first_seen_ns <= time.time_ns()
     assert site.reader.summary().last_seen_ns <= time.time_ns()
     assert site.reader.applications()[1][0].last_seen_ns <= time.time_ns()
+
+
+def test_what_is_not_used_for_long_is_archived_and_can_be_found(tmp_path: Path) -> None:
+    day = 86_400 * SECOND
+    site = Site(tmp_path, [trace("/here"), trace("/gone", host="b", end_ns=NOW - 91 * day)])
+
+    assert "/gone" not in site.get("/catalog") and "Archived 1" in site.get("/catalog")
+    assert "/gone" in site.get("/catalog?unseen=archived") and "/here" not in site.get("/catalog?unseen=90d")
+    assert "/gone" in site.get("/catalog?unseen=7d") and "/gone" not in site.get("/catalog?unseen=400d")
+    site.get("/catalog?unseen=8d", 400)

@@ -5,11 +5,18 @@ What is new is known by its number, not by its time: neither our clock nor that 
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import deque
 from collections.abc import Callable
 
-from levo.satellite.alerts.kinds import BREAKING_CHANGE, NEW_ENDPOINT, NEW_SENSITIVE_FIELD, SENSOR_SILENT
+from levo.satellite.alerts.kinds import (
+    BREAKING_CHANGE,
+    ENDPOINT_UNSEEN,
+    NEW_ENDPOINT,
+    NEW_SENSITIVE_FIELD,
+    SENSOR_SILENT,
+)
 from levo.satellite.catalog.changes import shown_change
 from levo.satellite.catalog.sensors import SILENT_NS, is_replaced, sensor_view
 from levo.satellite.store import CatalogReader, EndpointFilter
@@ -32,6 +39,9 @@ _NAMED = 3
 """Applications and endpoints that are named where many are told together."""
 _STEP_S = 5.0
 """By so much a clock has to be off to have been set."""
+_DAY_NS = 86_400 * 1_000_000_000
+_SLOW_S = 3600.0
+_UNSEEN_AT_ONCE = 10_000
 _MANY = "many "
 """Begins the subject of an alert about many."""
 
@@ -46,8 +56,15 @@ class AlertDetector:
         settings: Settings,
         clock_ns: Callable[[], int] = time.time_ns,
         clock_s: Callable[[], float] = time.monotonic,
+        *,
+        archive_ns: int = 90 * _DAY_NS,
+        kept_ns: int = 400 * _DAY_NS,
     ) -> None:
-        """*clock_ns* is the time of day, *clock_s* one that is never set."""
+        """*clock_ns* is the time of day, *clock_s* one that is never set.
+
+        After *archive_ns* it is told that an endpoint is not used any more; alerts that are over, or about
+        what happens once, are kept for *kept_ns*.
+        """
         self._reader = reader
         self._alerts = alerts
         self._settings = settings
@@ -58,6 +75,10 @@ class AlertDetector:
         self._last_look: tuple[int, float] = (0, 0.0)
         self._alone: dict[str, deque[float]] = {}
         """When alerts of a kind were raised, each for itself."""
+        self._archive_ns = archive_ns
+        self._kept_ns = kept_ns
+        self._next_slow_s = float("-inf")
+        """When it is looked again for what happens over days."""
         self._looked_at: dict[str, int] = {}
         """Settings that are to be kept together with what was found."""
         self._burst: tuple[float, int] | None = None
@@ -74,6 +95,10 @@ class AlertDetector:
         found = [*self._new_endpoints(now_s), *self._breaking_changes(), *self.sensitive_fields()]
         found = self.follow_merges(self._alerts.unknown(found))
         found += self._silent_sensors(since_ns, now_ns, now_s)
+        if now_s >= self._next_slow_s:
+            self._next_slow_s = now_s + _SLOW_S
+            found += self._unseen_endpoints(now_ns)
+            self._alerts.forget(now_ns - self._kept_ns, (NEW_ENDPOINT, BREAKING_CHANGE))
         added = 0
         with self._alerts.change():
             for name, number in self._looked_at.items():
@@ -153,6 +178,27 @@ class AlertDetector:
         if rows:
             self._looked_at[_CHANGES] = rows[-1].id
         return found
+
+    def _unseen_endpoints(self, now_ns: int) -> list[NewAlert]:
+        """Return the endpoints that nobody has used for long; of those that are used again, it is over."""
+        rows = self._reader.each_endpoint(EndpointFilter(unseen_ns=self._archive_ns))
+        unseen = {str(row.id): row for row in itertools.islice(rows, _UNSEEN_AT_ONCE)}
+        known = set(self._alerts.open_subjects(ENDPOINT_UNSEEN))
+        if len(unseen) < _UNSEEN_AT_ONCE:
+            for subject in known - unseen.keys():
+                if not subject.startswith(_MANY):
+                    self._alerts.end(ENDPOINT_UNSEEN, subject, now_ns)
+        days = self._archive_ns // _DAY_NS
+        return [
+            NewAlert(
+                ENDPOINT_UNSEEN,
+                subject,
+                f"{row.method} {row.path} of {row.application} has not been used for {days} days",
+                row.id,
+            )
+            for subject, row in unseen.items()
+            if subject not in known
+        ]
 
     def _room(self, kind: str, now_s: float) -> int:
         """Return how many alerts of *kind* may be raised now, each for itself."""

@@ -11,7 +11,7 @@ from levo.satellite.store.traffic import WHOLE_CATALOG
 
 EVERYTHING = "all"
 RANGES = {"1h": (60, 60), "24h": (3600, 24), "7d": (3600, 168), "90d": (86_400, 90), EVERYTHING: (86_400, 90)}
-"""By name: seconds of one step, and how many there are; of everything at least, as it is as long as is kept."""
+"""By name: seconds of one step, and how many there are. Everything is at least as long as traffic is kept."""
 QUANTILES = (0.5, 0.95, 0.99)
 _LEAST_S = 10
 """A rate is never over less: the first exchange of a catalog does not make a rate of one a second."""

@@ -87,6 +87,10 @@ class EndpointFilter(msgspec.Struct, frozen=True):
     """Part of the template, the host or the application, in any case."""
     new_since_ns: int = 0
     """Endpoints first seen at this time or later."""
+    unseen_ns: int = 0
+    """Endpoints that were not seen for so long, counted back from the latest exchange …"""
+    seen_ns: int = 0
+    """… and those that were."""
     review: str = ""
     """A key of :data:`REVIEWS`; empty leaves out those that users ignore."""
 
@@ -331,15 +335,20 @@ class CatalogReader:
     ) -> tuple[int, list[EndpointRow]]:
         """Return how many endpoints pass *wanted*, and *limit* of them from *offset* on, by *sort*."""
         where = _where(wanted)
+        total = self.count_endpoints(wanted)
         with self._connection() as connection:
-            (total,) = connection.execute(
-                f"SELECT count(*) FROM endpoint {where.text}", where.values
-            ).fetchone()
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM endpoint {where.text} ORDER BY {SORTS[sort]} LIMIT ? OFFSET ?",
                 [*where.values, limit, offset],
             ).fetchall()
             return total, _with_statuses(connection, rows)
+
+    def count_endpoints(self, wanted: EndpointFilter) -> int:
+        """Return how many endpoints pass *wanted*."""
+        where = _where(wanted)
+        with self._connection() as connection:
+            found = connection.execute(f"SELECT count(*) FROM endpoint {where.text}", where.values)
+            return int(found.fetchone()[0])
 
     def each_endpoint(self, wanted: EndpointFilter, *, sort: str = "path") -> Iterator[EndpointRow]:
         """Yield all endpoints that pass *wanted* now, by *sort*, a batch of rows in memory at a time.
@@ -762,6 +771,12 @@ def _where(wanted: EndpointFilter) -> _Where:
     if wanted.new_since_ns:
         parts.append("first_seen_ns >= ?")
         values.append(wanted.new_since_ns)
+    for sign, back_ns in (("<", wanted.unseen_ns), (">=", wanted.seen_ns)):
+        if back_ns:
+            parts.append(
+                f"last_seen_ns {sign} min((SELECT ifnull(max(last_seen_ns), 0) FROM endpoint), ?) - ?"
+            )
+            values.extend((time.time_ns(), back_ns))
     if wanted.review in ("accepted", "ignored"):
         parts.append(f"id IN ({_STANDING} AND s.state = '{wanted.review}')")
     elif wanted.review == "open":

@@ -249,8 +249,7 @@ _STEPS = (
     CREATE INDEX endpoint_redirect_new ON endpoint_redirect (new_endpoint);
     ALTER TABLE endpoint_redirect ADD COLUMN exchanges REAL NOT NULL DEFAULT 0;
     """,
-    # 14: the times at which something was learned, and the room that it took; which sensors stopped, or have
-    # been silent for longest
+    # 14: when something was learned, and the room that it took; sensors by when they were heard
     retention.SCHEMA + storage.SCHEMA + "CREATE INDEX sensor_heard ON sensor (stopped_ns = 0, last_seen_ns);",
 )
 

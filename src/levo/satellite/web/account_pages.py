@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,7 +22,9 @@ from levo.satellite.access.auth import INGEST, ROLES, SESSION_S
 from levo.satellite.access.middleware import cookie_name, local_target
 from levo.satellite.alerts.kinds import KINDS, page_of
 from levo.satellite.alerts.webhooks import WebhookRefused, checked_url
+from levo.satellite.store.storage import Storage
 from levo.satellite.store.userdata import Alerts, Webhooks
+from levo.satellite.upkeep import UpkeepStatistics
 from levo.satellite.web import parameters
 from levo.satellite.web.connect import Sender, targets
 from levo.satellite.web.forms import Form, back, field, form_route, read_form
@@ -38,13 +42,20 @@ class AccountPages:
         webhooks: Webhooks,
         alerts: Alerts,
         renderer: Renderer,
+        storage: Callable[[], Storage],
         *,
         link_local: bool = False,
+        upkeep: Callable[[], UpkeepStatistics | None] = lambda: None,
     ) -> None:
-        """*link_local*: whether webhooks may have link-local addresses."""
+        """*storage* says how much room the catalog takes; *upkeep* is shown to admins.
+
+        *link_local*: whether webhooks may have link-local addresses.
+        """
+        self._upkeep = upkeep
         self._authenticator = authenticator
         self._webhooks = webhooks
         self._alerts = alerts
+        self._storage = storage
         self._link_local = link_local
         self._renderer = renderer
 
@@ -160,6 +171,7 @@ class AccountPages:
             webhooks=self._webhooks.all() if admin else [],
             alerts=self._alerts.latest(12) if admin else [],
             page_of=page_of,
+            storage=self._storage() if admin and not identity.organization else None,
             audit=audit,
             audit_total=total,
             offset=offset,
@@ -167,6 +179,7 @@ class AccountPages:
             link=lambda **changes: f"?offset={changes.get('offset', 0)}#audit",
             roles=ROLES,
             kinds=KINDS,
+            upkeep=self._upkeep() if admin else None,
         )
 
     def _change_password(self, request: Request, identity: Identity, form: Form) -> Response:

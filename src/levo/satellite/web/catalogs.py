@@ -18,9 +18,18 @@ from levo.satellite.web.render import Renderer
 class Catalogs:
     """Gives each request the reader of its organization, or of everything to those who may see it."""
 
-    def __init__(self, reader: CatalogReader, on_decided: Callable[[], None] = lambda: None) -> None:
-        """*on_decided* is to be called, from any thread, after people said something about paths."""
+    def __init__(
+        self,
+        reader: CatalogReader,
+        on_decided: Callable[[], None] = lambda: None,
+        archive_ns: int = 90 * 86_400 * 1_000_000_000,
+    ) -> None:
+        """*on_decided* is to be called, from any thread, after people said something about paths.
+
+        Endpoints not seen for *archive_ns* are archived.
+        """
         self._reader = reader
+        self.archive_ns = archive_ns
         self.on_decided = on_decided
         self._whole = DerivedCatalog(reader)
 

@@ -95,9 +95,10 @@ class Pages(CatalogPages):
 
     def _catalog(self, request: Request) -> Response:
         query = request.query_params
-        parameters.only(query, *parameters.FILTERS, "q", "sort", "offset", "new", "review", "said")
+        parameters.only(query, *parameters.FILTERS, "q", "sort", "offset", "new", "unseen", "review", "said")
         now_ns = self._renderer.clock_ns()
-        wanted = parameters.endpoint_filter(query, now_ns)
+        archive_ns = self._catalogs.archive_ns
+        wanted = parameters.endpoint_filter(query, now_ns, archive_ns, hide_archived=True)
         offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
         sort = parameters.sort_order(query)
         reader = self._catalogs.reader(request)
@@ -116,7 +117,8 @@ class Pages(CatalogPages):
             wanted=wanted,
             kept=kept,
             query=link(kept)[1:],
-            filtered=wanted != EndpointFilter(),
+            filtered=wanted != EndpointFilter(seen_ns=archive_ns),
+            archived=reader.count_endpoints(EndpointFilter(unseen_ns=archive_ns)),
             summary=reader.summary(),
             facets=reader.facets(wanted),
             views=self._views.all(identity_of(request).organization),

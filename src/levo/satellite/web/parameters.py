@@ -14,6 +14,9 @@ MAX_CHARACTERS = 300
 FILTERS = ("organization", "environment", "application", "host", "method", "status")
 NEW = {"1h": 3600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400}
 """Seconds by the value of ``new``."""
+ARCHIVED = "archived"
+UNSEEN = {"7d": 7 * 86_400, "30d": 30 * 86_400, "90d": 90 * 86_400, "400d": 400 * 86_400, ARCHIVED: 0}
+"""Seconds by the value of ``unseen``; how long until something is archived is a setting."""
 PAGING = ("limit", "offset")
 FORMATS = ("json", "csv")
 """Values of ``format``, which asks for a whole table as a file."""
@@ -42,21 +45,33 @@ def page(query: QueryParams, default_limit: int = 100) -> tuple[int, int]:
     return number(query, "limit", default_limit, MAX_LIMIT, 1), number(query, "offset", 0, MAX_OFFSET)
 
 
-def endpoint_filter(query: QueryParams, now_ns: int = 0) -> EndpointFilter:
-    """Return which endpoints are asked for; ``q`` searches, ``new`` takes those first seen lately."""
+def endpoint_filter(
+    query: QueryParams, now_ns: int = 0, archive_ns: int = 0, *, hide_archived: bool = False
+) -> EndpointFilter:
+    """Return which endpoints are asked for; ``q`` searches, ``new`` takes those first seen lately.
+
+    ``unseen`` takes those that were not seen for long. Without it, those that were not for *archive_ns* are
+    left out if *hide_archived*.
+    """
     texts = {name: query.get(name, "") for name in (*FILTERS, "q")}
     for name in texts:
         text(query, name)
     search = texts.pop("q").strip()
     if texts["status"] and texts["status"] not in STATUS_CLASSES:
         raise BadParameter("status", f"must be one of {', '.join(STATUS_CLASSES)}")
-    new, review = query.get("new", ""), query.get("review", "")
+    new, review, unseen = query.get("new", ""), query.get("review", ""), query.get("unseen", "")
+    if unseen and unseen not in UNSEEN:
+        raise BadParameter("unseen", f"must be one of {', '.join(UNSEEN)}")
     if new and new not in NEW:
         raise BadParameter("new", f"must be one of {', '.join(NEW)}")
     if review and review not in REVIEWS:
         raise BadParameter("review", f"must be one of {', '.join(REVIEWS)}")
     since_ns = max(1, now_ns - NEW[new] * 1_000_000_000) if new else 0
-    return EndpointFilter(**texts, search=search, new_since_ns=since_ns, review=review)
+    unseen_ns = archive_ns if unseen == ARCHIVED else UNSEEN.get(unseen, 0) * 1_000_000_000
+    seen_ns = archive_ns if hide_archived and not unseen else 0
+    return EndpointFilter(
+        **texts, search=search, new_since_ns=since_ns, review=review, unseen_ns=unseen_ns, seen_ns=seen_ns
+    )
 
 
 def sort_order(query: QueryParams) -> str:

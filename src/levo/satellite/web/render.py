@@ -146,6 +146,8 @@ def amount(value: float) -> str:
 
 def octets(value: float) -> str:
     """A size for people."""
+    if value < 0:
+        return f"\N{MINUS SIGN}{octets(-value)}"
     for size, unit in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
         if value >= size:
             return f"{value / size:.1f} {unit}"

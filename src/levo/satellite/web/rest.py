@@ -331,9 +331,10 @@ def rest_routes(catalogs: Catalogs, clock_ns: Callable[[], int] = time.time_ns) 
 
     def endpoints(request: Request) -> Response:
         query = request.query_params
-        parameters.only(query, *parameters.FILTERS, "q", "sort", "new", "review", *parameters.TABLE)
+        parameters.only(query, *parameters.FILTERS, "q", "sort", "new", "unseen", "review", *parameters.TABLE)
         reader = catalogs.reader(request)
-        wanted, sort = parameters.endpoint_filter(query, time.time_ns()), parameters.sort_order(query)
+        wanted = parameters.endpoint_filter(query, time.time_ns(), catalogs.archive_ns)
+        sort = parameters.sort_order(query)
         return table_response(
             request,
             ENDPOINTS,
@@ -417,8 +418,9 @@ def rest_routes(catalogs: Catalogs, clock_ns: Callable[[], int] = time.time_ns) 
 
     def summary(request: Request) -> Response:
         parameters.only(request.query_params)
-        found = catalogs.reader(request).summary()
-        document = {
+        reader = catalogs.reader(request)
+        found = reader.summary()
+        document: dict[str, Any] = {
             "revision": found.revision,
             "endpoints": found.endpoints,
             "applications": found.applications,
@@ -429,6 +431,13 @@ def rest_routes(catalogs: Catalogs, clock_ns: Callable[[], int] = time.time_ns) 
             "last_seen": timestamp(found.last_seen_ns) if found.endpoints else None,
             "counters": {name: count(value) for name, value in found.counters.items()},
         }
+        if not reader.organization:
+            storage = reader.storage()
+            document["storage"] = {
+                "stored_bytes": storage.stored_bytes,
+                "file_bytes": storage.file_bytes,
+                "growth_bytes_a_day": round(storage.growth_bytes),
+            }
         return etagged(request, document)
 
     return [

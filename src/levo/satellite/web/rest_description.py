@@ -73,6 +73,11 @@ def rest_description() -> dict[str, Any]:
         _query("status", {"enum": list(STATUS_CLASSES)}),
         _query("q", _TEXT),
         _query("new", {"enum": list(parameters.NEW)}),
+        _query(
+            "unseen",
+            {"enum": list(parameters.UNSEEN)},
+            "Not seen for so long, back from the latest exchange.",
+        ),
         _query("review", {"enum": list(REVIEWS)}),
         _query("sort", {"enum": list(SORTS), "default": "path"}),
     ]
@@ -112,7 +117,12 @@ def rest_description() -> dict[str, Any]:
         "/api/openapi": {
             "get": _get(
                 "The learned OpenAPI document of one application.",
-                [*place, _query("version", {"enum": ["3.1", "3.0"]}), _query("plain", {"enum": ["1"]})],
+                [
+                    *place,
+                    _query("version", {"enum": ["3.1", "3.0"]}),
+                    _query("plain", {"enum": ["1"]}),
+                    _query("host", _TEXT),
+                ],
                 missing=True,
             )
         },

@@ -20,7 +20,7 @@ from levo.satellite.readiness import Readiness
 from levo.satellite.receive import Ingester, otlp_routes
 from levo.satellite.store import CatalogReader
 from levo.satellite.store.userdata import UserData
-from levo.satellite.tls import Tls
+from levo.satellite.upkeep import UpkeepStatistics
 from levo.satellite.web.account_pages import AccountPages
 from levo.satellite.web.assets import Assets
 from levo.satellite.web.backup import Backup
@@ -61,7 +61,7 @@ class SiteParts:
     connect: Connect
     loopback_only: bool
     webhook_link_local: bool
-    tls: Tls | None = None
+    upkeep: Callable[[], UpkeepStatistics | None] = lambda: None
 
 
 def build_site(parts: SiteParts) -> Starlette:
@@ -76,7 +76,13 @@ def build_site(parts: SiteParts) -> Starlette:
         *LearnedPages(catalogs, renderer).routes(),
         *triage.routes(),
         *AccountPages(
-            parts.authenticator, userdata.webhooks, alerts, renderer, link_local=parts.webhook_link_local
+            parts.authenticator,
+            userdata.webhooks,
+            alerts,
+            renderer,
+            parts.reader.storage,
+            link_local=parts.webhook_link_local,
+            upkeep=parts.upkeep,
         ).routes(),
         *ConnectPage(parts.authenticator, renderer).routes(),
         *rest_routes(catalogs, renderer.clock_ns),
@@ -86,7 +92,7 @@ def build_site(parts: SiteParts) -> Starlette:
         description_route(),
         parts.backup.route(),
         parts.live.route(),
-        metrics_route(parts.reader, parts.snapshot, parts.readiness.causes, parts.connections, parts.tls),
+        metrics_route(parts.reader, parts.snapshot, parts.readiness.causes, parts.connections, parts.upkeep),
         *_health_routes(parts.readiness),
         *otlp_routes(parts.ingester),
         assets.route(),

@@ -16,6 +16,17 @@ def test_the_same_alert_is_kept_once(tmp_path: Path) -> None:
     assert [alert.subject for alert in userdata.alerts.unsent()] == ["y"]
 
 
+def test_those_that_wait_are_counted_with_the_time_of_the_first(tmp_path: Path) -> None:
+    alerts = UserData(tmp_path / "userdata").alerts
+    assert alerts.waiting() == (0, 0)
+    for time_ns, subject in enumerate("xyz", start=7):
+        alerts.add([NewAlert("a", subject, "t")], time_ns, sent=False)
+    alerts.mark_sent([alerts.unsent()[0].id])
+    alerts.end("a", "z", 99)
+
+    assert alerts.waiting() == (1, 8)
+
+
 def test_the_number_of_an_alert_is_never_given_again(tmp_path: Path) -> None:
     userdata = UserData(tmp_path / "userdata")
     silent = NewAlert("sensor-silent", "acme/s", "t")

@@ -91,12 +91,32 @@ class Alerts(Subject):
                 "DELETE FROM alert WHERE ended_ns != 0 AND id <= (SELECT max(id) FROM alert) - ?", _MOST_OVER
             )
 
+    def forget(self, before_ns: int, kinds: Sequence[str]) -> None:
+        """Delete alerts that were over before a time, and those of *kinds* that were raised before it.
+
+        A 20th of all at once, so that a clock that is wrong for a while costs little.
+        """
+        marks = ",".join("?" * len(kinds))
+        self._database.run(
+            "DELETE FROM alert WHERE id IN (SELECT id FROM alert"
+            f" WHERE (ended_ns != 0 AND ended_ns < ?) OR (time_ns < ? AND kind IN ({marks}))"
+            " ORDER BY id LIMIT (SELECT count(*) / 20 + 1 FROM alert))",
+            before_ns, before_ns, *kinds,
+        )  # fmt: skip
+
     def unsent(self, limit: int = 100) -> list[Alert]:
         """Return alerts that were not sent yet and have not ended, oldest first."""
         rows = self._database.rows(
             f"SELECT {_ALERT} FROM alert WHERE sent = 0 AND ended_ns = 0 ORDER BY id LIMIT ?", limit
         )
         return [Alert(*row) for row in rows]
+
+    def waiting(self) -> tuple[int, int]:
+        """Return how many alerts wait to be sent, and when the first was raised (ns; 0 if none waits)."""
+        rows = self._database.rows(
+            "SELECT count(*), ifnull(min(time_ns), 0) FROM alert WHERE sent = 0 AND ended_ns = 0"
+        )
+        return int(rows[0][0]), int(rows[0][1])
 
     def mark_sent(self, identities: Sequence[int]) -> None:
         """Mark alerts as sent."""
