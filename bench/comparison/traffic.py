@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import orjson
 
@@ -21,6 +21,10 @@ from levo.satellite.openapi.comparison.values import json_type
 
 Key = tuple[str, str, str, str]
 """Method, path, place and kind of a statement, as ``Statement`` has them."""
+Exchange = tuple[Described, Trace]
+"""What was called, and what was seen."""
+PathValues = Callable[[Described, str, dict[str, Any]], str]
+"""Returns the value of a path parameter: of an operation, by name, with its schema."""
 _ORIGIN = Origin("acme", "production", "bench", "sensor")
 _TEXTS = {
     "date": "2024-05-{:02d}",
@@ -218,6 +222,20 @@ def traffic(
     document: Mapping[str, Any], requests: int, seed: int, exercised: set[Key] | None = None
 ) -> Iterator[Trace]:
     """Yield *requests* exchanges that obey *document*; *exercised* gets what they went through."""
+    return (trace for _, trace in exchanges(document, requests, seed, exercised))
+
+
+def exchanges(
+    document: Mapping[str, Any],
+    requests: int,
+    seed: int,
+    exercised: set[Key] | None = None,
+    values: PathValues | None = None,
+) -> Iterator[Exchange]:
+    """Yield *requests* exchanges that obey *document*, with what is called.
+
+    With *values*, path parameters have those, and successful answers name what was asked for.
+    """
     description = Description(document)
     maker = Maker(description, seed)
     if exercised is not None:
@@ -239,7 +257,7 @@ def traffic(
         maker.note("operation")
         # A request that failed shows nothing of what is accepted.
         maker.silent = status >= 400
-        path, query, fields = _parameters(description, maker, described)
+        path, query, fields = _parameters(description, maker, described, values)
         for requirement in described.security[:1]:
             for name in requirement:
                 query += _credential(description.scheme(name), fields)
@@ -267,17 +285,50 @@ def traffic(
                 answered.append((name, _text(maker.value(header.get("schema", {}), "writeOnly"))))
         place = (*here, f"response {status}")
         received = _body(description.content(response), maker, answered, "writeOnly", place)
+        if values is not None and status < 300:
+            received = _naming(received, described, path)
         time = 10**18 + number * 10**9
-        yield Trace(
+        trace = Trace(
             *(_ORIGIN, host, described.method, f"{described.servers[0]}{path}"),
             *(status, 1.0, time, time + 10**7),
             *(urlencode(query), "", tuple(fields), tuple(answered), sent, received),
             scheme="https",
         )
+        yield described, trace
+
+
+def _naming(received: bytes, described: Described, path: str) -> bytes:
+    """Return the body with the values of *path* where its object has them: by their name, the last one as id."""
+    try:
+        body = orjson.loads(received) if received[:1] == b"{" else None
+    except orjson.JSONDecodeError:
+        return received
+    if not isinstance(body, dict):
+        return received
+    parts = zip(described.path.split("/"), path.split("/"), strict=False)
+    asked = [(name[1:-1], unquote(value)) for name, value in parts if name[:1] == "{" and name[-1:] == "}"]
+    whole = described.path.endswith("}")
+    for number, (name, value) in enumerate(asked):
+        names = {_plain(name), *(("id", "name", "slug") if whole and number == len(asked) - 1 else ())}
+        for key, known in body.items():
+            if _plain(key) in names and type(known) in (str, int) and known not in ("", 0):
+                body[key] = (
+                    int(value)
+                    if isinstance(known, int) and value.isdigit()
+                    else known
+                    if isinstance(known, int)
+                    else value
+                )
+                break
+    return orjson.dumps(body)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
 
 
 def _parameters(
-    description: Description, maker: Maker, described: Described
+    description: Description, maker: Maker, described: Described, values: PathValues | None
 ) -> tuple[str, list[tuple[str, str]], list[tuple[str, str]]]:
     path, query, fields, cookies = described.path, [], [], []
     for (place, _), parameter in described.parameters.items():
@@ -287,6 +338,10 @@ def _parameters(
         maker.at(described.method, described.path, f"{place} {name}")
         if parameter.get("required") and place != "path":
             maker.note("required")
+        if place == "path" and values is not None:
+            text = values(described, name, maker.merged(parameter["schema"]))
+            path = path.replace("{" + name + "}", quote(text, safe=""))
+            continue
         value = maker.value(parameter["schema"], "readOnly")
         if place == "path":
             path = path.replace("{" + name + "}", quote(_text(value) or "x", safe=""))

@@ -78,12 +78,12 @@ class _Skewed:
         return min(bisect_left(self._sums, self._random() * self._sums[-1]), len(self._sums) - 1)
 
 
-class _Pool:
-    """The values of one entity; a value is made when it is first drawn."""
+class Pool:
+    """The values of one entity, of one of *kinds* where nothing is declared; made when they are first drawn."""
 
-    def __init__(self, rng: random.Random, parameter: Parameter) -> None:
+    def __init__(self, rng: random.Random, parameter: Parameter, kinds: tuple[str, ...] = KINDS) -> None:
         self._rng = rng
-        self._kind = _kind(rng, parameter)
+        self._kind = _kind(rng, parameter, kinds)
         if parameter.values:
             self._values = list(parameter.values)
             self._skewed = _Skewed(rng, len(self._values))
@@ -144,9 +144,9 @@ class _Pool:
         )[style]  # fmt: skip
 
 
-def _kind(rng: random.Random, parameter: Parameter) -> str:
+def _kind(rng: random.Random, parameter: Parameter, kinds: tuple[str, ...]) -> str:
     declared = {"guid": "uuid", "uuid": "uuid", "date": "date", "date-time": "date-time", "email": "email"}
-    chosen = rng.choice(KINDS)
+    chosen = rng.choice(kinds)
     if parameter.type in ("integer", "number", "boolean"):
         return "integer" if parameter.type == "number" and "float" not in parameter.format else parameter.type
     return declared.get(parameter.format, chosen)
@@ -161,13 +161,13 @@ class Traffic:
         self._order = list(range(len(self.operations)))
         rng.shuffle(self._order)
         self._skewed = _Skewed(rng, len(self._order))
-        self._pools: dict[tuple[str, str], _Pool] = {}
+        self._pools: dict[tuple[str, str], Pool] = {}
         self._parts = [self._prepare(operation) for operation in self.operations]
         self._shapes = {tuple(parts[::2]) for parts in self._parts}
         self._literal = {o.template for o in self.operations if "{" not in o.template}
 
-    def _prepare(self, operation: Operation) -> list[str | _Pool]:
-        parts: list[str | _Pool] = []
+    def _prepare(self, operation: Operation) -> list[str | Pool]:
+        parts: list[str | Pool] = []
         end = 0
         for found, parameter in zip(
             _PARAMETER.finditer(operation.template), operation.parameters, strict=True
@@ -179,7 +179,7 @@ class Traffic:
             key = (parameter.name.lower(), parent)
             pool = self._pools.get(key)
             if pool is None:
-                pool = self._pools[key] = _Pool(self._rng, parameter)
+                pool = self._pools[key] = Pool(self._rng, parameter)
             parts.append(pool)
             end = found.end()
         parts.append(operation.template[end:])

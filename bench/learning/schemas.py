@@ -71,19 +71,25 @@ def measure(seed: int = 1, learned: int = 5000, held_out: int = 3000) -> dict[st
 
 
 def compare(
-    learned: Iterable[Trace], held_out: Iterable[Trace], seed: int, show: bool = False
+    learned: Iterable[Trace],
+    held_out: Iterable[Trace],
+    seed: int,
+    show: bool = False,
+    state: State | None = None,
 ) -> dict[str, float]:
     """Return shares: ``valid`` of the *held_out* responses, ``rejected`` of mutants, in all and by kind.
+
+    What is *learned* is added to what *state* knows.
 
     A response to an operation or with a status that was never learned from is no valid one, but those are
     counted as ``unlearned`` too. With *show*, what is wrong is printed by place, without values.
     """
-    state = State()
+    state = state if state is not None else State()
     for trace in learned:
         learn(state, trace)
     operations = operations_of(state)
     document = render_document("learned", operations, annotate=False)
-    validators = list(_validators(document, {operation.path for operation in operations}))
+    validators = _Validators(document, {operation.path for operation in operations})
     counts: Counter[str] = Counter()
     rng = Random(f"{seed}")
     for trace in held_out:
@@ -104,30 +110,43 @@ def compare(
     return figures
 
 
-def _validators(
-    document: dict[str, Any], templates: set[str]
-) -> Iterator[tuple[re.Pattern[str], str, str, Any]]:
-    """Yield (paths, method, status, validator); *templates* tell which parameters span segments (``+``)."""
-    spanning = {template.replace("+}", "}") for template in templates if "+}" in template}
-    for path, item in sorted(document["paths"].items(), key=lambda each: _generality(each[0])):
-        value = ".+" if path in spanning else "[^/]+"
-        pattern = re.compile(re.sub(r"\\\{[^{}]*\\\}", value, re.escape(path)))
-        for method, operation in item.items():
-            if method == "servers":
-                continue
-            for status, response in operation["responses"].items():
-                for media, content in response.get("content", {}).items():
-                    if "json" in media:
-                        schema = {"components": document.get("components", {}), **content["schema"]}
-                        validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
-                        yield pattern, method.upper(), status, validator
+class _Validators:
+    """The schemas of a document's JSON responses; each is compiled when it is first asked for."""
+
+    def __init__(self, document: dict[str, Any], templates: set[str]) -> None:
+        """*templates* tell which parameters span segments (``+``)."""
+        self._components = document.get("components", {})
+        self._schemas: dict[tuple[str, str], list[tuple[re.Pattern[str], Any]]] = {}
+        self._compiled: dict[int, Any] = {}
+        spanning = {template.replace("+}", "}") for template in templates if "+}" in template}
+        for path, item in sorted(document["paths"].items(), key=lambda each: _generality(each[0])):
+            value = ".+" if path in spanning else "[^/]+"
+            pattern = re.compile(re.sub(r"\\\{[^{}]*\\\}", value, re.escape(path)))
+            for method, operation in item.items():
+                for status, response in operation["responses"].items() if method != "servers" else ():
+                    for media, content in response.get("content", {}).items():
+                        if "json" in media:
+                            told = self._schemas.setdefault((method.upper(), status), [])
+                            told.append((pattern, content["schema"]))
+
+    def find(self, trace: Trace) -> tuple[re.Pattern[str], Any] | None:
+        """Return the path and the validator of a response; None if nothing was learned of such."""
+        for pattern, schema in self._schemas.get((trace.method, str(trace.status)), ()):
+            if pattern.fullmatch(trace.path):
+                if id(schema) not in self._compiled:
+                    whole = {"components": self._components, **schema}
+                    self._compiled[id(schema)] = jsonschema_rs.Draft202012Validator(
+                        whole, validate_formats=True
+                    )
+                return pattern, self._compiled[id(schema)]
+        return None
 
 
 def _generality(path: str) -> tuple[int, int]:
     return path.count("{"), -len(path)
 
 
-def _check(rng: Random, trace: Trace, validators: list[Any], counts: Counter[str], show: bool) -> None:
+def _check(rng: Random, trace: Trace, validators: _Validators, counts: Counter[str], show: bool) -> None:
     if not trace.response_body or "json" not in dict(trace.response_headers).get("content-type", ""):
         return
     if trace.status in ABSENT_STATUSES:
@@ -135,14 +154,13 @@ def _check(rng: Random, trace: Trace, validators: list[Any], counts: Counter[str
     body = orjson.loads(trace.response_body)
     counts["checked"] += 1
     place = f"{trace.method} {trace.status}"
-    for pattern, method, status, validator in validators:  # noqa: B007
-        if method == trace.method and status == str(trace.status) and pattern.fullmatch(trace.path):
-            break
-    else:
+    found = validators.find(trace)
+    if found is None:
         counts["unlearned"] += 1
         if show:
             print(f"    unlearned: {place} {trace.path}")
         return
+    pattern, validator = found
     place += f" {pattern.pattern}"
     valid = validator.is_valid(body)
     counts["valid"] += valid

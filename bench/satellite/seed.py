@@ -19,6 +19,7 @@ from levo.satellite.learn import (
     learn_all,
     learn_sensor,
 )
+from levo.satellite.learn.traffic import MINUTE_S
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogWriter
 from levo.satellite.store.retention import DAY_S, HOUR_S
@@ -31,16 +32,17 @@ KINDS = ("property", "status", "authentication", "request-media-type", "response
 _JSON = (("content-type", "application/json"),)
 
 
-def seed(
+def seed(  # noqa: PLR0913 (sizes of one catalog, each with a default)
     path: Path, *, endpoints: int = 5000, days: int = 90, applications: int = 20, events: int = 20_000,
-    sensors: int = 40, now_ns: int, looked: bool = True,
+    sensors: int = 40, now_ns: int, looked: bool = True, hours: int = 24, minutes: int = 0,
 ) -> None:  # fmt: skip
-    """Make a catalog at *path*: rollups of *days* days for each endpoint, and of the last day by the hour.
+    """Make a catalog at *path*: rollups of *days* days, the last *hours* and *minutes* for each endpoint.
 
     Not *looked*: no sensitive data is found yet, as after an upgrade that finds it in other ways.
     """
     latency = msgspec.msgpack.encode([{40: 5.0, 48: 2.0, 56: 1.0}])
     now_s = now_ns // SECOND
+    steps = ((DAY_S, days), (HOUR_S, hours), (MINUTE_S, minutes))
     with CatalogWriter(path) as writer:
         state = learn_all(
             State(), _traces(ORGANIZATION, now_ns), LearnSettings(Detectors(), b"k", BodyBudget())
@@ -81,9 +83,13 @@ def seed(
             (
                 (endpoint, size, now_s // size * size - at * size, latency)
                 for endpoint in (-1, *range(WHOLE_CATALOG, endpoints + 1))
-                for size, times in ((DAY_S, days), (HOUR_S, 24))
+                for size, times in steps
                 for at in range(times)
             ),
+        )
+        connection.executemany(
+            "INSERT OR IGNORE INTO learned_step VALUES (?, ?)",
+            ((size, now_s // size * size - at * size) for size, times in steps for at in range(times)),
         )
         connection.executemany(
             "INSERT INTO event (time_ns, endpoint, kind, detail) VALUES (?, ?, ?, ?)",

@@ -138,7 +138,10 @@ class _Place:
         return made
 
     def open(self, found: os.stat_result, append: bool) -> int:
-        """Open what is there, to go on at its end or from its beginning. It is judged before, since opening a pipe waits, and once it is open."""
+        """Open what is there, to go on at its end or from its beginning.
+
+        It is judged before, since opening a pipe waits, and once it is open.
+        """
         self._judge(found)
         flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY | (0 if self.magic else os.O_NOFOLLOW)
         flags |= os.O_APPEND if append else 0

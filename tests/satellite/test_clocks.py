@@ -15,19 +15,23 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from levo.satellite.catalog.sensors import sensor_view
+from levo.satellite.learn.sensors import MAX_SKEWS
 from levo.satellite.learner import Learner
 from levo.satellite.queue import Journal, JournalReader, Record, RecordKind
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.retention import Retention
+from tests.helpers.effort import long
 from tests.satellite.requests import RESOURCE, Call, attribute, metrics, traces
 
 SECOND = 10**9
 MINUTE, DAY = 60 * SECOND, 86_400 * SECOND
 NOW = 1_750_000_000 * SECOND // MINUTE * MINUTE
 SENSOR = {**RESOURCE, "service.instance.id": "run-1"}
-MINUTES = 10
+MINUTES = 3
 """Between two moments."""
-STEPS = [sign * each for each in (SECOND, MINUTE, 3600 * SECOND, 30 * DAY, 3650 * DAY) for sign in (1, -1)]
+STEPS = [sign * each for each in (3600 * SECOND, 3650 * DAY) for sign in (1, -1)]
+MORE = [sign * each for each in (SECOND, MINUTE, DAY, 30 * DAY) for sign in (1, -1)]
+ALL = [*STEPS, *(long(each) for each in MORE)]
 
 
 class Machines:
@@ -72,7 +76,7 @@ class Machines:
                 self.minute(journal)
                 while learner.step(0.0):
                     learner.commit(0.0)
-            learner.prune(0.0, self.true_ns + self.ours_ns)
+            learner.prune(0.0, self.true_ns + self.ours_ns + 2 * SECOND)
 
     def rollups(self, size_s: int) -> set[int]:
         """Starts of what is stored."""
@@ -82,7 +86,8 @@ class Machines:
 
 
 def check(machines: Machines) -> None:
-    """All is there, and right now that the clocks are."""
+    """All is there, and right now that the clocks are, and have been for a few reports."""
+    machines.run(MAX_SKEWS)
     reader = CatalogReader(machines.folder / "catalog")
     (row,) = reader.endpoints(EndpointFilter())[1]
     (sensor,) = reader.sensors()[1]
@@ -97,7 +102,7 @@ def check(machines: Machines) -> None:
     assert view.received == 10 * (next(machines.reports) - 1), "of the newest report"
 
 
-@pytest.mark.parametrize("step_ns", STEPS)
+@pytest.mark.parametrize("step_ns", ALL)
 def test_steps_of_the_satellites_clock_cost_nothing(tmp_path: Path, step_ns: int) -> None:
     machines = Machines(tmp_path)
     machines.run(MINUTES)
@@ -105,14 +110,14 @@ def test_steps_of_the_satellites_clock_cost_nothing(tmp_path: Path, step_ns: int
         for ours_ns in (step_ns, 0):
             machines.ours_ns = ours_ns
             machines.run(MINUTES)
-    minutes = machines.rollups(60)
     check(machines)
+    minutes = machines.rollups(60)
 
     true_s = {start for start in range(NOW // SECOND + 60, machines.true_ns // SECOND + 60, 60)}
     assert true_s <= minutes, "the times of traffic are those of the sensor"
 
 
-@pytest.mark.parametrize("step_ns", STEPS)
+@pytest.mark.parametrize("step_ns", ALL)
 def test_steps_of_the_clock_of_both_on_one_machine_cost_the_times_of_the_moment_only(
     tmp_path: Path, step_ns: int
 ) -> None:
@@ -131,7 +136,7 @@ def test_steps_of_the_clock_of_both_on_one_machine_cost_the_times_of_the_moment_
         check(machines)
 
 
-@pytest.mark.parametrize("step_ns", STEPS)
+@pytest.mark.parametrize("step_ns", ALL)
 def test_steps_of_a_sensors_clock_cost_the_times_of_the_moment_only(tmp_path: Path, step_ns: int) -> None:
     machines = Machines(tmp_path)
     machines.run(MINUTES)
@@ -152,7 +157,7 @@ def test_any_steps_in_any_order_lose_no_exchange(tmp_path: Path) -> None:
     rng = Random(19)
     machines = Machines(tmp_path)
     for _ in range(10):
-        machines.ours_ns, machines.sensors_ns = (rng.choice((0, *STEPS)) for _ in range(2))
+        machines.ours_ns, machines.sensors_ns = (rng.choice((0, *STEPS, *MORE)) for _ in range(2))
         machines.run(rng.randint(1, 5))
     machines.ours_ns = machines.sensors_ns = 0
     machines.run(MINUTES)
@@ -161,6 +166,7 @@ def test_any_steps_in_any_order_lose_no_exchange(tmp_path: Path) -> None:
     (sensor,) = reader.sensors()[1]
     reader.close()
 
-    assert (row.exchanges, row.last_seen_ns) == (machines.exchanges, machines.true_ns)
+    assert row.exchanges == machines.exchanges
+    assert 0 <= row.last_seen_ns - machines.true_ns <= 2 * SECOND
     view = sensor_view(sensor, machines.true_ns + 2 * SECOND)
     assert view.received == 10 * (next(machines.reports) - 1) and view.state == "reporting"

@@ -50,4 +50,4 @@ def test_a_clock_is_right_for_a_while_after_a_sender_agreed() -> None:
     clock.hear(NOW, NOW - CLOCK_TOLERANCE_NS)
 
     assert clock.is_right(NOW) and clock.is_right(NOW + AGREED_NS)
-    assert not clock.is_right(NOW + AGREED_NS + 1) and not clock.is_right(NOW - 1)
+    assert not clock.is_right(NOW + AGREED_NS + 1) and not clock.is_right(NOW - CLOCK_TOLERANCE_NS - 1)

@@ -41,7 +41,7 @@ if doing in ("stop", "restart") and pid.exists():
 if doing in ("start", "restart"):
     before = log.read_text().count("Satellite ready") if log.exists() else 0
     with log.open("a") as out:
-        options = [*("--config", place / "etc" / "config.yaml", "--data-dir", place / "data"), *{options!r}]
+        options = ["--config", place / "etc" / "config.yaml", *{options!r}]
         started = subprocess.Popen([{levo!r}, "satellite", *options], stdout=out, stderr=out)
     while log.read_text().count("Satellite ready") == before:
         assert started.poll() is None, log.read_text()
@@ -53,7 +53,7 @@ if doing == "reload":
 PROGRAMS = {
     "sudo": 'if [ "$1" = -u ]; then shift 2; fi\nexec "$@"\n',
     "apt-get": "exit 0\n",
-    "levo-satellite": f'exec {LEVO} satellite "$@"\n',
+    "levo-satellite": f'exec {LEVO} satellite --config etc/config.yaml "$@"\n',
 }
 
 
@@ -66,7 +66,9 @@ def blocks() -> list[str]:
 
 def test_every_command_of_the_satellite_is_one() -> None:
     named = re.findall(
-        r"^(?:sudo -u levo-satellite )?levo-satellite (?:--data-dir \S+ )?([a-z-]+)", "".join(blocks()), re.M
+        r"^(?:sudo -u levo-satellite )?levo-satellite (?:--data-dir \S+ )?([a-z][a-z-]+)",
+        "".join(blocks()),
+        re.M,
     )
 
     assert set(named) >= {"backup", "restore", "verify-backup", "rotate-key"}
@@ -94,7 +96,7 @@ class Machine:
         self._authority = make_authority(folder)
         pair = self.renew()
         (folder / "etc" / "config.yaml").write_text(
-            f"tls-certificate: {folder}/etc/tls.pem\ntls-key: {folder}/etc/tls.key\nlisten: 127.0.0.1:0\n"
+            f"data-dir: {folder}/data\ntls-certificate: {folder}/etc/tls.pem\ntls-key: {folder}/etc/tls.key\nlisten: 127.0.0.1:0\n"
         )
         shutil.copyfile(pair.with_suffix(".key"), folder / "etc" / "tls.key")
         shutil.copyfile(pair, folder / "etc" / "tls.pem")

@@ -37,16 +37,19 @@ def command() -> None:
 @client_options
 @click.option("--openapi", "version", type=click.Choice(["3.0", "3.1"]), default="3.1", show_default=True)
 @click.option("--plain", is_flag=True, help="Leave out counts and times, for version control.")
+@click.option("--host", help="Only operations of this host, where an application has several.")
 @click.option(
     "--texts",
     type=click.Path(path_type=Path),
     help="OpenAPI document whose summaries, descriptions and names are kept; an uploaded one is anyway.",
 )
 @click.option("--format", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
-def export(application: str, version: str, plain: bool, texts: Path | None, form: str, **given: Any) -> None:
+def export(
+    application: str, version: str, plain: bool, host: str | None, texts: Path | None, form: str, **given: Any
+) -> None:
     """Print the OpenAPI document of APPLICATION as a running Satellite knows it."""
     written = read_description(texts) if texts is not None else None
-    query = {"version": version, **({"plain": "1"} if plain else {})}
+    query = {"version": version, **({"plain": "1"} if plain else {}), **({"host": host} if host else {})}
     document = satellite_client(given).application(application, "/api/openapi", query)
     if written is not None:
         keep_texts(document, written)

@@ -146,7 +146,8 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "tls-ca-cert-path", "Satellite Settings",
-        "PEM file of the authorities that the Satellite's certificate is verified against.",
+        "PEM file of the authorities that the Satellite's certificate is verified against. "
+        "It is read again when it changes, as are both of the next.",
         values.readable_file, metavar="FILE", default_text="the system's",
         example="/etc/levo/sensor/ca.pem",
     ),

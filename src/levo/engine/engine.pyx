@@ -19,7 +19,7 @@ from levo.engine.core.ports cimport ports_list, ports_new
 from levo.engine.exchange.hops cimport hops_finish, hops_free, hops_init, hops_tick
 from levo.engine.exchange.sampling cimport sampler_free, sampler_init, sampler_set_rate
 from levo.engine.core.source cimport FrameSource, KeySource
-from levo.engine.core.state cimport EngineState
+from levo.engine.core.state cimport LONGEST_PAUSE_NS, EngineState
 from levo.engine.tls.records cimport TlsTable, tls_delete, tls_new, tls_protocol
 from levo.engine.websocket.parser cimport websocket_protocol
 from levo.engine.fastcgi.parser cimport fastcgi_protocol
@@ -29,7 +29,6 @@ from levo.engine.proto.dispatch cimport add_protocol
 from levo.engine.proxy.parser cimport proxy_protocol
 from levo.engine.tls.endpoints cimport endpoints_list
 from levo.engine.tls.keys cimport KeyTable, Secrets, keys_put
-from levo.engine.core.times cimport SECOND_NS
 from levo.engine.core.types cimport (
     DROP_EVICTED,
     DROP_HOST_EXCLUDED,
@@ -59,12 +58,12 @@ cdef enum:
     TICK_NS = 10_000_000
     MOST_FRAMES = 512           # asked for at once: what they finish is in memory until it is taken
     JUMP_NS = 1_000_000_000     # frames that are further from the clock move it only together
-    LONGEST_PAUSE_S = 3600      # of a capture: what is longer is a step of its clock, as far as anything waits
     RESERVE_PARTS = 32          # of the budget: one is left for what is given up
     ORDER_SHIFT = 5             # the order of connections by activity is exact to this part of quiet_ns
 
 cdef enum:
     LATEST_NS = 0x7F00000000000000    # in the year 2259
+    LONG_NS = 1 << 60                 # the engine's own clock begins so late that 1 is long ago, and 0 never
 
 DROP_NAMES = {
     DROP_HOST_NOT_ALLOWED: "host_not_allowed",
@@ -79,6 +78,12 @@ DROP_NAMES = {
     DROP_MERGED_HOP: "merged_hop",
 }
 """Why an exchange never leaves the engine, by the number of the C enumeration ``Drop``."""
+
+
+cdef void advance(EngineState* state, int64_t by_ns) noexcept nogil:
+    # So much time has passed. At the end of all times the clock stands still.
+    if by_ns > 0:
+        state.elapsed_ns += min(by_ns, <int64_t>LATEST_NS - state.elapsed_ns)
 
 
 cdef inline void follow(Intake* intake, int64_t time_ns) noexcept nogil:
@@ -118,20 +123,17 @@ cdef void jump(Intake* intake, int64_t time_ns, bint forward) noexcept nogil:
     intake.jump_ns[0] = intake.jump_ns[1]
     intake.jump_ns[1] = time_ns
     if forward and not state.ticked:
-        state.elapsed_ns += min(to - state.now_ns, LONGEST_PAUSE_S * SECOND_NS)
+        advance(state, min(to - state.now_ns, <int64_t>LONGEST_PAUSE_NS))
     state.now_ns = to
 
 
 cdef void pass_time(EngineState* state, int64_t now_ns, int64_t passed_ns) noexcept nogil:
     # Since the last tick, frames may have counted a part of it, or more: no second counts twice.
-    cdef int64_t to
     if passed_ns < 0:
-        to = state.elapsed_ns + (now_ns - state.now_ns if state.now_ns and now_ns > state.now_ns else 0)
-    else:
-        to = state.elapsed_tick_ns + passed_ns if state.ticked else state.elapsed_ns
-        state.ticked = 1
-    if to > state.elapsed_ns:
-        state.elapsed_ns = to
+        advance(state, now_ns - state.now_ns if state.now_ns else 0)
+    elif state.ticked:
+        advance(state, passed_ns - (state.elapsed_ns - state.elapsed_tick_ns))
+    state.ticked = passed_ns >= 0
     state.elapsed_tick_ns = state.elapsed_ns
 
 
@@ -290,7 +292,7 @@ cdef class Engine:
         self.state.settings.quiet_ns = min(quiet_ns, idle_ns)
         self.state.settings.order_ns = self.state.settings.quiet_ns >> ORDER_SHIFT
         self.state.settings.linger_ns = linger_ns
-        self.state.elapsed_ns = SECOND_NS         # 0 is "never"
+        self.state.elapsed_ns = LONG_NS
         self.state.hash_seed = int.from_bytes(os.urandom(8), "little")
         self.state.one_network = one_network
         self.intake.state = &self.state

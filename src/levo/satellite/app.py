@@ -195,10 +195,13 @@ async def run_satellite(  # noqa: PLR0915 (starts all parts in the one order tha
                 live=live,
                 snapshot=lambda: (ingester.statistics(), journal.statistics(), supervisor.statistics()),
                 readiness=readiness,
-                connections=lambda: {
-                    name: each.connections.statistics()
-                    for name, each in zip(("web", "otlp_http"), sockets, strict=True)
-                },
+                connections=lambda: (
+                    {
+                        name: each.connections.statistics()
+                        for name, each in zip(("web", "otlp_http"), sockets, strict=True)
+                    }
+                    | grpc_receiver.connections()
+                ),
                 backup=Backup(data_dir),
                 satellite_url=web_url,
                 connect=_connect(settings, web_url, admission, tls),

@@ -55,8 +55,8 @@ class ConnectionStatistics:
     open: int
     evicted_total: int
     """Connections ended to make room for another one."""
-    refused_total: int
-    """Connections ended at once, since none could make room."""
+    refused_total: int | None
+    """Connections ended at once, since none could make room; None if they are not known."""
 
 
 @dataclass(slots=True)

@@ -39,4 +39,4 @@ class ReceiptClock:
 
     def is_right(self, now_ns: int) -> bool:
         """Whether our clock, which says *now_ns*, agreed with that of a sender a short while ago."""
-        return bool(self.agreed_ns) and 0 <= now_ns - self.agreed_ns <= AGREED_NS
+        return bool(self.agreed_ns) and -CLOCK_TOLERANCE_NS <= now_ns - self.agreed_ns <= AGREED_NS

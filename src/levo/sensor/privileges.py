@@ -176,6 +176,13 @@ def lost_files(planned: Plan, config_path: str | None, config: SensorConfig) -> 
     who = f"user {os.geteuid()}"
     if config_path is not None and not os.access(config_path, os.R_OK):
         found.append(f"{config_path} cannot be read as {who}: changes to it take effect after a restart")
+    for setting, path in (
+        ("tls-ca-cert-path", config.tls_ca_cert_path),
+        ("tls-client-cert-path", config.tls_client_cert_path),
+        ("tls-client-key-path", config.tls_client_key_path),
+    ):
+        if config.read is None and path is not None and not os.access(path, os.R_OK):
+            found.append(f"{setting}: {path} cannot be read as {who}: a new one takes effect after a restart")
     log = config.tls_keylog
     if config.read is None and log is not None:
         known = log if os.path.lexists(log) else os.path.dirname(log) or "."

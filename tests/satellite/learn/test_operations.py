@@ -251,3 +251,73 @@ def test_operations_come_through_a_satellite_into_its_catalog(tmp_path: Path) ->
         ("POST", "/graphql#query.Feed", 3.0), ("POST", "/shop.Orders/Kowalski", 3.0),
     }  # fmt: skip
     assert noise == 3.0
+
+
+ENVELOPE = (
+    b'<?xml version="1.0"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Header/>'
+    b'<s:Body><m:GetOrder xmlns:m="urn:shop"><id>7</id></m:GetOrder></s:Body></s:Envelope>'
+)
+
+
+def asked_for(path: str, *, method: str = "GET", query: str = "", body: bytes = b"", **fields: str) -> str:
+    """Return the place of one exchange."""
+    headers = tuple((name.replace("_", "-"), value) for name, value in fields.items())
+    (part,) = parts_of(
+        Trace(
+            *(ORIGIN, "shop.example", method, path, 200, 1.0, 1, 2, query, "", headers),
+            request_body=body,
+        )
+    ) or (None,)
+    return "" if part is None else "/".join(part.keys)
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"soapaction": '"urn:shop#FindOrder"', "content_type": "text/xml"}, "FindOrder"),
+        ({"soapaction": '"http://shop.example/IOrders/FindOrderRequest"'}, "FindOrder"),
+        ({"soapaction": '""', "content_type": "text/xml; charset=utf-8"}, "GetOrder"),
+        ({"content_type": "text/xml"}, "GetOrder"),
+        ({"content_type": 'application/soap+xml; charset=utf-8; action="urn:shop:FindOrder"'}, "FindOrder"),
+    ],
+)
+def test_soap_actions(fields: dict[str, str], name: str) -> None:
+    assert asked_for("/orders.asmx", method="POST", body=ENVELOPE, **fields) == f"orders.asmx/#/{name}"
+
+
+def test_xml_that_is_no_soap_is_ordinary() -> None:
+    for body in (b"<order/>", b"<Envelope/>", b"<e:Envelope><e:Body></e:Body></e:Envelope>", b""):
+        assert asked_for("/orders", method="POST", body=body, content_type="text/xml") == ""
+    assert asked_for("/orders", method="POST", body=b"<order/>", soapaction='"4929123412341234"') == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "place"),
+    [
+        ("/wp-admin/admin-ajax.php", "action=heartbeat&x=1", "wp-admin/admin-ajax.php/#/heartbeat"),
+        ("/cgi-bin/tool.cgi", "cmd=list", "cgi-bin/tool.cgi/#/list"),
+        ("/", "Action=DescribeInstances&Version=2016-11-15", "#/DescribeInstances"),
+        ("/webhdfs/v1/logs", "user.name=x&op=LISTSTATUS", "webhdfs/v1/logs/#/LISTSTATUS"),
+        ("/geo/wms", "SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap", "geo/wms/#/GetMap"),
+        ("/logs", "action=login", ""),
+        ("/calc", "op=add", ""),
+        ("/pages/request", "request=7", ""),
+        ("/index.php", "action=kX9aQ2bT7cR4dW1e", ""),
+        ("/index.php", "action=", ""),
+        ("/index.php", "reaction=list", ""),
+    ],
+)
+def test_operations_that_a_parameter_chooses(path: str, query: str, place: str) -> None:
+    form = {"content_type": "application/x-www-form-urlencoded"}
+
+    assert asked_for(path, query=query) == place
+    assert asked_for(path, method="POST", body=query.encode(), **form) == place
+
+
+def test_grpc_web_in_a_recording() -> None:
+    media = {"content_type": "application/grpc-web+proto"}
+
+    assert (
+        asked_for("/shop.Orders/Get", method="POST", body=b"\0\0\0\0\0", **media) == "#grpc/shop.Orders/Get"
+    )
+    assert asked_for("/shop/orders/get", method="POST", body=b"\0\0\0\0\0", **media) == ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jsonschema
 
-from levo.satellite.openapi.examples import example_of
+from levo.satellite.openapi.examples import example_of, holds_schema
 
 
 def test_an_example_of_everything() -> None:
@@ -21,3 +21,9 @@ def test_an_example_of_everything() -> None:
     jsonschema.validate(example_of(schema), schema)
 
     assert example_of({}) is None
+
+
+def test_what_holds_a_schema_is_told() -> None:
+    assert holds_schema([{"fields": {"properties": {"a": {"type": "text"}}}}])
+    assert holds_schema({"a": {"$ref": "text"}})
+    assert not holds_schema({"properties": "text", "a": [{"type": "text"}]}) and not holds_schema("text")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import Iterator
 
 import grpc
@@ -13,7 +11,6 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServ
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
-from levo.satellite.receive import GrpcReceiver, Ingester
 from tests.satellite.receive.test_http_routes import known
 from tests.satellite.requests import Call, traces
 from tests.satellite.running import RunningSatellite
@@ -96,36 +93,3 @@ def test_header_fields_are_bounded(
         assert not taken and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     else:
         assert taken
-
-
-def test_connections_past_the_limit_are_closed() -> None:
-    async def run() -> int:
-        ingester = Ingester(
-            None,  # type: ignore[arg-type]
-            max_request_bytes=1 << 20,
-            max_in_flight_bytes=1 << 20,
-            on_accepted=lambda: None,
-        )
-        receiver = GrpcReceiver(ingester)
-        port = await receiver.start("127.0.0.1", 0, max_connections=5)
-        opened = [socket.create_connection(("127.0.0.1", port), timeout=180) for _ in range(20)]
-        for each in opened:
-            each.setblocking(False)
-        closed: set[socket.socket] = set()
-        async with asyncio.timeout(30):
-            while len(closed) < 15:
-                await asyncio.sleep(0.05)
-                for each in opened:
-                    try:
-                        if each.recv(1000) == b"":
-                            closed.add(each)
-                    except BlockingIOError:
-                        pass
-                    except ConnectionError:
-                        closed.add(each)
-        for each in opened:
-            each.close()
-        await receiver.stop(0)
-        return len(closed)
-
-    assert asyncio.run(run()) == 15

@@ -17,7 +17,7 @@ from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.documents import document_routes
 from levo.satellite.web.problems import on_http_exception
 from tests.satellite.asgi import call
-from tests.satellite.openapi.learned import shop
+from tests.satellite.openapi.learned import shop, trace
 from tests.satellite.store.catalogs import catalog
 
 
@@ -112,3 +112,17 @@ def test_each_statement_is_answered_with_what_was_seen(app: Starlette) -> None:
 
 def test_events(app: Starlette) -> None:
     assert call(app, "GET", "/api/events").json()["total"] == 3
+
+
+def test_the_document_of_one_host(tmp_path: Path) -> None:
+    seen = [*shop(), *(trace("GET", "/rates", 200, host="rates.shop.example") for _ in range(3))]
+    reader = catalog(tmp_path / "catalog", seen)
+    hosts = Starlette(
+        routes=document_routes(Catalogs(reader)), exception_handlers={HTTPException: on_http_exception}
+    )
+
+    document = call(hosts, "GET", "/api/openapi?application=shop&host=rates.shop.example").json()
+    assert list(document["paths"]) == ["/rates"] and "x-levo-other-hosts" not in document
+    refused = call(hosts, "GET", "/api/openapi?application=shop&host=elsewhere.example")
+    assert refused.status == 400 and "rates.shop.example, shop.example" in refused.body.decode()
+    reader.close()

@@ -77,11 +77,15 @@ class HttpReceiver:
     """OTLP/HTTP on a port of its own, or on *port*."""
 
     def __init__(
-        self, answers: Iterable[Answer] = (), tls: ssl.SSLContext | None = None, port: int = 0
+        self,
+        answers: Iterable[Answer] = (),
+        tls: ssl.SSLContext | None = None,
+        port: int = 0,
+        host: str = "127.0.0.1",
     ) -> None:
         self.seen = Received(answers=deque(answers))
         self._connections: set[socket.socket] = set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self.seen, self._connections))
+        self._server = ThreadingHTTPServer((host, port), _handler(self.seen, self._connections))
         self._server.daemon_threads = True
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
@@ -185,12 +189,13 @@ class GrpcReceiver:
         answers: Iterable[Answer] = (),
         credentials: grpc.ServerCredentials | None = None,
         port: int = 0,
+        host: str = "127.0.0.1",
     ) -> None:
         self.seen = Received(answers=deque(answers))
         self._server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(_Traces(self.seen), self._server)
         metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(_Metrics(self.seen), self._server)
-        address = f"127.0.0.1:{port}"
+        address = f"{host}:{port}"
         if credentials is None:
             self.port = self._server.add_insecure_port(address)
         else:

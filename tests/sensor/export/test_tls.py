@@ -290,3 +290,121 @@ def test_proxies_of_the_environment_are_not_taken(transport: str, monkeypatch: p
         deliver(otlp_output(f"{scheme}://127.0.0.1:{made.port}"))
     finally:
         made.close()
+
+
+class Renewed:
+    """A receiver whose certificate is renewed by restarting it at the same address, as a Satellite's is."""
+
+    def __init__(self, transport: str, folder: Path) -> None:
+        self.transport, self.folder = transport, folder
+        self.authority = folder / "authority-in-use.pem"
+        self.pair: Pair | None = None
+        self.port, self.received, self.number = 0, [], 0
+        self.renew()
+
+    def renew(self) -> None:
+        """Another authority signs another certificate; the file that sensors trust is replaced at once."""
+        self.number += 1
+        authority, signer = make_authority(self.folder, f"authority {self.number}")
+        self.pair = make_leaf(self.folder, f"server {self.number}", authority, signer, "localhost")
+        fresh = self.folder / "fresh.pem"
+        fresh.write_bytes(authority.cert.read_bytes())
+        fresh.replace(self.authority)
+        self.restart()
+
+    def restart(self) -> None:
+        assert self.pair is not None
+        self.close()
+        if self.transport == "http":
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.pair.cert, self.pair.key)
+            self.running = HttpReceiver(tls=context, port=self.port)
+        else:
+            pair = (self.pair.key.read_bytes(), self.pair.cert.read_bytes())
+            self.running = GrpcReceiver(credentials=grpc.ssl_server_credentials([pair]), port=self.port)
+        self.port = self.running.port
+
+    running: HttpReceiver | GrpcReceiver | None = None
+
+    def close(self) -> None:
+        if self.running is not None:
+            self.running.close()
+            self.received += self.running.seen.numbers
+            self.running = None
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.transport == 'http' else 'grpcs'}://localhost:{self.port}"
+
+
+@TRANSPORTS
+def test_renewed_authorities_are_taken_without_a_restart_and_nothing_is_lost(
+    transport: str, tmp_path: Path
+) -> None:
+    """Three renewals under load: each is taken at once, and every trace arrives."""
+    satellite = Renewed(transport, tmp_path)
+    output = otlp_output(satellite.url, ca_cert_path=satellite.authority)
+    sent = 0
+    try:
+        for _ in range(4):
+            for _ in range(20):
+                output.submit(NumberedBatch([sent]))
+                output.submit_metrics(b"")
+                sent += 1
+            assert output.flush(60), output.statistics().last_error
+            assert balanced(output).exported == sent
+            satellite.renew()
+    finally:
+        output.close(0)
+        satellite.close()
+    assert sorted(set(satellite.received)) == list(range(sent))
+
+
+@TRANSPORTS
+def test_a_renewed_client_certificate_is_taken_once_its_key_is_there(transport: str, tmp_path: Path) -> None:
+    """Between the two files the old pair is shown on; what is wrong is said."""
+    authority, signer = make_authority(tmp_path)
+    server = make_leaf(tmp_path, "server", authority, signer, "localhost")
+    old = make_leaf(tmp_path, "old", authority, signer, "client.test")
+    new = make_leaf(tmp_path, "new", authority, signer, "client.test")
+    used = Pair(tmp_path / "used.pem", tmp_path / "used.key")
+    used.cert.write_bytes(old.cert.read_bytes())
+    used.key.write_bytes(old.key.read_bytes())
+    with receiver(transport, server, clients=authority) as (_, url):
+        output = otlp_output(
+            url, ca_cert_path=authority.cert, client_cert_path=used.cert, client_key_path=used.key
+        )
+        said = []
+        try:
+            for number, change in enumerate(
+                [
+                    lambda: None,
+                    lambda: used.cert.write_bytes(new.cert.read_bytes()),
+                    lambda: used.key.write_bytes(new.key.read_bytes()),
+                ]
+            ):
+                change()
+                output.submit(NumberedBatch([number]))
+                assert output.flush(30)
+                assert balanced(output).exported == number + 1
+                said.append(output.statistics().last_error or "")
+        finally:
+            output.close(0)
+    assert said[0] == "" and "what was read before is used" in said[1] and said[2] == said[1]
+
+
+@TRANSPORTS
+@pytest.mark.parametrize("broken", ["absent", "empty", "no certificate"])
+def test_an_authority_that_cannot_be_read_again_is_said_and_the_one_before_stays(
+    transport: str, broken: str, certificates: Certificates, tmp_path: Path
+) -> None:
+    used = tmp_path / "authority.pem"
+    used.write_bytes(certificates.authority.cert.read_bytes())
+    with receiver(transport, certificates.server) as (_, url):
+        output = otlp_output(url, ca_cert_path=used)
+        if broken == "absent":
+            used.unlink()
+        else:
+            used.write_text("" if broken == "empty" else "none")
+        deliver(output)
+        assert str(used) in (output.statistics().last_error or "")

@@ -184,7 +184,7 @@ ctypedef struct EngineState:
     int64_t ready_bytes
     int64_t now_ns                # the time of the latest frame, or tick: for time stamps
     int64_t last_tick_ns          # ... at the last look at what waits
-    int64_t elapsed_ns            # how long the engine has been at work: for all that waits; never goes back
+    int64_t elapsed_ns            # a clock of the engine's own, for all that waits: it never goes back or leaps
     int64_t elapsed_tick_ns       # ... at the last tick of the caller's
     uint8_t ticked                # the caller says how much time passes; else frames do
     void* sampler                 # consulted at each request head, or NULL
@@ -196,6 +196,10 @@ ctypedef struct EngineState:
     const uint8_t* hosts          # this host's addresses, 16 octets each; NULL: not known
     uint32_t host_count
     uint8_t one_network           # addresses and ports alone make a connection
+
+
+cdef enum:
+    LONGEST_PAUSE_NS = 3_600_000_000_000    # of a capture: what is longer is a step of its clock
 
 
 cdef inline int32_t seq_diff(uint32_t a, uint32_t b) noexcept nogil:
@@ -210,6 +214,18 @@ cdef inline bint is_host(const EngineState* state, const uint8_t* address) noexc
         if memcmp(state.hosts + 16 * i, address, 16) == 0:
             return True
     return False
+
+
+cdef inline int64_t by_clock(const EngineState* state, int64_t time_ns) noexcept nogil:
+    """Since when, by ``elapsed_ns``, something is waited for that began with a frame of that time.
+
+    Where only frames tell the time, the first ones after a pause are ahead of it. One whose clock was wrong is
+    put right when time passes.
+    """
+    cdef int64_t ahead = time_ns - state.now_ns
+    if ahead <= 0 or state.ticked:
+        return state.elapsed_ns
+    return state.elapsed_ns + (ahead if ahead < LONGEST_PAUSE_NS else LONGEST_PAUSE_NS)
 
 
 cdef inline int64_t ack_offset(const Stream* other, uint32_t ack) noexcept nogil:

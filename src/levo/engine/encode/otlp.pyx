@@ -382,7 +382,8 @@ cdef uint8_t* write_request(
             at = write_name(at, b"http.request.method", b"_OTHER")
             at = write_part(at, b"http.request.method_original", facts.method, ascii)
     at = write_part(at, b"url.scheme", facts.scheme, ascii)
-    at = write_part(at, b"url.path", facts.path, ascii)
+    if facts.path.length:                         # not known where HTTP/2 was joined late, none in a CONNECT
+        at = write_part(at, b"url.path", facts.path, ascii)
     if facts.has_query:
         at = write_part(at, b"url.query", facts.query, ascii)
     if not plain_target(facts):

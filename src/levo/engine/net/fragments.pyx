@@ -52,10 +52,7 @@ cdef void fragments_expire(FragmentTable* table, int64_t now_ns) noexcept nogil:
     cdef int64_t since
     while table.oldest != NULL:
         since = table.oldest.created_ns
-        # Unsigned differences: capture times come from a file and may be anything.
-        if now_ns < since and <uint64_t>since - <uint64_t>now_ns > <uint64_t>SECOND_NS:
-            table.oldest.created_ns = now_ns      # the clock was put back
-            return
+        # Unsigned difference: capture times come from a file and may be anything.
         if now_ns <= since or <uint64_t>now_ns - <uint64_t>since < <uint64_t>(EXPIRY_SECONDS * SECOND_NS):
             return
         lose(table, table.oldest)

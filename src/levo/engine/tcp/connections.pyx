@@ -46,6 +46,7 @@ from levo.engine.core.state cimport (
     EngineState,
     Order,
     Stream,
+    by_clock,
     seq_diff,
 )
 from levo.engine.tcp.ended cimport ended_free, ended_has, ended_new, ended_put
@@ -91,6 +92,7 @@ cdef enum:
     QUIET_SHARE = 4             # ... and quiet ones next
     MOST_PADDING = 6            # octets between an IP packet of 40 and the least of an Ethernet frame
     YOUNG_PACKETS = 8           # packets of a connection during which it may turn out to be another one's twin
+    AHEAD_NS = 1_000_000_000    # activity that is further ahead of the clock is put right
 
 
 cdef bint table_init(EngineState* state) noexcept nogil:
@@ -218,7 +220,7 @@ cdef void begin(EngineState* state, Connection* conn, const Packet* packet) noex
     begin_layers(conn, late)
     if late:
         lose_order(conn)
-    conn.last_ns = conn.placed_ns = state.elapsed_ns
+    conn.last_ns = conn.placed_ns = by_clock(state, packet.time_ns)
     state.stats.connections_opened += 1
     state.stats.connections_mid_stream += late
     state.stats.connections_open += 1
@@ -260,7 +262,7 @@ cdef void unlink_open(EngineState* state, Connection* conn) noexcept nogil:
 cdef inline void touch(EngineState* state, Connection* conn, const Packet* packet) noexcept nogil:
     # The order by activity is kept to some seconds: moving a connection touches its cold neighbors.
     cdef int standing = conn.standing
-    cdef int64_t now_ns = state.elapsed_ns
+    cdef int64_t now_ns = by_clock(state, packet.time_ns)
     if standing == QUIET or (standing == HALF_OPEN and (packet.payload_length or packet.missing_length)):
         standing = OPEN
     elif now_ns - conn.placed_ns <= state.settings.order_ns or conn == state.orders[standing].newest:
@@ -328,7 +330,7 @@ cdef void close(EngineState* state, Connection* conn, int64_t now_ns, int how) n
     unlink_waiting(state, conn)
     unlink_open(state, conn)
     conn.closed = 1
-    conn.last_ns = state.elapsed_ns
+    conn.last_ns = by_clock(state, now_ns)
     conn.newer = NULL
     conn.older = state.closed_newest
     if state.closed_newest != NULL:
@@ -633,7 +635,7 @@ cdef inline void take_segment(
             ahead = seq_diff(seq, conn.streams[side].rcv_nxt)
             if not conn.streams[side].seen or 0 <= ahead < RESET_WINDOW:
                 if conn.reset_ns == 0:
-                    conn.reset_ns = state.elapsed_ns
+                    conn.reset_ns = by_clock(state, packet.time_ns)
                 look_again(conn)
         elif conn.streams[side].syn or conn.streams[side].has_data or not conn.streams[1 - side].syn:
             stream_fin(state, conn, side, seq + packet.payload_length + packet.missing_length, packet.time_ns)
@@ -776,9 +778,13 @@ cdef void give_up(EngineState* state, Connection* conn) noexcept nogil:
     forget(state, conn, False)
 
 
-cdef inline bint silent_for(const EngineState* state, const Connection* conn, int64_t limit_ns) noexcept nogil:
+cdef inline bint silent_for(const EngineState* state, Connection* conn, int64_t limit_ns) noexcept nogil:
     # Did the oldest of an order show nothing for so long?
-    return conn != NULL and state.elapsed_ns - conn.last_ns >= limit_ns
+    if conn == NULL:
+        return False
+    if conn.last_ns > state.elapsed_ns + AHEAD_NS:
+        conn.last_ns = state.elapsed_ns           # by a frame whose clock was ahead
+    return state.elapsed_ns - conn.last_ns >= limit_ns
 
 
 cdef void connections_tick(EngineState* state, int64_t now_ns) noexcept nogil:
@@ -797,6 +803,8 @@ cdef void connections_tick(EngineState* state, int64_t now_ns) noexcept nogil:
             still = True
         looked_at(conn)
         if not layers_wait(conn):
+            if conn.reset_ns > state.elapsed_ns:
+                conn.reset_ns = state.elapsed_ns
             if conn.reset_ns and state.elapsed_ns - conn.reset_ns >= state.settings.acked_gap_ns:
                 close(state, conn, now_ns, ENDED_RESET)
             elif conn.streams[0].ended and conn.streams[1].ended:

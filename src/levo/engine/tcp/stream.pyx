@@ -23,7 +23,7 @@ from levo.engine.proto.dispatch cimport deliver, deliver_end, deliver_gap
 from levo.engine.proto.layers cimport look_again
 from levo.engine.proto.protocol cimport ENDED_FIN
 from levo.engine.core.memory cimport give_back, over_budget, take
-from levo.engine.core.state cimport Connection, EngineState, Held, Parser, Stream, ack_offset, seq_diff
+from levo.engine.core.state cimport Connection, EngineState, Held, Parser, Stream, ack_offset, by_clock, seq_diff
 
 cdef enum:
     FAR = 1 << 26               # sequence numbers further away belong to another connection
@@ -74,7 +74,7 @@ cdef void stream_ack(
         if ahead > 0 and other.visible and other.hole_since_ns == 0 and not (
             ahead == 1 and other.held == NULL and other.ended
         ):
-            other.hole_since_ns = state.elapsed_ns
+            other.hole_since_ns = by_clock(state, time_ns)
             look_again(conn)
 
 
@@ -162,7 +162,7 @@ cdef bint stream_segment(
             state.stats.segments_out_of_order += 1
         hold(state, stream, seq, data, length, missing, has_ack, ack, time_ns)
         if stream.hole_since_ns == 0:
-            stream.hole_since_ns = state.elapsed_ns
+            stream.hole_since_ns = by_clock(state, time_ns)
     settle(state, conn, direction, time_ns)
     return True
 
@@ -288,7 +288,7 @@ cdef bint overfull(EngineState* state, Connection* conn, int direction, int64_t 
         stream.hole_since_ns = 0
         return False
     if stream.hole_since_ns == 0:
-        stream.hole_since_ns = state.elapsed_ns
+        stream.hole_since_ns = by_clock(state, time_ns)
     look_again(conn)
     return stream.held_bytes > state.settings.max_held_bytes or (acked and stream.held_bytes > CERTAIN_LOSS)
 
@@ -326,7 +326,7 @@ cdef bint release(EngineState* state, Connection* conn, int direction, int64_t t
     if size <= 0:
         stream.hole_since_ns = 0
         return False
-    stream.hole_since_ns = state.elapsed_ns                # there may be another hole behind; settling tells
+    stream.hole_since_ns = by_clock(state, time_ns)                # there may be another hole behind; settling tells
     if size == 1 and stream.held == NULL and not stream.fin and stream.parser.state == 0:
         # An acknowledged octet nobody saw between messages: the sequence number of a FIN.
         stream.fin = 1
@@ -347,6 +347,8 @@ cdef bint stream_look(EngineState* state, Connection* conn, int64_t now_ns) noex
         stream = &conn.streams[side]
         if stream.hole_since_ns == 0:
             continue
+        if stream.hole_since_ns > state.elapsed_ns:
+            stream.hole_since_ns = state.elapsed_ns         # noticed by a frame whose clock is ahead
         patience = state.settings.stream_timeout_ns
         if stream.has_acked and seq_diff(stream.acked, stream.rcv_nxt) > 0 or (
             stream.held != NULL and seq_diff(stream.held.seq, stream.rcv_nxt) <= 0
@@ -525,7 +527,7 @@ cdef void stream_fin(
     stream.fin = 1
     stream.fin_seq = seq
     if seq != stream.rcv_nxt and stream.hole_since_ns == 0:
-        stream.hole_since_ns = state.elapsed_ns
+        stream.hole_since_ns = by_clock(state, time_ns)
     settle(state, conn, direction, time_ns)
 
 

@@ -19,7 +19,7 @@ from libc.string cimport memcmp, memcpy
 
 from levo.engine.core.memory cimport give_back, over_budget, take
 from levo.engine.core.pages cimport pages_give_back, pages_take
-from levo.engine.core.state cimport Connection, EngineState, seq_diff
+from levo.engine.core.state cimport Connection, EngineState, by_clock, seq_diff
 from levo.engine.core.times cimport SECOND_NS
 from levo.engine.core.types cimport Packet
 
@@ -224,7 +224,7 @@ cdef void put(EngineState* state, Connection* conn, int side, uint32_t seq, uint
     slot.prefix = prefix
     slot.length = length
     slot.side = <uint8_t>side
-    slot.noted = <uint32_t>(state.elapsed_ns >> 10)
+    slot.noted = <uint32_t>(by_clock(state, time_ns) >> 10)
 
 
 cdef void twins_note(EngineState* state, Connection* conn, int side, uint32_t seq, const Packet* packet) noexcept nogil:

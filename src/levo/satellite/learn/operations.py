@@ -1,10 +1,11 @@
-"""Operations that are named within a request, endpoints of their own: of GraphQL, JSON-RPC and gRPC.
+"""Operations that are named within a request, endpoints of their own: of GraphQL, JSON-RPC, SOAP and gRPC.
 
 Where many operations share one path, the path says little. Such an exchange is learned at a place whose keys
 contain a marker: ``/graphql/#/query.GetUser``, shown as ``/graphql#query.GetUser``, ``/rpc/#/user.find`` (a
 method of JSON-RPC 2.0), shown as ``/rpc#user.find``, and ``/#grpc/shop.Orders/Get``, shown as
-``/shop.Orders/Get``. What stands behind a marker is never taken for a value. A batch of operations is as many
-parts as it has operations.
+``/shop.Orders/Get``. So are SOAP actions (``/service#GetUser``) and the parameter by which one path serves many
+operations (``/admin-ajax.php#heartbeat``). What stands behind a marker is never taken for a value. A batch of
+operations is as many parts as it has operations.
 """
 
 from __future__ import annotations
@@ -32,6 +33,18 @@ _NOT_FOUND = re.compile(rb'"code"\s*:\s*-32601\b')
 """The error of a method that does not exist (JSON-RPC 2.0, section 5.1)."""
 _LOOKED_INTO = 4_096
 _RPC_METHOD = re.compile(r"[A-Za-z_$][\w.$/:-]{0,99}", re.ASCII)
+_NAME = re.compile(r"[A-Za-z_][\w.-]{0,79}", re.ASCII)
+_FORM = "application/x-www-form-urlencoded"
+_XML = frozenset({"text/xml", "application/soap+xml", "application/xml"})
+_ENVELOPE = re.compile(
+    rb"<(?:[\w.-]+:)?Envelope\b(?:.*?<(?:[\w.-]+:)?Body\b[^>]*>\s*<(?:[\w.-]+:)?([A-Za-z_][\w.-]{0,79}))?",
+    re.DOTALL,
+)
+_ACTION = re.compile(r"""action\s*=\s*["']?([^"';]{1,200})""", re.IGNORECASE)
+_CHOICE = re.compile(r"(?:^|&)(?:action|op|cmd|request)=", re.IGNORECASE)
+"""One of the parameters that may choose."""
+_SCRIPT = re.compile(r"\.(?:php|cgi|pl|aspx?|ashx|jsp|do)/?$", re.IGNORECASE)
+"""Programs, each of which is one path."""
 _METHOD = re.compile(r"/([A-Za-z_][\w.]{0,199})/([A-Za-z_]\w{0,99})", re.ASCII)
 
 
@@ -47,27 +60,45 @@ class Part(NamedTuple):
 def parts_of(trace: Trace) -> Sequence[Part]:
     """Return the operations that *trace* names; none if it is an ordinary exchange."""
     if trace.grpc:
-        found = _METHOD.fullmatch(trace.path)
-        if found is None:
-            return ()
-        if trace.grpc_status == UNIMPLEMENTED:
-            trace = msgspec.structs.replace(trace, status=NOT_THERE)
-        return (Part(trace, (GRPC, found[1], found[2])),)
+        return _called(trace)
     if trace.method == "POST":
-        return _posted(trace) if trace.request_whole else ()
-    if trace.method in ("GET", "QUERY") and ("query=" in trace.query or "operationName=" in trace.query):
-        return _asked(trace)
-    return ()
+        found = _posted(trace) if trace.request_whole else ()
+        if found:
+            return found
+    elif trace.method in ("GET", "QUERY") and ("query=" in trace.query or "operationName=" in trace.query):
+        found = _asked(trace)
+        if found:
+            return found
+    return _chosen(trace, trace.query) if trace.query and _CHOICE.search(trace.query) else ()
+
+
+def _called(trace: Trace) -> Sequence[Part]:
+    found = _METHOD.fullmatch(trace.path)
+    if found is None:
+        return ()
+    if trace.grpc_status == UNIMPLEMENTED:
+        trace = msgspec.structs.replace(trace, status=NOT_THERE)
+    return (Part(trace, (GRPC, found[1], found[2])),)
 
 
 def _posted(trace: Trace) -> Sequence[Part]:
     body = trace.request_body
-    content_type = ""
+    content_type = action = ""
     for name, value in trace.request_headers:  # a loop, as this runs for each POST
         if name == "content-type":
             content_type = value
-            break
-    if content_type.partition(";")[0].strip().lower() == "application/graphql":
+        elif name == "soapaction":
+            action = value
+    media = content_type.partition(";")[0].strip().lower()
+    if action or (media in _XML and _ENVELOPE.search(body, 0, _LOOKED_INTO)):
+        name = _action(action, content_type, body)
+        return (Part(trace, _place(trace, name)),) if name else ()
+    if media == _FORM:
+        text = body[:_LOOKED_INTO].decode("latin-1")
+        return _chosen(trace, text) if _CHOICE.search(text) else ()
+    if media.startswith("application/grpc"):  # gRPC-Web of a recording, which no sensor has recognized
+        return _called(trace)
+    if media == "application/graphql":
         name = _name({"query": body.decode(errors="replace")})
         return (Part(trace, _place(trace, name)),) if name else ()
     if _SIGN.search(body) is None:
@@ -83,6 +114,43 @@ def _posted(trace: Trace) -> Sequence[Part]:
         return ()
     if _is_rpc(document) and _NOT_FOUND.search(trace.response_body, 0, _LOOKED_INTO):
         trace = msgspec.structs.replace(trace, status=NOT_THERE)
+    return (Part(trace, _place(trace, name)),)
+
+
+def _action(action: str, content_type: str, body: bytes) -> str:
+    """Return what a SOAP request asks for: its action's last part, else the element in its body."""
+    if not action.strip('" '):  # SOAP 1.2 has it in the media type (RFC 3902)
+        found = _ACTION.search(content_type)
+        action = found[1] if found is not None else ""
+    name = re.split(r"[/#:?]", action.strip('" '))[-1].removesuffix("Request")
+    if not _NAME.fullmatch(name):
+        element = _ENVELOPE.search(body, 0, _LOOKED_INTO)
+        name = element[1].decode() if element is not None and element[1] else ""
+    return _told(name)
+
+
+def _chosen(trace: Trace, text: str) -> Sequence[Part]:
+    """Return the operation that a parameter in *text*, a query or a form, chooses; none if it chooses none.
+
+    A parameter called ``action`` alone may be a filter, so the path or another parameter has to say as well that
+    the path serves many operations.
+    """
+    try:
+        found = parse_qs(text, max_num_fields=100)
+    except ValueError:
+        return ()
+    lower = {name.lower(): values[0] for name, values in found.items()}
+    name = ""
+    if "Action" in found and "Version" in found:  # the query protocol of AWS
+        name = found["Action"][0]
+    elif "service" in lower and "request" in lower:  # OGC web services (WMS 1.3.0 section 6.9.1)
+        name = lower["request"]
+    elif "op" in found and found["op"][0].isupper():  # WebHDFS
+        name = found["op"][0]
+    elif _SCRIPT.search(trace.path):
+        name = next((lower[each] for each in ("action", "op", "cmd") if each in lower), "")
+    if not _NAME.fullmatch(name) or not _told(name):
+        return ()
     return (Part(trace, _place(trace, name)),)
 
 

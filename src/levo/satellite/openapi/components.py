@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from levo.satellite.learn.paths.segments import words
 from levo.satellite.learn.paths.templates import singular
 from levo.satellite.openapi.naming import Title, pascal, schema_names
-from levo.satellite.openapi.schema import CLOSED_FROM, DISCRIMINATOR, OBJECTS, REQUIRED_FROM, Schema
+from levo.satellite.openapi.schema import CLOSED_FROM, DISCRIMINATOR, OBJECTS, SURE_FROM, Schema
 
 REFERENCE = "#/components/schemas/"
 _ERROR = "Error"
@@ -460,9 +460,9 @@ def _not_null(schema: Schema) -> Schema:
 def _required(a: Schema, b: Schema) -> list[str]:
     """Return what both require; one that was learned from few objects does not say what it requires."""
     mine, theirs = set(a.get("required", ())), set(b.get("required", ()))
-    if a.get(OBJECTS, REQUIRED_FROM) < REQUIRED_FROM:
+    if not mine and a.get(OBJECTS, SURE_FROM) < SURE_FROM:
         return sorted(theirs & a["properties"].keys())
-    if b.get(OBJECTS, REQUIRED_FROM) < REQUIRED_FROM:
+    if not theirs and b.get(OBJECTS, SURE_FROM) < SURE_FROM:
         return sorted(mine & b["properties"].keys())
     return sorted(mine & theirs)
 

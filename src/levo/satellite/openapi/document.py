@@ -16,7 +16,7 @@ from levo.satellite.learn.schema import Response as LearnedResponse
 from levo.satellite.learn.sensitive import Detection, Rule
 from levo.satellite.learn.trace import DEFAULT_PORTS
 from levo.satellite.openapi.components import is_list, share_schemas
-from levo.satellite.openapi.examples import example_of
+from levo.satellite.openapi.examples import example_of, holds_schema
 from levo.satellite.openapi.hosts import host_groups
 from levo.satellite.openapi.naming import Place, Title, titles
 from levo.satellite.openapi.operation import VARIABLE, Operation, anonymous
@@ -362,7 +362,9 @@ class _OperationWriter:
             self._note(writer, position, status)
             content[media] = {"schema": schema}
             if body.learned and media_kind(media) in ("json", "form"):
-                content[media]["example"] = example_of(schema)
+                example = example_of(schema)
+                if not holds_schema(example):
+                    content[media]["example"] = example
         return content
 
     def _responses(self, known: Knowledge) -> dict[str, Any]:

@@ -58,6 +58,19 @@ def example_of(schema: Any, depth: int = 0) -> Any:
     return {"integer": 1, "number": 1.5, "boolean": True}.get(str(kind))
 
 
+def holds_schema(example: Any) -> bool:
+    """Whether *example* has a JSON Schema inside, which tools would read as one: its references, its examples."""
+    if isinstance(example, list):
+        return any(map(holds_schema, example))
+    if not isinstance(example, dict):
+        return False
+    return (
+        "$ref" in example
+        or any(isinstance(example.get(key), dict) for key in ("properties", "definitions"))
+        or any(map(holds_schema, example.values()))
+    )
+
+
 def _object(schema: dict[str, Any], depth: int) -> dict[str, Any]:
     if depth >= _DEEPEST:
         return {}

@@ -19,7 +19,10 @@ OBJECTS = "x-levo-objects"
 DISCRIMINATOR = "x-levo-discriminator"
 """The property by which the alternatives of a schema are told apart."""
 REQUIRED_FROM = 3
-"""Different objects after which a property that was always there is required."""
+"""Different objects after which a property that was always there is required, if all of them were …"""
+SURE_FROM = 12
+"""… and if others were missing now and then: one that three objects in four have is in twelve of twelve in 3 % of
+all cases."""
 CLOSED_FROM = 20
 """Different objects after which one without surprises is closed …"""
 ALIKE_FROM = 5
@@ -145,6 +148,8 @@ class SchemaWriter:
         node = as_map(node)
         properties: dict[str, Schema] = {}
         required: list[str] = []
+        alike = all(child.total >= node.objects for child in node.children.values())
+        enough = REQUIRED_FROM if alike else SURE_FROM
         for key, child in sorted(node.children.items()):
             schema = self.write(child, key, name, f"{pointer}/{key}" if pointer else key, xml, repeats)
             shown = key
@@ -152,7 +157,7 @@ class SchemaWriter:
                 shown = key[1:]
                 schema = {**schema, "xml": {"attribute": True}}
             properties[shown] = schema
-            if child.total >= node.objects and evidence >= REQUIRED_FROM - _NEARLY:
+            if child.total >= node.objects and evidence >= enough - _NEARLY:
                 required.append(shown)
         found = None if xml else self._variants(node, properties, repeats)
         if found is not None:

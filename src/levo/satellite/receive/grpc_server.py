@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import grpc
 import grpc.aio
 
 from levo.errors import LevoError
-from levo.satellite.connections import MAX_CONNECTIONS
+from levo.satellite.connections import MAX_CONNECTIONS, ConnectionStatistics
 from levo.satellite.header_timeout import HEAD_S
 from levo.satellite.queue import RecordKind
+from levo.satellite.receive.grpc_connections import GrpcConnections
 from levo.satellite.receive.ingest import Ingester, Refusal, RefusalReason
 from levo.satellite.receive.status import export_response
 from levo.wire.answers import status_message
@@ -44,6 +46,8 @@ class GrpcReceiver:
     def __init__(self, ingester: Ingester) -> None:
         self._ingester = ingester
         self._server: grpc.aio.Server | None = None
+        self._connections: GrpcConnections | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     async def start(
         self,
@@ -55,7 +59,8 @@ class GrpcReceiver:
     ) -> int:
         """Listen; return the port, which differs from *port* when that is 0.
 
-        Without *tls* it speaks plain text. Connections past *max_connections* are closed.
+        Without *tls* it speaks plain text. Connections past *max_connections*, and what is too much of one
+        address (:class:`GrpcConnections`), are closed.
 
         Raises:
             LevoError: the address cannot be listened on.
@@ -95,10 +100,18 @@ class GrpcReceiver:
                 f"--otlp-grpc {address}: cannot listen there (in use, or not an address of this machine)"
             )
         await self._server.start()
+        self._connections = GrpcConnections(bound, max_connections)
+        self._watching = asyncio.create_task(self._connections.watch(), name="gRPC connections")
         return bound
+
+    def connections(self) -> dict[str, ConnectionStatistics]:
+        """Return what is known of the connections, by the name of the port; nothing before the start."""
+        return {} if self._connections is None else {"otlp_grpc": self._connections.statistics()}
 
     async def stop(self, grace_s: float) -> None:
         """Take no new calls, and let those in progress end."""
+        if self._watching is not None:
+            self._watching.cancel()
         if self._server is not None:
             await self._server.stop(grace_s)
 

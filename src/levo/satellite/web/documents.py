@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -18,6 +18,7 @@ from levo.satellite.openapi import (
     Answer,
     Coverage,
     DocumentRefused,
+    Operation,
     Statement,
     compare,
     keep_texts,
@@ -45,7 +46,7 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
 
     def openapi(request: Request) -> Response:
         query = request.query_params
-        parameters.only(query, *_PLACE, "version", "plain")
+        parameters.only(query, *_PLACE, "version", "plain", "host")
         version = query.get("version", "3.1")
         if version not in VERSIONS:
             raise BadParameter("version", f"must be one of {', '.join(VERSIONS)}")
@@ -53,8 +54,9 @@ def document_routes(catalogs: Catalogs) -> list[Route]:
             raise BadParameter("plain", "must be 1 or left out")
         reader = catalogs.reader(request)
         place = _place(reader, query)
+        operations = _of_host(reader.operations(place), query)
         document = render_document(
-            place[2], reader.operations(place), version=version, annotate=query.get("plain", "") != "1"
+            place[2], operations, version=version, annotate=query.get("plain", "") != "1"
         )
         uploaded = reader.description(place)
         if uploaded is not None:
@@ -140,6 +142,18 @@ def read_uploaded(octets: bytes) -> str:
         raise HTTPException(
             503, "another description is being read; try again", {"retry-after": "5"}
         ) from None
+
+
+def _of_host(operations: Sequence[Operation], query: QueryParams) -> Sequence[Operation]:
+    """Return those of *operations* that one host serves, if *query* names one."""
+    host = query.get("host")
+    if host is None:
+        return operations
+    found = [each for each in operations if each.host == host]
+    if not found:
+        known = sorted({each.host for each in operations if each.host})
+        raise BadParameter("host", f"must be one of {', '.join(known[:20])}" if known else "no host is known")
+    return found
 
 
 def _place(reader: CatalogReader, query: QueryParams) -> tuple[str, str, str]:

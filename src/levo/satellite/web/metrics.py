@@ -145,7 +145,7 @@ def _connections(found: Mapping[str, ConnectionStatistics]) -> list[Metric]:
             name,
             text,
             monotonic,
-            [(port, getattr(seen, field)) for port, seen in found.items()],
+            [(port, value) for port, seen in found.items() if (value := getattr(seen, field)) is not None],
             label="port",
         )
         for name, monotonic, text, field in families

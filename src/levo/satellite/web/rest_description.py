@@ -117,7 +117,12 @@ def rest_description() -> dict[str, Any]:
         "/api/openapi": {
             "get": _get(
                 "The learned OpenAPI document of one application.",
-                [*place, _query("version", {"enum": ["3.1", "3.0"]}), _query("plain", {"enum": ["1"]})],
+                [
+                    *place,
+                    _query("version", {"enum": ["3.1", "3.0"]}),
+                    _query("plain", {"enum": ["1"]}),
+                    _query("host", _TEXT),
+                ],
                 missing=True,
             )
         },

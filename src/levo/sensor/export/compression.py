@@ -19,7 +19,7 @@ class Compressor(Protocol):
     def flush(self) -> bytes: ...
 
 
-def compress(body: bytes) -> bytes:
+def compress(body: bytes | memoryview) -> bytes:
     """A gzip stream of *body*, the same for the same octets."""
     return isal_zlib.compress(body, _LEVEL, wbits=_GZIP_FORM)
 

@@ -22,9 +22,9 @@ def open_destination(
     """Open what *spec* names: files at once, connections at the first send.
 
     *otlp* says how to reach the Satellite, which only ``otlp`` needs; a file that is made belongs to *owner*
-    (user and group). With *append*, a file of lines that is there goes on. Raises ConfigError with one line that
-    names the value and the fix. Client libraries are imported here, not before: a sensor that writes files
-    needs none.
+    (user and group). With *append*, a file of lines that is there goes on. Raises ConfigError with one
+    line that names the value and the fix. Client libraries are imported here, not before: a sensor that writes
+    files needs none.
     """
     path = None if spec.path is None else Path(spec.path)
     match spec.kind:

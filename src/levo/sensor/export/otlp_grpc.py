@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from levo import __version__
 from levo.errors import ConfigError, Problem
 from levo.sensor.export.advice import forbidden, grpc_handshake_problem, unauthenticated
 from levo.sensor.export.batch import EncodedRequest, ExportBatch, RequestLimits, otlp_slices
-from levo.sensor.export.compression import decompress
+from levo.sensor.export.compression import compress, decompress
 from levo.sensor.export.destination import Receipt
 from levo.sensor.export.failure import (
     ExhaustedError,
@@ -18,9 +19,10 @@ from levo.sensor.export.failure import (
     PermanentExportError,
     RetryableExportError,
 )
+from levo.sensor.export.grpc_call import Call, open_call
 from levo.sensor.export.peer import fetch_certificate
 from levo.sensor.export.settings import OtlpSettings
-from levo.sensor.export.tls import check_pair, client_context, read_pem
+from levo.sensor.export.tls import Renewals, check_pair, client_context, read_pem
 from levo.wire.answers import rejected_items, retry_delay_s
 
 if TYPE_CHECKING:
@@ -56,21 +58,22 @@ class OtlpGrpc:
         self._proxy = settings.proxy
         if self._proxy is not None and settings.ignore_ssl_verify and settings.address.tls:
             raise ConfigError(Problem("ignore-ssl-verify", "does not go with OTLP/gRPC through a proxy"))
+        self._renewals = Renewals(settings)
         self._roots, self._key, self._chain = _credentials(settings)
         self._channel: grpc.Channel | None = None
-        self._calls: dict[str, Any] = {}
+        self._calls: dict[str, Call] = {}
 
     def encode(self, batch: ExportBatch, resource: bytes) -> Iterator[EncodedRequest]:
         for traces, body in otlp_slices(batch, resource, self._limits):
-            yield EncodedRequest(traces, bytes(body))
+            yield EncodedRequest(traces, compress(body), gzipped=True)
 
     def send(self, request: EncodedRequest, timeout_s: float | None = None) -> Receipt:
-        body = decompress(request.body) if request.gzipped else request.body
-        rejected = self._call(TRACE_METHOD, body, timeout_s)
-        return Receipt(min(rejected, request.traces), len(body))
+        body = request.body if request.gzipped else compress(request.body)
+        receipt = self._call(TRACE_METHOD, body, timeout_s)
+        return replace(receipt, rejected=min(receipt.rejected, request.traces))
 
     def send_metrics(self, encoded: bytes, timeout_s: float | None = None) -> Receipt:
-        return Receipt(self._call(METRICS_METHOD, encoded, timeout_s), len(encoded))
+        return self._call(METRICS_METHOD, compress(encoded), timeout_s)
 
     def close(self) -> None:
         self.abandon()
@@ -81,7 +84,12 @@ class OtlpGrpc:
         if channel is not None:
             channel.close()
 
-    def _call(self, method: str, body: bytes, timeout_s: float | None) -> int:
+    def _reopen(self) -> None:
+        self._roots, self._key, self._chain = _credentials(self._settings)
+        self.abandon()
+
+    def _call(self, method: str, body: bytes, timeout_s: float | None) -> Receipt:
+        """Send *body*, a gzip stream."""
         # The library's own lines on standard error would stand between our log's. It looks once, at import.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         import grpc
@@ -90,21 +98,20 @@ class OtlpGrpc:
         if timeout_s is not None:
             limit_s = min(limit_s, max(timeout_s, 0.001))
         where = str(self._settings.address)
+        trouble = self._renewals.take(self._reopen)
         try:
             call = self._calls.get(method) or self._open(method)
-            answer: bytes = call(
-                body, timeout=limit_s, metadata=self._metadata, compression=grpc.Compression.Gzip
-            )
+            answer = call(body, limit_s, self._metadata)
         except grpc.RpcError as exc:
-            failure = self._failure(where, exc, len(body))
+            failure = self._failure(where, exc, body)
             if self._settings.ignore_ssl_verify and isinstance(failure, RetryableExportError):
                 self.abandon()  # the server may come back with another certificate
             raise failure from None
         except ValueError:
             raise RetryableExportError(f"{where}: the channel was closed") from None
-        return rejected_items(answer)
+        return Receipt(rejected_items(answer), len(body), trouble)
 
-    def _open(self, method: str) -> Any:
+    def _open(self, method: str) -> Call:
         import grpc
 
         if self._channel is None:
@@ -116,6 +123,8 @@ class OtlpGrpc:
                 ("grpc.initial_reconnect_backoff_ms", 100),
                 ("grpc.min_reconnect_backoff_ms", 100),
                 ("grpc.max_reconnect_backoff_ms", 1000),
+                # The receiver may have moved to another address; the library would ask once in 30 seconds.
+                ("grpc.dns_min_time_between_resolutions_ms", 1000),
                 ("grpc.enable_retries", 0),
                 ("grpc.primary_user_agent", f"levo-sensor/{__version__}"),
                 ("grpc.enable_http_proxy", 0 if self._proxy is None else 1),
@@ -131,8 +140,7 @@ class OtlpGrpc:
                 self._channel = grpc.secure_channel(target, credentials, options=options)
             else:
                 self._channel = grpc.insecure_channel(target, options=options)
-        call: Any = self._channel.unary_unary(method)
-        self._calls[method] = call
+        call = self._calls[method] = open_call(self._channel, method)
         return call
 
     def _shown_certificate(self, options: list[tuple[str, int | str]]) -> bytes:
@@ -150,7 +158,7 @@ class OtlpGrpc:
         return shown.pem
 
     def _failure(
-        self, where: str, exc: grpc.RpcError, size: int
+        self, where: str, exc: grpc.RpcError, body: bytes
     ) -> RetryableExportError | PermanentExportError:
         code = exc.code().name
         asked: float | None = None
@@ -163,7 +171,7 @@ class OtlpGrpc:
             if problem is not None:
                 return HandshakeError(f"{where}: {problem}")
             return RetryableExportError(f"{where}: {_cause(exc.details()) or f'gRPC {code}'}", asked)
-        if code == "RESOURCE_EXHAUSTED" and size > self._limits.bytes:
+        if code == "RESOURCE_EXHAUSTED" and (size := len(decompress(body))) > self._limits.bytes:
             # A single trace above the bound. Receivers refuse it with this code for its size, for good.
             return PermanentExportError(
                 f"{where}: gRPC {code}: a trace of {size:,} octets is too large for it"

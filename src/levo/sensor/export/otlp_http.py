@@ -11,10 +11,17 @@ from levo.sensor.export.batch import EncodedRequest, ExportBatch, RequestLimits,
 from levo.sensor.export.compression import compress, compressor
 from levo.sensor.export.destination import Receipt
 from levo.sensor.export.failure import HandshakeError, PermanentExportError, RetryableExportError
-from levo.sensor.export.http_client import Answer, Limits, UnansweredError, UnsecuredError, open_client
+from levo.sensor.export.http_client import (
+    Answer,
+    HttpClient,
+    Limits,
+    UnansweredError,
+    UnsecuredError,
+    open_client,
+)
 from levo.sensor.export.retry import retry_after_s
 from levo.sensor.export.settings import OtlpSettings
-from levo.sensor.export.tls import client_context
+from levo.sensor.export.tls import Renewals, client_context
 from levo.wire.answers import rejected_items
 
 _ENCODED_TOGETHER = 64
@@ -60,8 +67,8 @@ class OtlpHttp:
             "user-agent": f"levo-sensor/{__version__}",
             **settings.headers(),
         }
-        context = client_context(settings) if settings.address.tls else None
-        self._client = open_client(settings.address, settings.proxy, context)
+        self._renewals = Renewals(settings)
+        self._client = self._open()
 
     def encode(self, batch: ExportBatch, resource: bytes) -> Iterator[EncodedRequest]:
         """Requests whose body is several messages in a row, which protobuf reads as one.
@@ -81,12 +88,23 @@ class OtlpHttp:
 
     def send(self, request: EncodedRequest, timeout_s: float | None = None) -> Receipt:
         body = request.body if request.gzipped else compress(request.body)
+        trouble = self._renewals.take(self._reopen)
         rejected = self._post(self._traces_path, body, timeout_s)
-        return Receipt(min(rejected, request.traces), len(body))
+        return Receipt(min(rejected, request.traces), len(body), trouble)
 
     def send_metrics(self, encoded: bytes, timeout_s: float | None = None) -> Receipt:
         body = compress(encoded)
-        return Receipt(self._post(self._metrics_path, body, timeout_s), len(body))
+        trouble = self._renewals.take(self._reopen)
+        return Receipt(self._post(self._metrics_path, body, timeout_s), len(body), trouble)
+
+    def _open(self) -> HttpClient:
+        settings = self._settings
+        context = client_context(settings) if settings.address.tls else None
+        return open_client(settings.address, settings.proxy, context)
+
+    def _reopen(self) -> None:
+        client, self._client = self._client, self._open()
+        client.close()
 
     def close(self) -> None:
         self._client.close()

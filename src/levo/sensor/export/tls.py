@@ -1,8 +1,10 @@
-"""Reading of certificates and keys, with errors that name the setting and the file."""
+"""Reading of certificates and keys, anew when they change, with errors that name the setting and the file."""
 
 from __future__ import annotations
 
+import os
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 from levo.errors import ConfigError, Problem
@@ -40,6 +42,46 @@ def client_context(settings: OtlpSettings) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+class Renewals:
+    """Takes certificates, keys and authorities that are renewed on disk while the sensor runs.
+
+    The files are looked at before a request, which costs a system call for each. What cannot be used, such as
+    a certificate whose key is not written yet, is left alone until it changes again: what was read before is
+    used on.
+    """
+
+    def __init__(self, settings: OtlpSettings) -> None:
+        named = (settings.ca_cert_path, settings.client_cert_path, settings.client_key_path)
+        self._paths = [path for path in named if path is not None] if settings.address.tls else []
+        if settings.address.tls and settings.ca_cert_path is None:
+            bundle = ssl.get_default_verify_paths().cafile
+            self._paths += [] if bundle is None else [Path(bundle)]
+        self._seen = self._look()
+
+    def take(self, use: Callable[[], None]) -> str:
+        """Have *use* read the files if any has changed; why they cannot be used, or nothing."""
+        found = self._look()
+        if found == self._seen:
+            return ""
+        self._seen = found
+        try:
+            use()
+        except ConfigError as exc:
+            return f"{exc}; what was read before is used"
+        return ""
+
+    def _look(self) -> list[tuple[int, ...] | None]:
+        return [_state_of(path) for path in self._paths]
+
+
+def _state_of(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def check_pair(settings: OtlpSettings) -> None:

@@ -62,6 +62,26 @@ def test_invented_paths_with_fewer_callers_displace_nothing(kind: str) -> None:
     assert missing(state) == set()
 
 
+@pytest.mark.parametrize("kind", ["random", "unicode", "hyphens", "numbers"])
+@pytest.mark.parametrize(("real", "evil"), [(3, 1), (16, 4)])
+def test_some_callers_of_real_paths_who_invent_others_displace_nothing(
+    kind: str, real: int, evil: int
+) -> None:
+    """What callers of an endpoint ask for beside it speaks for it as much as they are of its callers."""
+    draw = Random(11)
+    callers = [draw.getrandbits(32) for _ in range(real + evil)]
+    state = PathState(KEY)
+    for number, path in enumerate(used(Random(3))):
+        state.observe("GET", path, 200, caller=callers[number // len(REAL) % real], minute=100)
+    for caller in callers[real:]:
+        for path in REAL:
+            state.observe("GET", path.replace("{}", "7"), 200, caller=caller, minute=120)
+    for number, path in enumerate(invented(kind, 700)):
+        state.observe("GET", path, 200, caller=callers[real + number % evil], minute=150)
+
+    assert missing(state) == set()
+
+
 @pytest.mark.parametrize("status", [302, 401, 403, 500])
 @pytest.mark.parametrize("requests", [300, long(100_000)])
 def test_answers_without_success_change_nothing_at_all(status: int, requests: int) -> None:
@@ -100,6 +120,17 @@ def test_names_of_one_parameter_are_still_one_where_callers_ask_for_several_of_t
         state.observe("GET", f"/users/{name}/orders", 200, caller=1 + number % 4)
 
     assert [template.id for template in Catalog(state).templates] == ["/users/{}/orders"]
+
+
+@pytest.mark.parametrize("callers", [1, 20])
+def test_a_value_that_one_caller_more_asks_for_is_one_of_the_values(callers: int) -> None:
+    """The busiest of them is judged with the others, since its callers ask for those as well."""
+    state, draw = PathState(KEY), Random(2)
+    for _ in range(600):
+        name = "cus_hiagVhviqWQnuo" if draw.random() < 0.3 else str(draw.randrange(10**6))
+        state.observe("GET", f"/profiles/{name}/orders", 200, caller=1 + draw.randrange(callers))
+
+    assert [template.id for template in Catalog(state).templates] == ["/profiles/{}/orders"]
 
 
 def test_memory_is_bounded_whatever_is_asked_for() -> None:

@@ -31,6 +31,14 @@ FORGOTTEN = 5
 SHAPED_LIKE = 0.96
 """Probability of each of several siblings that are called alike, answer alike and are values on average."""
 LEAST_ALIKE = 3
+WELL_SEEN = 8
+"""Requests from which all properties of what a place answers are known, but for rare ones."""
+LEAST_COMPARED = 3
+"""Siblings that are well seen and called alike, before it says anything that they answer otherwise."""
+UNLIKE_SIBLINGS = -3.0
+"""Values of one parameter lead to things of one kind; what leads to others is a word …"""
+ONE_IN_ALIKE = 4
+"""… where no more than one in so many siblings answers alike."""
 AS_VALUES = 1.5
 UNLIKE_VALUES = -1.0
 
@@ -69,6 +77,8 @@ def weigh(siblings: Siblings, reasons: Sequence[Reason]) -> list[Reason]:
         like = _like_typed(child, siblings)
         if like:
             found.append((f"{'same' if like > 0 else 'other'} properties as with typed values", like))
+        elif _is_unlike_siblings(child, children):
+            found.append(("other properties than siblings have", UNLIKE_SIBLINGS))
         weighed.append(with_evidence(reason, found))
     return _pool(children, weighed)
 
@@ -92,9 +102,13 @@ def _pool(children: Sequence[Child], reasons: list[Reason]) -> list[Reason]:
     for index, child in enumerate(children):
         if not child.signals.shapes:
             continue
-        joined = [g for g in groups if any(_answers_alike(child, children[other]) for other in g)]
-        groups = [g for g in groups if g not in joined]
-        groups.append(sorted([index, *(other for g in joined for other in g)]))
+        for group in groups:
+            # Of many little things, each is like some other: a chain of such is no kind.
+            if 3 * sum(_answers_alike(child, children[other]) for other in group) >= 2 * len(group):
+                group.append(index)
+                break
+        else:
+            groups.append([index])
     for group in groups:
         mean = sum(reasons[i].value_probability for i in group) / len(group)
         if len(group) < LEAST_ALIKE or mean < 0.5:
@@ -108,8 +122,34 @@ def _pool(children: Sequence[Child], reasons: list[Reason]) -> list[Reason]:
     return reasons
 
 
+def _is_unlike_siblings(child: Child, children: Sequence[Child]) -> bool:
+    """Whether hardly one of the siblings of *child*, all well seen, answers with the same properties."""
+    if child.visits < WELL_SEEN or not child.signals.shapes:
+        return False
+    others = [
+        other
+        for other in children
+        if other is not child
+        and other.visits >= WELL_SEEN
+        and other.methods == child.methods
+        and other.signals.shapes.keys() & child.signals.shapes.keys()
+    ]
+    alike = sum(_answers_alike(child, other) for other in others)
+    return len(others) >= LEAST_COMPARED and ONE_IN_ALIKE * alike <= len(others)
+
+
 def _answers_alike(a: Child, b: Child) -> bool:
-    return a.below == b.below and _is_shaped_alike(a.signals, b.signals) is True
+    if a.below != b.below or _is_shaped_alike(a.signals, b.signals) is not True:
+        return False
+    if min(a.visits, b.visits) < WELL_SEEN:
+        return True
+    # Neither lacks what the other has for having been seen too seldom.
+    common = a.signals.shapes.keys() & b.signals.shapes.keys()
+    return all(
+        4 * (one & other).bit_count() >= 3 * (one | other).bit_count()
+        for method in common
+        for one, other in [(a.signals.shapes[method], b.signals.shapes[method])]
+    )
 
 
 def _is_shaped_alike(a: Signals, b: Signals) -> bool | None:

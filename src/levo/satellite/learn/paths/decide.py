@@ -10,17 +10,16 @@ parameter branch, so that what lies below them is judged as one.
 
 Whoever sends requests chooses the siblings of a literal. So one that is established (``trie.ESTABLISHED``)
 is judged among those siblings only that have as many successes and as many callers; weaker ones are judged
-among all. Weaker siblings speak for an established literal being a value only if callers of it asked for
-them, too, and if it reads like a value by itself. Where callers are not known, as in a file of the user's
-own, all siblings speak.
+among all. Of weaker siblings only those are heard that callers of the literal itself name, each as many
+(:class:`_Voices`). Where callers are not known, as in a file of the user's own, all siblings are heard.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Sequence, Set
+from typing import NamedTuple, Protocol
 
 from levo.satellite.learn.paths import catchall
 from levo.satellite.learn.paths.body_evidence import weigh
@@ -76,7 +75,11 @@ CERTAIN = 0.95
 CERTAIN_VALUES = 2
 """So many values of such a probability make a parameter certain."""
 READS_LIKE_VALUE = 0.2
-"""Probability among its peers from which weaker siblings can make an established literal a value."""
+"""Probability below which an established literal is a word, whatever paths of other depths say."""
+VOICES = 16
+"""Weaker siblings that the callers of an established literal name together."""
+MOST_ASKED = 16
+"""Established literals with as many callers for which others are heard: those most likely to be values."""
 MOST_VERSIONS = 16
 """More that look like versions in front, and they are dates that somebody asks for."""
 MAX_EXTENSIONS = 1
@@ -239,10 +242,10 @@ def _split(branch: Branch, context: Context, totals: _Totals, judge: Judge) -> N
     for level in sorted(set(level_of.values())):
         peers = [text for text in free if level_of[text] >= level]
         judged = {text for text in peers if level_of[text] == level}
-        others = free if level > 0 else None
+        weaker = [*(text for text in free if level_of[text] < level), *children.typed]
         if level == 0:
             peers = free  # nothing tells who asked for them
-        values.extend(_judge(children, peers, judged, judge, formats, others))
+        values.extend(_judge(children, peers, judged, judge, formats, weaker if level > 0 else None))
     if values:
         _add_parameters(branch, values, children.kids, totals, children.below_known, formats)
 
@@ -253,21 +256,23 @@ def _judge(
     judged: set[str],
     judge: Judge,
     formats: dict[str, Affix],
-    everything: list[str] | None,
+    weaker: list[str] | None,
 ) -> list[tuple[str, Reason]]:
     """Return which of *judged*, which are some of *peers*, are values; the others become literals.
 
-    *formats* takes the fixed text around values that are formats. With *everything*, the literals that stand
-    there, those of *judged* are established: others speak only as far as their callers asked for them, and of
-    those only that read like values by themselves.
+    *formats* takes the fixed text around values that are formats. With *weaker*, the other siblings, typed
+    ones included, those of *judged* are established: of *weaker*, only what their callers name is heard.
     """
-    alone = everything is not None
+    alone = weaker is not None
     values: list[tuple[str, Reason]] = []
     free = list(peers)
+    voices = _Voices(children, weaker or [])
     for text in children.versions(free):
-        free.remove(text)
         if text in judged:
+            if _is_one_of_many_dates(text, free, children, voices):
+                continue
             children.keep(text, _VERSION)
+        free.remove(text)
     found = _formats(free)
     free = [text for text in free if text not in found]
     if len(free) > 1 and all(text.lower() in FORMATS for text in free):
@@ -281,18 +286,8 @@ def _judge(
         return values
     if children.below_known:
         return [*values, *((text, _DESCRIBED_VALUE) for text in free if text in judged)]
-    reasons = _weighed(children, free, judge, alone=alone)
-    doubtful: list[str] = []
-    if everything is not None:
-        weaker = [children.callers(text) for text in everything if text not in peers]
-        doubtful = [
-            text
-            for text in free
-            if text in judged and _reads_like_value(reasons[text]) and _share(children.callers(text), weaker)
-        ]
-        if doubtful:
-            whole = _weighed(children, everything, judge, alone=False)
-            reasons |= {text: whole[text] for text in doubtful if whole[text][1]}
+    reasons = _weighed(children, free, judge, None if alone else children.typed)
+    doubtful = _hear(children, free, judged, judge, reasons, voices) if weaker else ()
     for text in free:
         reason, is_value = reasons[text]
         if text not in judged:
@@ -308,27 +303,101 @@ _Judged = dict[str, tuple[Reason, bool]]
 """How literals were judged, and which are values."""
 
 
-def _reads_like_value(judged: tuple[Reason, bool]) -> bool:
-    """Whether what was not *judged* a value may be one, if its siblings say so."""
-    reason, is_value = judged
-    return not is_value and reason.value_probability >= READS_LIKE_VALUE
+def _hear(
+    children: _Children,
+    free: list[str],
+    judged: set[str],
+    judge: Judge,
+    reasons: _Judged,
+    voices: _Voices,
+) -> Set[str]:
+    """Judge those of *judged* that are no values among *free* once more, with what is heard.
+
+    Changes *reasons*; returns those that may be values then.
+    """
+    asked = [text for text in free if text in judged and not reasons[text][1]]
+    asked.sort(key=lambda text: (-reasons[text][0].value_probability, text))
+    doubtful = set()
+    whole_of: dict[_Voice, _Judged] = {}
+    for text in asked[:MOST_ASKED]:
+        voice = voices.speak_for(text)
+        if not any(voice):
+            continue
+        whole = whole_of.get(voice)
+        if whole is None:
+            whole = _weighed(children, [*free, *voice.literals], judge, list(voice.typed))
+            whole_of[voice] = whole
+        if whole[text][1]:
+            reasons[text] = whole[text]
+        if whole[text][0].value_probability >= READS_LIKE_VALUE:
+            doubtful.add(text)
+    return doubtful
 
 
-def _share(callers: tuple[int, ...], weaker: list[tuple[int, ...]]) -> bool:
-    """Whether there are *weaker* siblings, at least half of which some of the known *callers* asked for."""
-    known = set(callers)
-    return bool(weaker) and 2 * sum(not known.isdisjoint(theirs) for theirs in weaker) >= len(weaker)
+def _is_one_of_many_dates(text: str, free: list[str], children: _Children, voices: _Voices) -> bool:
+    """Whether the version *text* is a date, and more stand beside it than are versions."""
+    beside = voices.speak_for(text).literals if text[:4].isdigit() else ()
+    return bool(beside) and not children.versions([*free, *beside])
 
 
-def _weighed(children: _Children, free: list[str], judge: Judge, *, alone: bool) -> _Judged:
-    """Return for each of *free* how it was judged, and whether it is a value."""
+class _Voice(NamedTuple):
+    """Weaker siblings that speak for an established literal being a value."""
+
+    literals: tuple[str, ...]
+    typed: tuple[str, ...]
+
+
+class _Voices:
+    """Which of the *weaker* siblings speak for an established literal, computed when first asked.
+
+    Each caller of the literal names as many others that it asked for, chosen by a keyed hash: who invents
+    siblings has no greater share of what is heard than of the callers. They are heard if half of the callers
+    name some, and values of recognized types if half of the callers asked for such.
+    """
+
+    def __init__(self, children: _Children, weaker: list[str]) -> None:
+        self._children = children
+        self._weaker = weaker
+        self._asked: dict[int, list[str]] | None = None
+        """By caller: literals that it asked for."""
+
+    def speak_for(self, text: str) -> _Voice:
+        """Return what is heard for *text*."""
+        children = self._children
+        callers = children.callers(text)
+        typed = tuple(
+            name
+            for name in self._weaker
+            if "{" in name and 2 * len(set(callers).intersection(children.callers(name))) >= len(callers)
+        )
+        if self._asked is None:
+            self._asked = {}
+            for other in self._weaker:
+                if "{" not in other:
+                    for caller in children.callers(other):
+                        self._asked.setdefault(caller, []).append(other)
+        rules = children.totals.rules
+        literals = set[str]()
+        naming = [caller for caller in callers if caller in self._asked]
+        if 2 * len(naming) >= len(callers):
+            each = max(1, VOICES // len(naming)) if naming else 0
+            for caller in naming:
+                named = sorted(self._asked[caller], key=lambda other: rules.hash(f"{caller:x} {other}"))
+                literals.update(named[:each])
+        return _Voice(tuple(sorted(literals)), typed)
+
+
+def _weighed(children: _Children, free: list[str], judge: Judge, typed: list[str] | None) -> _Judged:
+    """Return for each of *free* how it was judged, and whether it is a value.
+
+    *typed* are the values of recognized types beside them; None is what is judged without any other sibling.
+    """
     branch, totals = children.branch, children.totals
-    typed = [] if alone else children.typed
     stems: dict[str, list[str]] = {}
     for text in free:
         stems.setdefault(literal_stem(text), []).append(text)
-    siblings = _siblings(children.context, branch, children.kids, stems, typed, totals)
-    if not alone and any(totals.rules.were_given_out(node) for _, node in branch.places):
+    siblings = _siblings(children.context, branch, children.kids, stems, typed or [], totals)
+    if typed is not None and any(totals.rules.were_given_out(node) for _, node in branch.places):
         siblings.typed_signals.given_out = True
     reasons = weigh_crossing(siblings, judge(branch, siblings))
     judged = list(zip(stems.values(), weigh(siblings, reasons), strict=True))

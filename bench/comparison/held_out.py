@@ -1,0 +1,129 @@
+"""Templates and responses of eight public descriptions, learned from seeded traffic with bodies.
+
+``python -m bench.comparison.held_out FOLDER [REQUESTS ...] [--words] [--only NAME ...] [--show]``. Path parameters
+draw from pools, as in ``bench/discovery/traffic.py``; with ``--words``, strings without a declared form are English
+words. Answers name what was asked for, as servers do. Templates are held against the operations that succeeded;
+responses of another seed are validated against the document, as they are and mutated (``bench.learning.schemas``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parents[1])]
+
+from bench.comparison.corpus import FILES, read
+from bench.comparison.traffic import Exchange, exchanges
+from bench.learning.schemas import compare
+
+from discovery.corpus import Operation, Parameter
+from discovery.score import Score, called_operations, score
+from discovery.traffic import KINDS, Pool, Request
+from levo.satellite.learn import Detectors, LearnSettings, State, learn_all
+from levo.satellite.openapi.catalog import operations_of
+from levo.satellite.openapi.comparison.description import Described
+from levo.satellite.openapi.operation import anonymous
+
+HELD_OUT = 2000
+"""Exchanges of another seed that are held against the document."""
+_BARE = frozenset({"id", "name", "key", "slug", "uuid", "guid", "code", "type"})
+
+
+class Values:
+    """Values of path parameters: one pool for each name, and for bare names each segment before."""
+
+    def __init__(self, seed: int, *, words: bool) -> None:
+        self._seed = seed
+        self._kinds = ("word",) if words else tuple(kind for kind in KINDS if kind not in ("word", "name"))
+        self._pools: dict[tuple[str, str], Pool] = {}
+
+    def __call__(self, described: Described, name: str, schema: dict[str, Any]) -> str:
+        """Return a value for the parameter *name* of *described*."""
+        before = described.path.partition("{" + name + "}")[0].rstrip("/").rpartition("/")[2]
+        key = (name.lower(), before if name.lower() in _BARE else "")
+        pool = self._pools.get(key)
+        if pool is None:
+            kind = schema.get("type")
+            kind = next((each for each in kind if each != "null"), "") if isinstance(kind, list) else kind
+            listed = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
+            parameter = Parameter(
+                name, str(kind or "string"), str(schema.get("format", "")), tuple(map(str, listed))
+            )
+            rng = Random(f"{self._seed} {key}")
+            pool = self._pools[key] = Pool(rng, parameter, self._kinds)
+        return pool.draw()
+
+
+def made(document: dict[str, Any], requests: int, seed: int, *, words: bool) -> Iterator[Exchange]:
+    """Yield *requests* exchanges; pools are the same for every *seed*, as the things of one server are."""
+    yield from exchanges(document, requests, seed, values=Values(1, words=words))
+
+
+def templates(learned: list[Exchange], state: State, *, show: bool) -> Score:
+    """Return how well the templates of *state* match the operations of *learned* that succeeded."""
+    keys: dict[tuple[str, str], int] = {}
+    operations: list[Operation] = []
+    requests = []
+    for described, trace in learned:
+        if not 100 <= trace.status < 400:
+            continue
+        shape = (described.method, described.servers[0] + described.called)
+        if shape not in keys:
+            keys[shape] = len(operations)
+            operations.append(Operation(*shape, ()))
+        requests.append(Request(trace.method, trace.path, trace.status, keys[shape]))
+    found = [
+        (each.method, tuple(anonymous(each.path.replace("+}", "}")).strip("/").split("/")))
+        for each in operations_of(state)
+    ]
+    result, missed, invented = score(called_operations(tuple(operations), requests), found)
+    if show:
+        for truth in missed:
+            print("    missed  ", truth.method, "/" + "/".join(truth.segments), truth.requests)
+        for method, segments in invented:
+            print("    invented", method, "/" + "/".join(segments))
+    return result
+
+
+def measure(
+    document: dict[str, Any], requests: int, *, words: bool, show: bool = False
+) -> tuple[Score, dict[str, float]]:
+    """Return the figures of templates and of held-out responses after so many *requests*."""
+    learned = list(made(document, requests, 1, words=words))
+    state = State()
+    learn_all(state, (trace for _, trace in learned), LearnSettings(Detectors(), b"key"))
+    held_out = (trace for _, trace in made(document, HELD_OUT, 2, words=words))
+    return templates(learned, state, show=show), compare((), held_out, 1, show, state=state)
+
+
+def main() -> None:
+    """Print the figures of each description."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("requests", type=int, nargs="*", default=[1000, 10_000])
+    parser.add_argument("--words", action="store_true", help="ids are English words")
+    parser.add_argument("--only", nargs="*", default=list(FILES), choices=list(FILES))
+    parser.add_argument("--show", action="store_true", help="print what is wrong")
+    options = parser.parse_args()
+    for count in options.requests:
+        for name in options.only:
+            found, figures = measure(
+                read(options.folder, name), count, words=options.words, show=options.show
+            )
+            kinds = ("valid", "rejected type", "rejected unknown", "rejected removed")
+            told = ", ".join(f"{kind} {100 * figures[kind]:.2f} %" for kind in kinds)
+            print(
+                f"{name:16} {count:6} requests: precision {found.precision:.3f}, recall {found.recall:.3f}, "
+                f"F1 {found.f1:.3f}; responses {told}; not learned {figures['unlearned']:.0f} of "
+                f"{figures['checked']:.0f}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
