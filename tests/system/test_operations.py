@@ -96,7 +96,8 @@ class Machine:
         self._authority = make_authority(folder)
         pair = self.renew()
         (folder / "etc" / "config.yaml").write_text(
-            f"data-dir: {folder}/data\ntls-certificate: {folder}/etc/tls.pem\ntls-key: {folder}/etc/tls.key\nlisten: 127.0.0.1:0\n"
+            f"data-dir: {folder}/data\nlisten: 127.0.0.1:0\n"
+            f"tls-certificate: {folder}/etc/tls.pem\ntls-key: {folder}/etc/tls.key\n"
         )
         shutil.copyfile(pair.with_suffix(".key"), folder / "etc" / "tls.key")
         shutil.copyfile(pair, folder / "etc" / "tls.pem")
