@@ -124,6 +124,13 @@ CASES: dict[str, tuple[Any, list[tuple[str, Any]], list[tuple[str, str]]]] = {
         [("1m30s", 90_000_000_000), ("1d", 86_400_000_000_000), ("500ms", 500_000_000)],
         [("0", "above zero"), ("soon", "is not a time")],
     ),
+    "backup-folder": (None, [("/srv/backups", Path("/srv/backups"))], [("< INSERT >", "placeholder")]),
+    "backup-interval": (
+        DAY_NS,
+        [("6h", DAY_NS // 4), ("1d", DAY_NS)],
+        [("0", "above zero"), ("daily", "is not a time")],
+    ),
+    "backup-keep": (7, [("1", 1), ("30", 30)], [("0", "not a whole number"), ("all", "not a whole number")]),
     "dry-run": (False, [("true", True)], [("maybe", "neither true nor false")]),
 }
 

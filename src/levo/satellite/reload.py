@@ -77,16 +77,18 @@ class Reload:
             await self._reload()
 
     async def _reload(self) -> None:
-        said = []
+        said, notes = [], []
         try:
             said += self._apply(await asyncio.to_thread(self._reread))
         except LevoError as error:
             said.append(f"settings stay as they are: {'; '.join(str(error).splitlines())}")
         if self._tls is not None:
-            await asyncio.to_thread(self._tls.look, files=pem_files(self.settings), settled=True)
-            said += self._tls.notes()
+            files = pem_files(self.settings)
+            if await asyncio.to_thread(self._tls.look, files=files, settled=True):
+                said.append("now in force: the renewed certificate")
+            notes = self._tls.notes()
         said += await self._reload_rules()
-        _LOG.warning("SIGHUP: %s", "; ".join(said) or "nothing has changed")
+        _LOG.warning("SIGHUP: %s", "; ".join([*(said or ["nothing has changed"]), *notes]))
 
     def _apply(self, new: SatelliteSettings) -> list[str]:
         """Take over what can be; return what was and what was not."""

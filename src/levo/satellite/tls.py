@@ -89,12 +89,15 @@ class Tls:
         # What is not new is None to grpc, which its types leave out.
         return grpc.dynamic_ssl_server_credentials(_grpc_configuration(given), fetch)  # type: ignore[arg-type]
 
-    def look(self, *, files: PemFiles | None = None, settled: bool = False) -> None:
+    def look(self, *, files: PemFiles | None = None, settled: bool = False) -> bool:
         """Take what the files hold now, if that is another pair than the one in use and a good one.
 
         Args:
             files: other files to look at from now on.
             settled: whether a bad pair is one for sure; else it is when the next look finds the same.
+
+        Returns:
+            Whether another pair was taken.
         """
         with self._looking:
             self._files = files or self._files
@@ -105,8 +108,9 @@ class Tls:
                 found = str(error)
             is_new = found != self._seen
             if not is_new and self._is_settled:
-                return
+                return False
             self._seen = found
+            before = self._certificate
             try:
                 self._take(found)
             except LevoError as error:
@@ -118,6 +122,7 @@ class Tls:
                     _LOG.warning("tls: keeps the certificate in use: %s", error)
             else:
                 self._is_settled, self._refusal = True, ""
+            return self._certificate is not before
 
     def _take(self, found: Pem | str) -> None:
         if isinstance(found, str):

@@ -46,7 +46,7 @@ _MAX_BYTES = 1 << 40
 _MAX_MANIFEST_BYTES = 64 << 10
 _PIECE_BYTES = 1 << 20
 _LEVEL = 1
-"""Of igzip, the fastest that compresses: a catalog becomes a third, at 200 MB a second."""
+"""Of igzip: a catalog becomes a tenth, at 190 MB a second of processor time."""
 
 
 class _File(msgspec.Struct):
