@@ -4,8 +4,8 @@
 ``python -m bench.comparison.held_out FOLDER [REQUESTS ...] [--words] [--only NAME ...] [--show]``. Path
 parameters draw from pools, as in ``bench/discovery/traffic.py``; with ``--words``, strings without a declared
 form are English words. Answers name what was asked for, as servers do. Templates are held against the
-operations that succeeded. Responses of another seed are validated against the document, as they are and mutated
-(``bench.learning.schemas``); one of an operation and status that was never learned from is no valid one.
+operations that succeeded. Responses of another seed are validated against the document, as they are and
+mutated (``bench.learning.schemas``); one of an operation and status that was never learned from is not valid.
 """
 
 from __future__ import annotations
