@@ -1,9 +1,11 @@
+# ruff: noqa: E402 - bench is put on the path first, for what bench/discovery imports
 """Templates and responses of eight public descriptions, learned from seeded traffic with bodies.
 
-``python -m bench.comparison.held_out FOLDER [REQUESTS ...] [--words] [--only NAME ...] [--show]``. Path parameters
-draw from pools, as in ``bench/discovery/traffic.py``; with ``--words``, strings without a declared form are English
-words. Answers name what was asked for, as servers do. Templates are held against the operations that succeeded;
-responses of another seed are validated against the document, as they are and mutated (``bench.learning.schemas``).
+``python -m bench.comparison.held_out FOLDER [REQUESTS ...] [--words] [--only NAME ...] [--show]``. Path
+parameters draw from pools, as in ``bench/discovery/traffic.py``; with ``--words``, strings without a declared
+form are English words. Answers name what was asked for, as servers do. Templates are held against the
+operations that succeeded. Responses of another seed are validated against the document, as they are and
+mutated (``bench.learning.schemas``); one of an operation and status that was never learned from is not valid.
 """
 
 from __future__ import annotations

@@ -298,7 +298,7 @@ def exchanges(
 
 
 def _naming(received: bytes, described: Described, path: str) -> bytes:
-    """Return the body with the values of *path* where its object has them: by their name, the last one as id."""
+    """Return the body with the values of *path* where its object has them: by name, the last one as id."""
     try:
         body = orjson.loads(received) if received[:1] == b"{" else None
     except orjson.JSONDecodeError:

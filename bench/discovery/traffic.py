@@ -79,7 +79,7 @@ class _Skewed:
 
 
 class Pool:
-    """The values of one entity, of one of *kinds* where nothing is declared; made when they are first drawn."""
+    """The values of one entity, of one of *kinds* where nothing is declared; made when first drawn."""
 
     def __init__(self, rng: random.Random, parameter: Parameter, kinds: tuple[str, ...] = KINDS) -> None:
         self._rng = rng

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.comparison import corpus
+from bench.comparison import corpus, held_out
 from bench.comparison.run import measure
 
 from levo.satellite.openapi import Answer
@@ -73,3 +73,19 @@ def test_traffic_of_public_descriptions_contradicts_nothing(name: str) -> None:
     found = measure(document, document, 1000, 1)
 
     assert found.count(Answer.CONTRADICTED) == 0 and found.count(Answer.AGREES) > 200
+
+
+def test_templates_and_responses_are_held_against_another_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held_out, "HELD_OUT", 100)
+    found, figures = held_out.measure(DOCUMENT, 200, words=False)
+
+    assert (found.called, found.f1) == (3, 1.0)
+    assert figures["checked"] > 20 and figures["unlearned"] == 0
+    assert 0.5 < figures["valid"] <= 1 and figures["rejected type"] > 0.5
+
+
+def test_what_was_not_learned_is_told() -> None:
+    learned = list(held_out.made(DOCUMENT, 50, 1, words=False))
+    found = held_out.templates(learned, held_out.State(), show=False)
+
+    assert found.called == 3 and found.f1 == 0

@@ -3,9 +3,9 @@
 Where many operations share one path, the path says little. Such an exchange is learned at a place whose keys
 contain a marker: ``/graphql/#/query.GetUser``, shown as ``/graphql#query.GetUser``, ``/rpc/#/user.find`` (a
 method of JSON-RPC 2.0), shown as ``/rpc#user.find``, and ``/#grpc/shop.Orders/Get``, shown as
-``/shop.Orders/Get``. So are SOAP actions (``/service#GetUser``) and the parameter by which one path serves many
-operations (``/admin-ajax.php#heartbeat``). What stands behind a marker is never taken for a value. A batch of
-operations is as many parts as it has operations.
+``/shop.Orders/Get``. So are SOAP actions (``/service#GetUser``) and the parameter by which one path serves
+many operations (``/admin-ajax.php#heartbeat``). What stands behind a marker is never taken for a value. A
+batch of operations is as many parts as it has operations.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ def _action(action: str, content_type: str, body: bytes) -> str:
 def _chosen(trace: Trace, text: str) -> Sequence[Part]:
     """Return the operation that a parameter in *text*, a query or a form, chooses; none if it chooses none.
 
-    A parameter called ``action`` alone may be a filter, so the path or another parameter has to say as well that
-    the path serves many operations.
+    A parameter called ``action`` alone may be a filter, so the path or another parameter has to say as well
+    that the path serves many operations.
     """
     try:
         found = parse_qs(text, max_num_fields=100)

@@ -59,7 +59,7 @@ def example_of(schema: Any, depth: int = 0) -> Any:
 
 
 def holds_schema(example: Any) -> bool:
-    """Whether *example* has a JSON Schema inside, which tools would read as one: its references, its examples."""
+    """Whether *example* has a JSON Schema inside, which tools would read as one of the document's own."""
     if isinstance(example, list):
         return any(map(holds_schema, example))
     if not isinstance(example, dict):

@@ -21,8 +21,7 @@ DISCRIMINATOR = "x-levo-discriminator"
 REQUIRED_FROM = 3
 """Different objects after which a property that was always there is required, if all of them were …"""
 SURE_FROM = 12
-"""… and if others were missing now and then: one that three objects in four have is in twelve of twelve in 3 % of
-all cases."""
+"""… and if others were missing now and then: three in four are twelve of twelve in 3 % of cases."""
 CLOSED_FROM = 20
 """Different objects after which one without surprises is closed …"""
 ALIKE_FROM = 5

@@ -19,8 +19,14 @@ def child(name: str, signals: Signals) -> Child:
     return Child(name, signals.looked, GET, frozenset(), 1, 0, signals)
 
 
-def judged(signals: Sequence[Signals], before: Sequence[float], typed: Signals | None = None) -> list[float]:
-    children = [child(f"c{number}", one) for number, one in enumerate(signals)]
+def judged(
+    signals: Sequence[Signals],
+    before: Sequence[float],
+    typed: Signals | None = None,
+    names: Sequence[str] = (),
+) -> list[float]:
+    named = names or [f"c{number}" for number in range(len(signals))]
+    children = [child(name, one) for name, one in zip(named, signals, strict=True)]
     siblings = Siblings(
         Context("word", "things", 1),
         children,
@@ -107,3 +113,25 @@ def test_probabilities_stay_probabilities_in_any_order(children: list[tuple[Sign
 
     assert all(0 <= p <= 1 for p in forth)
     assert back[::-1] == pytest.approx(forth)
+
+
+def test_what_answers_otherwise_than_all_siblings_is_rather_a_word() -> None:
+    def answering(shapes: Sequence[int], looked: int = 9) -> list[Signals]:
+        return [Signals(looked, shapes={"GET": shape}) for shape in shapes]
+
+    words = judged(answering([0b1111, 0b11110000, 0b1111 << 8, 0b1111 << 12]), [0.9] * 4)
+    assert max(words) < 0.4
+    # Little things are like parts of others; that is no kind.
+    chain = judged(answering([0b0011, 0b1111, 0b1111 << 2, 0b1111 << 4, 0b1111 << 6]), [0.9] * 5)
+    assert max(chain) < 0.9
+    few = judged(answering([0b1111, 0b11110000, 0b1111 << 8]), [0.9] * 3)
+    seldom = judged(answering([0b1111, 0b11110000, 0b1111 << 8, 0b1111 << 12], looked=3), [0.9] * 4)
+    assert few == pytest.approx([0.9] * 3) and seldom == pytest.approx([0.9] * 4)
+
+
+def test_a_word_of_many_apis_is_no_value_for_being_given_out_or_answering_like_one() -> None:
+    typed = Signals(shapes={"GET": 0b111})
+    mine = Signals(given_out=True, shapes={"GET": 0b111})
+    me, other = judged([mine, mine], [0.45, 0.45], typed, names=("me", "kowalski"))
+
+    assert me < 0.85 < other

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from levo.satellite.learn.paths.branch import Reason, probability
 from levo.satellite.learn.paths.features import Child, Siblings, Signals
+from levo.satellite.learn.paths.segments import known_rank
 from levo.satellite.learn.paths.statement import is_alike
 
 CLEAR = 0.85
@@ -20,7 +21,12 @@ CAME_BACK = 4.0
 CAME_BACK_SELDOM = 1.5
 """… and if it does in fewer than half of the answers, it may be chance."""
 GIVEN_OUT = 3.0
-"""Words are names of something, too, now and then."""
+"""Words are names of something, too, now and then …"""
+COMMON_FROM = 3
+"""… above all those that many APIs have (``segments.word_rank``): the more is given out, the more often …"""
+COMMON_GIVEN_OUT = 1.0
+"""… and ``me`` or ``latest`` answer as values do."""
+COMMON_AS_VALUES = 0.5
 MOST_AGAINST = 4.0
 LEAST_LOOKED = 5
 """Responses with values searched before silence says anything."""
@@ -57,7 +63,7 @@ def weigh(siblings: Siblings, reasons: Sequence[Reason]) -> list[Reason]:
     forgotten = FORGOTTEN if siblings.typed_signals.given_out else 0
     weighed = []
     for child, reason, is_certain in zip(children, reasons, certain, strict=True):
-        signals = child.signals
+        signals, is_common = child.signals, known_rank(child.literal) >= COMMON_FROM
         # Measured on the others: none is a witness of itself.
         own = signals if is_certain else _NOTHING
         silence = _silence(came_back - own.came_back, looked - own.looked, LEAST_LOOKED)
@@ -71,11 +77,12 @@ def weigh(siblings: Siblings, reasons: Sequence[Reason]) -> list[Reason]:
             against = max(-MOST_AGAINST, silence * min(3, signals.looked))
             found.append(("does not come back as values here do", round(against, 2)))
         if signals.given_out:
-            found.append(("given out by another call", GIVEN_OUT))
+            found.append(("given out by another call", COMMON_GIVEN_OUT if is_common else GIVEN_OUT))
         elif not signals.came_back and ungiven < -0.3:
             found.append(("not given out as values here are", round(max(-MOST_AGAINST, ungiven), 2)))
         like = _like_typed(child, siblings)
         if like:
+            like = min(like, COMMON_AS_VALUES) if is_common else like
             found.append((f"{'same' if like > 0 else 'other'} properties as with typed values", like))
         elif _is_unlike_siblings(child, children):
             found.append(("other properties than siblings have", UNLIKE_SIBLINGS))
