@@ -41,3 +41,22 @@ def test_who_is_not_known_is_not_counted() -> None:
     callers.add(hashed_caller(b"key", ""))
 
     assert hashed_caller(b"key", "") == NOBODY and callers == Callers()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2a00:db8:1:2::7", "2a00:db8:1:2:8000::8", True),
+        ("2a00:db8:1:2::7", "2a00:db8:1:3::7", False),
+        ("fd00:1:2:3::7", "fd00:1:2:3::8", False),
+        ("fe80::7%eth0", "fe80::8%eth0", False),
+        ("fe80::7", "fe80::7%eth0", True),
+        ("::1", "::2", False),
+        ("::ffff:192.0.2.7", "192.0.2.7", True),
+        ("192.0.2.7", "192.0.2.8", False),
+        ("a:b:client", "a:b:other", False),
+    ],
+)
+def test_a_public_ipv6_network_is_one_caller(one: str, other: str, same: bool) -> None:
+    """Whoever has one of its addresses has them all."""
+    assert (hashed_caller(b"key", one) == hashed_caller(b"key", other)) is same

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from levo.satellite.learn import Scope, State, Trace, learn_all
+from levo.satellite.learn.paths.trie import ESTABLISHED
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.hosts import OTHERS, UNNAMED, WILDCARD, Limits, is_unnamed
@@ -103,6 +104,10 @@ def test_three_successes_from_two_callers_make_a_name(catalog: Catalog, at_once:
             asked("secret.example", end_ns=NOW),
             *[asked("secret.example", end_ns=NOW + DAY - 120 * SECOND)] * 5,
         ],
+        [
+            msgspec.structs.replace(asked("secret.example"), client=f"2a00:db8:1:2:{n:x}::{n:x}")
+            for n in range(1, 9)
+        ],
     ],
 )
 def test_without_that_only_a_hash_is_kept(catalog: Catalog, traces: list[Trace]) -> None:
@@ -192,6 +197,30 @@ def test_many_hosts_below_a_domain_share_a_pattern(catalog: Catalog) -> None:
     assert named == {"*.shop.example"}
     assert catalog.shown()["*.shop.example", "/orders"] == 33
     assert b"tenant" not in catalog.octets()
+
+
+@pytest.mark.parametrize(("batch", "successes"), [(1, ESTABLISHED - 1), (30, ESTABLISHED)])
+def test_a_host_that_is_used_has_its_name_however_many_were_invented_below_its_domain(
+    catalog: Catalog, batch: int, successes: int
+) -> None:
+    """Each of those has fewer successes, or fewer callers."""
+    for number in range(3 * WILDCARD):
+        catalog.learn([asked(f"kzinvented{number}.shop.example", number % 5, "/invented")] * successes)
+    real = [asked("api.shop.example", number % 3, "/pay") for number in range(60)]
+    for start in range(0, len(real), batch):
+        catalog.learn(real[start : start + batch])
+
+    assert catalog.shown()["api.shop.example", "/pay"] > 60 - ESTABLISHED - 1
+    assert b"kzinvented" not in catalog.octets()
+
+
+def test_of_many_used_hosts_below_a_domain_some_are_told_apart(catalog: Catalog) -> None:
+    for number in range(3 * WILDCARD):
+        catalog.learn([asked(f"tenant{number}.shop.example", caller % 2) for caller in range(30)])
+    named = {host for host in catalog.hosts() if not host.startswith(UNNAMED)}
+
+    assert "*.shop.example" in named
+    assert len(named) <= 1 + WILDCARD
 
 
 def test_budgets_are_of_each_application(catalog: Catalog) -> None:

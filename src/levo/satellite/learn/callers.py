@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import math
 from functools import lru_cache
 
@@ -23,16 +24,38 @@ NOBODY: Hashed = (0, 0, 0)
 """Stands for a caller of whom nothing is known."""
 
 
+_OWN_NETWORKS = tuple(map(ipaddress.IPv6Network, ("fc00::/7", "fe80::/10", "::/64")))
+"""Where an address is one machine's: nobody gets a network of them from a provider (RFC 4193, RFC 4291)."""
+
+
+def caller_of(address: str) -> str:
+    """Return what tells the client with *address* from others.
+
+    Whoever has one public IPv6 address has a network of 2^64 to choose from, so that network is one caller.
+    """
+    if ":" not in address:
+        return address
+    try:
+        found = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    if any(found in network for network in _OWN_NETWORKS):
+        return str(found)
+    return f"{int(found) >> 64:x}/64"
+
+
 @lru_cache(maxsize=1 << 13)
 def _hashed(address: str, key: bytes) -> Hashed:
-    digest = hashlib.blake2b(address.encode(), key=key, digest_size=8).digest()
+    digest = hashlib.blake2b(caller_of(address).encode(), key=key, digest_size=8).digest()
     number = int.from_bytes(digest)
     rest = number >> _SKETCH_BITS
     return number & (SKETCH_SIZE - 1), 64 - _SKETCH_BITS - rest.bit_length() + 1, (number >> 32) or 1
 
 
 def hashed_caller(key: bytes, address: str) -> Hashed:
-    """Return the hash of *address*; *key* makes the hashes of this installation its own.
+    """Return the hash of the client with *address*; *key* makes the hashes of this installation its own.
 
     The latest callers are remembered: they come again.
     """
@@ -44,7 +67,7 @@ def hashed_caller(key: bytes, address: str) -> Hashed:
 
 
 class Callers(msgspec.Struct, array_like=True):
-    """How many different client addresses, estimated over keyed hashes (HyperLogLog, 6.5 % error)."""
+    """How many different callers (:func:`caller_of`), estimated by keyed hashes (HyperLogLog, 6.5 % error)."""
 
     registers: bytes = b""
 

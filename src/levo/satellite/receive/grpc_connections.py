@@ -1,7 +1,8 @@
 """Bounds the connections of the gRPC port for each address, which grpcio itself does not offer.
 
-grpcio accepts, reads and closes its connections in C and takes one limit for all of them. But they are sockets of
-this process, so they can be looked at and ended here: a shutdown is to grpcio what an end by the peer is.
+grpcio accepts, reads and closes its connections in C and takes one limit for all of them. But they are
+sockets of this process, so they can be looked at and ended here: a shutdown is to grpcio what an end by the
+peer is.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ class _Connection:
 class GrpcConnections:
     """The connections of a gRPC server of this process that listens on *port*. Lives on one event loop.
 
-    One address gets at most half of *limit*, and an eighth is kept free for those that come next; *limit* itself is
-    the server's to keep. What is too much is taken from the addresses with most connections, those first that have
-    said nothing for the longest time. A client that loses one opens another.
+    One address gets at most half of *limit*, and an eighth is kept free for those that come next; *limit*
+    itself is the server's to keep. What is too much is taken from the addresses with most connections, those
+    first that have said nothing for the longest time. A client that loses one opens another.
     """
 
     def __init__(self, port: int, limit: int) -> None:

@@ -4,7 +4,8 @@ Any client can send any ``Host``. So a host has a name in the catalog only once 
 requests answered with success, from two callers or over a day. Until then a keyed hash stands for it, under
 which everything is learned as usual. An application has room for so many hosts. When it is full, the host
 with the fewest successes and callers makes room for one that has more; what finds no room shares one host,
-``*``. Many hosts below one domain share ``*.domain``.
+``*``. Many hosts below one domain share ``*.domain``. Anybody can make them many, so one that has 20
+successes by itself is told apart from then on, until 16 named hosts there have as many from two callers.
 """
 
 from __future__ import annotations
@@ -104,6 +105,7 @@ class HostBook:
         room: dict[Application, _Room] = {}
         groups: dict[Scope, list[Scope]] = {}
         busy: set[Scope] = set()
+        seen = _seen(delta)
         for scope in sorted(delta.paths):
             name = scope.host
             if scope not in self._paths.hosts or is_unnamed(name):
@@ -112,10 +114,9 @@ class HostBook:
                     here = room[scope.application_key] = _Room(
                         self._paths, scope.application_key, self._limits.hosts, busy
                     )
-                name = self._wild(scope.application_key, name, here)
+                name = self._wild(scope, seen[scope], here)
             groups.setdefault(scope._replace(host=name), []).append(scope)
             busy |= {scope._replace(host=name), scope._replace(host=self._hidden(name))}
-        seen = _seen(delta)
         targets: dict[Scope, Scope] = {}
         for name_scope, scopes in groups.items():
             target = name_scope
@@ -183,24 +184,35 @@ class HostBook:
         _, _, domain = host.partition(".")
         return f"*.{domain}" if "." in domain and not host.startswith("*") else ""
 
-    def _wild(self, application: Application, host: str, here: _Room) -> str:
-        """Return *host*, or the pattern that it shares with many others."""
+    def _wild(self, scope: Scope, news: _Seen, here: _Room) -> str:
+        """Return the host of *scope*, or the pattern that it shares with many others."""
+        host, application = scope.host, scope.application_key
         pattern = self._pattern(host)
         if not pattern or self._is_plain(host):
             return host
-        mine = Scope(*application, host)
-        if mine in here.known or mine._replace(host=self._hidden(host)) in here.known:
+        hidden = scope._replace(host=self._hidden(host))
+        if scope in here.known or hidden in here.known:
             return host
+        if not self._is_shared(application, host, pattern, here):
+            return host
+        place = "/".join(hidden)
+        successes = news.successes + self._tally.count(place, self._key)
+        if successes >= ESTABLISHED and here.established_below(pattern) < WILDCARD:
+            return host
+        self._tally.add(place, news.successes, self._key)
+        return pattern
+
+    def _is_shared(self, application: Application, host: str, pattern: str, here: _Room) -> bool:
+        """Whether so many hosts were seen below the domain of *host* that new ones share *pattern*."""
         shared = Scope(*application, pattern)
         if shared in here.known or shared._replace(host=self._hidden(pattern)) in here.known:
-            return pattern
-        counted = (application, self._hash(pattern))
-        hosts = self._domains.setdefault(counted, set())
+            return True
+        hosts = self._domains.setdefault((application, self._hash(pattern)), set())
         if len(hosts) < WILDCARD:
             hosts.add(self._hash(host))
         if len(self._domains) > _MOST_DOMAINS:
             del self._domains[next(iter(self._domains))]
-        return pattern if len(hosts) >= WILDCARD else host
+        return len(hosts) >= WILDCARD
 
 
 class _Room:
@@ -219,6 +231,15 @@ class _Room:
         heapq.heapify(self._weakest)
         self._most = most
         self._busy = busy
+
+    def established_below(self, pattern: str) -> int:
+        """Return how many hosts of the domain of *pattern* have a name and 20 successes from two callers."""
+        domain = pattern.removeprefix("*")
+        return sum(
+            strength.successes >= ESTABLISHED and strength.callers >= LEAST_CALLERS
+            for scope, strength in self.known.items()
+            if scope.host != pattern and scope.host.endswith(domain)
+        )
 
     def make_room(self, strength: Strength) -> list[Scope] | None:
         """Return the hosts that go for one of *strength*; None if it has to share one itself."""
