@@ -66,6 +66,8 @@ def forms(secret: str) -> Iterator[tuple[str, bytes]]:
         inner = base64.b64encode(bytes(shift) + raw)[4:-4]
         yield "base64", inner
         yield "base64", inner.replace(b"+", b"-").replace(b"/", b"_")
+    if secret.isalpha():
+        return  # tokens stand in the same places, so their digests are looked for
     for name in ("md5", "sha1", "sha256", "sha512", "blake2b"):
         yield from _digest(name, hashlib.new(name, raw).digest())
     for size in (8, 16, 32):
@@ -82,12 +84,14 @@ def _digest(name: str, digest: bytes) -> Iterator[tuple[str, bytes]]:
 def leaks(secrets: Secrets, written: dict[str, bytes]) -> list[str]:
     """What of *written* (by where it was found) holds which secret, in which form; letters of any case."""
     lowered = {where: octets.lower() for where, octets in written.items()}
+    everything = b"\0".join(set(lowered.values()))
     return [
         f"{place}: {form} in {where}"
         for place, secret in secrets.made.items()
         for form, octets in forms(secret)
-        for where in written
-        if octets in written[where] or octets.lower() in lowered[where]
+        if octets.lower() in everything
+        for where, found in lowered.items()
+        if octets.lower() in found
     ]
 
 
@@ -302,7 +306,14 @@ def _failures(new: Secrets) -> Iterator[Call]:
 
 def names(new: Secrets) -> list[Call]:
     """Exchanges with a secret of letters only wherever a name stands; each comes several times, as it is."""
-    made = [*_named_parameters(new), *_named_parts(new), *_named_operations(new), *_named_paths(new)]
+    made = [
+        *_named_parameters(new),
+        *_named_fields(new),
+        *_named_parts(new),
+        *_named_formats(new),
+        *_named_operations(new),
+        *_named_paths(new),
+    ]
     return [call for call in made for _ in range(REPEATS)]
 
 
@@ -335,6 +346,53 @@ def _named_parameters(new: Secrets) -> Iterator[Call]:
             "http.response.header.set-cookie": f"{new.name('set-cookie')}=1",
         },
     )
+
+
+def _named_fields(new: Secrets) -> Iterator[Call]:
+    """Names within the values of header fields and parameters, which standards define or extensions add."""
+    fields = {
+        "authorization": f"{new.name('authentication scheme')} {new.name('credential')}",
+        "content-type": f"application/json; {new.name('media parameter')}=1; charset={new.name('charset')}",
+        "accept": f"{new.name('accepted type')}/{new.name('accepted subtype')}",
+        "accept-language": new.name("language"),
+        "access-control-request-headers": new.name("header asked for"),
+        "cache-control": f"{new.name('directive')}=1",
+        "content-encoding": new.name("coding"),
+        "expect": new.name("expectation"),
+        "forwarded": f"{new.name('forwarded')}=1",
+        "link": f'</next>; rel="{new.name("relation")}"',
+        "origin": f"https://{new.name('origin').lower()}.example",
+        "prefer": new.name("preference"),
+        "range": f"{new.name('unit')}=1-2",
+        "sec-websocket-protocol": new.name("subprotocol"),
+        "soapaction": f'"urn:{new.name("SOAP action")}"',
+        "traceparent": new.name("trace"),
+        "tracestate": f"{new.name('trace state')}=1",
+        "x-http-method-override": new.name("override").upper(),
+    }
+    yield Call(
+        path="/v1/fields",
+        more={f"http.request.header.{name}": value for name, value in fields.items()}
+        | {
+            "http.response.header.content-type": f"text/{new.name('answered type')}; a=1",
+            "http.response.header.www-authenticate": f'{new.name("challenge")} realm="{new.name("realm")}"',
+            "http.response.header.set-cookie": f"sid=1; {new.name('attribute of a cookie')}=2",
+            "http.response.header.vary": new.name("varying header"),
+            "http.response.header.trailer": new.name("trailer in a list"),
+            "http.response.header.access-control-allow-methods": new.name("allowed method").upper(),
+            f"levo.http.request.trailer.x-{new.name('request trailer').lower()}": "1",
+            f"levo.http.response.trailer.x-{new.name('response trailer').lower()}": "1",
+        },
+    )
+    yield Call(method=new.name("method").upper(), path="/v1/fields")
+    for query in (
+        f"filter[{new.name('key of a parameter')}]=1&page[{new.name('key of a page')}][x]=1",
+        f"fields.{new.name('behind a dot')}=1;{new.name('behind a semicolon')}=2",
+        f"%24{new.name('OData option')}=1&%40{new.name('OData alias')}=1",
+        f"q=%7B%22{new.name('JSON in a parameter')}%22%3A1%7D",
+        f"sort=-{new.name('sort key')}&include={new.name('included')}.{new.name('included too')}",
+    ):
+        yield Call(path="/v1/search", more={"url.query": query})
 
 
 def _named_parts(new: Secrets) -> Iterator[Call]:
@@ -381,6 +439,54 @@ def _named_parts(new: Secrets) -> Iterator[Call]:
     yield _posted("/v1/upload", f"multipart/form-data; boundary={boundary}", f"{body}--{boundary}--\r\n")
 
 
+def _named_formats(new: Secrets) -> Iterator[Call]:
+    """Names where a format of its own has them: annotations, links, events, columns, envelopes."""
+
+    def document(place: str) -> str:
+        return json.dumps(
+            {
+                f"@{new.name(f'{place}, annotation')}.{new.name(f'{place}, its term')}": 1,
+                f"name@{new.name(f'{place}, of a property')}.type": "x",
+                f"${new.name(f'{place}, with a dollar')}": 1,
+                "_links": {new.name(f"{place}, link"): {"href": "/x"}},
+                "@context": {new.name(f"{place}, term of a context"): "http://schema.org/name"},
+                "data": [{"type": new.name(f"{place}, type"), "attributes": {}, "relationships": {}}],
+                "inner": json.dumps({new.name(f"{place}, in a text"): 1}),
+            }
+        )
+
+    yield _posted("/v1/formats", JSON, document("request"), document("response"))
+    lines = [json.dumps({new.name(f"line {number}"): 1}) for number in range(2)]
+    yield _posted(
+        "/v1/lines", "application/x-ndjson", "\n".join(lines), "\n".join(lines), "application/jsonl"
+    )
+    events = f'event: {new.name("event")}\nid: 1\ndata: {{"{new.name("in an event")}": 1}}\n\n'
+    yield _posted("/v1/events", JSON, "{}", events, "text/event-stream")
+    yield _posted("/v1/form", FORM, f"a[{new.name('form key')}]=1&b.{new.name('form member')}=2")
+    yield _posted("/v1/form", FORM, f"a=%7B%22{new.name('JSON in a form')}%22%3A1%7D")
+    table = f"{new.name('tab column')}\t{new.name('another tab column')}\n1\t2\n"
+    yield _posted("/v1/table", "text/tab-separated-values", table, table, "text/tab-separated-values")
+    yield _posted("/v1/yaml", "application/yaml", f"{new.name('YAML key')}: 1\n")
+    yield _posted("/v1/plain", "text/plain", f"{new.name('plain text')}: {new.name('its value')}\n")
+    yield _posted("/v1/none", "", json.dumps({new.name("without a media type"): 1}))
+    element, prefix = new.name("SOAP element"), new.name("prefix")
+    yield _posted(
+        "/v1/soap",
+        "application/soap+xml",
+        f"<?{new.name('instruction')} x?><!DOCTYPE {new.name('document type')}>"
+        f'<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope" xmlns:{prefix}="urn:x">'
+        f"<e:Body><{prefix}:{element}/></e:Body></e:Envelope>",
+    )
+    boundary = "boundary"
+    part = (
+        f"--{boundary}\r\nContent-Type: text/{new.name('type of a part')}\r\n"
+        f"X-{new.name('header of a part')}: 1\r\nContent-ID: <{new.name('id of a part')}>\r\n\r\n1\r\n"
+        f"--{boundary}--\r\n"
+    )
+    for kind in ("form-data", "mixed", "related"):
+        yield _posted("/v1/parts", f"multipart/{kind}; boundary={boundary}", part)
+
+
 def _named_operations(new: Secrets) -> Iterator[Call]:
     for query in (
         f"query {new.name('GraphQL operation')} {{ user {{ id }} }}",
@@ -394,6 +500,16 @@ def _named_operations(new: Secrets) -> Iterator[Call]:
         "/graphql", JSON, json.dumps([{"query": f"{{ {new.name(f'batch {n}')} }}"} for n in range(2)])
     )
     yield Call(path="/graphql", more={"url.query": f"query=%7B{new.name('GraphQL in a query')}%7D"})
+    query = f"query Known @{new.name('directive')} {{ ...{new.name('fragment')} a(b: {new.name('enum')}) }}"
+    persisted = {"operationName": new.name("other operation"), "id": new.name("persisted id")}
+    yield _posted("/graphql", JSON, json.dumps({"query": query, **persisted}))
+    yield _posted("/graphql", JSON, json.dumps({"documentId": new.name("document"), **persisted}))
+    for call in (
+        {"method": new.name("JSON-RPC method"), "params": {new.name("JSON-RPC parameter"): 1}},
+        {"method": f"{new.name('JSON-RPC space')}.{new.name('JSON-RPC member')}", "params": []},
+    ):
+        answer = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {new.name(f"result {len(new.made)}"): 1}})
+        yield _posted("/rpc", JSON, json.dumps({"jsonrpc": "2.0", "id": 1, **call}), answer)
     service, method = new.name("gRPC service"), new.name("gRPC method")
     yield Call(
         method="POST",

@@ -67,7 +67,7 @@ def hashed_caller(key: bytes, address: str) -> Hashed:
 
 
 class Callers(msgspec.Struct, array_like=True):
-    """How many different clients (:func:`caller_of`), estimated over keyed hashes (HyperLogLog, 6.5 % error)."""
+    """How many different callers (:func:`caller_of`): HyperLogLog over keyed hashes, 6.5 % error."""
 
     registers: bytes = b""
 

@@ -36,7 +36,7 @@ from levo.satellite.learn.paths.features import (
     group_features,
     spelling,
 )
-from levo.satellite.learn.paths.forget import Forgetting
+from levo.satellite.learn.paths.forget import HASH_BYTES, Forgetting
 from levo.satellite.learn.paths.known import KnownNode
 from levo.satellite.learn.paths.model import model
 from levo.satellite.learn.paths.segments import (
@@ -382,9 +382,14 @@ class _Voices:
         if 2 * len(naming) >= len(callers):
             each = max(1, VOICES // len(naming)) if naming else 0
             for caller in naming:
-                named = sorted(self._asked[caller], key=lambda other: rules.hash(f"{caller:x} {other}"))
+                named = sorted(self._asked[caller], key=lambda other: _turn(rules.hash(other), caller))
                 literals.update(named[:each])
         return _Voice(tuple(sorted(literals)), typed)
+
+
+def _turn(hashed: int, caller: int) -> int:
+    """Return where the literal of a secret hash stands in an order of *caller*'s own."""
+    return hashed * (caller | 1) % (1 << 8 * HASH_BYTES)
 
 
 def _weighed(children: _Children, free: list[str], judge: Judge, typed: list[str] | None) -> _Judged:
