@@ -98,13 +98,6 @@ def _days(value: str) -> int:
     return int(written) * _DAY_NS
 
 
-def _hours(value: str) -> int:
-    found = values.duration_ns(value)
-    if not _HOUR_NS <= found <= _MOST_DAYS * _DAY_NS:
-        raise values.BadValue(f"{values.shown(value)} is not between 1h and {_MOST_DAYS}d")
-    return found
-
-
 def _size_or_none(value: str) -> int:
     return 0 if values.text(value).lower() == "none" else _size(value)
 
@@ -312,8 +305,9 @@ OPTIONS: tuple[Option, ...] = (
     _option(
         "minute-retention", "Limits",
         "How long traffic is kept by the minute.",
-        _hours, 3 * _HOUR_NS, values.show_duration, metavar="TIME", field_name="minute_retention_ns",
-        note="At least as many of the latest minutes with traffic. So it is with hours and days, and with "
+        values.duration_ns, 3 * _HOUR_NS, values.show_duration, metavar="TIME",
+        field_name="minute_retention_ns",
+        note="An hour at least. At least as many of the latest minutes with traffic. So it is with hours and days, and with "
         "endpoints, changes and sensors: days on which nothing was learned do not count, and a clock that is "
         "wrong for a while erases nothing.",
     ),
