@@ -22,7 +22,7 @@ from levo.satellite.store.retention import HOUR_S, Retention
 
 ROLLUPS = 180 + 192 + 400
 """Of an endpoint that is always in use, with the retention as it is set by default."""
-OCTETS_A_ROLLUP, OCTETS_AN_ENDPOINT = 70, 9_000
+OCTETS_A_ROLLUP, OCTETS_AN_ENDPOINT = 85, 9_000
 """The formula of the page."""
 PAGES = ("/", "/?range=90d", "/?range=all", "/catalog", "/endpoints/77?range=all", "/changes", "/sensors")
 

@@ -307,9 +307,9 @@ OPTIONS: tuple[Option, ...] = (
         "How long traffic is kept by the minute.",
         values.duration_ns, 3 * _HOUR_NS, values.show_duration, metavar="TIME",
         field_name="minute_retention_ns",
-        note="An hour at least. At least as many of the latest minutes with traffic. So it is with hours and days, and with "
-        "endpoints, changes and sensors: days on which nothing was learned do not count, and a clock that is "
-        "wrong for a while erases nothing.",
+        note="An hour at least, and at least as many of the latest minutes with traffic. So it is with hours "
+        "and days, and with endpoints, changes and sensors: days on which nothing was learned do not count, "
+        "and a clock that is wrong for a while erases nothing.",
     ),
     _option(
         "hour-retention", "Limits",
