@@ -590,7 +590,14 @@ class CatalogReader:
                 f" max(last_seen_ns) {grouped} ORDER BY 1, 2, 3 LIMIT ? OFFSET ?",
                 (limit, offset),
             ).fetchall()
-            return total, [ApplicationRow(*row[:5], *_by_now(*row[5:])) for row in rows]
+            found = []
+            for *group, first_ns, last_ns in rows:
+                organization, environment, application, endpoints, exchanges = group
+                seen = _by_now(first_ns, last_ns)
+                found.append(
+                    ApplicationRow(organization, environment, application, endpoints, exchanges, *seen)
+                )
+            return total, found
 
     def sensors(self, *, limit: int = 100, offset: int = 0) -> tuple[int, list[SensorRow]]:
         """Return how many sensors there are, and *limit* of them from *offset* on, last heard of first."""
