@@ -18,8 +18,7 @@ from levo.satellite.alerts.kinds import (
     SENSOR_SILENT,
 )
 from levo.satellite.catalog.changes import shown_change
-from levo.satellite.catalog.sensors import is_replaced, sensor_view
-from levo.satellite.learn.sensors import SILENT_NS
+from levo.satellite.catalog.sensors import SILENT_NS, is_replaced, sensor_view
 from levo.satellite.store import CatalogReader, EndpointFilter
 from levo.satellite.store.reader import NewEndpoints, SensorKey
 from levo.satellite.store.userdata import Alerts, NewAlert, Settings
