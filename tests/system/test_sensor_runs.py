@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from levo.satellite.alerts.detector import AlertDetector
-from levo.satellite.catalog.sensors import SILENT_NS
+from levo.satellite.learn.sensors import SILENT_NS
 from levo.satellite.store import CatalogReader
 from levo.satellite.store.userdata import UserData
 from tests.cli.capture import write_capture

@@ -134,7 +134,11 @@ def command(  # noqa: PLR0913 (click passes each option as an argument)
     for line in left_out(document, {host: recorded[host] for host in sorted(foreign)}):
         click.echo(f"{_COMMAND}: {line}", err=True)
     found = sum(len(item.keys() - {"servers"}) for item in document["paths"].values())
-    click.echo(f"{_COMMAND}: {state.traces} exchanges, {found} operations{_unnamed(operations)}", err=True)
+    unknown = round(state.unknown_path_exchanges)
+    aside = f" ({unknown} with their path unknown)" if unknown else ""
+    click.echo(
+        f"{_COMMAND}: {state.traces} exchanges{aside}, {found} operations{_unnamed(operations)}", err=True
+    )
 
 
 def _unnamed(operations: list[Operation]) -> str:

@@ -102,13 +102,6 @@ def _days(value: str) -> int:
     return int(written) * _DAY_NS
 
 
-def _hours(value: str) -> int:
-    found = values.duration_ns(value)
-    if not _HOUR_NS <= found <= _MOST_DAYS * _DAY_NS:
-        raise values.BadValue(f"{values.shown(value)} is not between 1h and {_MOST_DAYS}d")
-    return found
-
-
 def _size_or_none(value: str) -> int:
     return 0 if values.text(value).lower() == "none" else _size(value)
 
@@ -319,9 +312,9 @@ OPTIONS: tuple[Option, ...] = (
         "How long traffic is kept by the minute.",
         _hours, 3 * _HOUR_NS, values.show_duration, metavar="TIME", field_name="minute_retention_ns",
         reloadable=True,
-        note="At least as many of the latest minutes with traffic. So it is with hours and days, and with "
-        "endpoints, changes and sensors: days on which nothing was learned do not count, and a clock that is "
-        "wrong for a while erases nothing.",
+        note="An hour at least, and at least as many of the latest minutes with traffic. So it is with hours "
+        "and days, and with endpoints, changes and sensors: days on which nothing was learned do not count, "
+        "and a clock that is wrong for a while erases nothing.",
     ),
     _option(
         "hour-retention", "Limits",

@@ -343,3 +343,17 @@ def test_alerts_go_after_their_time_little_by_little(world: World) -> None:
 
     assert 0 < at_once <= before // 20 + 1
     assert world.texts("new-endpoint") == []
+
+
+def test_after_an_upgrade_only_what_is_new_is_told(world: World) -> None:
+    """The release before kept no number of the last endpoint that it had looked at."""
+    for number in range(30):
+        world.clock.now_ns += 60 * SECOND
+        world.commit(found(range(number, number + 1), "shop"))
+    before = world.texts("new-endpoint")
+    for name in ("alerts after endpoint", "alerts after change"):
+        world.userdata.settings.set(name, "")
+    world.restarted()
+    world.commit(found(range(30, 31), "shop"))
+
+    assert world.texts("new-endpoint")[len(before) :] == ["New endpoint GET /a of shop (staging)"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from levo.satellite.catalog.fleet import fleet_of
-from levo.satellite.catalog.sensors import SILENT_NS
+from levo.satellite.learn.sensors import SILENT_NS
 from tests.satellite.catalog.test_encrypted import API, encrypted
 from tests.satellite.catalog.test_sensors import sensor, value
 from tests.satellite.store.catalogs import NOW

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from levo.satellite.catalog.sensors import SILENT_NS, SKEWED_NS, is_replaced, sensor_view
+from levo.satellite.catalog.sensors import SKEWED_NS, is_replaced, sensor_view
 from levo.satellite.learn import Run
+from levo.satellite.learn.sensors import SILENT_NS
 from levo.satellite.store import SensorRow
 from levo.satellite.store.reader import MetricValue
 from tests.satellite.store.catalogs import NOW, SECOND

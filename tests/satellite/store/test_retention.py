@@ -12,9 +12,13 @@ from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store import writer as writing
 from levo.satellite.store.retention import DAY_NS, Retention
+from tests.helpers.effort import long
 from tests.satellite.store.catalogs import NOW, SECOND, trace
 
 YEAR_NS = 365 * DAY_NS
+LEDGER = {
+    ("levo.sensor.ledger.units", (("state", f"s{number}"),)): (NOW, float(number)) for number in range(100)
+}
 STEPS = [
     *(sign * each * SECOND for each in (1, 60, 3600) for sign in (1, -1)),
     *(sign * each * DAY_NS for each in (2, 420) for sign in (1, -1)),
@@ -160,3 +164,37 @@ def test_the_longest_silent_makes_room_for_a_new_sensor_and_none_that_reports(
     assert {row.sensor for row in reader.each_sensor()} == {"task-24", *(f"task-{n}" for n in range(30, 39))}
     assert (counters["displaced_sensors"], counters["sensor_limit_reports"]) == (15 + 9, 6)
     reader.close()
+
+
+@pytest.mark.parametrize("days", [3, long(365)])
+def test_a_year_of_tasks_that_come_and_go(tmp_path: Path, days: int) -> None:
+    """Of 55 a day, each fifth ends without a word; five hosts report all the time."""
+    path = tmp_path / "catalog"
+    reader = None
+    with CatalogWriter(path) as writer:
+        for day in range(days):
+            at = NOW + day * DAY_NS
+            state = State()
+            for number in range(55):
+                stop = (0, 0) if number % 5 == 0 else (2, at)
+                run = Run("r", at, (2, at), stop)
+                report = SensorReport(at, at, run=run, values=LEDGER, reported=(2, at))
+                learn_sensor(state, "acme", f"task-{day}-{number}", report)
+            for number in range(5):
+                run = Run("r", NOW, (day + 1, at))
+                report = SensorReport(at, at, run=run, values=LEDGER, reported=(day + 1, at))
+                learn_sensor(state, "acme", f"host-{number}", report)
+            writer.commit(state, Position(1, day))
+            writer.prune(at, Retention())
+            reader = reader or CatalogReader(path)
+            seen = {row.sensor: row for row in reader.sensors(limit=100)[1]}
+            assert {f"host-{number}" for number in range(5)} | {f"task-{day}-54"} <= seen.keys()
+            assert len(seen[f"task-{day}-54"].metrics) == len(LEDGER), "the ledger is complete"
+            total = reader.sensors(limit=1)[0]
+            assert total <= 5 + 2 * 55 + 31 * 11, "stopped ones of a day, silent ones of thirty"
+        assert reader is not None
+        counters = reader.summary().counters
+        assert counters.get("expired_sensors", 0) + reader.sensors(limit=1)[0] == 5 + 55 * days
+        assert not counters.get("sensor_limit_reports")
+        reader.close()
+    assert path.stat().st_size < 8 << 20

@@ -125,9 +125,10 @@ class AlertDetector:
         if not since:
             self._settings.set(_BASELINE, str(now_ns))
         if not self._settings.get(_CHANGES):
-            # A release before this one has looked at what was first seen before its last look, by time.
+            # A release before this one looked by time; what it has told is not told again.
             endpoint, change = self._reader.newest(since_ns if since else None)
-            self._settings.set(_ENDPOINTS, str(endpoint))
+            told = self._alerts.last_endpoint(NEW_ENDPOINT)
+            self._settings.set(_ENDPOINTS, str(max(endpoint, told)))
             self._settings.set(_CHANGES, str(change))
         if not self._settings.get(_KEYS):
             rows = self._reader.endpoints(EndpointFilter(new_since_ns=since_ns), limit=500)[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from levo.satellite.learn.sensors import SILENT_NS
+from levo.satellite.learn.sensors import SILENT_NS as SILENT_NS
 from levo.satellite.store import SensorRow
 
 SKEWED_NS = 5 * 1_000_000_000

@@ -47,7 +47,12 @@ from levo.satellite.store.sensitive import (
     read_sure,
 )
 from levo.satellite.store.storage import Storage, read_storage
-from levo.satellite.store.traffic import WHOLE_CATALOG, read_most_errors, read_traffic
+from levo.satellite.store.traffic import (
+    WHOLE_CATALOG,
+    read_most_errors,
+    read_most_errors_ever,
+    read_traffic,
+)
 from levo.satellite.store.userdata.database import USERDATA_NAME, row_number
 from levo.satellite.store.writer import SensorState
 
@@ -398,13 +403,15 @@ class CatalogReader:
     def most_errors(self, size_s: int, since_s: int, limit: int = 5) -> list[tuple[EndpointRow, Traffic]]:
         """Return endpoints with server errors in rollups of *size_s* seconds from *since_s* on, most first.
 
-        With each its exchanges and errors in that time; latencies are left out.
+        Of all times with *since_s* 0. With each its exchanges and errors then; latencies are left out.
         """
         with self._connection() as connection:
             found = {
                 endpoint: Traffic(exchanges, client_errors, server_errors)
-                for endpoint, exchanges, client_errors, server_errors in read_most_errors(
-                    connection, size_s, since_s, limit
+                for endpoint, exchanges, client_errors, server_errors in (
+                    read_most_errors(connection, size_s, since_s, limit)
+                    if since_s
+                    else read_most_errors_ever(connection, limit)
                 )
             }
             marks = ",".join("?" * len(found))
@@ -583,7 +590,14 @@ class CatalogReader:
                 f" max(last_seen_ns) {grouped} ORDER BY 1, 2, 3 LIMIT ? OFFSET ?",
                 (limit, offset),
             ).fetchall()
-            return total, [ApplicationRow(*row[:5], *_by_now(*row[5:])) for row in rows]
+            found = []
+            for *group, first_ns, last_ns in rows:
+                organization, environment, application, endpoints, exchanges = group
+                seen = _by_now(first_ns, last_ns)
+                found.append(
+                    ApplicationRow(organization, environment, application, endpoints, exchanges, *seen)
+                )
+            return total, found
 
     def sensors(self, *, limit: int = 100, offset: int = 0) -> tuple[int, list[SensorRow]]:
         """Return how many sensors there are, and *limit* of them from *offset* on, last heard of first."""

@@ -39,7 +39,7 @@ class Retention(NamedTuple):
     unproven_ns: int = 30 * DAY_NS
     """Of places that no endpoint has: they were only refused, or answered as absent."""
     minutes_ns: int = 3 * HOUR_S * SECOND_NS
-    """Of traffic by the minute …"""
+    """Of traffic by the minute: an hour at least, which the pages show."""
     hours_ns: int = 8 * DAY_NS
     days_ns: int = 400 * DAY_NS
     sensors_ns: int = 30 * DAY_NS
@@ -52,7 +52,7 @@ class Retention(NamedTuple):
 
     def rollups_s(self) -> dict[int, int]:
         """Return how many seconds rollups are kept, by their size."""
-        kept = (self.minutes_ns, self.hours_ns, self.days_ns)
+        kept = (max(HOUR_S * SECOND_NS, self.minutes_ns), self.hours_ns, self.days_ns)
         return {size: each // SECOND_NS for size, each in zip(SIZES, kept, strict=True)}
 
 

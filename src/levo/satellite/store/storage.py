@@ -9,13 +9,14 @@ from pathlib import Path
 import msgspec
 
 from levo.satellite.store.retention import DAY_S
+from levo.satellite.store.traffic import drop_before
 
 SCHEMA = """
     CREATE TABLE size_of_day (start_s INTEGER PRIMARY KEY, octets INTEGER NOT NULL) STRICT;
 """
 _SLACK_PARTS, _SLACK_PAGES = 16, 64
 """A 16th of the pages, and so many, may be free: the next hour's rollups take them."""
-_VACUUM_PAGES = 20_000
+_VACUUM_PAGES = 5_000
 """Pages that are given back in one transaction."""
 _GROWTH_DAYS = 7
 _SIZES_KEPT = 400
@@ -138,9 +139,7 @@ def drop_oldest_steps(connection: sqlite3.Connection, size_s: int, keep: int) ->
     if most <= 0:
         return 0
     before_s = starts[min(most, max(1, len(starts) // _PART))]
-    return connection.execute(
-        "DELETE FROM rollup WHERE size_s = ? AND start_s < ?", (size_s, before_s)
-    ).rowcount
+    return drop_before(connection, size_s, before_s)
 
 
 def drop_oldest_changes(connection: sqlite3.Connection) -> int:

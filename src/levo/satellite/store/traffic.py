@@ -95,11 +95,27 @@ def prune_traffic(connection: sqlite3.Connection, kept_s: Mapping[int, int], now
     for size, kept in kept_s.items():
         since_s = kept_since_s(connection, size, kept, now_s)
         if since_s is not None:
-            pruned += connection.execute(
-                "DELETE FROM rollup WHERE size_s = ? AND start_s < ?", (size, since_s)
-            ).rowcount
+            pruned += drop_before(connection, size, since_s)
             forget_steps(connection, size, since_s)
     return pruned
+
+
+def drop_before(connection: sqlite3.Connection, size_s: int, before_s: int) -> int:
+    """Delete the rollups of one size that begin before a time; return how many.
+
+    Place by place, by the key: a large catalog is not read as a whole. In a transaction of its own.
+    """
+    places = [
+        *connection.execute("SELECT id FROM place"),
+        *connection.execute("SELECT -id FROM organization"),
+        (WHOLE_CATALOG,),
+    ]
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:  # commits, or takes back
+        return connection.executemany(
+            "DELETE FROM rollup WHERE place = ? AND size_s = ? AND start_s < ?",
+            [(place, size_s, before_s) for (place,) in places],
+        ).rowcount
 
 
 def read_traffic(
@@ -142,6 +158,18 @@ def read_most_errors(
         " AND size_s = ? AND start_s >= ?"
         " GROUP BY 1 HAVING total(server_errors) > 0 ORDER BY 4 DESC, 1 LIMIT ?",
         (size_s, since_s, limit),
+    ).fetchall()
+
+
+def read_most_errors_ever(
+    connection: sqlite3.Connection, limit: int
+) -> list[tuple[int, float, float, float]]:
+    """Return the same of all times; no rollup is read."""
+    return connection.execute(
+        "SELECT endpoint, total(exchanges), total(iif(status BETWEEN 400 AND 499, exchanges, 0)),"
+        " total(iif(status >= 500, exchanges, 0)) FROM endpoint_status"
+        " GROUP BY 1 HAVING total(iif(status >= 500, exchanges, 0)) > 0 ORDER BY 4 DESC, 1 LIMIT ?",
+        (limit,),
     ).fetchall()
 
 

@@ -539,7 +539,7 @@ class CatalogWriter:
         quarter of a kind, of endpoints a 20th.
         """
         connection = self._connection
-        steps = (
+        steps: tuple[tuple[str, Callable[[], int]], ...] = (
             ("rollups by the minute", lambda: drop_oldest_steps(connection, MINUTE_S, 60)),
             ("refused paths", lambda: self._give_up_places(4, with_endpoint=False)),
             ("rollups by the hour", lambda: drop_oldest_steps(connection, HOUR_S, 48)),

@@ -12,7 +12,7 @@ from levo.satellite.catalog.fleet import Fleet, fleet_of
 from levo.satellite.catalog.place import place_of
 from levo.satellite.catalog.sensitive import sensitive_of
 from levo.satellite.catalog.sensors import sensor_view
-from levo.satellite.catalog.series import RANGES, TrafficSeries, read_series
+from levo.satellite.catalog.series import EVERYTHING, RANGES, TrafficSeries, read_series
 from levo.satellite.catalog.ttl_cache import TtlCache
 from levo.satellite.learn.paths.explain import explain
 from levo.satellite.readiness import Cause, Readiness
@@ -82,7 +82,7 @@ class Pages(CatalogPages):
             link=lambda **changes: link({}, **changes),
             new_total=new_total,
             newest=newest or reader.endpoints(EndpointFilter(), sort="first_seen", limit=6)[1],
-            failing=reader.most_errors(size_s, series.start_s),
+            failing=reader.most_errors(size_s, 0 if chosen == EVERYTHING else series.start_s),
             applications=reader.applications(limit=8)[1],
             sensors=fleet.latest,
             sensor_count=fleet.sensors,

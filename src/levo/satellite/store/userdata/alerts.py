@@ -80,6 +80,11 @@ class Alerts(Subject):
         rows = self._database.rows("SELECT subject FROM alert WHERE kind = ? AND ended_ns = 0", kind)
         return [str(row[0]) for row in rows]
 
+    def last_endpoint(self, kind: str) -> int:
+        """Return the greatest number of an endpoint that an alert of *kind* was about; 0 for none."""
+        (last,) = self._database.rows("SELECT ifnull(max(endpoint), 0) FROM alert WHERE kind = ?", kind)[0]
+        return int(last)
+
     def end(self, kind: str, subject: str, now_ns: int) -> None:
         """Let the same be alerted again, as when a silent sensor has spoken; what was not sent is not."""
         with self._database.change():
