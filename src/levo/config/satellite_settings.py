@@ -310,7 +310,8 @@ OPTIONS: tuple[Option, ...] = (
     _option(
         "minute-retention", "Limits",
         "How long traffic is kept by the minute.",
-        _hours, 3 * _HOUR_NS, values.show_duration, metavar="TIME", field_name="minute_retention_ns",
+        values.duration_ns, 3 * _HOUR_NS, values.show_duration, metavar="TIME",
+        field_name="minute_retention_ns",
         reloadable=True,
         note="An hour at least, and at least as many of the latest minutes with traffic. So it is with hours "
         "and days, and with endpoints, changes and sensors: days on which nothing was learned do not count, "
