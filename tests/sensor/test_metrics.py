@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 from levo.engine.engine import Engine
 from levo.sensor.assembly import ledger_of
 from levo.sensor.capture.statistics import InterfaceStatistics, LiveStatistics
 from levo.sensor.export.statistics import OutputStatistics
-from levo.sensor.metrics import ProcessUse, measure, reference
+from levo.sensor.metrics import measure, reference
 from levo.sensor.pipeline import PipelineStatistics, Snapshot
 from levo.wire.metrics import Metric
+from levo.wire.process_use import ProcessUse
 from levo.wire.prometheus import family_name
 
 
@@ -23,7 +23,9 @@ def snapshot() -> Snapshot:
 
 
 def metrics() -> list[Metric]:
-    return measure(ledger_of(snapshot()), snapshot(), ProcessUse(1.5, 4096, 9, 7))
+    return measure(
+        ledger_of(snapshot()), snapshot(), ProcessUse(cpu_s=1.5, resident_bytes=4096, open_files=9, threads=7)
+    )
 
 
 def test_the_whole_ledger_is_in_the_metrics() -> None:
@@ -50,23 +52,3 @@ def test_every_family_has_a_name_of_its_own() -> None:
     names = [family_name(metric) for metric in metrics()]
 
     assert len(set(names)) == len(names)
-
-
-def test_this_process_uses_something() -> None:
-    used = ProcessUse.now()
-
-    assert used.cpu_seconds > 0 and used.resident_bytes > 1 << 20
-    assert used.descriptors >= 3 and used.threads >= 1
-
-
-def test_descriptors_and_threads_are_counted() -> None:
-    before = ProcessUse.now()
-    ended = threading.Event()
-    thread = threading.Thread(target=ended.wait)
-    with open("/dev/null"):
-        thread.start()
-        during = ProcessUse.now()
-    ended.set()
-    thread.join()
-    assert (during.descriptors, during.threads) == (before.descriptors + 1, before.threads + 1)
-    assert ProcessUse.now().descriptors == before.descriptors

@@ -13,7 +13,7 @@ from levo.errors import ConfigError, Problem
 from levo.ledger import Ledger
 from levo.sensor.health import bind, not_ready
 from levo.sensor.identity import Claim
-from levo.sensor.metrics import ProcessUse, measure
+from levo.sensor.metrics import measure
 from levo.sensor.pipeline import Pace, Pipeline, Snapshot
 from levo.sensor.privileges import Plan, give_up, lost_files
 from levo.sensor.redact.masking import Masking
@@ -25,6 +25,7 @@ from levo.sensor.resource import (
 )
 from levo.sensor.sampling.rules import Rules, compile_rules
 from levo.wire.metrics import Metric
+from levo.wire.process_use import ProcessUse
 from levo.wire.resource import encode_resource
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Sensor:
 
     def metrics(self) -> list[Metric]:
         seen = self.snapshot()
-        return measure(ledger_of(seen), seen, ProcessUse.now())
+        return measure(ledger_of(seen), seen, ProcessUse.of(os.getpid()) or ProcessUse())
 
     def not_ready(self, now_ns: int) -> list[str]:
         """Why the sensor does not do its work; empty when it does. *now_ns* is ``time.monotonic_ns()``."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from pathlib import Path
-from resource import RUSAGE_SELF, getrusage
 from typing import TYPE_CHECKING, Literal
 
 from levo import __version__
 from levo.ledger import MASKED, NOTES, Fate, Ledger, numbers_of
 from levo.sensor.pipeline import Snapshot
 from levo.wire.metrics import Metric, Point
+from levo.wire.process_use import ProcessUse
 from levo.wire.prometheus import family_name
 
 if TYPE_CHECKING:
@@ -25,31 +22,6 @@ _CONNECTIONS = {
     "connections_http2": "Of them, connections that spoke HTTP/2.",
     "connections_tls": "Of them, connections under TLS.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessUse:
-    """What this process takes from the machine, by proc(5); 0: not known."""
-
-    cpu_seconds: float
-    resident_bytes: int
-    descriptors: int
-    threads: int
-
-    @classmethod
-    def now(cls, root: Path = Path("/proc/self")) -> ProcessUse:
-        used = getrusage(RUSAGE_SELF)
-        try:
-            pages = int((root / "statm").read_text().split()[1])
-            threads = int((root / "stat").read_text().rpartition(")")[2].split()[17])
-        except (OSError, ValueError, IndexError):
-            pages = threads = 0
-        try:
-            descriptors = len(os.listdir(root / "fd")) - 1  # one is the listing's
-        except OSError:
-            descriptors = 0
-        resident_bytes = pages * os.sysconf("SC_PAGE_SIZE")
-        return cls(used.ru_utime + used.ru_stime, resident_bytes, descriptors, threads)
 
 
 def measure(ledger: Ledger, seen: Snapshot, process: ProcessUse) -> list[Metric]:
@@ -116,14 +88,14 @@ def _counters(engine: EngineStatistics) -> list[Metric]:
 def _process(use: ProcessUse) -> list[Metric]:
     version = ((("version", __version__),), 1)
     return [
-        _single("process.cpu.time", "CPU time of this process.", "s", True, use.cpu_seconds),
+        _single("process.cpu.time", "CPU time of this process.", "s", True, use.cpu_s),
         _single("process.memory.usage", "Resident memory of this process.", "By", False, use.resident_bytes),
         _single(
             "process.unix.file_descriptor.count",
             "Open descriptors.",
             "{file_descriptor}",
             False,
-            use.descriptors,
+            use.open_files,
         ),
         _single("process.thread.count", "Threads of this process.", "{thread}", False, use.threads),
         Metric("levo.sensor.build", "The sensor's version.", "1", False, (version,)),
@@ -281,4 +253,4 @@ def _every_family() -> list[Metric]:
     outputs = (OutputStatistics("otlp"),)
     seen = Snapshot(engine, 0, capture, PipelineStatistics(), outputs, None, True, (), (endpoint,))
     ledger = Ledger.from_statistics(engine, capture, outputs, seen.pipeline, 0)
-    return [*measure(ledger, seen, ProcessUse(0.0, 0, 0, 0)), *report_marks(0, 0)]
+    return [*measure(ledger, seen, ProcessUse()), *report_marks(0, 0)]

@@ -15,14 +15,14 @@ from levo.wire.metrics import Metric
 class ProcessUse:
     """One process at one moment. What cannot be read is 0."""
 
-    cpu_s: float
-    resident_bytes: int
-    virtual_bytes: int
-    open_files: int
-    max_files: float
+    cpu_s: float = 0
+    resident_bytes: int = 0
+    virtual_bytes: int = 0
+    open_files: int = 0
+    max_files: float = 0
     """The soft limit of open files; infinite if there is none."""
-    threads: int
-    started_s: float
+    threads: int = 0
+    started_s: float = 0
     """Seconds since the Unix epoch."""
 
     @classmethod
@@ -37,7 +37,7 @@ class ProcessUse:
                 cpu_s=(int(stat[11]) + int(stat[12])) / ticks,
                 resident_bytes=int(stat[21]) * os.sysconf("SC_PAGE_SIZE"),
                 virtual_bytes=int(stat[20]),
-                open_files=len(os.listdir(folder / "fd")),
+                open_files=len(os.listdir(folder / "fd")) - (pid == os.getpid()),  # less the listing's own
                 max_files=_max_files(folder),
                 threads=int(stat[17]),
                 started_s=_booted_s() + int(stat[19]) / ticks,

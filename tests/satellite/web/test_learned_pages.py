@@ -16,9 +16,10 @@ from levo.satellite.store import CatalogWriter
 from levo.satellite.store.descriptions import store_description
 from levo.sensor.assembly import ledger_of
 from levo.sensor.capture.statistics import LiveStatistics
-from levo.sensor.metrics import ProcessUse, measure
+from levo.sensor.metrics import measure
 from levo.sensor.pipeline import PipelineStatistics, Snapshot
 from levo.wire.metrics import encode_metrics
+from levo.wire.process_use import ProcessUse
 from levo.wire.resource import encode_resource
 from tests.satellite.openapi.learned import shop
 from tests.satellite.requests import RESOURCE
@@ -45,7 +46,7 @@ def report(folder: Path, *endpoints: dict[str, Any]) -> None:
     seen = Snapshot(
         Engine().statistics(), 0, capture, PipelineStatistics(), (), None, True, encrypted=endpoints
     )
-    metrics = measure(ledger_of(seen), seen, ProcessUse(1.0, 1))
+    metrics = measure(ledger_of(seen), seen, ProcessUse())
     sent = encode_metrics(metrics, encode_resource(RESOURCE), ("levo.sensor", "1"), NOW - 1, NOW)
     state = State()
     for origin, each in read_metrics(ExportMetricsServiceRequest.FromString(sent), "acme", NOW):
