@@ -215,20 +215,21 @@ def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
 def test_a_sensor_shows_up_with_the_last_values_of_its_ledger(tmp_path: Path) -> None:
     resource = {**RESOURCE, "host.name": "box-7", "secret.note": "not for the catalog"}
     with RunningSatellite(tmp_path) as satellite:
-        for value, time_ns in ((5, 2_000_000_000), (9, 3_000_000_000), (7, 1_000_000_000)):
+        for value, time_ns in ((5, 3_000_000_000), (7, 2_000_000_000), (9, 1_000_000_000)):
             body = metrics({"levo.packets": value, "other.cpu": 1}, resource, time_ns).SerializeToString()
             answer = satellite.post("/v1/metrics", body, base=satellite.otlp_http, **PROTOBUF)
             assert answer.status == 200
         with grpc.insecure_channel(satellite.grpc) as channel:
             method = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
-            channel.unary_unary(method)(metrics({"levo.ratio": 0.5}, resource).SerializeToString())
+            last = metrics({"levo.packets": 11, "levo.ratio": 0.5}, resource)
+            channel.unary_unary(method)(last.SerializeToString())
         satellite.until_idle()
         (sensor,) = satellite.get("/api/sensors").json()["sensors"]
 
     assert (sensor["sensor"], sensor["attributes"]["host.name"]) == ("sensor-1", "box-7")
     assert "secret.note" not in sensor["attributes"]
     assert {m["name"]: (m["value"], m["labels"]) for m in sensor["metrics"]} == {
-        "levo.packets": (9, {"state": "exported"}),
+        "levo.packets": (11, {"state": "exported"}),
         "levo.ratio": (0.5, {"state": "exported"}),
     }
 

@@ -320,7 +320,7 @@ def test_what_nobody_uses_goes_after_its_time(tmp_path: Path) -> None:
     catalog.learn(
         [
             asked("old.test", end_ns=NOW),
-            asked("new.test", end_ns=NOW + 9 * DAY),
+            *(asked("new.test", end_ns=NOW + day * DAY) for day in range(1, 10)),
             asked("new.test", path="/secret", status=401, end_ns=NOW + 6 * DAY),
         ]
     )

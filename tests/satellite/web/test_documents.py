@@ -124,5 +124,5 @@ def test_the_document_of_one_host(tmp_path: Path) -> None:
     document = call(hosts, "GET", "/api/openapi?application=shop&host=rates.shop.example").json()
     assert list(document["paths"]) == ["/rates"] and "x-levo-other-hosts" not in document
     refused = call(hosts, "GET", "/api/openapi?application=shop&host=elsewhere.example")
-    assert refused.status == 400 and "rates.shop.example, shop.example" in refused.body.decode()
+    assert refused.status == 404 and "rates.shop.example, shop.example" in refused.body.decode()
     reader.close()

@@ -146,13 +146,14 @@ def read_uploaded(octets: bytes) -> str:
 
 def _of_host(operations: Sequence[Operation], query: QueryParams) -> Sequence[Operation]:
     """Return those of *operations* that one host serves, if *query* names one."""
-    host = query.get("host")
-    if host is None:
+    host = parameters.text(query, "host")
+    if not host:
         return operations
     found = [each for each in operations if each.host == host]
     if not found:
         known = sorted({each.host for each in operations if each.host})
-        raise BadParameter("host", f"must be one of {', '.join(known[:20])}" if known else "no host is known")
+        one_of = f"host: must be one of {', '.join(known[:20])}" if known else "no host is known"
+        raise HTTPException(404, one_of)
     return found
 
 

@@ -177,7 +177,7 @@ def rest_description() -> dict[str, Any]:
                 "responses": {
                     "200": {
                         "description": "The archive.",
-                        "content": {"application/x-tar": {"schema": {"type": "string", "format": "binary"}}},
+                        "content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}},
                     },
                     **_problems("400", "401", "403", "408", "413", "415", "503"),
                 },

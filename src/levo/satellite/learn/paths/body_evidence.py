@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import combinations
 
 from levo.satellite.learn.paths.branch import Reason, probability
 from levo.satellite.learn.paths.features import Child, Siblings, Signals
@@ -103,30 +104,31 @@ def _like_typed(child: Child, siblings: Siblings) -> float:
     return 0.0 if alike is None else AS_VALUES if alike else UNLIKE_VALUES
 
 
-def _pool(children: Sequence[Child], reasons: list[Reason]) -> list[Reason]:
+def _pool(children: Sequence[Child], reasons: Sequence[Reason]) -> list[Reason]:
     """Judge siblings with the same methods and properties together."""
-    groups: list[list[int]] = []
-    for index, child in enumerate(children):
-        if not child.signals.shapes:
+    near = [1 << index for index in range(len(children))]
+    """By child: a bit for each of those that answer alike, itself included."""
+    for a, b in combinations([i for i, child in enumerate(children) if child.signals.shapes], 2):
+        if _answers_alike(children[a], children[b]):
+            near[a] |= 1 << b
+            near[b] |= 1 << a
+    pooled = list(reasons)
+    for index, around in enumerate(near):
+        if around.bit_count() < LEAST_ALIKE or reasons[index].value_probability >= SHAPED_LIKE:
             continue
-        for group in groups:
-            # Of many little things, each is like some other: a chain of such is no kind.
-            if 3 * sum(_answers_alike(child, children[other]) for other in group) >= 2 * len(group):
-                group.append(index)
-                break
-        else:
-            groups.append([index])
-    for group in groups:
-        mean = sum(reasons[i].value_probability for i in group) / len(group)
-        if len(group) < LEAST_ALIKE or mean < 0.5:
-            continue
-        for i in group:
-            if reasons[i].value_probability < SHAPED_LIKE:
-                gain = _log_odds(SHAPED_LIKE) - _log_odds(reasons[i].value_probability)
-                reasons[i] = with_evidence(
-                    reasons[i], [(f"as {len(group) - 1} siblings with the same properties", gain)]
-                )
-    return reasons
+        # Of many little things, each is like some other: a chain of such is no kind.
+        group = [
+            other
+            for other in range(len(children))
+            if around >> other & 1 and 3 * (around & near[other]).bit_count() >= 2 * around.bit_count()
+        ]
+        mean = sum(reasons[other].value_probability for other in group) / len(group)
+        if len(group) >= LEAST_ALIKE and mean >= 0.5:
+            gain = _log_odds(SHAPED_LIKE) - _log_odds(reasons[index].value_probability)
+            pooled[index] = with_evidence(
+                reasons[index], [(f"as {len(group) - 1} siblings with the same properties", gain)]
+            )
+    return pooled
 
 
 def _is_unlike_siblings(child: Child, children: Sequence[Child]) -> bool:
