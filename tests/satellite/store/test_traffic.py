@@ -11,9 +11,11 @@ from levo.satellite.store.retention import DAY_S, HOUR_S, SIZES, Retention
 from levo.satellite.store.schema import open_for_writing
 from levo.satellite.store.traffic import (
     WHOLE_CATALOG,
+    count_traffic,
     move_traffic,
     prune_traffic,
     read_traffic,
+    uncount_traffic,
 )
 from tests.satellite.store.catalogs import NOW, SECOND, trace
 
@@ -63,3 +65,22 @@ def test_traffic_moves_with_its_endpoint(tmp_path: Path) -> None:
 
     assert [t.exchanges for _, t in read_traffic(connection, 2, DAY_S, 0)] == [3]
     assert not list(read_traffic(connection, 1, DAY_S, 0))
+
+
+def test_what_leaves_the_sums_leaves_them_as_though_it_had_never_come(tmp_path: Path) -> None:
+    """A place may lose its endpoint at one decision and have it again at the next."""
+    sums = []
+    for name, paths in (("both", ["/a", "/b", "/b"]), ("one", ["/b", "/b"])):
+        with CatalogWriter(tmp_path / name) as writer:
+            writer.commit(learn_all(State(), [trace(path) for path in paths]), Position(1, 1))
+        connection = open_for_writing(tmp_path / name)
+        if name == "both":
+            ((place,),) = connection.execute("SELECT id FROM place WHERE path_key = '/a'").fetchall()
+            uncount_traffic(connection, place, "acme")
+        sums.append(connection.execute("SELECT * FROM rollup WHERE place <= 0 ORDER BY 1, 2, 3").fetchall())
+        if name == "both":
+            count_traffic(connection, place, "acme")
+            (whole,) = [t.exchanges for _, t in read_traffic(connection, WHOLE_CATALOG, DAY_S, 0)]
+            assert whole == 3
+        connection.close()
+    assert sums[0] == sums[1] != []

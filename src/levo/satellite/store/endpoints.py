@@ -36,7 +36,13 @@ from levo.satellite.store.places import (
     read_knowledge,
 )
 from levo.satellite.store.retention import kept_since_ns
-from levo.satellite.store.traffic import WHOLE_CATALOG, add_traffic, count_traffic, whole_of
+from levo.satellite.store.traffic import (
+    WHOLE_CATALOG,
+    add_traffic,
+    count_traffic,
+    uncount_traffic,
+    whole_of,
+)
 
 MAX_EVENTS = 100_000
 MAX_REDIRECTS = 100_000
@@ -220,6 +226,7 @@ class EndpointTable:
             if found is not None:
                 wanted.setdefault((row.method, found.template), (found, []))[1].append(row)
             elif row.endpoint:
+                uncount_traffic(self._connection, row.id, scope.organization)
                 rows.noise += row.exchanges
                 rows.changed.add(row.endpoint)
                 self._places.assign(row, 0)

@@ -42,6 +42,7 @@ _decode = msgspec.msgpack.Decoder(_Latency).decode
 def prepare(connection: sqlite3.Connection) -> None:
     """Give *connection*, which is to be written to, what the statements of this module call."""
     connection.create_function("joined_latency", 2, joined_latency, deterministic=True)
+    connection.create_function("latency_without", 2, _latency_without, deterministic=True)
 
 
 def add_traffic(connection: sqlite3.Connection, place: int, by_minute: Mapping[int, Traffic]) -> None:
@@ -87,6 +88,13 @@ def count_traffic(connection: sqlite3.Connection, place: int, organization: str)
     """Add the rollups of a place that belongs to an endpoint from now on to the sums over all."""
     for total in (WHOLE_CATALOG, whole_of(connection, organization)):
         connection.execute(f"{_COPY} WHERE place = ? {_ADDED}", (total, place))
+
+
+def uncount_traffic(connection: sqlite3.Connection, place: int, organization: str) -> None:
+    """Take the rollups of a place that belongs to no endpoint any more out of the sums over all."""
+    for total in (WHOLE_CATALOG, whole_of(connection, organization)):
+        connection.execute(_SUBTRACT, (place, total))
+        connection.execute("DELETE FROM rollup WHERE place = ? AND exchanges <= 0", (total,))
 
 
 def prune_traffic(connection: sqlite3.Connection, kept_s: Mapping[int, int], now_s: int) -> int:
@@ -191,7 +199,22 @@ _ADDED = (
     " latency = joined_latency(latency, excluded.latency)"
 )
 _ADD = f"INSERT INTO rollup VALUES (?, ?, ?, ?, ?, ?, ?) {_ADDED}"
+_SUBTRACT = (
+    "UPDATE rollup AS whole SET exchanges = whole.exchanges - part.exchanges,"
+    " client_errors = whole.client_errors - part.client_errors,"
+    " server_errors = whole.server_errors - part.server_errors,"
+    " latency = latency_without(whole.latency, part.latency)"
+    " FROM rollup AS part WHERE part.place = ? AND whole.place = ?"
+    " AND whole.size_s = part.size_s AND whole.start_s = part.start_s"
+)
 _COPY = f"INSERT INTO rollup SELECT ?, size_s, {_COLUMNS} FROM rollup"
+
+
+def _latency_without(whole: bytes, part: bytes) -> bytes:
+    """Return a stored column less another one that is in it."""
+    gone = _decode(part).buckets
+    left = {bucket: weight - gone.get(bucket, 0.0) for bucket, weight in _decode(whole).buckets.items()}
+    return pack_latency({bucket: weight for bucket, weight in left.items() if weight > 0})
 
 
 def _columns_of(traffic: Traffic) -> tuple[float, float, float, bytes]:
