@@ -37,6 +37,15 @@ def test_an_exchange() -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "path", "expected"), [("", "", ""), ("http://shop.example", "", "/"), ("/a", "/a", "/a")]
+)
+def test_a_path_is_not_invented(target: str, path: str, expected: str) -> None:
+    """As of a connection of HTTP/2 that was joined late, where nothing is known of it."""
+    trace = trace_of(Exchange(request=Request(target=target, path=path)), ORIGIN)
+    assert trace is not None and trace.path == expected
+
+
+@pytest.mark.parametrize(
     ("response", "expected"),
     [
         (None, 0),

@@ -30,7 +30,8 @@ def trace_of(exchange: Exchange, origin: Origin) -> Trace | None:
         origin,
         _host(request.host, scheme, exchange.server.address, exchange.server.port),
         request.method if request.method in METHODS else "_OTHER",
-        request.path or "/",
+        # As of a span: http://host and http://host/ are the same; without a target, nothing is known.
+        request.path or ("/" if request.target else ""),
         _status(response),
         max(1.0, exchange.weight) if exchange.weight else 0.0,
         exchange.start_ns,
