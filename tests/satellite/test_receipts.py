@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from levo.satellite.learn import State
 from levo.satellite.learn.trace import CLOCK_TOLERANCE_NS, NOT_SET_NS
+from levo.satellite.learner import learn_record
+from levo.satellite.queue import Record, RecordKind
 from levo.satellite.receipts import AGREED_NS, ReceiptClock
+from tests.satellite.requests import Call, traces
 
 SECOND = 10**9
 DAY = 86_400 * SECOND
@@ -33,6 +37,15 @@ def test_a_step_of_a_machine_with_both_halves_ends_with_the_clock(step: int) -> 
     for now_ns in (NOW, NOW + step, NOW + 10 * SECOND):
         clock.hear(now_ns, now_ns)
     assert clock.at(NOW + 10 * SECOND) == NOW + 10 * SECOND
+
+
+@pytest.mark.parametrize(("ended_ns", "agrees"), [(NOW, True), (NOW + 3650 * DAY, False), (DAY, False)])
+def test_a_time_that_the_receipt_stands_in_for_agrees_with_nothing(ended_ns: int, agrees: bool) -> None:
+    clock = ReceiptClock(0)
+    payload = traces([Call(end_ns=ended_ns)]).SerializeToString()
+    learn_record(State(), Record(RecordKind.TRACES, NOW + SECOND, "acme", payload), clock=clock)
+
+    assert clock.agreed_ns == (NOW + SECOND if agrees else 0)
 
 
 def test_a_clock_that_was_never_set_is_not_believed() -> None:

@@ -126,9 +126,9 @@ def learn_record(
             latest_ns = clock.latest_ns(record.received_ns)
             resources, traces = read_delivery(record.payload, record.organization, received_ns, latest_ns)
             reports.extend(read_senders(resources, record.organization, received_ns))
-            clock.hear(
-                record.received_ns, max((each.end_ns for each in traces if each is not None), default=0)
-            )
+            # Where the receipt stands in for a time that cannot be right, no clock has agreed with it.
+            ends = [each.end_ns for each in traces if each is not None and each.end_ns != received_ns]
+            clock.hear(record.received_ns, max(ends, default=0))
         else:
             metrics = ExportMetricsServiceRequest.FromString(record.payload)
             clock.hear(record.received_ns, sent_ns(metrics))
