@@ -50,6 +50,12 @@ class UnsafePathError(PermissionError):
         super().__init__(errno.EPERM, reason)
 
 
+def free_bytes(folder: str | os.PathLike[str]) -> int:
+    """Return how many octets the disk of *folder* has left for us. Raises OSError."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
 def open_for_writing(
     path: str | os.PathLike[str], owner: Owner | None = None, *, append: bool = False
 ) -> int:

@@ -31,6 +31,21 @@ def test_our_own_use_is_what_the_system_says() -> None:
     assert 0 < before.started_s <= time.time()
 
 
+def test_threads_and_files_are_counted() -> None:
+    ended = threading.Event()
+    before, thread = ProcessUse.of(os.getpid()), threading.Thread(target=ended.wait)
+    with open("/dev/null"):
+        thread.start()
+        during = ProcessUse.of(os.getpid())
+    ended.set()
+    thread.join()
+    after = ProcessUse.of(os.getpid())
+
+    assert before is not None and during is not None and after is not None
+    assert (during.open_files, during.threads) == (before.open_files + 1, before.threads + 1)
+    assert after.open_files == before.open_files >= 3 and before.resident_bytes > 1 << 20
+
+
 def test_another_process_is_seen_until_it_is_gone() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", SLEEPER], stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -390,7 +390,7 @@ OPTIONS: tuple[Option, ...] = (
     _option(
         "backup-interval", "Backup",
         "Time from one backup to the next.",
-        values.duration_ns, 86_400 * 10**9, values.show_duration, metavar="TIME",
+        values.duration_ns, _DAY_NS, values.show_duration, metavar="TIME",
         field_name="backup_interval_ns",
         reloadable=True,
         note="After a restart it counts from the last backup in the folder. One that fails is tried again "

@@ -10,7 +10,7 @@ NEAR_LIMIT = 0.9
 
 
 def storage_warnings(found: Storage, limit_bytes: int) -> list[str]:
-    """Return what an operator should look after, each in one line; *limit_bytes* 0 is no limit."""
+    """Return what an operator should look after, each in one line; a *limit_bytes* of 0 sets no limit."""
     lines = []
     free_gb, days = found.disk_free_bytes / 1e9, found.days_left
     if found.disk_free_bytes < LEAST_FREE_BYTES:

@@ -124,11 +124,16 @@ class SensorReport:
 
     @property
     def skew_ns(self) -> int | None:
-        """By how much the sensor's clock is ahead of the Satellite's; None if that is not known.
+        """As :func:`greatest_skew`."""
+        return greatest_skew(self.skews)
 
-        A report that took long to arrive makes it seem smaller, so the greatest of the latest ones counts.
-        """
-        return max((skew_ns for _, _, skew_ns in self.skews), default=None)
+
+def greatest_skew(skews: Iterable[tuple[int, int, int]]) -> int | None:
+    """Return by how much a sensor's clock is ahead of the Satellite's (ns); None if that is not known.
+
+    A report that took long to arrive makes it seem smaller, so the greatest of the latest ones counts.
+    """
+    return max((skew_ns for _, _, skew_ns in skews), default=None)
 
 
 def merge_sensor(a: SensorReport, b: SensorReport) -> SensorReport:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from levo.errors import LevoError
+from levo.files import free_bytes
 from levo.satellite.queue.record import Position, Record
 from levo.satellite.queue.segment import (
     FRAME_HEAD_BYTES,
@@ -242,10 +243,9 @@ class Journal:
 
     def _free_bytes(self) -> int:
         try:
-            found = os.statvfs(self._folder)
+            return free_bytes(self._folder)
         except OSError:
             return 1 << 62  # writing will say what is wrong
-        return found.f_bavail * found.f_frsize
 
     # The rest runs on the journal's own thread.
 

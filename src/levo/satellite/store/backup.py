@@ -26,7 +26,7 @@ from isal import igzip
 
 from levo import __version__
 from levo.errors import ConfigError, LevoError, Problem
-from levo.files import UnsafePathError, open_for_writing
+from levo.files import UnsafePathError, free_bytes, open_for_writing
 from levo.satellite.learn import RULES_NAME
 from levo.satellite.store.rotation import KEY_NAME, fits, read_fingerprint, read_key
 from levo.satellite.store.schema import DATABASE_NAME
@@ -193,8 +193,7 @@ def see_room(folder: Path, octets: int, what: str) -> None:
     Raises:
         LevoError: they cannot; *what* says what they are.
     """
-    found = os.statvfs(folder)
-    free = found.f_bavail * found.f_frsize
+    free = free_bytes(folder)
     if octets + SPARE_BYTES > free:
         raise LevoError(
             f"{folder}: {what} needs {_mebibytes(octets + SPARE_BYTES)} MiB free, there are {free >> 20}"

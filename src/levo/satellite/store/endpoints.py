@@ -153,13 +153,6 @@ class EndpointTable:
             added.unproven += self._removed(self._places.make_room_unproven(scope)).exchanges
         proven = is_proven(facts.statuses) or (row is not None and row.proven)
         wanted = _assign(method, at, decision, proven=proven)
-        if (
-            wanted is not None
-            and decision is not None
-            and at.like not in decision.by_place
-            and decision.fits_parameter(at.key)
-        ):
-            wanted = None  # a value, most likely; the next decision says
         if row is None and self._places.is_full(scope):
             gone = self._removed(self._places.make_room(scope))
             added.displaced += gone.exchanges
@@ -481,9 +474,12 @@ def _assign(
 ) -> Assignment | None:
     """Return where a place belongs, None for noise: nothing has proven that the endpoint exists.
 
+    A place newer than the decision that fits a parameter is most likely a value: it waits for the next one.
     Requests of methods that make no endpoint, such as TRACE, belong to a template that others made.
     """
     found = None if decision is None or at.like is None else decision.by_place.get(at.like)
     if found is not None and (method in found.methods or proven or (row is not None and row.proven)):
         return found
-    return (found or undecided(at.key, method)) if at.there else None
+    if not at.there or (found is None and decision is not None and decision.fits_parameter(at.key)):
+        return None
+    return found or undecided(at.key, method)

@@ -82,6 +82,8 @@ class Removed(NamedTuple):
     """Of these, those that belonged to no endpoint."""
     endpoints: frozenset[int] = frozenset()
     """That had some of it."""
+    places: int = 0
+    """How many."""
 
 
 class PlaceTable:
@@ -179,6 +181,7 @@ class PlaceTable:
             sum(exchanges for exchanges, _ in rows),
             sum(exchanges for exchanges, endpoint in rows if not endpoint),
             frozenset(endpoint for _, endpoint in rows if endpoint),
+            len(rows),
         )
 
     def has_room_unproven(self, scope: Scope) -> bool:

@@ -17,7 +17,7 @@ import msgspec
 
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.paths.state import ABSENT_STATUSES, shown_place
-from levo.satellite.learn.sensors import Run
+from levo.satellite.learn.sensors import Run, greatest_skew
 from levo.satellite.learn.trace import INVALID, INVALID_STATUS, schemes_of, status_name
 from levo.satellite.learn.traffic import Traffic
 from levo.satellite.openapi import Operation
@@ -836,6 +836,5 @@ def _sensor_row(row: tuple[str, str, int, int, bytes]) -> SensorRow:
         MetricValue(name, labels, time, value) for name, labels, time, value in sorted(state.values, key=str)
     ]
     attributes = {name: value for name, (_, value) in sorted(state.attributes.items())}
-    skew_ns = max((skew_ns for _, _, skew_ns in state.skews), default=None)
-    seen = _by_now(row[2], row[3])
+    seen, skew_ns = _by_now(row[2], row[3]), greatest_skew(state.skews)
     return SensorRow(row[0], row[1], *seen, attributes, metrics, state.run, state.cut, skew_ns)

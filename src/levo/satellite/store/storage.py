@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from pathlib import Path
 
 import msgspec
 
+from levo.files import free_bytes
 from levo.satellite.store.retention import DAY_S
 from levo.satellite.store.traffic import drop_before
 
@@ -60,10 +60,7 @@ def read_storage(connection: sqlite3.Connection, path: Path) -> Storage:
         (last_s, last), (first_s, first) = sizes[0], sizes[-1]
         growth = (last - first) / ((last_s - first_s) / DAY_S)
     log = path.with_name(f"{path.name}-wal")
-    disk = os.statvfs(path.parent)
-    return Storage(
-        stored, free, log.stat().st_size if log.exists() else 0, disk.f_bavail * disk.f_frsize, growth
-    )
+    return Storage(stored, free, log.stat().st_size if log.exists() else 0, free_bytes(path.parent), growth)
 
 
 def _pages(connection: sqlite3.Connection) -> tuple[int, int]:
@@ -97,8 +94,7 @@ def give_back(connection: sqlite3.Connection, path: Path) -> None:
     if free // size <= spare:
         return
     if connection.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL:
-        disk = os.statvfs(path.parent)
-        if disk.f_bavail * disk.f_frsize > 3 * stored:
+        if free_bytes(path.parent) > 3 * stored:
             connection.execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
             connection.execute("VACUUM")
         return

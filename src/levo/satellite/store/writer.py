@@ -562,14 +562,8 @@ class CatalogWriter:
 
     def _give_up_places(self, part: int, *, with_endpoint: bool) -> int:
         """Delete one in *part* of the places of endpoints, or of none; return how many."""
-        which = "endpoint != 0" if with_endpoint else "endpoint = 0"
-
-        def count() -> int:
-            return int(self._connection.execute(f"SELECT count(*) FROM place WHERE {which}").fetchone()[0])
-
-        before = count()
-        self._change(partial(self._endpoints.remove_longest_unseen, part, with_endpoint=with_endpoint))
-        return before - count()
+        remove = partial(self._endpoints.remove_longest_unseen, part, with_endpoint=with_endpoint)
+        return self._change(remove).places
 
     def _take_back_the_future(self, now_ns: int) -> Removed:
         """Note that nothing was seen after *now_ns*, nor before the clock was set for the first time."""

@@ -116,7 +116,7 @@ def _pool(children: Sequence[Child], reasons: Sequence[Reason]) -> list[Reason]:
     for index, around in enumerate(near):
         if around.bit_count() < LEAST_ALIKE or reasons[index].value_probability >= SHAPED_LIKE:
             continue
-        # Of many little things, each is like some other: a chain of such is no kind.
+        # Of many small objects, each is like some other: a chain of them is not a kind.
         group = [
             other
             for other in range(len(children))
