@@ -200,8 +200,8 @@ def _capital(text: str) -> str:
 
 _INTRODUCTION = """\
 The sensor's numbers of itself: at `/metrics` where `--listen` is given, and as OTLP metrics with every
-interval to the Satellite. Counters count since the start. Labels come from bounded sets: interfaces that are
-no more count together, as `gone interfaces`. None holds captured content. The states of the ledger are on
+interval to the Satellite. Counters count since the start. Labels come from bounded sets: interfaces that have
+gone are counted together, as `gone interfaces`. None holds captured content. The states of the ledger are on
 [a page of their own](ledger.md). `levo.sensor.reports` and `levo.sensor.stopped` are sent to the Satellite
 only."""
 

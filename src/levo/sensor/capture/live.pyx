@@ -201,7 +201,7 @@ cdef class LiveSource(FrameSource):
     cdef list _events
     cdef dict _complaints           # name -> why it is not open, said once
     cdef list _free                 # slots that no name has
-    cdef Handle _gone               # counters of interfaces that are no more
+    cdef Handle _gone               # counters of interfaces that have gone
     cdef bint _any_gone
 
     def __cinit__(

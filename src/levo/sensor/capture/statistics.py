@@ -26,12 +26,12 @@ class InterfaceStatistics:
 
 
 GONE = "gone interfaces"
-"""Stands for all that are no more; no interface has a blank in its name."""
+"""Stands for all that have gone; no interface has a blank in its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveStatistics:
-    """Counters of all interfaces, closed ones included; those that are no more count as one, ``GONE``."""
+    """Counters of all interfaces, closed ones included; those that have gone count as one, ``GONE``."""
 
     interfaces: tuple[InterfaceStatistics, ...]
     interfaces_lost: int
