@@ -63,7 +63,7 @@ SITUATIONS = {
     "excluded by rules": Situation(
         "http",
         (*QUIET, "--path-exclusions=/items"),
-        "problem: every exchange is left out by your rules: --path-exclusions",
+        "problem: every whole exchange is left out by your rules: --path-exclusions",
         fix="expressions",
     ),
     "rate limit reached": Situation(
@@ -201,7 +201,7 @@ def test_a_file_is_judged_the_same_way(tmp_path: Path) -> None:
 
     assert (well.returncode, excluded.returncode) == (0, 1)
     assert "TCP port 8080: 100 % of the packets, HTTP/1.1, 2 exchanges" in well.stdout
-    assert "every exchange is left out by your rules: --host-allow (2)" in excluded.stdout
+    assert "every whole exchange is left out by your rules: --host-allow (2)" in excluded.stdout
 
 
 @pytest.mark.parametrize("flags", [("--filter=port foo",), ("--seconds=x",), ("--read=/nonexistent",)])

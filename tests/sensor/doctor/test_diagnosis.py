@@ -20,6 +20,10 @@ def not_8081(*asked: Any) -> int:
     return 2 if asked[7] == 8081 else 0
 
 
+def last_has_no_path(*asked: Any) -> int:
+    return 0 if asked[7] == 8090 else 4
+
+
 CASES: dict[str, tuple[dict[str, Any], Watched, list[str]]] = {
     "all well": ({}, watched(sight(HTTP)), []),
     "no packets": ({}, watched(NOTHING), ["no-packets"]),
@@ -46,6 +50,16 @@ CASES: dict[str, tuple[dict[str, Any], Watched, list[str]]] = {
     "some TLS": ({}, watched(sight(HTTP, TLS)), ["some-tls"]),
     "one direction": ({}, watched(sight(ONE_SIDED)), ["all-incomplete"]),
     "rules": ({}, watched(sight(HTTP, rules=lambda *_: 4)), ["all-excluded"]),
+    "rules, and an end of the look": (
+        {},
+        watched(sight(*[HTTP] * 10, ONE_SIDED[:-1], rules=last_has_no_path)),
+        ["all-excluded"],
+    ),
+    "one direction, and few left out": (
+        {},
+        watched(sight(*[ONE_SIDED] * 2, rules=not_8081)),
+        ["all-incomplete", "some-excluded"],
+    ),
     "some rules": ({}, watched(sight(HTTP, HTTP, rules=not_8081)), ["some-excluded"]),
     "rate limit": ({"rate_limit": "1"}, watched(sight(HTTP, limit=1.0)), ["rate-limit"]),
     "truncated packets": ({}, watched(sight(HTTP, snap=72)), ["heads-cut", "all-incomplete"]),

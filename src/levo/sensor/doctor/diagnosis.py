@@ -233,7 +233,7 @@ def _content(kept: Sight) -> list[Diagnosis]:
             )
         )
     emitted = seen["exchanges_emitted"]
-    if emitted and seen["exchanges_emitted_incomplete"] == emitted:
+    if emitted and seen["exchanges_emitted_incomplete"] == emitted and not _only_ends(kept, emitted):
         found.append(
             Diagnosis(
                 "all-incomplete",
@@ -245,21 +245,36 @@ def _content(kept: Sight) -> list[Diagnosis]:
     return found
 
 
+def _only_ends(kept: Sight, count: int) -> bool:
+    """Are ``count`` exchanges few beside those that rules left out?
+
+    An exchange that the beginning or the end of the look cut has no path that a rule could match; there is at most
+    one of them for each connection and end.
+    """
+    return 10 * count <= _removed(kept)
+
+
+def _removed(kept: Sight) -> int:
+    dropped = numbers_of(kept.statistics["exchanges_dropped"])
+    return sum(dropped[name] for name in _RULES)
+
+
 def _rules(config: SensorConfig, kept: Sight) -> list[Diagnosis]:
     """What the user's own rules and limits take away."""
     seen = kept.statistics
     dropped = numbers_of(seen["exchanges_dropped"])
-    removed = sum(dropped[name] for name in _RULES)
+    removed = _removed(kept)
     found = []
     if removed:
-        all_of_it = removed >= seen["exchanges_begun"] - seen["exchanges_open"]
+        left = seen["exchanges_begun"] - seen["exchanges_open"] - removed
+        all_of_it = left <= 0 or (left <= seen["exchanges_emitted_incomplete"] and _only_ends(kept, left))
         by = ", ".join(f"{_SETTINGS[name]} ({dropped[name]:,})" for name in _RULES if dropped[name])
         begun = seen["exchanges_begun"]
         found.append(
             Diagnosis(
                 "all-excluded" if all_of_it else "some-excluded",
                 Level.PROBLEM if all_of_it else Level.NOTE,
-                f"{'every exchange' if all_of_it else f'{removed:,} of {begun:,} exchanges'} "
+                f"{'every whole exchange' if all_of_it else f'{removed:,} of {begun:,} exchanges'} "
                 f"is left out by your rules: {by}",
                 "check those expressions: they are searched, not anchored; an exclusion beats an allowance",
             )
