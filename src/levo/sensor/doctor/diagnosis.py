@@ -248,8 +248,8 @@ def _content(kept: Sight) -> list[Diagnosis]:
 def _only_ends(kept: Sight, count: int) -> bool:
     """Are ``count`` exchanges few beside those that rules left out?
 
-    An exchange that the beginning or the end of the look cut has no path that a rule could match; there is at most
-    one of them for each connection and end.
+    An exchange that the beginning or the end of the look cut has no path that a rule could match; there is at
+    most one of them for each connection and end.
     """
     return 10 * count <= _removed(kept)
 
