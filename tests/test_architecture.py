@@ -191,6 +191,7 @@ def test_the_engine_has_no_io_and_no_clock(package: str) -> None:
 
 TIME_OF_DAY = {
     "levo.sensor.control": "reports",
+    "levo.sensor.doctor.reach": "what is compared with the Satellite's clock",
     "levo.sensor.doctor.watch": "frames",
     "levo.sensor.identity": "the start of a run",
     "levo.sensor.log": "lines of the log",
