@@ -477,7 +477,7 @@ def _assign(
     A place newer than the decision that fits a parameter is most likely a value: it waits for the next one.
     Requests of methods that make no endpoint, such as TRACE, belong to a template that others made.
     """
-    found = None if decision is None or at.like is None else decision.by_place.get(at.like)
+    found = None if decision is None else decision.assign_located(at, method)
     if found is not None and (method in found.methods or proven or (row is not None and row.proven)):
         return found
     if not at.there or (found is None and decision is not None and decision.fits_parameter(at.key)):

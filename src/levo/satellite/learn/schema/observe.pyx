@@ -56,7 +56,8 @@ cdef str _MIXED = MIXED
 cdef tuple _DISCRIMINATORS = DISCRIMINATORS
 cdef tuple _IDENTITIES = ("id", "_id", "uuid", "guid", "uid")
 assert (MOST_LABELS, SCANNED, DEEPEST) == (MAX_LABELS, SCANNED_ITEMS, MAX_DEPTH)
-cdef Py_ssize_t _MOST_CHILDREN = MAX_CHILDREN, _MOST_UNPROVEN = MAX_UNPROVEN, _MOST_VARIANTS = MAX_VARIANTS
+cdef Py_ssize_t _MOST_CHILDREN = MAX_CHILDREN, _MOST_VARIANTS = MAX_VARIANTS
+cdef Py_ssize_t _LOOKED_AT = MAX_UNPROVEN + MAX_UNPROVEN // 2  # children from which unproven ones may be too many
 
 
 cdef inline bint is_digit(char c) noexcept nogil:
@@ -518,9 +519,7 @@ cdef class Observer:
                 continue
             pending |= child.sightings is not None
             said += self._member(child, key, item, depth)
-            if len(children) > _MOST_CHILDREN and (
-                child.sightings is None or len(children) > _MOST_CHILDREN + _MOST_UNPROVEN
-            ):
+            if len(children) > (_MOST_CHILDREN if child.sightings is None else _LOOKED_AT):
                 keyed |= self._crowd(node, key, child)
                 children, folded = node.children, node.folded
         if keyed and not folded:
