@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from levo.satellite.posture.facts import Application
+    from levo.satellite.posture.seen import Seen
     from levo.satellite.posture.settings import RuleSettings
 
 
@@ -63,7 +64,7 @@ class Authentication(StrEnum):
     NONE_SEEN = "none seen"
     """Every success was without a credential, and nothing was refused."""
     NOT_RECOGNIZED = "not recognized"
-    """Nobody sent a credential of a known form, yet some requests were refused: it may be of a form of its own."""
+    """Nobody sent a credential of a known form, yet some requests were refused: it may have its own form."""
     UNKNOWN = "unknown"
     """It was never answered with success, or not counted yet."""
 
@@ -128,7 +129,8 @@ class Finding:
 
 
 MAX_ALSO_AT = 50
-Check = Callable[["Application", "RuleSettings"], Iterable[Finding]]
+Check = Callable[["Application", "RuleSettings"], Iterable["Seen"]]
+"""A pure function: what a rule sees in the endpoints of one application."""
 
 
 @dataclass(frozen=True, slots=True)
