@@ -73,7 +73,7 @@ _GRPC = {7: DENIED, 16: DENIED, 13: BROKEN, 14: BROKEN, 15: BROKEN}
 
 
 _ERROR = re.compile(rb'[{,]\s*"errors?"\s*:\s*[\[{]')
-_RESULT = re.compile(rb'[{,]\s*"(?:data|result)"\s*:\s*(?!null)')
+_RESULT = re.compile(rb'[{,]\s*"(?:data|result)"\s*:(?!\s*null)')
 """Members of a JSON object: in a text the quotation mark would have a backslash before it."""
 
 
@@ -110,7 +110,12 @@ def has_credential(headers: tuple[tuple[str, str], ...], query: str) -> bool:
             return True
         if name == "cookie" and _has_session(value):
             return True
-    return "=" in query and any(_is_key(pair.partition("=")[0]) for pair in query.split("&"))
+    if "=" in query:
+        for pair in query.split("&"):
+            name, is_pair, _ = pair.partition("=")
+            if is_pair and _is_key(name):
+                return True
+    return False
 
 
 @lru_cache(maxsize=1 << 12)
