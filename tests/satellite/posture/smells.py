@@ -99,7 +99,11 @@ class Smells:
             "AUTH-05": (r"GET /ledger", self._ledger, _locked({"total": 4})),
             "AUTH-07": (r"GET /legacy", _legacy, _locked({"size": 2})),
             "AUTH-08": (r"GET /stock", self._stock, _locked({"left": 3})),
-            "AUTH-09": (rf"(?:GET|PUT) /(?:{'|'.join(LAB_PATHS)})/state", _open({"ok": True}), _locked({"ok": True})),
+            "AUTH-09": (
+                rf"(?:GET|PUT) /(?:{'|'.join(LAB_PATHS)})/state",
+                _open({"ok": True}),
+                _locked({"ok": True}),
+            ),
             "BOLA-03": (
                 r"GET /accounts/(.+)",
                 _locked(lambda match: _person(int(match[1]))),
@@ -107,7 +111,7 @@ class Smells:
             ),
             "CRED-01": (r"GET /export", _export, _locked({"rows": 2})),
             "CT-01": (r"POST /orders", _locked({"placed": True}), _json_only),
-            "DATA-02": (r"GET /search", _locked({"hits": 1}), _locked({"hits": 1})),
+            "DATA-02": (r"GET /search", _locked({"hits": 1}), lambda *_: Response(400)),
             "DATA-03": (
                 r"GET /staff",
                 _locked([{"id": n, "password": f"$2b$12$abcdefghijklmnopqrst{n}v"} for n in range(4)]),

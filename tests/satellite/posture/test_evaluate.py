@@ -85,7 +85,7 @@ def test_a_hardened_twin_takes_its_finding_away_and_no_other(name: str, tmp_path
 def test_any_order_and_partition_has_the_same_findings(
     seed: int, smelling: list[Trace], facts: Facts, tmp_path: Path
 ) -> None:
-    """Restarts, too: each part has a writer of its own. ``learn_all`` of the tests looks into all of them."""
+    """Restarts, too: each part has a writer of its own."""
     rng = Random(seed)
     mixed = rng.sample(smelling, len(smelling))
     cuts = [0, *sorted(rng.sample(range(1, len(mixed)), 3)), len(mixed)]

@@ -1,4 +1,4 @@
-"""A server without a weakness, whose traffic looks like one at first sight: what is found above info is wrong."""
+"""A server without a weakness, whose traffic looks like it had some: what is found above info is wrong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.satellite.posture.watched import BEARER, DENIED, NOT_FOUND, Request, 
 IBAN = "DE89370400440532013000"
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIiwiZXhwIjoxOTAwMDAwMDAwfQ.c2lnbmF0dXJl"
 PAGE = (
-    b"<html><body><h1>When it fails</h1><pre>Traceback (most recent call last):\n  File 'a.py', line 3, in f\n"
+    b"<html><body><h1>It failed</h1><pre>Traceback (most recent call last):\n  File 'a.py', line 3, in f\n"
     b"ValueError</pre>SELECT a FROM b, write to joe@mail.example.org</body></html>"
 )
 
@@ -31,8 +31,10 @@ def _bearer(body: object) -> object:
 
 
 def _always(body: object, status: int = 200, **more: object) -> object:
-    return lambda _,
-    match: Response(status, body(match) if callable(body) else body, **more)  # type: ignore[arg-type]
+    def route(_: Request, match: re.Match[str]) -> Response:
+        return Response(status, body(match) if callable(body) else body, **more)  # type: ignore[arg-type]
+
+    return route
 
 
 def _administration(request: Request, _: re.Match[str]) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -180,6 +181,10 @@ def facts_of_traces(folder: Path, parts: Sequence[Sequence[Trace]]) -> Facts:
             settings.budget.counted(writer.paths_of)
             writer.commit(learn_all(State(), part, settings), Position(1, number))
             writer.look()
+    with sqlite3.connect(path) as connection:  # what was looked at early is a little older
+        connection.execute("UPDATE endpoint SET looked_traces = 0")
+    with CatalogWriter(path, key=b"k", names=NameRule()) as writer:
+        writer.look()
     reader = CatalogReader(path)
     try:
         return read_facts(reader)

@@ -10,7 +10,7 @@ from levo.satellite.learn.sensitive.kinds import Category
 from levo.satellite.posture.facts import Application, Endpoint
 from levo.satellite.posture.grades import grade_of
 from levo.satellite.posture.model import Authentication, Evidence, FindingClass, Proof, Rule, Severity
-from levo.satellite.posture.rules.common import (
+from levo.satellite.posture.rules.observed import (
     FEWEST,
     NO_START,
     WRITES,

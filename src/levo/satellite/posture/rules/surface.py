@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from levo.satellite.learn.access import BROKEN
 from levo.satellite.posture.facts import Application, Endpoint
 from levo.satellite.posture.model import Authentication, Evidence, FindingClass, Proof, Rule, Severity
-from levo.satellite.posture.rules.common import access_evidence, by_host, count, gives_only, segments
+from levo.satellite.posture.rules.observed import access_evidence, by_host, count, gives_only, segments
 from levo.satellite.posture.seen import Seen
 from levo.satellite.posture.settings import RuleSettings
 
