@@ -106,6 +106,34 @@ def test_a_request_whose_head_was_cut_is_not_taken_for_one_without_a_credential(
     assert counted(change(cut, request_headers=BEARER)).credential[SUCCESS] == 1
 
 
+@pytest.mark.parametrize(
+    ("client", "headers", "networks"),
+    [
+        ("9.9.9.9", (), (1, 0)),
+        ("2620:fe::fe", (), (1, 0)),
+        ("10.0.0.1", (), (0, 1)),
+        ("127.0.0.1", (), (0, 1)),
+        ("fe80::1%eth0", (), (0, 1)),
+        ("", (), (0, 0)),
+        ("no address", (("x-forwarded-for", "9.9.9.9"),), (0, 0)),
+        ("9" * 100, (), (0, 0)),
+        ("10.0.0.1", (("x-forwarded-for", "9.9.9.9, 10.0.0.2"),), (1, 0)),
+        ("10.0.0.1", (("x-forwarded-for", "10.0.0.2, 9.9.9.9"),), (0, 1)),
+        ("10.0.0.1", (("x-forwarded-for", "9.9.9.9:4711"),), (1, 0)),
+        ("10.0.0.1", (("x-forwarded-for", "unknown"),), (0, 1)),
+        ("10.0.0.1", (("forwarded", 'proto=https;for="[2620:fe::fe]:4711", for=10.0.0.2'),), (1, 0)),
+        ("10.0.0.1", (("forwarded", "for=_hidden"),), (0, 1)),
+        ("9.9.9.9", (("x-forwarded-for", "10.0.0.2"),), (1, 0)),
+    ],
+)
+def test_clients_are_on_the_internet_or_not(
+    client: str, headers: tuple[tuple[str, str], ...], networks: tuple[float, float]
+) -> None:
+    access = counted(change(PLAIN, client=client, request_headers=headers))
+
+    assert (access.public, access.private) == networks
+
+
 def test_weights_count() -> None:
     assert counted(change(PLAIN, weight=50.5)).anonymous[SUCCESS] == 50.5
 
@@ -154,7 +182,8 @@ COUNTS = st.lists(
     st.integers(0, 1 << 40).map(lambda n: n / 1024), min_size=len(CLASSES), max_size=len(CLASSES)
 )
 TIMES = st.integers(0, 1 << 33)
-ACCESSES = st.builds(Access, COUNTS, COUNTS, TIMES, TIMES, TIMES)
+WEIGHTS = st.integers(0, 1 << 40).map(lambda n: n / 1024)
+ACCESSES = st.builds(Access, COUNTS, COUNTS, TIMES, TIMES, TIMES, WEIGHTS, WEIGHTS)
 
 
 @given(ACCESSES, ACCESSES, ACCESSES)

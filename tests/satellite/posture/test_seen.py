@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
+
 from levo.satellite.posture import RULES, Proof, Severity
 from levo.satellite.posture.model import MAX_ALSO_AT
 from levo.satellite.posture.seen import Seen, finding_of
@@ -31,6 +33,20 @@ def test_times_are_those_of_what_showed_it() -> None:
     assert finding_of(RULES[0], Seen((one,), Severity.LOW, Proof.PROVEN, "")).last_seen_ns == 90 * 10**9
     found = finding_of(RULES[0], Seen((one,), Severity.LOW, Proof.PROVEN, "", last_s=60))
     assert (found.first_seen_ns, found.last_seen_ns) == (5, 61 * 10**9 - 1)
+
+
+def test_severity_is_a_step_less_where_nobody_on_the_internet_calls() -> None:
+    def severity(*networks: tuple[float, float], everywhere: bool = False) -> Severity:
+        made = tuple(
+            endpoint("GET /a", msgspec.structs.replace(access([9]), public=public, private=private))
+            for public, private in networks
+        )
+        seen = Seen(made, Severity.HIGH, Proof.PROVEN, "seen", everywhere=everywhere)
+        return finding_of(RULES[0], seen).severity
+
+    assert severity((0, 9)) is Severity.MEDIUM
+    assert severity((1, 9)) is severity((0, 0)) is severity((0, 9), (1, 9)) is Severity.HIGH
+    assert severity((0, 9), everywhere=True) is Severity.HIGH
 
 
 def test_weights_make_counts_estimates() -> None:

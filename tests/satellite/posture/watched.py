@@ -153,7 +153,7 @@ class Watched:
             Trace(
                 Origin("acme", environment, "shop", "sensor"), host, method, where.path, answer.status,
                 weight,
-                at, at + 1000, where.query, client or f"198.51.100.{number % 9 + 1}", tuple(sent.items()),
+                at, at + 1000, where.query, client or f"9.9.9.{number % 9 + 1}", tuple(sent.items()),
                 received, octets, content, identity=number.to_bytes(24),
             )
         )  # fmt: skip

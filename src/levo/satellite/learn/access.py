@@ -6,6 +6,7 @@ what matters here, so this is counted for all.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from functools import lru_cache
 from urllib.parse import unquote_plus
@@ -13,7 +14,7 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from levo.satellite.learn.auth import is_credential_cookie, is_credential_header, is_key_parameter
-from levo.satellite.learn.trace import Trace
+from levo.satellite.learn.trace import Fields, Trace
 
 SUCCESS, REDIRECT, DENIED, FAILED, BROKEN = range(5)
 """Classes of answers: 2xx, 3xx, 401 and 403, other 4xx, 5xx. The others are in no class."""
@@ -35,6 +36,10 @@ class Access(msgspec.Struct, array_like=True):
     """The latest one."""
     refused_s: int = 0
     """The latest 401 or 403 without one."""
+    public: float = 0.0
+    """Exchanges whose client has an address of the Internet, itself or as a proxy says …"""
+    private: float = 0.0
+    """… and those whose client has another one. Of the others the address is not known."""
 
     def count(self, kind: int, *, has_credential: bool, weight: float, end_ns: int) -> None:
         """Count an answer of the class *kind* for *weight* exchanges."""
@@ -49,6 +54,25 @@ class Access(msgspec.Struct, array_like=True):
         elif kind == DENIED:
             self.refused_s = max(self.refused_s, end_ns // SECOND_NS)
 
+    def count_client(self, address: str, headers: Fields, weight: float) -> None:
+        """Count whether a client with this *address* is on the Internet.
+
+        Behind a proxy the first address that a field of the request names counts. A client may invent one;
+        that only makes it one of the Internet, which is what is assumed where nothing is known.
+        """
+        is_public = _is_public(address)
+        if is_public is None:
+            return
+        if not is_public:
+            for name, value in headers:
+                if name == "x-forwarded-for" or name == "forwarded":
+                    is_public = _is_public(_first_hop(name, value)) is True
+                    break
+        if is_public:
+            self.public += weight
+        else:
+            self.private += weight
+
     def absorb(self, other: Access) -> None:
         """Add *other*, which is not changed."""
         for kind in range(WIDTH):
@@ -58,6 +82,8 @@ class Access(msgspec.Struct, array_like=True):
             self.let_in_since_s = min(self.let_in_since_s or other.let_in_since_s, other.let_in_since_s)
         self.let_in_s = max(self.let_in_s, other.let_in_s)
         self.refused_s = max(self.refused_s, other.refused_s)
+        self.public += other.public
+        self.private += other.private
 
     @property
     def total(self) -> float:
@@ -99,7 +125,34 @@ def answer_kind(trace: Trace, *, is_operation: bool = False) -> int:
     return kind
 
 
-def has_credential(headers: tuple[tuple[str, str], ...], query: str) -> bool:
+_LONGEST_ADDRESS = 64
+
+
+def _is_public(address: str) -> bool | None:
+    """Whether an IP address is one of the Internet; None if it is none."""
+    return _parsed(address) if 0 < len(address) <= _LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=1 << 13)
+def _parsed(address: str) -> bool | None:
+    try:
+        return ipaddress.ip_address(address.partition("%")[0]).is_global
+    except ValueError:
+        return None
+
+
+def _first_hop(name: str, value: str) -> str:
+    """Return the first address that ``X-Forwarded-For`` or ``Forwarded`` (RFC 7239) names."""
+    first = value.partition(",")[0].strip()
+    if name == "forwarded":
+        first = next((part for part in first.split(";") if part.strip().lower().startswith("for=")), "")
+        first = first.partition("=")[2].strip().strip('"')
+    if first.startswith("["):
+        return first[1:].partition("]")[0]
+    return first.partition(":")[0] if first.count(":") == 1 else first
+
+
+def has_credential(headers: Fields, query: str) -> bool:
     """Whether a request carries a credential of a form that is known, valid or not.
 
     As ``auth.schemes`` would find one, without saying which. *headers* are (lower-case name, value), *query*
@@ -156,6 +209,8 @@ def pack_access(access: Access) -> bytes:
             access.let_in_since_s,
             access.let_in_s,
             access.refused_s,
+            _short(access.public),
+            _short(access.private),
         )
     )
 

@@ -108,6 +108,7 @@ class EndpointFacts:
         duration_ns = end_ns - trace.start_ns
         count_exchange(self.traffic, minute, duration_ns=duration_ns, status=status, weight=weight)
         self.callers.add(caller)
+        self.access.count_client(trace.client, trace.request_headers, weight)
         if kind >= 0:
             has = has_credential(trace.request_headers, trace.query)
             if has or trace.request_head_whole:

@@ -60,6 +60,11 @@ class Endpoint:
         return self.access.anonymous[SUCCESS] + self.access.credential[SUCCESS]
 
     @property
+    def is_private(self) -> bool:
+        """Whether clients were seen, and none of them on the Internet."""
+        return self.access.private > 0 and not self.access.public
+
+    @property
     def authentication(self) -> Authentication:
         """What traffic says about who may call it."""
         return authentication_of(self.access)

@@ -17,6 +17,9 @@ def test_severity_follows_the_data(of: object, severity: str) -> None:
 def test_one_answer_with_a_credential_is_enough_and_other_data_needs_three() -> None:
     assert severities("AUTH-01", endpoint("GET /a", access([1]), fields=[KEY])) == ["critical"]
     assert severities("AUTH-01", endpoint("GET /a", access([2]), fields=[IBAN])) == []
+    objects = Sign("objects", IBAN.location, 3, 3)
+    assert severities("AUTH-01", endpoint("GET /a", access([1]), objects, fields=[IBAN])) == ["critical"]
+    assert severities("AUTH-01", endpoint("GET /a", access([0, 9]), objects, fields=[IBAN])) == []
 
 
 @pytest.mark.parametrize(

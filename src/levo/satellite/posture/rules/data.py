@@ -78,7 +78,7 @@ def _secret_in_answer(application: Application, settings: RuleSettings) -> Itera
         yield Seen(
             (endpoint,), Severity.CRITICAL if anonymous else Severity.HIGH, Proof.PROVEN,
             f"Successful answers hold {kinds(fields)}, which nobody but its owner should have.",
-            field.location, (Evidence("successes", endpoint.successes),),
+            field.location, (Evidence("successes", endpoint.successes),), everywhere=True,
         )  # fmt: skip
 
 
