@@ -17,9 +17,9 @@ from levo.satellite.learn.access import (
     SUCCESS,
     Access,
     answer_kind,
-    has_credential,
     joined_access,
     pack_access,
+    sender_of,
     unpack_access,
 )
 from levo.satellite.learn.auth import schemes
@@ -175,7 +175,7 @@ def test_a_credential_is_what_the_schemes_of_a_request_say(
 ) -> None:
     said = schemes(headers, read_query(query) if query else {}) != "none"
 
-    assert has_credential(tuple(headers), query) == said
+    assert sender_of(tuple(headers), query).has_credential == said
 
 
 COUNTS = st.lists(

@@ -11,6 +11,11 @@ IBAN = "DE89370400440532013000"
 TRACE = (
     "shop.Stock.find(Stock.java:17)\n\tat shop.Web.get(Web.java:42)\n\tat shop.Main.run(Main.java:9)\n" * 2
 )
+PYTHON_TRACE = b"Traceback (most recent call last):\n  File a, line 3\nKeyError"
+COOKIE = ("Set-Cookie", "session=abc; Path=/")
+GOOD_COOKIE = ("Set-Cookie", "session=abc; Path=/; HttpOnly; SameSite=Lax")
+ORIGIN = "Access-Control-Allow-Origin"
+CREDENTIALS = ("Access-Control-Allow-Credentials", "true")
 LAB = "lab.example"
 LAB_PATHS = ("probes", "racks", "fans", "lamps", "doors")
 
@@ -67,6 +72,13 @@ def _plain_profile(request: Request, _: re.Match[str]) -> Response:
     )
 
 
+def _failing(text: bytes) -> object:
+    def route(request: Request, _: re.Match[str]) -> Response:
+        return Response(500, text, "text/plain") if request.query else Response(body={"fine": True})
+
+    return route
+
+
 def _flaky(request: Request, _: re.Match[str]) -> Response:
     return Response(500, {"error": "later"}) if request.query else Response(body={"fine": True})
 
@@ -109,6 +121,16 @@ class Smells:
                 _locked(lambda match: _person(int(match[1]))),
                 _locked(lambda match: {"id": int(match[1])}),
             ),
+            "COOK-01": (
+                r"POST /enter",
+                _locked({"ok": True}, headers=(COOKIE,)),
+                _locked({"ok": True}, headers=(GOOD_COOKIE,)),
+            ),
+            "CORS-01": (
+                r"GET /widgets",
+                _locked({"n": 1}, headers=((ORIGIN, "null"), CREDENTIALS)),
+                _locked({"n": 1}, headers=((ORIGIN, "https://a.example"), CREDENTIALS)),
+            ),
             "CRED-01": (r"GET /export", _export, _locked({"rows": 2})),
             "CT-01": (r"POST /orders", _locked({"placed": True}), _json_only),
             "DATA-02": (r"GET /search", _locked({"hits": 1}), lambda *_: Response(400)),
@@ -128,17 +150,29 @@ class Smells:
                 lambda r,
                 _: Response(400, {"trace": "see 4711"}) if r.query else Response(body={"fine": True}),
             ),
+            "ERR-01 text": (r"GET /broken", _failing(PYTHON_TRACE), _failing(b"see 4711")),
+            "ERR-02": (r"GET /rows", _failing(b"SQLSTATE[42601]: near WHERE"), _failing(b"see 4711")),
             "EXP-01": (r"GET /actuator/env", _open({"profiles": ["live"]}), _locked({"profiles": ["live"]})),
             "EXP-02": (
                 r"GET /openapi\.json",
                 _open({"openapi": "3.1.0", "paths": {}}),
                 _locked({"openapi": "3.1.0", "paths": {}}),
             ),
+            "EXP-03": (
+                r"GET /pub/",
+                _locked(b"<html><head><title>Index of /pub/</title></head></html>", media="text/html"),
+                _locked(b"<html><head><title>Public</title></head></html>", media="text/html"),
+            ),
             "EXP-04": (r"TRACE /", _open(b"TRACE /", media="message/http"), lambda *_: Response(405)),
             "GRPC-01": (
                 r"POST /grpc\.reflection\.v1\.ServerReflection/ServerReflectionInfo",
                 _locked(b"\0\0\0\0\0", media="application/grpc"),
                 lambda *_: Response(404),
+            ),
+            "HDR-02": (
+                r"GET /about",
+                _locked({"n": 1}, headers=(("Server", "shopd/1.18.0"),)),
+                _locked({"n": 1}, headers=(("Server", "shopd"),)),
             ),
             "INV-02": (
                 r"GET /old",
@@ -190,6 +224,11 @@ def walk(watched: Watched, smells: Smells) -> None:
         )
         ask(f"GET /flaky{'?when=now' * (number % 2)}", BEARER)
         ask("GET /", BEARER)
+        ask("POST /enter", BEARER, {"a": 1})
+        for path in ("widgets", "pub/", "about"):
+            ask(f"GET /{path}", BEARER)
+        for path in ("broken", "rows"):
+            ask(f"GET /{path}{'?when=now' * (number % 6 == 5)}", BEARER)
         ask("POST /imports", BEARER, {"url": f"https://files.example/{number}"})
         ask("POST /orders", BEARER, {"chair": 1})
         grpc = {**BEARER, "Content-Type": "application/grpc"}
@@ -226,16 +265,22 @@ EXPECTED = {
     "AUTH-08": [("high", "GET /stock", "")],
     "AUTH-09": [("low", LAB, "")],
     "BOLA-03": [("info", "GET /accounts/{accountId}", "segment 2")],
+    "COOK-01": [("low", "shop.example", "HttpOnly"), ("low", "shop.example", "SameSite")],
+    "CORS-01": [("medium", "shop.example", "null")],
     "CRED-01": [("high", "GET /export", "api_key")],
     "CT-01": [("info", "POST /orders", "application/x-www-form-urlencoded")],
     "DATA-02": [("medium", "GET /search", "email")],
     "DATA-03": [("high", "GET /staff", "response-body:200:*/password")],
     "DATA-05": [("low", "GET /people", "")],
     "ERR-01": [("medium", "GET /crash", "trace")],
+    "ERR-01 text": [("medium", "GET /broken", "")],
+    "ERR-02": [("medium", "GET /rows", "")],
     "EXP-01": [("high", "GET /actuator/env", "")],
     "EXP-02": [("info", "GET /openapi.json", "")],
+    "EXP-03": [("medium", "GET /pub/", "")],
     "EXP-04": [("medium", "shop.example", "TRACE")],
     "GRPC-01": [("low", "shop.example", "")],
+    "HDR-02": [("info", "shop.example", "")],
     "INV-02": [("low", "GET /old", "deprecation")],
     "INV-02 hint": [("info", "shop.example", "v1")],
     "LIM-02": [("low", "GET /events", "")],

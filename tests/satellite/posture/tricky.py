@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 from tests.satellite.posture.watched import BEARER, DENIED, NOT_FOUND, Request, Response, Routes, Watched
 
@@ -104,6 +105,13 @@ ROUTES: Routes = {  # type: ignore[assignment]
     r"GET /broken": lambda request, _: (
         Response(503) if "x=1" in request.query else Response(200, {"fine": True})
     ),
+    r"GET /echo": lambda request, _: (
+        Response(400, f"no {unquote(request.query)}".encode(), "text/plain")
+        if request.query
+        else Response(200, {"fine": True})
+    ),
+    r"GET /releases": _always(b"<html><title>Index of our releases</title></html>", media="text/html"),
+    r"GET /form": _always({"ok": True}, headers=(("Set-Cookie", "csrf_token=a; SameSite=Strict"),)),
     r"OPTIONS /.*": _always(None, 204),
     r"HEAD /.*": _always(None, 200),
     r".* /missing/.*": lambda *_: NOT_FOUND,
@@ -144,6 +152,9 @@ def walk(watched: Watched) -> None:
         ask("GET /admin/app.js")
         ask(f"GET /files/{number + 5}?signature=0123456789abcdef{number}")
         ask(f"GET /broken?x={number % 8}")
+        ask(f"GET /echo{'?q=SQLSTATE[42601]: ORA-00933: ' * (number % 3)}".replace(" ", "%20"))
+        ask("GET /releases")
+        ask("GET /form")
         ask("OPTIONS /me/orders", {"Origin": "https://shop.example"})
         ask("HEAD /me/orders")
         ask(f"GET /missing/{number}")

@@ -100,7 +100,7 @@ class Watched:
                 octets = response.body if isinstance(response.body, bytes) else orjson.dumps(response.body)
                 if response.body is None:
                     octets = b""
-                self.send_response(response.status)
+                self.send_response_only(response.status)  # no Server, no Date
                 if octets:
                     self.send_header("Content-Type", response.media)
                 self.send_header("Content-Length", str(len(octets)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 import msgspec
@@ -41,6 +42,9 @@ class Access(msgspec.Struct, array_like=True):
     private: float = 0.0
     """… and those whose client has another one. Of the others the address is not known."""
 
+    marks: dict[str, float] = msgspec.field(default_factory=dict)
+    """Exchanges by what their answers showed (``learn.marks``), those that did."""
+
     def count(self, kind: int, *, has_credential: bool, weight: float, end_ns: int) -> None:
         """Count an answer of the class *kind* for *weight* exchanges."""
         if has_credential:
@@ -54,21 +58,16 @@ class Access(msgspec.Struct, array_like=True):
         elif kind == DENIED:
             self.refused_s = max(self.refused_s, end_ns // SECOND_NS)
 
-    def count_client(self, address: str, headers: Fields, weight: float) -> None:
+    def count_client(self, address: str, hop: str, weight: float) -> None:
         """Count whether a client with this *address* is on the Internet.
 
-        Behind a proxy the first address that a field of the request names counts. A client may invent one;
-        that only makes it one of the Internet, which is what is assumed where nothing is known.
+        Behind a proxy the first address that it names counts, which *hop* is (:func:`sender_of`). A client
+        may invent one; that only makes it one of the Internet, which is assumed where nothing is known.
         """
         is_public = _is_public(address)
         if is_public is None:
             return
-        if not is_public:
-            for name, value in headers:
-                if name == "x-forwarded-for" or name == "forwarded":
-                    is_public = _is_public(_first_hop(name, value)) is True
-                    break
-        if is_public:
+        if is_public or (hop and _is_public(hop)):
             self.public += weight
         else:
             self.private += weight
@@ -82,6 +81,8 @@ class Access(msgspec.Struct, array_like=True):
             self.let_in_since_s = min(self.let_in_since_s or other.let_in_since_s, other.let_in_since_s)
         self.let_in_s = max(self.let_in_s, other.let_in_s)
         self.refused_s = max(self.refused_s, other.refused_s)
+        for name, exchanges in other.marks.items():
+            self.marks[name] = self.marks.get(name, 0.0) + exchanges
         self.public += other.public
         self.private += other.private
 
@@ -130,7 +131,7 @@ _LONGEST_ADDRESS = 64
 
 def _is_public(address: str) -> bool | None:
     """Whether an IP address is one of the Internet; None if it is none."""
-    return _parsed(address) if 0 < len(address) <= _LONGEST_ADDRESS else None
+    return _parsed(address) if 0 < len(address) <= _LONGEST_ADDRESS else None  # longer: not to be remembered
 
 
 @lru_cache(maxsize=1 << 13)
@@ -152,28 +153,60 @@ def _first_hop(name: str, value: str) -> str:
     return first.partition(":")[0] if first.count(":") == 1 else first
 
 
-def has_credential(headers: Fields, query: str) -> bool:
-    """Whether a request carries a credential of a form that is known, valid or not.
+class Sender(NamedTuple):
+    """What the fields of a request say about who sent it."""
 
-    As ``auth.schemes`` would find one, without saying which. *headers* are (lower-case name, value), *query*
-    is as sent.
-    """
+    has_credential: bool
+    """It carries a credential of a form that is known, valid or not: as ``auth.schemes`` would find one."""
+    hop: str
+    """The first address that a proxy names; empty if none does."""
+
+
+_CREDENTIAL, _COOKIE, _HOP = 1, 2, 3
+
+
+class _Fields(dict[str, int]):
+    """What header fields are by their name, remembered: quicker than any other way to ask."""
+
+    def __missing__(self, name: str) -> int:
+        kind = {"cookie": _COOKIE, "x-forwarded-for": _HOP, "forwarded": _HOP}.get(name, 0)
+        if is_credential_header(name):
+            kind = _CREDENTIAL
+        if len(self) >= 1 << 12:
+            self.clear()
+        self[name] = kind
+        return kind
+
+
+_FIELDS = _Fields()
+_UNKNOWN = Sender(False, "")
+_KNOWN = Sender(True, "")
+
+
+def sender_of(headers: Fields, query: str) -> Sender:
+    """Return who sent a request: *headers* are (lower-case name, value), *query* is as sent."""
+    has, hop = False, ""
     for name, value in headers:
-        if _is_field(name):
+        kind = _FIELDS[name]
+        if kind == _CREDENTIAL:
+            has = True
+        elif kind == _COOKIE:
+            has = has or _has_session(value)
+        elif kind == _HOP and not hop:
+            hop = _first_hop(name, value)
+    if not has and "=" in query:
+        has = _has_key(query)
+    if hop:
+        return Sender(has, hop)
+    return _KNOWN if has else _UNKNOWN
+
+
+def _has_key(query: str) -> bool:
+    for pair in query.split("&"):
+        name, is_pair, _ = pair.partition("=")
+        if is_pair and _is_key(name):
             return True
-        if name == "cookie" and _has_session(value):
-            return True
-    if "=" in query:
-        for pair in query.split("&"):
-            name, is_pair, _ = pair.partition("=")
-            if is_pair and _is_key(name):
-                return True
     return False
-
-
-@lru_cache(maxsize=1 << 12)
-def _is_field(name: str) -> bool:
-    return is_credential_header(name)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -200,7 +233,7 @@ _decode = msgspec.msgpack.Decoder(Access).decode
 
 def pack_access(access: Access) -> bytes:
     """Return the stored form: MessagePack, whole numbers as such. Empty where nothing was counted."""
-    if not access.total:
+    if access == _NOTHING:
         return b""
     return _encode(
         (
@@ -211,8 +244,12 @@ def pack_access(access: Access) -> bytes:
             access.refused_s,
             _short(access.public),
             _short(access.private),
+            {name: _short(access.marks[name]) for name in sorted(access.marks)},
         )
     )
+
+
+_NOTHING = Access()
 
 
 def _short(count: float) -> float:

@@ -49,6 +49,10 @@ class Endpoint:
         """Return the signs of one name."""
         return [sign for sign in self.signs if sign.name == name]
 
+    def marked(self, name: str) -> float:
+        """Return how many exchanges have a mark (``learn.marks``)."""
+        return self.access.marks.get(name, 0.0)
+
     @property
     def anonymous(self) -> float:
         """Successes without a credential."""
