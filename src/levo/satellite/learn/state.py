@@ -7,8 +7,10 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from levo.satellite.learn.access import Access, answer_kind, sender_of
 from levo.satellite.learn.callers import Callers, Hashed, hashed_caller
 from levo.satellite.learn.knowledge import UNREAD, learn_messages
+from levo.satellite.learn.marks import marks_of
 from levo.satellite.learn.naming import Application, NameRule
 from levo.satellite.learn.operations import parts_of
 from levo.satellite.learn.paths.operation_names import names_of
@@ -76,6 +78,8 @@ class EndpointFacts:
     traffic: TrafficByMinute = field(default_factory=dict)
     callers: Callers = field(default_factory=Callers)
     knowledge: Knowledge = field(default_factory=Knowledge)
+    access: Access = field(default_factory=Access)
+    """Of all exchanges, looked into or not."""
 
     def add(self, other: EndpointFacts) -> None:
         """Take in *other*, which is about other traces of the same endpoint and is not changed."""
@@ -90,9 +94,13 @@ class EndpointFacts:
         merge_traffic(self.traffic, other.traffic)
         self.callers.absorb(other.callers)
         self.knowledge.absorb(other.knowledge)
+        self.access.absorb(other.access)
 
-    def add_trace(self, trace: Trace, caller: Hashed, minute: int) -> None:
-        """Count one trace, which came from *caller* and ended in *minute*, counted from the Unix epoch."""
+    def add_trace(self, trace: Trace, caller: Hashed, minute: int, kind: int) -> None:
+        """Count one trace, which came from *caller* and ended in *minute*, counted from the Unix epoch.
+
+        *kind* is the class of its answer (``learn.access``).
+        """
         weight, end_ns, status = counted_weight(trace.weight), trace.end_ns, trace.status
         if not self.traces or end_ns < self.first_seen_ns:
             self.first_seen_ns = end_ns
@@ -105,6 +113,14 @@ class EndpointFacts:
         duration_ns = end_ns - trace.start_ns
         count_exchange(self.traffic, minute, duration_ns=duration_ns, status=status, weight=weight)
         self.callers.add(caller)
+        access, sender = self.access, sender_of(trace.request_headers, trace.query)
+        access.count_client(trace.client, sender.hop, weight)
+        for mark in marks_of(trace):
+            access.marks[mark] = access.marks.get(mark, 0.0) + weight
+        if kind >= 0:
+            has = sender.has_credential
+            if has or trace.request_head_whole:
+                access.count(kind, has_credential=has, weight=weight, end_ns=end_ns)
 
 
 MINUTE_NS = 60 * 10**9
@@ -284,7 +300,7 @@ def _learn_part(
     facts = state.endpoints.get(endpoint)  # type: ignore[call-overload]
     if facts is None:
         facts = state.endpoints[EndpointKey(*endpoint)] = EndpointFacts()
-    facts.add_trace(trace, caller, minute)
+    facts.add_trace(trace, caller, minute, answer_kind(trace, is_operation=bool(keys)))
     if keys and names is not None:
         names.has_operations = True
     if settings.budget is None or settings.budget.wants(scope, place, trace, paths):
