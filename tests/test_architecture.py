@@ -24,6 +24,7 @@ SATELLITE = {
     "store.userdata": ("levo.errors",),
     "store": (*SHARED, *(f"levo.satellite.{name}" for name in ("learn", "queue", "openapi"))),
     "catalog": (*SHARED, *(f"levo.satellite.{name}" for name in ("learn", "openapi", "store"))),
+    "posture": (*SHARED, *(f"levo.satellite.{name}" for name in ("learn", "openapi", "store"))),
     "alerts": (*SHARED, *(f"levo.satellite.{name}" for name in ("catalog", "rfc3339", "store"))),
     "access": (*SHARED, *(f"levo.satellite.{name}" for name in ("receive", "store"))),
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from levo.satellite.learn.access import Access, answer_kind, has_credential
 from levo.satellite.learn.callers import Callers, Hashed, hashed_caller
 from levo.satellite.learn.knowledge import UNREAD, learn_messages
 from levo.satellite.learn.naming import Application, NameRule
@@ -72,6 +73,8 @@ class EndpointFacts:
     traffic: TrafficByMinute = field(default_factory=dict)
     callers: Callers = field(default_factory=Callers)
     knowledge: Knowledge = field(default_factory=Knowledge)
+    access: Access = field(default_factory=Access)
+    """Of all exchanges, looked into or not."""
 
     def add(self, other: EndpointFacts) -> None:
         """Take in *other*, which is about other traces of the same endpoint and is not changed."""
@@ -86,9 +89,13 @@ class EndpointFacts:
         merge_traffic(self.traffic, other.traffic)
         self.callers.absorb(other.callers)
         self.knowledge.absorb(other.knowledge)
+        self.access.absorb(other.access)
 
-    def add_trace(self, trace: Trace, caller: Hashed, minute: int) -> None:
-        """Count one trace, which came from *caller* and ended in *minute*, counted from the Unix epoch."""
+    def add_trace(self, trace: Trace, caller: Hashed, minute: int, kind: int) -> None:
+        """Count one trace, which came from *caller* and ended in *minute*, counted from the Unix epoch.
+
+        *kind* is the class of its answer (``learn.access``).
+        """
         weight, end_ns, status = counted_weight(trace.weight), trace.end_ns, trace.status
         if not self.traces or end_ns < self.first_seen_ns:
             self.first_seen_ns = end_ns
@@ -101,6 +108,10 @@ class EndpointFacts:
         duration_ns = end_ns - trace.start_ns
         count_exchange(self.traffic, minute, duration_ns=duration_ns, status=status, weight=weight)
         self.callers.add(caller)
+        if kind >= 0:
+            has = has_credential(trace.request_headers, trace.query)
+            if has or trace.request_head_whole:
+                self.access.count(kind, has_credential=has, weight=weight, end_ns=end_ns)
 
 
 MINUTE_NS = 60 * 10**9
@@ -278,7 +289,7 @@ def _learn_part(
     facts = state.endpoints.get(endpoint)
     if facts is None:
         facts = state.endpoints[endpoint] = EndpointFacts()
-    facts.add_trace(trace, caller, minute)
+    facts.add_trace(trace, caller, minute, answer_kind(trace, is_operation=bool(keys)))
     if keys and names is not None:
         names.has_operations = True
     if settings.budget is None or settings.budget.wants(endpoint, trace, paths):

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from levo.satellite.learn.sensitive import KINDS
+from levo.satellite.learn.signs import pack_signs, signs_of
 from levo.satellite.openapi import Operation
 from levo.satellite.openapi.document import SensitiveField, sensitive_fields
 from levo.satellite.store.learned import read_operations_of
 
-RULES = 1
-"""Grows with each change of the code that recognizes sensitive data in what is stored."""
+RULES = 2
+"""Grows with each change of the code that recognizes sensitive data, or signs, in what is stored."""
 _IN_MEMORY = 20
 """Endpoints whose messages are in memory at once."""
 _LOOKED = "looked"
@@ -146,7 +147,15 @@ class SensitiveTable:
             for identity, operation in read_operations_of(
                 self._connection, endpoints[at : at + _IN_MEMORY], self._key
             ):
-                if self._store(identity, known_fields(operation)):
+                news = self._store(identity, known_fields(operation))
+                signs = pack_signs(signs_of(operation.knowledge))
+                news |= (
+                    self._connection.execute(
+                        "UPDATE endpoint SET signs = ? WHERE id = ? AND signs != ?", (signs, identity, signs)
+                    ).rowcount
+                    > 0
+                )
+                if news:
                     (name,) = self._connection.execute(
                         "SELECT organization FROM endpoint WHERE id = ?", (identity,)
                     ).fetchone()

@@ -1,0 +1,32 @@
+"""What traffic says about weaknesses: rules over what was learned. Pure: the same state, the same findings."""
+
+from levo.satellite.posture.evaluate import evaluate
+from levo.satellite.posture.facts import Facts, read_facts
+from levo.satellite.posture.model import (
+    Authentication,
+    Evidence,
+    Finding,
+    FindingClass,
+    Place,
+    Proof,
+    Rule,
+    Severity,
+)
+from levo.satellite.posture.rules import RULES
+from levo.satellite.posture.settings import PostureSettings
+
+__all__ = [
+    "RULES",
+    "Authentication",
+    "Evidence",
+    "Facts",
+    "Finding",
+    "FindingClass",
+    "Place",
+    "PostureSettings",
+    "Proof",
+    "Rule",
+    "Severity",
+    "evaluate",
+    "read_facts",
+]
