@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -14,7 +15,9 @@ from levo.satellite.catalog.sensitive import sensitive_of
 from levo.satellite.catalog.sensors import sensor_view
 from levo.satellite.catalog.series import EVERYTHING, RANGES, TrafficSeries, read_series
 from levo.satellite.catalog.ttl_cache import TtlCache
+from levo.satellite.learn.authentication import authentication_of
 from levo.satellite.learn.paths.explain import explain
+from levo.satellite.query import ENDPOINTS
 from levo.satellite.readiness import Cause, Readiness
 from levo.satellite.store import CatalogReader, EndpointFilter
 from levo.satellite.store.traffic import WHOLE_CATALOG
@@ -95,14 +98,19 @@ class Pages(CatalogPages):
 
     def _catalog(self, request: Request) -> Response:
         query = request.query_params
-        parameters.only(query, *parameters.FILTERS, "q", "sort", "offset", "new", "unseen", "review", "said")
+        parameters.only(query, *parameters.CATALOG, "offset", "said")
         now_ns = self._renderer.clock_ns()
         archive_ns = self._catalogs.archive_ns
+        box, wrong = parameters.filter_box(query, ENDPOINTS)
+        if wrong:
+            query = QueryParams({name: value for name, value in query.items() if name != "filter"})
         wanted = parameters.endpoint_filter(query, now_ns, archive_ns, hide_archived=True)
         offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
         sort = parameters.sort_order(query)
         reader = self._catalogs.reader(request)
-        total, rows = reader.endpoints(wanted, sort=sort, limit=PAGE_ROWS, offset=offset)
+        total, rows = (
+            (0, []) if wrong else reader.endpoints(wanted, sort=sort, limit=PAGE_ROWS, offset=offset)
+        )
         renamed = self._decisions.renamed()
         kept = {name: value for name, value in query.items() if value and name not in ("offset", "said")}
         return self._renderer.page(
@@ -115,6 +123,9 @@ class Pages(CatalogPages):
             page_rows=PAGE_ROWS,
             sort=sort,
             wanted=wanted,
+            box=box,
+            wrong=wrong,
+            authentication=lambda row: authentication_of(row.access),
             kept=kept,
             query=link(kept)[1:],
             filtered=wanted != EndpointFilter(seen_ns=archive_ns),

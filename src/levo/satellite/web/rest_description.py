@@ -10,12 +10,14 @@ from starlette.routing import Route
 
 from levo import __version__
 from levo.satellite.catalog.series import RANGES
-from levo.satellite.store.reader import REVIEWS, SORTS, STATUS_CLASSES
+from levo.satellite.query.parse import MAX_CHARACTERS
+from levo.satellite.store.reader import AUTHENTICATIONS, REVIEWS, SORTS, STATUS_CLASSES
 from levo.satellite.web import parameters
 from levo.satellite.web.json_body import etagged
 from levo.satellite.web.triage import ENDPOINT_KINDS, VERDICT_KINDS
 
 _TEXT = {"type": "string", "maxLength": parameters.MAX_CHARACTERS}
+_FILTER = {"type": "string", "maxLength": MAX_CHARACTERS}
 _PLACE = ("organization", "environment", "application")
 _DECISION = {
     "type": "object",
@@ -69,8 +71,10 @@ def rest_description() -> dict[str, Any]:
     table = [whole, *paging]
     place = [_query(name, _TEXT) for name in _PLACE]
     endpoint_query = [
-        *(_query(name, _TEXT) for name in parameters.FILTERS if name != "status"),
+        _query("filter", _FILTER, "In the filter language: docs/reference/filters.md."),
+        *(_query(name, _TEXT) for name in parameters.FILTERS if name not in ("status", "auth")),
         _query("status", {"enum": list(STATUS_CLASSES)}),
+        _query("auth", {"enum": list(AUTHENTICATIONS)}),
         _query("q", _TEXT),
         _query("new", {"enum": list(parameters.NEW)}),
         _query(

@@ -307,7 +307,7 @@
       if (Date.now() - prefix < 1200 && places[event.key]) { location.assign(places[event.key]); return; }
       if (event.key === "g") prefix = Date.now();
       else if (event.key === "?") document.getElementById("keys").showModal();
-      else if (event.key === "/" && filters) { event.preventDefault(); filters.elements.q.focus(); filters.elements.q.select(); }
+      else if (event.key === "/" && filters) { event.preventDefault(); filters.elements.filter.focus(); filters.elements.filter.select(); }
       else if (event.key === "j" || event.key === "k") {
         const rows = Array.from(document.querySelectorAll("[data-row]"));
         const at = rows.indexOf(document.activeElement);
