@@ -1,4 +1,4 @@
-"""Who was let in: answers by their class, with and without a credential. Of every exchange, never of a sample.
+"""Who was let in: answers by their class, with and without a credential. Of every exchange, not of a sample.
 
 What is looked into (``state.BodyBudget``) is a part of what comes; one anonymous success among thousands is
 what matters here, so this is counted for all.
@@ -23,14 +23,16 @@ SECOND_NS = 10**9
 
 
 class Access(msgspec.Struct, array_like=True):
-    """Counts of one place. Numbers add, times are the latest; seconds since the Unix epoch, 0 is never."""
+    """Counts of one place. Numbers add; times are in seconds since the Unix epoch, 0 is never."""
 
     anonymous: list[float] = msgspec.field(default_factory=lambda: [0.0] * WIDTH)
     """Exchanges without a credential, by class."""
     credential: list[float] = msgspec.field(default_factory=lambda: [0.0] * WIDTH)
     """Exchanges with one. Whether it was valid only the answer tells."""
+    let_in_since_s: int = 0
+    """The first success without a credential."""
     let_in_s: int = 0
-    """The latest success without a credential."""
+    """The latest one."""
     refused_s: int = 0
     """The latest 401 or 403 without one."""
 
@@ -41,7 +43,9 @@ class Access(msgspec.Struct, array_like=True):
             return
         self.anonymous[kind] += weight
         if kind == SUCCESS:
-            self.let_in_s = max(self.let_in_s, end_ns // SECOND_NS)
+            end_s = end_ns // SECOND_NS
+            self.let_in_s = max(self.let_in_s, end_s)
+            self.let_in_since_s = min(self.let_in_since_s or end_s, end_s)
         elif kind == DENIED:
             self.refused_s = max(self.refused_s, end_ns // SECOND_NS)
 
@@ -50,6 +54,8 @@ class Access(msgspec.Struct, array_like=True):
         for kind in range(WIDTH):
             self.anonymous[kind] += other.anonymous[kind]
             self.credential[kind] += other.credential[kind]
+        if other.let_in_since_s:
+            self.let_in_since_s = min(self.let_in_since_s or other.let_in_since_s, other.let_in_since_s)
         self.let_in_s = max(self.let_in_s, other.let_in_s)
         self.refused_s = max(self.refused_s, other.refused_s)
 
@@ -142,6 +148,7 @@ def pack_access(access: Access) -> bytes:
         (
             [_short(count) for count in access.anonymous],
             [_short(count) for count in access.credential],
+            access.let_in_since_s,
             access.let_in_s,
             access.refused_s,
         )

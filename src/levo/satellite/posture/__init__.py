@@ -1,4 +1,4 @@
-"""What traffic says about weaknesses: rules over what was learned. Pure: the same state, the same findings."""
+"""What traffic says about weaknesses: rules over what was learned. The same state has the same findings."""
 
 from levo.satellite.posture.evaluate import evaluate
 from levo.satellite.posture.facts import Facts, read_facts

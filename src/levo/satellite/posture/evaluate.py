@@ -8,11 +8,12 @@ from dataclasses import replace
 from levo.satellite.posture.facts import Facts
 from levo.satellite.posture.model import Finding, Proof, Rule, Severity
 from levo.satellite.posture.rules import RULES
-from levo.satellite.posture.settings import PostureSettings, RuleSettings
+from levo.satellite.posture.seen import finding_of
+from levo.satellite.posture.settings import DEFAULT_SETTINGS, PostureSettings, RuleSettings
 
 
 def evaluate(
-    facts: Facts, settings: PostureSettings = PostureSettings(), rules: Sequence[Rule] = RULES
+    facts: Facts, settings: PostureSettings = DEFAULT_SETTINGS, rules: Sequence[Rule] = RULES
 ) -> list[Finding]:
     """Return what *rules* find in *facts*: most severe first, then by rule and place.
 
@@ -24,8 +25,7 @@ def evaluate(
         if not chosen.enabled:
             continue
         for application in facts.applications:
-            for finding in rule.check(application, chosen):
-                found.append(_weighted(finding, chosen))
+            found += [_weighted(finding_of(rule, seen), chosen) for seen in rule.check(application, chosen)]
     return sorted(found, key=_order)
 
 

@@ -46,6 +46,10 @@ class Endpoint:
     sensitive: tuple[SensitiveData, ...] = ()
     signs: tuple[Sign, ...] = ()
 
+    def signs_called(self, name: str) -> list[Sign]:
+        """Return the signs of one name."""
+        return [sign for sign in self.signs if sign.name == name]
+
     @property
     def anonymous(self) -> float:
         """Successes without a credential."""

@@ -11,6 +11,7 @@ from levo.satellite.learn.authentication import Authentication as Authentication
 
 if TYPE_CHECKING:
     from levo.satellite.posture.facts import Application
+    from levo.satellite.posture.seen import Seen
     from levo.satellite.posture.settings import RuleSettings
 
 
@@ -115,7 +116,8 @@ class Finding:
 
 
 MAX_ALSO_AT = 50
-Check = Callable[["Application", "RuleSettings"], Iterable[Finding]]
+Check = Callable[["Application", "RuleSettings"], Iterable["Seen"]]
+"""A pure function: what a rule sees in the endpoints of one application."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,3 +24,6 @@ class PostureSettings:
     """Of all rules, by id; those that are missing are as their rule says."""
 
     rules: Mapping[str, RuleSettings] = field(default_factory=dict)
+
+
+DEFAULT_SETTINGS = PostureSettings()
