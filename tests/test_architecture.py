@@ -29,7 +29,11 @@ SATELLITE = {
         *(f"levo.satellite.{name}" for name in ("learn", "openapi", "posture", "query", "store")),
     ),
     "posture": (*SHARED, *(f"levo.satellite.{name}" for name in ("learn", "openapi", "store"))),
-    "alerts": (*SHARED, *(f"levo.satellite.{name}" for name in ("catalog", "rfc3339", "store"))),
+    "findings": (*SHARED, *(f"levo.satellite.{name}" for name in ("posture", "query", "rfc3339", "store"))),
+    "alerts": (
+        *SHARED,
+        *(f"levo.satellite.{name}" for name in ("catalog", "findings", "rfc3339", "store")),
+    ),
     "access": (*SHARED, *(f"levo.satellite.{name}" for name in ("receive", "store"))),
 }
 """From what is stored to what is decided on it: none of these rooms knows pages or REST, which read them."""

@@ -8,6 +8,9 @@ from typing import NamedTuple
 from levo.satellite.query.expression import AllOf, Expression, Not, Term, Word
 from levo.satellite.query.fields import FIRST_STATUS, Fields, number, status_range
 
+NOW_NS = "CAST((julianday('now') - 2440587.5) * 86400000000000 AS INTEGER)"
+"""The time of day, in nanoseconds since the Unix epoch."""
+
 
 class Condition(NamedTuple):
     """A condition and the values of its question marks."""
@@ -53,6 +56,19 @@ def text(column: str) -> Column:
                 parts.append(f"{column} = ? COLLATE NOCASE")
                 values.append(value)
         return Condition(" OR ".join(parts), values)
+
+    return compare
+
+
+def listed(column: str) -> Column:
+    """A field whose values are in the text *column*, joined by commas."""
+
+    def compare(term: Term) -> Condition:
+        parts = (f"',' || {column} || ',' LIKE ? ESCAPE '\\'" for _ in term.values)
+        found: list[str | int | float] = [
+            f"%,{'%'.join(map(_escaped, value.split('*')))},%" for value in term.values
+        ]
+        return Condition(" OR ".join(parts), found)
 
     return compare
 

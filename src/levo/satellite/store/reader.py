@@ -837,7 +837,7 @@ def _callers_in(registers: bytes) -> int:
     return Callers(registers).estimate()
 
 
-_NOW_NS = "CAST(unixepoch('now', 'subsec') * 1000000000 AS INTEGER)"
+_NOW_NS = filters.NOW_NS
 _AGE = f"(({_NOW_NS} - {{}}) / 1000000000.0)"
 _OF_FINDINGS = (
     "id IN (SELECT endpoint FROM userdata.finding WHERE state IN ('open', 'reopened')"
