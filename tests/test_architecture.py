@@ -32,7 +32,7 @@ SATELLITE = {
     "findings": (*SHARED, *(f"levo.satellite.{name}" for name in ("posture", "query", "rfc3339", "store"))),
     "alerts": (
         *SHARED,
-        *(f"levo.satellite.{name}" for name in ("catalog", "findings", "rfc3339", "store")),
+        *(f"levo.satellite.{name}" for name in ("catalog", "findings", "query", "rfc3339", "store")),
     ),
     "access": (*SHARED, *(f"levo.satellite.{name}" for name in ("receive", "store"))),
 }

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.catalog.changes import Change
@@ -316,16 +316,6 @@ def derived_routes(catalogs: Catalogs) -> list[Route]:
         Route("/api/sensitive", sensitive),
         Route("/api/changes", changes),
     ]
-
-
-def moved_routes() -> list[Route]:
-    """Return the paths of an earlier version, which send callers on with their query; not described."""
-
-    def findings(request: Request) -> Response:
-        query = request.url.query
-        return RedirectResponse("/api/sensitive" + (f"?{query}" if query else ""), 308)
-
-    return [Route("/api/findings", findings)]
 
 
 def rest_routes(catalogs: Catalogs, clock_ns: Callable[[], int] = time.time_ns) -> list[Route]:

@@ -226,12 +226,17 @@ class Findings(Subject):
     ) -> tuple[int, list[KeptFinding]]:
         """Return how many findings pass *wanted*, and some of them, the worst first."""
         where, values = _where(wanted, organization)
-        (total,) = self._database.rows(f"SELECT count(*) FROM finding WHERE {where}", *values)[0]
+        total = self.count(wanted, organization)
         rows = self._database.rows(
             f"SELECT {_COLUMNS} FROM finding WHERE {where} ORDER BY {_ORDER} LIMIT ? OFFSET ?",
             *values, limit, offset,
         )  # fmt: skip
-        return int(total), [KeptFinding(*row) for row in rows]
+        return total, [KeptFinding(*row) for row in rows]
+
+    def count(self, wanted: Expression = EVERYTHING, organization: str = "") -> int:
+        """Return how many findings pass *wanted*."""
+        where, values = _where(wanted, organization)
+        return int(self._database.rows(f"SELECT count(*) FROM finding WHERE {where}", *values)[0][0])
 
     def each(self, wanted: Expression = EVERYTHING, organization: str = "") -> Iterator[KeptFinding]:
         """Yield all findings that pass *wanted* now, in the same order, a batch in memory at a time."""

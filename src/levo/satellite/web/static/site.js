@@ -299,7 +299,7 @@
     for (const button of document.querySelectorAll("[data-palette]")) button.addEventListener("click", open);
 
     let prefix = 0;
-    const places = { o: "/", c: "/catalog", s: "/sensitive", h: "/changes", e: "/encrypted", r: "/reference", n: "/sensors" };
+    const places = { o: "/", c: "/catalog", p: "/posture", s: "/sensitive", h: "/changes", e: "/encrypted", r: "/reference", n: "/sensors" };
     document.addEventListener("keydown", (event) => {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); open(); return; }
       if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea") || document.querySelector("dialog[open]")) return;
