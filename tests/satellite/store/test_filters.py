@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -86,10 +87,8 @@ def test_every_field_has_a_column() -> None:
 def test_latencies_of_the_last_week(tmp_path: Path) -> None:
     now = time.time_ns()
     timed = [
-        msgspec.structs.replace(
-            trace("/", host=host, end_ns=end_ns), start_ns=end_ns - milliseconds * 1_000_000
-        )
-        for host, end_ns, milliseconds in (
+        msgspec.structs.replace(trace("/", host=host, end_ns=end_ns), start_ns=end_ns - latency * 1_000_000)
+        for host, end_ns, latency in (
             *(("fast.example", now - DAY, 5) for _ in range(30)),
             *(("slow.example", now - DAY, 400) for _ in range(30)),
             *(("uneven.example", now - DAY, each) for each in (*[5] * 24, *[900] * 6)),

@@ -251,20 +251,17 @@ class AlertDetector:
         alerts = []
         for each in self._findings.each(_ALERTING):
             place = f"{each.method} {each.path}".strip() or each.host or "a host without a name"
-            text = (
-                f"{SEVERITIES[each.rank]}: {each.title} at {place} of {each.application} ({each.environment})"
-            )
+            what = f"{SEVERITIES[each.rank]}: {each.title} at {place} of {each.application}"
+            text = f"{what} ({each.environment})"
             if each.decided and 0 < each.decided_until_ns <= now_ns:
-                subject = f"{each.id} {each.decision}"
-                alerts.append(
-                    NewAlert(ACCEPTANCE_EXPIRED, subject, f"No longer accepted, {text}", each.endpoint)
-                )
+                kind, subject, news = ACCEPTANCE_EXPIRED, f"{each.id} {each.decision}", "No longer accepted"
             elif each.state == "reopened":
-                alerts.append(
-                    NewAlert(FINDING_REOPENED, f"{each.id} {each.since_ns}", f"Back, {text}", each.endpoint)
-                )
+                kind, subject, news = FINDING_REOPENED, f"{each.id} {each.since_ns}", "Back"
             elif not each.decided and each.rank >= _HIGH:
-                alerts.append(NewAlert(NEW_FINDING, each.id, f"New finding, {text}", each.endpoint))
+                kind, subject, news = NEW_FINDING, each.id, "New finding"
+            else:
+                continue
+            alerts.append(NewAlert(kind, subject, f"{news}, {text}", each.endpoint))
         return alerts
 
     def follow_merges(self, found: list[NewAlert]) -> list[NewAlert]:
