@@ -21,7 +21,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
     findings = made.userdata.findings
     document = (
         '{"text": "<b>All</b> 5.", "evidence": [{"name": "successes", "count": 5, "of": null}],'
-        ' "sampled": false, "also_at": [], "why_not": ["Public."], "remediation": "Ask who calls.", "verify": "A 401."}'
+        ' "sampled": false, "also_at": [], "why_not": ["Public."],'
+        ' "remediation": "Ask who calls.", "verify": "A 401."}'
     )
     many = [kept(f"/many/{n}", "AUTH-02", rank=2, document=document, title="Writes") for n in range(120)]
     findings.put(
