@@ -21,11 +21,19 @@ READS = ("levo.engine.core", "levo.engine.exchange", "levo.engine.proto")
 """What a protocol knows: neither another protocol nor the connection table."""
 
 SATELLITE = {
-    "store.userdata": ("levo.errors",),
-    "store": (*SHARED, *(f"levo.satellite.{name}" for name in ("learn", "queue", "openapi"))),
-    "catalog": (*SHARED, *(f"levo.satellite.{name}" for name in ("learn", "openapi", "store"))),
+    "store.userdata": ("levo.errors", "levo.satellite.query", "levo.satellite.store.filters"),
+    "query": (),
+    "store": (*SHARED, *(f"levo.satellite.{name}" for name in ("learn", "queue", "openapi", "query"))),
+    "catalog": (
+        *SHARED,
+        *(f"levo.satellite.{name}" for name in ("learn", "openapi", "posture", "query", "store")),
+    ),
     "posture": (*SHARED, *(f"levo.satellite.{name}" for name in ("learn", "openapi", "store"))),
-    "alerts": (*SHARED, *(f"levo.satellite.{name}" for name in ("catalog", "rfc3339", "store"))),
+    "findings": (*SHARED, *(f"levo.satellite.{name}" for name in ("posture", "query", "rfc3339", "store"))),
+    "alerts": (
+        *SHARED,
+        *(f"levo.satellite.{name}" for name in ("catalog", "findings", "query", "rfc3339", "store")),
+    ),
     "access": (*SHARED, *(f"levo.satellite.{name}" for name in ("receive", "store"))),
 }
 """From what is stored to what is decided on it: none of these rooms knows pages or REST, which read them."""

@@ -104,8 +104,8 @@ def test_the_latency_of_a_step_can_be_pointed_at(browser: Browser, shop: Running
 def test_the_download_follows_the_search_without_a_new_page(browser: Browser, shop: RunningSatellite) -> None:
     page = opened(browser, shop, "/catalog")
     page.locator(".live.on").wait_for()
-    page.locator("input[name=q]").fill("orders")
-    link = page.locator("#downloads a[href*='q=orders'][href*='csv']")
+    page.locator("input[name=filter]").fill("orders")
+    link = page.locator("#downloads a[href*='filter=orders'][href*='csv']")
     link.wait_for()
     with page.expect_download() as started:
         link.click()

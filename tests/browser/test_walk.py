@@ -44,7 +44,7 @@ def test_from_first_run_to_triage(browser: Browser, tmp_path: Path) -> None:
 
         page.keyboard.press("/")
         page.keyboard.type("orders")
-        page.wait_for_url(re.compile("q=orders"))
+        page.wait_for_url(re.compile("filter=orders"))
         page.locator(".pager", has_text="of 2 ").wait_for()
         page.goto("/catalog")
         page.locator(".facets a", has_text="POST").click()

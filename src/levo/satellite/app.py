@@ -35,6 +35,7 @@ from levo.satellite.connections import (
     Listener,
     connection_limit,
 )
+from levo.satellite.findings import FindingKeeper
 from levo.satellite.header_timeout import bounded_protocol
 from levo.satellite.keys import KeyWatch
 from levo.satellite.learn import NameRule
@@ -279,11 +280,12 @@ def _alerts(
         userdata.settings,
         archive_ns=settings.archive_after_ns,
         kept_ns=settings.alert_retention_ns,
+        findings=userdata.findings,
     )
     sender = WebhookSender(
         userdata.alerts, userdata.webhooks, web_url, link_local=settings.webhook_link_local
     )
-    return AlertWatcher(detector, sender)
+    return AlertWatcher(detector, sender, FindingKeeper(reader, userdata.findings))
 
 
 def _admission(settings: SatelliteSettings, authenticator: Authenticator) -> IngestionTokens | None:

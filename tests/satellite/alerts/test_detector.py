@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from levo.satellite.alerts.detector import AlertDetector
+from levo.satellite.alerts.kinds import page_of
 from levo.satellite.catalog.place import place_of
 from levo.satellite.learn import Run, Scope, SensorReport, State, learn_all, learn_sensor
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
 from levo.satellite.store.changes import SETTLED
-from levo.satellite.store.userdata import EndpointPlace, NewAlert, UserData
+from levo.satellite.store.userdata import EndpointPlace, NewAlert, NewDecision, UserData
 from tests.satellite.openapi.learned import shop
 from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
+from tests.satellite.store.userdata.test_findings import kept
 
 
 class Clock:
@@ -357,3 +360,30 @@ def test_after_an_upgrade_only_what_is_new_is_told(world: World) -> None:
     world.commit(found(range(30, 31), "shop"))
 
     assert world.texts("new-endpoint")[len(before) :] == ["New endpoint GET /a of shop (staging)"]
+
+
+def test_findings_are_alerted_when_bad_when_back_and_when_no_longer_accepted(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    findings = world.userdata.findings
+    now = time.time_ns()
+    detector = AlertDetector(
+        world.reader, world.userdata.alerts, world.userdata.settings, lambda: now, findings=findings
+    )
+    bad, slight = kept("/bad", rank=4, title="Leak"), kept("/slight", rank=2)
+    back = kept("/back", rank=1, state="reopened", title="Again")
+    accepted, expired = kept("/accepted", rank=4), kept("/expired", rank=4, title="Late")
+    hint = kept("/hint", rank=4, proof=0)
+    findings.put([bad, slight, back, accepted, expired, hint], now)
+    findings.decide(accepted, NewDecision("accepted", "finding", "by-design"), "anna", now)
+    findings.decide(expired, NewDecision("accepted", "finding", "by-design", expires_ns=now - 1), "anna", now)
+
+    assert {(each.kind, each.text) for each in detector.changed_findings(now)} == {
+        ("new-finding", "New finding, critical: Leak at GET /bad of shop (production)"),
+        ("finding-reopened", "Back, low: Again at GET /back of shop (production)"),
+        ("acceptance-expired", "No longer accepted, critical: Late at GET /expired of shop (production)"),
+    }
+    assert detector.look(True) == 3
+    assert detector.look(True) == 0
+    assert {page_of(alert) for alert in world.userdata.alerts.latest()} == {
+        f"/posture/{each.id}" for each in (bad, back, expired)
+    }

@@ -38,10 +38,12 @@ RULES = {
         GET /api/endpoints/{identity:int}/decisions, GET /api/traffic, GET /api/encrypted,
         GET /api/refused,
         GET /api/applications, GET /api/sensors, GET /api/summary, GET /api/sensitive, GET /api/findings,
+        GET /api/findings/{name}, GET /posture, GET /posture/{name},
         GET /api/changes, GET /api/openapi, GET /api/comparison, GET /api/events, GET /api/views,
         POST /logout, POST /settings/password
     """,
     "editor": """
+        POST /api/findings/decisions, POST /posture/decide,
         POST /endpoints/{identity:int}/decide, POST /endpoints/{identity:int}/delete,
         DELETE /api/endpoints/{identity:int}, POST /decisions/{identity:int}/undo, POST /views,
         POST /views/{identity:int}/remove, POST /reference/description, PUT /api/description,

@@ -31,7 +31,7 @@ from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.exports import Table, download
 from levo.satellite.web.problems import on_http_exception
 from levo.satellite.web.render import Renderer
-from levo.satellite.web.rest import derived_routes, moved_routes, rest_routes
+from levo.satellite.web.rest import derived_routes, rest_routes
 from levo.satellite.web.rest_decisions import decision_routes
 from levo.satellite.web.triage import Triage
 from tests.satellite.asgi import call
@@ -297,13 +297,6 @@ def test_the_sensitive_fields_of_an_application_are_a_table(tmp_path: Path) -> N
         for each in exports.get("/api/sensitive").json()["sensitive"]
     ]
     assert rows and not exports.csv("/api/sensitive", environment="production")
-
-
-def test_the_earlier_name_of_a_table_leads_to_it_with_its_query() -> None:
-    app = Starlette(routes=moved_routes())
-    bare, asked = (call(app, "GET", f"/api/findings{query}") for query in ("", "?kind=email&q=a%20b"))
-    assert (bare.status, bare.headers["location"]) == (308, "/api/sensitive")
-    assert (asked.status, asked.headers["location"]) == (308, "/api/sensitive?kind=email&q=a%20b")
 
 
 def test_traffic_over_time_is_a_table(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from levo.satellite.supervisor import SupervisorStatistics
 from levo.satellite.web.catalogs import Catalogs
 from levo.satellite.web.learned_pages import LearnedPages
 from levo.satellite.web.pages import PAGE_ROWS, Pages
+from levo.satellite.web.posture_pages import PosturePages
 from levo.satellite.web.render import Renderer
 from tests.satellite.asgi import call
 from tests.satellite.store.catalogs import NOW, SECOND, catalog, trace
@@ -53,9 +54,12 @@ class Site:
         catalogs = Catalogs(self.reader)
         self._now_ns = NOW + SECOND
         renderer = Renderer("http://127.0.0.1:9999", lambda: self._now_ns)
-        pages = Pages(catalogs, self.userdata.decisions, self.userdata.views, renderer, ready())
+        pages = Pages(
+            catalogs, self.userdata.decisions, self.userdata.findings, self.userdata.views, renderer, ready()
+        )
         more = LearnedPages(catalogs, renderer)
-        self.app = Starlette(routes=[*pages.routes(), *more.routes()])
+        posture = PosturePages(catalogs, self.userdata.findings, self.userdata.audit, renderer)
+        self.app = Starlette(routes=[*pages.routes(), *more.routes(), *posture.routes()])
 
     def later(self, seconds: int) -> None:
         """Let time pass."""

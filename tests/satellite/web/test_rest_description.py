@@ -24,6 +24,7 @@ from levo.satellite.web.render import Renderer
 from levo.satellite.web.rest import derived_routes, rest_routes
 from levo.satellite.web.rest_decisions import decision_routes
 from levo.satellite.web.rest_description import description_route, rest_description
+from levo.satellite.web.rest_findings import finding_routes
 from levo.satellite.web.triage import Triage
 from tests.satellite.asgi import call
 from tests.satellite.openapi.learned import shop
@@ -44,6 +45,7 @@ def routes(folder: Path) -> list[Route]:
         *rest_routes(catalogs),
         *derived_routes(catalogs),
         *decision_routes(catalogs, decisions, views, audit, userdata.alerts, triage),
+        *finding_routes(userdata.findings, audit),
         Backup(folder).route(),
         description_route(),
     ]

@@ -11,18 +11,25 @@ from collections import deque
 from collections.abc import Callable
 
 from levo.satellite.alerts.kinds import (
+    ACCEPTANCE_EXPIRED,
     BREAKING_CHANGE,
     ENDPOINT_UNSEEN,
+    FINDING_REOPENED,
     NEW_ENDPOINT,
+    NEW_FINDING,
     NEW_SENSITIVE_FIELD,
     SENSOR_SILENT,
 )
 from levo.satellite.catalog.changes import shown_change
 from levo.satellite.catalog.sensors import SILENT_NS, is_replaced, sensor_view
+from levo.satellite.query import FINDINGS, parse
+from levo.satellite.query.fields import SEVERITIES
 from levo.satellite.store import CatalogReader, EndpointFilter
 from levo.satellite.store.reader import NewEndpoints, SensorKey
-from levo.satellite.store.userdata import Alerts, NewAlert, Settings
+from levo.satellite.store.userdata import Alerts, Findings, NewAlert, Settings
 
+_ALERTING = parse("state:open,reopened class:security -proof:hint", FINDINGS)
+_HIGH = SEVERITIES.index("high")
 _BASELINE = "alerts since"
 _ENDPOINTS, _CHANGES = "alerts after endpoint", "alerts after change"
 """Numbers of the last endpoint and the last change that were looked at."""
@@ -59,6 +66,7 @@ class AlertDetector:
         *,
         archive_ns: int = 90 * _DAY_NS,
         kept_ns: int = 400 * _DAY_NS,
+        findings: Findings | None = None,
     ) -> None:
         """*clock_ns* is the time of day, *clock_s* one that is never set.
 
@@ -66,6 +74,7 @@ class AlertDetector:
         what happens once, are kept for *kept_ns*.
         """
         self._reader = reader
+        self._findings = findings
         self._alerts = alerts
         self._settings = settings
         self._clock_ns = clock_ns
@@ -93,6 +102,7 @@ class AlertDetector:
         self._watch_clock(now_ns, now_s)
         since_ns = self._begin(now_ns)
         found = [*self._new_endpoints(now_s), *self._breaking_changes(), *self.sensitive_fields()]
+        found += self.changed_findings(now_ns)
         found = self.follow_merges(self._alerts.unknown(found))
         found += self._silent_sensors(since_ns, now_ns, now_s)
         if now_s >= self._next_slow_s:
@@ -233,6 +243,26 @@ class AlertDetector:
             )
             for f in self._reader.sure_sensitive(_SURE)
         ]
+
+    def changed_findings(self, now_ns: int) -> list[NewAlert]:
+        """Return the findings that are worth an alert: bad and open, back, or not accepted any more."""
+        if self._findings is None:
+            return []
+        alerts = []
+        for each in self._findings.each(_ALERTING):
+            place = f"{each.method} {each.path}".strip() or each.host or "a host without a name"
+            what = f"{SEVERITIES[each.rank]}: {each.title} at {place} of {each.application}"
+            text = f"{what} ({each.environment})"
+            if each.decided and 0 < each.decided_until_ns <= now_ns:
+                kind, subject, news = ACCEPTANCE_EXPIRED, f"{each.id} {each.decision}", "No longer accepted"
+            elif each.state == "reopened":
+                kind, subject, news = FINDING_REOPENED, f"{each.id} {each.since_ns}", "Back"
+            elif not each.decided and each.rank >= _HIGH:
+                kind, subject, news = NEW_FINDING, each.id, "New finding"
+            else:
+                continue
+            alerts.append(NewAlert(kind, subject, f"{news}, {text}", each.endpoint))
+        return alerts
 
     def follow_merges(self, found: list[NewAlert]) -> list[NewAlert]:
         """Return what of *found* is news: not known of an endpoint that was merged into, or split off."""

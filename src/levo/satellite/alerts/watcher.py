@@ -7,6 +7,7 @@ import logging
 
 from levo.satellite.alerts.detector import AlertDetector
 from levo.satellite.alerts.webhooks import WebhookSender
+from levo.satellite.findings import FindingKeeper
 
 _LOG = logging.getLogger(__name__)
 INTERVAL_S = 5.0
@@ -15,7 +16,11 @@ INTERVAL_S = 5.0
 class AlertWatcher:
     """Looks for what is worth an alert, and delivers it."""
 
-    def __init__(self, detector: AlertDetector, sender: WebhookSender) -> None:
+    def __init__(
+        self, detector: AlertDetector, sender: WebhookSender, keeper: FindingKeeper | None = None
+    ) -> None:
+        """*keeper* looks for findings first, so that the alerts are about what is there."""
+        self._keeper = keeper
         self._detector = detector
         self._sender = sender
 
@@ -31,6 +36,8 @@ class AlertWatcher:
 
     def step(self) -> None:
         """Look once, deliver once."""
+        if self._keeper is not None:
+            self._keeper.step()
         receivers = self._sender.receivers()
         self._detector.look(bool(receivers))
         if receivers:

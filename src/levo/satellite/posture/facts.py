@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from levo.satellite.learn.access import DENIED, SUCCESS, Access
+from levo.satellite.learn.access import SUCCESS, Access
+from levo.satellite.learn.authentication import authentication_of
 from levo.satellite.learn.signs import Sign
 from levo.satellite.posture.model import Authentication, Place
 from levo.satellite.store import CatalogReader, EndpointFilter
@@ -72,21 +73,6 @@ class Endpoint:
     def authentication(self) -> Authentication:
         """What traffic says about who may call it."""
         return authentication_of(self.access)
-
-
-def authentication_of(access: Access) -> Authentication:
-    """Return what the counts say about who may call an endpoint."""
-    anonymous, credential = access.anonymous[SUCCESS], access.credential[SUCCESS]
-    if not anonymous and not credential:
-        refused = access.anonymous[DENIED]
-        return Authentication.REQUIRED if refused else Authentication.UNKNOWN
-    if not anonymous:
-        return Authentication.REQUIRED
-    if credential:
-        return Authentication.OPTIONAL
-    if access.anonymous[DENIED]:
-        return Authentication.NOT_RECOGNIZED
-    return Authentication.NONE_SEEN
 
 
 @dataclass(frozen=True, slots=True)

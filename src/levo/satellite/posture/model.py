@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from levo.satellite.learn.authentication import Authentication as Authentication
+
 if TYPE_CHECKING:
     from levo.satellite.posture.facts import Application
     from levo.satellite.posture.seen import Seen
@@ -52,21 +54,6 @@ class FindingClass(StrEnum):
     SECURITY = "security"
     OPERATIONS = "operations"
     ACTIVITY = "activity"
-
-
-class Authentication(StrEnum):
-    """What traffic says about who may call an endpoint."""
-
-    REQUIRED = "required"
-    """With a credential it was answered with success, without one it was refused or never let in."""
-    OPTIONAL = "optional"
-    """It was answered with success with and without a credential."""
-    NONE_SEEN = "none seen"
-    """Every success was without a credential, and nothing was refused."""
-    NOT_RECOGNIZED = "not recognized"
-    """Nobody sent a credential of a known form, yet some requests were refused: it may have its own form."""
-    UNKNOWN = "unknown"
-    """It was never answered with success, or not counted yet."""
 
 
 @dataclass(frozen=True, slots=True)

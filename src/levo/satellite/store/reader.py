@@ -10,19 +10,26 @@ import time
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from levo.satellite.learn.access import Access, unpack_access
+from levo.satellite.learn.authentication import Authentication, authentication_of
+from levo.satellite.learn.callers import Callers
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.paths.state import ABSENT_STATUSES, shown_place
 from levo.satellite.learn.sensors import Run, greatest_skew
 from levo.satellite.learn.signs import Sign, unpack_signs
-from levo.satellite.learn.trace import INVALID, INVALID_STATUS, schemes_of, status_name
-from levo.satellite.learn.traffic import Traffic
+from levo.satellite.learn.trace import INVALID, INVALID_STATUS, SCHEME_BITS, schemes_of, status_name
+from levo.satellite.learn.traffic import Traffic, latency_quantile
 from levo.satellite.openapi import Operation
+from levo.satellite.query import ENDPOINTS, EVERYTHING, Expression
+from levo.satellite.query.expression import terms_of
+from levo.satellite.query.fields import AUTHENTICATION
+from levo.satellite.store import filters
 from levo.satellite.store.learned import (
     EventRow,
     read_description,
@@ -37,6 +44,7 @@ from levo.satellite.store.paths import read_template
 from levo.satellite.store.rotation import KEY_NAME, read_key
 from levo.satellite.store.schema import open_for_reading
 from levo.satellite.store.sensitive import (
+    UNREJECTED,
     SensitiveCount,
     SensitiveFilter,
     SensitiveItem,
@@ -51,6 +59,7 @@ from levo.satellite.store.sensitive import (
 from levo.satellite.store.storage import Storage, read_storage
 from levo.satellite.store.traffic import (
     WHOLE_CATALOG,
+    read_latencies,
     read_most_errors,
     read_most_errors_ever,
     read_traffic,
@@ -80,6 +89,23 @@ REVIEWS = ("open", "accepted", "ignored")
 """What users say of endpoints; *open* is nothing yet."""
 
 
+AUTHENTICATIONS = dict(
+    zip(
+        AUTHENTICATION,
+        (
+            Authentication.REQUIRED,
+            Authentication.OPTIONAL,
+            Authentication.NONE_SEEN,
+            Authentication.NOT_RECOGNIZED,
+            Authentication.UNKNOWN,
+        ),
+        strict=True,
+    )
+)
+"""By the words of filters."""
+_AUTHENTICATION_NAMES = {meant: name for name, meant in AUTHENTICATIONS.items()}
+
+
 class EndpointFilter(msgspec.Struct, frozen=True):
     """Which endpoints; an empty field does not restrict."""
 
@@ -100,6 +126,10 @@ class EndpointFilter(msgspec.Struct, frozen=True):
     """… and those that were."""
     review: str = ""
     """A key of :data:`REVIEWS`; empty leaves out those that users ignore."""
+    auth: str = ""
+    """A key of :data:`AUTHENTICATIONS`."""
+    expression: Expression = EVERYTHING
+    """A filter over ``query.ENDPOINTS``. One that names ``review`` finds those that users ignore, too."""
 
 
 class EndpointRow(msgspec.Struct, frozen=True):
@@ -210,7 +240,7 @@ class FacetValue(msgspec.Struct, frozen=True):
     """Endpoints that would be shown with it and all other filters."""
 
 
-FACETS = ("application", "environment", "organization", "host", "method", "status")
+FACETS = ("application", "environment", "organization", "host", "method", "status", "auth")
 
 
 class MetricValue(msgspec.Struct, frozen=True):
@@ -267,6 +297,8 @@ class Summary(msgspec.Struct, frozen=True):
     counters: dict[str, float]
 
 
+_DAY_S = 86_400
+_WEEK_S = 7 * _DAY_S
 _MAX_PARTS = 200
 """Organizations whose connections are kept open."""
 _BATCH = 500
@@ -278,7 +310,7 @@ _SENSOR_BATCH = 20
 @dataclass(frozen=True, slots=True)
 class _Where:
     text: str
-    values: list[str | int]
+    values: list[str | int | float]
 
 
 class CatalogReader:
@@ -296,6 +328,7 @@ class CatalogReader:
         self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         self._parts: dict[str, CatalogReader] = {}
         self._lock = threading.Lock()
+        self._latencies: tuple[float, dict[int, dict[int, float]]] = (float("-inf"), {})
 
     def within(self, organization: str) -> CatalogReader:
         """Return a reader to which nothing exists but what is *organization*'s; this one if it is empty.
@@ -385,7 +418,7 @@ class CatalogReader:
                 if facet == "status":
                     table, column = f"({_CLASSES_OF}) JOIN endpoint ON id = endpoint", "class"
                 else:
-                    table, column = "endpoint", facet
+                    table, column = "endpoint", "authentication(access)" if facet == "auth" else facet
                 rows = connection.execute(
                     f"SELECT {column}, count(*) FROM {table} {where.text}"
                     f" GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?",
@@ -746,12 +779,26 @@ class CatalogReader:
             rows = connection.execute(f"SELECT DISTINCT {column} FROM endpoint ORDER BY 1 LIMIT ?", (limit,))
             return [row[0] for row in rows]
 
+    def _quantile(self, endpoint: int, share: float) -> float | None:
+        """Return a quantile of the latencies of the last week, as they were a few seconds ago."""
+        now_s = time.monotonic()
+        if now_s >= self._latencies[0]:
+            since_s = int(time.time()) - _WEEK_S
+            with self._connection() as connection:
+                found = read_latencies(connection, _DAY_S, since_s // _DAY_S * _DAY_S)
+            took_s = time.monotonic() - now_s
+            self._latencies = (now_s + 5 + 10 * took_s, found)
+        return latency_quantile(self._latencies[1].get(endpoint, {}), share)
+
     @contextlib.contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
             connection = self._idle.get_nowait()
         except queue.Empty:
             connection = open_for_reading(self._path, self._userdata, self._organization)
+            connection.create_function("authentication", 1, _authentication, deterministic=True)
+            connection.create_function("callers_in", 1, _callers_in, deterministic=True)
+            connection.create_function("quantile", 2, self._quantile)
         try:
             yield connection
         except BaseException:
@@ -780,9 +827,64 @@ _STANDING = (
 )
 
 
+@lru_cache(maxsize=1 << 14)
+def _authentication(access: bytes) -> str:
+    return _AUTHENTICATION_NAMES[authentication_of(unpack_access(access))]
+
+
+@lru_cache(maxsize=1 << 13)
+def _callers_in(registers: bytes) -> int:
+    return Callers(registers).estimate()
+
+
+_NOW_NS = filters.NOW_NS
+_AGE = f"(({_NOW_NS} - {{}}) / 1000000000.0)"
+_OF_FINDINGS = (
+    "id IN (SELECT endpoint FROM userdata.finding WHERE state IN ('open', 'reopened')"
+    f" AND NOT (decided != '' AND (decided_until_ns = 0 OR decided_until_ns > {_NOW_NS})) AND ({{}}))"
+)
+_REVIEW = {
+    "accepted": f"id IN ({_STANDING} AND s.state = 'accepted')",
+    "ignored": f"id IN ({_STANDING} AND s.state = 'ignored')",
+    "open": f"id NOT IN ({_STANDING} AND s.state IN ('accepted', 'ignored'))",
+}
+_COLUMN_OF: dict[str, filters.Column] = {
+    **{
+        name: filters.text(name)
+        for name in ("organization", "environment", "application", "host", "method", "path")
+    },
+    "scheme": filters.choice({name: f"schemes & {bit}" for name, bit in SCHEME_BITS.items()}),
+    "status": filters.one_of_several(
+        "id IN (SELECT endpoint FROM endpoint_status WHERE {})", (filters.status("status"),)
+    ),
+    "auth": filters.text("authentication(access)"),
+    "sensitive": filters.one_of_several(
+        f"id IN (SELECT f.endpoint {UNREJECTED} AND ({{}}))",
+        (filters.text("f.kind"), filters.text("f.category")),
+    ),
+    "review": filters.choice(_REVIEW),
+    "finding": filters.one_of_several(_OF_FINDINGS, (filters.text("rule"),)),
+    "severity": filters.one_of_several(_OF_FINDINGS, (filters.numeric("rank", ENDPOINTS),)),
+    "exchanges": filters.numeric("exchanges", ENDPOINTS),
+    "callers": filters.numeric("callers_in(callers)", ENDPOINTS),
+    "errors": filters.numeric(
+        "((SELECT total(s.exchanges) FROM endpoint_status s WHERE s.endpoint = endpoint.id"
+        " AND s.status >= 500) / nullif(exchanges, 0))",
+        ENDPOINTS,
+    ),
+    **{
+        f"p{percent}": filters.numeric(f"quantile(id, {percent / 100})", ENDPOINTS)
+        for percent in (50, 95, 99)
+    },
+    "first-seen": filters.numeric(_AGE.format("first_seen_ns"), ENDPOINTS),
+    "last-seen": filters.numeric(_AGE.format("last_seen_ns"), ENDPOINTS),
+}
+"""What fields of filters are in SQL."""
+
+
 def _where(wanted: EndpointFilter) -> _Where:
     parts: list[str] = []
-    values: list[str | int] = []
+    values: list[str | int | float] = []
     for column in ("organization", "environment", "application", "host", "method"):
         if value := getattr(wanted, column):
             parts.append(f"{column} = ?")
@@ -801,11 +903,16 @@ def _where(wanted: EndpointFilter) -> _Where:
                 f"last_seen_ns {sign} min((SELECT ifnull(max(last_seen_ns), 0) FROM endpoint), ?) - ?"
             )
             values.extend((time.time_ns(), back_ns))
-    if wanted.review in ("accepted", "ignored"):
-        parts.append(f"id IN ({_STANDING} AND s.state = '{wanted.review}')")
-    elif wanted.review == "open":
-        parts.append(f"id NOT IN ({_STANDING} AND s.state IN ('accepted', 'ignored'))")
-    else:
+    if wanted.auth:
+        parts.append("authentication(access) = ?")
+        values.append(wanted.auth)
+    if wanted.expression != EVERYTHING:
+        text, found = filters.condition_of(wanted.expression, ENDPOINTS, _COLUMN_OF, ENDPOINTS.words)
+        parts.append(text)
+        values.extend(found)
+    if wanted.review:
+        parts.append(_REVIEW[wanted.review])
+    elif not any(term.field == "review" for term in terms_of(wanted.expression)):
         parts.append(f"id NOT IN ({_STANDING} AND s.state = 'ignored')")
     if wanted.status:
         parts.append(

@@ -344,6 +344,9 @@ def open_for_reading(path: Path, userdata: Path | None = None, organization: str
             "CREATE TABLE userdata.decision (id, kind, organization, environment, application, host, method,"
             " template, detail, undone_ns)"
         )
+        connection.execute(
+            "CREATE TABLE userdata.finding (id, endpoint, rule, rank, state, decided, decided_until_ns)"
+        )
     else:
         connection.execute("ATTACH ? AS userdata", (f"{userdata.absolute().as_uri()}?mode=ro",))
     connection.create_function("anonymous", 1, anonymous_template, deterministic=True)

@@ -287,6 +287,8 @@ _FROM = (
     "FROM sensitive_field f JOIN endpoint e ON e.id = f.endpoint"
     f" LEFT JOIN ({_VERDICTS}) v ON v.endpoint = f.endpoint AND v.detail = f.location || ' ' || f.kind"
 )
+UNREJECTED = f"{_FROM} WHERE v.verdict IS NOT 'reject'"
+"""Of each sensitive field ``f`` of an endpoint ``e`` that no user rejected."""
 _ORDER = "f.kind, f.confidence DESC, e.path, f.location, f.id"
 
 

@@ -181,6 +181,20 @@ def read_most_errors_ever(
     ).fetchall()
 
 
+def read_latencies(connection: sqlite3.Connection, size_s: int, since_s: int) -> dict[int, dict[int, float]]:
+    """Return the latencies by endpoint (``learn.traffic``) of the rollups of one size from *since_s* on."""
+    found: dict[int, dict[int, float]] = {}
+    for endpoint, latency in connection.execute(
+        "SELECT place.endpoint, latency FROM place CROSS JOIN rollup ON rollup.place = place.id"
+        " WHERE place.endpoint != 0 AND size_s = ? AND start_s >= ?",
+        (size_s, since_s),
+    ):
+        total = found.setdefault(endpoint, {})
+        for bucket, exchanges in _decode(latency).buckets.items():
+            total[bucket] = total.get(bucket, 0.0) + exchanges
+    return found
+
+
 _COLUMNS = "start_s, exchanges, client_errors, server_errors, latency"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -14,14 +15,18 @@ from levo.satellite.catalog.sensitive import sensitive_of
 from levo.satellite.catalog.sensors import sensor_view
 from levo.satellite.catalog.series import EVERYTHING, RANGES, TrafficSeries, read_series
 from levo.satellite.catalog.ttl_cache import TtlCache
+from levo.satellite.learn.authentication import authentication_of
 from levo.satellite.learn.paths.explain import explain
+from levo.satellite.query import ENDPOINTS
+from levo.satellite.query.fields import SEVERITIES
 from levo.satellite.readiness import Cause, Readiness
 from levo.satellite.store import CatalogReader, EndpointFilter
 from levo.satellite.store.traffic import WHOLE_CATALOG
-from levo.satellite.store.userdata import Decisions, Views
+from levo.satellite.store.userdata import Decisions, Findings, Views
 from levo.satellite.web import parameters
 from levo.satellite.web.catalogs import CatalogPages, Catalogs
 from levo.satellite.web.charts import chart
+from levo.satellite.web.posture_pages import look_at_first, open_findings_of
 from levo.satellite.web.problems import BadParameter
 from levo.satellite.web.render import SECOND_NS, Renderer, link
 
@@ -38,6 +43,7 @@ class Pages(CatalogPages):
         self,
         catalogs: Catalogs,
         decisions: Decisions,
+        findings: Findings,
         views: Views,
         renderer: Renderer,
         readiness: Readiness,
@@ -45,6 +51,7 @@ class Pages(CatalogPages):
         super().__init__(catalogs, renderer)
         self._readiness = readiness
         self._decisions = decisions
+        self._findings = findings
         self._views = views
         self._fleets: TtlCache[Fleet] = TtlCache()
 
@@ -70,11 +77,16 @@ class Pages(CatalogPages):
             EndpointFilter(new_since_ns=now_ns - DAY_NS), sort="first_seen", limit=6
         )
         series = self._series(reader, chosen, summary.first_seen_ns)
+        worth, first = look_at_first(self._findings, reader.organization)
         fleet = self._fleets.get((reader.organization,), lambda: fleet_of(reader.each_sensor(), now_ns))
         return self._renderer.page(
             request,
             "overview.html",
             summary=summary,
+            worth=worth,
+            first=first,
+            severities=SEVERITIES,
+            now_ns=now_ns,
             unknown_paths=summary.counters.get("unknown_path_exchanges", 0),
             chart=chart(series),
             ranges=list(RANGES),
@@ -95,14 +107,19 @@ class Pages(CatalogPages):
 
     def _catalog(self, request: Request) -> Response:
         query = request.query_params
-        parameters.only(query, *parameters.FILTERS, "q", "sort", "offset", "new", "unseen", "review", "said")
+        parameters.only(query, *parameters.CATALOG, "offset", "said")
         now_ns = self._renderer.clock_ns()
         archive_ns = self._catalogs.archive_ns
+        box, wrong = parameters.filter_box(query, ENDPOINTS)
+        if wrong:
+            query = QueryParams({name: value for name, value in query.items() if name != "filter"})
         wanted = parameters.endpoint_filter(query, now_ns, archive_ns, hide_archived=True)
         offset = parameters.number(query, "offset", 0, parameters.MAX_OFFSET)
         sort = parameters.sort_order(query)
         reader = self._catalogs.reader(request)
-        total, rows = reader.endpoints(wanted, sort=sort, limit=PAGE_ROWS, offset=offset)
+        total, rows = (
+            (0, []) if wrong else reader.endpoints(wanted, sort=sort, limit=PAGE_ROWS, offset=offset)
+        )
         renamed = self._decisions.renamed()
         kept = {name: value for name, value in query.items() if value and name not in ("offset", "said")}
         return self._renderer.page(
@@ -115,6 +132,9 @@ class Pages(CatalogPages):
             page_rows=PAGE_ROWS,
             sort=sort,
             wanted=wanted,
+            box=box,
+            wrong=wrong,
+            authentication=lambda row: authentication_of(row.access),
             kept=kept,
             query=link(kept)[1:],
             filtered=wanted != EndpointFilter(seen_ns=archive_ns),
@@ -160,6 +180,12 @@ class Pages(CatalogPages):
             fields=sensitive_of(reader, row),
             changes=derived.changes(endpoint=row.id, limit=20)[1],
             here=f"/endpoints/{row.id}",
+            authentication=authentication_of(row.access),
+            matrix=(("without a credential", row.access.anonymous), ("with one", row.access.credential)),
+            classes=("2xx", "3xx", "401, 403", "other 4xx", "5xx"),
+            findings=open_findings_of(self._findings, row.id, self._renderer.clock_ns()),
+            severities=SEVERITIES,
+            now_ns=self._renderer.clock_ns(),
         )
 
     def _evidence(self, request: Request) -> Response:

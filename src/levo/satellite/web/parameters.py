@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from starlette.datastructures import QueryParams
 
+from levo.satellite.query import ENDPOINTS as ENDPOINT_FIELDS
+from levo.satellite.query import Expression, Fields, FilterError, parse
+from levo.satellite.query.expression import Word
 from levo.satellite.store import EndpointFilter
-from levo.satellite.store.reader import REVIEWS, SORTS, STATUS_CLASSES
+from levo.satellite.store.reader import AUTHENTICATIONS, REVIEWS, SORTS, STATUS_CLASSES
 from levo.satellite.web.problems import BadParameter
 
 MAX_LIMIT = 1000
 MAX_OFFSET = 1_000_000
 MAX_CHARACTERS = 300
-FILTERS = ("organization", "environment", "application", "host", "method", "status")
+FILTERS = ("organization", "environment", "application", "host", "method", "status", "auth")
+CATALOG = (*FILTERS, "filter", "q", "sort", "new", "unseen", "review")
+"""What says which endpoints, and in which order."""
 NEW = {"1h": 3600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400}
 """Seconds by the value of ``new``."""
 ARCHIVED = "archived"
@@ -59,6 +64,8 @@ def endpoint_filter(
     search = texts.pop("q").strip()
     if texts["status"] and texts["status"] not in STATUS_CLASSES:
         raise BadParameter("status", f"must be one of {', '.join(STATUS_CLASSES)}")
+    if texts["auth"] and texts["auth"] not in AUTHENTICATIONS:
+        raise BadParameter("auth", f"must be one of {', '.join(AUTHENTICATIONS)}")
     new, review, unseen = query.get("new", ""), query.get("review", ""), query.get("unseen", "")
     if unseen and unseen not in UNSEEN:
         raise BadParameter("unseen", f"must be one of {', '.join(UNSEEN)}")
@@ -70,8 +77,22 @@ def endpoint_filter(
     unseen_ns = archive_ns if unseen == ARCHIVED else UNSEEN.get(unseen, 0) * 1_000_000_000
     seen_ns = archive_ns if hide_archived and not unseen else 0
     return EndpointFilter(
-        **texts, search=search, new_since_ns=since_ns, review=review, unseen_ns=unseen_ns, seen_ns=seen_ns
+        **texts,
+        search=search,
+        new_since_ns=since_ns,
+        review=review,
+        unseen_ns=unseen_ns,
+        seen_ns=seen_ns,
+        expression=expression(query, ENDPOINT_FIELDS),
     )
+
+
+def expression(query: QueryParams, fields: Fields) -> Expression:
+    """Return the ``filter`` over *fields*; without one, it passes everything."""
+    try:
+        return parse(query.get("filter", ""), fields)
+    except FilterError as error:
+        raise BadParameter("filter", str(error)) from None
 
 
 def sort_order(query: QueryParams) -> str:
@@ -98,3 +119,15 @@ def choice(query: QueryParams, name: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise BadParameter(name, f"must be one of {', '.join(choices)}")
     return value
+
+
+def filter_box(query: QueryParams, fields: Fields) -> tuple[str, str]:
+    """Return what the box of a page holds, and what is wrong with it; an earlier ``q`` is a free word."""
+    typed = query.get("filter", "")
+    search = text(query, "q").strip()
+    box = " ".join(filter(None, (str(Word(search)) if search else "", typed)))
+    try:
+        parse(typed, fields)
+    except FilterError as error:
+        return box, str(error)
+    return box, ""

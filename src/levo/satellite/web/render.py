@@ -28,6 +28,7 @@ SECOND_NS = 1_000_000_000
 NAVIGATION = (
     ("/", "Overview", "overview"),
     ("/catalog", "Catalog", "catalog"),
+    ("/posture", "Posture", "posture"),
     ("/sensitive", "Sensitive data", "sensitive"),
     ("/changes", "Changes", "changes"),
     ("/encrypted", "Encrypted", "encrypted"),

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from levo.satellite.catalog.changes import Change
@@ -18,6 +18,7 @@ from levo.satellite.catalog.encrypted import EncryptedEndpoint, encrypted_endpoi
 from levo.satellite.catalog.sensitive import sensitive_of
 from levo.satellite.catalog.sensors import SensorView, sensor_view
 from levo.satellite.catalog.series import QUANTILES, RANGES, read_series
+from levo.satellite.learn.authentication import authentication_of
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.paths.explain import explain
 from levo.satellite.learn.trace import status_name
@@ -43,6 +44,7 @@ def endpoint_document(row: EndpointRow) -> dict[str, Any]:
         "application": row.application,
         "host": row.host,
         "schemes": list(row.schemes),
+        "authentication": authentication_of(row.access),
         "method": row.method,
         "path": row.path,
         "confidence": round(row.confidence, 3),
@@ -166,8 +168,8 @@ _PLACE = ("organization", "environment", "application")
 ENDPOINTS = Table(
     "endpoints",
     (
-        *("id", *_PLACE, "host", "schemes", "method", "path", "confidence", "count", "traces"),
-        *("statuses", "status_classes", "first_seen", "last_seen"),
+        *("id", *_PLACE, "host", "schemes", "authentication", "method", "path", "confidence", "count"),
+        *("traces", "statuses", "status_classes", "first_seen", "last_seen"),
     ),
     endpoint_document,
 )
@@ -316,22 +318,12 @@ def derived_routes(catalogs: Catalogs) -> list[Route]:
     ]
 
 
-def moved_routes() -> list[Route]:
-    """Return the paths of an earlier version, which send callers on with their query; not described."""
-
-    def findings(request: Request) -> Response:
-        query = request.url.query
-        return RedirectResponse("/api/sensitive" + (f"?{query}" if query else ""), 308)
-
-    return [Route("/api/findings", findings)]
-
-
 def rest_routes(catalogs: Catalogs, clock_ns: Callable[[], int] = time.time_ns) -> list[Route]:
     """Return the routes that answer from the catalog."""
 
     def endpoints(request: Request) -> Response:
         query = request.query_params
-        parameters.only(query, *parameters.FILTERS, "q", "sort", "new", "unseen", "review", *parameters.TABLE)
+        parameters.only(query, *parameters.CATALOG, *parameters.TABLE)
         reader = catalogs.reader(request)
         wanted = parameters.endpoint_filter(query, time.time_ns(), catalogs.archive_ns)
         sort = parameters.sort_order(query)

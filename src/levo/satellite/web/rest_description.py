@@ -10,12 +10,16 @@ from starlette.routing import Route
 
 from levo import __version__
 from levo.satellite.catalog.series import RANGES
-from levo.satellite.store.reader import REVIEWS, SORTS, STATUS_CLASSES
+from levo.satellite.query.parse import MAX_CHARACTERS
+from levo.satellite.store.reader import AUTHENTICATIONS, REVIEWS, SORTS, STATUS_CLASSES
+from levo.satellite.store.userdata import REASONS, SCOPES, VERDICTS
 from levo.satellite.web import parameters
 from levo.satellite.web.json_body import etagged
+from levo.satellite.web.rest_findings import FORMATS as FINDING_FORMATS
 from levo.satellite.web.triage import ENDPOINT_KINDS, VERDICT_KINDS
 
 _TEXT = {"type": "string", "maxLength": parameters.MAX_CHARACTERS}
+_FILTER = {"type": "string", "maxLength": MAX_CHARACTERS}
 _PLACE = ("organization", "environment", "application")
 _DECISION = {
     "type": "object",
@@ -28,6 +32,21 @@ _DECISION = {
             "description": "rename, split, merge: a path such as /users/{userId};"
             " confirm, reject: location and kind of sensitive data",
         },
+    },
+    "additionalProperties": {"type": "string"},
+}
+_FINDING_DECISION = {
+    "type": "object",
+    "required": ["verdict"],
+    "properties": {
+        "verdict": {"enum": list(VERDICTS)},
+        "id": {"type": "string", "description": "The finding; either this or a filter."},
+        "filter": {**_FILTER, "description": "All findings that pass it; either this or an id."},
+        "scope": {"enum": list(SCOPES), "default": "finding"},
+        "reason": {"enum": list(REASONS), "description": "Needed unless the verdict is open."},
+        "note": {"type": "string", "maxLength": 500},
+        "ticket": {"type": "string", "maxLength": 200},
+        "expires": {"type": "string", "description": "A day such as 2027-01-31, or a time such as 30d."},
     },
     "additionalProperties": {"type": "string"},
 }
@@ -69,8 +88,10 @@ def rest_description() -> dict[str, Any]:
     table = [whole, *paging]
     place = [_query(name, _TEXT) for name in _PLACE]
     endpoint_query = [
-        *(_query(name, _TEXT) for name in parameters.FILTERS if name != "status"),
+        _query("filter", _FILTER, "In the filter language: docs/reference/filters.md."),
+        *(_query(name, _TEXT) for name in parameters.FILTERS if name not in ("status", "auth")),
         _query("status", {"enum": list(STATUS_CLASSES)}),
+        _query("auth", {"enum": list(AUTHENTICATIONS)}),
         _query("q", _TEXT),
         _query("new", {"enum": list(parameters.NEW)}),
         _query(
@@ -83,6 +104,8 @@ def rest_description() -> dict[str, Any]:
     ]
     number = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
     identity = {"name": "id", "in": "path", "required": True, "schema": number}
+    name = {"type": "string", "pattern": "^[A-Z2-7]{16}$"}
+    finding = {"name": "name", "in": "path", "required": True, "schema": name}
     what = _query("what", {"enum": ["endpoint", "host"], "default": "endpoint"})
     range_of = _query("range", {"enum": list(RANGES), "default": "1h"})
     endpoint_of = _query("endpoint", {"type": "integer", "minimum": 0, "maximum": 999_999_999})
@@ -106,6 +129,30 @@ def rest_description() -> dict[str, Any]:
                 [*place, _query("kind", _TEXT), endpoint_of, *table],
                 csv=True,
                 busy=True,
+            )
+        },
+        "/api/findings": {
+            "get": _get(
+                "What traffic shows of weaknesses, the worst first.",
+                [
+                    _query("filter", _FILTER, "In the filter language: docs/reference/filters.md."),
+                    _query("format", {"enum": list(FINDING_FORMATS)}, "All of them as a file."),
+                    *paging,
+                ],
+                csv=True,
+                more={"application/sarif+json": {"schema": {"type": "object"}}},
+            )
+        },
+        "/api/findings/{name}": {
+            "get": _get("One finding, with its evidence, decisions and history.", [finding], missing=True)
+        },
+        "/api/findings/decisions": {
+            "post": _change(
+                "Decide about one finding, or all that pass a filter (role editor).",
+                "201",
+                [],
+                {"application/json": _FINDING_DECISION},
+                json=True,
             )
         },
         "/api/changes": {
@@ -211,10 +258,12 @@ def _get(
     csv: bool = False,
     missing: bool = False,
     busy: bool = False,
+    more: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     content: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
     if csv:
         content["text/csv"] = {"schema": {"type": "string"}}
+    content |= more or {}
     codes = ["400", "401", "403", *(["404"] if missing else []), *(["503"] if busy else [])]
     return {
         "summary": summary,

@@ -32,11 +32,13 @@ from levo.satellite.web.learned_pages import LearnedPages
 from levo.satellite.web.live import LiveChannel
 from levo.satellite.web.metrics import Snapshot, metrics_route
 from levo.satellite.web.pages import Pages
+from levo.satellite.web.posture_pages import PosturePages
 from levo.satellite.web.problems import on_http_exception, on_site_exception, on_unexpected, problem
 from levo.satellite.web.render import Renderer
-from levo.satellite.web.rest import derived_routes, moved_routes, rest_routes
+from levo.satellite.web.rest import derived_routes, rest_routes
 from levo.satellite.web.rest_decisions import decision_routes
 from levo.satellite.web.rest_description import description_route
+from levo.satellite.web.rest_findings import finding_routes
 from levo.satellite.web.storage_faults import StorageFaults
 from levo.satellite.web.triage import Triage
 
@@ -70,9 +72,11 @@ def build_site(parts: SiteParts) -> Starlette:
     decisions, views, alerts = userdata.decisions, userdata.views, userdata.alerts
     assets = Assets()
     renderer = Renderer(parts.satellite_url, assets=assets, connect=parts.connect)
-    triage = Triage(catalogs, decisions, views, userdata.removals, userdata.audit, renderer)
+    triage = Triage(
+        catalogs, decisions, views, userdata.removals, userdata.audit, renderer, userdata.findings
+    )
     routes: list[BaseRoute] = [
-        *Pages(catalogs, decisions, views, renderer, parts.readiness).routes(),
+        *Pages(catalogs, decisions, userdata.findings, views, renderer, parts.readiness).routes(),
         *LearnedPages(catalogs, renderer).routes(),
         *triage.routes(),
         *AccountPages(
@@ -87,7 +91,8 @@ def build_site(parts: SiteParts) -> Starlette:
         *ConnectPage(parts.authenticator, renderer).routes(),
         *rest_routes(catalogs, renderer.clock_ns),
         *derived_routes(catalogs),
-        *moved_routes(),
+        *PosturePages(catalogs, userdata.findings, userdata.audit, renderer).routes(),
+        *finding_routes(userdata.findings, userdata.audit, renderer.clock_ns),
         *decision_routes(catalogs, decisions, views, userdata.audit, alerts, triage),
         description_route(),
         parts.backup.route(),

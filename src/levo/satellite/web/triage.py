@@ -16,7 +16,7 @@ from levo.satellite.catalog.place import place_of
 from levo.satellite.learn.paths.known import anonymous_pattern
 from levo.satellite.store import EndpointRow
 from levo.satellite.store.descriptions import store_description
-from levo.satellite.store.userdata import AuditLog, DecisionKind, Decisions, Removals, Views
+from levo.satellite.store.userdata import AuditLog, DecisionKind, Decisions, Findings, Removals, Views
 from levo.satellite.web.catalogs import CatalogPages, Catalogs
 from levo.satellite.web.documents import MAX_DESCRIPTION_BYTES, read_uploaded
 from levo.satellite.web.forms import Form, back, field, form_route, html_or_json
@@ -40,12 +40,14 @@ class Triage(CatalogPages):
         removals: Removals,
         audit: AuditLog,
         renderer: Renderer,
+        findings: Findings | None = None,
     ) -> None:
         super().__init__(catalogs, renderer)
         self._decisions = decisions
         self._views = views
         self._removals = removals
         self._audit = audit
+        self._findings = findings
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -91,6 +93,8 @@ class Triage(CatalogPages):
         method, template = (place.method, place.template) if what == "endpoint" else ("", "")
         with self._removals.change():
             self._removals.remove(host, method, template, self._renderer.clock_ns())
+            if self._findings is not None:
+                self._findings.forget(host, method, template)
             self._record(identity, f"delete {what}", f"{method} {template}".strip() or place.host, row.host)
         self._catalogs.on_decided()
 

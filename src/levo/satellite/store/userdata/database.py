@@ -2,7 +2,7 @@
 
 A database of its own beside the catalog, so that neither waits for the other. One process uses it, from any
 of its threads; the learner reads it, and takes decisions along when a host gets its name. Secrets are kept as
-digests; what is learned from traffic is not kept here.
+digests; of what is learned from traffic, only what alerts and findings say is kept here.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from levo.satellite.store.userdata.database import Subject, opened_once, row_number
+from levo.satellite.store.userdata.findings import rename_finding_hosts
 
 DecisionKind = Literal["accept", "rename", "split", "merge", "ignore", "confirm", "reject"]
 
@@ -152,9 +153,11 @@ def rename_hosts(path: Path, called: Callable[[Host], Host]) -> None:
     with opened_once(path, "triage", write=True) as connection:
         if connection is None:
             return
-        hosts = connection.execute(
-            "SELECT DISTINCT organization, environment, application, host FROM decision"
-        ).fetchall()
+        place = "SELECT organization, environment, application, host FROM"
+        tables = ["decision", "finding", "finding_decision"]
+        known = connection.execute("SELECT name FROM sqlite_schema").fetchall()
+        select = " UNION ".join(f"{place} {table}" for table in tables if (table,) in known)
+        hosts = connection.execute(select).fetchall()
         renamed = [(name, host) for host in hosts if (name := called(host)) != host]
         if not renamed:
             return
@@ -162,6 +165,7 @@ def rename_hosts(path: Path, called: Callable[[Host], Host]) -> None:
         for name, host in renamed:
             connection.execute(f"UPDATE decision SET host = ? WHERE {_SAME_HOST}", (name[3], *host))
             connection.execute(f"UPDATE OR REPLACE triage SET host = ? WHERE {_SAME_HOST}", (name[3], *host))
+        rename_finding_hosts(connection, renamed)
         connection.execute("COMMIT")
 
 

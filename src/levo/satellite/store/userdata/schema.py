@@ -109,4 +109,37 @@ STEPS = (
         form_token TEXT NOT NULL, boot TEXT NOT NULL, begun_ns INTEGER NOT NULL, ends_ns INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
+    # 7: findings with their life, what was decided about them, and their history
+    """
+    CREATE TABLE finding (
+        id TEXT PRIMARY KEY,
+        organization TEXT NOT NULL, environment TEXT NOT NULL, application TEXT NOT NULL,
+        host TEXT NOT NULL, method TEXT NOT NULL, template TEXT NOT NULL,
+        path TEXT NOT NULL, endpoint INTEGER NOT NULL,
+        rule TEXT NOT NULL, subject TEXT NOT NULL, title TEXT NOT NULL,
+        rank INTEGER NOT NULL, proof INTEGER NOT NULL, class TEXT NOT NULL, owasp TEXT NOT NULL,
+        cwe TEXT NOT NULL, weight REAL NOT NULL,
+        state TEXT NOT NULL, since_ns INTEGER NOT NULL, first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL,
+        count REAL NOT NULL, exchanges REAL NOT NULL,
+        grown_ns INTEGER NOT NULL, grown_exchanges REAL NOT NULL, traffic_ns INTEGER NOT NULL,
+        written_ns INTEGER NOT NULL, document TEXT NOT NULL,
+        decided TEXT NOT NULL DEFAULT '', decided_until_ns INTEGER NOT NULL DEFAULT 0,
+        decision INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX finding_order ON finding (rank DESC, weight DESC, id);
+    CREATE INDEX finding_endpoint ON finding (endpoint);
+    CREATE TABLE finding_decision (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, time_ns INTEGER NOT NULL, actor TEXT NOT NULL,
+        verdict TEXT NOT NULL, scope TEXT NOT NULL, finding TEXT NOT NULL, rule TEXT NOT NULL,
+        organization TEXT NOT NULL, environment TEXT NOT NULL, application TEXT NOT NULL, host TEXT NOT NULL,
+        reason TEXT NOT NULL, note TEXT NOT NULL, ticket TEXT NOT NULL, expires_ns INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX finding_decision_finding ON finding_decision (finding);
+    CREATE INDEX finding_decision_rule ON finding_decision (rule, organization);
+    CREATE TABLE finding_event (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, finding TEXT NOT NULL, time_ns INTEGER NOT NULL,
+        state TEXT NOT NULL, actor TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX finding_event_finding ON finding_event (finding);
+    """,
 )

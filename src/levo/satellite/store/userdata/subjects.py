@@ -9,6 +9,7 @@ from levo.satellite.store.userdata.alerts import Alerts
 from levo.satellite.store.userdata.audit import AuditLog
 from levo.satellite.store.userdata.database import UserDatabase
 from levo.satellite.store.userdata.decisions import Decisions
+from levo.satellite.store.userdata.findings import Findings
 from levo.satellite.store.userdata.removals import Removals
 from levo.satellite.store.userdata.sessions import Sessions
 from levo.satellite.store.userdata.settings import Settings
@@ -32,6 +33,7 @@ class UserData:
         self.tokens = Tokens(self.database)
         self.audit = AuditLog(self.database)
         self.decisions = Decisions(self.database)
+        self.findings = Findings(self.database)
         self.removals = Removals(self.database)
         self.views = Views(self.database)
         self.webhooks = Webhooks(self.database)

@@ -299,7 +299,7 @@
     for (const button of document.querySelectorAll("[data-palette]")) button.addEventListener("click", open);
 
     let prefix = 0;
-    const places = { o: "/", c: "/catalog", s: "/sensitive", h: "/changes", e: "/encrypted", r: "/reference", n: "/sensors" };
+    const places = { o: "/", c: "/catalog", p: "/posture", s: "/sensitive", h: "/changes", e: "/encrypted", r: "/reference", n: "/sensors" };
     document.addEventListener("keydown", (event) => {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); open(); return; }
       if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea") || document.querySelector("dialog[open]")) return;
@@ -307,7 +307,7 @@
       if (Date.now() - prefix < 1200 && places[event.key]) { location.assign(places[event.key]); return; }
       if (event.key === "g") prefix = Date.now();
       else if (event.key === "?") document.getElementById("keys").showModal();
-      else if (event.key === "/" && filters) { event.preventDefault(); filters.elements.q.focus(); filters.elements.q.select(); }
+      else if (event.key === "/" && filters) { event.preventDefault(); filters.elements.filter.focus(); filters.elements.filter.select(); }
       else if (event.key === "j" || event.key === "k") {
         const rows = Array.from(document.querySelectorAll("[data-row]"));
         const at = rows.indexOf(document.activeElement);
