@@ -148,7 +148,7 @@ class Watched:
         return Counter(
             (x["request"]["target"], str(x["response"]["status"]))
             for x in self.sensor.exchanges()
-            if x["server"]["port"] == PORT
+            if x["server"]["port"] == PORT and x["request"] and x["response"]
         )
 
     def wait_for_sensor(self) -> None:

@@ -15,7 +15,7 @@ from levo.sensor.doctor.diagnosis import Diagnosis, Level, diagnose
 from levo.sensor.doctor.local_hops import LocalHop, find_local_hops
 from levo.sensor.doctor.page import render
 from levo.sensor.doctor.reach import reach
-from levo.sensor.doctor.tls_programs import TlsSight, look_at_tls
+from levo.sensor.doctor.tls_programs import NOTHING_KNOWN, look_at_tls
 from levo.sensor.doctor.watch import Watched, watch
 from levo.sensor.privileges import give_up, plan
 
@@ -38,7 +38,7 @@ def command(seconds: float, **given: Any) -> int:
     config = merged(given).config
     failures: list[Diagnosis] = []
     hops: tuple[LocalHop, ...] = ()
-    tls = TlsSight()
+    tls = NOTHING_KNOWN
     watched: Watched | None = None
     privilege = (
         f"CAP_NET_RAW is there: capturing works; runs as {plan(os.environ, capture=True)}"

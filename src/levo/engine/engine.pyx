@@ -540,7 +540,8 @@ cdef class Engine:
         client's offers joined by commas where that is hidden), ``version`` ("1.3"), ``certificate_names``,
         ``connections``, ``decrypted_connections`` (those read with keys, at least for a time), ``unread`` (how many
         were not, or not to their end, by the reason's name in ``levo.ledger.TLS``), ``bytes`` (TCP payload),
-        ``first_ns`` and ``last_ns``. Cumulative. The table is bounded: an entry with address None sums what found no room.
+        ``first_ns`` and ``last_ns``. Cumulative. The table is bounded: an entry with address None sums what found
+        no room.
         """
         return endpoints_list((<TlsTable*>self.state.tls).endpoints)
 

@@ -123,8 +123,11 @@ cdef bint keys_put(
     KeyTable* table, Budget* budget, const uint8_t* client_random, int kind,
     const uint8_t* secret, uint32_t length, uint32_t process,
 ) noexcept nogil:
-    """Note a secret; the latest one counts. False when it cannot be one, or memory is refused.
+    """Note a secret; the latest one counts, of traffic secrets the first one. False when it cannot be one, or
+    memory is refused.
 
+    OpenSSL logs the secrets behind each KeyUpdate as well, perhaps before the packets of the first ones are read.
+    Records have all that is needed for those: the next secret follows from the last one.
     *process*: the id of the process that has it; 0: not known.
     """
     cdef Secrets* found
@@ -152,8 +155,9 @@ cdef bint keys_put(
         table.count += 1
     if found.lengths[kind]:
         table.unused += 1                         # the other end logged it, too
-    found.lengths[kind] = <uint8_t>length
-    memcpy(found.octets[kind], secret, length)
+    if found.lengths[kind] == 0 or kind < CLIENT_TRAFFIC:
+        found.lengths[kind] = <uint8_t>length
+        memcpy(found.octets[kind], secret, length)
     if process and found.processes[0] != process and found.processes[1] == 0:
         found.processes[found.processes[0] != 0] = process
         keys_process(table, process).connections += 1

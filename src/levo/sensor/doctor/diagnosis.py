@@ -13,7 +13,7 @@ from levo.ledger import EXCHANGES, numbers_of
 from levo.sensor.doctor.local_hops import LocalHop
 from levo.sensor.doctor.ports import named, unnamed_tunnel
 from levo.sensor.doctor.reach import Reached
-from levo.sensor.doctor.tls_programs import TlsSight
+from levo.sensor.doctor.tls_programs import NOTHING_KNOWN, TlsSight
 from levo.sensor.doctor.watch import Sight, Watched
 from levo.sensor.encrypted import unread_words
 
@@ -59,7 +59,7 @@ def diagnose(
     watched: Watched | None,
     reached: Reached | None,
     hops: Sequence[LocalHop] = (),
-    tls: TlsSight = TlsSight(),  # noqa: B008 (frozen)
+    tls: TlsSight = NOTHING_KNOWN,
 ) -> list[Diagnosis]:
     """Every cause that the evidence shows, problems first, in the order of the data's way."""
     found = (

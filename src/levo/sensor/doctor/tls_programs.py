@@ -48,6 +48,9 @@ class TlsSight:
     """What the sensor that reads the probe's secrets has seen."""
 
 
+NOTHING_KNOWN = TlsSight()
+
+
 def look_at_tls(socket: str, proc: Path = Path("/proc")) -> TlsSight:
     """The programs, and what the probe that listens at *socket* and its sensor say."""
     from levo.tlsprobe.link import USER, ask_status, trusted
