@@ -24,6 +24,7 @@ SATELLITE = {
     "store.userdata": ("levo.errors",),
     "store": (*SHARED, *(f"levo.satellite.{name}" for name in ("learn", "queue", "openapi"))),
     "catalog": (*SHARED, *(f"levo.satellite.{name}" for name in ("learn", "openapi", "store"))),
+    "posture": (*SHARED, *(f"levo.satellite.{name}" for name in ("learn", "openapi", "store"))),
     "alerts": (*SHARED, *(f"levo.satellite.{name}" for name in ("catalog", "rfc3339", "store"))),
     "access": (*SHARED, *(f"levo.satellite.{name}" for name in ("receive", "store"))),
 }
@@ -191,6 +192,7 @@ def test_the_engine_has_no_io_and_no_clock(package: str) -> None:
 
 TIME_OF_DAY = {
     "levo.sensor.control": "reports",
+    "levo.sensor.doctor.reach": "what is compared with the Satellite's clock",
     "levo.sensor.doctor.watch": "frames",
     "levo.sensor.identity": "the start of a run",
     "levo.sensor.log": "lines of the log",

@@ -96,7 +96,9 @@ class Maker:
     def _note_value(self, schema: Mapping[str, Any], value: Any, pointer: str) -> None:
         made = json_type(value)
         for keyword, kind in _KINDS.items():
-            if keyword in schema and schema[keyword] is not False and _APPLIES.get(kind, made) == made:
+            if keyword not in schema or schema[keyword] is False or _APPLIES.get(kind, made) != made:
+                continue
+            if not (schema[keyword] == 0 and kind in ("minLength", "minItems")):  # which says nothing
                 self.note(kind, pointer)
         if made == "string" and schema.get("format") in _TEXTS and value != "":
             self.note("format", pointer)
@@ -153,6 +155,9 @@ class Maker:
             wanted = name in required or (depth < 4 and self.rng.random() < 0.7)
             if wanted and depth < 9 and not self._description.resolve(child).get(skip):
                 found[name] = self.value(child, skip, depth + 1, f"{at}/{name}")
+        for name in sorted(required - (schema.get("properties") or {}).keys()):
+            if schema.get("additionalProperties") is not False:
+                found[name] = "required"  # and nothing said of it
         other = schema.get("additionalProperties")
         if isinstance(other, Mapping) and other and not found and depth < 5:
             for key in self.rng.sample("abcdefgh", self.rng.randint(0, 3)):

@@ -71,8 +71,11 @@ def seed(  # noqa: PLR0913 (sizes of one catalog, each with a default)
                 row,
             )
             connection.execute(
-                "INSERT INTO place SELECT id, organization, environment, application, host, method, template,"
-                " 0, id, traces, exchanges, schemes, first_seen_ns, last_seen_ns, '{\"200\":100.0}',"
+                "INSERT INTO place (id, organization, environment, application, host, method, path_key,"
+                " unproven, endpoint, traces, exchanges, schemes, first_seen_ns, last_seen_ns,"
+                " statuses, callers, knowledge)"
+                " SELECT id, organization, environment, application, host, method, template, 0, id,"
+                " traces, exchanges, schemes, first_seen_ns, last_seen_ns, '{\"200\":100.0}',"
                 " callers, ? FROM endpoint WHERE id = ?",
                 (state_of, number),
             )

@@ -84,12 +84,13 @@ def _digest(name: str, digest: bytes) -> Iterator[tuple[str, bytes]]:
 def leaks(secrets: Secrets, written: dict[str, bytes]) -> list[str]:
     """What of *written* (by where it was found) holds which secret, in which form; letters of any case."""
     lowered = {where: octets.lower() for where, octets in written.items()}
-    everything = b"\0".join(set(lowered.values()))
+    # Pages have most of their lines in common. Only a digest may have a line break.
+    everything = b"\n".join({line for octets in lowered.values() for line in octets.split(b"\n")})
     return [
         f"{place}: {form} in {where}"
         for place, secret in secrets.made.items()
         for form, octets in forms(secret)
-        if octets.lower() in everything
+        if octets.lower() in everything or b"\n" in octets
         for where, found in lowered.items()
         if octets.lower() in found
     ]
@@ -312,6 +313,9 @@ def names(new: Secrets) -> list[Call]:
         *_named_parts(new),
         *_named_formats(new),
         *_named_operations(new),
+        *_named_choices(new),
+        *_named_heads(new),
+        *_named_words(new),
         *_named_paths(new),
     ]
     return [call for call in made for _ in range(REPEATS)]
@@ -516,6 +520,103 @@ def _named_operations(new: Secrets) -> Iterator[Call]:
         path=f"/shop.{service}/{method}",
         more={"http.request.header.content-type": "application/grpc", "rpc.system": "grpc"},
     )
+
+
+def _named_choices(new: Secrets) -> Iterator[Call]:
+    """Operations that a parameter, a header or an element chooses."""
+    for path, query in (
+        ("/admin-ajax.php", f"action={new.name('action of a program')}"),
+        ("/aws", f"Action={new.name('action of AWS')}&Version=2011-01-01"),
+        ("/ows", f"service=WMS&request={new.name('request of OGC')}"),
+        ("/webhdfs/v1/x", f"op={new.name('operation of WebHDFS').upper()}"),
+        ("/x.cgi", f"cmd={new.name('command')}&op={new.name('operation beside it')}"),
+        (
+            "/graphql",
+            f"operationName={new.name('operation in a query')}"
+            "&extensions=%7B%22persistedQuery%22%3A%7B%7D%7D",
+        ),
+    ):
+        yield Call(path=path, more={"url.query": query})
+        yield _posted(path, FORM, query)
+    persisted = {"operationName": new.name("persisted operation"), "extensions": {"persistedQuery": {}}}
+    yield _posted("/graphql", JSON, json.dumps(persisted))
+    subscription = {"query": f"subscription {new.name('subscription')} {{ a }}"}
+    yield _posted("/graphql", JSON, json.dumps(subscription))
+    document = f"query {new.name('GraphQL as a media type')} {{ {new.name('its field')} }}"
+    yield _posted("/graphql", "application/graphql", document)
+    batch = [{"jsonrpc": "2.0", "id": n, "method": new.name(f"JSON-RPC in a batch {n}")} for n in range(2)]
+    yield _posted("/rpc", JSON, json.dumps(batch))
+    yield _posted("/soap", "text/xml", f"<Envelope><Body><{new.name('element of SOAP')}/></Body></Envelope>")
+    action = f'application/soap+xml; action="urn:{new.name("action of SOAP 1.2")}"'
+    yield _posted("/soap", action, "<Envelope><Body/></Envelope>")
+    path = f"/shop.{new.name('service of gRPC-Web')}/{new.name('method of gRPC-Web')}"
+    yield _posted(path, "application/grpc-web+proto", "\0\0\0\0\0", "", "application/grpc-web+proto")
+
+
+def _named_heads(new: Secrets) -> Iterator[Call]:
+    """Words in header fields, trailers, hosts and attributes of a span."""
+    yield Call(path="/v1/head", more={"http.request.header.authorization": f"{new.name('scheme')} x"})
+    yield Call(path="/v1/head", more={"http.request.header.authorization": new.name("credential alone")})
+    challenge = f'{new.name("challenge")} realm="{new.name("realm")}"'
+    yield Call(path="/v1/head", status=401, more={"http.response.header.www-authenticate": challenge})
+    yield Call(
+        path="/v1/head",
+        more={
+            "http.request.header.sec-websocket-protocol": new.name("protocol of a WebSocket"),
+            "http.request.header.x-forwarded-for": new.name("forwarded for"),
+            "http.response.header.link": f'</x>; rel="{new.name("relation")}"',
+            "http.response.header.deprecation": new.name("deprecation"),
+            "http.response.header.ratelimit-policy": new.name("policy"),
+            f"levo.http.request.trailer.x-{new.name('trailer').lower()}": "1",
+            f"levo.http.response.trailer.x-{new.name('trailer of an answer').lower()}": "1",
+        },
+    )
+    yield _posted("/v1/head", f"{new.name('type').lower()}/{new.name('its subtype').lower()}", "x")
+    yield _posted("/v1/head", f"{JSON}; {new.name('parameter of a type')}={new.name('its value')}", "{}")
+    attributes = (
+        "network.protocol.name", "network.protocol.version", "error.type", "http.route",
+        "http.request.method_original", "rpc.method", "rpc.service", "client.address",
+        "network.peer.address", "tls.server.name", "graphql.operation.name", "levo.anomalies",
+    )  # fmt: skip
+    yield Call(path="/v1/head", more={each: new.name(f"attribute {each}") for each in attributes})
+    yield Call(path="/v1/head", host=f"{new.name('user of a host').lower()}@shop.example")
+    yield Call(path="/v1/head", host=f"{new.name('label of a host').lower()}.example")
+
+
+def _named_words(new: Secrets) -> Iterator[Call]:
+    """Values of properties that often have public words, and names in what is refused."""
+
+    def document(place: str) -> str:
+        keys = ("@type", "__typename", "$schema", "kind", "status", "state", "currency", "lang", "role")
+        return json.dumps(
+            {
+                **{key: new.name(f"{place}, {key}") for key in keys},
+                "enum": [new.name(f"{place}, one of a list") for _ in range(2)],
+                "errors": [{"code": new.name(f"{place}, code"), "field": new.name(f"{place}, field")}],
+            }
+        )
+
+    yield _posted("/v1/words", JSON, document("request"), document("response"))
+    for status in (302, 401, 404, 500):
+        made = _posted(
+            "/v1/failed",
+            JSON,
+            json.dumps({new.name(f"request of {status}"): 1}),
+            json.dumps({new.name(f"answer of {status}"): 1}),
+        )
+        yield Call(method="POST", path="/v1/failed", status=status, more=made.more)
+    parts = (
+        f"name*=utf-8''{new.name('extended name')}\r\n\r\n1",
+        f"name={new.name('name without quotes')}\r\n\r\n1",
+        f"name=\"x\"; filename*=utf-8''{new.name('extended file name')}\r\n\r\n1",
+    )
+    body = "".join(f"--b\r\nContent-Disposition: form-data; {part}\r\n" for part in parts)
+    yield _posted("/v1/parts", "multipart/form-data; boundary=b", f"{body}--b--\r\n")
+    for query in (
+        f"a[{new.name('bracket')}][{new.name('inner bracket')}]=1&%5B{new.name('escaped bracket')}%5D=1",
+        f"filter=({new.name('name of RSQL')}%3D%3D1)&$filter={new.name('name of OData')}%20eq%201",
+    ):
+        yield Call(path="/v1/words", more={"url.query": query})
 
 
 def _named_paths(new: Secrets) -> Iterator[Call]:

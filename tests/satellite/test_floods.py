@@ -22,6 +22,7 @@ import grpc
 import pytest
 
 from tests.helpers.effort import long
+from tests.helpers.processes import tree_of
 from tests.satellite.receive.test_http_routes import PROTOBUF
 from tests.satellite.requests import Call, traces
 from tests.satellite.running import RunningSatellite, fetch, until
@@ -152,14 +153,6 @@ class Unit:
         until(lambda: not list((self.running.data_dir / "journal").glob("*.segment")))
         rows = self.running.endpoints("?q=/honest/orders")
         return float(sum(row["count"] for row in rows))
-
-
-def tree_of(pid: int) -> list[int]:
-    found = [pid]
-    with contextlib.suppress(OSError):
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            found += tree_of(int(child))
-    return found
 
 
 # The attacks. Each does one thing once.

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import signal
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from levo.errors import LevoError
 from levo.satellite.learner import JOURNAL_NAME, Progress
 from levo.satellite.queue import Journal, Record, RecordKind
 from levo.satellite.store import DATABASE_NAME, CatalogReader
-from levo.satellite.supervisor import LearnerSupervisor
+from levo.satellite.supervisor import LARGE_APART, LearnerSupervisor
 from tests.satellite.requests import Call, traces
 
 
@@ -28,6 +31,37 @@ def learner_of(data_dir: Path) -> tuple[int, str]:
         if bytes(data_dir) in arguments:
             return int(child), arguments[arguments.index(bytes(data_dir)) + 1].decode()
     return 0, ""
+
+
+MAKE_HOLES = """
+small = []
+for _ in range(9):
+    large = bytearray(8 << 20)
+    small.append(bytes(900))
+    del large
+    large = [bytearray(8 << 20), bytes(900), bytearray(8 << 20)]
+    small.append(large[1])
+    del large
+with open("/proc/self/status") as status:
+    print(next(line.split()[1] for line in status if line.startswith("VmRSS:")))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is a setting of glibc")
+def test_the_memory_of_something_large_goes_back_whatever_was_stored_behind_it() -> None:
+    def left_kib(environment: Mapping[str, str]) -> int:
+        done = subprocess.run(
+            [sys.executable, "-c", MAKE_HOLES],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={name: value for name, value in os.environ.items() if name not in LARGE_APART}
+            | dict(environment),
+        )
+        return int(done.stdout)
+
+    by_itself, apart = left_kib({}), left_kib(LARGE_APART)
+    assert apart < by_itself - 8 * 1024
 
 
 async def eventually(true: Callable[[], bool]) -> None:
@@ -44,6 +78,8 @@ def test_wakes_follows_and_drains(tmp_path: Path) -> None:
             supervisor = LearnerSupervisor(tmp_path, told.append)
             await supervisor.start()
             assert supervisor.statistics().running
+            environment = Path(f"/proc/{learner_of(tmp_path)[0]}/environ").read_bytes().split(b"\0")
+            assert all(f"{name}={value}".encode() in environment for name, value in LARGE_APART.items())
             body = traces([Call()]).SerializeToString()
             position = journal.append(Record(RecordKind.TRACES, 1, "", body)).result(60)
             for _ in range(5):

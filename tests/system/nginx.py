@@ -25,6 +25,7 @@ error_log {folder}/error.log;
 events {{ worker_connections 4096; }}
 http {{
     log_format exact '$bytes_sent $status $request_method $request_uri';
+    log_format timed '$msec http';
     access_log {folder}/access.log exact buffer=256k;
     client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
     uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;

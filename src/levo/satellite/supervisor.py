@@ -7,6 +7,7 @@ import bisect
 import contextlib
 import itertools
 import logging
+import os
 import sys
 import time
 from collections import deque
@@ -27,6 +28,12 @@ _STOPPED = ("T", "t")
 """States of proc(5) in which a process does nothing until a signal or a debugger lets it go on."""
 COMMIT_BOUNDS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """By which the durations of commits are counted."""
+LARGE_APART = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
+"""For glibc (mallopt(3)): what is larger than a mebibyte has pages of its own, which go back with it.
+
+By itself glibc puts such things between small ones, once one was freed: tables of 200,000 spans, which are
+made anew every few minutes, left holes of their size for good.
+"""
 _MARK_EVERY_S = 1.0
 _MOST_MARKS = 4096
 _CAREFUL_AFTER, _SKIP_AFTER = 3, 5
@@ -231,6 +238,7 @@ class LearnerSupervisor:
                 msgspec.json.encode(self._bounds).decode(),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
+                env={**LARGE_APART, **os.environ},
             )
 
     async def _supervise(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from levo.satellite.access import Authenticator, LoginRefused, PasswordRefused
 from levo.satellite.access.auth import SESSION_S
+from levo.satellite.access.boot_clock import Moment
 from levo.satellite.access.ingestion import IngestionTokens
 from levo.satellite.access.throttle import FREE_FAILURES
 from levo.satellite.receive import Refusal
@@ -18,10 +19,12 @@ PASSWORD = "correct horse battery"
 
 
 class Clock:
-    now_ns = 10**18
+    """The one of the boot, and the time of day, which may be set."""
 
-    def __call__(self) -> int:
-        return self.now_ns
+    boot, now_ns, time_ns = "first", 5 * 10**9, 10**18
+
+    def __call__(self) -> Moment:
+        return Moment(self.boot, self.now_ns)
 
 
 @pytest.fixture
@@ -31,7 +34,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def authenticator(tmp_path: Path, clock: Clock) -> Authenticator:
-    return authenticator_of(UserData(tmp_path / "userdata"), on_loopback=True, clock_ns=clock)
+    return authenticator_of(
+        UserData(tmp_path / "userdata"), on_loopback=True, clock=clock, clock_ns=lambda: clock.time_ns
+    )
 
 
 def test_sessions_end(authenticator: Authenticator, clock: Clock) -> None:
@@ -41,6 +46,37 @@ def test_sessions_end(authenticator: Authenticator, clock: Clock) -> None:
     assert session is not None and (session.account, session.role) == ("anna", "admin")
     clock.now_ns += SESSION_S * 10**9
     assert authenticator.session(secret) is None
+
+
+@pytest.mark.parametrize(
+    "step_s", [sign * each for each in (1, 3600, 86_400, 315_360_000) for sign in (1, -1)]
+)
+def test_a_step_of_the_time_of_day_neither_ends_a_session_nor_makes_it_longer(
+    authenticator: Authenticator, clock: Clock, step_s: int
+) -> None:
+    authenticator.put_account("anna", "admin", PASSWORD, "local")
+    before, _ = authenticator.login("anna", PASSWORD, "127.0.0.1")
+    clock.time_ns += step_s * 10**9
+    after, _ = authenticator.login("anna", PASSWORD, "127.0.0.1")
+    clock.now_ns += SESSION_S * 10**9 - 1
+    assert authenticator.session(before) and authenticator.session(after)
+
+    clock.time_ns -= step_s * 10**9
+    clock.now_ns += 1
+    assert authenticator.session(before) is None and authenticator.session(after) is None
+
+
+def test_sessions_end_with_the_boot_and_not_with_the_process(tmp_path: Path, clock: Clock) -> None:
+    def start() -> Authenticator:
+        return authenticator_of(UserData(tmp_path / "kept"), on_loopback=True, clock=clock)
+
+    first = start()
+    first.put_account("anna", "admin", PASSWORD, "local")
+    secret, _ = first.login("anna", PASSWORD, "127.0.0.1")
+    assert start().session(secret)
+    clock.boot = "second"
+
+    assert start().session(secret) is None
 
 
 def test_a_new_password_ends_sessions(authenticator: Authenticator) -> None:
@@ -193,13 +229,16 @@ def test_parallel_guesses_are_not_checked_past_the_free_ones(authenticator: Auth
 def test_waits_are_measured_with_a_clock_that_nobody_sets(tmp_path: Path, clock: Clock) -> None:
     now_s = [100.0]
     authenticator = authenticator_of(
-        UserData(tmp_path / "userdata"), on_loopback=True, clock_ns=clock, clock_s=lambda: now_s[0]
+        UserData(tmp_path / "userdata"),
+        on_loopback=True,
+        clock_ns=lambda: clock.time_ns,
+        clock_s=lambda: now_s[0],
     )
     authenticator.put_account("anna", "admin", PASSWORD, "local")
     for _ in range(FREE_FAILURES):
         with pytest.raises(LoginRefused):
             authenticator.login("anna", "wrong password", "10.0.0.1")
-    clock.now_ns -= 86_400 * 10**9
+    clock.time_ns -= 86_400 * 10**9
     now_s[0] += 3.0
 
     assert authenticator.login("anna", PASSWORD, "10.0.0.1")[1] == "admin"

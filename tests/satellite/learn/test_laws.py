@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from levo.satellite.learn import Detectors, LearnSettings, SensorReport, State, Trace, learn_all, learn_sensor
+from levo.satellite.learn.access import pack_access
 from levo.satellite.learn.paths import PathState
 from levo.satellite.learn.paths.trie import LITERALS_PER_NODE
 from levo.satellite.learn.schema import pack_knowledge
@@ -43,7 +44,9 @@ def exchanges() -> list[Trace]:
             answer = {f"{rng.choice(NAMES)}{rng.choice('abc')}": 7 for _ in range(40)}
         elif kind > 3:
             path, media = f"/v1/{('files', 'tags')[kind % 2]}", f"application/x-{rng.choice('abcdefghijklm')}"
-        headers = (("content-type", "application/json"), ("cookie", f"auth_{rng.choice(NAMES)}=1"))
+        headers = (("content-type", "application/json"), ("cookie", f"auth_{rng.choice(NAMES)}=1"))[
+            : 1 + number % 2
+        ]
         made.append(
             Trace(
                 ORIGIN, "shop.example", rng.choice(("GET", "PUT")), path, rng.choice((200, 200, 404, 500)),
@@ -96,6 +99,7 @@ def octets(state: State) -> dict[str, bytes]:
         found[f"figures of {name}"] = _pack(figures)
         found[f"callers of {name}"] = facts.callers.registers
         found[f"messages of {name}"] = pack_knowledge(facts.knowledge)
+        found[f"access to {name}"] = pack_access(facts.access)
     for scope, paths in state.paths.items():
         found[f"paths of {scope.host}"] = paths.to_bytes()
     for sensor, report in state.sensors.items():

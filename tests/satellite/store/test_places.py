@@ -42,6 +42,24 @@ def test_an_answer_of_absence_that_came_first_belongs_to_what_is_proven_later(tm
     assert (whole, noise) == (2.0, 0.0)
 
 
+def test_a_refused_name_that_never_succeeded_belongs_to_the_endpoint_that_it_fits(tmp_path: Path) -> None:
+    """Before the endpoint is decided on and after it; of another method there is none."""
+    path = tmp_path / "catalog"
+    names = ("anna", "bertram", "cyrano", "dagobert", "eulalia", "fridolin", "gwendolin", "hildebert")
+    with CatalogWriter(path) as writer:
+        early = [trace("/users/zacharias", status=403), trace("/users/yorick", method="DELETE", status=403)]
+        writer.commit(learn_all(State(), early), Position(1, 1))
+        writer.commit(learn_all(State(), [trace(f"/users/{name}") for name in names]), Position(1, 2))
+        writer.commit(learn_all(State(), [trace("/users/wendelin", status=403)]), Position(1, 3))
+    reader = CatalogReader(path)
+    (row,) = reader.endpoints(EndpointFilter())[1]
+    noise = reader.summary().counters["noise_exchanges"]
+    reader.close()
+
+    assert (row.method, row.path, row.statuses) == ("GET", "/users/{user}", {"200": 8.0, "403": 2.0})
+    assert noise == 1.0
+
+
 def test_what_nothing_proves_is_kept_up_to_a_number_and_counted_beyond(tmp_path: Path) -> None:
     path = tmp_path / "catalog"
     scans = [trace(f"/zxq{n}a", status=404) for n in range(MAX_UNPROVEN + 5)]

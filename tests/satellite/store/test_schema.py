@@ -183,7 +183,8 @@ def test_a_catalog_of_the_version_before_keeps_all_its_rows(tmp_path: Path, kill
 
         places = after.pop("place")
         assert after.pop("endpoint_redirect") == [(*row, 0.0) for row in before["redirect"]] != []
-        assert [row[-1] for row in places] == [row[-1] for row in before["knowledge"]]
+        assert [row[-2] for row in places] == [row[-1] for row in before["knowledge"]]
+        assert {row[-1] for row in places} == {b""}  # nobody counted who was let in
         unchanged = before.keys() - {"redirect", "knowledge", "endpoint", "paths"}
         assert {name: after[name] for name in unchanged} == {name: before[name] for name in unchanged}
         assert [row[:5] for row in after["paths"]] == before["paths"]

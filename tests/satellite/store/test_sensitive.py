@@ -10,6 +10,7 @@ import pytest
 from levo.satellite.catalog.place import place_of
 from levo.satellite.catalog.sensitive import sensitive_of
 from levo.satellite.learn import State, learn_all
+from levo.satellite.openapi import Operation
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter, sensitive
 from levo.satellite.store.sensitive import SensitiveFilter, SensitiveItem
@@ -133,17 +134,19 @@ def test_fields_keep_their_numbers_and_those_that_are_gone_go(
             return set(connection.execute("SELECT id, location FROM sensitive_field"))
 
     before = rows()
-    monkeypatch.setattr(sensitive, "RULES", 2)
+    monkeypatch.setattr(sensitive, "RULES", sensitive.RULES + 1)
     gone = learned.items[0]
-    found = sensitive.known_fields
+    found = sensitive.sensitive_fields
 
-    def known(operation: sensitive.Operation) -> dict[tuple[str, str], sensitive.KnownField]:
+    def known(operation: Operation) -> list[sensitive.SensitiveField]:
         every = found(operation)
         if (operation.method, operation.path) == (gone.method, gone.path):
-            del every[gone.location, gone.kind]
+            return [
+                f for f in every if sensitive.location_of(f) != gone.location or f.detection.kind != gone.kind
+            ]
         return every
 
-    monkeypatch.setattr(sensitive, "known_fields", known)
+    monkeypatch.setattr(sensitive, "sensitive_fields", known)
     with CatalogWriter(learned.path) as writer:
         assert writer.look()
         assert writer.look() is None
@@ -155,7 +158,7 @@ def test_what_other_rules_found_stays_until_each_was_looked_at_again(
     learned: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = learned.items
-    monkeypatch.setattr(sensitive, "RULES", 2)
+    monkeypatch.setattr(sensitive, "RULES", sensitive.RULES + 1)
     with CatalogWriter(learned.path) as writer:
         assert writer.look(1)
         assert learned.items == before and learned.reader.is_looked_at()

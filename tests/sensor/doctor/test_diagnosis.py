@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from levo.sensor.doctor.diagnosis import Diagnosis, Level, diagnose, removed_by_rules
+from levo.satellite.catalog.sensors import SKEWED_NS
+from levo.satellite.learn.trace import CLOCK_TOLERANCE_NS
+from levo.sensor.doctor.diagnosis import (
+    DISBELIEVED_S,
+    SKEWED_S,
+    Diagnosis,
+    Level,
+    diagnose,
+    removed_by_rules,
+)
 from levo.sensor.doctor.reach import Reached
 from levo.sensor.doctor.tls_programs import TlsProgram, TlsSight
 from levo.sensor.doctor.watch import Sight, Watched
@@ -133,6 +142,30 @@ def test_the_satellite() -> None:
     assert codes(Reached("http://x")) == []
     assert codes(Reached("http://x", "connection refused")) == ["satellite-unreachable"]
     assert codes(Reached("http://x", "HTTP 401", rejects_organization=True)) == ["organization-rejected"]
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "within_s", "level", "says"),
+    [
+        (0.3, 0.5, None, ""),
+        (5.4, 0.5, None, ""),
+        (60.0, 58.0, None, ""),
+        (-30.0, 0.5, Level.NOTE, "is 30 s behind the Satellite's: exchanges are shown"),
+        (250.0, 0.5, Level.NOTE, "is 4.2 min ahead of"),
+        (400.0, 0.5, Level.WARNING, "ahead of the Satellite's: the Satellite takes the times of receipt"),
+        (-36_000.0, 0.5, Level.WARNING, "is 10.0 h behind the Satellite's: traffic of now"),
+        (3e8, 0.5, Level.WARNING, "is 9.5 years ahead of"),
+    ],
+)
+def test_clocks_that_differ(ahead_s: float, within_s: float, level: Level | None, says: str) -> None:
+    found = diagnose(config(), None, Reached("http://x", ahead_s=ahead_s, within_s=within_s))
+
+    assert [each.level for each in found] == ([level] if level else [])
+    assert not found or (found[0].code == "clock-skew" and says in found[0].text)
+
+
+def test_the_limits_of_clocks_are_those_of_the_satellite() -> None:
+    assert (SKEWED_S, DISBELIEVED_S) == (SKEWED_NS / 1e9, CLOCK_TOLERANCE_NS / 1e9)
 
 
 def test_what_rules_removed_in_words() -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from enum import IntEnum
 
+from levo.satellite.access.boot_clock import Moment, now
 from levo.satellite.access.client_network import network_of
 from levo.satellite.access.passwords import (
     PasswordPool,
@@ -74,10 +75,12 @@ class Authenticator:
         on_loopback: bool,
         clock_ns: Callable[[], int] = time.time_ns,
         clock_s: Callable[[], float] = time.monotonic,
+        clock: Callable[[], Moment] = now,
     ) -> None:
         """*on_loopback*: only this machine can reach the pages, so they may be used without a login.
 
-        *clock_ns* is the time of day, *clock_s* the one that waits are measured with.
+        *clock_ns* is the time of day, *clock_s* the one that waits are measured with, *clock* the one that
+        sessions end by.
         """
         self.accounts = accounts
         self.tokens = tokens
@@ -86,6 +89,7 @@ class Authenticator:
         self._on_loopback = on_loopback
         self._clock_ns = clock_ns
         self._clock_s = clock_s
+        self._clock = clock
         self._throttle = Throttle()
         self._lock = threading.Lock()
         self._passwords = PasswordPool()
@@ -144,15 +148,14 @@ class Authenticator:
 
     def open_session(self, name: str) -> str:
         """Return the secret of a new session of an account that exists."""
-        secret, now_ns = secrets.token_urlsafe(32), self._clock_ns()
-        self._sessions.add(
-            digest(secret), name, secrets.token_urlsafe(24), now_ns, now_ns + SESSION_S * 1_000_000_000
-        )
+        secret, begun = secrets.token_urlsafe(32), self._clock()
+        ends_ns = begun.ns + SESSION_S * 1_000_000_000
+        self._sessions.add(digest(secret), name, secrets.token_urlsafe(24), *begun, ends_ns)
         return secret
 
     def session(self, secret: str) -> Session | None:
         """Return a session that is not over."""
-        return self._sessions.get(digest(secret), self._clock_ns()) if secret else None
+        return self._sessions.get(digest(secret), *self._clock()) if secret else None
 
     def logout(self, secret: str) -> None:
         """End a session."""

@@ -83,7 +83,7 @@ def schemes(headers: Iterable[tuple[str, str]], query_names: Iterable[str]) -> s
             for pair in value.split(";"):
                 cookie, is_pair, _ = pair.partition("=")
                 cookie = cookie.strip()
-                if is_pair and is_name(cookie) and _SESSION_COOKIE.fullmatch(cookie):
+                if is_pair and is_credential_cookie(cookie):
                     found.add(f"cookie:{cookie}")
         elif "-" in name or name == "apikey":
             scheme = _field_scheme(name)
@@ -112,6 +112,21 @@ def _is_key_parameter(name: str) -> bool:
 def carries_key(name: str) -> bool:
     """Whether a header of this (lower-case) name is a credential rather than a parameter."""
     return _KEY_HEADER.fullmatch(name) is not None
+
+
+def is_credential_header(name: str) -> bool:
+    """Whether a header of this (lower-case) name is a credential, other than cookies."""
+    return name == "authorization" or (("-" in name or name == "apikey") and _field_scheme(name) != "")
+
+
+def is_credential_cookie(name: str) -> bool:
+    """Whether a cookie of this name is a session."""
+    return is_name(name) and _SESSION_COOKIE.fullmatch(name) is not None
+
+
+def is_key_parameter(name: str) -> bool:
+    """Whether a parameter of this name is a key."""
+    return _is_key_parameter(name)
 
 
 def _authorization(value: str) -> str:

@@ -11,7 +11,7 @@ from functools import cache
 from levo.satellite.learn.paths.branch import Branch
 from levo.satellite.learn.paths.known import Override
 from levo.satellite.learn.paths.model import model
-from levo.satellite.learn.paths.state import PathState
+from levo.satellite.learn.paths.state import Located, PathState, hashed_part
 from levo.satellite.learn.paths.templates import Catalog, Template, match_key, shown_path
 from levo.satellite.learn.paths.vocabulary import vocabulary
 
@@ -40,13 +40,45 @@ class TemplateDecision:
     by_template: dict[str, Template] = field(default_factory=dict)
     top: Branch | None = field(default=None, repr=False, compare=False)
     """The decided tree."""
+    key: bytes = field(default=b"", repr=False, compare=False)
+    """Of the installation: hashes literals."""
+    _hashed: dict[str, str] | None = field(default=None, repr=False, compare=False)
 
-    def assign(self, place: str, paths: PathState | None) -> Assignment | None:
-        """Return where *place* belongs, None if nothing has proven that it exists."""
+    def assign(self, place: str, method: str, paths: PathState) -> Assignment | None:
+        """Return where requests of *method* at *place* belong, None if nothing has proven that it exists."""
         found = self.by_place.get(place)
-        if found is None and paths is not None:
-            found = self.by_place.get(paths.locate(place).like or "")
-        return found
+        if found is None:
+            found = self.assign_located(paths.locate(place, method), method)
+        return found if found is not None and method in found.methods else None
+
+    def assign_located(self, at: Located, method: str) -> Assignment | None:
+        """Return where the place *at* belongs, None if nothing has proven that there is such a thing.
+
+        What no request has proven falls to the parameters that it fits, as the server asks no other code:
+        a refused ``/users/anna`` belongs to ``/users/{name}`` although nobody had success with that name. So
+        it makes no endpoint, and none of other *method*.
+        """
+        found = None if at.like is None else self.by_place.get(at.like)
+        if found is not None or at.there or self.top is None:
+            return found
+        words = self._words()
+        branch = match_key(self.top, "/".join(words.get(part, part) for part in at.key.split("/")))
+        if branch is None:
+            return None
+        key = next(key for key, node in branch.places if node.calls)
+        found = self.by_place.get(key or "/")
+        return found if found is not None and method in found.methods else None
+
+    def _words(self) -> dict[str, str]:
+        """Return the literals of the decided tree by what stands for them in an unproven place."""
+        if self._hashed is None:
+            self._hashed = {}
+            stack = [] if self.top is None else [self.top]
+            while stack:
+                branch = stack.pop()
+                self._hashed.update((hashed_part(word, self.key), word) for word in branch.literals)
+                stack.extend((*branch.literals.values(), *branch.parameters.values()))
+        return self._hashed
 
     def fits_parameter(self, place: str) -> bool:
         """Whether a place that is newer than the decision may be one more value of a parameter."""
@@ -56,7 +88,7 @@ class TemplateDecision:
 
 def decide_templates(paths: PathState, overrides: Sequence[Override] = ()) -> TemplateDecision:
     """Decide on the templates of a host."""
-    decision = TemplateDecision()
+    decision = TemplateDecision(key=paths.key)
     catalog = Catalog(paths, overrides)
     decision.templates = tuple(catalog.templates)
     decision.top = catalog.top

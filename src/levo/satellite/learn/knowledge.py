@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 from urllib.parse import unquote
 
 from levo.satellite.learn.auth import carries_key, schemes
@@ -125,11 +124,8 @@ _RESPONSE_FIELDS = frozenset(
 _HEADER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,60}")
 
 
-class Documents(NamedTuple):
-    """What the bodies of an exchange say, as far as they were read as JSON objects or arrays."""
-
-    request: Document = UNREAD
-    response: Document = UNREAD
+Documents = tuple[Document, Document]
+"""What the bodies of a request and its response say; :data:`UNREAD` where that is no JSON object or array."""
 
 
 def learn_messages(
@@ -159,7 +155,7 @@ def learn_messages(
             response = known.responses[code] = Response()
         response.seen += 1
         if not trace.response_head_whole:
-            return Documents(request)
+            return request, UNREAD
         fields: dict[str, Text] = {}
         content_type = ""
         for name, value in trace.response_headers:
@@ -182,7 +178,7 @@ def learn_messages(
             answer = _learn_body(response.bodies, content_type, *told, detectors, message)
         if message is not None and message.unsettled:
             known.unsettled = True
-    return Documents(request, answer)
+    return request, answer
 
 
 def _learn_request(

@@ -155,7 +155,7 @@ def _chosen(trace: Trace, text: str) -> Sequence[Part]:
 
 
 def _batch(trace: Trace, items: list[Any]) -> Sequence[Part]:
-    names = [_name(item) for item in items]
+    names = [_name(item) for item in items[:MAX_BATCH]]
     if not names or not all(names):
         return ()
     answers: list[Any] = []

@@ -7,12 +7,14 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from levo.satellite.learn.access import Access, answer_kind, sender_of
 from levo.satellite.learn.callers import Callers, Hashed, hashed_caller
 from levo.satellite.learn.knowledge import UNREAD, learn_messages
+from levo.satellite.learn.marks import marks_of
 from levo.satellite.learn.naming import Application, NameRule
 from levo.satellite.learn.operations import parts_of
 from levo.satellite.learn.paths.operation_names import names_of
-from levo.satellite.learn.paths.state import MOST_BODIES, PathState, body_counter
+from levo.satellite.learn.paths.state import MOST_BODIES, Key, PathState, body_counter
 from levo.satellite.learn.paths.statement import read_document, statement_of
 from levo.satellite.learn.paths.trie import path_keys
 from levo.satellite.learn.schema.hyperloglog import hash_key
@@ -36,6 +38,10 @@ class Scope(NamedTuple):
     def application_key(self) -> Application:
         """What names are proven for."""
         return Application(*self[:3])
+
+
+PlainScope = tuple[str, str, str, str]
+"""A :class:`Scope` as a plain tuple, which is equal to it and quicker to make."""
 
 
 class EndpointKey(NamedTuple):
@@ -72,6 +78,8 @@ class EndpointFacts:
     traffic: TrafficByMinute = field(default_factory=dict)
     callers: Callers = field(default_factory=Callers)
     knowledge: Knowledge = field(default_factory=Knowledge)
+    access: Access = field(default_factory=Access)
+    """Of all exchanges, looked into or not."""
 
     def add(self, other: EndpointFacts) -> None:
         """Take in *other*, which is about other traces of the same endpoint and is not changed."""
@@ -86,9 +94,13 @@ class EndpointFacts:
         merge_traffic(self.traffic, other.traffic)
         self.callers.absorb(other.callers)
         self.knowledge.absorb(other.knowledge)
+        self.access.absorb(other.access)
 
-    def add_trace(self, trace: Trace, caller: Hashed, minute: int) -> None:
-        """Count one trace, which came from *caller* and ended in *minute*, counted from the Unix epoch."""
+    def add_trace(self, trace: Trace, caller: Hashed, minute: int, kind: int) -> None:
+        """Count one trace, which came from *caller* and ended in *minute*, counted from the Unix epoch.
+
+        *kind* is the class of its answer (``learn.access``).
+        """
         weight, end_ns, status = counted_weight(trace.weight), trace.end_ns, trace.status
         if not self.traces or end_ns < self.first_seen_ns:
             self.first_seen_ns = end_ns
@@ -101,6 +113,14 @@ class EndpointFacts:
         duration_ns = end_ns - trace.start_ns
         count_exchange(self.traffic, minute, duration_ns=duration_ns, status=status, weight=weight)
         self.callers.add(caller)
+        access, sender = self.access, sender_of(trace.request_headers, trace.query)
+        access.count_client(trace.client, sender.hop, weight)
+        for mark in marks_of(trace):
+            access.marks[mark] = access.marks.get(mark, 0.0) + weight
+        if kind >= 0:
+            has = sender.has_credential
+            if has or trace.request_head_whole:
+                access.count(kind, has_credential=has, weight=weight, end_ns=end_ns)
 
 
 MINUTE_NS = 60 * 10**9
@@ -140,14 +160,14 @@ class BodyBudget:
         """
         self._known = known
 
-    def wants(self, key: EndpointKey, trace: Trace, paths: PathState) -> bool:
-        """Whether to look into *trace*, which is counted in *paths*."""
+    def wants(self, scope: PlainScope, place: Key, trace: Trace, paths: PathState) -> bool:
+        """Whether to look into *trace*, which is of *place* and is counted in *paths*."""
         before = paths.bodies_before
         if before is None:  # asked once for what is learned between two commits
-            known = self._known(key.scope)
+            known = self._known(Scope(*scope))
             before = paths.bodies_before = known.bodies if known is not None else {}
             paths.bodies_apart = sum(counter not in before for counter in paths.bodies)
-        counter = body_counter(key.method, key.place, trace.status)
+        counter = body_counter(trace.method, place, trace.status)
         new = paths.bodies.get(counter, 0)
         count = new + before.get(counter, 0)
         paths.bodies_apart += count == 0
@@ -222,19 +242,21 @@ def learn(state: State, trace: Trace, settings: LearnSettings = DEFAULT_SETTINGS
         state.unknown_path_exchanges += counted_weight(trace.weight)
         return state
     origin = trace.origin
-    organization, environment, application = origin.organization, origin.environment, origin.application
-    scope = Scope(organization, environment, application, trace.host)
-    paths = state.paths.get(scope)
+    scope = (origin.organization, origin.environment, origin.application, trace.host)
+    paths = state.paths.get(scope)  # type: ignore[call-overload]
     if paths is None:
-        paths = state.paths[scope] = PathState(settings.caller_key)
-    by_tuple: dict[tuple[str, ...], Names] = state.names  # type: ignore[assignment]
-    names = by_tuple.get((organization, environment, application))  # an equal tuple is quicker to make
+        paths = state.paths[Scope(*scope)] = PathState(settings.caller_key)
+    names = state.names.get(scope[:3])  # type: ignore[call-overload]
     if names is None and settings.names.is_needed:
-        names = _new_names(state, scope.application_key, settings)
+        names = _new_names(state, Application(*scope[:3]), settings)
     if names is not None:
         names.called_by(trace.client)
-    for part, keys in parts_of(trace) or ((trace, ()),):
-        _learn_part(state, paths, scope, part, keys, settings, names)
+    parts = parts_of(trace)
+    if parts:
+        for part, keys in parts:
+            _learn_part(state, paths, scope, part, keys, settings, names)
+    else:
+        _learn_part(state, paths, scope, trace, (), settings, names)
     state.traces += 1
     state.exchanges += counted_weight(trace.weight)
     return state
@@ -252,7 +274,7 @@ def _new_names(state: State, application: Application, settings: LearnSettings) 
 def _learn_part(
     state: State,
     paths: PathState,
-    scope: Scope,
+    scope: PlainScope,
     trace: Trace,
     keys: tuple[str, ...],
     settings: LearnSettings,
@@ -274,14 +296,14 @@ def _learn_part(
     if place is None:
         # An answer such as 404 or 401 does not make an endpoint, but belongs to one that others make.
         place = "/" + "/".join(keys or path_keys(trace.path))
-    endpoint = EndpointKey(*scope, trace.method, place)
-    facts = state.endpoints.get(endpoint)
+    endpoint = (*scope, trace.method, place)
+    facts = state.endpoints.get(endpoint)  # type: ignore[call-overload]
     if facts is None:
-        facts = state.endpoints[endpoint] = EndpointFacts()
-    facts.add_trace(trace, caller, minute)
+        facts = state.endpoints[EndpointKey(*endpoint)] = EndpointFacts()
+    facts.add_trace(trace, caller, minute, answer_kind(trace, is_operation=bool(keys)))
     if keys and names is not None:
         names.has_operations = True
-    if settings.budget is None or settings.budget.wants(endpoint, trace, paths):
+    if settings.budget is None or settings.budget.wants(scope, place, trace, paths):
         request, answer = learn_messages(
             facts.knowledge, trace, place, settings.detectors, hash_key(key), names
         )

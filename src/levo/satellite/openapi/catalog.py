@@ -22,8 +22,8 @@ def operations_of(state: State, overrides: Sequence[Override] = ()) -> list[Oper
     unnamed: dict[tuple[str, str, str], int] = {}
     proven = {application: proven_within(names) for application, names in state.names.items()}
     for key, facts in state.endpoints.items():
-        assignment = decisions[key.scope].assign(key.place, state.paths[key.scope])
-        if assignment is None or key.method not in assignment.methods:
+        assignment = decisions[key.scope].assign(key.place, key.method, state.paths[key.scope])
+        if assignment is None:
             continue
         name = (key.host, key.method, assignment.path)
         names = proven.get(key.scope.application_key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
 
 import grpc
 import grpc.aio
@@ -129,6 +130,8 @@ class GrpcReceiver:
             except Refusal as refusal:
                 await _abort(context, refusal)
                 raise  # unreachable: abort raises
+            if not octets:  # who sends nothing asks how we are: `levo doctor`
+                context.set_trailing_metadata((("date", formatdate(usegmt=True)),))
             return export_response(kind, checked).SerializeToString()
 
         return export

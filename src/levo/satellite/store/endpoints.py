@@ -20,6 +20,7 @@ from levo.satellite.learn import (
     TemplateDecision,
     undecided,
 )
+from levo.satellite.learn.access import pack_access
 from levo.satellite.learn.paths.operation_names import settle_place
 from levo.satellite.learn.paths.state import Located
 from levo.satellite.learn.schema import unpack_knowledge
@@ -344,13 +345,14 @@ class EndpointTable:
         execute = self._connection.execute
         execute(
             "UPDATE endpoint SET traces = traces + ?, exchanges = exchanges + ?,"
-            " callers = joined_callers(callers, ?),"
+            " callers = joined_callers(callers, ?), access = joined_access(access, ?),"
             " schemes = schemes | ?, first_seen_ns = min(first_seen_ns, ?),"
             " last_seen_ns = max(last_seen_ns, ?) WHERE id = ?",
             (
                 facts.traces,
                 facts.exchanges,
                 facts.callers.registers,
+                pack_access(facts.access),
                 facts.schemes,
                 facts.first_seen_ns,
                 facts.last_seen_ns,
@@ -370,7 +372,8 @@ class EndpointTable:
             self._remove(endpoint, 0)
             return
         self._connection.execute(
-            "UPDATE endpoint SET traces = 0, exchanges = 0, callers = x'', schemes = 0, first_seen_ns = ?,"
+            "UPDATE endpoint SET traces = 0, exchanges = 0, callers = x'', access = x'', schemes = 0,"
+            " first_seen_ns = ?,"
             " last_seen_ns = ?, looked_traces = 0 WHERE id = ?",
             (total.first_seen_ns, total.last_seen_ns, endpoint),
         )
@@ -477,7 +480,7 @@ def _assign(
     A place newer than the decision that fits a parameter is most likely a value: it waits for the next one.
     Requests of methods that make no endpoint, such as TRACE, belong to a template that others made.
     """
-    found = None if decision is None or at.like is None else decision.by_place.get(at.like)
+    found = None if decision is None else decision.assign_located(at, method)
     if found is not None and (method in found.methods or proven or (row is not None and row.proven)):
         return found
     if not at.there or (found is None and decision is not None and decision.fits_parameter(at.key)):

@@ -4,8 +4,9 @@ Any client can send any ``Host``. So a host has a name in the catalog only once 
 requests answered with success, from two callers or over a day. Until then a keyed hash stands for it, under
 which everything is learned as usual. An application has room for so many hosts. When it is full, the host
 with the fewest successes and callers makes room for one that has more; what finds no room shares one host,
-``*``. Many hosts below one domain share ``*.domain``. Anybody can make them many, so one that has 20
-successes by itself is told apart from then on, until 16 named hosts there have as many from two callers.
+``*``. Many hosts below one domain share ``*.domain``, which weighs as much as the strongest of them does. Anybody
+can make them many, so one that has 20 successes by itself is told apart from then on, until 16 named hosts there
+have as many from two callers.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import heapq
 import ipaddress
 import re
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import NamedTuple
@@ -38,6 +39,10 @@ _MOST_DOMAINS = 4_096
 """Domains whose hosts are counted."""
 _PORT = re.compile(r":\d{1,5}$")
 _UNNAMED = re.compile(f"{UNNAMED}[0-9a-f]{{10}}")
+
+
+Weight = tuple[int, int]
+"""Successes up to :data:`ESTABLISHED`, then callers."""
 
 
 class Limits(NamedTuple):
@@ -78,6 +83,8 @@ class HostBook:
         """Hosts by application and domain, at most ``WILDCARD`` of each, by hash."""
         self._tally = Tally()
         """Successes of hosts that share one, since this process started."""
+        self._strongest: dict[Scope, int] = {}
+        """Successes of the strongest host that shares a pattern, whose hash is the key, since then."""
 
     def stored(self, scope: Scope) -> Scope:
         """Return the host under which *scope* is stored now, *scope* if nothing is."""
@@ -112,7 +119,7 @@ class HostBook:
                 here = room.get(scope.application_key)
                 if here is None:
                     here = room[scope.application_key] = _Room(
-                        self._paths, scope.application_key, self._limits.hosts, busy
+                        self._paths, scope.application_key, self._limits.hosts, busy, self._weight
                     )
                 name = self._wild(scope, seen[scope], here)
             groups.setdefault(scope._replace(host=name), []).append(scope)
@@ -148,7 +155,7 @@ class HostBook:
         tallied = Strength(
             news.successes + self._tally.count(place, self._key), len(news.callers), news.first
         )
-        displaced = here.make_room(tallied)
+        displaced = here.make_room(scope, tallied)
         if displaced is None:
             self._tally.add(place, news.successes, self._key)
             admission.shared += news.exchanges
@@ -200,7 +207,19 @@ class HostBook:
         if successes >= ESTABLISHED and here.established_below(pattern) < WILDCARD:
             return host
         self._tally.add(place, news.successes, self._key)
+        shared = scope._replace(host=self._hidden(pattern))
+        self._strongest[shared] = max(successes, self._strongest.get(shared, 0))
+        if len(self._strongest) > _MOST_DOMAINS:
+            del self._strongest[next(iter(self._strongest))]
         return pattern
+
+    def _weight(self, scope: Scope, strength: Strength) -> Weight:
+        """Return what decides who makes room: a pattern weighs no more than the strongest host that shares it."""
+        successes = min(ESTABLISHED, strength.successes)
+        most = self._strongest.get(scope._replace(host=self._hidden(scope.host)))
+        if most is None and scope.host.startswith("*."):
+            most = ESTABLISHED - 1  # not known since the start: what is established by itself goes before
+        return (successes if most is None else min(successes, most)), strength.callers
 
     def _is_shared(self, application: Application, host: str, pattern: str, here: _Room) -> bool:
         """Whether so many hosts were seen below the domain of *host* that new ones share *pattern*."""
@@ -218,19 +237,27 @@ class HostBook:
 class _Room:
     """The hosts of an application while a delta is admitted."""
 
-    def __init__(self, paths: PathTable, application: Application, most: int, busy: Set[Scope]) -> None:
+    def __init__(
+        self,
+        paths: PathTable,
+        application: Application,
+        most: int,
+        busy: Set[Scope],
+        weight: Callable[[Scope, Strength], Weight],
+    ) -> None:
         """*busy*: hosts that have news, which make no room now."""
         self.known = {
             scope: row.strength for scope, row in paths.hosts.items() if scope.application_key == application
         }
         self._weakest = [
-            (_order(strength), -strength.first, scope)
+            (weight(scope, strength), -strength.first, scope)
             for scope, strength in self.known.items()
             if scope.host != OTHERS
         ]
         heapq.heapify(self._weakest)
         self._most = most
         self._busy = busy
+        self._weight = weight
 
     def established_below(self, pattern: str) -> int:
         """Return how many hosts of the domain of *pattern* have a name and 20 successes from two callers."""
@@ -241,25 +268,21 @@ class _Room:
             if scope.host != pattern and scope.host.endswith(domain)
         )
 
-    def make_room(self, strength: Strength) -> list[Scope] | None:
-        """Return the hosts that go for one of *strength*; None if it has to share one itself."""
+    def make_room(self, scope: Scope, strength: Strength) -> list[Scope] | None:
+        """Return the hosts that go for *scope*, which has *strength*; None if it has to share one itself."""
         if len(self.known) < self._most:
             return []
         while self._weakest:
-            order, _, scope = self._weakest[0]
-            known = self.known.get(scope)
-            if known is not None and _order(known) == order and scope not in self._busy:
+            weight, _, weakest = self._weakest[0]
+            known = self.known.get(weakest)
+            if known is not None and self._weight(weakest, known) == weight and weakest not in self._busy:
                 break
             heapq.heappop(self._weakest)  # has a name by now, more successes, or news
-        if not self._weakest or self._weakest[0][0] >= _order(strength):
+        if not self._weakest or self._weakest[0][0] >= self._weight(scope, strength):
             return None
         _, _, weakest = heapq.heappop(self._weakest)
         del self.known[weakest]
         return [weakest]
-
-
-def _order(strength: Strength) -> tuple[int, int]:
-    return min(ESTABLISHED, strength.successes), strength.callers
 
 
 def _joined(before: Strength, news: _Seen, known: tuple[int, ...]) -> Strength:

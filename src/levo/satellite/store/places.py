@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from levo.satellite.learn import Application, Callers, EndpointFacts, Knowledge, Scope
+from levo.satellite.learn.access import joined_access, pack_access, unpack_access
 from levo.satellite.learn.paths.trie import ESTABLISHED
 from levo.satellite.learn.schema import pack_knowledge, unpack_knowledge
 from levo.satellite.store.names import APPLICATION, NameTable
@@ -28,7 +29,7 @@ def _write_statuses(statuses: Mapping[int, float]) -> str:
 
 
 _ROW = "id, method, path_key, endpoint, exchanges, statuses, unproven"
-_CONTENTS = f"{_ROW}, callers, knowledge, organization, environment, application"
+_CONTENTS = f"{_ROW}, callers, knowledge, access, organization, environment, application"
 SCOPE = f"{APPLICATION} AND host = ?"
 
 
@@ -58,6 +59,7 @@ class PlaceContents(PlaceRow):
 
     callers: bytes
     knowledge: bytes
+    access: bytes
     organization: str
     environment: str
     application: str
@@ -201,8 +203,8 @@ class PlaceTable:
         (identity,) = self._connection.execute(
             "INSERT INTO place (organization, environment, application, host, method, path_key, unproven,"
             " endpoint, traces, exchanges, schemes, first_seen_ns, last_seen_ns, statuses, callers,"
-            " knowledge)"
-            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id",
+            " knowledge, access)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id",
             (
                 *scope,
                 method,
@@ -217,6 +219,7 @@ class PlaceTable:
                 _write_statuses(facts.statuses),
                 facts.callers.registers,
                 pack_knowledge(self._settled(facts.knowledge, scope.application_key)),
+                pack_access(facts.access),
             ),
         ).fetchone()
         if scope.application_key in self._counts:
@@ -256,7 +259,7 @@ class PlaceTable:
         self._connection.execute(
             "UPDATE place SET traces = traces + ?, exchanges = exchanges + ?, schemes = schemes | ?,"
             " first_seen_ns = min(first_seen_ns, ?), last_seen_ns = max(last_seen_ns, ?), statuses = ?,"
-            " callers = ?, knowledge = ? WHERE id = ?",
+            " callers = ?, knowledge = ?, access = ? WHERE id = ?",
             (
                 facts.traces,
                 facts.exchanges,
@@ -266,6 +269,7 @@ class PlaceTable:
                 row.statuses,
                 callers.registers,
                 pack_knowledge(known),
+                joined_access(row.access, pack_access(facts.access)),
                 row.id,
             ),
         )
@@ -308,15 +312,16 @@ class PlaceTable:
 
     def _facts(self, identity: int, *, messages: bool = True) -> EndpointFacts:
         row = self._connection.execute(
-            "SELECT traces, exchanges, statuses, schemes, first_seen_ns, last_seen_ns, callers"
+            "SELECT traces, exchanges, statuses, schemes, first_seen_ns, last_seen_ns, callers, access"
             f"{', knowledge' if messages else ''} FROM place WHERE id = ?",
             (identity,),
         ).fetchone()
-        traces, exchanges, statuses, schemes, first, last, callers = row[:7]
+        traces, exchanges, statuses, schemes, first, last, callers, access = row[:8]
         facts = EndpointFacts(traces, exchanges, _read_statuses(statuses), schemes, first, last)
         facts.callers = Callers(callers)
+        facts.access = unpack_access(access)
         if messages:
-            facts.knowledge = unpack_knowledge(row[7])
+            facts.knowledge = unpack_knowledge(row[8])
         return facts
 
 

@@ -15,9 +15,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from levo.satellite.learn.access import Access, unpack_access
 from levo.satellite.learn.paths import Template
 from levo.satellite.learn.paths.state import ABSENT_STATUSES, shown_place
 from levo.satellite.learn.sensors import Run, greatest_skew
+from levo.satellite.learn.signs import Sign, unpack_signs
 from levo.satellite.learn.trace import INVALID, INVALID_STATUS, schemes_of, status_name
 from levo.satellite.learn.traffic import Traffic
 from levo.satellite.openapi import Operation
@@ -121,6 +123,8 @@ class EndpointRow(msgspec.Struct, frozen=True):
     """Exchanges by status code; ``"0"`` is "no response seen", ``"invalid"`` a response without a code."""
     schemes: tuple[str, ...] = ()
     """``http``, ``https`` or both; empty when unknown."""
+    access: Access = msgspec.field(default_factory=Access)
+    """Who was let in, with and without a credential."""
 
     @property
     def status_classes(self) -> dict[str, float]:
@@ -455,6 +459,12 @@ class CatalogReader:
                 found += _with_statuses(connection, rows)
         return found
 
+    def signs(self) -> dict[int, tuple[Sign, ...]]:
+        """Return what messages show besides sensitive data, by endpoint; those without any are left out."""
+        with self._connection() as connection:
+            rows = connection.execute("SELECT id, signs FROM endpoint WHERE signs != x''").fetchall()
+        return {identity: unpack_signs(octets) for identity, octets in rows}
+
     def is_looked_at(self) -> bool:
         """Return whether all endpoints were looked at for sensitive data, the newest ones aside."""
         with self._connection() as connection:
@@ -750,10 +760,10 @@ class CatalogReader:
         self._idle.put(connection)
 
 
-_Columns = tuple[int, str, str, str, str, str, str, int, float, int, int, float, int]
+_Columns = tuple[int, str, str, str, str, str, str, int, float, int, int, float, int, bytes]
 _COLUMNS = (
     "id, organization, environment, application, host, method, path,"
-    " traces, exchanges, first_seen_ns, last_seen_ns, confidence, schemes"
+    " traces, exchanges, first_seen_ns, last_seen_ns, confidence, schemes, access"
 )
 
 
@@ -816,7 +826,14 @@ def _with_statuses(connection: sqlite3.Connection, rows: Sequence[_Columns]) -> 
     for endpoint, status, exchanges in found:
         statuses[endpoint][status_name(status)] = exchanges
     return [
-        EndpointRow(*row[:9], *_by_now(*row[9:11]), row[11], statuses[row[0]], schemes_of(row[12]))
+        EndpointRow(
+            *row[:9],
+            *_by_now(*row[9:11]),
+            row[11],
+            statuses[row[0]],
+            schemes_of(row[12]),
+            unpack_access(row[13]),
+        )
         for row in rows
     ]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from levo.errors import LevoError
+from levo.satellite.learn.access import joined_access
 from levo.satellite.learn.columns import joined_callers
 from levo.satellite.learn.paths.known import anonymous_pattern
 from levo.satellite.learn.state import counted_weight
@@ -251,6 +252,12 @@ _STEPS = (
     """,
     # 14: when something was learned, and the room that it took; sensors by when they were heard
     retention.SCHEMA + storage.SCHEMA + "CREATE INDEX sensor_heard ON sensor (stopped_ns = 0, last_seen_ns);",
+    # 15: who was let in (``learn.access``), and what messages show besides sensitive data (``learn.signs``)
+    """
+    ALTER TABLE place ADD COLUMN access BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE endpoint ADD COLUMN access BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE endpoint ADD COLUMN signs BLOB NOT NULL DEFAULT x'';
+    """,
 )
 
 VERSION = len(_STEPS)
@@ -305,6 +312,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA secure_delete = ON")
             traffic.prepare(connection)
             connection.create_function("joined_callers", 2, joined_callers, deterministic=True)
+            connection.create_function("joined_access", 2, joined_access, deterministic=True)
             connection.create_function("anonymous", 1, anonymous_template, deterministic=True)
             _migrate(connection, path)
         except BaseException:

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from levo.satellite.learn.sensitive import KINDS
-from levo.satellite.openapi import Operation
+from levo.satellite.learn.signs import FoundField, pack_signs, signs_of
 from levo.satellite.openapi.document import SensitiveField, sensitive_fields
 from levo.satellite.store.learned import read_operations_of
 
-RULES = 1
-"""Grows with each change of the code that recognizes sensitive data in what is stored."""
+RULES = 2
+"""Grows with each change of the code that recognizes sensitive data, or signs, in what is stored."""
 _IN_MEMORY = 20
 """Endpoints whose messages are in memory at once."""
 _LOOKED = "looked"
@@ -86,10 +86,10 @@ def location_of(field: SensitiveField) -> str:
     return f"{where}:{field.pointer or '(whole)'}".replace(" ", "_")
 
 
-def known_fields(operation: Operation) -> dict[tuple[str, str], KnownField]:
-    """Return the sensitive fields of *operation* by location and kind."""
+def known_fields(fields: Iterable[SensitiveField]) -> dict[tuple[str, str], KnownField]:
+    """Return the sensitive *fields* of an operation by location and kind."""
     found: dict[tuple[str, str], KnownField] = {}
-    for field in sensitive_fields(operation):
+    for field in fields:
         detection, location = field.detection, location_of(field)
         known = found.get((location, detection.kind))
         if known is None or known.confidence < detection.confidence:
@@ -146,7 +146,17 @@ class SensitiveTable:
             for identity, operation in read_operations_of(
                 self._connection, endpoints[at : at + _IN_MEMORY], self._key
             ):
-                if self._store(identity, known_fields(operation)):
+                fields = sensitive_fields(operation)
+                news = self._store(identity, known_fields(fields))
+                places = {FoundField(location_of(f), f.position, f.status, f.pointer) for f in fields}
+                signs = pack_signs(signs_of(operation.knowledge, places))
+                news |= (
+                    self._connection.execute(
+                        "UPDATE endpoint SET signs = ? WHERE id = ? AND signs != ?", (signs, identity, signs)
+                    ).rowcount
+                    > 0
+                )
+                if news:
                     (name,) = self._connection.execute(
                         "SELECT organization FROM endpoint WHERE id = ?", (identity,)
                     ).fetchone()

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from levo.model.statistics import UnnamedTunnel
 
 
+SKEWED_S, DISBELIEVED_S = 5.0, 300.0
+"""Differences of clocks from which on the Satellite shows them, and from which on it believes no time of ours
+that lies ahead of its own (docs/satellite.md)."""
+
+
 class Level(Enum):
     """How bad it is."""
 
@@ -297,8 +302,8 @@ def _unread_programs(ports: Sequence[int], sight: TlsSight) -> list[Diagnosis]:
 def _only_ends(kept: Sight, count: int) -> bool:
     """Are ``count`` exchanges few beside those that rules left out?
 
-    An exchange that the beginning or the end of the look cut has no path that a rule could match; there is at most
-    one of them for each connection and end.
+    An exchange that the beginning or the end of the look cut has no path that a rule could match; there is at
+    most one of them for each connection and end.
     """
     return 10 * count <= _removed(kept)
 
@@ -344,7 +349,7 @@ def _rules(config: SensorConfig, kept: Sight) -> list[Diagnosis]:
 
 def _satellite(reached: Reached) -> list[Diagnosis]:
     if reached.error is None:
-        return []
+        return _clock(reached)
     if reached.rejects_organization:
         return [
             Diagnosis(
@@ -362,6 +367,47 @@ def _satellite(reached: Reached) -> list[Diagnosis]:
             "check --satellite-url, that the Satellite runs, and that firewalls and proxies let it through",
         )
     ]
+
+
+def _clock(reached: Reached) -> list[Diagnosis]:
+    apart_s = abs(reached.ahead_s or 0.0) - reached.within_s
+    if reached.ahead_s is None or apart_s < SKEWED_S:
+        return []
+    far = apart_s >= DISBELIEVED_S
+    if not far:
+        effect = "exchanges are shown that much off"
+    elif reached.ahead_s > 0:
+        effect = "the Satellite takes the times of receipt instead of ours"
+    else:
+        effect = "traffic of now is shown that far in the past"
+    return [
+        Diagnosis(
+            "clock-skew",
+            Level.WARNING if far else Level.NOTE,
+            f"this host's clock is {clock_difference(reached)} the Satellite's: {effect}",
+            "let both hosts follow NTP (timedatectl status, chronyc tracking)",
+        )
+    ]
+
+
+def clock_difference(reached: Reached) -> str:
+    """Return "12 s ahead of", "3.0 h behind" or, where none can be seen, "the same as".
+
+    Raises:
+        ValueError: the Satellite did not say its time.
+    """
+    if reached.ahead_s is None:
+        raise ValueError("no time was told")
+    apart_s = abs(reached.ahead_s)
+    if apart_s <= reached.within_s:
+        return "the same as"
+    for size_s, unit in ((86_400 * 365, "years"), (86_400, "days"), (3600, "h"), (60, "min")):
+        if apart_s >= 2 * size_s:
+            amount = f"{apart_s / size_s:.1f} {unit}"
+            break
+    else:
+        amount = f"{apart_s:.0f} s"
+    return f"{amount} {'ahead of' if reached.ahead_s > 0 else 'behind'}"
 
 
 def removed_by_rules(kept: Sight) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from levo.config import SensorConfig
-from levo.sensor.doctor.diagnosis import Diagnosis, Level, removed_by_rules
+from levo.sensor.doctor.diagnosis import Diagnosis, Level, clock_difference, removed_by_rules
 from levo.sensor.doctor.ports import describe
 from levo.sensor.doctor.reach import Reached
 from levo.sensor.doctor.watch import Watched
@@ -27,6 +27,8 @@ def render(
         answer = "answers and takes traces" if reached.error is None else f"{reached.error}"
         shown = answer if answer.startswith(reached.address) else f"{reached.address}: {answer}"
         lines += ["Satellite", f"  {shown}"]
+        if reached.ahead_s is not None:
+            lines.append(f"  this host's clock is {clock_difference(reached)} its own")
     lines.append("Findings")
     for number, finding in enumerate(findings, 1):
         lines += [f"  {number}. {finding.level.value}: {finding.text}", f"     fix: {finding.fix}"]

@@ -19,6 +19,8 @@ class Receipt:
     """Octets of the request's body as sent or written."""
     trouble: str = ""
     """What was wrong although it was delivered, in one line without captured content."""
+    date: str = ""
+    """When it was answered, by the receiver's clock, as an HTTP date; only of a request without traces."""
 
 
 class Destination(Protocol):

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     import grpc
 
 Metadata = tuple[tuple[str, str], ...]
-Call = Callable[[bytes, float, Metadata], bytes]
-"""(gzip stream, time limit in seconds, metadata) -> answer. Raises grpc.RpcError; ValueError when closed."""
+Call = Callable[[bytes, float, Metadata], "tuple[bytes, grpc.Call]"]
+"""(gzip stream, time limit in seconds, metadata) -> answer, and the call that is over, for its metadata.
+
+Raises grpc.RpcError; ValueError when closed.
+"""
 
 _COMPRESSED = -(2**31)
 """``GRPC_WRITE_INTERNAL_COMPRESS`` of gRPC's core, bit 31, as the signed number that the wrapper wants."""
@@ -33,18 +36,22 @@ def open_call(channel: grpc.Channel, method: str) -> Call:
     marked = _marked_call()
     if marked is None or type(plain) is not marked.__base__:
 
-        def compressed_by_library(body: bytes, timeout_s: float, metadata: Metadata) -> bytes:
-            answer: bytes = plain(
+        def compressed_by_library(
+            body: bytes, timeout_s: float, metadata: Metadata
+        ) -> tuple[bytes, grpc.Call]:
+            done: tuple[bytes, grpc.Call] = plain.with_call(
                 decompress(body), timeout=timeout_s, metadata=metadata, compression=grpc.Compression.Gzip
             )
-            return answer
+            return done
 
         return compressed_by_library
     plain.__class__ = marked
 
-    def call(body: bytes, timeout_s: float, metadata: Metadata) -> bytes:
-        answer: bytes = plain(body, timeout=timeout_s, metadata=metadata, compression=grpc.Compression.Gzip)
-        return answer
+    def call(body: bytes, timeout_s: float, metadata: Metadata) -> tuple[bytes, grpc.Call]:
+        done: tuple[bytes, grpc.Call] = plain.with_call(
+            body, timeout=timeout_s, metadata=metadata, compression=grpc.Compression.Gzip
+        )
+        return done
 
     return call
 

@@ -69,11 +69,12 @@ class OtlpGrpc:
 
     def send(self, request: EncodedRequest, timeout_s: float | None = None) -> Receipt:
         body = request.body if request.gzipped else compress(request.body)
-        receipt = self._call(TRACE_METHOD, body, timeout_s)
-        return replace(receipt, rejected=min(receipt.rejected, request.traces))
+        receipt, done = self._call(TRACE_METHOD, body, timeout_s)
+        date = "" if request.traces else _date(done)
+        return replace(receipt, rejected=min(receipt.rejected, request.traces), date=date)
 
     def send_metrics(self, encoded: bytes, timeout_s: float | None = None) -> Receipt:
-        return self._call(METRICS_METHOD, compress(encoded), timeout_s)
+        return self._call(METRICS_METHOD, compress(encoded), timeout_s)[0]
 
     def close(self) -> None:
         self.abandon()
@@ -88,7 +89,7 @@ class OtlpGrpc:
         self._roots, self._key, self._chain = _credentials(self._settings)
         self.abandon()
 
-    def _call(self, method: str, body: bytes, timeout_s: float | None) -> Receipt:
+    def _call(self, method: str, body: bytes, timeout_s: float | None) -> tuple[Receipt, grpc.Call]:
         """Send *body*, a gzip stream."""
         # The library's own lines on standard error would stand between our log's. It looks once, at import.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -101,7 +102,7 @@ class OtlpGrpc:
         trouble = self._renewals.take(self._reopen)
         try:
             call = self._calls.get(method) or self._open(method)
-            answer = call(body, limit_s, self._metadata)
+            answer, done = call(body, limit_s, self._metadata)
         except grpc.RpcError as exc:
             failure = self._failure(where, exc, body)
             if self._settings.ignore_ssl_verify and isinstance(failure, RetryableExportError):
@@ -109,7 +110,7 @@ class OtlpGrpc:
             raise failure from None
         except ValueError:
             raise RetryableExportError(f"{where}: the channel was closed") from None
-        return Receipt(rejected_items(answer), len(body), trouble)
+        return Receipt(rejected_items(answer), len(body), trouble), done
 
     def _open(self, method: str) -> Call:
         import grpc
@@ -189,6 +190,11 @@ class OtlpGrpc:
                 "(4317 for gRPC; http:// for OTLP/HTTP)"
             )
         return PermanentExportError(f"{where}: gRPC {code}")
+
+
+def _date(done: grpc.Call) -> str:
+    trailers: Any = done.trailing_metadata()
+    return next((str(value) for key, value in trailers or () if key == "date"), "")
 
 
 def _cause(details: str | None) -> str | None:

@@ -89,13 +89,14 @@ class OtlpHttp:
     def send(self, request: EncodedRequest, timeout_s: float | None = None) -> Receipt:
         body = request.body if request.gzipped else compress(request.body)
         trouble = self._renewals.take(self._reopen)
-        rejected = self._post(self._traces_path, body, timeout_s)
-        return Receipt(min(rejected, request.traces), len(body), trouble)
+        answer = self._post(self._traces_path, body, timeout_s)
+        date = "" if request.traces else answer.date or ""
+        return Receipt(min(_rejected(answer), request.traces), len(body), trouble, date)
 
     def send_metrics(self, encoded: bytes, timeout_s: float | None = None) -> Receipt:
         body = compress(encoded)
         trouble = self._renewals.take(self._reopen)
-        return Receipt(self._post(self._metrics_path, body, timeout_s), len(body), trouble)
+        return Receipt(_rejected(self._post(self._metrics_path, body, timeout_s)), len(body), trouble)
 
     def _open(self) -> HttpClient:
         settings = self._settings
@@ -112,8 +113,8 @@ class OtlpHttp:
     def abandon(self) -> None:
         self._client.close()
 
-    def _post(self, path: str, body: bytes, timeout_s: float | None) -> int:
-        """Send *body*; the number of rejected items of a success, or an exception."""
+    def _post(self, path: str, body: bytes, timeout_s: float | None) -> Answer:
+        """Send *body*; the answer of a success, or an exception."""
         settings = self._settings
         limit_s = (
             settings.request_timeout_s if timeout_s is None else min(settings.request_timeout_s, timeout_s)
@@ -129,8 +130,7 @@ class OtlpHttp:
             # Without the whole answer nobody knows what became of the request: it goes again, same span ids.
             raise RetryableExportError(f"{url}: {exc}") from None
         self._raise_for(url, answer)
-        kind = answer.content_type.partition(";")[0].strip().lower()
-        return rejected_items(answer.body) if kind == "application/x-protobuf" else 0
+        return answer
 
     def _raise_for(self, url: str, answer: Answer) -> None:
         status = answer.status
@@ -144,3 +144,9 @@ class OtlpHttp:
             f"{url}: HTTP {status}{f': {advice}' if advice else ''}",
             organization_rejected=status in (401, 403),
         )
+
+
+def _rejected(answer: Answer) -> int:
+    """The number of items that a success says it refused."""
+    kind = answer.content_type.partition(";")[0].strip().lower()
+    return rejected_items(answer.body) if kind == "application/x-protobuf" else 0

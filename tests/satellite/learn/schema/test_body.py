@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levo.satellite.learn.schema.body import Body, Unreadable, media_type, observe_body, read_body
+from levo.satellite.learn.schema.body import (
+    MAX_CELLS,
+    MAX_ESCAPES,
+    MAX_FIELDS,
+    Body,
+    Unreadable,
+    media_type,
+    observe_body,
+    read_body,
+)
 from levo.satellite.learn.schema.text import BINARY
 
 MULTIPART = (
@@ -45,6 +54,28 @@ def test_each_media_type(content_type: str, octets: bytes, value: Any) -> None:
 def test_entities_are_refused() -> None:
     with pytest.raises(Unreadable):
         read_body("text/xml", "text/xml", b'<!DOCTYPE d [<!ENTITY a "aa">]><d>&a;</d>')
+
+
+@pytest.mark.parametrize(
+    ("content_type", "octets"),
+    [
+        ("text/csv", b"a," * MAX_FIELDS + b"a"),
+        ("application/x-www-form-urlencoded", b"a=" + b"%" * (MAX_ESCAPES + 1)),
+        ("multipart/form-data; boundary=b", MULTIPART.replace(b"form-data", b"form-data" + b";a=b" * 3000)),
+    ],
+)
+def test_what_would_cost_much_more_than_its_octets_is_not_read(content_type: str, octets: bytes) -> None:
+    body = Body()
+
+    assert not observe_body(body, media_type(content_type), content_type, octets, ())
+    assert body.seen == 1
+
+
+def test_of_a_wide_table_some_rows_are_read() -> None:
+    row = ",".join(["1"] * MAX_FIELDS)
+    rows = read_body("text/csv", "text/csv", "\n".join([row] * 100).encode())
+
+    assert len(rows) == MAX_CELLS // MAX_FIELDS
 
 
 @given(

@@ -46,11 +46,11 @@ def test_merging_agrees_with_the_plain_rules_and_with_seeing_it_all(a: list[obje
 
 def test_beyond_the_bounds_it_agrees_too() -> None:
     rng = Random(1)
-    names = [f"{a}{b}{c}ov" for a in "bdfgklm" for b in "aeiou" for c in "lmnrst"]
+    names = [f"{a}{b}{c}{d}v" for a in "bdfgklm" for b in "aeiou" for c in "lmnrst" for d in "aeiouy"]
     states = ["active", "closed", "pending", *WORDS]
 
     def value() -> dict[str, object]:
-        made: dict[str, object] = {rng.choice(names): rng.choice(states) for _ in range(30)}
+        made: dict[str, object] = {rng.choice(names): rng.choice(states) for _ in range(200)}
         return made | {"type": rng.choice(states[:3]), "tags": [rng.choice(states)]}
 
     assert len(names) > MAX_CHILDREN and MAX_LABELS > 0 and MAX_VARIANTS > 0

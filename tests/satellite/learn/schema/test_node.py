@@ -54,7 +54,7 @@ def test_a_node_survives_storage(values: list[Any]) -> None:
     assert merge(node, Node()) == node
 
 
-@given(st.integers(1, 400), st.integers(1, 400))
+@given(st.integers(1, MAX_CHILDREN), st.integers(1, MAX_CHILDREN))
 @settings(max_examples=scaled(20), deadline=None)
 def test_objects_with_too_many_properties_are_folded_alike_wherever_they_were_learned(a: int, b: int) -> None:
     def batch(start: int, count: int) -> list[Any]:
@@ -64,6 +64,13 @@ def test_objects_with_too_many_properties_are_folded_alike_wherever_they_were_le
 
     assert merge(learned(one), learned(other)) == learned(one + other)
     assert len(learned(one + other).children) <= MAX_CHILDREN
+
+
+def test_the_properties_of_a_large_object_are_kept_apart() -> None:
+    """As the records have that people define on public platforms."""
+    fields = {f"field{a}{b}": "x" for a in "abcdefghijklmnopqrstuvwxyz" for b in "abcdefghijklmnopqrstuvwxyz"}
+
+    assert len(learned([fields]).children) == len(fields) == 676
 
 
 def test_no_value_is_in_the_stored_form() -> None:

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from levo.satellite.learn.schema.node import MAX_DEPTH, MAX_LABELS, Node
-from levo.satellite.learn.schema.observe import Observer, text_format
+from levo.satellite.learn.schema.observe import Observer, scalar, text_format
 from levo.satellite.learn.schema.text import BINARY, MIXED, Text, rare_format
 from tests.helpers.effort import scaled
 
@@ -26,6 +26,9 @@ PATTERNS = {
     "digits": r"\d{1,40}",
     "decimal": r"\d{1,20}\.\d{1,20}",
     "ipv4": rf"{BYTE}\.{BYTE}\.{BYTE}\.{BYTE}",
+    "email": r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@"
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}",
+    "uri": r"[A-Za-z][A-Za-z0-9+.-]{1,15}://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+",
     "hex": r"(?=[A-Fa-f]*\d)(?:[0-9a-f]{16,2048}|[0-9A-F]{16,2048})",
 }
 NEARLY = st.one_of(
@@ -33,11 +36,13 @@ NEARLY = st.one_of(
 )
 
 
+INTEGER = r"-?(?:0|[1-9]\d{0,17})"
+NUMBER = rf"{INTEGER}(?:\.\d{{1,18}})?(?:[eE][+-]?\d{{1,3}})?"
+
+
 def by_regex(text: str) -> str:
-    if any(sign in text for sign in "@:") and not re.fullmatch(PATTERNS["date-time"], text, re.ASCII):
-        return rare_format(text) if text.isascii() and len(text) <= 2048 else MIXED
     for name, pattern in PATTERNS.items():
-        if re.fullmatch(pattern, text, re.ASCII):
+        if len(text) <= 2048 and re.fullmatch(pattern, text, re.ASCII):
             return name
     return rare_format(text) if text.isascii() and text else MIXED
 
@@ -48,6 +53,16 @@ def by_regex(text: str) -> str:
 @example("1.2.3.4.", [], 60)
 @example("1.2.3.256", [], 60)
 @example("1" * 41, [], 60)
+@example("a@b", [], 60)
+@example("a.@b.de", [], 60)
+@example("a@b-.de", [], 60)
+@example("a@" + "b" * 64 + ".de", [], 99)
+@example("a@b.d1", [], 60)
+@example("a:b@c.de", [], 60)
+@example("h2://user@host", [], 60)
+@example("a://", [], 60)
+@example("eyJ.x:y", [], 60)
+@example("a\0@b.de", [], 60)
 @settings(max_examples=scaled(600), deadline=None)
 def test_formats_are_those_of_regular_expressions(
     text: str, changes: list[tuple[int, str]], length: int
@@ -57,6 +72,31 @@ def test_formats_are_those_of_regular_expressions(
     text = text[:length] if changes else text
 
     assert text_format(text) == by_regex(text)
+
+
+@given(st.from_regex(re.compile(rf"{NUMBER}.?", re.ASCII), fullmatch=True) | st.text(max_size=45))
+@example("true")
+@example("false")
+@example("True")
+@example("-")
+@example("-0")
+@example("007")
+@example("1e")
+@example("1.")
+@example("1" * 19)
+@example("²")
+@settings(max_examples=scaled(300), deadline=None)
+def test_scalars_that_travel_as_text(text: str) -> None:
+    expected: object = text
+    if text in ("true", "false"):
+        expected = text == "true"
+    elif len(text) <= 40 and re.fullmatch(INTEGER, text, re.ASCII):
+        expected = int(text)
+    elif len(text) <= 40 and re.fullmatch(NUMBER, text, re.ASCII):
+        expected = float(text)
+
+    assert scalar(Text(text)) == expected
+    assert type(scalar(Text(text))) is type(expected)
 
 
 @given(st.text(max_size=60))

@@ -6,7 +6,8 @@ import uuid
 
 import pytest
 
-from levo.satellite.learn.schema.text import MIXED, Text, is_name, rare_format, scalar
+from levo.satellite.learn.schema.observe import text_format
+from levo.satellite.learn.schema.text import MIXED, is_name
 
 
 @pytest.mark.parametrize(
@@ -22,16 +23,7 @@ from levo.satellite.learn.schema.text import MIXED, Text, is_name, rare_format, 
     ],
 )
 def test_formats_that_are_told_by_their_signs(text: str, name: str) -> None:
-    assert rare_format(text) == name
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("12", 12), ("-3", -3), ("007", "007"), ("1.5", 1.5), ("true", True), ("x", "x"), ("", "")],
-)
-def test_scalars_that_travel_as_text(text: str, value: object) -> None:
-    assert scalar(Text(text)) == value
-    assert type(scalar(Text(text))) is type(value)
+    assert text_format(text) == name
 
 
 @pytest.mark.parametrize(

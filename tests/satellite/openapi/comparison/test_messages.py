@@ -196,3 +196,39 @@ def test_a_parameter_is_read_as_it_is_written(text: str, given: dict[str, Any]) 
 )
 def test_a_parameter_that_is_wrong_is_named(text: str, given: dict[str, Any], kind: str) -> None:
     assert kind in [each.kind for each in query(text, given).drift]
+
+
+OTHER = {**TEXT, "pattern": "^x"}
+ANY_NUMBER = {**WHOLE, "description": "of any size"}
+ONE_OF_TWO: list[tuple[str, Any, Any]] = [
+    ("maxLength", [{**TEXT, "maxLength": 3}, OTHER], "much longer"),
+    ("minLength", [{**TEXT, "minLength": 30}, OTHER], "short"),
+    ("enum", [{**TEXT, "enum": ["open"]}, OTHER], "much longer"),
+    ("enum", [{**WHOLE, "enum": [1]}, {**WHOLE, "minimum": 0}], 5000),
+    ("minimum", [{**WHOLE, "minimum": 0}, {**WHOLE, "maximum": 10}], -4),
+    ("maximum", [{**WHOLE, "minimum": 0}, {**WHOLE, "maximum": 10}], 5000),
+    ("minItems", [{**LIST, "minItems": 1}, {**LIST, "maxItems": 3}], []),
+    ("maxItems", [{**LIST, "minItems": 1}, {**LIST, "maxItems": 3}], [1, 2, 3, 4]),
+]
+
+
+@pytest.mark.parametrize(("kind", "alternatives", "value"), ONE_OF_TWO)
+def test_what_one_alternative_says_agrees_with_what_another_allows(
+    kind: str, alternatives: list[Any], value: Any
+) -> None:
+    found = judged(thing(a={"oneOf": alternatives}), {"a": value}, {"a": value})
+    answers = {each.kind: each.answer for each in found.statements if each.pointer == "/a"}
+
+    assert answers[kind] is Answer.AGREES
+    assert contradicted(found) == []
+
+
+def test_whole_numbers_agree_with_multiples_of_one() -> None:
+    found = judged(thing(a={**WHOLE, "multipleOf": 1}, b={**WHOLE, "multipleOf": 5}), {"a": 7, "b": 10})
+
+    assert [each.pointer for each in found.statements if each.kind == "multipleOf"] == ["/a"]
+
+
+def test_a_required_name_is_described_although_nothing_else_is_said_of_it() -> None:
+    assert judged(thing("a", "b", a=TEXT), {"a": "x", "b": 5}).drift == ()
+    assert contradicted(judged(thing("a", "b", a=TEXT), {"a": "x"})) == [("/b", "required")]

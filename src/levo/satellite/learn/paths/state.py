@@ -100,6 +100,13 @@ class Located(NamedTuple):
     """Whether a request has proven that the place exists."""
 
 
+def hashed_part(part: str, key: bytes) -> str:
+    """Return what stands for *part* in a place that no request has proven: its hash under *key*, or itself."""
+    if part.startswith(HASHED) or "{" in part or part[0] == "#" or known_rank(part) >= 0:
+        return part
+    return f"{HASHED}{hash_literal(part, key):0{2 * HASH_BYTES}x}{literal_suffix(part)}"
+
+
 def shown_place(key: Key) -> str:
     """Return *key* as users see it: ``{?}`` stands for what is not kept as text."""
     parts = ["{?}" if part.startswith(HASHED) else part for part in key.split("/")]
@@ -478,9 +485,7 @@ class PathState:
         return hashed
 
     def _hashed(self, part: str) -> str:
-        if part.startswith(HASHED) or "{" in part or part[0] == "#" or known_rank(part) >= 0:
-            return part
-        return f"{HASHED}{hash_literal(part, self.key):0{2 * HASH_BYTES}x}{literal_suffix(part)}"
+        return hashed_part(part, self.key)
 
     def to_bytes(self) -> bytes:
         """Return the normal form as MessagePack: equal states have equal bytes."""

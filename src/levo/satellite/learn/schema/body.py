@@ -25,7 +25,13 @@ MAX_BODY_BYTES = 1 << 20
 MAX_ITEMS = 200
 """Rows, lines or form fields of one body that are looked at."""
 MAX_FIELDS = 1000
-"""Fields of a form; one with more is not read."""
+"""Fields of a form and columns of a table; one with more is not read."""
+MAX_CELLS = 20_000
+"""Cells of a table, and elements and attributes of an XML document, that are looked at."""
+MAX_ESCAPES = 100_000
+"""Escaped octets of a form; one with more is not read, as each costs ten times what a plain one does."""
+_LONGEST_PART_HEAD = 8192
+"""Octets of the head of a part; a part with more is left out."""
 _LONGEST_TYPE = 121
 _TOKEN = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+*-]{1,60}")
 _BOUNDARY = re.compile(r'boundary="?([^";]{1,70})', re.IGNORECASE)
@@ -179,10 +185,12 @@ def read_pairs(text: str, most: int) -> list[tuple[str, str]]:
     """Return the fields of a form or query, decoded. What has no ``=`` is a value and left out.
 
     Raises:
-        ValueError: there are more than *most*.
+        ValueError: there are more than *most*, or more than :data:`MAX_ESCAPES`.
     """
     if text.count("&") >= most:
         raise ValueError("too many fields")
+    if text.count("%") > MAX_ESCAPES:
+        raise ValueError("too many escapes")
     return parse_qsl("&".join([pair for pair in text.split("&") if "=" in pair]), keep_blank_values=True)
 
 
@@ -210,7 +218,7 @@ def _multipart(content_type: str, octets: bytes) -> dict[str, Any]:
     pairs: list[tuple[str, Any]] = []
     for part in (b"\r\n" + octets).split(b"\r\n" + mark)[1 : MAX_ITEMS + 1]:
         head, found, content = part.partition(b"\r\n\r\n")
-        if not found:
+        if not found or len(head) > _LONGEST_PART_HEAD:
             continue
         fields = _UNFOLDED.sub(b" ", head).split(b"\r\n")
         parameters = _disposition(fields)
@@ -236,7 +244,8 @@ def _disposition(fields: Sequence[bytes]) -> dict[str, str]:
             continue
         text, at = found[1].decode("utf-8", "replace"), 0
         parameters: dict[str, str] = {}
-        while at < len(text) and text[at:].strip():
+        end = len(text.rstrip())
+        while at < end:
             parameter = _PARAMETER.match(text, at)
             if parameter is None:
                 return {}
@@ -254,7 +263,15 @@ def _csv(text: str) -> list[dict[str, Any]]:
     Where some cell of the first row is no name for certain, it is a row like the others, and columns have
     numbers.
     """
-    rows = list(csv.reader(text.splitlines()[: MAX_ITEMS + 1]))
+    rows: list[list[str]] = []
+    left = MAX_CELLS
+    for row in csv.reader(text.splitlines()[: MAX_ITEMS + 1]):
+        left -= len(row)
+        if len(row) > MAX_FIELDS:
+            raise Unreadable
+        if left < 0:
+            break
+        rows.append(row)
     names = rows[0] if rows else []
     if not all(is_name(name) for name in names):
         return [{str(column): Text(cell) for column, cell in enumerate(row)} for row in rows]
@@ -269,7 +286,7 @@ def _xml(octets: bytes) -> dict[str, Any]:
     parser = expat.ParserCreate()
     root: dict[str, Any] = {}
     stack: list[tuple[dict[str, Any], list[str]]] = [(root, [])]
-    left = 20_000
+    left = MAX_CELLS
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal left

@@ -154,7 +154,7 @@ cdef int rename_node(Node node, object names) except -1:
                 changed[name] = new
         if changed is not None:
             _rename(node, changed)
-        if len(node._children) > _MOST_CHILDREN:
+        if len(node._children) > _MOST_UNPROVEN:
             crowd_node(node)
     return 0
 
@@ -301,7 +301,7 @@ cdef int _absorb_object(Node node, Node other) except -1:
     node.alone |= other.alone
     if node.folded or other.folded:
         fold_node(node)
-    elif node._children is not None and len(node._children) > _MOST_CHILDREN:
+    elif node._children is not None and len(node._children) > _MOST_UNPROVEN:
         if len(node._children) > 2 * (_MOST_CHILDREN + _MOST_UNPROVEN) or not any(
             [name[0] == _MARK for name in node._children]
         ):

@@ -16,7 +16,7 @@ cimport cython
 from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_GET_LENGTH
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memchr, memcmp, memcpy, strchr
 
 from levo.satellite.learn.schema.merging cimport crowd_node, hide_labels
 from levo.satellite.learn.schema.names cimport Message, Names, Sightings
@@ -33,7 +33,7 @@ from levo.satellite.learn.schema.node import (
     MAX_VARIANTS,
     SCANNED_ITEMS,
 )
-from levo.satellite.learn.schema.text import MIXED, Binary, Text, is_name, rare_format, scalar
+from levo.satellite.learn.schema.text import MIXED, Binary, Text, is_name, rare_format
 
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
@@ -49,12 +49,15 @@ cdef enum:
     SCANNED = 3
     DEEPEST = 20
 
+cdef const char* ATOM_SIGNS = b"!#$%&'*+/=?^_`{|}~-"
+cdef const char* URI_SIGNS = b"-._~:/?#[]@!$&'()*+,;=%"
 cdef object _Text = Text, _Binary = Binary
 cdef str _MIXED = MIXED
 cdef tuple _DISCRIMINATORS = DISCRIMINATORS
 cdef tuple _IDENTITIES = ("id", "_id", "uuid", "guid", "uid")
 assert (MOST_LABELS, SCANNED, DEEPEST) == (MAX_LABELS, SCANNED_ITEMS, MAX_DEPTH)
-cdef Py_ssize_t _MOST_CHILDREN = MAX_CHILDREN, _MOST_UNPROVEN = MAX_UNPROVEN, _MOST_VARIANTS = MAX_VARIANTS
+cdef Py_ssize_t _MOST_CHILDREN = MAX_CHILDREN, _MOST_VARIANTS = MAX_VARIANTS
+cdef Py_ssize_t _LOOKED_AT = MAX_UNPROVEN + MAX_UNPROVEN // 2  # children from which unproven ones may be too many
 
 
 cdef inline bint is_digit(char c) noexcept nogil:
@@ -158,6 +161,124 @@ cdef str numeric_format(const char* at, Py_ssize_t size):
     return None
 
 
+cdef inline bint is_alphanumeric(char c) noexcept nogil:
+    return is_digit(c) or is_letter(c)
+
+
+cdef bint is_email(const char* at, Py_ssize_t size) noexcept nogil:
+    """``dot-atom`` (RFC 5322 section 3.2.3) at a host of at least two labels, the last of 2 to 24 letters."""
+    cdef Py_ssize_t i = 0, start = 0
+    cdef bint letters
+    while i < size and at[i] != c"@":
+        if at[i] == c".":
+            if i == start:
+                return False
+            start = i + 1
+        elif not is_alphanumeric(at[i]) and (at[i] == 0 or strchr(ATOM_SIGNS, at[i]) == NULL):
+            return False
+        i += 1
+    if i == start or i == size:
+        return False
+    i += 1
+    while True:
+        start, letters = i, True
+        while i < size and at[i] != c".":
+            if not is_letter(at[i]):
+                letters = False
+                if not is_digit(at[i]) and at[i] != c"-":
+                    return False
+            i += 1
+        if i == size:  # of one label, this is the first: no dot is before it
+            return letters and 2 <= i - start <= 24 and at[start - 1] == c"."
+        if not 1 <= i - start <= 63 or at[start] == c"-" or at[i - 1] == c"-":
+            return False
+        i += 1
+
+
+cdef bint is_uri(const char* at, Py_ssize_t size) noexcept nogil:
+    """A scheme of 2 to 16 characters, ``://``, and at least one more of those of RFC 3986."""
+    cdef Py_ssize_t i = 1
+    if not is_letter(at[0]):
+        return False
+    while i < size and (is_alphanumeric(at[i]) or at[i] == c"+" or at[i] == c"." or at[i] == c"-"):
+        i += 1
+    if not 2 <= i <= 16 or size - i < 4 or at[i] != c":" or at[i + 1] != c"/" or at[i + 2] != c"/":
+        return False
+    for i in range(i + 3, size):
+        if not is_alphanumeric(at[i]) and (at[i] == 0 or strchr(URI_SIGNS, at[i]) == NULL):
+            return False
+    return True
+
+
+cdef bint has_colons_only(const char* at, Py_ssize_t size) noexcept nogil:
+    """Whether nothing but letters and digits is beside the colons."""
+    cdef Py_ssize_t i
+    for i in range(size):
+        if at[i] != c":" and not is_alphanumeric(at[i]):
+            return False
+    return True
+
+
+cdef str signed_format(str value, const char* at, Py_ssize_t size):
+    """The format of what has an ``@``, a ``:`` or a ``.``."""
+    if memchr(at, c"@", size) != NULL:
+        return "email" if is_email(at, size) else "uri" if is_uri(at, size) else _MIXED
+    if memchr(at, c":", size) == NULL:
+        return rare_format(value) if at[0] == c"e" else _MIXED
+    if has_colons_only(at, size):
+        return rare_format(value)
+    return "uri" if is_uri(at, size) else _MIXED
+
+
+cpdef scalar(object text):  # a Text, most often, which is no exact str
+    """Return what *text* stands for: a boolean, a number, or itself. Leading zeros make it a text."""
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text), i = 0, start
+    cdef const char* at
+    cdef int64_t number = 0
+    if 0 < size <= 40 and PyUnicode_IS_ASCII(text):
+        at = <const char*>PyUnicode_DATA(text)
+        if size == 4 and memcmp(at, b"true", 4) == 0:
+            return True
+        if size == 5 and memcmp(at, b"false", 5) == 0:
+            return False
+        if at[0] == c"-":
+            i = 1
+        start = i
+        while i < size and is_digit(at[i]):
+            if i - start < 18:
+                number = 10 * number + at[i] - c"0"
+            i += 1
+        if 1 <= i - start <= 18 and (at[start] != c"0" or i - start == 1):
+            if i == size:
+                return -number if start else number
+            if is_fraction(at + i, size - i):
+                return float(text)
+    return str(text)
+
+
+cdef bint is_fraction(const char* at, Py_ssize_t size) noexcept nogil:
+    """What may follow the digits of a number: up to 18 more, an exponent of up to three."""
+    cdef Py_ssize_t i = 0, start
+    if at[0] == c".":
+        i = 1
+        while i < size and is_digit(at[i]):
+            i += 1
+        if not 2 <= i <= 19:
+            return False
+    if i < size:
+        if at[i] != c"e" and at[i] != c"E":
+            return False
+        i += 1
+        if i < size and (at[i] == c"+" or at[i] == c"-"):
+            i += 1
+        start = i
+        while i < size and is_digit(at[i]):
+            i += 1
+        if not 1 <= i - start <= 3:
+            return False
+    return i == size
+
+
 cdef bint is_moment(str value, Py_ssize_t size) noexcept:
     """Whether *value* is a date and time."""
     cdef const char* at
@@ -208,7 +329,7 @@ cpdef str text_format(str value):
     if letters:
         return _MIXED
     if rare:
-        return rare_format(value)
+        return signed_format(value, at, size)
     if size >= 16 and hexadecimal and digit and not (lower and upper):
         return "hex"
     return _MIXED
@@ -398,9 +519,7 @@ cdef class Observer:
                 continue
             pending |= child.sightings is not None
             said += self._member(child, key, item, depth)
-            if len(children) > _MOST_CHILDREN and (
-                child.sightings is None or len(children) > _MOST_CHILDREN + _MOST_UNPROVEN
-            ):
+            if len(children) > (_MOST_CHILDREN if child.sightings is None else _LOOKED_AT):
                 keyed |= self._crowd(node, key, child)
                 children, folded = node.children, node.folded
         if keyed and not folded:

@@ -53,25 +53,32 @@ class _Judge:
         low = _loosest(facets, "minimum", min)
         high = _loosest(facets, "maximum", max)
         greatest = (1 << node.bits) >> 1  # of the magnitudes of integers, one has at least this
-        if "minimum" in bounds and low is not None:
+        if "minimum" in bounds:
             why = ""
-            if low >= 0 and node.negative:
+            if low is None:
+                why = ""  # some alternative has no bound
+            elif low >= 0 and node.negative:
                 why = "negative numbers"
             elif low > 0 and not node.numbers and (1 << node.bits) - 1 < low:
                 why = f"none reaches {_number(low)}"
             elif low < 0 and node.negative and high is not None and greatest > max(-low, high):
                 why = f"numbers as far from 0 as {greatest}"
             self._say(spot, "minimum", count, why)
-        if "maximum" in bounds and high is not None:
+        if "maximum" in bounds:
             why = ""
-            if not node.negative and greatest > high:
+            if high is not None and not node.negative and greatest > high:
                 why = f"numbers from {greatest} up"
             self._say(spot, "maximum", count, why)
+        factors = {each.factor for each in facets}
+        if factors != {None} and not node.numbers and factors & {None, 1}:
+            self._say(spot, "multipleOf", count)  # of another factor, nothing is known
         formats = {each.format for each in facets}
         if len(formats) == 1 and (bits := _TOO_LONG.get(next(iter(formats)), 0)):
             self._say(spot, "format", count, f"integers of {node.bits + 1} bits" if node.bits > bits else "")
         listed = [each.values for each in facets]
-        if all(each is not None for each in listed) and not node.numbers:
+        if None in listed and any(each is not None for each in listed):
+            self._say(spot, "enum", count)
+        elif None not in listed and not node.numbers:
             allowed = [int(orjson.loads(v)) for each in listed if each is not None for v in each]
             why = ""
             if allowed and ((node.negative and min(allowed) >= 0) or greatest > max(map(abs, allowed))):
@@ -79,19 +86,31 @@ class _Judge:
             self._say(spot, "enum", count, why)
 
     def _strings(self, spot: Spot, facets: list[Facet], node: Node, *, text: bool) -> None:
-        bounds = {name for each in facets for name in each.bounds}
-        if "minLength" in bounds and (low := _loosest(facets, "minLength", min)) is not None:
-            self._say(spot, "minLength", node.strings, f"{node.shortest}" if node.shortest < low else "")
-        if "maxLength" in bounds and (high := _loosest(facets, "maxLength", max)) is not None:
-            self._say(spot, "maxLength", node.strings, f"{node.longest}" if node.longest > high else "")
+        self._least(spot, "minLength", facets, node.strings, node.shortest)
+        self._most(spot, "maxLength", facets, node.strings, node.longest)
         formats = {each.format for each in facets}
         if len(formats) == 1 and (described := next(iter(formats))) in _FORMATS and node.format != MIXED:
             wrong = node.format in _FORMATS and node.format != described
             self._say(spot, "format", node.strings, f"{described} is {node.format}" if wrong else "")
-        if all(each.values is not None for each in facets):
+        listed = [each.values is not None for each in facets]
+        if any(listed) and not all(listed):
+            self._say(spot, "enum", node.strings)
+        elif all(listed):
             allowed = {str(orjson.loads(v)) for each in facets for v in each.values or ()}
             told = not node.private and id(node) not in self._mixed
             self._say(spot, "enum", node.strings, _unlisted(allowed, node, told=told))
+
+    def _least(self, spot: Spot, name: str, facets: list[Facet], count: int, seen: int) -> None:
+        """Answer a bound that nothing may be below. No value contradicts what another alternative allows."""
+        if any(name in each.bounds for each in facets):
+            low = _loosest(facets, name, min)
+            self._say(spot, name, count, str(seen) if low is not None and seen < low else "")
+
+    def _most(self, spot: Spot, name: str, facets: list[Facet], count: int, seen: int) -> None:
+        """Answer a bound that nothing may be above, as ``_least`` does."""
+        if any(name in each.bounds for each in facets):
+            high = _loosest(facets, name, max)
+            self._say(spot, name, count, str(seen) if high is not None and seen > high else "")
 
     def _types(self, spot: Spot, values: Values, node: Node, *, text: bool) -> None:
         """Answer which JSON types are allowed."""
@@ -235,8 +254,8 @@ class ParameterJudge(_Judge):
             self._say(spot, "parameter", node.total)  # several values in one text
             return
         self._say(spot, "type", node.total)
-        if node.arrays and (high := _loosest(arrays, "maxItems", min)) is not None:
-            self._say(spot, "maxItems", node.arrays, str(node.most) if node.most > high else "")
+        if node.arrays:
+            self._most(spot, "maxItems", arrays, node.arrays, node.most)
         single = {kind: facets for kind, facets in values.facets.items() if kind != "array"}
         items = joined_values([Values(single, {}), *(self._reader.values(each.items) for each in arrays)])
         each_value = Node(open=True)
@@ -283,11 +302,8 @@ class BodyJudge(_Judge):
             self._array(spot, values.facets["array"], node, depth, text=text)
 
     def _array(self, spot: Spot, facets: list[Facet], node: Node, depth: int, *, text: bool) -> None:
-        bounds = {name for each in facets for name in each.bounds}
-        if "minItems" in bounds and (low := _loosest(facets, "minItems", min)) is not None:
-            self._say(spot, "minItems", node.arrays, str(node.fewest) if node.fewest < low else "")
-        if "maxItems" in bounds and (high := _loosest(facets, "maxItems", max)) is not None:
-            self._say(spot, "maxItems", node.arrays, str(node.most) if node.most > high else "")
+        self._least(spot, "minItems", facets, node.arrays, node.fewest)
+        self._most(spot, "maxItems", facets, node.arrays, node.most)
         if all(each.items and not each.prefix for each in facets):
             if node.items is not None and node.items.total:
                 self._node(spot.at("*"), [each.items for each in facets], node.items, depth + 1, text=text)
@@ -295,7 +311,7 @@ class BodyJudge(_Judge):
                 self._say(spot.at("*"), "type", 0)
 
     def _object(self, spot: Spot, facets: list[Facet], node: Node, depth: int, *, text: bool) -> None:
-        names = sorted({name for each in facets for name in each.properties})
+        names = sorted({name for each in facets for name in (*each.properties, *each.required)})
         required = frozenset.intersection(*(each.required for each in facets))
         for name in names:
             described = [each.properties[name] for each in facets if name in each.properties]
@@ -312,7 +328,7 @@ class BodyJudge(_Judge):
             if child is None:
                 if name not in required or hidden:
                     self._say(here, "property", 0)
-            else:
+            elif described:
                 self._node(here, described, child, depth + 1, text=text)
         if len(facets) > 1:
             self._fitting(spot, facets, required, node)

@@ -101,4 +101,12 @@ STEPS = (
         host TEXT NOT NULL, method TEXT NOT NULL, template TEXT NOT NULL
     ) STRICT;
     """,
+    # 6: sessions by a clock that nobody sets. Those before went by the time of day and end here.
+    """
+    DROP TABLE IF EXISTS session;
+    CREATE TABLE session (
+        digest BLOB PRIMARY KEY, account TEXT NOT NULL REFERENCES account (name) ON DELETE CASCADE,
+        form_token TEXT NOT NULL, boot TEXT NOT NULL, begun_ns INTEGER NOT NULL, ends_ns INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
