@@ -10,7 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from levo.engine.engine import DROP_NAMES, Engine
-from levo.ledger import EXCHANGES, FRAMES, NOTES, OUTPUT, PAYLOAD, STAGES, TRACES, Fate, Ledger, reference
+from levo.ledger import (
+    EXCHANGES,
+    FRAMES,
+    NOTES,
+    OUTPUT,
+    PAYLOAD,
+    STAGES,
+    TLS,
+    TRACES,
+    Fate,
+    Ledger,
+    reference,
+)
 from levo.sensor.capture.statistics import FileStatistics, InterfaceStatistics, LiveStatistics
 from levo.sensor.export.statistics import OutputStatistics
 from levo.sensor.pipeline import PipelineStatistics
@@ -28,7 +40,7 @@ def file_statistics(received: int, delivered: int, filtered: int = 0) -> FileSta
 
 def test_every_counter_of_the_engine_has_a_line() -> None:
     counters = engine_counters()
-    for stage, prefix in ((FRAMES, "frames_"), (PAYLOAD, "payload_bytes_")):
+    for stage, prefix in ((FRAMES, "frames_"), (PAYLOAD, "payload_bytes_"), (TLS, "tls_")):
         names = {name.removeprefix(prefix) for name in counters if name.startswith(prefix)} - {"received"}
         assert names == {state.name for state in stage.states}
     assert {state.name for state in EXCHANGES.states} == {"emitted", "open"} | set(DROP_NAMES.values())

@@ -97,6 +97,30 @@ PAYLOAD = Stage(
         LedgerState("held", Fate.WAITING, "waiting for a missing segment"),
     ),
 )
+TLS = Stage(
+    "tls",
+    "connections",
+    "Connections under TLS, and why those are unread that are.",
+    (
+        LedgerState("read", Fate.KEPT, "read with their secrets, to their end"),
+        LedgerState("open", Fate.WAITING, "still going on, and read or not decided yet"),
+        LedgerState("other", Fate.INTENDED, "opened with their secrets, and not HTTP"),
+        LedgerState("unfinished", Fate.INTENDED, "ended before anything was said under encryption"),
+        LedgerState(
+            "no_secrets", Fate.LOST, "none of whose secrets came up: no probe or key log knows their programs"
+        ),
+        LedgerState("secret_lost", Fate.LOST, "of whose secrets some came up, and not those that are needed"),
+        LedgerState(
+            "joined_late",
+            Fate.LOST,
+            "whose handshake was not captured whole: they are older than the capture",
+        ),
+        LedgerState("suite", Fate.LOST, "of a version or cipher suite that is not read, or renegotiated"),
+        LedgerState("out_of_step", Fate.LOST, "in a hole of which the place of the next record was lost"),
+        LedgerState("memory", Fate.LOST, "given up for memory, or with too much waiting for their secrets"),
+        LedgerState("malformed", Fate.LOST, "with octets that are no records of TLS"),
+    ),
+)
 PROBE = Stage(
     "tls_probe",
     "secrets",
@@ -170,7 +194,7 @@ OUTPUT = Stage(
         LedgerState("spool_damaged", Fate.LOST, "in a spool file that was damaged"),
     ),
 )
-STAGES = (CAPTURE, FRAMES, PAYLOAD, PROBE, SECRETS, EXCHANGES, TRACES, OUTPUT)
+STAGES = (CAPTURE, FRAMES, PAYLOAD, TLS, PROBE, SECRETS, EXCHANGES, TRACES, OUTPUT)
 
 NOTES: dict[str, str] = {
     "gaps": "holes in byte streams",
@@ -287,6 +311,8 @@ class Ledger:
             stages.append(_capture(capture, engine["frames_received"]))
         stages.append(_prefixed(FRAMES, engine, "frames_"))
         stages.append(_prefixed(PAYLOAD, engine, "payload_bytes_"))
+        if engine.get("tls_received"):
+            stages.append(_prefixed(TLS, engine, "tls_"))
         if probe is not None:
             stages.append(_probe(probe))
         if engine.get("secrets_received"):

@@ -15,7 +15,8 @@ from levo.config import Merged, Surroundings, load
 from levo.errors import CaptureError, ConfigError, Problem
 from levo.sensor.assembly import Sensor, open_sensor
 from levo.sensor.capture.probe_link import ProbeLink
-from levo.sensor.control import Control, encrypted_sentence, undelivered
+from levo.sensor.control import Control, undelivered
+from levo.sensor.encrypted import encrypted_sentence
 from levo.sensor.log import Log
 from tests.cli.capture import write_capture
 from tests.helpers.conversation import Conversation
@@ -171,9 +172,17 @@ def test_a_sensor_that_failed_does_not_say_goodbye(tmp_path: Path) -> None:
 def test_an_endpoint_over_tls_is_told_in_words(address: str | None, names: str | None, says: str) -> None:
     endpoint = {"server_address": address, "server_port": 443, "server_name": names, "alpn": "h2"}
     endpoint |= {"version": "1.3", "certificate_names": ["b.example"], "connections": 1, "bytes": 9_000}
-    told = encrypted_sentence(endpoint | {"decrypted_connections": 0})
-    assert told.startswith(says) and told.endswith("not readable without keys")
-    assert encrypted_sentence(endpoint | {"decrypted_connections": 2}).endswith("2 read with keys")
+    told = encrypted_sentence(endpoint | {"decrypted_connections": 0, "unread": {"no_secrets": 1}})
+    assert told.startswith(says) and told.endswith("octets; unread: 1 without secrets")
+    read = encrypted_sentence(endpoint | {"decrypted_connections": 2, "unread": {}})
+    assert read.endswith("octets, 2 read with keys")
+    both = encrypted_sentence(
+        endpoint | {"decrypted_connections": 2, "unread": {"suite": 3, "out_of_step": 1}}
+    )
+    assert both.endswith(
+        "octets, 2 read with keys; unread: 3 with a version or suite that is not read, "
+        "1 that lost their place in a hole"
+    )
 
 
 @pytest.mark.parametrize("form", ["json", "text"])

@@ -85,6 +85,9 @@ class ScriptedEngine:
     def encrypted(self) -> list[dict[str, Any]]:
         return []
 
+    def tls_processes(self) -> list[dict[str, int]]:
+        return []
+
     def unnamed_tunnels(self) -> list[dict[str, Any]]:
         return []
 

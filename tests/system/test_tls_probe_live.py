@@ -17,15 +17,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from levo.tlsprobe.link import ask_status
+from levo.tlsprobe.locate import read_build_id
 from levo.tlsprobe.program import Program
+from tests.helpers.effort import long
 from tests.helpers.tls_peers import certificate
 from tests.satellite.running import until
 from tests.system.network import Namespace, loopback_namespace, needs, until_listening
 from tests.system.sensor import Sensor, capturing, command
+from tests.tlsprobe.builds import CACHE
 from tests.tlsprobe.test_locate import system_libssl
 from tests.tlsprobe.test_program import unavailable
 
@@ -37,7 +41,7 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{ worker_connections 512; }}
 http {{
-    log_format targets '$request_uri $status $ssl_protocol';
+    log_format targets '$request_uri $status $ssl_protocol $ssl_session_reused';
     client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
     uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
     keepalive_requests 100000;
@@ -135,7 +139,7 @@ class Watched:
     def logged(self) -> Counter[tuple[str, str]]:
         """(target, status) of what the server has logged."""
         lines = (self.folder / "access.log").read_text().splitlines()
-        return Counter((target, status) for target, status, _ in map(str.split, lines))
+        return Counter((line.split()[0], line.split()[1]) for line in lines)
 
     def versions(self) -> set[str]:
         return {line.split()[2] for line in (self.folder / "access.log").read_text().splitlines()}
@@ -144,16 +148,16 @@ class Watched:
         return Counter(
             (x["request"]["target"], str(x["response"]["status"]))
             for x in self.sensor.exchanges()
-            if x["server"]["port"] == PORT
+            if x["server"]["port"] == PORT and x["request"] and x["response"]
         )
 
     def wait_for_sensor(self) -> None:
         """Until the sensor has the probe's ring."""
         until(lambda: bool(self.status()["sensor"]))
 
-    def status(self) -> dict[str, object]:
+    def status(self) -> dict[str, Any]:
         argv = command(["tls", "status", f"--socket={self.socket}", "--json"])
-        found: dict[str, object] = json.loads(self.namespace.run(argv))
+        found: dict[str, Any] = json.loads(self.namespace.run(argv))
         return found
 
 
@@ -181,8 +185,11 @@ def probing(namespace: Namespace, folder: Path, within: Path, *more: str) -> Ite
 
 
 @contextmanager
-def watched(folder: Path, kind: str) -> Iterator[Watched]:
-    """A server of *kind* with a library of its own, a probe on that, and a sensor."""
+def watched(folder: Path, kind: str, *more: str, within: Path | None = None) -> Iterator[Watched]:
+    """A server of *kind* with a library of its own, a probe on that, and a sensor.
+
+    *within*: a folder whose libraries are probed in the place of the server's. *more*: options of the probe.
+    """
     pem = certificate(folder, ["api.example"])
     (folder / "large.bin").write_bytes(bytes(300_000))
     library = folder / "lib"
@@ -211,7 +218,7 @@ def watched(folder: Path, kind: str) -> Iterator[Watched]:
     ):
         until_listening(here, PORT, PLAIN, process=server)
         with (
-            probing(here, folder, library) as socket,
+            probing(here, folder, within or library, *more) as socket,
             capturing(here, folder, f"http://127.0.0.1:{PLAIN}", f"--tls-probe={socket}") as sensor,
         ):
             seen = Watched(here, folder, server, sensor, socket)
@@ -243,10 +250,238 @@ def test_every_exchange_that_the_server_logs_is_reported(kind: str, tmp_path: Pa
     libraries = status["libraries"]
     assert isinstance(libraries, list) and len(libraries) == 1
     assert "reason" not in libraries[0]
+    assert [each["libraries"] for each in users_of(status, seen.server.pid)] == [[0]]
     stages = seen.sensor.ledger()
+    assert stages["tls"]["states"]["read"] == stages["tls"]["received"] > 20
+    (counted,) = (each for each in status["report"]["processes"] if each["process"] == seen.server.pid)
+    assert counted["read"] + counted["open"] == counted["connections"] == stages["tls"]["received"]
     assert stages["tls_probe"]["states"]["ring_full"] == stages["tls_probe"]["states"]["fault"] == 0
     assert stages["tls_probe"]["states"]["delivered"] == stages["secrets"]["received"]
     assert stages["secrets"]["states"]["unused"] == 0
+
+
+def users_of(status: dict[str, Any], process: int) -> list[dict[str, Any]]:
+    return [each for each in status["processes"] if each["process"] == process]
+
+
+RESUME = """
+import socket, ssl, sys
+for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.minimum_version = context.maximum_version = version
+    session = None
+    for number in range(10):
+        with context.wrap_socket(socket.create_connection(("127.0.0.1", 8443)), session=session) as connection:
+            connection.sendall(b"GET /%s/%d HTTP/1.0\\r\\n\\r\\n" % (version.name.encode(), number))
+            while connection.recv(65536):
+                pass
+            session = connection.session
+"""
+
+
+def test_resumed_connections_are_read(tmp_path: Path) -> None:
+    """By tickets in TLS 1.2 and pre-shared keys in 1.3: the secrets are new, or logged again."""
+    with watched(tmp_path, "nginx") as seen:
+        seen.namespace.run([sys.executable, "-c", RESUME])
+        seen.sensor.catch_up()
+    lines = [line.split() for line in (tmp_path / "access.log").read_text().splitlines()]
+
+    assert Counter((protocol, reused) for _, _, protocol, reused in lines) == {
+        **{("TLSv1.2", "."): 1, ("TLSv1.2", "r"): 9},
+        **{("TLSv1.3", "."): 1, ("TLSv1.3", "r"): 9},
+    }
+    assert seen.reported() == seen.logged()
+
+
+def test_reading_goes_on_behind_a_key_update(tmp_path: Path) -> None:
+    """Each side gets new keys, and new ones again."""
+    client = ["openssl", "s_client", "-connect", f"127.0.0.1:{PORT}", "-tls1_3"]
+    answers = tmp_path / "answers"
+    with watched(tmp_path, "nginx") as seen, answers.open("wb") as sink:
+        with seen.namespace.popen(client, stdin=subprocess.PIPE, stdout=sink, stderr=sink) as process:
+            assert process.stdin is not None
+            for number in range(4):
+                process.stdin.write(b"GET /update/%d HTTP/1.1\r\nHost: a\r\n\r\n" % number)
+                process.stdin.flush()
+                until(lambda number=number: b"for /update/%d" % number in answers.read_bytes())  # type: ignore[misc]
+                process.stdin.write(b"K\n")  # update, and ask the other side for one
+                process.stdin.flush()
+                until(lambda number=number: answers.read_bytes().count(b"KEYUPDATE") > number)  # type: ignore[misc]
+            process.stdin.close()
+            process.wait(60)
+        seen.sensor.catch_up()
+    assert seen.logged() == Counter((f"/update/{number}", "200") for number in range(4))
+    assert seen.reported() == seen.logged()
+
+
+CURL_CFFI = """
+from curl_cffi import requests
+session = requests.Session(verify=False)
+for number in range(40):
+    assert session.get(f"https://127.0.0.1:8443/kept/{number}").status_code == 200
+for number in range(5):
+    assert requests.get(f"https://127.0.0.1:8443/alone/{number}", verify=False).status_code == 200
+"""
+
+GRPC = """
+import grpc, sys
+from concurrent import futures
+credentials = open(sys.argv[1], "rb").read()
+class Answer(grpc.GenericRpcHandler):
+    def service(self, details):
+        return grpc.unary_unary_rpc_method_handler(lambda request, context: request)
+server = grpc.server(futures.ThreadPoolExecutor(2))
+server.add_generic_rpc_handlers((Answer(),))
+server.add_secure_port("127.0.0.1:8443", grpc.ssl_server_credentials([(credentials, credentials)]))
+server.start()
+for line in sys.stdin:
+    names = (("grpc.ssl_target_name_override", "api.example"), ("grpc.use_local_subchannel_pool", 1))
+    with grpc.secure_channel("127.0.0.1:8443", grpc.ssl_channel_credentials(credentials), names) as channel:
+        for number in range(20):
+            assert channel.unary_unary(f"/shop.Orders/Get{number}")(b"x" * 100 * number) == b"x" * 100 * number
+    print("done", flush=True)
+"""
+
+
+def installed(requirement: str) -> Path:
+    """A folder with a package of PyPI and its TLS library in it; skips the test where no registry answers."""
+    folder = CACHE / f"site-{requirement}"
+    if not (folder / "whole").exists():
+        argv = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:", "--no-deps"]
+        argv += ["--timeout=20", "--retries=1", "--target", str(folder), requirement]
+        done = subprocess.run(argv, capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"{requirement} cannot be had: {(done.stderr.splitlines() or [''])[-1]}")
+        (folder / "whole").touch()
+    return folder
+
+
+def test_a_client_with_boringssl_in_it_is_read(tmp_path: Path) -> None:
+    """curl_cffi: static; the server's library is not probed."""
+    site = installed("curl_cffi==0.13.0")
+    with watched(tmp_path, "nginx", within=site) as seen:
+        seen.namespace.run(["env", f"PYTHONPATH={site}", sys.executable, "-c", CURL_CFFI])
+        seen.sensor.catch_up()
+
+    assert seen.logged().total() == 45
+    assert seen.reported() == seen.logged()
+
+
+def test_grpc_between_programs_with_a_stripped_boringssl_is_read(tmp_path: Path) -> None:
+    """Both ends are one process of grpcio: every call is an exchange, over kept and new connections."""
+    site = installed("grpcio==1.76.0")
+    with watched(tmp_path, "nginx", within=site) as seen:
+        pem = tmp_path / "server.pem"
+        seen.server.terminate()
+        seen.server.wait(60)
+        argv = ["env", f"PYTHONPATH={site}", sys.executable, "-c", GRPC, str(pem)]
+        with seen.namespace.popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdin is not None and process.stdout is not None
+            until_listening(seen.namespace, PORT, process=process)
+            until(lambda: bool(users_of(seen.status(), process.pid)))
+            for _ in range(3):
+                process.stdin.write(b"\n")
+                process.stdin.flush()
+                assert process.stdout.readline() == b"done\n"
+            process.stdin.close()
+        seen.sensor.until_reported(lambda x: x["server"]["port"] == PORT, 60)
+
+    assert seen.reported() == Counter({(f"/shop.Orders/Get{number}", "200"): 3 for number in range(20)})
+
+
+BUSY = [
+    "wrk",
+    *("-t1", "-c16", "--timeout", "30s", "-H", "Connection: close"),
+    f"https://127.0.0.1:{PORT}/alone",
+]
+
+
+@needs("wrk")
+@pytest.mark.alone
+@pytest.mark.parametrize("seconds", [3, long(60)])
+def test_every_new_connection_is_read_at_the_highest_rate(seconds: int, tmp_path: Path) -> None:
+    """With the default ring: none of its secrets is lost, and no connection unread."""
+    with watched(tmp_path, "nginx") as seen:
+        seen.namespace.run([*BUSY[:-1], f"-d{seconds}s", BUSY[-1]], timeout=seconds + 120)
+        seen.sensor.catch_up()
+    stages = seen.sensor.ledger()
+    asked = seen.logged()["/alone", "200"]
+
+    assert asked > 100 * seconds
+    print(f"{asked / seconds:.0f} connections a second")
+    assert stages["tls_probe"]["states"]["ring_full"] == stages["tls_probe"]["states"]["limited"] == 0
+    # Those that wrk leaves at its end may be cut in their handshake.
+    states = stages["tls"]["states"]
+    assert states["read"] + states["unfinished"] == stages["tls"]["received"]
+    assert states["unfinished"] <= 16
+    whole = sum(x["incomplete"] is None for x in seen.sensor.exchanges() if x["server"]["port"] == PORT)
+    assert asked - 16 <= whole <= asked
+
+
+@needs("wrk")
+@pytest.mark.alone
+def test_secrets_that_find_no_room_are_counted_exactly(tmp_path: Path) -> None:
+    """The sensor stands still until the ring is full; then hits are the sum of all that became of them."""
+    with watched(tmp_path, "nginx", "--ring-mib=1") as seen:
+        seen.sensor.signal(signal.SIGSTOP)
+        with running([*BUSY[:-1], "-d60s", BUSY[-1]], seen.namespace, stdout=subprocess.DEVNULL) as load:
+            until(lambda: counters(seen)["ring_full"] > 500)
+            load.terminate()
+            load.wait(60)
+        seen.sensor.signal(signal.SIGCONT)
+        seen.curl(["/behind"])
+        seen.sensor.catch_up()
+        counted = counters(seen)
+    stages = seen.sensor.ledger()
+    probe, secrets = stages["tls_probe"], stages["secrets"]
+
+    assert probe["balanced"] and secrets["balanced"]
+    assert counted["passed"] == (1 << 20) // 96 + 4, "a ring of them, and those behind"
+    assert {**counted, "passed": 0} == {
+        **{name: probe["states"][name] for name in ("filtered", "limited", "ring_full", "fault")},
+        **{"hits": probe["received"], "passed": 0},
+    }
+    assert probe["states"]["waiting"] == probe["states"]["before"] == 0
+    ended = secrets["states"]
+    lost = sum(probe["states"][name] for name in ("filtered", "limited", "ring_full", "fault"))
+    assert probe["received"] == ended["used"] + ended["unused"] + ended["held"] + ended["refused"] + lost
+    assert ("/behind", "200") in seen.reported()
+
+
+def counters(seen: Watched) -> dict[str, int]:
+    """What the probe counts, without the sensor, which may stand still."""
+    found: dict[str, int] = json.loads(ask_status(str(seen.socket), {os.geteuid()}))["secrets"]
+    return found
+
+
+@pytest.mark.long
+@pytest.mark.alone
+@pytest.mark.parametrize(("fresh", "least"), [(True, 15), (False, 20)], ids=["never seen", "known"])
+def test_first_handshakes_of_programs_that_live_for_milliseconds(
+    fresh: bool, least: int, tmp_path: Path
+) -> None:
+    """curl, each time with a library that nobody has run, or always with the same."""
+    site = tmp_path / "site"
+    for number in range(20 if fresh else 1):
+        folder = site / str(number)
+        folder.mkdir(parents=True)
+        octets = system_libssl().read_bytes()
+        with system_libssl().open("rb") as file:
+            build_id = bytes.fromhex(read_build_id(file.fileno()))
+        (folder / system_libssl().name).write_bytes(octets.replace(build_id, bytes([number]) * len(build_id)))
+    with watched(tmp_path, "nginx", within=site) as seen:
+        for number in range(-1, 20):
+            folder = site / str(number if fresh else 0)
+            url = f"https://127.0.0.1:{PORT}/{'first' if number >= 0 else 'warm'}/{number}"
+            curl = ["env", f"LD_LIBRARY_PATH={folder}", "curl", "--silent", "--insecure", url]
+            if number >= 0 or not fresh:
+                seen.namespace.run(curl)
+        seen.sensor.catch_up()
+
+    read = [target for target, _ in seen.reported() if target.startswith("/first/")]
+    print(f"{len(read)} of 20")
+    assert len(read) >= least
 
 
 @needs("wrk")

@@ -139,6 +139,27 @@ def test_what_is_no_library_is_refused_with_a_reason(octets: bytes, reason: str,
         located(path)
 
 
+@pytest.mark.parametrize(
+    ("texts", "reason", "named"),
+    [
+        (b"CLIENT_TRAFFIC_SECRET_0SERVER.../rustls-0.23.1/src/", "uses rustls, .*: give", True),
+        (b"CLIENT_TRAFFIC_SECRET_0SERVER\xff Go buildinf:", "uses Go's crypto/tls.*: set", True),
+        (b"CLIENT_TRAFFIC_SECRET_0SERVER", "no labels", False),
+        (b"rustls", "no labels", False),
+    ],
+)
+def test_libraries_of_other_languages_are_named(
+    texts: bytes, reason: str, named: bool, tmp_path: Path
+) -> None:
+    """Their labels have no end, for their texts know their lengths."""
+    program = tmp_path / "program"
+    program.write_bytes(Path("/bin/ls").read_bytes() + texts)
+
+    with pytest.raises(Refused, match=reason) as refusal:
+        located(program)
+    assert refusal.value.labels is named
+
+
 def test_a_program_without_tls_is_refused() -> None:
     with pytest.raises(Refused, match="no labels"):
         located(Path("/bin/ls"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 
 import pytest
@@ -65,6 +66,17 @@ def test_a_real_library_has_the_same_place_each_time() -> None:
     known = KnownLibraries()
     descriptor = os.open(system_libssl(), os.O_RDONLY)
     try:
-        assert known.look(descriptor) == known.look(descriptor)
+        assert known.look(descriptor, "a") == known.look(descriptor, "b")
     finally:
         os.close(descriptor)
+
+
+def test_a_java_machine_is_known_by_the_name_of_its_library() -> None:
+    """A refusal that says what to do."""
+    with (
+        open(sys.executable, "rb") as file,
+        pytest.raises(Refused, match=r"JSSE.*: use Conscrypt") as refusal,
+    ):
+        KnownLibraries().look(file.fileno(), "/opt/java/lib/server/libjvm.so")
+
+    assert refusal.value.labels

@@ -80,6 +80,7 @@ def records(program: Program) -> list[tuple[int, str, str]]:
         for at in range(8192, 8192 + written, RECORD):
             kind, length = ring[at + 8], ring[at + 9]
             assert int.from_bytes(ring[at : at + 4], "little") == RECORD - 8
+            assert int.from_bytes(ring[at + 12 : at + 16], "little") != 0
             found.append((kind, ring[at + 16 : at + 48].hex(), ring[at + 48 : at + 48 + length].hex()))
         return found
 

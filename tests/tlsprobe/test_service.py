@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -156,13 +158,60 @@ def test_one_sensor_reads_at_a_time(tmp_path: Path) -> None:
         assert os.path.samestat(os.fstat(first.secrets), os.fstat(kernel.ring))
         with pytest.raises(ProbeError, match="another sensor"):
             ask_ring(path, US)
-        assert json.loads(ask_status(path, US))["sensor"] is True
+        status = json.loads(ask_status(path, US))
+        assert (status["sensor"], status["report"]) == (True, None), "it does not answer"
 
         first.close()
         until(lambda: not json.loads(ask_status(path, US))["sensor"])
         second = ask_ring(path, US)
         second.close()
     assert not os.path.exists(path)
+
+
+@contextmanager
+def reporting(path: str, report: bytes) -> Iterator[None]:
+    """A sensor that answers *report* when the probe asks."""
+    ring = ask_ring(path, US)
+    thread = threading.Thread(target=ring.wait, args=(lambda: report,))
+    thread.start()
+    try:
+        yield
+    finally:
+        ring.end()
+        thread.join(90)
+        ring.close()
+
+
+def test_the_status_has_what_the_sensor_says(tmp_path: Path) -> None:
+    path = str(tmp_path / "probe.sock")
+    with serving(tmp_path / "probe.sock"):
+        for report in ({"endpoints": [], "processes": [{"process": 7}]}, {"processes": ["x" * 100_000]}):
+            with reporting(path, json.dumps(report).encode()):
+                for _ in range(2):
+                    assert json.loads(ask_status(path, US))["report"] == report
+            until(lambda: not json.loads(ask_status(path, US))["sensor"])
+        with reporting(path, b"no JSON"):
+            status = json.loads(ask_status(path, US))
+            assert (status["sensor"], status["report"]) == (True, None)
+        with reporting(path, b"x" * (2 << 20)):
+            assert json.loads(ask_status(path, US))["report"] is None
+
+
+def test_the_processes_of_a_library_are_told(tmp_path: Path) -> None:
+    """Each that has it mapped now, by its number among those that were found."""
+    copy = tmp_path / "libssl.so.3"
+    shutil.copy(system_libssl(), copy)
+    libraries = Libraries(Kernel(), [str(tmp_path)])
+    code = f"import ctypes, sys; ctypes.CDLL({str(copy)!r}); print(flush=True); sys.stdin.read()"
+    argv = [sys.executable, "-c", code]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline()
+        libraries.look()
+        name = Path(f"/proc/{process.pid}/comm").read_text().strip()
+        assert libraries.processes() == [{"process": process.pid, "command": name, "libraries": [0]}]
+        process.communicate()
+    assert libraries.processes() == []
+    libraries.close()
 
 
 def test_a_sensor_learns_that_the_probe_has_ended(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from levo.sensor.doctor.diagnosis import Diagnosis, Level, diagnose
 from levo.sensor.doctor.local_hops import LocalHop, find_local_hops
 from levo.sensor.doctor.page import render
 from levo.sensor.doctor.reach import reach
+from levo.sensor.doctor.tls_programs import NOTHING_KNOWN, look_at_tls
 from levo.sensor.doctor.watch import Watched, watch
 from levo.sensor.privileges import give_up, plan
 
@@ -37,6 +38,7 @@ def command(seconds: float, **given: Any) -> int:
     config = merged(given).config
     failures: list[Diagnosis] = []
     hops: tuple[LocalHop, ...] = ()
+    tls = NOTHING_KNOWN
     watched: Watched | None = None
     privilege = (
         f"CAP_NET_RAW is there: capturing works; runs as {plan(os.environ, capture=True)}"
@@ -47,7 +49,8 @@ def command(seconds: float, **given: Any) -> int:
         click.echo(f"levo doctor: looking at the traffic for {seconds:g} s ...", err=True)
     try:
         privileges = plan(os.environ, capture=config.read is None)
-        hops = find_local_hops() if config.read is None else ()  # before root is given up
+        if config.read is None:  # before root is given up
+            hops, tls = find_local_hops(), look_at_tls(config.tls_probe)
         watched = watch(config, os.environ, seconds, opened=lambda: give_up(privileges))
     except PrivilegeError as error:
         privilege = "CAP_NET_RAW is missing"
@@ -63,7 +66,7 @@ def command(seconds: float, **given: Any) -> int:
         privilege = "capturing failed"
         failures.append(Diagnosis("capture-failed", Level.PROBLEM, str(error), "see the reason above"))
     reached = reach(config)
-    findings = [*failures, *diagnose(config, watched, reached, hops)]
+    findings = [*failures, *diagnose(config, watched, reached, hops, tls)]
     click.echo(render(config, _interfaces(config), privilege, watched, reached, findings))
     return 1 if any(finding.level is Level.PROBLEM for finding in findings) else 0
 

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +14,12 @@ from levo.errors import ConfigError, ProbeError, Problem
 from levo.tlsprobe.link import SOCKET, USER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from levo.model.statistics import EncryptedEndpoint
     from levo.tlsprobe.location import Location
+
+_MOST_ENDPOINTS = 50
 
 _socket_option = click.option(
     "--socket", "path", default=SOCKET, show_default=True, metavar="PATH", help="Where the probe listens."
@@ -101,7 +106,7 @@ def _group(reader: str) -> int | None:
 @_socket_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def status_command(path: str, as_json: bool) -> None:
-    """What is probed, what is not and why."""
+    """What is probed, what was read of it by process, what was not, and why."""
     from levo.tlsprobe.link import ask_status, trusted
 
     try:
@@ -112,21 +117,69 @@ def status_command(path: str, as_json: bool) -> None:
         click.echo(answer)
         return
     status = json.loads(answer)
-    for library in status["libraries"]:
-        click.echo(f"{library['path']} (process {library['process']}): {_line(library)}")
+    report = status["report"] or {"endpoints": [], "processes": []}
+    for line in (*_library_lines(status, report["processes"]), *_unread_endpoints(report["endpoints"])):
+        click.echo(line)
     known = len(status["libraries"])
     click.echo(f"{known} TLS {'library' if known == 1 else 'libraries'} in {status['examined']} mapped files")
-    counted = status["secrets"]
-    states = "; ".join(f"{counted[name]:,} {name.replace('_', ' ')}" for name in counted if name != "hits")
-    click.echo(f"secrets: {counted['hits']:,} = {states}")
+    secrets = status["secrets"]
+    states = "; ".join(f"{secrets[name]:,} {name.replace('_', ' ')}" for name in secrets if name != "hits")
+    click.echo(f"secrets: {secrets['hits']:,} = {states}")
     if not status["sensor"]:
         click.echo("no sensor reads them")
+    elif status["report"] is None:
+        click.echo("the sensor that reads them does not say what it could read")
+
+
+def _library_lines(status: dict[str, Any], processes: list[dict[str, int]]) -> Iterator[str]:
+    """Each library with the processes that use it; what became of the connections of each, told once."""
+    counted = {each["process"]: each for each in processes}
+    told = set()
+    for number, library in enumerate(status["libraries"]):
+        yield f"{library['path']}: {_line(library)}"
+        for user in status["processes"]:
+            process = user["process"]
+            if number in user["libraries"]:
+                first = process not in told and "reason" not in library
+                told |= {process} if first else set()
+                yield f"  {user['command']} (process {process})" + (
+                    f": {_connections(counted.get(process))}" if first else ""
+                )
+    for process, each in counted.items():
+        if process not in told:
+            name = f"process {process}, which has none of them mapped" if process else "earlier processes"
+            yield f"{name}: {_connections(each)}"
+
+
+def _unread_endpoints(endpoints: list[EncryptedEndpoint]) -> Iterator[str]:
+    from levo.sensor.encrypted import encrypted_sentence
+
+    unread = [each for each in endpoints if each["unread"]]
+    yield from map(encrypted_sentence, unread[:_MOST_ENDPOINTS])
+    if len(unread) > _MOST_ENDPOINTS:
+        yield f"and {len(unread) - _MOST_ENDPOINTS:,} more endpoints with unread connections"
+
+
+def _connections(counted: dict[str, int] | None) -> str:
+    """What became of the connections of a process, in words."""
+    from levo.sensor.encrypted import UNREAD, unread_words
+
+    if counted is None:
+        return "no connection yet"
+    total = counted["connections"]
+    read, reading = counted.get("read", 0), counted["open"]
+    other = total - read - reading - sum(counted.get(name, 0) for name in UNREAD)
+    told = [f"{number:,} {text}" for number, text in ((read, "read"), (reading, "being read")) if number]
+    unread = unread_words(counted)
+    told += [f"unread: {unread}"] if unread else []
+    told += [f"{other:,} not captured, or only begun"] if other > 0 else []
+    return f"{total:,} connection{'' if total == 1 else 's'}: {'; '.join(told)}"
 
 
 def _line(library: dict[str, object]) -> str:
     if "reason" in library:
         return f"not probed: {library['reason']}"
-    return f"probed at {library['offset']:#x}, client random in {library['form']}"
+    return f"located by its code and probed at {library['offset']:#x}, client random in {library['form']}"
 
 
 @command.command("locate")

@@ -27,8 +27,8 @@ from levo.engine.http1.parser cimport http1_protocol
 from levo.engine.http2.parser cimport http2_protocol
 from levo.engine.proto.dispatch cimport add_protocol
 from levo.engine.proxy.parser cimport proxy_protocol
-from levo.engine.tls.endpoints cimport endpoints_list
-from levo.engine.tls.keys cimport KeyTable, Secrets, keys_put
+from levo.engine.tls.endpoints cimport TLS_OPEN, endpoints_list, outcomes_of
+from levo.engine.tls.keys cimport KeyTable, Process, Secrets, keys_put
 from levo.engine.core.types cimport (
     DROP_EVICTED,
     DROP_HOST_EXCLUDED,
@@ -195,10 +195,17 @@ SECRET_LABELS = {
 
 
 cdef void put_secret(
-    void* context, const uint8_t* client_random, int kind, const uint8_t* secret, uint32_t length
+    void* context, const uint8_t* client_random, int kind, const uint8_t* secret, uint32_t length, uint32_t process
 ) noexcept nogil:
     cdef EngineState* state = <EngineState*>context
-    keys_put((<TlsTable*>state.tls).keys, &state.budget, client_random, kind, secret, length)
+    keys_put((<TlsTable*>state.tls).keys, &state.budget, client_random, kind, secret, length, process)
+
+
+cdef dict process_values(const Process* process):
+    return {
+        "process": process.id, "connections": process.connections, "open": process.outcomes[<int>TLS_OPEN],
+        **{name: count for name, count in outcomes_of(process.outcomes).items() if count},
+    }
 
 
 cdef void take_secrets(Asking* asking) noexcept nogil:
@@ -531,10 +538,26 @@ cdef class Engine:
 
         Dicts of ``server_address``, ``server_port``, ``server_name`` (SNI), ``alpn`` (the server's choice; the
         client's offers joined by commas where that is hidden), ``version`` ("1.3"), ``certificate_names``,
-        ``connections``, ``decrypted_connections`` (those read with keys), ``bytes`` (TCP payload), ``first_ns``
-        and ``last_ns``. Cumulative. The table is bounded: an entry with address None sums what found no room.
+        ``connections``, ``decrypted_connections`` (those read with keys, at least for a time), ``unread`` (how many
+        were not, or not to their end, by the reason's name in ``levo.ledger.TLS``), ``bytes`` (TCP payload),
+        ``first_ns`` and ``last_ns``. Cumulative. The table is bounded: an entry with address None sums what found
+        no room.
         """
         return endpoints_list((<TlsTable*>self.state.tls).endpoints)
+
+    def tls_processes(self) -> list:
+        """What became of TLS connections, by the process whose library told their secrets, where that is known.
+
+        Dicts of ``process`` (its id; 0 sums earlier ones that found no room any more), ``connections`` (whose secrets
+        it had), ``open`` (being read now), and of those that are decided how many are ``read``, or not for a reason,
+        by the names in ``levo.ledger.TLS``. What is missing to ``connections`` was not captured, or has not begun.
+        """
+        cdef KeyTable* keys = (<TlsTable*>self.state.tls).keys
+        cdef uint32_t i
+        cdef list found = [process_values(&keys.processes[i]) for i in range(keys.process_count)]
+        if keys.others.connections:
+            found.append(process_values(&keys.others))
+        return found
 
     def add_secrets(self, text) -> tuple:
         """Take over whole lines of a key log (SSLKEYLOGFILE, RFC 9850); the numbers of those used and not.
@@ -557,7 +580,7 @@ cdef class Engine:
             if taken:
                 random_at = random
                 secret_at = secret
-                taken = keys_put(table.keys, &self.state.budget, random_at, kind, secret_at, <uint32_t>len(secret))
+                taken = keys_put(table.keys, &self.state.budget, random_at, kind, secret_at, <uint32_t>len(secret), 0)
             if taken:
                 used += 1
             else:
@@ -608,6 +631,10 @@ cdef class Engine:
         numbers["secrets_unused"] = keys.unused
         numbers["secrets_refused"] = keys.refused
         numbers["secrets_held"] = keys.received - keys.used - keys.unused - keys.refused
+        numbers["tls_received"] = self.state.stats.connections_tls
+        numbers["tls_open"] = (<TlsTable*>self.state.tls).outcomes[<int>TLS_OPEN]
+        for name, count in outcomes_of((<TlsTable*>self.state.tls).outcomes).items():
+            numbers["tls_" + name] = count
         numbers["memory_used_bytes"] = self.state.budget.used
         numbers["memory_refused"] = self.state.budget.refused
         return numbers

@@ -80,6 +80,18 @@ class EngineStatistics(TypedDict):
     secrets_unused: int
     secrets_refused: int
     secrets_held: int
+    tls_received: int
+    tls_open: int
+    tls_read: int
+    tls_other: int
+    tls_no_secrets: int
+    tls_secret_lost: int
+    tls_joined_late: int
+    tls_suite: int
+    tls_out_of_step: int
+    tls_unfinished: int
+    tls_memory: int
+    tls_malformed: int
     memory_used_bytes: int
     memory_refused: int
 
@@ -138,7 +150,9 @@ class EncryptedEndpoint(TypedDict):
     certificate_names: tuple[str, ...]
     connections: int
     decrypted_connections: int
-    """Of them, those read with keys."""
+    """Of them, those read with keys, at least for a time."""
+    unread: dict[str, int]
+    """Of them, those not read, or not to their end: by the names of ``levo.ledger.TLS``, above 0."""
     bytes: int
     """TCP payload, both directions."""
     first_ns: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -350,7 +351,11 @@ def _look_for_probe(pipeline: Pipeline, config: SensorConfig) -> ProbeLink | Non
     def changed(source: ProbeSource | None) -> None:
         pipeline.order(lambda engine: engine.set_key_probe(source, WAIT_NS)).wait(_APPLY_WITHIN_S)
 
-    link = ProbeLink(config.tls_probe, changed)
+    def report() -> bytes:
+        seen = pipeline.snapshot()
+        return json.dumps({"endpoints": seen.encrypted, "processes": seen.tls_processes}).encode()
+
+    link = ProbeLink(config.tls_probe, changed, report=report)
     link.start()
     return link
 

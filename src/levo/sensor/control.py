@@ -12,12 +12,13 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from levo import __version__
-from levo.config import OPTIONS, HostPort, Merged
+from levo.config import OPTIONS, Merged
 from levo.config.reload import changes
 from levo.errors import ConfigError
 from levo.ledger import Fate, Ledger
 from levo.sensor.assembly import Sensor
 from levo.sensor.doctor.ports import describe, unnamed_tunnel
+from levo.sensor.encrypted import encrypted_sentence
 from levo.sensor.health import HealthServer
 from levo.sensor.log import Log
 from levo.sensor.metrics import SCOPE, report_marks
@@ -26,7 +27,6 @@ from levo.wire.metrics import encode_metrics
 from levo.wire.prometheus import exposition
 
 if TYPE_CHECKING:
-    from levo.model.statistics import EncryptedEndpoint
     from levo.sensor.capture.live import LiveSource
 
 REFRESH_S = 5.0
@@ -337,24 +337,6 @@ class Control:
                 self._log.info(sentence, event="encrypted_others", endpoints=others)
             else:
                 self._log.plain(f"  {sentence}")
-
-
-def encrypted_sentence(endpoint: EncryptedEndpoint) -> str:
-    """One endpoint over TLS in plain words."""
-    count = endpoint["connections"]
-    where = "other endpoints"
-    address, port = endpoint["server_address"], endpoint["server_port"]
-    if address is not None and port is not None:
-        where = str(HostPort(address, port))
-    names = endpoint["server_name"] or ", ".join(endpoint["certificate_names"])
-    told = [f"TLS {endpoint['version']}" if endpoint["version"] else "TLS"]
-    told += [endpoint["alpn"]] if endpoint["alpn"] else []
-    read = endpoint["decrypted_connections"]
-    state = f"{read:,} read with keys" if read else "not readable without keys"
-    return (
-        f"encrypted: {where}{f' ({names})' if names else ''}, {', '.join(told)}: {count:,} "
-        f"connection{'' if count == 1 else 's'}, {endpoint['bytes']:,} octets, {state}"
-    )
 
 
 def undelivered(ledger: Ledger) -> int:

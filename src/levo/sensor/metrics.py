@@ -158,16 +158,31 @@ def _encrypted(seen: Snapshot) -> list[Metric]:
         "decrypted_connections": ("TLS connections that were read with keys.", "{connection}"),
         "bytes": ("TCP payload of TLS connections to an endpoint, both directions.", "By"),
     }
+    if not seen.encrypted:
+        return []
+    unread = tuple(
+        ((*_endpoint_labels(each), ("reason", reason)), count)
+        for each in seen.encrypted
+        for reason, count in each["unread"].items()
+    )
     return [
+        *(
+            Metric(
+                f"levo.encrypted.{name}",
+                text,
+                unit,
+                True,
+                tuple((_endpoint_labels(each), each[name]) for each in seen.encrypted),
+            )
+            for name, (text, unit) in texts.items()
+        ),
         Metric(
-            f"levo.encrypted.{name}",
-            text,
-            unit,
+            "levo.encrypted.unread_connections",
+            "TLS connections that were not read, or not to their end, by reason (ledger, stage tls).",
+            "{connection}",
             True,
-            tuple((_endpoint_labels(each), each[name]) for each in seen.encrypted),
-        )
-        for name, (text, unit) in texts.items()
-        if seen.encrypted
+            unread,
+        ),
     ]
 
 
@@ -244,6 +259,7 @@ def _every_family() -> list[Metric]:
         "certificate_names": ("a",),
         "connections": 0,
         "decrypted_connections": 0,
+        "unread": {"no_secrets": 0},
         "bytes": 0,
         "first_ns": 0,
         "last_ns": 0,

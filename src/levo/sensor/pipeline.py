@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
@@ -100,6 +100,8 @@ class Snapshot:
     """``Engine.ports()``: the busiest server ports."""
     encrypted: tuple[EncryptedEndpoint, ...] = ()
     """``Engine.encrypted()``: endpoints that are talked to over TLS."""
+    tls_processes: tuple[Mapping[str, int], ...] = ()
+    """``Engine.tls_processes()``: what became of the connections of processes that a probe hears."""
     unnamed_tunnels: tuple[UnnamedTunnel, ...] = ()
     """``Engine.unnamed_tunnels()``: UDP ports that look like VXLAN and are not opened."""
     probe: ProbeStatistics | None = None
@@ -114,6 +116,7 @@ class _Seen(TypedDict):
     capture: FileStatistics | LiveStatistics
     ports: tuple[PortUse, ...]
     encrypted: tuple[EncryptedEndpoint, ...]
+    tls_processes: tuple[Mapping[str, int], ...]
     unnamed_tunnels: tuple[UnnamedTunnel, ...]
 
 
@@ -373,6 +376,7 @@ class Pipeline:
             "capture": self._source.statistics(),
             "ports": tuple(engine.ports()),
             "encrypted": tuple(engine.encrypted()),
+            "tls_processes": tuple(engine.tls_processes()),
             "unnamed_tunnels": tuple(engine.unnamed_tunnels()),
         }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +53,22 @@ class MappedFile:
 
 def mapped_files(seen: set[tuple[str, int]], proc: Path = Path("/proc")) -> Iterator[MappedFile]:
     """Files that are mapped now and whose identity is not in *seen*, to which it is added."""
+    for each in every_mapping(proc, seen):
+        seen.add(each.identity)
+        yield each
+
+
+def every_mapping(
+    proc: Path = Path("/proc"),
+    but: Collection[tuple[str, int]] = (),
+    only: Container[int] | None = None,
+) -> Iterator[MappedFile]:
+    """Every mapping of code, process by process, of files whose identity is not in *but* by then.
+
+    *only*: of these processes; None: of all.
+    """
     for name in os.listdir(proc):
-        if not name.isdecimal():
+        if not name.isdecimal() or (only is not None and int(name) not in only):
             continue
         try:
             maps = (proc / name / "maps").read_bytes()
@@ -62,6 +76,5 @@ def mapped_files(seen: set[tuple[str, int]], proc: Path = Path("/proc")) -> Iter
             continue  # ended, or not ours to look into
         for span, device, inode, path in _LINE.findall(maps):
             identity = device.decode(), int(inode)
-            if identity not in seen:
-                seen.add(identity)
+            if identity not in but:
                 yield MappedFile(int(name), os.fsdecode(path), identity, span.decode())

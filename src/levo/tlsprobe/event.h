@@ -17,7 +17,8 @@ enum {
 struct levo_secret {
     __u8 kind;
     __u8 length;     /* of the secret: 32 or 48 */
-    __u8 padding[6]; /* to a multiple of eight octets, to which the ring rounds up */
+    __u8 padding[2];
+    __u32 process;   /* its id in the first namespace of processes */
     __u8 client_random[32];
     __u8 secret[48];
 };

@@ -4,7 +4,8 @@ The sensor connects, each side asks the kernel who the other is (SO_PEERCRED), t
 the probe answers with one. The line ``ring`` is answered by ``levo-tls-probe VERSION RING-BYTES`` with two
 descriptors, those of the ring and of the counters (SCM_RIGHTS); the connection stays open as long as the
 sensor reads. Only one sensor reads a ring: the next one is answered ``busy``. The line ``status`` is answered
-by JSON. No secret ever passes through the socket.
+by JSON. While a sensor reads, the probe may ask it ``report``, and it answers with one line of JSON: what it
+could read, and why not the rest. No secret ever passes through the socket.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import pwd
 import socket
 import struct
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -22,9 +23,11 @@ from levo.errors import ProbeError
 SOCKET = "/run/levo-tls-probe/probe.sock"
 USER = "levo-tls-probe"
 """The user of the probe's service."""
-VERSION = 2
+VERSION = 3
 """Of the ring's records and of the counters (``event.h``)."""
 ANSWER_BYTES = 1 << 20
+_STATUS_S = 10.0
+"""Within which the status comes: the probe may be searching a library, and asks the sensor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,15 @@ class Ring:
     counters: int
     size_bytes: int
 
-    def wait(self) -> None:
-        """Return when the probe has ended, or after :meth:`end`."""
+    def wait(self, report: Callable[[], bytes] = lambda: b"{}") -> None:
+        """Return when the probe has ended, or after :meth:`end`; until then answer it with *report*.
+
+        *report*: one line without its end, at most :data:`ANSWER_BYTES`.
+        """
         with suppress(OSError):
-            while self.connection.recv(64):
-                pass
+            while asked := self.connection.recv(64):
+                if asked.endswith(b"\n"):
+                    self.connection.sendall(report() + b"\n")
 
     def end(self) -> None:
         """Have :meth:`wait` return. For another thread."""
@@ -117,7 +124,7 @@ def ask_status(path: str, users: Collection[int]) -> bytes:
 
     Raises as :func:`connect`; ProbeError too without an answer.
     """
-    with connect(path, users) as connection:
+    with connect(path, users, _STATUS_S) as connection:
         connection.sendall(b"status\n")
         answer = b""
         while len(answer) < ANSWER_BYTES and (part := connection.recv(65536)):

@@ -25,6 +25,9 @@ import os
 
 from levo.tlsprobe.location import Location, Refused
 
+cdef extern from "<string.h>" nogil:
+    void* memmem(const void* data, size_t size, const void* text, size_t length)
+
 cdef extern from "levo/tlsprobe/scan.h" nogil:
     uint64_t levo_next_label(const uint8_t* data, uint64_t size, uint64_t at)
     uint64_t levo_next_number(const uint8_t* code, uint64_t size, uint64_t at, uint8_t top)
@@ -684,7 +687,9 @@ cdef enum Wrong:
     NO_CALL = 6
     MANY = 7
     NO_RANDOM = 8
-    NO_MEMORY = 9
+    GO = 9
+    RUSTLS = 10
+    NO_MEMORY = 11
 
 cdef dict TEXTS = {
     NO_ELF: "not an ELF file",
@@ -695,6 +700,9 @@ cdef dict TEXTS = {
     NO_CALL: "has labels, but no function that gets both those of TLS 1.2 and those of TLS 1.3",
     MANY: "has several functions that get labels",
     NO_RANDOM: "has the function, but the place of the client random is not clear from its code",
+    GO: "uses Go's crypto/tls, which is not probed yet: set Config.KeyLogWriter in the program, and --tls-keylog",
+    RUSTLS: "uses rustls, which logs no secrets by itself: give its configuration a rustls::KeyLogFile, start it with "
+            "SSLKEYLOGFILE, and set --tls-keylog",
     NO_MEMORY: "no memory",
 }
 
@@ -816,6 +824,10 @@ def _contents(int descriptor):
     return room
 
 
+cdef bint has(const uint8_t[::1] octets, bytes text) except -1:
+    return memmem(&octets[0], <size_t>octets.shape[0], <const char*>text, <size_t>len(text)) != NULL
+
+
 def read_build_id(int descriptor) -> str:
     """The build id of an ELF file, in hexadecimal digits; empty where it has none, or not in its first octets.
 
@@ -856,8 +868,11 @@ def locate(int descriptor) -> Location:
             wrong = read_headers(&image, &note, &note_size)
             if wrong == FINE:
                 wrong = search(&image, &found)
+        if wrong == NO_LABELS and has(octets, b"CLIENT_TRAFFIC_SECRET_0"):
+            # Texts without a zero octet behind them are those of languages other than C.
+            wrong = GO if has(octets, b"\xff Go buildinf:") else RUSTLS if has(octets, b"rustls") else NO_LABELS
         if wrong != FINE:
-            raise Refused(TEXTS[wrong], labels=NO_CODE <= wrong <= NO_RANDOM)
+            raise Refused(TEXTS[wrong], labels=NO_CODE <= wrong <= RUSTLS)
         return Location(
             machine="arm64" if image.machine == ARM64 else "x86-64",
             build_id=bytes(octets[note:note + note_size]).hex(),

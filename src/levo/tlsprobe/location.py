@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+
+_JVM = "libjvm.so"
+_JVM_REASON = (
+    "is a Java machine, whose own TLS (JSSE) logs no secrets: use Conscrypt or netty-tcnative, which are "
+    "read, or an agent that writes a key log, and --tls-keylog"
+)
 
 
 class Refused(Exception):
@@ -58,10 +65,15 @@ class KnownLibraries:
     def __len__(self) -> int:
         return len(self._known)
 
-    def look(self, descriptor: int) -> Location:
-        """As :func:`levo.tlsprobe.locate.locate`; what was refused once is refused at once."""
+    def look(self, descriptor: int, path: str) -> Location:
+        """As :func:`levo.tlsprobe.locate.locate`; what was refused once is refused at once.
+
+        *path*: what the file is called, by which a Java machine is known.
+        """
         from levo.tlsprobe.locate import locate, read_build_id
 
+        if os.path.basename(path) == _JVM:
+            raise Refused(_JVM_REASON, labels=True)
         return self.find(read_build_id(descriptor), lambda: locate(descriptor))
 
     def find(self, build_id: str, search: Callable[[], Location]) -> Location:

@@ -180,6 +180,7 @@ int on_secret(struct registers *registers)
     event->kind = kind;
     event->length = length;
     __builtin_memset(event->padding, 0, sizeof event->padding);
+    event->process = bpf_get_current_pid_tgid() >> 32;
     __builtin_memcpy(event->client_random, found.random, 32);
     __builtin_memcpy(event->secret, found.secret, 48);
     bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP); /* the sensor looks by itself: nobody is woken */

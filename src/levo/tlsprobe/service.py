@@ -19,7 +19,7 @@ from typing import Protocol
 
 from levo.errors import ProbeError
 from levo.tlsprobe import link
-from levo.tlsprobe.discovery import MappedFile, mapped_files
+from levo.tlsprobe.discovery import MappedFile, every_mapping, mapped_files
 from levo.tlsprobe.location import KnownLibraries, Location, Refused
 
 LOOK_S = 1.0
@@ -30,6 +30,8 @@ _STOP_S = 1.0
 """Within which a stop is noticed."""
 MOST_FOUND = 1024
 """Past so many, those that no process maps any more are given up, the oldest first."""
+REPORT_S = 1.0
+"""How long the sensor's report is waited for."""
 _MOST_WAITING = 16
 _LINE_BYTES = 64
 
@@ -118,6 +120,18 @@ class Libraries:
                 self._seen.add(each.identity)
                 self._open(each)
 
+    def processes(self) -> list[dict[str, object]]:
+        """Who maps what was found now: ``process``, ``command`` and the numbers of its ``libraries``."""
+        numbers = {library.identity: number for number, library in enumerate(self.found)}
+        using: dict[int, set[int]] = {}
+        for each in every_mapping() if numbers else ():
+            if each.identity in numbers and each.process != os.getpid():
+                using.setdefault(each.process, set()).add(numbers[each.identity])
+        return [
+            {"process": process, "command": _command(process), "libraries": sorted(libraries)}
+            for process, libraries in sorted(using.items())
+        ]
+
     def _open(self, mapped: MappedFile) -> None:
         if self._within and not mapped.path.startswith(self._within):
             return
@@ -134,7 +148,7 @@ class Libraries:
     def _examine(self, mapped: MappedFile, descriptor: int) -> None:
         self.examined += 1
         try:
-            location = self._known.look(descriptor)
+            location = self._known.look(descriptor, mapped.path)
         except Refused as refusal:
             if refusal.labels:
                 self._add(mapped, None, str(refusal))
@@ -186,6 +200,10 @@ class Service:
         self._readers = readers
         self._path = path
         self._holder: socket.socket | None = None
+        self._asking: dict[socket.socket, float] = {}
+        """Who waits for the status, and until when for the sensor's report in it."""
+        self._heard = b""
+        """The beginning of that report."""
         self._selector = selectors.DefaultSelector()
         self._stopping = False
         self._listener = _listen(path, group)
@@ -203,12 +221,17 @@ class Service:
         on_ready()
         next_look = time.monotonic() + look_s
         while not self._stopping:
-            wait_s = min(_STOP_S, max(0.0, next_look - time.monotonic()))
+            due = min((next_look, *self._asking.values()))
+            wait_s = min(_STOP_S, max(0.0, due - time.monotonic()))
             for key, _ in self._selector.select(wait_s):
                 if key.fileobj is self._listener:
                     self._accept()
+                elif key.fileobj is self._holder:
+                    self._hear(self._holder)
                 elif isinstance(key.fileobj, socket.socket):
                     self._answer(key.fileobj)
+            late = [each for each, until in self._asking.items() if time.monotonic() >= until]
+            self._tell(late, None)
             if mappings is not None:
                 self._libraries.meet(mappings.read())
             if time.monotonic() >= next_look or (mappings is not None and mappings.lost):
@@ -243,32 +266,81 @@ class Service:
         self._selector.register(connection, selectors.EVENT_READ)
 
     def _answer(self, connection: socket.socket) -> None:
+        """To one line of whoever has connected, or to its end."""
         try:
             line = connection.recv(_LINE_BYTES)
-            if line == b"ring\n" and self._holder in (None, connection):
+            if line == b"ring\n" and self._holder is None:
                 program = self._program
                 link.send_ring(connection, program.ring, program.counter_map, program.ring_bytes)
-                self._holder = connection
+                self._holder, self._heard = connection, b""
                 return
             if line == b"ring\n":
                 connection.sendall(b"busy\n")
+            elif line == b"status\n" and self._ask_sensor():
+                self._asking[connection] = time.monotonic() + REPORT_S
+                return
             elif line == b"status\n":
                 connection.sendall(json.dumps(self.status()).encode())
         except OSError:
             pass
+        self._asking.pop(connection, None)
+        self._end(connection)
+
+    def _ask_sensor(self) -> bool:
+        if self._holder is None:
+            return False
+        with suppress(OSError):
+            self._holder.sendall(b"report\n")
+        return True
+
+    def _hear(self, holder: socket.socket) -> None:
+        """A part of the sensor's report, or that it has ended."""
+        try:
+            part = holder.recv(1 << 16)
+        except OSError:
+            part = b""
+        self._heard += part
+        if not part or len(self._heard) > link.ANSWER_BYTES:
+            self._holder = None
+            self._end(holder)
+            self._tell(list(self._asking), None)
+        elif self._heard.endswith(b"\n"):
+            try:
+                report = json.loads(self._heard)
+            except ValueError:
+                report = None
+            self._heard = b""
+            self._tell(list(self._asking), report)
+
+    def _tell(self, asking: Iterable[socket.socket], report: object) -> None:
+        for each in asking:
+            with suppress(OSError):
+                each.sendall(json.dumps(self.status() | {"report": report}).encode())
+            del self._asking[each]
+            self._end(each)
+
+    def _end(self, connection: socket.socket) -> None:
         self._selector.unregister(connection)
         connection.close()
-        if self._holder is connection:
-            self._holder = None
 
     def status(self) -> dict[str, object]:
-        """What is probed, what is not and why, and what was counted."""
+        """What is probed, what is not and why, who uses it, and what was counted."""
         return {
             "libraries": [each.facts() for each in self._libraries.found],
+            "processes": self._libraries.processes(),
             "examined": self._libraries.examined,
             "secrets": self._program.counters(),
             "sensor": self._holder is not None,
+            "report": None,
         }
+
+
+def _command(process: int) -> str:
+    """The name of a process, as ``ps`` has it; empty when it has ended."""
+    try:
+        return Path(f"/proc/{process}/comm").read_text(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def _listen(path: str, group: int | None) -> socket.socket:

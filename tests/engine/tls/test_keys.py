@@ -247,6 +247,18 @@ def test_secrets_are_counted_as_used_once(recorded) -> None:
     assert counted["secrets_unused"] == counted["secrets_refused"] == counted["secrets_held"] == 0
 
 
+def test_secrets_of_key_updates_do_not_take_the_place_of_the_first_ones(recorded) -> None:
+    """A library may log them before the packets of the first ones are read."""
+    talk, secrets = recorded
+    lines = [line.split() for line in secrets.splitlines()]
+    later = [(x[0], x[1], b"5a" * (len(x[2]) // 2)) for x in lines if b"_TRAFFIC_SECRET_0" in x[0]]
+
+    engine = engine_with(secrets + b"".join(b"%s %s %s\n" % line for line in later))
+
+    assert_http1_exact(read(frames_of(talk), engine))
+    assert engine.statistics()["secrets_unused"] == len(later)
+
+
 def test_octets_wait_for_their_secrets_as_long_as_for_a_segment(recorded) -> None:
     """Behind the stream timeout they are counted as opaque, and secrets that come up then are too late."""
     talk, secrets = recorded

@@ -35,9 +35,13 @@ ENDPOINT = {
     "certificate_names": ("pay.example", "*.pay.example"),
     "connections": 321,
     "decrypted_connections": 45,
+    "unread": {"no_secrets": 276},
     "bytes": 3 << 20,
 }
-OTHERS = {**dict.fromkeys(ENDPOINT, None), "connections": 6, "decrypted_connections": 0, "bytes": 7}
+OTHERS = {
+    **dict.fromkeys(ENDPOINT, None),
+    **{"connections": 6, "decrypted_connections": 0, "unread": {}, "bytes": 7},
+}
 
 
 def report(folder: Path, *endpoints: dict[str, Any]) -> None:

@@ -27,9 +27,9 @@ class Ring:
         self._written = 0
         self._counts = [0] * 8
 
-    def put(self, kind: int, random: bytes, secret: bytes, *, flags: int = 0) -> None:
+    def put(self, kind: int, random: bytes, secret: bytes, *, flags: int = 0, process: int = 0) -> None:
         """A record, as the program writes it."""
-        record = struct.pack("<BB6s32s48s", kind, len(secret), b"", random, secret)
+        record = struct.pack("<BB2sI32s48s", kind, len(secret), b"", process, random, secret)
         header = struct.pack("<II", len(record) | flags, 0)
         os.pwrite(self.descriptor, header + record, 2 * PAGE + self._written)
         self._written += len(header) + len(record)

@@ -12,12 +12,14 @@ from levo.satellite.learn.trace import CLOCK_TOLERANCE_NS
 from levo.sensor.doctor.diagnosis import (
     DISBELIEVED_S,
     SKEWED_S,
+    Diagnosis,
     Level,
     diagnose,
     removed_by_rules,
 )
 from levo.sensor.doctor.reach import Reached
-from levo.sensor.doctor.watch import Watched
+from levo.sensor.doctor.tls_programs import TlsProgram, TlsSight
+from levo.sensor.doctor.watch import Sight, Watched
 from tests.helpers.conversation import Conversation
 from tests.sensor.doctor.evidence import EMPTY, HTTP, ONE_SIDED, OTHER, TLS, config, sight, watched
 
@@ -91,6 +93,40 @@ def test_causes(flags: dict[str, Any], seen: Watched, codes: list[str]) -> None:
 
     assert [finding.code for finding in found] == codes
     assert all(finding.text and finding.fix and "\n" not in finding.text + finding.fix for finding in found)
+
+
+def unread(**counts: int) -> Any:
+    return {"decrypted_connections": 5, "unread": counts}
+
+
+@pytest.mark.parametrize("seen", [sight(TLS), sight(HTTP, TLS)], ids=["only-tls", "some-tls"])
+def test_what_is_known_of_tls_on_this_host(seen: Sight) -> None:
+    (port,) = (each["port"] for each in seen.ports if "tls" in each["protocols"])
+    nginx = TlsProgram("nginx", 8, (80, port))
+    java = TlsProgram("orders", 9, (port,), "is a Java machine, which logs no secrets: use Conscrypt")
+    far = TlsProgram("far", 10, (port + 1,), "uses rustls: give it")
+
+    def look(**known: Any) -> list[Diagnosis]:
+        return diagnose(config(), watched(seen), None, (), TlsSight(**known))
+
+    (first,) = (each for each in look(programs=(far, nginx)) if "tls" in each.code)
+    assert "start levo tls probe" in first.fix and "reads nginx (process 8); or" in first.fix
+    assert "nginx" not in look(programs=(nginx,), probed=True)[0].fix
+    assert any("levo tls status" in each.fix for each in look(programs=(nginx,), probed=True))
+
+    (told,) = (each for each in look(programs=(java, far)) if each.code == "tls-program")
+    assert (
+        told.text
+        == f"orders (process 9) on port {port} is a Java machine, which logs no secrets: no probe reads it"
+    )
+    assert (told.level, told.fix) == (Level.WARNING, "use Conscrypt")
+
+    endpoints = (unread(no_secrets=2, suite=1), unread(no_secrets=1))
+    (why,) = (each for each in look(probed=True, endpoints=endpoints) if "tls" in each.code)
+    assert why.text.endswith(
+        "; the running sensor has read 10 connections, not read 3 without secrets, "
+        "1 with a version or suite that is not read"
+    )
 
 
 def test_problems_come_before_warnings_and_notes() -> None:

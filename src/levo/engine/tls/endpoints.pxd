@@ -8,10 +8,26 @@ cdef enum:
     ENDPOINT_SLOTS = 1024       # a power of two
     MOST_ENDPOINTS = 512        # past it, new ones are put together
 
+cdef enum TlsOutcome:
+    # What became of a connection's content (names: ``OUTCOMES``).
+    TLS_OPEN = 0                # not decided yet
+    TLS_READ = 1
+    TLS_OTHER = 2
+    TLS_NO_SECRETS = 3
+    TLS_SECRET_LOST = 4
+    TLS_JOINED_LATE = 5
+    TLS_SUITE = 6
+    TLS_OUT_OF_STEP = 7
+    TLS_UNFINISHED = 8
+    TLS_MEMORY = 9
+    TLS_MALFORMED = 10
+    TLS_OUTCOMES = 11
+
 
 ctypedef struct Endpoint:
     uint64_t connections
     uint64_t decrypted          # connections among them that were read with keys
+    uint64_t outcomes[11]       # connections by TlsOutcome, once it is known
     uint64_t octets             # TCP payload of both directions
     int64_t first_ns
     int64_t last_ns
@@ -40,3 +56,4 @@ cdef Endpoint* endpoints_find(
     const TlsFacts* facts) noexcept nogil
 cdef void endpoint_names(Endpoint* endpoint, const TlsFacts* facts) noexcept nogil
 cdef list endpoints_list(const EndpointTable* table)
+cdef dict outcomes_of(const uint64_t* outcomes)

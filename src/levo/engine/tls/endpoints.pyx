@@ -5,7 +5,7 @@ so that counters only grow; the table is bounded, and connections to endpoints t
 together. Certificate names are those that were seen first: resumed sessions show none.
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
@@ -16,6 +16,20 @@ from levo.engine.core.types cimport Budget
 
 VERSION_NAMES = {0x0300: "SSL 3.0", 0x0301: "1.0", 0x0302: "1.1", 0x0303: "1.2", 0x0304: "1.3"}
 """TLS versions by their number on the wire."""
+
+OUTCOMES = {
+    TLS_READ: "read",
+    TLS_OTHER: "other",
+    TLS_NO_SECRETS: "no_secrets",
+    TLS_SECRET_LOST: "secret_lost",
+    TLS_JOINED_LATE: "joined_late",
+    TLS_SUITE: "suite",
+    TLS_OUT_OF_STEP: "out_of_step",
+    TLS_UNFINISHED: "unfinished",
+    TLS_MEMORY: "memory",
+    TLS_MALFORMED: "malformed",
+}
+"""Names of what becomes of connections; ``levo.ledger`` has their meanings."""
 
 
 cdef EndpointTable* endpoints_new() noexcept nogil:
@@ -91,6 +105,11 @@ cdef void endpoint_names(Endpoint* endpoint, const TlsFacts* facts) noexcept nog
         memcpy(endpoint.names, facts.names, facts.names_length)
 
 
+cdef dict outcomes_of(const uint64_t* outcomes):
+    """Counts by the names of :data:`OUTCOMES`."""
+    return {name: outcomes[<int>number] for number, name in OUTCOMES.items()}
+
+
 cdef dict values_of(const Endpoint* endpoint, bint known):
     cdef char text[48]
     address = None
@@ -107,6 +126,8 @@ cdef dict values_of(const Endpoint* endpoint, bint known):
         "certificate_names": tuple(names.split(",")) if names else (),
         "connections": endpoint.connections,
         "decrypted_connections": endpoint.decrypted,
+        "unread": {
+            name: count for name, count in outcomes_of(endpoint.outcomes).items() if count and name != "read"},
         "bytes": endpoint.octets,
         "first_ns": endpoint.first_ns,
         "last_ns": endpoint.last_ns,

@@ -18,6 +18,7 @@ cdef enum SecretKind:
 cdef enum TlsBounds:
     MOST_SECRET = 48
     KEY_BUCKETS = 4096          # a power of two
+    MOST_PROCESSES = 256
 
 
 ctypedef struct Secrets:
@@ -28,6 +29,14 @@ ctypedef struct Secrets:
     uint8_t lengths[5]
     uint8_t used                # a bit for each kind that opened, or was to open, records
     uint8_t octets[5][48]
+    uint32_t processes[2]       # that had them: one end, or both; 0: not known
+
+
+ctypedef struct Process:
+    # What became of the connections of a process whose library told secrets.
+    uint32_t id                 # 0: of all that found no room any more
+    uint64_t connections        # whose secrets it had, captured or not
+    uint64_t outcomes[11]       # those that were captured, by TlsOutcome; TLS_OPEN: those that are being read
 
 
 ctypedef struct KeyTable:
@@ -40,6 +49,11 @@ ctypedef struct KeyTable:
     uint64_t used
     uint64_t unused             # forgotten before packets needed it, or known already
     uint64_t refused            # no secret by its length, or memory was refused
+    Process processes[256]
+    Process others              # of earlier processes
+    uint32_t process_count
+    uint32_t process_next       # to be forgotten for a new one
+    uint32_t process_latest
 
 
 ctypedef struct Opener:
@@ -58,7 +72,8 @@ cdef KeyTable* keys_new(uint32_t most) noexcept nogil
 cdef void keys_free(KeyTable* table, Budget* budget) noexcept nogil
 cdef bint keys_put(
     KeyTable* table, Budget* budget, const uint8_t* client_random, int kind,
-    const uint8_t* secret, uint32_t length) noexcept nogil
+    const uint8_t* secret, uint32_t length, uint32_t process) noexcept nogil
+cdef Process* keys_process(KeyTable* table, uint32_t id) noexcept nogil
 cdef const Secrets* keys_find(const KeyTable* table, const uint8_t* client_random) noexcept nogil
 cdef void keys_used(KeyTable* table, const uint8_t* client_random, int kind) noexcept nogil
 cdef bint suite_known(uint16_t suite, bint modern) noexcept nogil

@@ -10,6 +10,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from levo.engine.core.memory cimport give_back, take
 from levo.engine.core.types cimport Budget
+from levo.engine.tls.endpoints cimport TLS_OUTCOMES
 
 cdef extern from "openssl/evp.h" nogil:
     ctypedef struct EVP_CIPHER:
@@ -120,9 +121,15 @@ cdef void keys_used(KeyTable* table, const uint8_t* client_random, int kind) noe
 
 cdef bint keys_put(
     KeyTable* table, Budget* budget, const uint8_t* client_random, int kind,
-    const uint8_t* secret, uint32_t length,
+    const uint8_t* secret, uint32_t length, uint32_t process,
 ) noexcept nogil:
-    """Note a secret; the latest one counts. False when it cannot be one, or memory is refused."""
+    """Note a secret; the latest one counts, of traffic secrets the first one. False when it cannot be one, or
+    memory is refused.
+
+    OpenSSL logs the secrets behind each KeyUpdate as well, perhaps before the packets of the first ones are read.
+    Records have all that is needed for those: the next secret follows from the last one.
+    *process*: the id of the process that has it; 0: not known.
+    """
     cdef Secrets* found
     table.received += 1
     if length > MOST_SECRET or length < 32 or kind < 0 or kind >= SECRET_KINDS:
@@ -148,9 +155,39 @@ cdef bint keys_put(
         table.count += 1
     if found.lengths[kind]:
         table.unused += 1                         # the other end logged it, too
-    found.lengths[kind] = <uint8_t>length
-    memcpy(found.octets[kind], secret, length)
+    if found.lengths[kind] == 0 or kind < CLIENT_TRAFFIC:
+        found.lengths[kind] = <uint8_t>length
+        memcpy(found.octets[kind], secret, length)
+    if process and found.processes[0] != process and found.processes[1] == 0:
+        found.processes[found.processes[0] != 0] = process
+        keys_process(table, process).connections += 1
     return True
+
+
+cdef Process* keys_process(KeyTable* table, uint32_t id) noexcept nogil:
+    """The counts of a process; a new one takes the place of the one that came first, where there is no room."""
+    cdef Process* found = &table.processes[table.process_latest]
+    cdef uint32_t i
+    if found.id == id:
+        return found
+    for i in range(table.process_count):
+        if table.processes[i].id == id:
+            table.process_latest = i
+            return &table.processes[i]
+    if table.process_count < MOST_PROCESSES:
+        table.process_latest = table.process_count
+        table.process_count += 1
+        found = &table.processes[table.process_latest]
+    else:
+        table.process_latest = table.process_next
+        table.process_next = (table.process_next + 1) % MOST_PROCESSES
+        found = &table.processes[table.process_latest]
+        table.others.connections += found.connections
+        for i in range(TLS_OUTCOMES):
+            table.others.outcomes[i] += found.outcomes[i]
+    memset(found, 0, sizeof(Process))
+    found.id = id
+    return found
 
 
 # Suites.

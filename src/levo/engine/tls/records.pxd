@@ -48,6 +48,9 @@ ctypedef struct Tls:
     uint8_t stage               # TlsStage
     uint8_t late_ends           # directions that ended while octets waited for keys, a bit each
     uint8_t speaks              # content was passed on
+    uint8_t opened              # a record was opened
+    uint8_t outcome             # TlsOutcome
+    uint32_t processes[2]       # whose secrets it is read with; 0: not known
     TlsSide sides[2]
 
 
@@ -60,6 +63,7 @@ ctypedef struct TlsTable:
     int64_t asked_ns            # when it was last asked, while secrets may come up late
     int64_t wait_ns             # so long secrets may come up later than their connection; 0: they do not
     int64_t held                # octets that wait for them, of all connections
+    uint64_t outcomes[11]       # connections by TlsOutcome, TLS_OPEN those that have none yet
     uint8_t plain[18432]        # one record, opened
 
 

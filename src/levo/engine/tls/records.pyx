@@ -25,7 +25,23 @@ from libc.string cimport memcmp, memset
 
 from levo.engine.core.memory cimport buffer_append, buffer_free, collect, give_back, take
 from levo.engine.core.state cimport Connection, EngineState
-from levo.engine.tls.endpoints cimport endpoint_names, endpoints_find, endpoints_free, endpoints_new
+from levo.engine.tls.endpoints cimport (
+    TLS_JOINED_LATE,
+    TLS_MALFORMED,
+    TLS_MEMORY,
+    TLS_NO_SECRETS,
+    TLS_OPEN,
+    TLS_OTHER,
+    TLS_OUT_OF_STEP,
+    TLS_READ,
+    TLS_SECRET_LOST,
+    TLS_SUITE,
+    TLS_UNFINISHED,
+    endpoint_names,
+    endpoints_find,
+    endpoints_free,
+    endpoints_new,
+)
 from levo.engine.tls.hello cimport (
     SEEN_SERVER_HELLO,
     TLS_1_2,
@@ -46,6 +62,7 @@ from levo.engine.tls.keys cimport (
     keys_find,
     keys_free,
     keys_new,
+    keys_process,
     keys_used,
     opener_classic,
     opener_free,
@@ -175,6 +192,7 @@ cdef bint tls_begin(EngineState* state, Connection* conn, int direction, int64_t
     speak(conn, PROTOCOL_TLS, tls)
     whole(conn)
     state.stats.connections_tls += 1
+    (<TlsTable*>state.tls).outcomes[<int>TLS_OPEN] += 1
     return True
 
 
@@ -260,7 +278,7 @@ cdef void read_records(Arrival* from_, const uint8_t* data, uint32_t length) noe
             if side.have < RECORD_HEADER:
                 return
             if not possible_record(side.header):
-                shut(from_.state, from_.conn, from_.time_ns)
+                shut(from_.state, from_.conn, from_.time_ns, TLS_MALFORMED)
                 return
             side.left = record_length(side.header)
             if side.header[0] == RECORD_DATA and not side.sealed:
@@ -270,7 +288,7 @@ cdef void read_records(Arrival* from_, const uint8_t* data, uint32_t length) noe
             ):
                 side.have = 0
                 if length - at > MOST_HELD - RECORD_HEADER:
-                    shut(from_.state, from_.conn, from_.time_ns)
+                    shut(from_.state, from_.conn, from_.time_ns, TLS_MEMORY)
                 hold(from_, side.header, RECORD_HEADER, from_.base + at - RECORD_HEADER)
                 hold(from_, data + at, length - at, from_.base + at)
                 return
@@ -283,7 +301,7 @@ cdef void read_records(Arrival* from_, const uint8_t* data, uint32_t length) noe
             elif side.left == 0 and side.record.length == 0:
                 take_record(from_, data + at, mine, from_.base + at + mine)
             elif not buffer_append(&from_.state.budget, &side.record, data + at, mine):
-                shut(from_.state, from_.conn, from_.time_ns)
+                shut(from_.state, from_.conn, from_.time_ns, TLS_MEMORY)
                 return
             elif side.left == 0:
                 take_record(from_, side.record.data, side.record.length, from_.base + at + mine)
@@ -306,13 +324,13 @@ cdef void seal(EngineState* state, Connection* conn, int direction, int64_t time
     tls.sides[direction].sealed = 1
     if not tls.facts.seen & SEEN_SERVER_HELLO:
         if direction != conn.client:
-            shut(state, conn, time_ns)            # joined late; else it is early data
+            shut(state, conn, time_ns, TLS_JOINED_LATE)     # else it is early data
         return
     join_endpoint(state, conn, time_ns)
-    if tls.facts.version < TLS_1_2 or not suite_known(tls.facts.suite, tls.facts.version >= TLS_1_3) or (
-        table.keys.count == 0 and table.ask == NULL
-    ):
-        shut(state, conn, time_ns)
+    if tls.facts.version < TLS_1_2 or not suite_known(tls.facts.suite, tls.facts.version >= TLS_1_3):
+        shut(state, conn, time_ns, TLS_SUITE)
+    elif table.keys.count == 0 and table.ask == NULL:
+        shut(state, conn, time_ns, TLS_NO_SECRETS)
     else:
         tls.stage = STAGE_SEALED
 
@@ -332,8 +350,16 @@ cdef bint find_keys(EngineState* state, Connection* conn, int direction, int64_t
         if prepare(state, conn, direction):
             return True
     if not table.wait_ns:
-        shut(state, conn, time_ns)
+        shut(state, conn, time_ns, why_no_keys(state, conn))
     return False
+
+
+cdef uint8_t why_no_keys(EngineState* state, const Connection* conn) noexcept nogil:
+    # For a connection whose octets wait for secrets, or would.
+    cdef const Tls* tls = <const Tls*>state_of(conn, PROTOCOL_TLS)
+    if tls.facts != NULL and keys_find((<TlsTable*>state.tls).keys, tls.facts.client_random) != NULL:
+        return TLS_SECRET_LOST
+    return TLS_NO_SECRETS
 
 
 cdef bint prepare(EngineState* state, Connection* conn, int direction) noexcept nogil:
@@ -368,7 +394,6 @@ cdef bint prepare(EngineState* state, Connection* conn, int direction) noexcept 
         if not add_layer(conn):
             return False
         conn.encrypted = 1
-        tls.endpoint.decrypted += 1
     return True
 
 
@@ -388,7 +413,7 @@ cdef void hold(Arrival* from_, const uint8_t* data, uint32_t length, int64_t off
     if side.held.length + length > MOST_HELD or table.held + length > most or not buffer_append(
         &from_.state.budget, &side.held, data, length
     ):
-        shut(from_.state, from_.conn, from_.time_ns)
+        shut(from_.state, from_.conn, from_.time_ns, TLS_MEMORY)
         return
     table.held += length
 
@@ -449,7 +474,7 @@ cdef bint tls_look(
             if tls.sides[i].held.length and state.elapsed_ns - tls.sides[i].held_ns >= (<TlsTable*>state.tls).wait_ns:
                 last = True
         if last:
-            shut(state, conn, now_ns)
+            shut(state, conn, now_ns, why_no_keys(state, conn))
     return tls_waits(conn)
 
 
@@ -472,6 +497,11 @@ cdef void take_record(Arrival* from_, const uint8_t* body, uint32_t length, int6
     side.opener.sequence += 1
     side.opened = 1
     side.lost = 0
+    if not tls.opened:
+        tls.opened = 1
+        tls.endpoint.decrypted += 1
+        learn_processes(tls, keys_find((<TlsTable*>from_.state.tls).keys, tls.facts.client_random))
+        count_processes(from_.state, tls, TLS_OPEN, 1)
     if side.opener.modern:
         # Content, its type, and padding of zeros (RFC 8446 section 5.2).
         while size and plain[size - 1] == 0:
@@ -517,7 +547,7 @@ cdef int64_t find_number(Arrival* from_, const uint8_t* body, uint32_t length, u
     side.failures += 1
     if side.failures > MOST_FAILURES:
         tell_gap(from_, side.lost_octets)
-        shut(from_.state, from_.conn, from_.time_ns)
+        shut(from_.state, from_.conn, from_.time_ns, TLS_OUT_OF_STEP)
     return -1
 
 
@@ -583,7 +613,7 @@ cdef void pass_on(Arrival* from_, const uint8_t* plain, uint32_t size, int64_t s
             begin_protocol(from_.state, from_.conn, PROTOCOL_HTTP2, from_.conn.client, 0, from_.time_ns)
     pretend(from_, plain, size, start, end)
     if speaks(from_.conn) == PROTOCOL_OPAQUE:
-        shut(from_.state, from_.conn, from_.time_ns)
+        shut(from_.state, from_.conn, from_.time_ns, TLS_OTHER)
 
 
 cdef void pretend(Arrival* from_, const uint8_t* plain, uint32_t size, int64_t start, int64_t end) noexcept nogil:
@@ -626,7 +656,7 @@ cdef void take_handshake(
             if side.message_kind in (CLIENT_HELLO, SERVER_HELLO, ENCRYPTED_EXTENSIONS, CERTIFICATE):
                 room = MESSAGE_KEPT - side.message.length
                 if not buffer_append(&state.budget, &side.message, data + at, mine if mine < room else room):
-                    shut(state, conn, time_ns)
+                    shut(state, conn, time_ns, TLS_MEMORY)
                     return
             side.message_left -= mine
             at += mine
@@ -655,9 +685,9 @@ cdef void take_message(EngineState* state, Connection* conn, int direction, int6
             opener_free(&side.opener, &state.budget)
         elif kind == KEY_UPDATE:
             if not opener_next(&side.opener, &state.budget):
-                shut(state, conn, time_ns)
+                shut(state, conn, time_ns, TLS_MEMORY)
         elif kind == CLIENT_HELLO:
-            shut(state, conn, time_ns)            # renegotiation: other keys follow
+            shut(state, conn, time_ns, TLS_SUITE)           # renegotiation: other keys follow
     elif kind == CLIENT_HELLO:
         if read_client_hello(tls.facts, side.message.data, side.message.length):
             learn_client(conn, direction)
@@ -685,12 +715,24 @@ cdef void join_endpoint(EngineState* state, Connection* conn, int64_t time_ns) n
     endpoint_names(tls.endpoint, tls.facts)
 
 
-cdef void shut(EngineState* state, Connection* conn, int64_t time_ns) noexcept nogil:
-    # Nothing more can be read: what is known joins the table, the rest is given back.
+cdef void shut(EngineState* state, Connection* conn, int64_t time_ns, uint8_t why) noexcept nogil:
+    # Nothing more can be read: what is known joins the table, the rest is given back. The first reason counts.
     cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
     cdef int i
+    if tls.outcome == TLS_OPEN:
+        if why == TLS_READ:
+            why = how_it_ended(state, conn)
+        tls.outcome = why
+        (<TlsTable*>state.tls).outcomes[<int>TLS_OPEN] -= 1
+        (<TlsTable*>state.tls).outcomes[why] += 1
+        if tls.facts != NULL and not tls.opened:
+            learn_processes(tls, keys_find((<TlsTable*>state.tls).keys, tls.facts.client_random))
+        count_processes(state, tls, why, 1)
+        if tls.opened:
+            count_processes(state, tls, TLS_OPEN, -1)
     if tls.facts != NULL:
         join_endpoint(state, conn, time_ns)
+        tls.endpoint.outcomes[tls.outcome] += 1
         give_back(&state.budget, tls.facts, sizeof(TlsFacts))
         tls.facts = NULL
     for i in range(2):
@@ -702,6 +744,33 @@ cdef void shut(EngineState* state, Connection* conn, int64_t time_ns) noexcept n
         buffer_free(&state.budget, &tls.sides[i].held)
         opener_free(&tls.sides[i].opener, &state.budget)
     tls.stage = STAGE_SHUT
+
+
+cdef inline void learn_processes(Tls* tls, const Secrets* secrets) noexcept nogil:
+    if secrets != NULL:
+        tls.processes[0] = secrets.processes[0]
+        tls.processes[1] = secrets.processes[1]
+
+
+cdef void count_processes(EngineState* state, const Tls* tls, uint8_t outcome, int by) noexcept nogil:
+    cdef int i
+    for i in range(2):
+        if tls.processes[i]:
+            keys_process((<TlsTable*>state.tls).keys, tls.processes[i]).outcomes[outcome] += by
+
+
+cdef uint8_t how_it_ended(EngineState* state, Connection* conn) noexcept nogil:
+    # Of a connection whose both ends have ended, or that is given up, and that nothing had shut.
+    cdef Tls* tls = <Tls*>state_of(conn, PROTOCOL_TLS)
+    if tls_waits(conn):
+        return why_no_keys(state, conn)
+    if tls.opened:
+        return TLS_READ
+    if conn.encrypted:
+        return TLS_SECRET_LOST                    # its secrets open nothing
+    if tls.stage == STAGE_HELLO and (tls.sides[0].sealed or tls.sides[1].sealed):
+        return TLS_JOINED_LATE
+    return TLS_UNFINISHED
 
 
 cdef void tls_gap(
@@ -720,7 +789,7 @@ cdef void tls_gap(
     ):
         if conn.encrypted:
             layer_gap(state, conn, inner_level(conn), direction, size, time_ns)
-        shut(state, conn, time_ns)
+        shut(state, conn, time_ns, TLS_OUT_OF_STEP if tls.stage == STAGE_SEALED and side.sealed else TLS_JOINED_LATE)
         return
     lose_order(conn)
     side.record.length = 0
@@ -745,7 +814,7 @@ cdef void tls_end(EngineState* state, Connection* conn, int direction) noexcept 
         return
     tls.sides[direction].ended = 1
     if tls.sides[0].ended and tls.sides[1].ended:
-        shut(state, conn, state.now_ns)
+        shut(state, conn, state.now_ns, TLS_READ)
         give_back(&state.budget, tls, sizeof(Tls))
         forget_state(conn, PROTOCOL_TLS)
 
@@ -768,7 +837,7 @@ cdef void tls_rest(EngineState* state, Connection* conn) noexcept nogil:
 cdef void tls_abandon(EngineState* state, Connection* conn) noexcept nogil:
     """Give up what *conn* holds for its handshake and its records; its octets go on being counted."""
     if state_of(conn, PROTOCOL_TLS) != NULL:
-        shut(state, conn, state.now_ns)
+        shut(state, conn, state.now_ns, TLS_MEMORY)
     conn.encrypted = 0
 
 

@@ -20,14 +20,20 @@ class ProbeLink:
     """A thread that looks for the probe, and has its ring read as long as it lives."""
 
     def __init__(
-        self, path: str, changed: Callable[[ProbeSource | None], None], users: Collection[int] | None = None
+        self,
+        path: str,
+        changed: Callable[[ProbeSource | None], None],
+        users: Collection[int] | None = None,
+        report: Callable[[], bytes] = lambda: b"{}",
     ) -> None:
         """*changed* is called in the thread: with the source when there is a ring to read, then with None.
 
-        *users*: who the probe may run as; None: root, this user, and that of the probe's service.
+        *users*: who the probe may run as; None: root, this user, and that of the probe's service. *report*: a
+        line of JSON for the probe, which ``levo tls status`` asks.
         """
         self._path = path
         self._changed = changed
+        self._report = report
         self._users = trusted(USER) if users is None else users
         self._source = ProbeSource()
         self._ring: Ring | None = None
@@ -80,7 +86,7 @@ class ProbeLink:
         self._ring, self.problem = ring, ""
         self._changed(self._source)
         if not self._stop.is_set():
-            ring.wait()
+            ring.wait(self._report)
         self._ring = None
         self._miss()
         self._changed(None)

@@ -44,6 +44,7 @@ cdef extern from "levo/tlsprobe/event.h" nogil:
     struct levo_secret:
         uint8_t kind
         uint8_t length
+        uint32_t process
         uint8_t client_random[32]
         uint8_t secret[48]
     enum:
@@ -96,7 +97,7 @@ cdef int pass_records(Mapped* ring, KeySink sink, void* context) noexcept nogil:
         if levo_load32(record) != sizeof(levo_secret):
             break                                 # still being written
         secret = <const levo_secret*>(record + 8)
-        sink(context, secret.client_random, secret.kind, secret.secret, secret.length)
+        sink(context, secret.client_random, secret.kind, secret.secret, secret.length, secret.process)
         at += RECORD
         passed += 1
         levo_store64(ring.reader, at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -12,7 +13,9 @@ from levo.ledger import EXCHANGES, numbers_of
 from levo.sensor.doctor.local_hops import LocalHop
 from levo.sensor.doctor.ports import named, unnamed_tunnel
 from levo.sensor.doctor.reach import Reached
+from levo.sensor.doctor.tls_programs import NOTHING_KNOWN, TlsSight
 from levo.sensor.doctor.watch import Sight, Watched
+from levo.sensor.encrypted import unread_words
 
 if TYPE_CHECKING:
     from levo.model.statistics import UnnamedTunnel
@@ -61,12 +64,13 @@ def diagnose(
     watched: Watched | None,
     reached: Reached | None,
     hops: Sequence[LocalHop] = (),
+    tls: TlsSight = NOTHING_KNOWN,
 ) -> list[Diagnosis]:
     """Every cause that the evidence shows, problems first, in the order of the data's way."""
     found = (
         []
         if watched is None
-        else [*_arrival(config, watched), *_content(watched.kept), *_rules(config, watched.kept)]
+        else [*_arrival(config, watched), *_content(watched.kept, tls), *_rules(config, watched.kept)]
     )
     if watched is not None:
         found += _passed_on(config, watched.kept, hops)
@@ -163,7 +167,7 @@ def _tunnel(tunnel: UnnamedTunnel) -> Diagnosis:
     )
 
 
-def _content(kept: Sight) -> list[Diagnosis]:
+def _content(kept: Sight, sight: TlsSight) -> list[Diagnosis]:
     """Is there HTTP in what is kept?"""
     seen = kept.statistics
     tls = _ports_with(kept, "tls")
@@ -184,10 +188,11 @@ def _content(kept: Sight) -> list[Diagnosis]:
                 Diagnosis(
                     "only-tls",
                     Level.PROBLEM,
-                    f"all that could be HTTP is encrypted (TLS on {_listed(tls)})",
-                    "capture where the traffic is in clear: behind the load balancer or the proxy that ends "
-                    "TLS, usually loopback or the application's own port",
-                )
+                    f"all that could be HTTP is encrypted (TLS on {_listed(tls)}){_why_unread(kept, sight)}",
+                    f"{_probe_them(tls, sight)}capture where the traffic is in clear: behind the load "
+                    "balancer or the proxy that ends TLS, usually loopback or the application's own port",
+                ),
+                *_unread_programs(tls, sight),
             ]
         if not seen["connections_http2"]:
             names = _listed([port["port"] for port in kept.ports if port["port"] is not None])
@@ -222,10 +227,11 @@ def _content(kept: Sight) -> list[Diagnosis]:
             Diagnosis(
                 "some-tls",
                 Level.NOTE,
-                f"{_listed(tls)} carries TLS, which stays closed",
-                "to see those APIs, capture behind the proxy that ends TLS",
+                f"{_listed(tls)} carries TLS, which this look does not open{_why_unread(kept, sight)}",
+                f"to see those APIs: {_probe_them(tls, sight)}capture behind the proxy that ends TLS",
             )
         )
+        found += _unread_programs(tls, sight)
     if 10 * seen["heads_incomplete"] >= seen["exchanges_begun"] > 0:
         found.append(
             Diagnosis(
@@ -247,6 +253,49 @@ def _content(kept: Sight) -> list[Diagnosis]:
                 "let the filter match both directions (port, not src or dst port); mirror both directions",
             )
         )
+    return found
+
+
+def _why_unread(kept: Sight, sight: TlsSight) -> str:
+    """What the running sensor says of the connections that it could not read; else what this look shows."""
+    unread: Counter[str] = Counter()
+    for endpoint in sight.endpoints:
+        unread.update(endpoint["unread"])
+    if sight.endpoints:
+        read = sum(endpoint["decrypted_connections"] for endpoint in sight.endpoints)
+        told = unread_words(unread)
+        return f"; the running sensor has read {read:,} connections" + (f", not read {told}" if told else "")
+    numbers = numbers_of(kept.statistics)
+    told = unread_words({name: numbers[f"tls_{name}"] for name in ("joined_late", "suite")})
+    return f"; among them connections {told}" if told else ""
+
+
+def _probe_them(ports: Sequence[int], sight: TlsSight) -> str:
+    """The first thing to try, with " or " behind it; empty where no probe helps."""
+    if sight.probed:
+        return "levo tls status says what is read of each process; or "
+    readable = [each for each in sight.programs if not each.reason and set(each.ports) & set(ports)]
+    if not readable:
+        return ""
+    names = ", ".join(f"{each.name} (process {each.pid})" for each in readable[:5])
+    return f"start levo tls probe (systemctl enable --now levo-tls-probe), which reads {names}; or "
+
+
+def _unread_programs(ports: Sequence[int], sight: TlsSight) -> list[Diagnosis]:
+    """Programs behind those ports that no probe reads, with what to do for each."""
+    found = []
+    for each in sight.programs:
+        mine = sorted(set(each.ports) & set(ports))
+        if each.reason and mine:
+            what, _, fix = each.reason.partition(": ")
+            found.append(
+                Diagnosis(
+                    "tls-program",
+                    Level.WARNING,
+                    f"{each.name} (process {each.pid}) on {_listed(mine)} {what}: no probe reads it",
+                    fix or "have it write a key log, and set --tls-keylog; or capture behind a proxy",
+                )
+            )
     return found
 
 

@@ -67,13 +67,13 @@ class LocalHop:
 
 def find_local_hops(proc: Path = Path("/proc")) -> tuple[LocalHop, ...]:
     """Every such process that listens in this network namespace; none where /proc cannot be read."""
-    listening = _listening(proc)
+    listening = listening_ports(proc)
     found = []
-    for folder in _processes(proc):
-        name, command = _text(folder / "comm").strip(), _text(folder / "cmdline").replace("\0", " ")
+    for folder in processes(proc):
+        name, command = text_of(folder / "comm").strip(), text_of(folder / "cmdline").replace("\0", " ")
         if name not in RELAYS and name not in PROXIES and not _is_userspace_kube_proxy(name, command):
             continue
-        ports = {listening[inode] for inode in _sockets(folder) if inode in listening}
+        ports = {listening[inode] for inode in sockets(folder) if inode in listening}
         if not ports:
             told = {int(port) for port in _PORT_IN_COMMAND.findall(command)}
             ports = told & set(listening.values())
@@ -86,7 +86,8 @@ def _is_userspace_kube_proxy(name: str, command: str) -> bool:
     return name == "kube-proxy" and re.search(r"--proxy-mode[= ]userspace\b", command) is not None
 
 
-def _processes(proc: Path) -> Iterator[Path]:
+def processes(proc: Path) -> Iterator[Path]:
+    """The folder of each process."""
     try:
         names = os.listdir(proc)
     except OSError:
@@ -96,25 +97,26 @@ def _processes(proc: Path) -> Iterator[Path]:
             yield proc / name
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """The text of a file of /proc; empty where there is none any more."""
     try:
         return path.read_text(errors="replace")
     except OSError:  # it has ended
         return ""
 
 
-def _listening(proc: Path) -> dict[str, int]:
+def listening_ports(proc: Path) -> dict[str, int]:
     """Ports of listening TCP sockets of this network namespace, by inode (``proc_net_tcp`` of the kernel)."""
     found = {}
     for table in ("net/tcp", "net/tcp6"):
-        for line in _text(proc / table).splitlines()[1:]:
+        for line in text_of(proc / table).splitlines()[1:]:
             fields = line.split()
             if len(fields) > 9 and fields[3] == _LISTENING:
                 found[fields[9]] = int(fields[1].rpartition(":")[2], 16)
     return found
 
 
-def _sockets(folder: Path) -> Iterator[str]:
+def sockets(folder: Path) -> Iterator[str]:
     """Inodes of the sockets that a process has open; none where that is not ours to see."""
     try:
         descriptors = os.listdir(folder / "fd")
