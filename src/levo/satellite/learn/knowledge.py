@@ -12,6 +12,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from levo.satellite.learn.auth import carries_key, schemes
+from levo.satellite.learn.paths.segments import split_path
 from levo.satellite.learn.paths.statement import Document, read_document
 from levo.satellite.learn.schema.body import media_kind, media_type, observe_body, read_pairs, sniffed
 from levo.satellite.learn.schema.messages import (
@@ -30,7 +31,7 @@ from levo.satellite.learn.schema.observe import Observer
 from levo.satellite.learn.schema.standard import STANDARD_NAMES
 from levo.satellite.learn.schema.text import Text
 from levo.satellite.learn.sensitive.detectors import Check, Detectors
-from levo.satellite.learn.trace import INVALID_STATUS, Trace
+from levo.satellite.learn.trace import Trace
 
 UNREAD: Document = {}
 """This object stands for a body that was not read as a JSON object or array."""
@@ -39,6 +40,7 @@ _LONGEST_CACHED = 100
 """Characters of a Content-Type that is remembered."""
 UNKNOWN_CODE = "default"
 """OpenAPI's key for every response that no other key describes."""
+_CODES = {status: str(status) for status in range(100, 600)}
 _NO_PARAMETERS = frozenset(
     [
         "accept",
@@ -149,7 +151,7 @@ def learn_messages(
     elif status in (401, 403):
         known.refused += 1
     if status:
-        code = UNKNOWN_CODE if status == INVALID_STATUS else str(status)
+        code = _CODES.get(status, UNKNOWN_CODE)
         response = known.responses.get(code)
         if response is None:
             response = known.responses[code] = Response()
@@ -267,15 +269,23 @@ def _describes_response(name: str) -> bool:
 
 
 def _learn_segments(known: Knowledge, path: str, place: str, detectors: Detectors) -> None:
-    values = [part for part in path.split("/") if part]
-    for position, part in enumerate(part for part in place.split("/") if part):
-        if "{" in part and position < len(values):
+    values = split_path(path)
+    count = len(values)
+    position = -1
+    for part in place.split("/"):
+        if not part:
+            continue
+        position += 1
+        if position >= count:
+            break
+        if "{" in part:
             value = values[position]
             if "%" in value:
                 value = unquote(value, errors="replace")
-            node = known.segments.get(str(position))
+            name = str(position)
+            node = known.segments.get(name)
             if node is None:
-                node = known.segments[str(position)] = Node(open=True)
+                node = known.segments[name] = Node(open=True)
             Observer(detectors.checks_for(value)).observe(node, Text(value))
 
 

@@ -157,7 +157,11 @@ _CLEAN = re.compile(r"[^\x00-\x1f\x7f{}/%#\s]+")
 
 def split_path(path: str) -> list[str]:
     """Return the segments of *path* as sent (no query), empty ones dropped."""
-    return [segment for segment in path.split("/") if segment]
+    segments = path.split("/")
+    if segments.count("") == 1 and not segments[0]:  # as most are: no list is made anew
+        del segments[0]
+        return segments
+    return [segment for segment in segments if segment]
 
 
 def may_be_version(segments: Sequence[str], index: int) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from levo.satellite.learn.paths.forget import HASH_BYTES, Forgetting, hash_literal
-from levo.satellite.learn.paths.segments import OVERFLOW, folded_key, known_rank, literal_suffix
+from levo.satellite.learn.paths.segments import OVERFLOW, folded_key, known_rank, literal_suffix, split_path
 from levo.satellite.learn.paths.statement import GivenOut, Statement
 from levo.satellite.learn.paths.tally import Tally
 from levo.satellite.learn.paths.trie import (
@@ -212,7 +212,7 @@ class PathState:
         """Learn what the bodies of one successful exchange say; ``observe`` returned *place* for it."""
         node = self.root
         came_back = statement.came_back or ()
-        for position, key in enumerate([part for part in place.split("/") if part]):
+        for position, key in enumerate(split_path(place)):
             kid = None if node.gone else node.kids.get(key)
             if kid is None:
                 step = node.step(key, self.rules())

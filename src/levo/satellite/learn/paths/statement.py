@@ -54,7 +54,9 @@ def statement_of(path: str, request: Document, response: Document) -> Statement 
     if response is None:
         return None
     texts = _IDENTIFIERS.texts(response)
-    segments = [_value(segment) for segment in split_path(path)]
+    segments = split_path(path)
+    if "%" in path or ";" in path:
+        segments = [_value(segment) for segment in segments]
     came_back = tuple([segment in texts for segment in segments]) if texts else None
     shape = _RESPONSE.sketch(response) | _REQUEST.sketch(request)
     return Statement(came_back, literals(texts, segments), shape)
