@@ -160,7 +160,7 @@ def test_names_are_kept_at_once_where_that_is_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("first", ["real", "flood"])
-@pytest.mark.parametrize(("names", "callers"), [(300, 1), (300, 50), long(100_000, 50)])
+@pytest.mark.parametrize(("names", "callers"), [(300, 1), (300, 50), (1_000, 50), long(100_000, 50)])
 def test_a_flood_of_hosts_leaves_real_ones(catalog: Catalog, first: str, names: int, callers: int) -> None:
     """Invented hosts that each have fewer successes: the application answers them all."""
     real = [
@@ -185,6 +185,27 @@ def test_a_flood_of_hosts_leaves_real_ones(catalog: Catalog, first: str, names: 
     assert sum(n for (host, _), n in shown.items() if host == OTHERS) == counted["host_limit_exchanges"]
     if callers == 1:
         assert b".evil" not in catalog.octets()
+
+
+def test_patterns_that_are_not_known_since_a_restart_give_way_to_what_is_established(
+    catalog: Catalog,
+) -> None:
+    for start in range(0, 1_800, 100):
+        catalog.learn(asked(f"kz{n}.evil{n % 40}.test", n % 50) for n in range(start, start + 100))
+    catalog.restart()
+    for turn in range(ESTABLISHED + 10):
+        catalog.learn([asked("api.shop.example", turn % 3, "/pay")])
+
+    assert ("api.shop.example", "/pay") in catalog.shown()
+
+
+def test_a_pattern_with_a_host_that_is_used_stays(catalog: Catalog) -> None:
+    for number in range(3 * WILDCARD):
+        catalog.learn([asked(f"tenant{number}.shop.example", caller % 2) for caller in range(30)])
+    for number in range(2 * LIMITS.hosts):
+        catalog.learn([asked(f"kz{number}.test", number % 5)] * ESTABLISHED)
+
+    assert "*.shop.example" in catalog.hosts()
 
 
 def test_many_hosts_below_a_domain_share_a_pattern(catalog: Catalog) -> None:

@@ -4,9 +4,9 @@ Any client can send any ``Host``. So a host has a name in the catalog only once 
 requests answered with success, from two callers or over a day. Until then a keyed hash stands for it, under
 which everything is learned as usual. An application has room for so many hosts. When it is full, the host
 with the fewest successes and callers makes room for one that has more; what finds no room shares one host,
-``*``. Many hosts below one domain share ``*.domain``, which weighs as much as the strongest of them does. Anybody
-can make them many, so one that has 20 successes by itself is told apart from then on, until 16 named hosts there
-have as many from two callers.
+``*``. Many hosts below one domain share ``*.domain``, which weighs as much as the strongest of them does.
+Anybody can make them many, so one that has 20 successes by itself is told apart from then on, until 16 named
+hosts there have as many from two callers.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ class HostBook:
         return pattern
 
     def _weight(self, scope: Scope, strength: Strength) -> Weight:
-        """Return what decides who makes room: a pattern weighs no more than the strongest host that shares it."""
+        """Return what decides who makes room: a pattern weighs no more than the strongest of its hosts."""
         successes = min(ESTABLISHED, strength.successes)
         most = self._strongest.get(scope._replace(host=self._hidden(scope.host)))
         if most is None and scope.host.startswith("*."):
