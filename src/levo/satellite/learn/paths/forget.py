@@ -38,7 +38,7 @@ HASH_BYTES = 5
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=8192)
 def hash_literal(literal: str, key: bytes) -> int:
     """Return the keyed hash of *literal*, without its extension or ``:verb``."""
     base = literal_base(literal).encode(errors="replace")
