@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,7 +26,7 @@ from bench.learning.schemas import compare
 from discovery.corpus import Operation, Parameter
 from discovery.score import Score, called_operations, score
 from discovery.traffic import KINDS, Pool, Request
-from levo.satellite.learn import Detectors, LearnSettings, State, learn_all
+from levo.satellite.learn import Detectors, LearnSettings, State, Trace, learn_all
 from levo.satellite.openapi.catalog import operations_of
 from levo.satellite.openapi.comparison.description import Described
 from levo.satellite.openapi.operation import anonymous
@@ -66,41 +66,50 @@ def made(document: dict[str, Any], requests: int, seed: int, *, words: bool) -> 
     yield from exchanges(document, requests, seed, values=Values(1, words=words))
 
 
-def templates(learned: list[Exchange], state: State, *, show: bool) -> Score:
-    """Return how well the templates of *state* match the operations of *learned* that succeeded."""
-    keys: dict[tuple[str, str], int] = {}
-    operations: list[Operation] = []
-    requests = []
-    for described, trace in learned:
-        if not 100 <= trace.status < 400:
-            continue
-        shape = (described.method, described.servers[0] + described.called)
-        if shape not in keys:
-            keys[shape] = len(operations)
-            operations.append(Operation(*shape, ()))
-        requests.append(Request(trace.method, trace.path, trace.status, keys[shape]))
-    found = [
-        (each.method, tuple(anonymous(each.path.replace("+}", "}")).strip("/").split("/")))
-        for each in operations_of(state)
-    ]
-    result, missed, invented = score(called_operations(tuple(operations), requests), found)
-    if show:
-        for truth in missed:
-            print("    missed  ", truth.method, "/" + "/".join(truth.segments), truth.requests)
-        for method, segments in invented:
-            print("    invented", method, "/" + "/".join(segments))
-    return result
+class Called:
+    """The operations that succeeded in traffic that goes by: of an exchange, nothing else is kept."""
+
+    def __init__(self) -> None:
+        self._keys: dict[tuple[str, str], int] = {}
+        self._operations: list[Operation] = []
+        self._requests: list[Request] = []
+
+    def noting(self, traffic: Iterable[Exchange]) -> Iterator[Trace]:
+        """Yield the traces of *traffic*, and note what each called."""
+        for described, trace in traffic:
+            if 100 <= trace.status < 400:
+                shape = (described.method, described.servers[0] + described.called)
+                if shape not in self._keys:
+                    self._keys[shape] = len(self._operations)
+                    self._operations.append(Operation(*shape, ()))
+                self._requests.append(Request(trace.method, trace.path, trace.status, self._keys[shape]))
+            yield trace
+
+    def score(self, state: State, *, show: bool) -> Score:
+        """Return how well the templates of *state* match what was called."""
+        found = [
+            (each.method, tuple(anonymous(each.path.replace("+}", "}")).strip("/").split("/")))
+            for each in operations_of(state)
+        ]
+        truth = called_operations(tuple(self._operations), self._requests)
+        result, missed, invented = score(truth, found)
+        if show:
+            for each in missed:
+                print("    missed  ", each.method, "/" + "/".join(each.segments), each.requests)
+            for method, segments in invented:
+                print("    invented", method, "/" + "/".join(segments))
+        return result
 
 
 def measure(
     document: dict[str, Any], requests: int, *, words: bool, show: bool = False
 ) -> tuple[Score, dict[str, float]]:
     """Return the figures of templates and of held-out responses after so many *requests*."""
-    learned = list(made(document, requests, 1, words=words))
-    state = State()
-    learn_all(state, (trace for _, trace in learned), LearnSettings(Detectors(), b"key"))
+    called, state = Called(), State()
+    traces = called.noting(made(document, requests, 1, words=words))
+    learn_all(state, traces, LearnSettings(Detectors(), b"key"))
     held_out = (trace for _, trace in made(document, HELD_OUT, 2, words=words))
-    return templates(learned, state, show=show), compare((), held_out, 1, show, state=state)
+    return called.score(state, show=show), compare((), held_out, 1, show, state=state)
 
 
 def main() -> None:

@@ -100,7 +100,7 @@ def decide_templates(paths: PathState, overrides: Sequence[Override] = ()) -> Te
     return decision
 
 
-RULES = 3
+RULES = 4
 """Grows with each change of a rule by which templates are decided or values are forgotten."""
 
 

@@ -101,7 +101,7 @@ class Located(NamedTuple):
 
 
 def hashed_part(part: str, key: bytes) -> str:
-    """Return what stands for *part* in a place that no request has proven: its hash under *key*, or itself."""
+    """Return what stands for *part* in a place that nothing has proven: its hash under *key*, or itself."""
     if part.startswith(HASHED) or "{" in part or part[0] == "#" or known_rank(part) >= 0:
         return part
     return f"{HASHED}{hash_literal(part, key):0{2 * HASH_BYTES}x}{literal_suffix(part)}"
