@@ -44,6 +44,8 @@ _DATABASE = re.compile(
     rb"|Unclosed quotation mark after the character string|com\.mysql\.(?:cj\.)?jdbc|pymysql\.err\."
 )
 _LISTING = re.compile(rb"<title>\s*(?:Index of|Directory listing for|Listing of directory) /", re.IGNORECASE)
+_OF_FAILURES: tuple[tuple[str, re.Pattern[bytes]], ...] = ((STACK, _STACK), (DATABASE, _DATABASE))
+_OF_SUCCESSES: tuple[tuple[str, re.Pattern[bytes]], ...] = ((LISTING, _LISTING),)
 
 
 def marks_of(trace: Trace) -> tuple[str, ...]:
@@ -96,17 +98,13 @@ def _tells_version(value: str) -> bool:
 
 def _of_body(trace: Trace) -> tuple[str, ...]:
     if trace.status >= 400:
-        names, patterns, size = (STACK, DATABASE), (_STACK, _DATABASE), _LOOKED_INTO
+        asked, size = _OF_FAILURES, _LOOKED_INTO
     elif 200 <= trace.status < 300:
-        names, patterns, size = (LISTING,), (_LISTING,), _START
+        asked, size = _OF_SUCCESSES, _START
     else:
         return ()
-    matches = (pattern.search(trace.response_body, 0, size) for pattern in patterns)
-    return tuple(
-        name
-        for name, match in zip(names, matches, strict=True)
-        if match is not None and not _was_sent(trace, match[0])
-    )
+    found = ((name, pattern.search(trace.response_body, 0, size)) for name, pattern in asked)
+    return tuple(name for name, match in found if match is not None and not _was_sent(trace, match[0]))
 
 
 def _was_sent(trace: Trace, octets: bytes) -> bool:
