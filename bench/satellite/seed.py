@@ -72,9 +72,10 @@ def seed(  # noqa: PLR0913 (sizes of one catalog, each with a default)
             )
             connection.execute(
                 "INSERT INTO place (id, organization, environment, application, host, method, path_key,"
-                " unproven, endpoint, traces, exchanges, schemes, first_seen_ns, last_seen_ns, statuses, callers,"
-                " knowledge) SELECT id, organization, environment, application, host, method, template,"
-                " 0, id, traces, exchanges, schemes, first_seen_ns, last_seen_ns, '{\"200\":100.0}',"
+                " unproven, endpoint, traces, exchanges, schemes, first_seen_ns, last_seen_ns,"
+                " statuses, callers, knowledge)"
+                " SELECT id, organization, environment, application, host, method, template, 0, id,"
+                " traces, exchanges, schemes, first_seen_ns, last_seen_ns, '{\"200\":100.0}',"
                 " callers, ? FROM endpoint WHERE id = ?",
                 (state_of, number),
             )

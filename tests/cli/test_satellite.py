@@ -135,3 +135,14 @@ def test_the_backup_takes_the_data_directory_of_the_settings(tmp_path: Path) -> 
 def test_the_time_to_drain_is_a_setting(tmp_path: Path) -> None:
     with RunningSatellite(tmp_path, "--drain-timeout", "2m") as satellite:
         assert satellite.terminate() == 0
+
+
+def test_the_rules_on_weaknesses_are_printed_and_written(tmp_path: Path) -> None:
+    page = run("rules", "auth-01")
+    every = run("rules")
+    written = run("rules", "--write", str(tmp_path))
+
+    assert page.stdout.startswith("# AUTH-01: Sensitive data")
+    assert every.stdout.startswith("# Rules") and "AUTH-01.md" in every.stdout
+    assert written.stdout == "" and (tmp_path / "AUTH-01.md").read_text() == page.stdout
+    assert (tmp_path / "index.md").read_text() == every.stdout

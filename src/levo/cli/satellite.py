@@ -24,6 +24,8 @@ from levo.config.satellite_settings import (
 )
 from levo.satellite.app import Listening, only_satellite, run_satellite
 from levo.satellite.learner import only_learner
+from levo.satellite.posture import RULES
+from levo.satellite.posture.pages import index_page, page_of
 from levo.satellite.store.backup import BackupContents, restore_backup, verify_backup, write_backup
 from levo.satellite.store.rotation import rotate_key
 from levo.satellite.store.upgrade import copy_before_upgrade
@@ -154,6 +156,18 @@ def check_command(file: str) -> int:
 def reference_command(page: bool) -> None:
     """Print the commented configuration file, with every key and its default."""
     click.echo(reference_page(SATELLITE) if page else reference_file(SATELLITE), nl=False)
+
+
+@command.command("rules")
+@click.argument("rule", required=False, type=click.Choice([rule.id for rule in RULES], case_sensitive=False))
+@click.option("--write", "folder", metavar="FOLDER", help="Write all pages there instead.")
+def rules_command(rule: str | None, folder: str | None) -> None:
+    """Print what one RULE on weaknesses looks for (Markdown), or the table of all."""
+    if folder is None:
+        click.echo(next((page_of(each) for each in RULES if each.id == rule), index_page()), nl=False)
+        return
+    for name, text in {"index": index_page(), **{each.id: page_of(each) for each in RULES}}.items():
+        (Path(folder) / f"{name}.md").write_text(text, encoding="utf-8")
 
 
 def _loaded(given: dict[str, Any]) -> Loaded[SatelliteSettings]:

@@ -49,7 +49,7 @@ def exchanges() -> list[Trace]:
         ]
         made.append(
             Trace(
-                ORIGIN, "shop.example", rng.choice(("GET", "PUT")), path, rng.choice((200, 200, 401, 500)),
+                ORIGIN, "shop.example", rng.choice(("GET", "PUT")), path, rng.choice((200, 200, 404, 500)),
                 rng.choice((1.0, 3.3, 7.1)), 10**18, 10**18 + rng.randrange(10**9), f"q={name}",
                 f"10.0.0.{rng.randrange(99)}", headers, (("content-type", media),),
                 json.dumps({"type": rng.choice(("card", "bank", "cash")), "at": name}).encode(),

@@ -6,14 +6,16 @@ what matters here, so this is counted for all.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 import msgspec
 
 from levo.satellite.learn.auth import is_credential_cookie, is_credential_header, is_key_parameter
-from levo.satellite.learn.trace import Trace
+from levo.satellite.learn.trace import Fields, Trace
 
 SUCCESS, REDIRECT, DENIED, FAILED, BROKEN = range(5)
 """Classes of answers: 2xx, 3xx, 401 and 403, other 4xx, 5xx. The others are in no class."""
@@ -35,6 +37,13 @@ class Access(msgspec.Struct, array_like=True):
     """The latest one."""
     refused_s: int = 0
     """The latest 401 or 403 without one."""
+    public: float = 0.0
+    """Exchanges whose client has an address of the Internet, itself or as a proxy says …"""
+    private: float = 0.0
+    """… and those whose client has another one. Of the others the address is not known."""
+
+    marks: dict[str, float] = msgspec.field(default_factory=dict)
+    """Exchanges by what their answers showed (``learn.marks``), those that did."""
 
     def count(self, kind: int, *, has_credential: bool, weight: float, end_ns: int) -> None:
         """Count an answer of the class *kind* for *weight* exchanges."""
@@ -49,6 +58,20 @@ class Access(msgspec.Struct, array_like=True):
         elif kind == DENIED:
             self.refused_s = max(self.refused_s, end_ns // SECOND_NS)
 
+    def count_client(self, address: str, hop: str, weight: float) -> None:
+        """Count whether a client with this *address* is on the Internet.
+
+        Behind a proxy the first address that it names counts, which *hop* is (:func:`sender_of`). A client
+        may invent one; that only makes it one of the Internet, which is assumed where nothing is known.
+        """
+        is_public = _is_public(address)
+        if is_public is None:
+            return
+        if is_public or (hop and _is_public(hop)):
+            self.public += weight
+        else:
+            self.private += weight
+
     def absorb(self, other: Access) -> None:
         """Add *other*, which is not changed."""
         for kind in range(WIDTH):
@@ -58,6 +81,10 @@ class Access(msgspec.Struct, array_like=True):
             self.let_in_since_s = min(self.let_in_since_s or other.let_in_since_s, other.let_in_since_s)
         self.let_in_s = max(self.let_in_s, other.let_in_s)
         self.refused_s = max(self.refused_s, other.refused_s)
+        for name, exchanges in other.marks.items():
+            self.marks[name] = self.marks.get(name, 0.0) + exchanges
+        self.public += other.public
+        self.private += other.private
 
     @property
     def total(self) -> float:
@@ -73,7 +100,7 @@ _GRPC = {7: DENIED, 16: DENIED, 13: BROKEN, 14: BROKEN, 15: BROKEN}
 
 
 _ERROR = re.compile(rb'[{,]\s*"errors?"\s*:\s*[\[{]')
-_RESULT = re.compile(rb'[{,]\s*"(?:data|result)"\s*:\s*(?!null)')
+_RESULT = re.compile(rb'[{,]\s*"(?:data|result)"\s*:(?!\s*null)')
 """Members of a JSON object: in a text the quotation mark would have a backslash before it."""
 
 
@@ -99,23 +126,87 @@ def answer_kind(trace: Trace, *, is_operation: bool = False) -> int:
     return kind
 
 
-def has_credential(headers: tuple[tuple[str, str], ...], query: str) -> bool:
-    """Whether a request carries a credential of a form that is known, valid or not.
+_LONGEST_ADDRESS = 64
 
-    As ``auth.schemes`` would find one, without saying which. *headers* are (lower-case name, value), *query*
-    is as sent.
-    """
+
+def _is_public(address: str) -> bool | None:
+    """Whether an IP address is one of the Internet; None if it is none."""
+    return _parsed(address) if 0 < len(address) <= _LONGEST_ADDRESS else None  # longer: not to be remembered
+
+
+@lru_cache(maxsize=1 << 13)
+def _parsed(address: str) -> bool | None:
+    try:
+        return ipaddress.ip_address(address.partition("%")[0]).is_global
+    except ValueError:
+        return None
+
+
+def _first_hop(name: str, value: str) -> str:
+    """Return the first address that ``X-Forwarded-For`` or ``Forwarded`` (RFC 7239) names."""
+    first = value.partition(",")[0].strip()
+    if name == "forwarded":
+        first = next((part for part in first.split(";") if part.strip().lower().startswith("for=")), "")
+        first = first.partition("=")[2].strip().strip('"')
+    if first.startswith("["):
+        return first[1:].partition("]")[0]
+    return first.partition(":")[0] if first.count(":") == 1 else first
+
+
+class Sender(NamedTuple):
+    """What the fields of a request say about who sent it."""
+
+    has_credential: bool
+    """It carries a credential of a form that is known, valid or not: as ``auth.schemes`` would find one."""
+    hop: str
+    """The first address that a proxy names; empty if none does."""
+
+
+_CREDENTIAL, _COOKIE, _HOP = 1, 2, 3
+
+
+class _Fields(dict[str, int]):
+    """What header fields are by their name, remembered: quicker than any other way to ask."""
+
+    def __missing__(self, name: str) -> int:
+        kind = {"cookie": _COOKIE, "x-forwarded-for": _HOP, "forwarded": _HOP}.get(name, 0)
+        if is_credential_header(name):
+            kind = _CREDENTIAL
+        if len(self) >= 1 << 12:
+            self.clear()
+        self[name] = kind
+        return kind
+
+
+_FIELDS = _Fields()
+_UNKNOWN = Sender(False, "")
+_KNOWN = Sender(True, "")
+
+
+def sender_of(headers: Fields, query: str) -> Sender:
+    """Return who sent a request: *headers* are (lower-case name, value), *query* is as sent."""
+    has, hop = False, ""
     for name, value in headers:
-        if _is_field(name):
-            return True
-        if name == "cookie" and _has_session(value):
-            return True
-    return "=" in query and any(_is_key(pair.partition("=")[0]) for pair in query.split("&"))
+        kind = _FIELDS[name]
+        if kind == _CREDENTIAL:
+            has = True
+        elif kind == _COOKIE:
+            has = has or _has_session(value)
+        elif kind == _HOP and not hop:
+            hop = _first_hop(name, value)
+    if not has and "=" in query:
+        has = _has_key(query)
+    if hop:
+        return Sender(has, hop)
+    return _KNOWN if has else _UNKNOWN
 
 
-@lru_cache(maxsize=1 << 12)
-def _is_field(name: str) -> bool:
-    return is_credential_header(name)
+def _has_key(query: str) -> bool:
+    for pair in query.split("&"):
+        name, is_pair, _ = pair.partition("=")
+        if is_pair and _is_key(name):
+            return True
+    return False
 
 
 @lru_cache(maxsize=1 << 12)
@@ -142,7 +233,7 @@ _decode = msgspec.msgpack.Decoder(Access).decode
 
 def pack_access(access: Access) -> bytes:
     """Return the stored form: MessagePack, whole numbers as such. Empty where nothing was counted."""
-    if not access.total:
+    if access == _NOTHING:
         return b""
     return _encode(
         (
@@ -151,8 +242,14 @@ def pack_access(access: Access) -> bytes:
             access.let_in_since_s,
             access.let_in_s,
             access.refused_s,
+            _short(access.public),
+            _short(access.private),
+            {name: _short(access.marks[name]) for name in sorted(access.marks)},
         )
     )
+
+
+_NOTHING = Access()
 
 
 def _short(count: float) -> float:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from levo.satellite.learn.access import Access, answer_kind, has_credential
+from levo.satellite.learn.access import Access, answer_kind, sender_of
 from levo.satellite.learn.callers import Callers, Hashed, hashed_caller
 from levo.satellite.learn.knowledge import UNREAD, learn_messages
+from levo.satellite.learn.marks import marks_of
 from levo.satellite.learn.naming import Application, NameRule
 from levo.satellite.learn.operations import parts_of
 from levo.satellite.learn.paths.operation_names import names_of
@@ -108,10 +109,14 @@ class EndpointFacts:
         duration_ns = end_ns - trace.start_ns
         count_exchange(self.traffic, minute, duration_ns=duration_ns, status=status, weight=weight)
         self.callers.add(caller)
+        access, sender = self.access, sender_of(trace.request_headers, trace.query)
+        access.count_client(trace.client, sender.hop, weight)
+        for mark in marks_of(trace):
+            access.marks[mark] = access.marks.get(mark, 0.0) + weight
         if kind >= 0:
-            has = has_credential(trace.request_headers, trace.query)
+            has = sender.has_credential
             if has or trace.request_head_whole:
-                self.access.count(kind, has_credential=has, weight=weight, end_ns=end_ns)
+                access.count(kind, has_credential=has, weight=weight, end_ns=end_ns)
 
 
 MINUTE_NS = 60 * 10**9

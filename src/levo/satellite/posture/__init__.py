@@ -13,7 +13,8 @@ from levo.satellite.posture.model import (
     Severity,
 )
 from levo.satellite.posture.rules import RULES
-from levo.satellite.posture.settings import PostureSettings
+from levo.satellite.posture.settings import PostureSettings, RuleSettings
+from levo.satellite.posture.settings_file import load_posture_settings
 
 __all__ = [
     "RULES",
@@ -26,7 +27,9 @@ __all__ = [
     "PostureSettings",
     "Proof",
     "Rule",
+    "RuleSettings",
     "Severity",
     "evaluate",
+    "load_posture_settings",
     "read_facts",
 ]

@@ -50,6 +50,10 @@ class Endpoint:
         """Return the signs of one name."""
         return [sign for sign in self.signs if sign.name == name]
 
+    def marked(self, name: str) -> float:
+        """Return how many exchanges have a mark (``learn.marks``)."""
+        return self.access.marks.get(name, 0.0)
+
     @property
     def anonymous(self) -> float:
         """Successes without a credential."""
@@ -59,6 +63,11 @@ class Endpoint:
     def successes(self) -> float:
         """All successes."""
         return self.access.anonymous[SUCCESS] + self.access.credential[SUCCESS]
+
+    @property
+    def is_private(self) -> bool:
+        """Whether clients were seen, and none of them on the Internet."""
+        return self.access.private > 0 and not self.access.public
 
     @property
     def authentication(self) -> Authentication:

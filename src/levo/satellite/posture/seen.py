@@ -23,6 +23,8 @@ class Seen:
     why_not: tuple[str, ...] = ()
     last_s: int = 0
     """The latest exchange that showed it; 0: any of the endpoints."""
+    everywhere: bool = False
+    """It matters as much where only private networks reach it: a credential in an answer."""
     of_host: bool = False
     """One cause for the whole host rather than one at each endpoint."""
 
@@ -36,12 +38,15 @@ def finding_of(rule: Rule, seen: Seen) -> Finding:
     last_ns = max(each.last_seen_ns for each in seen.endpoints)
     if seen.last_s:
         last_ns = min(last_ns, (seen.last_s + 1) * _SECOND_NS - 1)
+    severity = seen.severity
+    if not seen.everywhere and all(each.is_private for each in seen.endpoints):
+        severity = severity.step(-1)
     others = seen.endpoints if seen.of_host else seen.endpoints[1:]
     return Finding(
         rule.id,
         rule.title,
         rule.kind,
-        seen.severity,
+        severity,
         seen.proof,
         rule.owasp,
         rule.cwe,

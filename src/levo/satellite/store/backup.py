@@ -40,7 +40,9 @@ SPARE_BYTES = 64 << 20
 _MANIFEST = "manifest.json"
 _DATABASES = {DATABASE_NAME: DATABASE_NAME, USERDATA_NAME: USERDATA_NAME, EARLIER_NAME: USERDATA_NAME}
 """Files of this and of earlier versions, and what each is called now."""
-_BESIDE = (KEY_NAME, RULES_NAME)
+POSTURE_NAME = "posture.yaml"
+"""How the user wants weaknesses to be judged (``satellite.posture``), in the data directory."""
+_BESIDE = (KEY_NAME, RULES_NAME, POSTURE_NAME)
 _NAMES = (*_DATABASES, *_BESIDE)
 _MAX_BYTES = 1 << 40
 _MAX_MANIFEST_BYTES = 64 << 10

@@ -10,7 +10,7 @@ from levo.satellite.learn.sensitive.kinds import Category
 from levo.satellite.posture.facts import Application, Endpoint
 from levo.satellite.posture.grades import grade_of
 from levo.satellite.posture.model import Authentication, Evidence, FindingClass, Proof, Rule, Severity
-from levo.satellite.posture.rules.common import (
+from levo.satellite.posture.rules.observed import (
     FEWEST,
     NO_START,
     WRITES,
@@ -78,14 +78,16 @@ def _sensitive_without(application: Application, settings: RuleSettings) -> Iter
             continue
         grade = grade_of(field.kind, field.category)
         least = 1 if field.category == Category.CREDENTIALS else settings.least
-        if endpoint.anonymous < least:
+        # Three records in one answer prove as much as one in each of three.
+        objects = [sign.count for sign in endpoint.signs_called("objects") if sign.subject == field.location]
+        if not endpoint.anonymous or max([endpoint.anonymous, *objects]) < least:
             continue
         yield Seen(
             (endpoint,), _BY_GRADE[grade], Proof.PROVEN,
-            f"All {count(endpoint.anonymous)} successful answers went to requests without a credential, and"
-            " they"
-            f" hold {kinds(fields)}.",
+            f"All {count(endpoint.anonymous)} successful answers went to requests without a credential,"
+            f" and they hold {kinds(fields)}.",
             "", access_evidence(endpoint), (_PUBLIC_BY_DESIGN,), endpoint.access.let_in_s,
+            everywhere=field.category == Category.CREDENTIALS,
         )  # fmt: skip
 
 
@@ -265,7 +267,8 @@ RULES = (
         "Every successful answer went to a request without a credential, none without one was refused, and"
         " the"
         " answers hold sensitive data: critical for credentials, financial and health data, high for identity"
-        " numbers, dates of birth, e-mail addresses and telephone numbers, info for names and cities.",
+        " numbers, dates of birth, e-mail addresses and telephone numbers, info for names and cities. Three"
+        " answers, or three objects in them, are needed, one for credentials.",
         "Successes and refusals with and without a credential; the kinds of data.",
         "Not looked at: redirects, OPTIONS and HEAD, web pages, descriptions of APIs, data inside longer"
         " texts, what"

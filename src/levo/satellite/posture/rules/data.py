@@ -8,7 +8,7 @@ from levo.satellite.learn.access import SUCCESS
 from levo.satellite.posture.facts import Application
 from levo.satellite.posture.grades import grade_of
 from levo.satellite.posture.model import Authentication, Evidence, FindingClass, Proof, Rule, Severity
-from levo.satellite.posture.rules.common import count, exposed, kinds, worst
+from levo.satellite.posture.rules.observed import count, exposed, kinds, worst
 from levo.satellite.posture.seen import Seen
 from levo.satellite.posture.settings import RuleSettings
 
@@ -78,7 +78,7 @@ def _secret_in_answer(application: Application, settings: RuleSettings) -> Itera
         yield Seen(
             (endpoint,), Severity.CRITICAL if anonymous else Severity.HIGH, Proof.PROVEN,
             f"Successful answers hold {kinds(fields)}, which nobody but its owner should have.",
-            field.location, (Evidence("successes", endpoint.successes),),
+            field.location, (Evidence("successes", endpoint.successes),), everywhere=True,
         )  # fmt: skip
 
 

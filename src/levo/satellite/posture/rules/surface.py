@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 
 from levo.satellite.learn.access import BROKEN
+from levo.satellite.learn.marks import STACK
 from levo.satellite.posture.facts import Application, Endpoint
 from levo.satellite.posture.model import Authentication, Evidence, FindingClass, Proof, Rule, Severity
-from levo.satellite.posture.rules.common import access_evidence, by_host, count, gives_only, segments
+from levo.satellite.posture.rules.observed import access_evidence, by_host, count, gives_only, segments
 from levo.satellite.posture.seen import Seen
 from levo.satellite.posture.settings import RuleSettings
 
@@ -135,6 +136,16 @@ def _version_of(endpoint: Endpoint) -> tuple[str, int] | None:
 
 def _stack_trace(application: Application, settings: RuleSettings) -> Iterator[Seen]:
     for endpoint in application.endpoints:
+        marked = endpoint.marked(STACK)
+        if marked >= settings.least:
+            yield Seen(
+                (endpoint,), Severity.MEDIUM, Proof.PROVEN,
+                f"{count(marked)} answers to requests that failed held a stack trace, which tells how the"
+                " server"
+                " is built.",
+                "", (Evidence("answers with it", marked, endpoint.exchanges),),
+            )  # fmt: skip
+            continue
         for sign in endpoint.signs_called("trace"):
             if sign.count >= settings.least:
                 yield Seen(
@@ -240,13 +251,13 @@ RULES = (
     ),
     Rule(
         "ERR-01", "Stack trace in an answer", Severity.MEDIUM, FindingClass.SECURITY, ("API8",), (209,),
-        "A property of JSON called trace, stack, exception or the like holds a text of at least 80"
-        " characters in an"
-        " answer of status 400 and above.",
-        "Answers with the property; its name.",
+        "An answer of status 400 and above holds a stack trace of a known language, or a property of JSON"
+        " called"
+        " trace, stack, exception or the like with a text of at least 80 characters.",
+        "Answers with it; the name of the property.",
         "Successful answers and pages of HTML never count: documentation shows stack traces.",
         "Log the details, and give the caller a number to find them by.",
-        "Answers have no such text any more.",
+        "The count grows no more while requests go on failing.",
         _stack_trace, 1,
     ),
     Rule(

@@ -1,4 +1,4 @@
-"""What many rules need."""
+"""What rules observe in an endpoint: what it exposes, what it is for, who was let in."""
 
 from __future__ import annotations
 
