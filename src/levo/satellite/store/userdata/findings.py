@@ -14,8 +14,8 @@ from typing import Literal
 
 import msgspec
 
+import levo.satellite.store.filters as filters
 from levo.satellite.query import EVERYTHING, FINDINGS, Expression
-from levo.satellite.store import filters
 from levo.satellite.store.userdata.database import Subject, row_number
 
 Verdict = Literal["accepted", "false-positive", "open"]
