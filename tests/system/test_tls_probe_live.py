@@ -272,7 +272,8 @@ for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
     context.minimum_version = context.maximum_version = version
     session = None
     for number in range(10):
-        with context.wrap_socket(socket.create_connection(("127.0.0.1", 8443)), session=session) as connection:
+        plain = socket.create_connection(("127.0.0.1", 8443))
+        with context.wrap_socket(plain, session=session) as connection:
             connection.sendall(b"GET /%s/%d HTTP/1.0\\r\\n\\r\\n" % (version.name.encode(), number))
             while connection.recv(65536):
                 pass
@@ -339,7 +340,8 @@ for line in sys.stdin:
     names = (("grpc.ssl_target_name_override", "api.example"), ("grpc.use_local_subchannel_pool", 1))
     with grpc.secure_channel("127.0.0.1:8443", grpc.ssl_channel_credentials(credentials), names) as channel:
         for number in range(20):
-            assert channel.unary_unary(f"/shop.Orders/Get{number}")(b"x" * 100 * number) == b"x" * 100 * number
+            sent = b"x" * 100 * number
+            assert channel.unary_unary(f"/shop.Orders/Get{number}")(sent) == sent
     print("done", flush=True)
 """
 

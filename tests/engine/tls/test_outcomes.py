@@ -121,7 +121,7 @@ def test_a_suite_that_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_place_that_is_lost(tmp_path: Path) -> None:
-    """With ChaCha20-Poly1305 the number of a record behind a hole of more than 256 of them is out of reach."""
+    """With ChaCha20-Poly1305 the number of a record behind a hole of over 256 of them is out of reach."""
     peers = TlsPeers(tmp_path, version=V12, ciphers="ECDHE-ECDSA-CHACHA20-POLY1305").handshake()
     for _ in range(400):
         peers.send(True, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").send(False, b"HTTP/1.1 204 No Content\r\n\r\n")
