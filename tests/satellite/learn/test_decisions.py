@@ -34,6 +34,9 @@ def named() -> tuple[TemplateDecision, PathState]:
         for word in ("orders", "frobnications"):
             paths.observe("GET", f"/users/{name}/{word}", 200)
     paths.observe("POST", "/users/quuxify", 200)
+    for number in range(9):
+        paths.observe("GET", f"/numbers/{number}", 200)
+        paths.observe("GET", f"/numbers/{number}/orders", 200)
     return decide_templates(paths), paths
 
 
@@ -42,6 +45,8 @@ def named() -> tuple[TemplateDecision, PathState]:
     [
         ("/users/zebulon", "/users/{}"),
         ("/users/{integer}", "/users/{}"),
+        ("/users/admin", "/users/{}"),
+        ("/numbers/zebulon", "/numbers/{}"),
         ("/users/zebulon/orders", "/users/{}/orders"),
         ("/users/zebulon/frobnications", "/users/{}/frobnications"),
         ("/users/quuxify/orders", "/users/{}/orders"),
@@ -66,6 +71,8 @@ def test_a_refused_value_that_never_succeeded_belongs_to_the_template_that_it_fi
         ("GET", "/members/zebulon"),
         ("GET", "/users/zebulon/orders/zebulon"),
         ("DELETE", "/users/quuxify"),
+        ("GET", "/numbers/admin"),
+        ("GET", "/numbers/admin/orders"),
     ],
 )
 def test_what_was_refused_makes_no_endpoint(

@@ -41,7 +41,9 @@ def exchanges() -> list[Trace]:
             path, answer = f"/v1/zxqa/{name}", {"name": name, rng.choice(("password", "size")): ["red"]}  # type: ignore[dict-item]
         elif kind == 2:
             path = f"/v1/invoices/{rng.randrange(9)}"
-            answer = {f"{rng.choice(NAMES)}{rng.choice('abc')}": 7 for _ in range(40)}
+            answer = {
+                f"{rng.choice(NAMES)}{rng.choice('abcdefghij')}{rng.choice('klmn')}": 7 for _ in range(250)
+            }
         elif kind > 3:
             path, media = f"/v1/{('files', 'tags')[kind % 2]}", f"application/x-{rng.choice('abcdefghijklm')}"
         headers = (("content-type", "application/json"), ("cookie", f"auth_{rng.choice(NAMES)}=1"))[

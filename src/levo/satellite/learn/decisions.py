@@ -11,11 +11,13 @@ from functools import cache
 from levo.satellite.learn.paths.branch import Branch
 from levo.satellite.learn.paths.known import Override
 from levo.satellite.learn.paths.model import model
+from levo.satellite.learn.paths.segments import known_rank
 from levo.satellite.learn.paths.state import Located, PathState, hashed_part
 from levo.satellite.learn.paths.templates import Catalog, Template, match_key, shown_path
 from levo.satellite.learn.paths.vocabulary import vocabulary
 
 _VALUE = re.compile(r"\{[^{}]*\}")
+_TYPED = re.compile(r"\{[^{}*]*\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,23 @@ class TemplateDecision:
         What no request has proven falls to the parameters that it fits, as the server asks no other code:
         a refused ``/users/anna`` belongs to ``/users/{name}`` although nobody had success with that name. So
         it makes no endpoint, and none of other *method*.
+        A word of APIs (``/users/admin``) is no value where none
+        that had success was text: scanners ask for those.
         """
         found = None if at.like is None else self.by_place.get(at.like)
         if found is not None or at.there or self.top is None:
             return found
         words = self._words()
         branch = match_key(self.top, "/".join(words.get(part, part) for part in at.key.split("/")))
-        if branch is None:
+        if branch is None or any(
+            "{}" in segment
+            and "{" not in part
+            and known_rank(part) >= 0
+            and all(_TYPED.search(place.key.split("/")[number]) for place in branch.places)
+            for number, (segment, part) in enumerate(
+                zip(branch.pattern, at.key.split("/")[1:], strict=False), 1
+            )
+        ):
             return None
         key = next(key for key, node in branch.places if node.calls)
         found = self.by_place.get(key or "/")
