@@ -61,6 +61,12 @@ def test_a_signal_applies_what_can_change_and_names_the_rest(tmp_path: Path) -> 
         until(lambda: learners_of(satellite) not in ([], second))
         send(3)
 
+        posture = tmp_path / "data" / "posture.yaml"
+        posture.write_text("rules: {AUTH-99: {enabled: false}}\n")
+        signal_and_wait("the rules of posture stay as they are")
+        posture.write_text("rules: {AUTH-04: {enabled: false}}\n")
+        signal_and_wait("now in force: posture.yaml")
+
         satellite.until_learned(3)
         assert satellite.summary()["counters"]["learned_traces"] == 3
         assert satellite.metric("levo_satellite_learner_restarts_total") == 0

@@ -41,11 +41,13 @@ from levo.satellite.keys import KeyWatch
 from levo.satellite.learn import NameRule
 from levo.satellite.learner import JOURNAL_NAME, Bounds, Progress
 from levo.satellite.log_rate import calm_log
+from levo.satellite.posture import load_posture_settings
 from levo.satellite.queue import Journal
 from levo.satellite.readiness import Readiness
 from levo.satellite.receive import GrpcReceiver, Ingester
 from levo.satellite.reload import Reload, backup_plan, pem_files
 from levo.satellite.store import DATABASE_NAME, CatalogReader, CatalogWriter
+from levo.satellite.store.backup import POSTURE_NAME
 from levo.satellite.store.faults import opening
 from levo.satellite.store.hosts import Limits
 from levo.satellite.store.retention import Retention
@@ -162,7 +164,9 @@ async def run_satellite(  # noqa: PLR0915 (starts all parts in the one order tha
         upkeep = Upkeep(
             supervisor=supervisor, tls=tls, backups=backups, alerts_waiting=userdata.alerts.waiting
         )
-        reload = Reload(settings, reread or (lambda: settings), supervisor, tls, backups, _bounds)
+        posture = load_posture_settings(settings.data_dir / POSTURE_NAME)
+        keeper = FindingKeeper(reader, userdata.findings, posture)
+        reload = Reload(settings, reread or (lambda: settings), supervisor, tls, backups, _bounds, keeper.use)
         loop.add_signal_handler(signal.SIGHUP, reload.ask)
         readiness = Readiness(
             stopping=stop.is_set,
@@ -218,7 +222,8 @@ async def run_satellite(  # noqa: PLR0915 (starts all parts in the one order tha
             _server(app, settings, listener.connections, tls)
             for app, listener in zip((site, otlp), sockets, strict=True)
         ]
-        background = [asyncio.create_task(_alerts(reader, userdata, web_url, settings).run(), name="alerts")]
+        alerts = _alerts(reader, userdata, web_url, settings, keeper)
+        background = [asyncio.create_task(alerts.run(), name="alerts")]
         try:
             await supervisor.start()
             keys.start()
@@ -273,6 +278,7 @@ def _alerts(
     userdata: UserData,
     web_url: str,
     settings: SatelliteSettings,
+    keeper: FindingKeeper,
 ) -> AlertWatcher:
     detector = AlertDetector(
         reader,
@@ -285,7 +291,7 @@ def _alerts(
     sender = WebhookSender(
         userdata.alerts, userdata.webhooks, web_url, link_local=settings.webhook_link_local
     )
-    return AlertWatcher(detector, sender, FindingKeeper(reader, userdata.findings))
+    return AlertWatcher(detector, sender, keeper)
 
 
 def _admission(settings: SatelliteSettings, authenticator: Authenticator) -> IngestionTokens | None:

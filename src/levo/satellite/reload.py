@@ -15,6 +15,8 @@ from levo.satellite.backups import BackupPlan, ScheduledBackups
 from levo.satellite.certificate import PemFiles
 from levo.satellite.learn import RULES_NAME, load_rules
 from levo.satellite.learner import Bounds
+from levo.satellite.posture import PostureSettings, load_posture_settings
+from levo.satellite.store.backup import POSTURE_NAME
 from levo.satellite.supervisor import LearnerSupervisor
 from levo.satellite.tls import Tls
 
@@ -46,6 +48,7 @@ class Reload:
         tls: Tls | None,
         backups: ScheduledBackups,
         bounds: Callable[[SatelliteSettings], Bounds],
+        judge: Callable[[PostureSettings], None],
     ) -> None:
         """Args:
         settings: those in force.
@@ -54,6 +57,7 @@ class Reload:
         tls: of the ports, None if they speak none.
         backups: those that are made by themselves.
         bounds: makes what the learner is told of settings.
+        judge: takes how the rules of posture are to be asked.
         """
         self.settings = settings
         """Those in force."""
@@ -62,8 +66,10 @@ class Reload:
         self._tls = tls
         self._backups = backups
         self._bounds = bounds
+        self._judge = judge
         self._asked = asyncio.Event()
-        self._rules = _octets(self._rules_path)
+        self._rules = _octets(self._path(RULES_NAME))
+        self._posture = _octets(self._path(POSTURE_NAME))
 
     def ask(self) -> None:
         """Reread soon; many calls become one."""
@@ -88,6 +94,7 @@ class Reload:
                 said.append("now in force: the renewed certificate")
             notes = self._tls.notes()
         said += await self._reload_rules()
+        said += await self._reload_posture()
         _LOG.warning("SIGHUP: %s", "; ".join([*(said or ["nothing has changed"]), *notes]))
 
     def _apply(self, new: SatelliteSettings) -> list[str]:
@@ -107,21 +114,33 @@ class Reload:
         return [*said, f"a restart is needed for {', '.join(later)}"] if later else said
 
     async def _reload_rules(self) -> list[str]:
-        rules = await asyncio.to_thread(_octets, self._rules_path)
+        path = self._path(RULES_NAME)
+        rules = await asyncio.to_thread(_octets, path)
         if rules == self._rules:
             return []
         try:
             if rules is not None:
-                await asyncio.to_thread(load_rules, self._rules_path)
+                await asyncio.to_thread(load_rules, path)
         except LevoError as error:
             return [f"detection rules stay as they are: {error}"]
         self._rules = rules
         self._supervisor.renew()
         return [f"now in force: {RULES_NAME}"]
 
-    @property
-    def _rules_path(self) -> Path:
-        return self.settings.data_dir / RULES_NAME
+    async def _reload_posture(self) -> list[str]:
+        path = self._path(POSTURE_NAME)
+        posture = await asyncio.to_thread(_octets, path)
+        if posture == self._posture:
+            return []
+        try:
+            self._judge(await asyncio.to_thread(load_posture_settings, path))
+        except LevoError as error:
+            return [f"the rules of posture stay as they are: {error}"]
+        self._posture = posture
+        return [f"now in force: {POSTURE_NAME}"]
+
+    def _path(self, name: str) -> Path:
+        return self.settings.data_dir / name
 
 
 def _octets(path: Path) -> bytes | None:

@@ -10,6 +10,7 @@ import pytest
 from levo.satellite.findings import FindingKeeper
 from levo.satellite.findings.life import DAY_NS
 from levo.satellite.learn import State, Trace, learn_all
+from levo.satellite.posture import PostureSettings, RuleSettings
 from levo.satellite.query import ENDPOINTS, parse
 from levo.satellite.queue import Position
 from levo.satellite.store import CatalogReader, CatalogWriter, EndpointFilter
@@ -108,3 +109,12 @@ def test_it_is_looked_only_when_there_is_something_to_see(kept: Kept) -> None:
     kept.learn(leak(9))
     kept.now_ns += DAY_NS
     assert kept.keeper.step()
+
+
+def test_other_settings_are_used_at_once(kept: Kept) -> None:
+    assert kept.keeper.step()
+    kept.keeper.use(PostureSettings({"AUTH-01": RuleSettings(enabled=False)}))
+    assert kept.keeper.step()
+    assert not kept.keeper.step()
+    (finding,) = (each for each in kept.userdata.findings.everything().values() if each.rule == "AUTH-01")
+    assert finding.state == "unobserved"

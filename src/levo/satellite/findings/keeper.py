@@ -45,13 +45,19 @@ class FindingKeeper:
         self._clock_s = clock_s
         self._looked: tuple[int, float] = (-1, float("-inf"))
         """The revision that was looked at, and when to look again although it is the same."""
+        self._looked_by: PostureSettings | None = None
         self._not_before_s = float("-inf")
+
+    def use(self, settings: PostureSettings) -> None:
+        """Ask the rules as *settings* say from now on."""
+        self._settings = settings
 
     def step(self) -> bool:
         """Look if it is time to; return whether it was."""
         now_s = self._clock_s()
         revision = self._reader.revision()
-        if now_s < self._not_before_s or (revision == self._looked[0] and now_s < self._looked[1]):
+        known = self._looked_by is self._settings and revision == self._looked[0]
+        if now_s < self._not_before_s or (known and now_s < self._looked[1]):
             return False
         if not self._reader.is_looked_at():
             return False
@@ -64,9 +70,10 @@ class FindingKeeper:
     def look(self) -> None:
         """Ask the rules now, and keep what is new."""
         now_ns = self._clock_ns()
+        self._looked_by = settings = self._settings
         facts = read_facts(self._reader)
         found: dict[str, tuple[Finding, str]] = {}
-        for finding in evaluate(facts, self._settings):
+        for finding in evaluate(facts, settings):
             template = anonymous_template(finding.place.path) if finding.place.path else ""
             found.setdefault(identity_of(finding, template), (finding, template))
         kept = self._findings.everything()
