@@ -188,11 +188,13 @@ def sender_of(headers: Fields, query: str) -> Sender:
     has, hop = False, ""
     for name, value in headers:
         kind = _FIELDS[name]
+        if not kind:  # as most are
+            continue
         if kind == _CREDENTIAL:
             has = True
         elif kind == _COOKIE:
             has = has or _has_session(value)
-        elif kind == _HOP and not hop:
+        elif not hop:
             hop = _first_hop(name, value)
     if not has and "=" in query:
         has = _has_key(query)

@@ -115,7 +115,7 @@ class EndpointFacts:
         self.callers.add(caller)
         access, sender = self.access, sender_of(trace.request_headers, trace.query)
         access.count_client(trace.client, sender.hop, weight)
-        for mark in marks_of(trace):
+        for mark in marks_of(trace):  # none, most often
             access.marks[mark] = access.marks.get(mark, 0.0) + weight
         if kind >= 0:
             has = sender.has_credential

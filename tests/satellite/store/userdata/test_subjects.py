@@ -15,4 +15,4 @@ def test_every_subject_shares_the_connection(tmp_path: Path) -> None:
     with userdata.database.change():
         userdata.settings.set("color", "green")
         assert userdata.settings.get("color") == "green"
-    assert len(subjects) == 10 and len({id(each._database) for each in subjects}) == 1
+    assert len(subjects) == 11 and len({id(each._database) for each in subjects}) == 1

@@ -174,18 +174,28 @@ class Findings(Subject):
     def put(self, findings: Sequence[KeptFinding], now_ns: int) -> None:
         """Keep *findings*, in place of those with their name; of each that is in another state, note so."""
         with self._database.change():
-            before = self.everything()
+            before = self._states([each.id for each in findings])
             for each in findings:
                 known = before.get(each.id)
                 if known is None:
                     each = self._decided(each)
-                if known is None or known.state != each.state:
+                if known != each.state:
                     self._note(each.id, each.state, "", now_ns)
                 marks = ", ".join("?" * len(_NAMES))
                 self._database.run(
                     f"INSERT OR REPLACE INTO finding ({_COLUMNS}) VALUES ({marks})",
                     *msgspec.structs.astuple(each),
                 )
+
+    def _states(self, identities: Sequence[str]) -> dict[str, str]:
+        """Return the states of those that there are."""
+        found: dict[str, str] = {}
+        for at in range(0, len(identities), _BATCH):
+            part = identities[at : at + _BATCH]
+            marks = ",".join("?" * len(part))
+            rows = self._database.rows(f"SELECT id, state FROM finding WHERE id IN ({marks})", *part)
+            found.update(rows)
+        return found
 
     def follow(self, identity: str, to: KeptFinding) -> None:
         """Have *to* go on as what *identity* was, as when its endpoint was merged into another."""
@@ -378,9 +388,9 @@ _COLUMN_OF: dict[str, filters.Column] = {
             "rule",
             "subject",
             "id",
+            "class",
         )
     },
-    **{name: filters.text(name) for name in ("rule", "subject", "id", "class")},
     "owasp": filters.listed("owasp"),
     "cwe": filters.listed("cwe"),
     "severity": filters.numeric("rank", FINDINGS),
