@@ -58,6 +58,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "levo.sensor.capture": (*SHARED, "levo.engine", "levo.tlsprobe.link"),
     "levo.sensor.sampling": (*SHARED, "levo.engine"),
     "levo.sensor.redact": (*SHARED, "levo.engine"),
+    "levo.sensor.doctor": (*HALVES, "levo.engine", "levo.sensor", "levo.tlsprobe"),
     "levo.sensor.export": (*HALVES, "levo.engine"),
     "levo.sensor": (*HALVES, "levo.engine"),
     "levo.satellite.learn": HALVES,
