@@ -85,7 +85,9 @@ def test_templates_and_responses_are_held_against_another_seed(monkeypatch: pyte
 
 
 def test_what_was_not_learned_is_told() -> None:
-    learned = list(held_out.made(DOCUMENT, 50, 1, words=False))
-    found = held_out.templates(learned, held_out.State(), show=False)
+    called = held_out.Called()
+    for _ in called.noting(held_out.made(DOCUMENT, 50, 1, words=False)):
+        pass
+    found = called.score(held_out.State(), show=False)
 
     assert found.called == 3 and found.f1 == 0

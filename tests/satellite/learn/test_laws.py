@@ -42,7 +42,7 @@ def exchanges() -> list[Trace]:
         elif kind == 2:
             path = f"/v1/invoices/{rng.randrange(9)}"
             answer = {
-                f"{rng.choice(NAMES)}{rng.choice('abcdefghij')}{rng.choice('klmn')}": 7 for _ in range(250)
+                f"{rng.choice(NAMES)}{rng.choice('abcdefghij')}{rng.choice('klmn')}": 7 for _ in range(400)
             }
         elif kind > 3:
             path, media = f"/v1/{('files', 'tags')[kind % 2]}", f"application/x-{rng.choice('abcdefghijklm')}"

@@ -38,7 +38,7 @@ RULES = {
         GET /api/endpoints/{identity:int}/decisions, GET /api/traffic, GET /api/encrypted,
         GET /api/refused,
         GET /api/applications, GET /api/sensors, GET /api/summary, GET /api/sensitive, GET /api/findings,
-        GET /api/findings/{name}, GET /posture, GET /posture/{name},
+        GET /api/findings/{name:finding}, GET /posture, GET /posture/{name},
         GET /api/changes, GET /api/openapi, GET /api/comparison, GET /api/events, GET /api/views,
         POST /logout, POST /settings/password
     """,
@@ -134,7 +134,12 @@ class People:
         self, route: str, headers: dict[str, str], form: dict[str, str] | None = None, query: str = ""
     ) -> Answer:
         method, _, path = route.partition(" ")
-        path = path.replace("{identity:int}", "999").replace("{name}", "site.css") + query
+        path = (
+            path.replace("{identity:int}", "999")
+            .replace("{name:finding}", "A" * 16)
+            .replace("{name}", "site.css")
+            + query
+        )
         body, more = None, {}
         if method not in ("GET", "HEAD"):
             body, more = urlencode(form or {}).encode(), {"content-type": FORM}

@@ -42,6 +42,7 @@ def test_an_endpoint_in_full(app: Starlette) -> None:
         "environment": "staging",
         "application": "shop",
         "host": "shop.example",
+        "authentication": "none seen",
         "schemes": [],
         "method": "GET",
         "path": "/users/{userId}",

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import orjson
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -41,6 +42,15 @@ MAX_SARIF = 25_000
 """Results in one SARIF file, which is made in memory."""
 _EXPIRES = re.compile(r"([1-9][0-9]{0,3})d")
 _DAY_NS = 86_400 * 10**9
+
+
+class _FindingName(StringConvertor):
+    """A name as ``finding_name`` makes it, so that what stands beside names in a path is never one."""
+
+    regex = "[A-Z2-7]{16}"
+
+
+register_url_convertor("finding", _FindingName())
 
 
 def finding_document(each: KeptFinding, now_ns: int) -> dict[str, Any]:
@@ -219,7 +229,7 @@ def finding_routes(
     return [
         Route("/api/findings", list_findings, methods=["GET"]),
         form_route("/api/findings/decisions", take, role="editor"),
-        Route("/api/findings/{name}", one, methods=["GET"]),
+        Route("/api/findings/{name:finding}", one, methods=["GET"]),
     ]
 
 
