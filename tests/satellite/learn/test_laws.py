@@ -47,7 +47,7 @@ def exchanges() -> list[Trace]:
         elif kind > 3:
             path, media = f"/v1/{('files', 'tags')[kind % 2]}", f"application/x-{rng.choice('abcdefghijklm')}"
         headers = (("content-type", "application/json"), ("cookie", f"auth_{rng.choice(NAMES)}=1"))[
-            : 1 + number % 2
+            : 1 + (number % 8 > 0)
         ]
         made.append(
             Trace(
