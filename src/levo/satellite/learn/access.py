@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from functools import lru_cache
+from operator import add
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
@@ -24,12 +25,16 @@ WIDTH = len(CLASSES)
 SECOND_NS = 10**9
 
 
+Count = int | float
+"""Exchanges: whole as long as all that was added is, so that equal counts have equal octets."""
+
+
 class Access(msgspec.Struct, array_like=True):
     """Counts of one place. Numbers add; times are in seconds since the Unix epoch, 0 is never."""
 
-    anonymous: list[float] = msgspec.field(default_factory=lambda: [0.0] * WIDTH)
+    anonymous: list[Count] = msgspec.field(default_factory=lambda: [0] * WIDTH)
     """Exchanges without a credential, by class."""
-    credential: list[float] = msgspec.field(default_factory=lambda: [0.0] * WIDTH)
+    credential: list[Count] = msgspec.field(default_factory=lambda: [0] * WIDTH)
     """Exchanges with one. Whether it was valid only the answer tells."""
     let_in_since_s: int = 0
     """The first success without a credential."""
@@ -37,15 +42,15 @@ class Access(msgspec.Struct, array_like=True):
     """The latest one."""
     refused_s: int = 0
     """The latest 401 or 403 without one."""
-    public: float = 0.0
+    public: Count = 0
     """Exchanges whose client has an address of the Internet, itself or as a proxy says …"""
-    private: float = 0.0
+    private: Count = 0
     """… and those whose client has another one. Of the others the address is not known."""
 
-    marks: dict[str, float] = msgspec.field(default_factory=dict)
+    marks: dict[str, Count] = msgspec.field(default_factory=dict)
     """Exchanges by what their answers showed (``learn.marks``), those that did."""
 
-    def count(self, kind: int, *, has_credential: bool, weight: float, end_ns: int) -> None:
+    def count(self, kind: int, *, has_credential: bool, weight: Count, end_ns: int) -> None:
         """Count an answer of the class *kind* for *weight* exchanges."""
         if has_credential:
             self.credential[kind] += weight
@@ -58,7 +63,7 @@ class Access(msgspec.Struct, array_like=True):
         elif kind == DENIED:
             self.refused_s = max(self.refused_s, end_ns // SECOND_NS)
 
-    def count_client(self, address: str, hop: str, weight: float) -> None:
+    def count_client(self, address: str, hop: str, weight: Count) -> None:
         """Count whether a client with this *address* is on the Internet.
 
         Behind a proxy the first address that it names counts, which *hop* is (:func:`sender_of`). A client
@@ -74,20 +79,19 @@ class Access(msgspec.Struct, array_like=True):
 
     def absorb(self, other: Access) -> None:
         """Add *other*, which is not changed."""
-        for kind in range(WIDTH):
-            self.anonymous[kind] += other.anonymous[kind]
-            self.credential[kind] += other.credential[kind]
+        self.anonymous = list(map(add, self.anonymous, other.anonymous))
+        self.credential = list(map(add, self.credential, other.credential))
         if other.let_in_since_s:
             self.let_in_since_s = min(self.let_in_since_s or other.let_in_since_s, other.let_in_since_s)
         self.let_in_s = max(self.let_in_s, other.let_in_s)
         self.refused_s = max(self.refused_s, other.refused_s)
         for name, exchanges in other.marks.items():
-            self.marks[name] = self.marks.get(name, 0.0) + exchanges
+            self.marks[name] = self.marks.get(name, 0) + exchanges
         self.public += other.public
         self.private += other.private
 
     @property
-    def total(self) -> float:
+    def total(self) -> Count:
         """Exchanges in any class."""
         return sum(self.anonymous) + sum(self.credential)
 
@@ -229,33 +233,16 @@ def _is_session(name: str) -> bool:
     return is_credential_cookie(name)
 
 
-_encode = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _decode = msgspec.msgpack.Decoder(Access).decode
 
 
 def pack_access(access: Access) -> bytes:
-    """Return the stored form: MessagePack, whole numbers as such. Empty where nothing was counted."""
-    if access == _NOTHING:
-        return b""
-    return _encode(
-        (
-            [_short(count) for count in access.anonymous],
-            [_short(count) for count in access.credential],
-            access.let_in_since_s,
-            access.let_in_s,
-            access.refused_s,
-            _short(access.public),
-            _short(access.private),
-            {name: _short(access.marks[name]) for name in sorted(access.marks)},
-        )
-    )
+    """Return the stored form: MessagePack. Empty where nothing was counted."""
+    return b"" if access == _NOTHING else _encode(access)
 
 
 _NOTHING = Access()
-
-
-def _short(count: float) -> float:
-    return int(count) if count == int(count) else count
 
 
 def unpack_access(octets: bytes) -> Access:

@@ -114,13 +114,14 @@ class EndpointFacts:
         count_exchange(self.traffic, minute, duration_ns=duration_ns, status=status, weight=weight)
         self.callers.add(caller)
         access, sender = self.access, sender_of(trace.request_headers, trace.query)
-        access.count_client(trace.client, sender.hop, weight)
+        count = int(weight) if weight == int(weight) else weight
+        access.count_client(trace.client, sender.hop, count)
         for mark in marks_of(trace):  # none, most often
-            access.marks[mark] = access.marks.get(mark, 0.0) + weight
+            access.marks[mark] = access.marks.get(mark, 0) + count
         if kind >= 0:
             has = sender.has_credential
             if has or trace.request_head_whole:
-                access.count(kind, has_credential=has, weight=weight, end_ns=end_ns)
+                access.count(kind, has_credential=has, weight=count, end_ns=end_ns)
 
 
 MINUTE_NS = 60 * 10**9
