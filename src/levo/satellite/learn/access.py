@@ -259,10 +259,15 @@ def unpack_access(octets: bytes) -> Access:
     return found
 
 
+def added_access(stored: bytes, more: Access) -> bytes:
+    """Return the stored form of both together; *more* is not changed."""
+    if not stored:
+        return pack_access(more)
+    both = unpack_access(stored)
+    both.absorb(more)
+    return pack_access(both)
+
+
 def joined_access(stored: bytes, more: bytes) -> bytes:
     """Return both together, as SQL adds them."""
-    if not stored or not more:
-        return stored or more
-    both = unpack_access(stored)
-    both.absorb(unpack_access(more))
-    return pack_access(both)
+    return added_access(stored, unpack_access(more)) if stored and more else stored or more

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from levo.satellite.learn import Application, Callers, EndpointFacts, Knowledge, Scope
-from levo.satellite.learn.access import joined_access, pack_access, unpack_access
+from levo.satellite.learn.access import added_access, pack_access, unpack_access
 from levo.satellite.learn.paths.trie import ESTABLISHED
 from levo.satellite.learn.schema import pack_knowledge, unpack_knowledge
 from levo.satellite.store.names import APPLICATION, NameTable
@@ -269,7 +269,7 @@ class PlaceTable:
                 row.statuses,
                 callers.registers,
                 pack_knowledge(known),
-                joined_access(row.access, pack_access(facts.access)),
+                added_access(row.access, facts.access),
                 row.id,
             ),
         )

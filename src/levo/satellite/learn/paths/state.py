@@ -387,7 +387,8 @@ class PathState:
         if node is None:
             return Located(self._key(parts), self._key(near), False)
         there = method in node.calls if method else bool(node.calls)
-        return Located(self._key(parts), self._key(parts), there)
+        found = self._key(parts)
+        return Located(found, found, there)
 
     @staticmethod
     def _key(parts: Iterable[str]) -> Key:
