@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from levo.config.reload import changes
 from levo.config.satellite_settings import SATELLITE, SatelliteSettings
@@ -21,6 +22,7 @@ from levo.satellite.supervisor import LearnerSupervisor
 from levo.satellite.tls import Tls
 
 _LOG = logging.getLogger(__name__)
+_Read = TypeVar("_Read")
 
 
 def pem_files(settings: SatelliteSettings) -> PemFiles | None:
@@ -68,8 +70,7 @@ class Reload:
         self._bounds = bounds
         self._judge = judge
         self._asked = asyncio.Event()
-        self._rules = _octets(self._path(RULES_NAME))
-        self._posture = _octets(self._path(POSTURE_NAME))
+        self._files = {name: _octets(self._path(name)) for name in (RULES_NAME, POSTURE_NAME)}
 
     def ask(self) -> None:
         """Reread soon; many calls become one."""
@@ -93,8 +94,12 @@ class Reload:
             if await asyncio.to_thread(self._tls.look, files=files, settled=True):
                 said.append("now in force: the renewed certificate")
             notes = self._tls.notes()
-        said += await self._reload_rules()
-        said += await self._reload_posture()
+        said += await self._reload_file(
+            RULES_NAME, "detection rules", _checked_rules, lambda _: self._supervisor.renew()
+        )
+        said += await self._reload_file(
+            POSTURE_NAME, "the rules of posture", load_posture_settings, self._judge
+        )
         _LOG.warning("SIGHUP: %s", "; ".join([*(said or ["nothing has changed"]), *notes]))
 
     def _apply(self, new: SatelliteSettings) -> list[str]:
@@ -113,34 +118,29 @@ class Reload:
         said = [f"now in force: {', '.join(now)}"] if now else []
         return [*said, f"a restart is needed for {', '.join(later)}"] if later else said
 
-    async def _reload_rules(self) -> list[str]:
-        path = self._path(RULES_NAME)
-        rules = await asyncio.to_thread(_octets, path)
-        if rules == self._rules:
+    async def _reload_file(
+        self, name: str, what: str, load: Callable[[Path], _Read], use: Callable[[_Read], None]
+    ) -> list[str]:
+        """Take over the file *name*, if its octets are others: what *load* reads of it goes to *use*."""
+        path = self._path(name)
+        octets = await asyncio.to_thread(_octets, path)
+        if octets == self._files[name]:
             return []
         try:
-            if rules is not None:
-                await asyncio.to_thread(load_rules, path)
+            use(await asyncio.to_thread(load, path))
         except LevoError as error:
-            return [f"detection rules stay as they are: {error}"]
-        self._rules = rules
-        self._supervisor.renew()
-        return [f"now in force: {RULES_NAME}"]
-
-    async def _reload_posture(self) -> list[str]:
-        path = self._path(POSTURE_NAME)
-        posture = await asyncio.to_thread(_octets, path)
-        if posture == self._posture:
-            return []
-        try:
-            self._judge(await asyncio.to_thread(load_posture_settings, path))
-        except LevoError as error:
-            return [f"the rules of posture stay as they are: {error}"]
-        self._posture = posture
-        return [f"now in force: {POSTURE_NAME}"]
+            return [f"{what} stay as they are: {error}"]
+        self._files[name] = octets
+        return [f"now in force: {name}"]
 
     def _path(self, name: str) -> Path:
         return self.settings.data_dir / name
+
+
+def _checked_rules(path: Path) -> None:
+    """Read the detection rules, as the learner will; none are there without the file."""
+    if path.exists():
+        load_rules(path)
 
 
 def _octets(path: Path) -> bytes | None:

@@ -12,12 +12,11 @@ import orjson
 from levo.satellite.findings.life import REFRESH_NS, Life, begun, identity_of, life_of, lived, vanished
 from levo.satellite.posture import Facts, Finding, PostureSettings, evaluate, read_facts
 from levo.satellite.posture.facts import Endpoint
-from levo.satellite.posture.model import Proof
+from levo.satellite.query.fields import PROOFS
 from levo.satellite.store import CatalogReader
 from levo.satellite.store.schema import anonymous_template
 from levo.satellite.store.userdata import Findings, KeptFinding
 
-_PROOFS = (Proof.HINT, Proof.LIKELY, Proof.PROVEN)
 _PAUSE_S = 60.0
 """Without a change of the catalog it is looked again after this time: lives go on by time alone."""
 _SHARE = 10.0
@@ -150,7 +149,7 @@ def kept_finding(
     place = finding.place
     first_ns = min(known.first_ns, finding.first_seen_ns) if known else finding.first_seen_ns
     life: Life = lived(life_of(known), finding, first_ns, now_ns) if known else begun(finding, now_ns)
-    proof = _PROOFS.index(finding.proof)
+    proof = PROOFS.index(finding.proof)
     return KeptFinding(
         identity, place.organization, place.environment, place.application, place.host, place.method,
         template, place.path, place.endpoint, finding.rule, finding.subject, finding.title,

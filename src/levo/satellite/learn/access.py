@@ -210,27 +210,17 @@ def sender_of(headers: Fields, query: str) -> Sender:
 def _has_key(query: str) -> bool:
     for pair in query.split("&"):
         name, is_pair, _ = pair.partition("=")
-        if is_pair and _is_key(name):
+        if is_pair and is_key_parameter(unquote_plus(name)):
             return True
     return False
-
-
-@lru_cache(maxsize=1 << 12)
-def _is_key(name: str) -> bool:
-    return is_key_parameter(unquote_plus(name))
 
 
 def _has_session(cookies: str) -> bool:
     for pair in cookies.split(";"):
         name, is_pair, _ = pair.partition("=")
-        if is_pair and _is_session(name.strip()):
+        if is_pair and is_credential_cookie(name.strip()):
             return True
     return False
-
-
-@lru_cache(maxsize=1 << 12)
-def _is_session(name: str) -> bool:
-    return is_credential_cookie(name)
 
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode

@@ -90,7 +90,7 @@ def schemes(headers: Iterable[tuple[str, str]], query_names: Iterable[str]) -> s
             if scheme:
                 found.add(scheme)
     for name in query_names:
-        if _is_key_parameter(name):
+        if is_key_parameter(name):
             found.add(f"query:{name}")
     return "+".join(sorted(found)) or "none"
 
@@ -105,7 +105,8 @@ def _field_scheme(name: str) -> str:
 
 
 @lru_cache(maxsize=1 << 12)
-def _is_key_parameter(name: str) -> bool:
+def is_key_parameter(name: str) -> bool:
+    """Whether a parameter of this name is a key."""
     return _KEY_PARAMETER.fullmatch(name) is not None
 
 
@@ -119,14 +120,10 @@ def is_credential_header(name: str) -> bool:
     return name == "authorization" or (("-" in name or name == "apikey") and _field_scheme(name) != "")
 
 
+@lru_cache(maxsize=1 << 12)
 def is_credential_cookie(name: str) -> bool:
     """Whether a cookie of this name is a session."""
     return is_name(name) and _SESSION_COOKIE.fullmatch(name) is not None
-
-
-def is_key_parameter(name: str) -> bool:
-    """Whether a parameter of this name is a key."""
-    return _is_key_parameter(name)
 
 
 def _authorization(value: str) -> str:

@@ -58,24 +58,16 @@ class TemplateDecision:
 
         What no request has proven falls to the parameters that it fits, as the server asks no other code:
         a refused ``/users/anna`` belongs to ``/users/{name}`` although nobody had success with that name. So
-        it makes no endpoint, and none of other *method*.
-        A word of APIs (``/users/admin``) is no value where none
-        that had success was text: scanners ask for those.
+        it makes no endpoint, and none of another *method*. A word of APIs (``/users/admin``) is no value
+        where none that had success was text: scanners ask for those.
         """
         found = None if at.like is None else self.by_place.get(at.like)
         if found is not None or at.there or self.top is None:
             return found
         words = self._words()
-        branch = match_key(self.top, "/".join(words.get(part, part) for part in at.key.split("/")))
-        if branch is None or any(
-            "{}" in segment
-            and "{" not in part
-            and known_rank(part) >= 0
-            and all(_TYPED.search(place.key.split("/")[number]) for place in branch.places)
-            for number, (segment, part) in enumerate(
-                zip(branch.pattern, at.key.split("/")[1:], strict=False), 1
-            )
-        ):
+        parts = at.key.split("/")
+        branch = match_key(self.top, "/".join(words.get(part, part) for part in parts))
+        if branch is None or _has_word_for_typed_value(branch, parts):
             return None
         key = next(key for key, node in branch.places if node.calls)
         found = self.by_place.get(key or "/")
@@ -96,6 +88,16 @@ class TemplateDecision:
         """Whether a place that is newer than the decision may be one more value of a parameter."""
         found = None if self.top is None else match_key(self.top, place)
         return found is not None and any(_VALUE.search(segment) for segment in found.pattern)
+
+
+def _has_word_for_typed_value(branch: Branch, parts: Sequence[str]) -> bool:
+    """Whether a word of APIs in *parts*, of which the first is empty, stands where values were typed."""
+    for number, (segment, part) in enumerate(zip(branch.pattern, parts[1:], strict=False), 1):
+        if "{}" not in segment or "{" in part or known_rank(part) < 0:
+            continue
+        if all(_TYPED.search(place.key.split("/")[number]) for place in branch.places):
+            return True
+    return False
 
 
 def decide_templates(paths: PathState, overrides: Sequence[Override] = ()) -> TemplateDecision:

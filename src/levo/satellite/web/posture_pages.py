@@ -110,7 +110,7 @@ class PosturePages(CatalogPages):
             term = Term("rule", ":", (rule,))
             of_rule = all_of([wanted, term])
             start = offset if len(found) == 1 else 0
-            _, rows = self._findings.page(of_rule, organization, limit=most, offset=start)
+            rows = self._findings.some(of_rule, organization, limit=most, offset=start)
             only = asked if len(found) == 1 else all_of([asked, term])
             groups.append(Group(rule, title, SEVERITIES[rank], total, str(only), rows))
         return groups

@@ -235,13 +235,18 @@ class Findings(Subject):
         self, wanted: Expression = EVERYTHING, organization: str = "", *, limit: int = 100, offset: int = 0
     ) -> tuple[int, list[KeptFinding]]:
         """Return how many findings pass *wanted*, and some of them, the worst first."""
+        return self.count(wanted, organization), self.some(wanted, organization, limit=limit, offset=offset)
+
+    def some(
+        self, wanted: Expression = EVERYTHING, organization: str = "", *, limit: int = 100, offset: int = 0
+    ) -> list[KeptFinding]:
+        """Return some of the findings that pass *wanted*, the worst first."""
         where, values = _where(wanted, organization)
-        total = self.count(wanted, organization)
         rows = self._database.rows(
             f"SELECT {_COLUMNS} FROM finding WHERE {where} ORDER BY {_ORDER} LIMIT ? OFFSET ?",
             *values, limit, offset,
         )  # fmt: skip
-        return total, [KeptFinding(*row) for row in rows]
+        return [KeptFinding(*row) for row in rows]
 
     def count(self, wanted: Expression = EVERYTHING, organization: str = "") -> int:
         """Return how many findings pass *wanted*."""
