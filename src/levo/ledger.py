@@ -118,7 +118,7 @@ TLS = Stage(
         LedgerState("suite", Fate.LOST, "of a version or cipher suite that is not read, or renegotiated"),
         LedgerState("out_of_step", Fate.LOST, "in a hole of which the place of the next record was lost"),
         LedgerState("memory", Fate.LOST, "given up for memory, or with too much waiting for their secrets"),
-        LedgerState("malformed", Fate.LOST, "with octets that are no records of TLS"),
+        LedgerState("malformed", Fate.LOST, "whose octets were not TLS records"),
     ),
 )
 PROBE = Stage(

@@ -254,7 +254,7 @@ RULES = (
         "AUTH-00", "Credential not recognized", Severity.INFO, FindingClass.SECURITY, (), (),
         "Some requests were refused (401, 403), no request that succeeded had a credential of a known form,"
         " and one"
-        " header or cookie that is no standard one stands in at least 95 % of those that succeeded.",
+        " non-standard header or cookie was sent with at least 95 % of those that succeeded.",
         "Successes and refusals without a known credential; the name of the header or cookie.",
         "This rule is what keeps such an endpoint out of the other rules on access.",
         "If the header or cookie is a credential, say so, or have clients send it as `Authorization`.",
@@ -300,7 +300,8 @@ RULES = (
         "A segment of the path is admin, administrator, administration, internal, management, backoffice or"
         " superuser, and every success was without a credential.",
         "Successes and refusals with and without a credential.",
-        "Redirects (to a log-in page) are no success; pages, scripts, styles and images are left out.",
+        "Redirects (to a log-in page) do not count as success; pages, scripts, styles and images are left"
+        " out.",
         "Ask for a credential with the right for it, or make the path reachable from inside only.",
         "Requests without a credential are refused (401, 403), and none succeeds any more.",
         _administration, FEWEST,

@@ -192,7 +192,7 @@ RULES = (
         "Left out: endpoints that issue credentials, descriptions of APIs, texts of the same few characters"
         " (placeholders), fields that a user rejected.",
         "Take the field out of the answer, and change what was in it.",
-        "Answers hold no such field any more.",
+        "Answers no longer hold such a field.",
         _secret_in_answer, 1,
     ),
     Rule(
@@ -223,9 +223,9 @@ RULES = (
         " asks for a"
         " credential and answers with sensitive data.",
         "Whole numbers among the values.",
-        "Numbers alone are no weakness, so it is a hint.",
+        "Numbers alone are not a weakness, so this is only a hint.",
         "Check for each object that the caller may see it; random identifiers make guessing harder.",
-        "Values of the segment are no whole numbers any more.",
+        "The values of the segment are no longer whole numbers.",
         _guessable, _ENOUGH,
     ),
     Rule(

@@ -254,7 +254,7 @@ RULES = (
         "An answer of status 400 and above holds a stack trace of a known language, or a property of JSON"
         " called"
         " trace, stack, exception or the like with a text of at least 80 characters.",
-        "Answers with it; the name of the property.",
+        "How many answers have it, and the name of the property.",
         "Successful answers and pages of HTML never count: documentation shows stack traces.",
         "Log the details, and give the caller a number to find them by.",
         "The count grows no more while requests go on failing.",
